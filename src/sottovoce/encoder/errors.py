@@ -1,0 +1,25 @@
+"""Faults of the user's input, told in one line that names the thing, the numbers and the remedy."""
+
+
+class SottovoceError(ValueError):
+    """Base of every error that is the user's to mend. The command line prints it as one line and exits with 2."""
+
+
+class CheckpointError(SottovoceError):
+    """A checkpoint that is missing, damaged, of an unknown kind, or does not fit its config."""
+
+
+class AudioError(SottovoceError):
+    """Audio that cannot be read or cannot be used as it is."""
+
+
+class BudgetError(SottovoceError):
+    """A budget that cannot be met or contradicts itself."""
+
+
+class PlanError(SottovoceError):
+    """A plan or shape that does not fit the network it is applied to."""
+
+
+class RecipeError(SottovoceError):
+    """A recipe with unknown keys, values out of range or parts that contradict one another."""

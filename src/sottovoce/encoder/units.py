@@ -1,0 +1,320 @@
+"""The plain vocabulary in which a module says what can be removed from it.
+
+A *unit* is a group of structures that can be removed one by one: the heads of an attention, the inner units of a
+feed-forward, the channels of a convolution, the width of the residual stream. A module declares each of its units once,
+in a method ``units()``, by naming the rows of the parameters that belong to each element. Gating, counting, slicing, the
+shape and the printed plan are all derived from that declaration.
+
+    class FeedForward(nn.Module):                       #  x ──▶ up ──▶ act ──▶ down ──▶
+        def units(self):                                #           e │          │ e
+            return [Unit("units", "ffn", self.up.out_features,      rows      columns
+                         producers=(rows("up.weight", 0, n), rows("up.bias", 0, n)),
+                         consumers=(rows("down.weight", 1, n, fold=True),),
+                         gates=(site("act", n),))]
+
+The name of a unit is the path of its width in the shape: the module ``layers.3.feed_forward`` with the unit ``units``
+has its width at ``shape["layers"][3]["feed_forward"]["units"]``.
+
+A module that multiplies says how often in a method ``macs()``. That is all that pruning needs to know about a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+RESIDUAL = "residual"
+"""Key under which every module that reads or writes the residual stream declares its part of that one unit."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one parameter (or buffer) that belong to the elements of a unit.
+
+    Args:
+        parameter: path of the tensor, relative to the declaring module.
+        dim: the dimension of the tensor that is sliced.
+        index: ``[size, r]``: the ``r`` rows of each element.
+        fold: the soft value of a gate is multiplied into these rows when it is folded into the weights.
+        groups: for dimension 1 of a grouped convolution ``[out, in / groups, k]``: ``index`` then counts the input
+            channels of all groups, and every group must keep equally many.
+    """
+
+    parameter: str
+    dim: int
+    index: Tensor
+    fold: bool = False
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Site:
+    """Channels (last dimension) of the output of one module, and the element that each belongs to.
+
+    Args:
+        module: path relative to the declaring module ("" is that module).
+        index: ``[size, r]``: the ``r`` channels of each element; channels that are not listed are never gated.
+    """
+
+    module: str
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A group of ``size`` elements that can be removed one by one.
+
+    Args:
+        name: path of the width in the shape, relative to the declaring module.
+        kind: what it is, in the field's word: ``conv``, ``head``, ``ffn``, ``convolution``, ``attention_block``,
+            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``.
+        size: number of elements now.
+        producers: rows that compute the element.
+        consumers: rows that read it.
+        gates: where the multiplier of each element sits while gated.
+        norms: normalisations that take their statistics over these channels: while gated, over the kept ones only.
+        contains: (whole blocks) modules whose every parameter and multiplication go when the one element goes.
+        shared: key under which the declarations of several modules are one unit.
+        ordered: elements can only go in the order 0, 1, 2, ...
+        strata: the elements form this many equal consecutive runs, and all runs must keep equally many.
+        floor: fewest elements that must stay.
+        owns: ``[size, r]``: the entries of the width in the shape that an element stands for (default: one each).
+    """
+
+    name: str
+    kind: str
+    size: int
+    producers: tuple[Rows, ...] = ()
+    consumers: tuple[Rows, ...] = ()
+    gates: tuple[Site, ...] = ()
+    norms: tuple[Site, ...] = ()
+    contains: tuple[str, ...] = ()
+    shared: str | None = None
+    ordered: bool = False
+    strata: int = 1
+    floor: int = 0
+    owns: Tensor | None = None
+
+    @property
+    def rows(self) -> tuple[Rows, ...]:
+        return self.producers + self.consumers
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long every stage of a network is for an input of one utterance: what multiplications are counted against.
+
+    Args:
+        samples: waveform samples.
+        levels: frames after each layer of the front end.
+        frames: frames of the hidden states, ``T``.
+    """
+
+    samples: int
+    frames: int
+    levels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Macs:
+    """Multiply-accumulates of one operation: ``times(timing)`` × the size of a parameter, or × ``each`` × kept elements.
+
+    Args:
+        times: how often, as a function of the timing.
+        parameter: path of the weight that is multiplied, relative to the declaring module; or
+        unit: name of a unit of the declaring module, whose kept elements cost ``each`` a time; or neither (a constant).
+        each: multiplications per kept element and time.
+    """
+
+    times: Callable[[Timing], float]
+    parameter: str | None = None
+    unit: str | None = None
+    each: float = 1.0
+
+
+def elements(size: int, block: int = 1, *offsets: int) -> Tensor:
+    """Index ``[size, block * len(offsets)]`` of elements that own ``block`` consecutive rows, from each offset on.
+
+    >>> elements(2, 3).tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    >>> elements(2, 1, 0, 2).tolist()      # the two halves of a gated linear unit
+    [[0, 2], [1, 3]]
+    """
+    first = torch.arange(size * block).view(size, block)
+    return torch.cat([first + offset for offset in offsets or (0,)], dim=1)
+
+
+def rows(
+    parameter: str, dim: int, size: int, block: int = 1, *offsets: int, fold: bool = False, groups: int = 1
+) -> Rows:
+    """``Rows`` of elements that own ``block`` consecutive rows each, see `elements`."""
+    return Rows(parameter, dim, elements(size, block, *offsets), fold=fold, groups=groups)
+
+
+def site(module: str, size: int, block: int = 1) -> Site:
+    """``Site`` of elements that own ``block`` consecutive channels each."""
+    return Site(module, elements(size, block))
+
+
+def block(name: str, kind: str, width: int, *, output: str, contains: Iterable[str], fold: Iterable[tuple[str, int]]):
+    """Unit of one element: a whole residual block, bias included.
+
+    Args:
+        name: path in the shape; becomes ``None`` there when the block goes.
+        kind: ``attention_block``, ``ffn_block`` or ``convolution_block``.
+        width: channels of the block's output, ``D``.
+        output: module whose output is the block's contribution to the residual stream.
+        contains: modules that go with the block.
+        fold: (parameter, dimension-0 size) of the last linear map, into which a soft value is multiplied.
+    """
+    whole = torch.arange(width)[None]
+    folded = tuple(Rows(parameter, 0, torch.arange(n)[None], fold=True) for parameter, n in fold)
+    return Unit(
+        name, kind, 1, consumers=folded, gates=(Site(output, whole),) if width else (), contains=tuple(contains)
+    )
+
+
+class Gateable(nn.Identity):
+    """A named place in a forward pass where a gate may be attached from outside. Computes nothing."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All units and multiplications of a network, with absolute paths. Made by `collect`."""
+
+    units: dict[str, Unit]
+    macs: tuple[Macs, ...] = ()
+    coverage: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Module path -> names of the whole-block units that contain it."""
+
+    def containing(self, path: str) -> list[str]:
+        """Names of the whole-block units inside which the parameter or module ``path`` lies."""
+        return [n for prefix, names in self.coverage.items() if inside(path, prefix) for n in names]
+
+
+def inside(path: str, prefix: str) -> bool:
+    return prefix == "" or path == prefix or path.startswith(prefix + ".")
+
+
+def join(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def collect(model: nn.Module) -> Declarations:
+    """Gather what every module of ``model`` declares, with absolute paths, shared units merged into one.
+
+    Raises:
+        ValueError: two modules declare a unit of the same name, or the parts of a shared unit differ in size.
+    """
+    units: dict[str, Unit] = {}
+    shared: dict[str, list[Unit]] = {}
+    macs: list[Macs] = []
+    for path, module in model.named_modules():
+        if callable(declare := getattr(module, "units", None)):
+            for unit in declare():
+                unit = _absolute(unit, path)
+                if unit.shared:
+                    shared.setdefault(unit.shared, []).append(unit)
+                elif unit.name in units:
+                    raise ValueError(f"{path}: the unit {unit.name!r} is declared twice")
+                else:
+                    units[unit.name] = unit
+        if callable(declare := getattr(module, "macs", None)):
+            for each in declare():
+                parameter = join(path, each.parameter) if each.parameter is not None else None
+                unit_name = join(path, each.unit) if each.unit is not None else None
+                macs.append(replace(each, parameter=parameter, unit=unit_name))
+    for key, parts in shared.items():
+        merged = _merge(key, parts)
+        units[merged.name] = merged
+    coverage: dict[str, tuple[str, ...]] = {}
+    for unit in units.values():
+        for prefix in unit.contains:
+            coverage[prefix] = (*coverage.get(prefix, ()), unit.name)
+    return Declarations(units, tuple(macs), coverage)
+
+
+def _absolute(unit: Unit, path: str) -> Unit:
+    def moved(all_rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
+        return tuple(replace(r, parameter=join(path, r.parameter)) for r in all_rows)
+
+    def placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+        return tuple(replace(s, module=join(path, s.module)) for s in sites)
+
+    return replace(
+        unit,
+        name=join(path, unit.name) if unit.name else "",
+        producers=moved(unit.producers),
+        consumers=moved(unit.consumers),
+        gates=placed(unit.gates),
+        norms=placed(unit.norms),
+        contains=tuple(join(path, c) for c in unit.contains),
+    )
+
+
+def _merge(key: str, parts: list[Unit]) -> Unit:
+    named = [p for p in parts if p.name]
+    if len(named) != 1:
+        raise ValueError(f"the shared unit {key!r} must be named by exactly one module, not {len(named)}")
+    head = named[0]
+    if wrong := [p for p in parts if p.size != head.size]:
+        raise ValueError(f"the shared unit {key!r} has {head.size} elements in one module and {wrong[0].size} in another")
+    return replace(
+        head,
+        producers=sum((p.producers for p in parts), ()),
+        consumers=sum((p.consumers for p in parts), ()),
+        gates=sum((p.gates for p in parts), ()),
+        norms=sum((p.norms for p in parts), ()),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The shape: plain nested data whose leaves are widths (int), lists of ids, or None for a block that is gone.
+
+
+def get_width(shape: Any, name: str) -> Any:
+    """The entry of ``shape`` at the dotted path ``name``."""
+    for key in name.split("."):
+        shape = shape[int(key) if isinstance(shape, list) else key]
+    return shape
+
+
+def shrink(shape: Any, units: dict[str, Unit], keep: dict[str, list[int]]) -> Any:
+    """A copy of ``shape`` in which each unit of ``keep`` has only the listed elements.
+
+    A width becomes smaller by the rows that go, a list of ids loses them, a block that goes becomes ``None``.
+    """
+    shape = _copied(shape)
+    # Inner units first: a block that goes takes its inner widths with it.
+    for name in sorted(keep, key=lambda n: -n.count(".")):
+        unit, kept = units[name], keep[name]
+        *parents, last = name.split(".")
+        holder = get_width(shape, ".".join(parents)) if parents else shape
+        key: Any = int(last) if isinstance(holder, list) else last
+        old = holder[key]
+        if isinstance(old, dict):
+            holder[key] = old if kept else None
+            continue
+        gone = removed_rows(elements(unit.size) if unit.owns is None else unit.owns, kept)
+        holder[key] = [e for i, e in enumerate(old) if i not in gone] if isinstance(old, list) else old - len(gone)
+    return shape
+
+
+def _copied(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {k: _copied(v) for k, v in shape.items()}
+    return [_copied(v) for v in shape] if isinstance(shape, list) else shape
+
+
+def removed_rows(index: Tensor, kept: Iterable[int]) -> set[int]:
+    """Rows of the elements that are not in ``kept``."""
+    gone = torch.ones(index.shape[0], dtype=torch.bool)
+    gone[list(kept)] = False
+    return set(index[gone].flatten().tolist())
