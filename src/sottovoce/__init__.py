@@ -1,0 +1,46 @@
+"""sottovoce: speech encoders made small.
+
+    from sottovoce import Budget, SpeechEncoder, plan, slim
+
+The names at the top are loaded when they are first used, so that ``import sottovoce`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sottovoce.encoder.config import EncoderConfig
+    from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.pruning.budget import Budget
+    from sottovoce.pruning.cost import cost
+    from sottovoce.pruning.gates import Gates
+    from sottovoce.pruning.plan import plan
+    from sottovoce.pruning.slim import slim
+
+_HOMES = {
+    "Budget": "sottovoce.pruning.budget",
+    "EncoderConfig": "sottovoce.encoder.config",
+    "Gates": "sottovoce.pruning.gates",
+    "SpeechEncoder": "sottovoce.encoder.model",
+    "cost": "sottovoce.pruning.cost",
+    "plan": "sottovoce.pruning.plan",
+    "slim": "sottovoce.pruning.slim",
+}
+
+__all__ = ["Budget", "EncoderConfig", "Gates", "SpeechEncoder", "cost", "plan", "slim"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sottovoce' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _HOMES.keys())

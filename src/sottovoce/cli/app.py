@@ -1,0 +1,77 @@
+"""The command ``sottovoce``: registers the commands and turns faults of the user's into one line.
+
+Nothing heavy is imported here or at the top of a command's file, so that ``sottovoce --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+import sottovoce
+
+USER_FAULT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="sottovoce",
+    help="Speech encoders made small: fine-tune, prune to a budget while distilling, slim, and prove the result equal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sottovoce {sottovoce.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process: 0 done, 2 a fault of the user's (one line on stderr), 130 stopped.
+
+    Args:
+        arguments: what follows the program's name; the process's own by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments or bool(os.environ.get("SOTTOVOCE_DEBUG"))
+    try:
+        app([a for a in arguments if a != "--debug"], prog_name="sottovoce")
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            print("sottovoce: stopped", file=sys.stderr)
+        raise
+    except Exception as fault:
+        line = _told(fault)
+        if debug or line is None:
+            raise
+        print(f"sottovoce: {line}", file=sys.stderr)
+        sys.exit(USER_FAULT)
+    sys.exit(0)
+
+
+def _told(fault: Exception) -> str | None:
+    """The one line for a fault of the user's, or None for a defect of ours, which deserves its traceback."""
+    if isinstance(fault, OSError) and fault.strerror is not None:
+        place = f"{fault.filename}: " if fault.filename is not None else ""
+        return f"{place}{fault.strerror}"
+    # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
+    errors = sys.modules.get("sottovoce.encoder.errors")
+    if errors is not None and isinstance(fault, errors.SottovoceError):
+        return " ".join(str(fault).split())
+    return None

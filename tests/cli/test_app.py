@@ -1,0 +1,84 @@
+"""The frame of the command line: it answers at once, and a user's fault is one line and exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from sottovoce.cli import app as frame
+from sottovoce.encoder.errors import CheckpointError
+
+HEAVY = ("torch", "transformers", "lightning", "lhotse", "numpy", "scipy", "matplotlib")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_nothing_heavy_is_imported_to_answer(arguments):
+    program = f"""
+import sys
+from sottovoce.cli import main
+try:
+    main({arguments!r})
+finally:
+    print("HEAVY", [m for m in {HEAVY!r} if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+    assert "sottovoce" in done.stdout
+
+
+def test_import_of_the_package_is_light():
+    program = f"import sys, sottovoce; print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def fail_with(monkeypatch, fault):
+    def app(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(frame, "app", app)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (CheckpointError("here: two\nlines"), "sottovoce: here: two lines\n"),
+        (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
+        (OSError(28, "No space left on device"), "sottovoce: No space left on device\n"),
+    ],
+)
+def test_a_users_fault_is_one_line(monkeypatch, capsys, fault, line):
+    fail_with(monkeypatch, fault)
+    with pytest.raises(SystemExit) as leaving:
+        frame.main([])
+    assert leaving.value.code == 2
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("fault", [CheckpointError("no"), KeyError("ours")])
+def test_debug_and_defects_show_the_traceback(monkeypatch, fault):
+    fail_with(monkeypatch, fault)
+    with pytest.raises(type(fault)):
+        frame.main(["--debug"])
+
+
+def test_a_defect_is_never_hidden(monkeypatch):
+    fail_with(monkeypatch, KeyError("ours"))
+    with pytest.raises(KeyError):
+        frame.main([])
+
+
+def test_an_unknown_option_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        frame.main(["--nonsense"])
+    assert leaving.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err
+
+
+def test_a_stop_from_the_keyboard_is_one_line(monkeypatch, capsys):
+    fail_with(monkeypatch, SystemExit(130))
+    with pytest.raises(SystemExit) as leaving:
+        frame.main([])
+    assert leaving.value.code == 130
+    assert capsys.readouterr().err == "sottovoce: stopped\n"
