@@ -1,0 +1,105 @@
+"""The log-mel filterbank that w2v-BERT 2.0 listens to, as one batched torch function of the waveform."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
+BINS, STACK = 80, 2
+LOWEST, HIGHEST, RATE = 20.0, 8000.0, 16000  # Hz
+FLOOR = 1.192092955078125e-07
+
+
+class Filterbank(nn.Module):
+    """Kaldi-style log-mel filterbank, normalised per utterance and bin, two frames stacked into one.
+
+    Equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but batched and differentiable::
+
+        waveform ─▶ 25 ms windows every 10 ms, scaled to 16 bit ─▶ no DC, pre-emphasis 0.97, Povey window
+                 ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 over the utterance
+                 ─▶ pairs of frames side by side: 160 features every 20 ms
+
+    A last window without a partner is part of the statistics, but not of the features: the stock extractor pads it with
+    zeros and masks the pair, so ``T = windows // 2`` are the frames that the stock model attends to.
+
+    It has neither parameters nor buffers: the constants are computed from scratch in every call (some 20,000 numbers),
+    so that no ``.half()``, ``.to("meta")`` or checkpoint can spoil them. The computation is in float64 whatever the
+    dtype of the waveform, autocast or not: float32 transforms put noise into bins that are almost empty, which the
+    normalisation then amplifies. (float32 on Apple's GPU, which has nothing better.)
+    """
+
+    size = BINS * STACK
+    """Number of features of a frame."""
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of a padded batch.
+
+        Args:
+            waveform: ``[B, S]``, 16 kHz, -1..1.
+            lengths: ``[B]``, valid samples of each utterance; what lies behind is not looked at.
+
+        Returns:
+            ``[B, T, 160]`` in the dtype of the waveform, zero behind the end of an utterance; and valid frames ``[B]``.
+        """
+        device, exact = waveform.device, torch.float32 if waveform.device.type == "mps" else torch.float64
+        windows = _windows(lengths)
+        mels = self._log_mels(waveform.to(exact))
+        valid = (torch.arange(mels.shape[1], device=device) < windows[:, None])[..., None]
+        mels = _normalised(mels, valid, windows[:, None, None].to(exact))
+        frames, longest = windows // STACK, mels.shape[1] // STACK
+        features = mels[:, : longest * STACK].reshape(len(mels), longest, self.size)
+        inside = torch.arange(longest, device=device) < frames[:, None]
+        return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
+
+    @staticmethod
+    def frames(samples: int) -> int:
+        """Frames ``T`` of an utterance of so many samples; 0 for one under 560 samples (35 ms)."""
+        return max(0, samples - WINDOW + HOP) // HOP // STACK
+
+    @staticmethod
+    def _log_mels(waveform: Tensor) -> Tensor:
+        B, S = waveform.shape
+        if S < WINDOW:
+            return waveform.new_zeros(B, 0, BINS)
+        x = waveform.unfold(1, WINDOW, HOP) * 2**15
+        x = x - x.mean(2, keepdim=True)
+        x = torch.cat([x[..., :1] * (1 - 0.97), x[..., 1:] - 0.97 * x[..., :-1]], dim=2)
+        spectrum = torch.fft.rfft(x * _povey(x), n=FFT)
+        power = spectrum.real.square() + spectrum.imag.square()
+        # Autocast leaves float64 alone; where float32 is all there is, it must be told to.
+        with torch.autocast("mps", enabled=False) if waveform.device.type == "mps" else nullcontext():
+            return (power @ _mel_filters(x)).clamp(min=FLOOR).log()
+
+
+def _normalised(x: Tensor, valid: Tensor, count: Tensor) -> Tensor:
+    """Mean 0 and variance 1 of each bin over the valid windows of each utterance; 0 elsewhere."""
+    mean = torch.where(valid, x, 0).sum(1, keepdim=True) / count.clamp(min=1)
+    x = torch.where(valid, x - mean, 0)
+    variance = x.square().sum(1, keepdim=True) / (count - 1).clamp(min=1)
+    return x / (variance + 1e-7).sqrt()
+
+
+def _windows(samples: Tensor) -> Tensor:
+    return (samples - WINDOW + HOP).clamp(min=0) // HOP
+
+
+def _povey(like: Tensor) -> Tensor:
+    """Hann window ``[400]``, symmetric, to the power 0.85: Kaldi's default."""
+    return torch.hann_window(WINDOW, periodic=False, dtype=like.dtype, device=like.device).pow(0.85)
+
+
+def _mel_filters(like: Tensor) -> Tensor:
+    """Triangles on the mel scale, ``[257, 80]``: bins to the left and right of a centre fall off linearly in mel."""
+
+    def mel(hertz: Tensor) -> Tensor:
+        return 1127.0 * torch.log1p(hertz / 700.0)
+
+    ends = mel(like.new_tensor([LOWEST, HIGHEST]))
+    corners = ends[0] + (ends[1] - ends[0]) * torch.arange(BINS + 2, dtype=like.dtype, device=like.device) / (BINS + 1)
+    bins = mel(torch.arange(FFT // 2 + 1, dtype=like.dtype, device=like.device) * (RATE / FFT))[:, None]
+    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
+    return torch.minimum(rising, falling).clamp(min=0)
