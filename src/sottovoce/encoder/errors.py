@@ -23,3 +23,7 @@ class PlanError(SottovoceError):
 
 class RecipeError(SottovoceError):
     """A recipe with unknown keys, values out of range or parts that contradict one another."""
+
+
+class DataError(SottovoceError):
+    """Manifests, corpora, trials or scores that cannot be read or do not fit together."""

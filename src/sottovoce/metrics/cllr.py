@@ -1,0 +1,47 @@
+"""Cost of log-likelihood ratios (Brümmer and du Preez, 2006): how many bits a trial the scores waste."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
+
+from .roc import check_scores, weigh
+
+
+def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Cllr in bits: 0 is perfect, 1 is a detector that says nothing, more than 1 misleads.
+
+        Cllr = 1/2 [ mean over targets log2(1 + e^-llr) + mean over non-targets log2(1 + e^llr) ]
+
+    Args:
+        llrs: ``[N]`` natural-log likelihood ratios (calibrated scores, not cosines).
+        targets: ``[N]``, true or 1 for target trials.
+        weights: ``[N]`` how often each trial counts. Default: once.
+
+    Raises:
+        DataError: a score is not finite, or one of the two kinds of trial is absent.
+    """
+    weigh(llrs, targets, weights)  # both kinds are there
+    llrs, targets, weights = check_scores(llrs, targets, weights)
+    bits = np.logaddexp(0.0, np.where(targets, -llrs, llrs)) / np.log(2)
+    means = [np.average(bits[kind], weights=weights[kind]) for kind in (targets, ~targets)]
+    return float(np.mean(means))
+
+
+def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Cllr after the best monotone calibration of these scores: what discrimination alone costs.
+
+    Arguments and errors are those of `cllr`; any scores will do.
+    """
+    _, of_targets, of_others = weigh(scores, targets, weights)
+    odds = of_targets.sum() / of_others.sum()
+    posterior = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others).x
+    with np.errstate(
+        divide="ignore"
+    ):  # a score above or below all errors is certain: its ratio is infinite, its cost 0
+        llrs = np.log(posterior) - np.log1p(-posterior) - np.log(odds)
+        on_targets = np.where(of_targets > 0, np.logaddexp(0.0, -llrs), 0.0)
+        on_others = np.where(of_others > 0, np.logaddexp(0.0, llrs), 0.0)
+    means = [np.average(on_targets, weights=of_targets), np.average(on_others, weights=of_others)]
+    return float(np.mean(means) / np.log(2))
