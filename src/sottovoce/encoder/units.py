@@ -38,7 +38,7 @@ class Rows:
     Args:
         parameter: path of the tensor, relative to the declaring module.
         dim: the dimension of the tensor that is sliced.
-        index: ``[size, r]``: the ``r`` rows of each element.
+        index: ``[size, r]``: the ``r`` rows of each element (-1: no row; elements may own fewer).
         fold: the soft value of a gate is multiplied into these rows when it is folded into the weights.
         groups: for dimension 1 of a grouped convolution ``[out, in / groups, k]``: ``index`` then counts the input
             channels of all groups, and every group must keep equally many.
@@ -128,12 +128,14 @@ class Macs:
         parameter: path of the weight that is multiplied, relative to the declaring module; or
         unit: name of a unit of the declaring module, whose kept elements cost ``each`` a time; or neither (a constant).
         each: multiplications per kept element and time.
+        path: the declaring module, filled in by `collect`.
     """
 
     times: Callable[[Timing], float]
     parameter: str | None = None
     unit: str | None = None
     each: float = 1.0
+    path: str = ""
 
 
 def elements(size: int, block: int = 1, *offsets: int) -> Tensor:
@@ -160,22 +162,19 @@ def site(module: str, size: int, block: int = 1) -> Site:
     return Site(module, elements(size, block))
 
 
-def block(name: str, kind: str, width: int, *, output: str, contains: Iterable[str], fold: Iterable[tuple[str, int]]):
+def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: Iterable[str]) -> Unit:
     """Unit of one element: a whole residual block, bias included.
 
     Args:
-        name: path in the shape; becomes ``None`` there when the block goes.
+        name: the block's module, and its path in the shape, which becomes ``None`` when the block goes.
         kind: ``attention_block``, ``ffn_block`` or ``convolution_block``.
         width: channels of the block's output, ``D``.
-        output: module whose output is the block's contribution to the residual stream.
         contains: modules that go with the block.
-        fold: (parameter, dimension-0 size) of the last linear map, into which a soft value is multiplied.
+        fold: the tensors of its last linear map, into whose dimension 0 a soft value is multiplied.
     """
     whole = torch.arange(width)[None]
-    folded = tuple(Rows(parameter, 0, torch.arange(n)[None], fold=True) for parameter, n in fold)
-    return Unit(
-        name, kind, 1, consumers=folded, gates=(Site(output, whole),) if width else (), contains=tuple(contains)
-    )
+    folded = tuple(Rows(parameter, 0, whole, fold=True) for parameter in fold)
+    return Unit(name, kind, 1, consumers=folded, gates=(Site(name, whole),), contains=tuple(contains))
 
 
 class Gateable(nn.Identity):
@@ -230,7 +229,7 @@ def collect(model: nn.Module) -> Declarations:
             for each in declare():
                 parameter = join(path, each.parameter) if each.parameter is not None else None
                 unit_name = join(path, each.unit) if each.unit is not None else None
-                macs.append(replace(each, parameter=parameter, unit=unit_name))
+                macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))
     for key, parts in shared.items():
         merged = _merge(key, parts)
         units[merged.name] = merged

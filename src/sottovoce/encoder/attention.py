@@ -1,0 +1,86 @@
+"""Self-attention on torch's fused kernel, with a position scheme passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .positions import NoPosition
+from .stream import Stream
+from .units import Gateable, Macs, Unit, join, rows, site
+
+
+class SelfAttention(nn.Module):
+    """``[B, T, D] -> [B, T, D]`` with the given original heads (none: only the output bias).
+
+    Args:
+        stream: the residual stream it reads and writes.
+        heads: ids of the heads that are still there.
+        head_dim: width of one head, ``d``.
+        position: the layer half of a position scheme.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        heads: Sequence[int],
+        head_dim: int,
+        *,
+        position: NoPosition,
+        attention_dropout: float,
+        dropout: float,
+    ):
+        super().__init__()
+        self.stream, self.heads, self.head_dim, self.attention_dropout = stream, list(heads), head_dim, attention_dropout
+        inner = len(self.heads) * head_dim
+        self.q = nn.Linear(stream.width, inner)
+        self.k = nn.Linear(stream.width, inner)
+        self.v = nn.Linear(stream.width, inner)
+        self.position = position
+        self.mixed = Gateable()
+        self.out = nn.Linear(inner, stream.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """``context``: from the encoder half of the position scheme. ``mask``: ``[B, T]``, True on valid frames."""
+        B, T, _ = x.shape
+        if not self.heads:
+            return self.out(x.new_zeros(B, T, 0))
+
+        def split(y: Tensor) -> Tensor:
+            return y.view(B, T, -1, self.head_dim).transpose(1, 2)
+
+        turned = self.position.rotate(x, context)
+        q, k, v = split(self.q(turned)), split(self.k(turned)), split(self.v(x))
+        q, bias = self.position.bias(x, q, context)
+        allowed = None if mask is None else mask[:, None, None, :]
+        if bias is not None:
+            allowed = bias.to(q.dtype) if allowed is None else bias.to(q.dtype).masked_fill(~allowed, float("-inf"))
+        dropout = self.attention_dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
+        y = self.mixed(y.transpose(1, 2).reshape(B, T, -1))
+        return self.dropout(self.out(y))
+
+    def units(self) -> list[Unit]:
+        n, d = len(self.heads), self.head_dim
+        position = tuple(replace(r, parameter=join("position", r.parameter)) for r in self.position.head_rows())
+        heads = Unit(
+            "heads",
+            "head",
+            n,
+            producers=(*(rows(f"{m}.{p}", 0, n, d) for m in "qkv" for p in ("weight", "bias")), *position),
+            consumers=(rows("out.weight", 1, n, d, fold=True),),
+            gates=(site("mixed", n, d),),
+        )
+        stream = self.stream.part(
+            reads=[f"{m}.weight" for m in "qkv"], writes=["out.weight", "out.bias"], output="out"
+        )
+        return [heads, stream]
+
+    def macs(self) -> list[Macs]:
+        d = self.head_dim
+        linear = [Macs(lambda t: t.frames, parameter=f"{m}.weight") for m in ("q", "k", "v", "out")]
+        return [*linear, Macs(lambda t: 2 * t.frames**2, unit="heads", each=d), *self.position.head_macs()]

@@ -1,0 +1,251 @@
+"""What an encoder is made of and how wide each part is: the config, with the shape inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from .errors import CheckpointError
+
+Shape = dict[str, Any]
+"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""
+
+CHOICES = {
+    "front_end": ("waveform", "filterbank"),
+    "conv_norm": ("group", "layer"),
+    "layer": ("post_norm", "pre_norm", "conformer"),
+    "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
+    "convolution_norm": ("layer", "batch"),
+}
+
+
+class EncoderConfig(PreTrainedConfig):
+    """The parts and the shape of a `SpeechEncoder`. Without arguments: WavLM Base.
+
+    Args:
+        shape: widths of every part, see `uniform_shape`. Lists of ids may be given as ranges (``"0-11,14"``).
+        original_shape: the shape before any pruning: what a budget's fractions refer to. Default: ``shape``.
+        family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
+        front_end: ``waveform`` (convolutions) or ``filterbank`` (80 mel bins, two frames stacked).
+        normalize: bring each waveform to zero mean and unit variance first.
+        conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
+            one over time, ``layer`` every one over channels.
+        projection_norm: a LayerNorm before the projection into the residual stream.
+        layer: ``post_norm``, ``pre_norm`` (Transformer) or ``conformer``.
+        position: what attention knows of position: nothing, WavLM's gated relative bias, clamped relative keys,
+            rotary, or sinusoidal relative positions.
+        head_dim: width of one attention head, ``d``.
+        attention_heads: original number of heads: WavLM's bias table has a column and a slice of the stream for each.
+        num_buckets, max_distance: WavLM's bias table.
+        left_positions, right_positions: how far relative keys reach.
+        rotary_base: base of the rotary frequencies.
+        positional_norm: normalise within the positional convolution (data2vec).
+        depthwise_kernel, causal_convolution, convolution_norm: the Conformer's convolution module.
+        final_norm: a LayerNorm after the last layer.
+        activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
+        layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside.
+        dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
+        stock: the stock configuration the encoder came from, so that converting back loses nothing.
+
+    Raises:
+        CheckpointError: a value that is not among its choices.
+    """
+
+    model_type = "sottovoce"
+
+    def __init__(
+        self,
+        shape: Shape | None = None,
+        original_shape: Shape | None = None,
+        family: str = "wavlm",
+        front_end: str = "waveform",
+        normalize: bool = False,
+        conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
+        conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
+        conv_bias: bool = False,
+        conv_norm: str = "group",
+        projection_norm: bool = True,
+        layer: str = "post_norm",
+        position: str = "gated_relative_bias",
+        head_dim: int = 64,
+        attention_heads: int = 12,
+        num_buckets: int = 320,
+        max_distance: int = 800,
+        left_positions: int = 64,
+        right_positions: int = 8,
+        rotary_base: float = 10000.0,
+        positional_norm: bool = False,
+        depthwise_kernel: int = 31,
+        causal_convolution: bool = False,
+        convolution_norm: str = "layer",
+        final_norm: bool = False,
+        activation: str = "gelu",
+        layer_eps: float = 1e-5,
+        norm_eps: float = 1e-5,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        activation_dropout: float = 0.0,
+        projection_dropout: float = 0.0,
+        convolution_dropout: float = 0.0,
+        layerdrop: float = 0.0,
+        initializer_range: float = 0.02,
+        stock: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        self.shape = parsed(shape) if shape else uniform_shape()
+        self.original_shape = parsed(original_shape) if original_shape else self.shape
+        self.family = family
+        self.front_end = front_end
+        self.normalize = normalize
+        self.conv_kernel = list(conv_kernel)
+        self.conv_stride = list(conv_stride)
+        self.conv_bias = conv_bias
+        self.conv_norm = conv_norm
+        self.projection_norm = projection_norm
+        self.layer = layer
+        self.position = position
+        self.head_dim = head_dim
+        self.attention_heads = attention_heads
+        self.num_buckets = num_buckets
+        self.max_distance = max_distance
+        self.left_positions = left_positions
+        self.right_positions = right_positions
+        self.rotary_base = rotary_base
+        self.positional_norm = positional_norm
+        self.depthwise_kernel = depthwise_kernel
+        self.causal_convolution = causal_convolution
+        self.convolution_norm = convolution_norm
+        self.final_norm = final_norm
+        self.activation = activation
+        self.layer_eps = layer_eps
+        self.norm_eps = norm_eps
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.activation_dropout = activation_dropout
+        self.projection_dropout = projection_dropout
+        self.convolution_dropout = convolution_dropout
+        self.layerdrop = layerdrop
+        self.initializer_range = initializer_range
+        self.stock = stock
+        for key, allowed in CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise CheckpointError(f"config: {key} is {getattr(self, key)!r}; it can be {', '.join(allowed)}")
+        super().__init__(**kwargs)
+
+    @property
+    def hidden_size(self) -> int:
+        """Residual width now, ``D``."""
+        return len(self.shape["residual"])
+
+    @property
+    def num_hidden_layers(self) -> int:
+        return len(self.shape["layers"])
+
+    @property
+    def original_hidden_size(self) -> int:
+        """Residual width before any pruning."""
+        return len(self.original_shape["residual"])
+
+    def with_shape(self, shape: Shape) -> EncoderConfig:
+        """A copy with another shape; ``original_shape`` stays."""
+        fields = self.to_dict()
+        fields["shape"] = shape
+        return type(self).from_dict(fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = super().to_dict()
+        fields["shape"] = written(self.shape)
+        if self.original_shape == self.shape:
+            fields.pop("original_shape", None)
+        else:
+            fields["original_shape"] = written(self.original_shape)
+        return fields
+
+
+def uniform_shape(
+    *,
+    hidden_size: int = 768,
+    layers: int = 12,
+    heads: int = 12,
+    ffn: int = 3072,
+    conv_channels: Sequence[int] | None = (512,) * 7,
+    positional_groups: int | None = 16,
+    positional_taps: Sequence[int] = (128,),
+    convolution: int | None = None,
+) -> Shape:
+    """The shape of an encoder whose layers are all alike.
+
+    Args:
+        hidden_size: residual width ``D``.
+        layers, heads, ffn: number of layers, attention heads and feed-forward inner units of each.
+        conv_channels: channels of each front-end convolution; ``None`` for a filterbank.
+        positional_groups: groups of the positional convolution; ``None`` where there is none.
+        positional_taps: kernel size of each layer of the positional convolution.
+        convolution: channels of the convolution module: makes Conformer layers (two feed-forwards).
+    """
+
+    def layer() -> Shape:
+        attention: Shape = {"heads": list(range(heads))}
+        if convolution is None:
+            return {"attention": attention, "feed_forward": {"units": ffn}}
+        return {
+            "feed_forward1": {"units": ffn},
+            "attention": attention,
+            "convolution": {"channels": convolution},
+            "feed_forward2": {"units": ffn},
+        }
+
+    positional = {"groups": list(range(positional_groups)), "taps": list(positional_taps)} if positional_groups else None
+    return {
+        "frontend": {"channels": list(conv_channels)} if conv_channels else {},
+        "positional": positional,
+        "layers": [layer() for _ in range(layers)],
+        "residual": list(range(hidden_size)),
+    }
+
+
+ID_LISTS = ("heads", "groups", "residual")
+
+
+def written(shape: Any, key: str = "") -> Any:
+    """``shape`` with its lists of ids as ranges (``"0-767"``), for the eye."""
+    if isinstance(shape, dict):
+        return {k: written(v, k) for k, v in shape.items()}
+    if isinstance(shape, list):
+        return _ranges(shape) if key in ID_LISTS else [written(v) for v in shape]
+    return shape
+
+
+def parsed(shape: Any, key: str = "") -> Any:
+    """The inverse of `written`; a copy.
+
+    Raises:
+        CheckpointError: a list of ids that cannot be read.
+    """
+    if isinstance(shape, dict):
+        return {k: parsed(v, k) for k, v in shape.items()}
+    if isinstance(shape, list):
+        return [parsed(v) for v in shape]
+    if isinstance(shape, str) and key in ID_LISTS:
+        try:
+            return [i for a, b in map(_ends, filter(None, shape.split(","))) for i in range(a, b + 1)]
+        except ValueError:
+            raise CheckpointError(f"config: {key} is {shape!r}; write ids as ranges, such as '0-5,8'") from None
+    return shape
+
+
+def _ends(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
+
+
+def _ranges(ids: list[int]) -> str:
+    runs: list[list[int]] = []
+    for i in ids:
+        if runs and i == runs[-1][1] + 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)

@@ -1,0 +1,74 @@
+"""The Conformer's convolution module (Gulati et al. 2020), causal (w2v-BERT 2.0) or centred (Wav2Vec2-Conformer)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .activations import activation
+from .stream import Stream
+from .units import Gateable, Macs, Rows, Unit, elements, rows, site
+
+
+class ConvolutionModule(nn.Module):
+    """Gated pointwise, depthwise over time, norm, activation, pointwise: ``[B, T, D] -> [B, T, D]``.
+
+    The gate of the linear unit pairs channel ``i`` with ``i + C``: an element owns both rows.
+    """
+
+    def __init__(
+        self, stream: Stream, channels: int, *, kernel: int, causal: bool, norm: str, act: str, eps: float, dropout: float
+    ):
+        super().__init__()
+        self.stream = stream
+        self.padding = (kernel - 1, 0) if causal else ((kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2)
+        self.expand = nn.Linear(stream.width, 2 * channels, bias=False)
+        self.depthwise = nn.Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
+        if norm == "batch":
+            self.norm: nn.Module | None = nn.BatchNorm1d(channels) if channels else None
+        else:
+            self.norm = nn.LayerNorm(channels, eps=eps) if channels else None
+        self.act = activation(act)
+        self.inner = Gateable()
+        self.project = nn.Linear(channels, stream.width, bias=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``mask``: ``[B, T]``, True on valid frames; ``None`` when all are."""
+        if self.depthwise is None:
+            return torch.zeros_like(x)
+        if mask is not None:  # what lies past the end must not leak in through the depthwise kernel
+            x = x.masked_fill(~mask[..., None], 0.0)
+        x = F.glu(self.expand(x), dim=-1)
+        x = self.depthwise(F.pad(x.transpose(1, 2), self.padding)).transpose(1, 2)
+        x = self._batch_norm(x, mask) if isinstance(self.norm, nn.BatchNorm1d) else self.norm(x)
+        return self.dropout(self.project(self.inner(self.act(x))))
+
+    def _batch_norm(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None or not self.training:
+            return self.norm(x.flatten(0, 1)).view_as(x)
+        out = torch.zeros_like(x)
+        out[mask] = self.norm(x[mask]).to(out.dtype)  # statistics of a batch come from valid frames only
+        return out
+
+    def units(self) -> list[Unit]:
+        stream = self.stream.part(reads=["expand.weight"], writes=["project.weight"], output="project")
+        n = self.project.in_features
+        owned = [rows(f"norm.{p}", 0, n) for p in ("weight", "bias")]
+        if isinstance(self.norm, nn.BatchNorm1d):
+            owned += [rows(f"norm.{p}", 0, n) for p in ("running_mean", "running_var")]
+        channels = Unit(
+            "channels",
+            "convolution",
+            n,
+            producers=(Rows("expand.weight", 0, elements(n, 1, 0, n)), rows("depthwise.weight", 0, n), *owned),
+            consumers=(rows("project.weight", 1, n, fold=True),),
+            gates=(site("inner", n),),
+            norms=(site("norm", n),) if isinstance(self.norm, nn.LayerNorm) else (),
+        )
+        return [channels, stream] if n else [stream]
+
+    def macs(self) -> list[Macs]:
+        names = ("expand.weight", "depthwise.weight", "project.weight") if self.depthwise is not None else ()
+        return [Macs(lambda t: t.frames, parameter=p) for p in names]

@@ -1,0 +1,61 @@
+"""A strided convolution over time, channels last, as a few matrix products on views of its input (no im2col copy).
+
+    kernel 3, stride 2, C channels:      row t of the first view is frames 2t, 2t+1   (2C wide, contiguous)
+    x  0 1 2 3 4 5 6 ...                 row t of the second view is frame 2t+2       (C wide, stride 2C)
+       └─┘ ┘                             y = view1 @ W[taps 0,1] + view2 @ W[tap 2]
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class StridedConv(nn.Module):
+    """``[B, T, C] -> [B, (T - k) // s + 1, O]``; weight ``[O, C, k]`` as in `torch.nn.Conv1d`, no padding."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, bias: bool):
+        super().__init__()
+        self.stride = stride
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        nn.init.kaiming_normal_(self.weight)
+
+    def frames(self, length: int) -> int:
+        return (length - self.weight.shape[2]) // self.stride + 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        O, C, K = self.weight.shape
+        stride, T = self.stride, self.frames(x.shape[1])
+        if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
+            return F.linear(x.unfold(1, K, stride).flatten(2), self.weight.flatten(1), self.bias)
+        y = None
+        for first, taps in _runs(K, stride):
+            weight = self.weight[:, :, first : first + taps].transpose(1, 2).flatten(1)
+            if taps == 1:
+                window = x[:, first : first + (T - 1) * stride + 1 : stride]
+            else:
+                window = x[:, first : first + T * stride].unflatten(1, (T, stride)).flatten(2)
+            if y is None:
+                y = F.linear(window, weight, self.bias)
+            else:
+                flat = window.reshape(-1, taps * C).to(y.dtype)
+                y.view(-1, O).addmm_(flat, weight.t().to(y.dtype))
+        return y
+
+    def extra_repr(self) -> str:
+        O, C, K = self.weight.shape
+        return f"{C}, {O}, kernel={K}, stride={self.stride}, bias={self.bias is not None}"
+
+
+def _runs(kernel: int, stride: int) -> list[tuple[int, int]]:
+    """(first tap, taps) of each product: as many runs of ``stride`` taps as there are, then tap by tap.
+
+    >>> _runs(10, 5), _runs(3, 2), _runs(2, 2), _runs(3, 1)
+    ([(0, 5), (5, 5)], [(0, 2), (2, 1)], [(0, 2)], [(0, 1), (1, 1), (2, 1)])
+    """
+    full = math.floor(kernel / stride) * stride
+    return [(i, stride) for i in range(0, full, stride)] + [(i, 1) for i in range(full, kernel)]

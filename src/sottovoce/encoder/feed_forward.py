@@ -1,0 +1,42 @@
+"""Feed-forward block."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .activations import activation
+from .stream import Stream
+from .units import Gateable, Macs, Unit, rows, site
+
+
+class FeedForward(nn.Module):
+    """``x -> down(act(up(x)))``: ``[B, T, D] -> [B, T, D]`` with ``units`` inner units (0: only the output bias)."""
+
+    def __init__(self, stream: Stream, units: int, *, act: str, inner_dropout: float, dropout: float):
+        super().__init__()
+        self.stream = stream
+        self.up = nn.Linear(stream.width, units)
+        self.act = activation(act)
+        self.inner = Gateable()
+        self.inner_dropout = nn.Dropout(inner_dropout)
+        self.down = nn.Linear(units, stream.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.down(self.inner_dropout(self.inner(self.act(self.up(x))))))
+
+    def units(self) -> list[Unit]:
+        n = self.up.out_features
+        inner = Unit(
+            "units",
+            "ffn",
+            n,
+            producers=(rows("up.weight", 0, n), rows("up.bias", 0, n)),
+            consumers=(rows("down.weight", 1, n, fold=True),),
+            gates=(site("inner", n),),
+        )
+        stream = self.stream.part(reads=["up.weight"], writes=["down.weight", "down.bias"], output="down")
+        return [inner, stream]
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda t: t.frames, parameter=p) for p in ("up.weight", "down.weight")]

@@ -1,0 +1,206 @@
+"""From the waveform to the residual stream: strided convolutions, or a mel filterbank; then norm and projection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .activations import activation
+from .convolution import StridedConv
+from .errors import AudioError
+from .filterbank import BINS, FFT, HOP, WINDOW, Filterbank
+from .norms import TimeNorm, normalize_waveform
+from .stream import Stream, single
+from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
+
+
+class ConvLayer(GradientCheckpointingLayer):
+    """Convolution, norm (over time, over channels or none), GELU: ``[B, T, C] -> [B, T', O]``."""
+
+    def __init__(self, conv: StridedConv, norm: nn.Module | None, act: str):
+        super().__init__()
+        self.conv = conv
+        self.norm = norm
+        self.act = activation(act)
+        self.out = Gateable()
+
+    def forward(self, x: Tensor, frames: Tensor | None = None) -> Tensor:
+        x = self.conv(x)
+        if isinstance(self.norm, TimeNorm):
+            x = self.norm(x, frames)
+        elif self.norm is not None:
+            x = self.norm(x)
+        return self.out(self.act(x))
+
+
+class Projection(nn.Module):
+    """LayerNorm and linear map into the residual stream: ``[B, T, C] -> [B, T, D]``."""
+
+    def __init__(self, inputs: int, stream: Stream, *, eps: float, dropout: float, norm: bool = True):
+        super().__init__()
+        self.stream = stream
+        self.norm = nn.LayerNorm(inputs, eps=eps) if norm else None
+        self.normed = Gateable()
+        self.linear = nn.Linear(inputs, stream.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.norm is None else self.norm(x)
+        return self.dropout(self.linear(self.normed(x)))
+
+    def units(self) -> list[Unit]:
+        return [self.stream.part(writes=["linear.weight", "linear.bias"], output="linear")]
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda t: t.frames, parameter="linear.weight")]
+
+
+class WaveformFrontEnd(nn.Module):
+    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]``.
+
+    Args:
+        stream: the residual stream it writes.
+        channels, kernels, strides: one entry a convolution.
+        norm: ``group`` (the first convolution, over time) or ``layer`` (each, over channels).
+        normalize: bring each utterance to zero mean and unit variance first.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        channels: Sequence[int],
+        kernels: Sequence[int],
+        strides: Sequence[int],
+        *,
+        bias: bool,
+        norm: str,
+        act: str,
+        normalize: bool,
+        projection: Projection,
+    ):
+        super().__init__()
+        self.normalize = normalize
+        inputs = [1, *channels[:-1]]
+        self.conv = nn.ModuleList()
+        for i, (c, o, k, s) in enumerate(zip(inputs, channels, kernels, strides, strict=True)):
+            layer_norm = nn.LayerNorm(o) if norm == "layer" else TimeNorm(o) if i == 0 else None
+            self.conv.append(ConvLayer(StridedConv(c, o, k, s, bias), layer_norm, act))
+        self.projection = projection
+
+    def levels(self, samples: int) -> list[int]:
+        """Frames after each convolution."""
+        out = []
+        for layer in self.conv:
+            samples = layer.conv.frames(samples)
+            out.append(samples)
+        return out
+
+    @property
+    def least(self) -> int:
+        """Fewest samples that give a frame: the receptive field."""
+        samples = 1
+        for layer in reversed(self.conv):
+            samples = (samples - 1) * layer.conv.stride + layer.conv.weight.shape[2]
+        return samples
+
+    def timing(self, samples: int) -> Timing:
+        levels = self.levels(samples)
+        return Timing(samples, levels[-1], tuple(levels))
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        check_lengths(waveform, lengths, self.least)
+        if self.normalize:
+            waveform = normalize_waveform(waveform, lengths)
+        x, frames = waveform[..., None].to(self.projection.linear.weight.dtype), lengths
+        for layer in self.conv:
+            frames = None if frames is None else layer.conv.frames(frames)
+            x = layer(x, frames)
+        return self.projection(x), frames
+
+    def units(self) -> list[Unit]:
+        """Channels of convolution ``l`` are inputs of ``l + 1``; those of the last one, of the projection."""
+        out = []
+        for i, layer in enumerate(self.conv):
+            n = layer.conv.weight.shape[0]
+            owned = [f"conv.{i}.conv.weight"] + ([f"conv.{i}.conv.bias"] if layer.conv.bias is not None else [])
+            if layer.norm is not None:
+                owned += [f"conv.{i}.norm.weight", f"conv.{i}.norm.bias"]
+            norms: list[Site] = [site(f"conv.{i}.norm", n)] if isinstance(layer.norm, nn.LayerNorm) else []
+            if i + 1 < len(self.conv):
+                gate, reader = f"conv.{i}.out", f"conv.{i + 1}.conv.weight"
+            else:
+                # A soft gate before the projection's norm could not be folded; after it, it can.
+                gate, reader = "projection.normed", "projection.linear.weight"
+                if self.projection.norm is not None:
+                    owned += ["projection.norm.weight", "projection.norm.bias"]
+                    norms.append(site("projection.norm", n))
+            out.append(
+                Unit(
+                    f"channels.{i}",
+                    "conv",
+                    n,
+                    producers=tuple(Rows(p, 0, single(n)) for p in owned),
+                    consumers=(rows(reader, 1, n, fold=True),),
+                    gates=(site(gate, n),),
+                    norms=tuple(norms),
+                    floor=1,
+                )
+            )
+        return out
+
+    def macs(self) -> list[Macs]:
+        return [
+            Macs(lambda t, i=i: t.levels[i], parameter=f"conv.{i}.conv.weight")  # type: ignore[misc]
+            for i in range(len(self.conv))
+        ]
+
+
+class FilterbankFrontEnd(nn.Module):
+    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a mel filterbank (w2v-BERT 2.0)."""
+
+    least = 560  # two windows of 400 samples, 160 apart, make one stacked frame
+
+    def __init__(self, projection: Projection):
+        super().__init__()
+        self.filterbank = Filterbank()
+        self.projection = projection
+
+    def timing(self, samples: int) -> Timing:
+        windows = max(0, samples - WINDOW + HOP) // HOP
+        return Timing(samples, self.filterbank.frames(samples), (windows,))
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        check_lengths(waveform, lengths, self.least)
+        whole = torch.full(waveform.shape[:1], waveform.shape[1], device=waveform.device)
+        features, frames = self.filterbank(waveform, whole if lengths is None else lengths)
+        return self.from_features(features), None if lengths is None else frames
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda t: t.levels[0] * (FFT // 2 + 1) * BINS)]
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """``[B, T, 160]`` stacked mel features, as the stock feature extractor makes them, to the stream."""
+        return self.projection(features.to(self.projection.linear.weight.dtype))
+
+
+def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:
+    """Raises: AudioError: not ``[B, S]``, lengths that do not fit it, or an utterance too short for one frame."""
+    if waveform.dim() != 2 or not waveform.is_floating_point():
+        raise AudioError(
+            f"the waveform is {tuple(waveform.shape)} {waveform.dtype}; give floats [batch, samples] at 16 kHz"
+        )
+    shortest, at = waveform.shape[1], 0
+    if lengths is not None:
+        if lengths.shape != waveform.shape[:1]:
+            raise AudioError(f"{tuple(lengths.shape)} lengths for a batch of {waveform.shape[0]}; give one each")
+        if not lengths.is_meta:
+            shortest, at = (int(x) for x in lengths.min(0))
+            if int(lengths.max()) > waveform.shape[1]:
+                raise AudioError(f"a length of {int(lengths.max())} samples, but the batch has {waveform.shape[1]}")
+    if shortest < least:
+        raise AudioError(
+            f"utterance {at} has {shortest} samples; the encoder needs at least {least} ({least / 16:g} ms at 16 kHz)"
+        )

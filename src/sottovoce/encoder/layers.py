@@ -1,0 +1,131 @@
+"""The three kinds of layer. A block that has been removed is ``None`` and adds nothing; its bias is gone with it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .attention import SelfAttention
+from .conformer_convolution import ConvolutionModule
+from .feed_forward import FeedForward
+from .stream import Stream
+from .units import Unit, block
+
+
+class PostNormLayer(GradientCheckpointingLayer):
+    """Transformer layer with the norms after the residual sums (wav2vec 2.0 Base and its kin)."""
+
+    def __init__(
+        self, stream: Stream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
+    ):
+        super().__init__()
+        self.stream = stream
+        self.attention = attention
+        self.attention_norm = nn.LayerNorm(stream.width, eps=eps)
+        self.feed_forward = feed_forward
+        self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        if self.attention is not None:
+            x = x + self.attention(x, context, mask)
+        x = self.attention_norm(x)
+        if self.feed_forward is not None:
+            x = x + self.feed_forward(x)
+        return self.feed_forward_norm(x)
+
+    def units(self) -> list[Unit]:
+        D = self.stream.width
+        out = [self.stream.part(gated_norms=["attention_norm", "feed_forward_norm"])]
+        if self.attention is not None:
+            out.append(block("attention", "attention_block", D, contains=["attention"], fold=WRITES["attention"]))
+        if self.feed_forward is not None:
+            out.append(block("feed_forward", "ffn_block", D, contains=["feed_forward"], fold=WRITES["feed_forward"]))
+        return out
+
+
+class PreNormLayer(GradientCheckpointingLayer):
+    """Transformer layer with the norms before its blocks (the Large models)."""
+
+    def __init__(
+        self, stream: Stream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
+    ):
+        super().__init__()
+        self.stream = stream
+        self.attention = attention
+        self.attention_norm = nn.LayerNorm(stream.width, eps=eps) if attention is not None else None
+        self.feed_forward = feed_forward
+        self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        if self.attention is not None:
+            x = x + self.attention(self.attention_norm(x), context, mask)
+        if self.feed_forward is not None:
+            x = x + self.feed_forward(self.feed_forward_norm(x))
+        return x
+
+    def units(self) -> list[Unit]:
+        return normed_blocks(self, self.stream, {"attention": "attention_block", "feed_forward": "ffn_block"})
+
+
+class ConformerLayer(GradientCheckpointingLayer):
+    """Half feed-forward, attention, convolution, half feed-forward, norm (Gulati et al. 2020)."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        feed_forward1: FeedForward | None,
+        attention: SelfAttention | None,
+        convolution: ConvolutionModule | None,
+        feed_forward2: FeedForward | None,
+        eps: float,
+    ):
+        super().__init__()
+        self.stream = stream
+        self.feed_forward1 = feed_forward1
+        self.attention = attention
+        self.convolution = convolution
+        self.feed_forward2 = feed_forward2
+        for name in ("feed_forward1", "attention", "convolution", "feed_forward2"):
+            present = getattr(self, name) is not None
+            setattr(self, f"{name}_norm", nn.LayerNorm(stream.width, eps=eps) if present else None)
+        self.final_norm = nn.LayerNorm(stream.width, eps=eps)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        if self.feed_forward1 is not None:
+            x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
+        if self.attention is not None:
+            x = x + self.attention(self.attention_norm(x), context, mask)
+        if self.convolution is not None:
+            x = x + self.convolution(self.convolution_norm(x), mask)
+        if self.feed_forward2 is not None:
+            x = x + 0.5 * self.feed_forward2(self.feed_forward2_norm(x))
+        return self.final_norm(x)
+
+    def units(self) -> list[Unit]:
+        kinds = {
+            "feed_forward1": "ffn_block",
+            "attention": "attention_block",
+            "convolution": "convolution_block",
+            "feed_forward2": "ffn_block",
+        }
+        return [*normed_blocks(self, self.stream, kinds), self.stream.part(gated_norms=["final_norm"])]
+
+
+WRITES = {
+    "attention": ("attention.out.weight", "attention.out.bias"),
+    "feed_forward": ("feed_forward.down.weight", "feed_forward.down.bias"),
+    "feed_forward1": ("feed_forward1.down.weight", "feed_forward1.down.bias"),
+    "feed_forward2": ("feed_forward2.down.weight", "feed_forward2.down.bias"),
+    "convolution": ("convolution.project.weight",),
+}
+"""The last linear map of each block: a soft gate on the block is multiplied in there."""
+
+
+def normed_blocks(layer: nn.Module, stream: Stream, kinds: dict[str, str]) -> list[Unit]:
+    """Whole-block units of the blocks that are still there, each with the norm in front of it; and those norms."""
+    present = [name for name in kinds if getattr(layer, name) is not None]
+    blocks = [
+        block(name, kinds[name], stream.width, contains=[name, f"{name}_norm"], fold=WRITES[name]) for name in present
+    ]
+    return [*blocks, stream.part(norms=[f"{name}_norm" for name in present])]

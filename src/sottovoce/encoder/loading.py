@@ -1,0 +1,98 @@
+"""Loading that refuses what it cannot account for, and saving that others can load without this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from .errors import CheckpointError
+
+
+def listed(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def complaint(name: str, missing: list[str], surplus: list[str], misshapen: list[str]) -> CheckpointError | None:
+    """The error that names what does not fit, or ``None`` when all does."""
+    kinds = {"missing": missing, "surplus": surplus, "misshapen": misshapen}
+    parts = [f"{len(found)} {kind} ({listed(found)})" for kind, found in kinds.items() if found]
+    if not parts:
+        return None
+    return CheckpointError(f"{name}: the tensors do not fit the config: {'; '.join(parts)}")
+
+
+class StrictLoading:
+    """Mixin for a `PreTrainedModel`: strict ``from_pretrained``, and ``save_pretrained(portable=True)``."""
+
+    portable_files: tuple[str, ...] = ()
+
+    def load_strictly(self: Any, weights: Mapping[str, Tensor], name: str) -> None:
+        """Copy ``weights`` into this module.
+
+        Raises:
+            CheckpointError: tensors missing, left over or of another shape; it names them.
+        """
+        own = self.state_dict()
+        wrong = [
+            f"{k} {tuple(weights[k].shape)} instead of {tuple(v.shape)}"
+            for k, v in own.items()
+            if k in weights and weights[k].shape != v.shape
+        ]
+        missing, surplus = [k for k in own if k not in weights], [k for k in weights if k not in own]
+        if error := complaint(name, missing, surplus, wrong):
+            raise error
+        nn.Module.load_state_dict(self, weights)
+
+    @classmethod
+    def from_pretrained(cls: Any, name: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
+        report = kwargs.pop("output_loading_info", False)
+        try:
+            model, info = super().from_pretrained(  # type: ignore[misc]
+                name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+            )
+        except (SafetensorError, json.JSONDecodeError) as error:
+            raise CheckpointError(f"{name}: damaged: {error}; copy it again from its source") from None
+        except OSError as error:
+            raise CheckpointError(f"{name}: {str(error).splitlines()[0]}") from None
+        wrong = [f"{k[0]} {tuple(k[1])} instead of {tuple(k[2])}" for k in info["mismatched_keys"]]
+        if fault := complaint(str(name), sorted(info["missing_keys"]), sorted(info["unexpected_keys"]), wrong):
+            raise fault
+        return (model, info) if report else model
+
+    def save_pretrained(self: Any, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any) -> None:
+        """Write ``config.json``, ``model.safetensors`` and a feature extractor for stock code.
+
+        Args:
+            portable: also write the modelling code, so that ``AutoModel.from_pretrained(directory,
+                trust_remote_code=True)`` loads it where sottovoce is not installed.
+        """
+        super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
+        write_feature_extractor(self, Path(directory))
+        if portable:
+            write_code(self, Path(directory))
+
+
+def write_feature_extractor(model: Any, directory: Path) -> None:
+    """A stock feature extractor: waveforms go in as they are, for normalisation and filterbank are in the model."""
+    from transformers import Wav2Vec2FeatureExtractor
+
+    Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True).save_pretrained(directory)
+
+
+def write_code(model: Any, directory: Path) -> None:
+    """Copy the modelling code beside the weights, flat, and say in ``config.json`` which class to load (``auto_map``)."""
+    here = Path(__file__).parent
+    for source in sorted(here.glob("*.py")):
+        if source.name != "__init__.py":
+            shutil.copy(source, directory / source.name)
+    path = directory / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["auto_map"] = {"AutoConfig": "config.EncoderConfig", "AutoModel": "model.SpeechEncoder"}
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,218 @@
+"""What attention knows of position. Each scheme has two halves: one for the encoder, prepared once for a length, and one
+for each layer, which turns that into rotated inputs, biased queries or an additive mask.
+
+    encoder half   prepare(T) -> context, shared by all layers
+    layer half     rotate(x, context) -> x for queries and keys
+                   bias(x, q, context) -> q, additive bias [B | 1, H, T, T] or None
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .stream import Places, Stream
+from .units import Macs, Rows, elements, rows
+
+
+class NoPosition(nn.Module):
+    """Attention without position (the positional convolution has it): both halves, and the base of the others."""
+
+    def prepare(self, frames: int, like: Tensor) -> Tensor | None:
+        return None
+
+    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
+        return x
+
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        return q, None
+
+    def head_rows(self) -> tuple[Rows, ...]:
+        """Rows of this module's parameters that go with a head."""
+        return ()
+
+    def head_macs(self) -> tuple[Macs, ...]:
+        """Multiplications that each head costs on top of the attention itself."""
+        return ()
+
+
+# --- WavLM ------------------------------------------------------------------------------------------------------------
+
+
+class RelativeBiasTable(NoPosition):
+    """WavLM's table of biases by bucketed distance, one column for each *original* head, for all layers.
+
+    It belongs to the encoder: no layer owns it, so pruning an attention never takes the bias from another.
+    """
+
+    def __init__(self, buckets: int, max_distance: int, heads: int):
+        super().__init__()
+        self.buckets, self.max_distance = buckets, max_distance
+        self.table = nn.Embedding(buckets, heads)
+
+    def prepare(self, frames: int, like: Tensor) -> Tensor:
+        """Bias ``[H0, T, T]``: only ``j - i`` matters, so one row of ``2T - 1`` distances a head is spread over the matrix."""
+        distance = torch.arange(1 - frames, frames, device=like.device)
+        row = self.table(self._bucket(distance)).t()  # [H0, 2T - 1]
+        place = torch.arange(frames, device=like.device)
+        return row[:, place[None, :] - place[:, None] + frames - 1]
+
+    def _bucket(self, distance: Tensor) -> Tensor:
+        half = self.buckets // 2
+        exact = half // 2
+        size = distance.abs()
+        far = torch.log(size.clamp(min=1).float() / exact) / math.log(self.max_distance / exact) * (half - exact)
+        far = (exact + far).long().clamp(max=half - 1)
+        return (distance > 0).long() * half + torch.where(size < exact, size, far)
+
+
+class GatedRelativeBias(NoPosition):
+    """WavLM's gate on the table: each head reads *its slice* of the stream (Chi et al. 2022).
+
+    Head ``h`` keeps the slice and the column that it had originally, after other heads or stream channels have gone.
+    """
+
+    def __init__(self, stream: Stream, heads: Sequence[int], head_dim: int, original_heads: int):
+        super().__init__()
+        self.stream, self.head_dim, self.original_heads = stream, head_dim, original_heads
+        self.heads, self.channels = Places(heads), Places(stream.ids)
+        self.gate = nn.Linear(head_dim, 8)
+        self.constant = nn.Parameter(torch.ones(len(self.heads)))
+
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        B, T, _ = x.shape
+        if not self.stream.whole:
+            full = x.new_zeros(B, T, self.stream.original)
+            x = full.index_copy(2, self.channels(x.device), x)
+        slices = x.view(B, T, self.original_heads, self.head_dim)
+        table = context
+        if len(self.heads) < self.original_heads:
+            kept = self.heads(x.device)
+            slices, table = slices[:, :, kept], context[kept]
+        a, b = torch.sigmoid(self.gate(slices).unflatten(-1, (2, 4)).sum(-1)).unbind(-1)  # [B, T, H]
+        gate = a * (b * self.constant - 1.0) + 2.0
+        return q, gate.transpose(1, 2)[..., None] * table
+
+    def head_rows(self) -> tuple[Rows, ...]:
+        return (rows("constant", 0, len(self.heads)),)
+
+    def head_macs(self) -> tuple[Macs, ...]:
+        count = self.gate.weight.numel()
+        return (Macs(lambda t: t.frames * count, unit="heads"),)
+
+
+# --- w2v-BERT 2.0 -----------------------------------------------------------------------------------------------------
+
+
+class RelativeKeyPositions(NoPosition):
+    """Distances clamped to ``[-left, right]`` (Shaw et al. 2018): the encoder half."""
+
+    def __init__(self, left: int, right: int):
+        super().__init__()
+        self.left, self.right = left, right
+
+    def prepare(self, frames: int, like: Tensor) -> Tensor:
+        """Index ``[T, T]`` of the distance of key ``j`` from query ``i``."""
+        place = torch.arange(frames, device=like.device)
+        return (place[None, :] - place[:, None]).clamp(-self.left, self.right) + self.left
+
+
+class RelativeKey(NoPosition):
+    """Queries meet an embedding of the distance; one product a distance, then spread, not one a pair of frames."""
+
+    def __init__(self, positions: int, head_dim: int):
+        super().__init__()
+        self.distance = nn.Embedding(positions, head_dim)
+        self.head_dim = head_dim
+
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        by_distance = (q * self.head_dim**-0.5) @ self.distance.weight.t()  # [B, H, T, P]
+        return q, by_distance.gather(3, context.expand(*q.shape[:2], *context.shape))
+
+    def head_macs(self) -> tuple[Macs, ...]:
+        count = self.distance.weight.numel()
+        return (Macs(lambda t: t.frames * count, unit="heads"),)
+
+
+# --- Wav2Vec2-Conformer -----------------------------------------------------------------------------------------------
+
+
+class RotaryAngles(NoPosition):
+    """Cosines and sines for every stream channel: the encoder half of `Rotary`."""
+
+    def __init__(self, stream: Stream, head_dim: int, base: float):
+        super().__init__()
+        self.channels, self.head_dim, self.base = Places(stream.ids), head_dim, base
+
+    def prepare(self, frames: int, like: Tensor) -> Tensor:
+        """``[2, T, D]``: cosine, and sine with the sign that the channel's partner takes."""
+        half = self.head_dim // 2
+        channel = self.channels(like.device) % self.head_dim
+        frequency = self.base ** (-2.0 * (channel % half).to(like.dtype) / self.head_dim)
+        angle = torch.arange(frames, device=like.device, dtype=like.dtype)[:, None] * frequency
+        sign = torch.where(channel < half, -1.0, 1.0).to(like.dtype)
+        return torch.stack([angle.cos(), angle.sin() * sign])
+
+
+class Rotary(NoPosition):
+    """Stock Conformer rotary: it turns the *stream* in pairs, before queries and keys are projected."""
+
+    def __init__(self, stream: Stream, head_dim: int):
+        super().__init__()
+        place = {channel: k for k, channel in enumerate(stream.ids)}
+        half = head_dim // 2
+        self.partner = Places(place[c + half if c % head_dim < half else c - half] for c in stream.ids)
+
+    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
+        cosine, sine = context
+        return x * cosine + x[..., self.partner(x.device)] * sine
+
+
+class SinusoidPositions(NoPosition):
+    """Sinusoids of the distances ``T - 1 ... 1 - T`` (Dai et al. 2019), of the original width: the encoder half."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.width = width
+
+    def prepare(self, frames: int, like: Tensor) -> Tensor:
+        """``[2T - 1, D0]``."""
+        distance = torch.arange(frames - 1, -frames, -1, device=like.device, dtype=torch.float32)
+        frequency = torch.exp(
+            torch.arange(0, self.width, 2, device=like.device, dtype=torch.float32) * -(math.log(10000.0) / self.width)
+        )
+        angle = distance[:, None] * frequency
+        return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1).to(like.dtype)
+
+
+class RelativePosition(NoPosition):
+    """Transformer-XL attention: queries with two learned biases meet keys and projected sinusoids."""
+
+    def __init__(self, width: int, heads: int, head_dim: int):
+        super().__init__()
+        self.heads, self.head_dim = heads, head_dim
+        self.project = nn.Linear(width, heads * head_dim, bias=False)
+        self.content = nn.Parameter(torch.zeros(heads, head_dim))
+        self.position = nn.Parameter(torch.zeros(heads, head_dim))
+
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        T = q.shape[2]
+        keys = self.project(context).view(-1, self.heads, self.head_dim).permute(1, 2, 0)  # [H, d, 2T - 1]
+        by_distance = ((q + self.position[:, None]) * self.head_dim**-0.5) @ keys  # [B, H, T, 2T - 1]
+        place = torch.arange(T, device=q.device)
+        index = place[None, :] - place[:, None] + T - 1  # key j from query i, in the order T - 1 ... 1 - T
+        return q + self.content[:, None], by_distance.gather(3, index.expand(*q.shape[:2], T, T))
+
+    def head_rows(self) -> tuple[Rows, ...]:
+        n = self.heads
+        projected = Rows("project.weight", 0, elements(n, self.head_dim))
+        return (projected, rows("content", 0, n), rows("position", 0, n))
+
+    def head_macs(self) -> tuple[Macs, ...]:
+        return (Macs(lambda t: t.frames * (2 * t.frames - 1), unit="heads", each=self.head_dim),)
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda t: 2 * t.frames - 1, parameter="project.weight")]
