@@ -1,0 +1,198 @@
+"""Audio files as the encoder wants them: one channel, 16 kHz, float32, and nothing that quietly spoils a result."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..encoder.errors import AudioError
+
+SAMPLE_RATE = 16_000
+"""Samples a second of every waveform inside sottovoce."""
+
+SHORTEST = 400
+"""Samples of one encoder frame (25 ms); shorter audio has no frame at all."""
+
+_STEP = 1 / 32_768
+"""One step of 16-bit audio."""
+
+_STREAMED = {0, 0x7FFFFFFF, 0xFFFFFFFF}
+"""Sizes in the header of a WAV file whose writer could not seek back: unknown, not wrong."""
+
+_log = logging.getLogger(__name__)
+_noticed: set[int] = set()
+
+
+class SilenceWarning(UserWarning):
+    """The audio is digital silence: it can be read, but nothing about a speaker or word can be said from it."""
+
+
+def read_audio(
+    path: str | Path, *, channel: int | None = None, start: float = 0.0, duration: float | None = None
+) -> Tensor:
+    """Read a file, or a stretch of it, as a mono waveform at 16 kHz.
+
+    Any format of libsndfile is read (wav, flac, ogg, opus, mp3, ...). Other sample rates are resampled by soxr, and
+    that is logged once for each rate. Digital silence gives a `SilenceWarning`; whoever must decide something from it
+    calls `refuse_silence`.
+
+    Args:
+        path: the file.
+        channel: which channel of a file with several, counted from 0.
+        start: seconds to pass over.
+        duration: seconds to read; ``None`` reads to the end.
+
+    Returns:
+        ``[S]`` float32.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio or cut off; it has several channels and none was chosen; a
+            sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give an audio file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, channels = file.samplerate, file.channels
+            if (fault := _cut_off(path, file)) is not None:
+                raise AudioError(f"{path}: {fault}; copy or convert the file again")
+            first = round(start * rate)
+            count = file.frames - first if duration is None else round(duration * rate)
+            if first < 0 or count < 0 or first > file.frames:
+                raise AudioError(
+                    f"{path}: cannot read from {start:g} s for {duration} s of a file of {file.frames / rate:.3f} s"
+                )
+            count = min(count, file.frames - first)
+            file.seek(first)
+            samples = file.read(count, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.removeprefix("Error : ").rstrip(".")
+        raise AudioError(
+            f"{path}: cannot be decoded ({reason}); convert it, for example with 'ffmpeg -i IN -ar 16000 OUT.wav'"
+        ) from error
+    if len(samples) < count:
+        raise AudioError(
+            f"{path}: cut off: the header promises {count / rate:.3f} s, but only {len(samples) / rate:.3f} s can be "
+            "decoded; copy or convert the file again"
+        )
+    return as_waveform(samples, rate, str(path), channel=channel if channel is not None or channels > 1 else 0)
+
+
+def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: int | None = None) -> Tensor:
+    """Check samples that are already in memory and bring them to one channel at 16 kHz.
+
+    Args:
+        samples: ``[S]`` or ``[S, channels]``, floating point.
+        rate: their samples a second.
+        name: what errors call them.
+        channel: which channel of several, counted from 0.
+
+    Returns:
+        ``[S]`` float32 at 16 kHz.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    channels = samples.shape[1]
+    if channel is None and channels > 1:
+        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
+    if channel is not None and not 0 <= channel < channels:
+        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
+    mono = np.ascontiguousarray(samples[:, channel or 0], dtype=np.float32)
+    if not np.isfinite(mono).all():
+        bad = np.flatnonzero(~np.isfinite(mono))
+        raise AudioError(
+            f"{name}: {len(bad)} of {len(mono)} samples are NaN or infinite (the first at {bad[0] / rate:.3f} s); "
+            "write the file again or leave it out"
+        )
+    if rate != SAMPLE_RATE:
+        _notice(rate, name)
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    if len(mono) < SHORTEST:
+        raise AudioError(
+            f"{name}: too short: {len(mono)} samples at 16 kHz, one frame needs {SHORTEST} (25 ms); leave it out"
+        )
+    waveform = torch.from_numpy(mono)
+    if is_silent(waveform):
+        warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
+    return waveform
+
+
+def is_silent(waveform: Tensor) -> bool:
+    """Whether no sample differs from another by more than one step of 16-bit audio: zeros, or a constant offset."""
+    return bool(waveform.max() - waveform.min() <= _STEP)
+
+
+def refuse_silence(waveform: Tensor, name: str) -> None:
+    """Stop where a decision is to be made from the audio.
+
+    Raises:
+        AudioError: the waveform is digital silence.
+    """
+    if is_silent(waveform):
+        raise AudioError(f"{name}: digital silence, so there is nothing to score; replace it or leave it out")
+
+
+def audio_shape(path: str | Path) -> tuple[int, int, int]:
+    """``(samples, rate, channels)`` as the header says, without decoding.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio or visibly cut off.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes)")
+    try:
+        with soundfile.SoundFile(path) as file:
+            if (fault := _cut_off(path, file)) is not None:
+                raise AudioError(f"{path}: {fault}")
+            return file.frames, file.samplerate, file.channels
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{path}: cannot be decoded ({error.error_string.removeprefix('Error : ').rstrip('.')})"
+        ) from error
+
+
+def _cut_off(path: Path, file: soundfile.SoundFile) -> str | None:
+    """What shows, before decoding, that the end of a file is missing; libsndfile itself only shortens such files."""
+    if file.format in ("WAV", "WAVEX", "RF64"):
+        found = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+        if found and int(found[1]) not in _STREAMED and int(found[1]) > int(found[2]):
+            return f"cut off: the header promises {found[1]} bytes of audio, the file has {found[2]}"
+    if file.format == "OGG" and not _ends_stream(path):
+        return "cut off: the Ogg stream has no last page"
+    return None
+
+
+def _ends_stream(path: Path) -> bool:
+    """Whether the last page of an Ogg file is complete and marked as the last (RFC 3533, section 6)."""
+    longest = 27 + 255 + 255 * 255
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - longest))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    lacing = page[27 : 27 + page[26]]
+    return bool(page[5] & 4) and len(page) >= 27 + len(lacing) + sum(lacing)
+
+
+def _notice(rate: int, name: str) -> None:
+    if rate not in _noticed:
+        _noticed.add(rate)
+        _log.warning("%s: %d Hz audio is resampled to %d Hz (said once for this rate)", name, rate, SAMPLE_RATE)
