@@ -150,8 +150,7 @@ class EncoderConfig(PreTrainedConfig):
 
     def with_shape(self, shape: Shape) -> EncoderConfig:
         """A copy with another shape; ``original_shape`` stays."""
-        fields = self.to_dict()
-        fields["shape"] = shape
+        fields = {**self.to_dict(), "shape": shape, "original_shape": written(self.original_shape)}
         return type(self).from_dict(fields)
 
     def to_dict(self) -> dict[str, Any]:

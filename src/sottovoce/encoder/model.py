@@ -186,6 +186,11 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):
         """An encoder of this kind with another shape and fresh weights."""
         return type(self)(self.config.with_shape(shape))
 
+    def probe(self) -> dict[str, Tensor]:
+        """Input on which a slim network is compared with its gated form: two utterances, one of them padded."""
+        noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return {"waveform": 0.1 * noise, "lengths": torch.tensor([SAMPLE_RATE, SAMPLE_RATE * 2 // 3])}
+
     def units(self) -> list[Unit]:
         names = ["input_norm"] if self.input_norm is not None else []
         reads = ["final_norm"] if self.final_norm is not None else []

@@ -109,8 +109,8 @@ def paired(ids: Sequence[int], head_dim: int) -> Tensor:
     place = {channel: k for k, channel in enumerate(ids)}
     half = head_dim // 2
     pairs = [(k, place[c + half]) for c, k in place.items() if c % head_dim < half]
-    return torch.tensor(pairs).view(-1, 2)
+    return torch.tensor(pairs, device="cpu").view(-1, 2)
 
 
 def single(size: int) -> Tensor:
-    return torch.arange(size)[:, None]
+    return torch.arange(size, device="cpu")[:, None]
