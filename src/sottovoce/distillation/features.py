@@ -1,0 +1,123 @@
+"""Feature distillation: the student's hidden states are to equal the teacher's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.errors import RecipeError
+from ..encoder.model import SpeechEncoder
+from .losses import feature_distance, frame_mask
+from .residual import kept_channels
+
+
+class FeatureDistillation(nn.Module):
+    """L1 less cosine between chosen hidden states of a student and of a frozen teacher, summed over the states.
+
+    The teacher is no part of the state: only the projections are trained and saved. Where the student's residual stream
+    is narrower than the teacher's, each of its channels is compared with the one it once was.
+
+    Args:
+        teacher: the encoder to imitate; it is put into evaluation mode and frozen.
+        student: the encoder that learns; only its shape is read here.
+        layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last.
+        projections: put a Linear map, identity at the start, behind each chosen hidden state of the student.
+        l1, cosine: weights of the two parts.
+
+    Raises:
+        RecipeError: a layer that one of the two does not have, or a residual channel unknown to the teacher.
+    """
+
+    def __init__(
+        self,
+        teacher: SpeechEncoder,
+        student: SpeechEncoder,
+        layers: Sequence[int],
+        *,
+        projections: bool = False,
+        l1: float = 1.0,
+        cosine: float = 1.0,
+    ):
+        super().__init__()
+        check_layers(layers, teacher.config.num_hidden_layers, student.config.num_hidden_layers)
+        self.layers = tuple(layers)
+        self.l1, self.cosine = l1, cosine
+        # In a tuple, so that its weights are neither trained, moved, nor saved with this module.
+        self._teacher = (teacher.requires_grad_(False).eval(),)
+        channels = kept_channels(teacher.shape["residual"], student.shape["residual"])
+        self.register_buffer("channels", channels, persistent=False)
+        width = student.config.hidden_size
+        self.projections = nn.ModuleList(identity(width) for _ in self.layers) if projections else None
+
+    @property
+    def teacher(self) -> SpeechEncoder:
+        return self._teacher[0]
+
+    @torch.no_grad()
+    def targets(self, waveform: Tensor, lengths: Tensor | None) -> list[Tensor]:
+        """The teacher's chosen hidden states ``[B, T, D_student]``, detached."""
+        self.teacher.to(waveform.device)
+        states = self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states
+        chosen = [states[layer] for layer in self.layers]
+        return chosen if self.channels is None else [state[..., self.channels] for state in chosen]
+
+    def forward(
+        self,
+        hidden_states: Sequence[Tensor],
+        frames: Tensor | None,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The summed distance, and that of every layer.
+
+        Args:
+            hidden_states: the student's, ``L + 1`` of ``[B, T, D]``.
+            frames: ``[B]`` valid frames; ``None`` for all.
+            waveform: ``[B, S]`` that the student heard.
+            lengths: ``[B]`` valid samples.
+        """
+        mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
+        parts: dict[str, Tensor] = {}
+        for k, (layer, target) in enumerate(zip(self.layers, self.targets(waveform, lengths), strict=True)):
+            state = hidden_states[layer] if self.projections is None else self.projections[k](hidden_states[layer])
+            parts[f"layer_{layer}"] = feature_distance(state, target, mask, l1=self.l1, cosine=self.cosine)
+        return torch.stack(list(parts.values())).sum(), {name: part.detach() for name, part in parts.items()}
+
+
+def identity(width: int) -> nn.Linear:
+    """A Linear map ``[width, width]`` that starts as the identity."""
+    linear = nn.Linear(width, width)
+    nn.init.eye_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def default_layers(layers: int, groups: int = 4) -> list[int]:
+    """Hidden states at equal distances from the first to the last: 0, 4, 8, 12 of a Base encoder.
+
+    >>> default_layers(12), default_layers(24), default_layers(3)
+    ([0, 4, 8, 12], [0, 8, 16, 24], [0, 1, 2, 3])
+    """
+    steps = min(groups - 1, layers)
+    return sorted({round(k * layers / max(steps, 1)) for k in range(steps + 1)})
+
+
+def check_layers(layers: Sequence[int], of_teacher: int, of_student: int) -> None:
+    """Raise `RecipeError` unless every layer exists in both networks, once."""
+    if not layers:
+        raise RecipeError("distillation: no layers are chosen; name hidden states such as [0, 4, 8, 12]")
+    for layer in layers:
+        for owner, count in (("teacher", of_teacher), ("student", of_student)):
+            if not 0 <= layer <= count:
+                raise RecipeError(f"distillation: hidden state {layer} is chosen, but the {owner} has 0..{count}")
+    if len(set(layers)) < len(layers):
+        raise RecipeError(f"distillation: a layer is chosen twice in {list(layers)}")
+    if of_teacher != of_student:
+        warnings.warn(
+            f"distillation: the teacher has {of_teacher} layers and the student {of_student}; "
+            "hidden states are compared by index",
+            stacklevel=3,
+        )

@@ -1,0 +1,48 @@
+"""What it costs a student to differ from its teacher in one hidden state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def frame_mask(lengths: Tensor, frames: int) -> Tensor:
+    """``[B, T]``, true where a frame is no padding. ``lengths`` is ``[B]`` frames."""
+    return torch.arange(frames, device=lengths.device)[None] < lengths[:, None]
+
+
+def feature_distance(
+    student: Tensor, teacher: Tensor, mask: Tensor | None = None, *, l1: float = 1.0, cosine: float = 1.0
+) -> Tensor:
+    """L1 distance less the mean cosine, over the frames that are no padding (DPHuBERT, 2305.17651).
+
+        l1 * mean |s - t|  -  cosine * mean cos(s, t)
+
+    so that a perfect student has ``-cosine``.
+
+    Args:
+        student, teacher: ``[B, T, D]``.
+        mask: ``[B, T]``, true for valid frames; all of them when absent.
+        l1, cosine: weights of the two parts.
+
+    Returns:
+        A scalar, in float32 whatever the inputs are.
+
+    Raises:
+        ValueError: the two differ in shape.
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
+    student, teacher = student.float(), teacher.float()
+    distance = (student - teacher).abs().mean(-1)
+    similarity = F.cosine_similarity(student, teacher, dim=-1)
+    return masked_mean(l1 * distance - cosine * similarity, mask)
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of ``values[B, T]`` over the frames of ``mask[B, T]``."""
+    if mask is None:
+        return values.mean()
+    weight = mask.to(values.dtype)
+    return (values * weight).sum() / weight.sum().clamp(min=1)

@@ -1,0 +1,79 @@
+"""Multi-head factorised attentive pooling: the small strong head on all hidden states (2210.01273)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Timing, Unit
+
+
+class MHFA(nn.Module):
+    """Pools the hidden states of all layers and frames into one vector.
+
+    Keys and values are each a softmax-weighted sum over layers, compressed to a few dimensions; the keys say, for each
+    head, how much each frame counts::
+
+        hidden states ─┬─ Σ wᵏ ─▶ keys   ─▶ [B, T, heads] ─▶ softmax over T ─┐
+        [L+1, B, T, D] └─ Σ wᵛ ─▶ values ─▶ [B, T, width] ───────────────────┴─▶ [B, heads · width] ─▶ [B, size]
+
+    Args:
+        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        layers: number of hidden states, ``L + 1``.
+        width: dimensions that keys and values are compressed to.
+        heads: attention heads.
+        size: of the result.
+    """
+
+    def __init__(self, stream: Stream, layers: int, *, width: int = 128, heads: int = 64, size: int = 256):
+        super().__init__()
+        self.layers, self.width, self.heads, self.size = layers, width, heads, size
+        self.stream = stream
+        self.key_weights = nn.Parameter(torch.ones(layers))
+        self.value_weights = nn.Parameter(torch.ones(layers))
+        self.keys = nn.Linear(stream.width, width)
+        self.values = nn.Linear(stream.width, width)
+        self.attention = nn.Linear(width, heads)
+        self.project = nn.Linear(heads * width, size)
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
+        if len(hidden_states) != self.layers:
+            raise ValueError(f"MHFA was built for {self.layers} hidden states and got {len(hidden_states)}")
+        B, T, _ = hidden_states[0].shape
+        keys = self.keys(weighted_sum(hidden_states, self.key_weights))
+        values = self.values(weighted_sum(hidden_states, self.value_weights))
+        scores = self.attention(keys)  # B, T, H
+        if lengths is not None:
+            padding = torch.arange(T, device=lengths.device)[None] >= lengths[:, None]
+            scores = scores.masked_fill(padding[..., None], float("-inf"))
+        pooled = torch.einsum("bth,btk->bhk", scores.softmax(1), values)
+        return self.project(pooled.reshape(B, self.heads * self.width))
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["keys.weight", "values.weight"])]
+
+    def macs(self) -> list[Macs]:
+        def every_frame(timing: Timing) -> float:
+            return timing.frames
+
+        weights = [Macs(every_frame, f"{name}.weight") for name in ("keys", "values", "attention")]
+        pooling = Macs(every_frame, each=self.heads * self.width)
+        return [*weights, pooling, Macs(lambda timing: 1, "project.weight")]
+
+
+def weighted_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Sum of the hidden states under ``softmax(weights)``, without stacking them."""
+    total: Tensor | None = None
+    for state, weight in zip(hidden_states, weights.softmax(0), strict=True):
+        total = state * weight if total is None else total + state * weight
+    assert total is not None
+    return total

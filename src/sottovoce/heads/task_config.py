@@ -1,0 +1,60 @@
+"""The config of a task model: the encoder's config, and what stands on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import CheckpointError
+
+HEADS = ("mhfa",)
+SCORINGS = (None, "cosine")
+
+
+class TaskConfig(PreTrainedConfig):
+    """An encoder, a head, and what they were trained for.
+
+    Args:
+        encoder: config of the encoder, as an object or as plain data.
+        head: ``{"kind": "mhfa", ...}``: which head, and its options.
+        scoring: how outputs are compared, ``cosine`` or ``None``.
+        task: what it was trained for: ``verification``.
+        labels: names of the outputs, where outputs are classes.
+
+    Raises:
+        CheckpointError: an unknown head or scoring.
+    """
+
+    model_type = "sottovoce_task"
+    sub_configs = {"encoder": EncoderConfig}
+
+    def __init__(
+        self,
+        encoder: EncoderConfig | Mapping[str, Any] | None = None,
+        head: Mapping[str, Any] | None = None,
+        scoring: str | None = None,
+        task: str = "",
+        labels: Sequence[str] | None = None,
+        **kwargs: Any,
+    ):
+        if encoder is None:
+            encoder = EncoderConfig()
+        self.encoder = encoder if isinstance(encoder, EncoderConfig) else EncoderConfig.from_dict(dict(encoder))
+        self.head = dict(head) if head is not None else {"kind": "mhfa"}
+        self.scoring = scoring
+        self.task = task
+        self.labels = list(labels) if labels is not None else None
+        if self.head.get("kind") not in HEADS:
+            raise CheckpointError(f"config: the head is {self.head.get('kind')!r}; it can be {', '.join(HEADS)}")
+        if scoring not in SCORINGS:
+            raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine or null")
+        super().__init__(**kwargs)
+
+    def with_encoder(self, encoder: EncoderConfig) -> TaskConfig:
+        """A copy with another encoder."""
+        fields = self.to_dict()
+        fields["encoder"] = encoder.to_dict()
+        return type(self).from_dict(fields)

@@ -1,0 +1,111 @@
+"""An encoder with a head: what is trained, pruned, saved and used for a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from ..encoder.config import Shape
+from ..encoder.errors import CheckpointError
+from ..encoder.loading import StrictLoading
+from ..encoder.model import SpeechEncoder
+from ..encoder.stream import Stream
+from ..encoder.units import Timing
+from .cosine_scoring import CosineScoring
+from .mhfa import MHFA
+from .task_config import TaskConfig
+
+
+@dataclass
+class TaskOutput(ModelOutput):
+    """What a `TaskModel` returns.
+
+    Args:
+        output: what the head makes of the hidden states: an embedding ``[B, E]``.
+        hidden_states: ``L + 1`` of ``[B, T, D]``.
+        lengths: ``[B]`` valid frames.
+    """
+
+    output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    lengths: Tensor | None = None
+
+
+class TaskModel(StrictLoading, PreTrainedModel):
+    """A speech encoder and a head.
+
+        model = TaskModel.from_pretrained("models/small")
+        embedding = model(waveform, lengths).output        # [B, E]
+
+    It is pruned like a bare encoder (its units are those of the encoder, below ``encoder.``), and the head follows.
+    """
+
+    config_class = TaskConfig
+    config: TaskConfig
+    main_input_name = "waveform"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+
+    def __init__(self, config: TaskConfig):
+        super().__init__(config)
+        self.encoder = SpeechEncoder(config.encoder)
+        self.head = build_head(config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
+        self.scoring = CosineScoring(self.head.size) if config.scoring == "cosine" else None
+        self.post_init()
+
+    def forward(
+        self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any
+    ) -> TaskOutput:
+        """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
+
+        Further inputs are those of `SpeechEncoder`.
+        """
+        encoded = self.encoder(waveform, lengths, **inputs)
+        output = self.head(encoded.hidden_states, encoded.lengths)
+        return TaskOutput(output=output, hidden_states=encoded.hidden_states, lengths=encoded.lengths)
+
+    @property
+    def shape(self) -> Shape:
+        return {"encoder": self.encoder.shape}
+
+    @property
+    def original_shape(self) -> Shape:
+        """The shape before any pruning."""
+        return {"encoder": self.encoder.original_shape}
+
+    def timing(self, seconds: float) -> Timing:
+        return self.encoder.timing(seconds)
+
+    def shrunk(self, shape: Shape) -> TaskModel:
+        """A model of this kind with another shape and fresh weights."""
+        return type(self)(self.config.with_encoder(self.config.encoder.with_shape(shape["encoder"])))
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, MHFA):
+            nn.init.ones_(module.key_weights)
+            nn.init.ones_(module.value_weights)
+        else:
+            super()._init_weights(module)
+
+
+def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> MHFA:
+    """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
+
+    Raises:
+        CheckpointError: options that the head does not have.
+    """
+    rest = {key: value for key, value in options.items() if key != "kind"}
+    try:
+        return MHFA(stream, hidden_states, **rest)
+    except TypeError as error:
+        raise CheckpointError(f"config: head {options['kind']}: {error}") from None

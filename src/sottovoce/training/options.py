@@ -1,0 +1,131 @@
+"""Options of a recipe: strict pydantic models, and every fault in them as one line with a path and a remedy."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+from pydantic_core import ErrorDetails
+
+
+class Options(BaseModel):
+    """Base of every section of a recipe: an unknown key is an error, values are never changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[Options]:
+    """A section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
+
+    The instance has ``.kind`` (the key) and ``.options`` (the section under it).
+
+    >>> class Sine(Options):
+    ...     hertz: float
+    >>> tone = one_of("Tone", {"sine": Sine}).model_validate({"sine": {"hertz": 440}})
+    >>> tone.kind, tone.options.hertz
+    ('sine', 440.0)
+    """
+
+    class OneOf(Options):
+        @model_validator(mode="before")
+        @classmethod
+        def _bare_name(cls, data: Any) -> Any:
+            # `- slim` alone reads naturally; an empty section has all its defaults.
+            if isinstance(data, str):
+                return {data: {}}
+            if isinstance(data, dict):
+                return {key: {} if value is None else value for key, value in data.items()}
+            return data
+
+        @model_validator(mode="after")
+        def _exactly_one(self) -> OneOf:
+            if len(self.model_fields_set) != 1:
+                raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+            return self
+
+        @property
+        def kind(self) -> str:
+            return next(iter(self.model_fields_set))
+
+        @property
+        def options(self) -> Options:
+            return getattr(self, self.kind)
+
+    fields: dict[str, Any] = {key: (model | None, None) for key, model in choices.items()}
+    return create_model(name, __base__=OneOf, **fields)
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line for each fault that pydantic found: ``stages[1].prune.stpes: unknown; did you mean 'steps'?``."""
+    return [_line(each, model) for each in error.errors()]
+
+
+def _line(error: ErrorDetails, model: type[BaseModel]) -> str:
+    where = [step for step in error["loc"] if not _is_tag(step)]
+    path = dotted(where)
+    if error["type"] == "extra_forbidden":
+        section = _section(model, where[:-1])
+        return f"{path}: unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
+    if error["type"] == "missing":
+        return f"{path}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
+        return f"{path}: {message}" if path else message
+    return f"{path}: {message[0].lower()}{message[1:]} (got {error['input']!r})"
+
+
+def _is_tag(step: int | str) -> bool:
+    # Members of a union are named in pydantic's location ("list[str]", "Budget", "literal[...]"); keys never look so.
+    return isinstance(step, str) and ("[" in step or step in {"str", "int", "float", "bool"} or step[:1].isupper())
+
+
+def dotted(path: Iterable[int | str]) -> str:
+    """``("stages", 1, "prune")`` as ``stages[1].prune``."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the nearest known one, or all of them where none is near."""
+    known = sorted(known)
+    if close := difflib.get_close_matches(word, known, n=1, cutoff=0.6):
+        return f"did you mean {close[0]!r}?"
+    return f"known here: {', '.join(known)}" if known else "nothing is allowed here"
+
+
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """Keys that a section may hold, as they are written in the file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _section(model: type[BaseModel], where: Iterable[int | str]) -> type[BaseModel] | None:
+    """The model of the section at a location."""
+    found: Any = model
+    for step in where:
+        if isinstance(step, int):
+            found = next((a for a in _alternatives(found) if get_origin(a) in (list, tuple)), None)
+            found = get_args(found)[0] if found is not None else None
+            continue
+        owner = next((a for a in _alternatives(found) if _is_model(a)), None)
+        if owner is None:
+            return None
+        names = {field.alias or name: field.annotation for name, field in owner.model_fields.items()}
+        found = names.get(step)
+    return next((a for a in _alternatives(found) if _is_model(a)), None)
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for each in get_args(annotation) for inner in _alternatives(each)]
+    if hasattr(annotation, "__metadata__"):
+        return _alternatives(get_args(annotation)[0])
+    return [annotation]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
