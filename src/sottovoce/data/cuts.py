@@ -1,0 +1,184 @@
+"""Lhotse cuts in and out: the form in which every corpus reaches training and evaluation."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ..encoder.errors import AudioError, DataError
+from .audio import as_waveform, read_audio
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+    from lhotse.cut import Cut
+
+
+def require_lhotse() -> None:
+    """Stop early where Lhotse is missing.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    if importlib.util.find_spec("lhotse") is None:
+        raise DataError(
+            "corpora are kept as Lhotse cuts, and Lhotse is not installed; run: pip install 'sottovoce[train]'"
+        )
+
+
+def make_cut(
+    *,
+    name: str,
+    source: str | Path,
+    samples: int,
+    rate: int,
+    speaker: str | None = None,
+    text: str | None = None,
+    gender: str | None = None,
+    custom: dict[str, Any] | None = None,
+) -> Cut:
+    """A cut of a whole mono file, with one supervision over all of it.
+
+    Args:
+        name: id of the cut, by which trials refer to it.
+        source: path of the file; a relative one counts from the folder of the manifest.
+        samples, rate: as the file's header says.
+        speaker, text, gender: of the supervision.
+        custom: further fields of the supervision.
+    """
+    from lhotse import MonoCut, Recording, SupervisionSegment
+    from lhotse.audio import AudioSource
+
+    duration = samples / rate
+    recording = Recording(
+        id=name,
+        sources=[AudioSource(type="file", channels=[0], source=str(source))],
+        sampling_rate=rate,
+        num_samples=samples,
+        duration=duration,
+    )
+    supervision = SupervisionSegment(
+        id=name,
+        recording_id=name,
+        start=0.0,
+        duration=duration,
+        text=text,
+        speaker=speaker,
+        gender=gender,
+        custom=custom,
+    )
+    return MonoCut(id=name, start=0.0, duration=duration, channel=0, supervisions=[supervision], recording=recording)
+
+
+def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
+    """Write ``.jsonl.gz``, whole or not at all; the same cuts give the same bytes.
+
+    Raises:
+        DataError: the name does not end in ``.jsonl.gz``, or the file cannot be written.
+    """
+    path = Path(path)
+    if not path.name.endswith(".jsonl.gz"):
+        raise DataError(f"{path}: cuts are written as .jsonl.gz")
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
+        for cut in cuts:
+            file.write(json.dumps(cut.to_dict(), ensure_ascii=False).encode() + b"\n")
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+def read_cuts(path: str | Path) -> CutSet:
+    """Read a manifest of cuts.
+
+    A relative path of audio counts from the folder of the manifest where it leads to a file, and from the working
+    directory otherwise (as Lhotse has it).
+
+    Args:
+        path: a CutSet as ``.jsonl`` or ``.jsonl.gz``.
+
+    Raises:
+        DataError: Lhotse is missing; the file is missing, damaged, empty or not a manifest of cuts; or two cuts have
+            one id.
+    """
+    require_lhotse()
+    from lhotse import CutSet
+    from lhotse.serialization import deserialize_item
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give a CutSet (.jsonl.gz)")
+    cuts: dict[str, Cut] = {}
+    number = 0
+    try:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                cut = deserialize_item(json.loads(line))
+                if not type(cut).__name__.endswith("Cut"):
+                    raise DataError(f"{path}: line {number} is a {type(cut).__name__}, not a cut")
+                if cut.id in cuts:
+                    raise DataError(f"{path}: line {number} has the id {cut.id!r} of an earlier cut")
+                cuts[cut.id] = _locate(cut, path.parent)
+    except DataError:
+        raise
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a manifest of cuts, or damaged, after line {number} ({error})") from error
+    if not cuts:
+        raise DataError(f"{path}: no cuts in it")
+    return CutSet.from_cuts(cuts.values())
+
+
+def _locate(cut: Cut, folder: Path) -> Cut:
+    """Resolve relative paths against the folder of the manifest."""
+    for part in getattr(cut, "tracks", None) or [cut]:
+        recording = getattr(getattr(part, "cut", part), "recording", None)
+        for source in recording.sources if recording is not None else []:
+            if source.type == "file" and not Path(source.source).is_absolute() and (folder / source.source).is_file():
+                source.source = str((folder / source.source).resolve())
+    return cut
+
+
+def cut_speaker(cut: Cut) -> str | None:
+    """The speaker of a cut, ``None`` where it has none.
+
+    Raises:
+        DataError: several speakers talk in it.
+    """
+    speakers = sorted({supervision.speaker for supervision in cut.supervisions if supervision.speaker})
+    if len(speakers) > 1:
+        raise DataError(f"cut {cut.id}: has the speakers {', '.join(speakers)}; one speaker a cut is needed")
+    return speakers[0] if speakers else None
+
+
+def load_cut(cut: Cut) -> Tensor:
+    """The waveform of a cut: ``[S]`` float32 at 16 kHz.
+
+    Raises:
+        AudioError: as `read_audio`; or Lhotse cannot load a cut that is no stretch of one file.
+    """
+    recording = getattr(cut, "recording", None)
+    if recording is not None and len(recording.sources) == 1 and not recording.transforms:
+        source = recording.sources[0]
+        if source.type == "file" and isinstance(cut.channel, int):
+            whole = cut.start == 0 and cut.duration == recording.duration
+            stretch = {} if whole else {"start": cut.start, "duration": cut.duration}
+            return read_audio(source.source, channel=source.channels.index(cut.channel), **stretch)
+    try:
+        samples = cut.load_audio()
+    except Exception as error:  # Lhotse raises whatever its many backends raise
+        raise AudioError(f"cut {cut.id}: Lhotse cannot load it ({str(error).splitlines()[0]})") from error
+    return as_waveform(samples.T, cut.sampling_rate, f"cut {cut.id}")
