@@ -1,0 +1,218 @@
+"""What the result of pruning may cost: one or several limits that hold together."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from torch import Tensor
+
+from ..encoder.errors import BudgetError
+from .cost import Cost, CostModel, Seconds, human
+
+Amount = int | float | str
+"""``20_000_000`` or ``"20M"``: that many. ``0.2`` or ``"20%"``: this fraction of the reference is KEPT."""
+
+QUANTITIES = ("params", "macs")
+REFERENCES = ("original", "current")
+_PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """An upper limit on something that follows from the widths of a network.
+
+    Parameters and MACs are two such things. Another one, such as milliseconds measured on a device, is another object
+    of this class with its own ``measure``; whoever chooses under constraints or trains towards them sees no difference.
+
+    Args:
+        name: for messages: ``params``, ``frontend macs``, ...
+        target: the limit.
+        reference: what the network that fractions refer to has; sparsity is ``1 - measure / reference``.
+        measure: widths ``[..., U]``, in the order of `CostModel.names`, to ``[...]``. It may not grow when a width
+            shrinks. Differentiable where it is to be trained towards.
+        unit: what is counted, for messages.
+    """
+
+    name: str
+    target: float
+    reference: float
+    measure: Callable[[Tensor], Tensor]
+    unit: str = ""
+
+    @property
+    def sparsity(self) -> float:
+        """The fraction of the reference that has to go."""
+        return 1.0 - self.target / self.reference
+
+    def show(self, amount: float) -> str:
+        """``18.88 M parameters (20.0 % of the reference)``."""
+        return f"{human(amount)} {self.unit} ({100 * amount / max(self.reference, 1e-30):.1f} % of the reference)"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits on parameters and multiply-accumulates, of the whole network and of parts of it.
+
+        Budget(params=0.2)                               # a fifth of the parameters is kept
+        Budget(params="20M", macs="1.1G", seconds=1)     # both hold
+        Budget(per={"frontend": {"macs": 0.3}, "layers": {"params": 0.2}})
+
+    Args:
+        params: parameters that may be left, see `Amount`.
+        macs: multiply-accumulates that may be left for an utterance of ``seconds``.
+        seconds: length of that utterance.
+        per: limits on parts of the network, by the names that `Cost.parts` has.
+        reference: what fractions refer to: ``original``, the network before any pruning, so that a budget means the
+            same for a model that is already slim; or ``current``, the network as it is.
+
+    Raises:
+        BudgetError: no limit at all, an amount that cannot be read or is not positive, a fraction above 1, an unknown
+            key or reference.
+    """
+
+    params: Amount | None = None
+    macs: Amount | None = None
+    seconds: Seconds = 1.0
+    per: Mapping[str, Mapping[str, Amount]] = field(default_factory=dict)
+    reference: str = "original"
+
+    def __post_init__(self) -> None:
+        if self.reference not in REFERENCES:
+            raise BudgetError(f"budget: reference is {self.reference!r}; it can be {' or '.join(REFERENCES)}")
+        if not (isinstance(self.seconds, int | float) and 0 < self.seconds < math.inf):
+            raise BudgetError(f"budget: seconds is {self.seconds!r}; give a positive number")
+        for part, limits in self.per.items():
+            if not isinstance(limits, Mapping):
+                raise BudgetError(f"budget: per {part} is {limits!r}; write per={{{part!r}: {{'params': ...}}}}")
+            for quantity in limits:
+                if quantity not in QUANTITIES:
+                    raise BudgetError(f"budget: {part} {quantity!r} is unknown; it can be {' or '.join(QUANTITIES)}")
+        given = list(self._limits())
+        if not given:
+            raise BudgetError("budget: no limit given; give params, macs, or per={part: {...}}")
+        for name, _, amount in given:
+            parse_amount(amount, name)
+
+    def _limits(self) -> Iterable[tuple[str, tuple[str | None, str], Amount]]:
+        """(name, (part, quantity), amount) of each limit that is given."""
+        for quantity in QUANTITIES:
+            if (amount := getattr(self, quantity)) is not None:
+                yield quantity, (None, quantity), amount
+        for part, limits in self.per.items():
+            for quantity, amount in limits.items():
+                yield f"{part} {quantity}", (part, quantity), amount
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """A budget in one line: ``params=20%``, ``params=20M,macs=1.1G,seconds=8``, ``frontend.macs=0.3``.
+
+        Raises:
+            BudgetError: as the constructor, or text that is not of this form.
+        """
+        fields: dict[str, Any] = {}
+        per: dict[str, dict[str, Amount]] = {}
+        for item in filter(None, re.split(r"[,;\s]+", text)):
+            key, sign, value = item.partition("=")
+            part, _, quantity = key.rpartition(".")
+            if not sign or not value:
+                raise BudgetError(f"budget: {item!r} is not of the form key=amount, such as params=20%")
+            if part:
+                per.setdefault(part, {})[quantity] = value
+            elif key in fields:
+                raise BudgetError(f"budget: {key} is given twice")
+            elif key in (*QUANTITIES, "seconds", "reference"):
+                fields[key] = value
+            else:
+                near = get_close_matches(key, [*QUANTITIES, "seconds", "reference"], 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise BudgetError(f"budget: {key!r} is unknown{hint}")
+        if "seconds" in fields:
+            try:
+                fields["seconds"] = float(fields["seconds"])
+            except ValueError:
+                raise BudgetError(f"budget: seconds is {fields['seconds']!r}; give a positive number") from None
+        return cls(**fields, per=per)
+
+    def constraints(self, costs: CostModel, reference: Cost) -> list[Constraint]:
+        """The limits as functions of the widths of one network.
+
+        Args:
+            costs: of the network that is to be pruned, at ``self.seconds``.
+            reference: what fractions refer to, see `reference_cost`.
+
+        Raises:
+            BudgetError: a part that the network does not have, or a part that may cost more than the whole.
+        """
+        out = []
+        for name, (part, quantity), amount in self._limits():
+            if part is not None and part not in reference.parts:
+                raise BudgetError(f"budget: there is no part {part!r}; the parts are {', '.join(reference.parts)}")
+            whole = getattr(reference if part is None else reference.parts[part], quantity)
+            if whole == 0:
+                raise BudgetError(f"budget: {name} is limited, but {part} has none in the reference; leave it out")
+            target = _target(amount, name, whole)
+            index = QUANTITIES.index(quantity)
+            out.append(Constraint(name, target, float(whole), _measure(costs, part, index), _UNITS[quantity]))
+        targets = {c.name: c.target for c in out}
+        for constraint in out:
+            part, _, quantity = constraint.name.rpartition(" ")
+            if part and constraint.target > targets.get(quantity, math.inf):
+                raise BudgetError(
+                    f"budget: {constraint.name} may be {human(constraint.target)}, but the whole network only "
+                    f"{human(targets[quantity])}; lower the one or raise the other"
+                )
+        return out
+
+
+_UNITS = {"params": "parameters", "macs": "MACs"}
+
+
+def _measure(costs: CostModel, part: str | None, index: int) -> Callable[[Tensor], Tensor]:
+    if part is not None and part not in costs.parts:  # a part that has been removed altogether
+        return lambda widths: widths.new_zeros(widths.shape[:-1])
+    return lambda widths: costs.evaluate(widths, part)[index]
+
+
+def _target(amount: Amount, name: str, whole: float) -> float:
+    number, fraction = parse_amount(amount, name)
+    return number * whole if fraction else number
+
+
+def parse_amount(amount: Amount, name: str = "amount") -> tuple[float, bool]:
+    """The number, and whether it is a fraction.
+
+    >>> parse_amount("20%"), parse_amount(0.2), parse_amount("1.1G"), parse_amount(18_880_000)
+    ((0.2, True), (0.2, True), (1100000000.0, False), (18880000.0, False))
+
+    Raises:
+        BudgetError: it cannot be read, is not positive, or is a fraction above 1.
+    """
+    help = "give a fraction kept (0.2, 20%) or an amount (20M, 1.1G)"
+    if isinstance(amount, bool) or not isinstance(amount, int | float | str):
+        raise BudgetError(f"budget: {name} is {amount!r}; {help}")
+    if isinstance(amount, str):
+        match = re.fullmatch(r"\s*([0-9_.]+(?:e[+-]?\d+)?)\s*([kmgbt%]?)\s*", amount.lower())
+        try:
+            number, suffix = float(match[1]), match[2]  # type: ignore[index]
+        except (TypeError, ValueError):
+            raise BudgetError(f"budget: {name} is {amount!r}; {help}") from None
+    else:
+        number, suffix = float(amount), ""
+    if not 0 < number < math.inf:
+        raise BudgetError(f"budget: {name} is {amount!r}, which leaves nothing; {help}")
+    if suffix == "%":
+        number /= 100
+        if number > 1:
+            raise BudgetError(f"budget: {name} is {amount!r}, more than the whole reference; {help}")
+        return number, True
+    if not suffix and number <= 1:
+        return number, True
+    if not suffix and number <= 100:
+        # 1.5 or 20 parameters are never meant: a percentage without its sign, or a missing prefix.
+        raise BudgetError(f"budget: {name} is {amount!r}, neither a fraction up to 1 nor a plausible amount; {help}")
+    return number * _PREFIXES[suffix], False

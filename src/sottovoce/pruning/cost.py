@@ -1,0 +1,333 @@
+"""What a network costs, parameters and multiply-accumulates, as one function of its widths.
+
+A parameter whose dimension 0 belongs to the unit ``a`` and dimension 1 to ``b`` has ``r_a w_a * r_b w_b`` entries,
+where ``w`` counts the elements that stay. So every cost is a polynomial in the widths. It is compiled once from what
+the modules declare (`sottovoce.encoder.units`) and then evaluated on integers for a report, on expected widths for a
+loss, and on many candidate widths at once for a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+
+from ..encoder.units import Rows, Unit, collect
+
+Params = int
+Macs = int
+Seconds = float
+
+Polynomial = dict[tuple[int, ...], float]
+"""Coefficient of each product of kept fractions; ``(3, 3, 5)`` stands for ``x_3^2 x_5``, where ``x = width / size``."""
+
+OTHER = "other"
+
+
+class PartCost(NamedTuple):
+    """The cost of one part of a network."""
+
+    params: Params
+    macs: Macs
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, and multiply-accumulates for one utterance of ``seconds``; in all and by part.
+
+    >>> print(Cost(94_381_936, 6_911_000_000, 1.0, {}))
+    94.38 M parameters, 6.911 G MACs at 1 s
+    """
+
+    params: Params
+    macs: Macs
+    seconds: Seconds
+    parts: dict[str, PartCost]
+
+    def __str__(self) -> str:
+        return f"{human(self.params)} parameters, {human(self.macs)} MACs at {self.seconds:g} s"
+
+    def table(self) -> Table:
+        """A table of the parts, for a terminal."""
+        table = Table(title=str(self))
+        table.add_column("part")
+        for column in ("parameters", "%", "MACs", "%"):
+            table.add_column(column, justify="right")
+        for name, part in self.parts.items():
+            shares = [f"{100 * a / max(b, 1):.1f}" for a, b in zip(part, (self.params, self.macs), strict=True)]
+            table.add_row(name, human(part.params), shares[0], human(part.macs), shares[1])
+        return table
+
+    def to_dict(self) -> dict[str, Any]:
+        parts = {name: {"params": p.params, "macs": p.macs} for name, p in self.parts.items()}
+        return {"params": self.params, "macs": self.macs, "seconds": self.seconds, "parts": parts}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cost:
+        parts = {name: PartCost(int(p["params"]), int(p["macs"])) for name, p in data["parts"].items()}
+        return cls(int(data["params"]), int(data["macs"]), float(data["seconds"]), parts)
+
+
+def cost(model: nn.Module, seconds: Seconds = 1.0) -> Cost:
+    """Parameters and multiply-accumulates of ``model`` (dense or slim) for one utterance of ``seconds``."""
+    return CostModel(model, seconds).cost()
+
+
+def reference_cost(model: nn.Module, seconds: Seconds = 1.0, reference: str = "original") -> Cost:
+    """The cost that fractions of a budget refer to.
+
+    Args:
+        model: the network, dense or already slim.
+        seconds: length of the utterance.
+        reference: ``original``, the network before any pruning (rebuilt from ``model.original_shape`` without memory
+            for its weights; a model that remembers none is its own original), or ``current``, the network as it is.
+    """
+    root: Any = model
+    shape = getattr(root, "original_shape", None)
+    if reference == "original" and shape is not None and shape != root.shape:
+        with torch.device("meta"):
+            root = root.shrunk(shape)
+    return cost(root, seconds)
+
+
+class CostModel:
+    """The cost of ``model`` and of everything it can be pruned to.
+
+    Args:
+        model: any module that offers ``timing(seconds)`` and whose modules declare units and multiplications.
+        seconds: length of the utterance that multiplications are counted for.
+
+    Attributes:
+        names: the units, in the order in which widths are given.
+        sizes: ``[U]``: their present widths.
+        parts: top-level components that declare something (below ``encoder`` in a task model), ``head``, and ``other``.
+
+    Raises:
+        ValueError: a module declares rows of a tensor that is not there, or rows whose number depends on which elements
+            are kept and not only on how many.
+    """
+
+    def __init__(self, model: Any, seconds: Seconds = 1.0):
+        self.seconds = seconds
+        self.declarations = declared = collect(model)
+        self.names = tuple(declared.units)
+        self.index = {name: i for i, name in enumerate(self.names)}
+        self.sizes = torch.tensor([u.size for u in declared.units.values()], dtype=torch.float64)
+        self._slices = _slices(declared.units.values(), model)
+        self._tops = {_top(name) for name, unit in declared.units.items() if not unit.shared}
+        self._tops |= {_top(m.parameter or m.path) for m in declared.macs} - {""}
+
+        params = {name: self._numel(name, parameter) for name, parameter in model.named_parameters()}
+        timing = model.timing(seconds)
+        by_part: dict[str, tuple[Polynomial, Polynomial]] = {}
+        for name, polynomial in params.items():
+            _add(by_part.setdefault(self._part(name), ({}, {}))[0], polynomial)
+        for macs in declared.macs:
+            if macs.parameter is not None:
+                if macs.parameter not in params:
+                    raise ValueError(f"{macs.path}: multiplies {macs.parameter}, which is no parameter of the network")
+                each, at = params[macs.parameter], macs.parameter
+            elif macs.unit is not None:
+                if macs.unit not in self.index:
+                    raise ValueError(f"{macs.path}: counts the unit {macs.unit}, which is not declared")
+                u, at = self.index[macs.unit], macs.unit
+                each = {(*self._blocks(at), u): macs.each * declared.units[macs.unit].size}
+            else:
+                each, at = {self._blocks(macs.path): macs.each}, macs.path
+            _add(by_part.setdefault(self._part(at), ({}, {}))[1], each, float(macs.times(timing)))
+        self._compile(by_part)
+
+    def _blocks(self, path: str) -> tuple[int, ...]:
+        return tuple(self.index[name] for name in self.declarations.containing(path))
+
+    def _part(self, path: str) -> str:
+        top = _top(path)
+        return top if top in self._tops or top == "head" else OTHER
+
+    def _numel(self, name: str, parameter: Tensor) -> Polynomial:
+        polynomial: Polynomial = {self._blocks(name): 1.0}
+        for dim, size in enumerate(parameter.shape):
+            owners = self._slices.get((name, dim), {})
+            entries = _entries(
+                f"{name}, dimension {dim}", size, [(self.index[u.name], u, r) for u, r in owners.values()]
+            )
+            polynomial = _product(polynomial, entries)
+        return polynomial
+
+    def _compile(self, by_part: dict[str, tuple[Polynomial, Polynomial]]) -> None:
+        order = {"frontend": 0, "positional": 1, "layers": 2, OTHER: 4, "head": 5}
+        self.parts = tuple(sorted(by_part, key=lambda p: order.get(p, 3)))
+        monomials = sorted({m for pair in by_part.values() for polynomial in pair for m in polynomial})
+        place = {m: i for i, m in enumerate(monomials)}
+        degree = max(map(len, monomials), default=0)
+        one = len(self.names)  # evaluated widths are followed by a constant 1
+        self._factors = torch.tensor([[*m, *[one] * (degree - len(m))] for m in monomials]).view(len(monomials), degree)
+        self._coefficients = torch.zeros(len(self.parts), 2, len(monomials), dtype=torch.float64)
+        for p, part in enumerate(self.parts):
+            for quantity, polynomial in enumerate(by_part[part]):
+                for monomial, coefficient in polynomial.items():
+                    self._coefficients[p, quantity, place[monomial]] = coefficient
+
+    def full(self) -> Tensor:
+        """Widths ``[U]`` of the network as it is."""
+        return self.sizes.clone()
+
+    def widths(self, kept: Mapping[str, Any] | Tensor | None = None) -> Tensor:
+        """Widths ``[U]`` with those of ``kept`` replaced; a width may be a number or a scalar tensor."""
+        if isinstance(kept, Tensor):
+            return kept
+        widths = self.full()
+        for name, width in (kept or {}).items():
+            place = torch.nn.functional.one_hot(torch.tensor(self.index[name]), len(self.names)).bool()
+            widths = torch.where(place, torch.as_tensor(width, dtype=widths.dtype), widths)
+        return widths
+
+    def by_part(self, widths: Tensor | Mapping[str, Any]) -> Tensor:
+        """``[..., U]`` -> ``[..., P, 2]``: parameters and MACs of each of ``parts``. Differentiable in the widths."""
+        widths = self.widths(widths)
+        sizes, coefficients, factors = self._on(widths)
+        fractions = torch.cat([widths / sizes, widths.new_ones(*widths.shape[:-1], 1)], dim=-1)
+        products = torch.ones_like(widths[..., :1])
+        for factor in factors:
+            products = products * fractions[..., factor]
+        return (products @ coefficients.flatten(0, 1).t()).unflatten(-1, (len(self.parts), 2))
+
+    def evaluate(self, widths: Tensor | Mapping[str, Any], part: str | None = None) -> tuple[Tensor, Tensor]:
+        """Parameters and MACs for (expected) widths.
+
+        Args:
+            widths: ``[..., U]`` in the order of ``names``, or a mapping from unit to width; units that a mapping does
+                not name are whole.
+            part: only this one of ``parts``.
+
+        Returns:
+            Two tensors ``[...]``, differentiable in the widths.
+        """
+        by_part = self.by_part(widths)
+        total = by_part.sum(-2) if part is None else by_part[..., self.parts.index(part), :]
+        return total[..., 0], total[..., 1]
+
+    def cost(self, kept: Mapping[str, Any] | Tensor | None = None) -> Cost:
+        """Exact cost at whole-number widths (default: as it is)."""
+        by_part = self.by_part(self.widths(kept).double()).round().long().tolist()
+        parts = {name: PartCost(*pair) for name, pair in zip(self.parts, by_part, strict=True)}
+        totals = [sum(pair[i] for pair in parts.values()) for i in range(2)]
+        return Cost(totals[0], totals[1], self.seconds, parts)
+
+    def _on(self, like: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Sizes, coefficients and the columns of the factors, in the precision and on the device of ``like``."""
+        key = (like.dtype, like.device)
+        if getattr(self, "_cached", (None,))[0] != key:
+            columns = tuple(c.contiguous().to(like.device) for c in self._factors.t())
+            self._cached = (key, (self.sizes.clamp(min=1).to(like), self._coefficients.to(like), columns))
+        return self._cached[1]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def human(count: float) -> str:
+    """``94.38 M``, ``6.911 G``: four digits and the decimal prefix."""
+    for scale, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(count) >= 0.99995 * scale:
+            return f"{count / scale:#.4g} {prefix}"
+    return f"{count:.4g}"
+
+
+def _top(path: str) -> str:
+    return path.removeprefix("encoder.").partition(".")[0]
+
+
+Owners = dict[str, tuple[Unit, list[Rows]]]
+
+
+def _slices(units: Iterable[Unit], model: nn.Module) -> dict[tuple[str, int], Owners]:
+    """Which units slice which dimension of which tensor. Whole blocks slice nothing: what they contain goes along."""
+    tensors = {name for name, _ in (*model.named_parameters(remove_duplicate=False), *model.named_buffers())}
+    slices: dict[tuple[str, int], Owners] = {}
+    for unit in units:
+        for rows in unit.rows:
+            if rows.parameter not in tensors:
+                raise ValueError(f"the unit {unit.name} owns rows of {rows.parameter}, which the network does not have")
+            if not unit.contains:
+                slices.setdefault((rows.parameter, rows.dim), {}).setdefault(unit.name, (unit, []))[1].append(rows)
+    return slices
+
+
+def _entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) -> Polynomial:
+    """How many entries one dimension of a tensor has, given the units that own rows of it."""
+    if not owners:
+        return {(): float(size)}
+    groups = {rows.groups for _, _, all_rows in owners for rows in all_rows}
+    if len(groups) > 1:
+        raise ValueError(f"{what}: declared with different numbers of groups: {sorted(groups)}")
+    (group,) = groups
+    total = size * group
+    element = np.full((len(owners), total), -1)  # for each unit and entry, the element that owns it; -1: none
+    for k, (_, unit, all_rows) in enumerate(owners):
+        for rows in all_rows:
+            index = rows.index.cpu().numpy().reshape(unit.size, -1)
+            if index.size and index.max() >= total:
+                raise ValueError(f"{what}: {unit.name} owns row {index.max()} of {total}")
+            owner = np.broadcast_to(np.arange(unit.size)[:, None], index.shape)
+            element[k, index[index >= 0]] = owner[index >= 0]
+    polynomial: Polynomial = {}
+    claims = (1 << np.arange(len(owners))) @ (element >= 0)
+    for claim in np.unique(claims).tolist():
+        claimed = [k for k in range(len(owners)) if claim >> k & 1]
+        at = claims == claim
+        _check_separable(what, [owners[k][1] for k in claimed], element[claimed][:, at])
+        key = tuple(sorted(owners[k][0] for k in claimed))
+        polynomial[key] = polynomial.get(key, 0.0) + int(at.sum()) / group
+    return polynomial
+
+
+def _check_separable(what: str, units: list[Unit], element: np.ndarray) -> None:
+    """The number of entries left must follow from how many elements each unit keeps.
+
+    One unit: its elements own equally many, at least within each stratum. Two: their elements meet equally often, where
+    an element of the first may be summed over its strata, which all keep equally many.
+    """
+    if not units:
+        return
+    if len(units) > 2:
+        raise ValueError(f"{what}: more than two units own the same rows: {', '.join(u.name for u in units)}")
+    if len(units) == 1:
+        separable = _even(np.bincount(element[0], minlength=units[0].size), units[0])
+    else:
+        sizes = units[0].size, units[1].size
+        meetings = np.bincount(np.ravel_multi_index(tuple(element), sizes), minlength=sizes[0] * sizes[1]).reshape(
+            sizes
+        )
+        a, b = units
+        separable = (_even(meetings, a) and _even(meetings.sum(0), b)) or (
+            _even(meetings.T, b) and _even(meetings.sum(1), a)
+        )
+    if not separable:
+        raise ValueError(f"{what}: how many rows stay depends on which elements of {units[-1].name} stay, not how many")
+
+
+def _even(counts: np.ndarray, unit: Unit) -> bool:
+    """Whether dimension 0 (elements of ``unit``) is constant within each stratum."""
+    strata = counts.reshape(unit.strata, -1, *counts.shape[1:])
+    return bool((strata == strata[:, :1]).all())
+
+
+def _product(a: Polynomial, b: Polynomial) -> Polynomial:
+    product: Polynomial = {}
+    for m, x in a.items():
+        for n, y in b.items():
+            key = tuple(sorted(m + n))
+            product[key] = product.get(key, 0.0) + x * y
+    return product
+
+
+def _add(total: Polynomial, more: Polynomial, times: float = 1.0) -> None:
+    for monomial, coefficient in more.items():
+        key = tuple(sorted(monomial))
+        total[key] = total.get(key, 0.0) + times * coefficient
