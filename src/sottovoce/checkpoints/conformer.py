@@ -1,0 +1,81 @@
+"""What the two Conformer families share: their layer, and the position schemes of its attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sottovoce.encoder.config import EncoderConfig
+
+from .family import ACTIVATIONS
+from .names import Row, pointwise
+from .uniform import uniform
+
+RENAMED = {
+    "hidden_act": "activation",
+    "hidden_dropout": "dropout",
+    "attention_dropout": "attention_dropout",
+    "activation_dropout": "activation_dropout",
+    "feat_proj_dropout": "projection_dropout",
+    "conformer_conv_dropout": "convolution_dropout",
+    "conv_depthwise_kernel_size": "depthwise_kernel",
+    "rotary_embedding_base": "rotary_base",
+    "layerdrop": "layerdrop",
+    "initializer_range": "initializer_range",
+}
+SUPPORTED: dict[str, tuple[Any, ...]] = {
+    "add_adapter": (False,),
+    "adapter_attn_dim": (None,),
+    "use_intermediate_ffn_before_adapter": (False,),
+    "feat_extract_activation": ("gelu",),
+    "hidden_act": ACTIVATIONS,
+}
+
+
+def fields(stock: Any) -> dict[str, Any]:
+    return {
+        "layer": "conformer",
+        "position": stock.position_embeddings_type or "none",
+        "head_dim": stock.hidden_size // stock.num_attention_heads,
+        "attention_heads": stock.num_attention_heads,
+        "norm_eps": stock.layer_norm_eps,
+    }
+
+
+def sizes(config: EncoderConfig) -> dict[str, Any]:
+    widths = uniform(config)
+    return {
+        "hidden_size": widths.hidden_size,
+        "num_hidden_layers": widths.layers,
+        "num_attention_heads": widths.heads,
+        "intermediate_size": widths.ffn,
+        "position_embeddings_type": None if config.position == "none" else config.position,
+        "layer_norm_eps": config.norm_eps,
+    }
+
+
+def _half(n: int) -> tuple[Row, ...]:
+    return (
+        Row(f"encoder.layers.{{i}}.ffn{n}_layer_norm.*", f"layers.{{i}}.feed_forward{n}_norm.*"),
+        Row(f"encoder.layers.{{i}}.ffn{n}.intermediate_dense.*", f"layers.{{i}}.feed_forward{n}.up.*"),
+        Row(f"encoder.layers.{{i}}.ffn{n}.output_dense.*", f"layers.{{i}}.feed_forward{n}.down.*"),
+    )
+
+
+LAYER = (
+    *_half(1),
+    Row("encoder.layers.{i}.self_attn_layer_norm.*", "layers.{i}.attention_norm.*"),
+    *(
+        Row(f"encoder.layers.{{i}}.self_attn.linear_{m}.*", f"layers.{{i}}.attention.{m}.*")
+        for m in ("q", "k", "v", "out")
+    ),
+    Row("encoder.layers.{i}.self_attn.linear_pos.weight", "layers.{i}.attention.position.project.weight"),
+    Row("encoder.layers.{i}.self_attn.pos_bias_u", "layers.{i}.attention.position.content"),
+    Row("encoder.layers.{i}.self_attn.pos_bias_v", "layers.{i}.attention.position.position"),
+    Row("encoder.layers.{i}.self_attn.distance_embedding.weight", "layers.{i}.attention.position.distance.weight"),
+    Row("encoder.layers.{i}.conv_module.layer_norm.*", "layers.{i}.convolution_norm.*"),
+    pointwise("encoder.layers.{i}.conv_module.pointwise_conv1.weight", "layers.{i}.convolution.expand.weight"),
+    Row("encoder.layers.{i}.conv_module.depthwise_conv.weight", "layers.{i}.convolution.depthwise.weight"),
+    pointwise("encoder.layers.{i}.conv_module.pointwise_conv2.weight", "layers.{i}.convolution.project.weight"),
+    *_half(2),
+    Row("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.final_norm.*"),
+)

@@ -1,0 +1,132 @@
+"""Tables that say which tensor of a foreign checkpoint is which of ours, read in both directions.
+
+Row("encoder.layers.{i}.attention.q_proj.*", "layers.{i}.attention.q.*")
+                    └ a number, the same on both sides           └ the last part of the name: weight, bias, ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.loading import complaint
+from sottovoce.encoder.model import SpeechEncoder
+
+View = Callable[[Tensor], Tensor]
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a pattern of foreign names, a pattern of ours, and how the tensor is viewed on each side."""
+
+    theirs: str
+    ours: str
+    to_ours: View = _same
+    to_theirs: View = _same
+
+
+def pointwise(theirs: str, ours: str) -> Row:
+    """A convolution of kernel 1 there, a linear map here: ``[O, I, 1]`` and ``[O, I]``."""
+    return Row(theirs, ours, lambda t: t.squeeze(-1), lambda t: t.unsqueeze(-1))
+
+
+def per_head(theirs: str, ours: str) -> Row:
+    """A number a head: ``[1, H, 1, 1]`` there and ``[H]`` here."""
+    return Row(theirs, ours, lambda t: t.flatten(), lambda t: t.view(1, -1, 1, 1))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A checkpoint layout.
+
+    Args:
+        rows: what is mapped.
+        unused: patterns of foreign tensors that the encoder does not compute with.
+        constants: tensors of ours that the layout does not have, and their value.
+    """
+
+    rows: tuple[Row, ...]
+    unused: tuple[str, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=lambda: {"positional.scale": 1.0})
+
+    def ours(self, name: str) -> tuple[str, Row] | None:
+        """Our name of the foreign tensor ``name`` and the row that says so; ``None`` where it has none."""
+        return _lookup(name, ((row.theirs, row.ours, row) for row in self.rows))
+
+    def theirs(self, name: str) -> tuple[str, Row] | None:
+        """The foreign name of our tensor ``name`` and the row that says so; ``None`` where it has none."""
+        return _lookup(name, ((row.ours, row.theirs, row) for row in self.rows))
+
+    def is_unused(self, name: str) -> bool:
+        return any(_compiled(pattern).fullmatch(name) for pattern in self.unused)
+
+
+def _lookup(name: str, patterns: Iterable[tuple[str, str, Row]]) -> tuple[str, Row] | None:
+    for pattern, other, row in patterns:
+        if match := _compiled(pattern).fullmatch(name):
+            found = match.groupdict()
+            return other.replace("{i}", found.get("i") or "").replace("*", found.get("last") or ""), row
+    return None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # `re` keeps the compiled patterns itself.
+    escaped = (
+        re.escape(pattern).replace(r"\{i\}", r"(?P<i>\d+)").replace(r"\*\*", ".+").replace(r"\*", r"(?P<last>\w+)")
+    )
+    return re.compile(escaped)
+
+
+def to_ours(
+    config: EncoderConfig, tensors: Mapping[str, Tensor], table: Table, name: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights for an encoder of ``config`` from the tensors of a checkpoint.
+
+    Args:
+        tensors: by foreign name, weight norm already folded.
+        name: of the checkpoint, for the message.
+
+    Returns:
+        The weights by our names, and the names of the foreign tensors that were not needed.
+
+    Raises:
+        CheckpointError: tensors missing, left over or of another shape; it gives their foreign names.
+    """
+    expected = blueprint(config)
+    weights: dict[str, Tensor] = {}
+    left_out, surplus, misshapen = [], [], []
+    for theirs, tensor in tensors.items():
+        if table.is_unused(theirs):
+            left_out.append(theirs)
+            continue
+        found = table.ours(theirs)
+        if found is None or found[0] not in expected:
+            surplus.append(theirs)
+            continue
+        ours, row = found
+        weights[ours] = row.to_ours(tensor)
+        if weights[ours].shape != expected[ours].shape:
+            wanted = tuple(row.to_theirs(expected[ours]).shape)
+            misshapen.append(f"{theirs} {tuple(tensor.shape)} instead of {wanted}")
+    for ours, tensor in expected.items():
+        if ours in table.constants and ours not in weights:
+            weights[ours] = torch.full(tensor.shape, table.constants[ours], dtype=tensor.dtype)
+    missing = [found[0] if (found := table.theirs(ours)) else ours for ours in expected if ours not in weights]
+    if error := complaint(name, missing, surplus, misshapen):
+        raise error
+    return weights, left_out
+
+
+def blueprint(config: EncoderConfig) -> dict[str, Tensor]:
+    """Names and shapes of the tensors of an encoder, without memory for their values."""
+    with torch.device("meta"):
+        return SpeechEncoder(config).state_dict()

@@ -1,0 +1,38 @@
+"""What a checkpoint says about the waveforms it wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sottovoce.encoder.errors import CheckpointError
+
+from .family import Family
+from .files import Files, read_json
+
+SAMPLE_RATE = 16000
+
+
+def normalization(files: Files, family: Family, stock: Any) -> tuple[bool, list[str]]:
+    """Whether waveforms are brought to zero mean and unit variance, and a note where nothing in the checkpoint says so.
+
+    Raises:
+        CheckpointError: the checkpoint wants another sampling rate, or features that are not made here.
+    """
+    settings = read_json(files, "preprocessor_config.json")
+    if settings is None and (processor := read_json(files, "processor_config.json")) is not None:
+        settings = processor.get("feature_extractor")
+    default = family.normalized(stock)
+    if settings is None:
+        what = "normalised" if default else "not normalised"
+        filterbank = family.name == "wav2vec2_bert"
+        note = (
+            f"{files.name}: no preprocessor_config.json; waveforms are {what}, as is usual for this kind of checkpoint"
+        )
+        return default, [] if filterbank else [note]
+    wanted = {"sampling_rate": SAMPLE_RATE, "num_mel_bins": 80, "stride": 2}
+    for key, value in wanted.items():
+        if settings.get(key, value) != value:
+            raise CheckpointError(f"{files.name}: made for {key}={settings[key]}; only {value} is supported")
+    if family.name == "wav2vec2_bert":
+        return False, []
+    return bool(settings.get("do_normalize", True)), []

@@ -1,0 +1,97 @@
+"""Stock Transformers checkpoints of any head class: the encoder inside is found, and what is left out is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.errors import CheckpointError
+
+from .family import Family
+from .names import to_ours
+from .weight_norm import fold
+
+Loaded = tuple[EncoderConfig, dict[str, Tensor], list[str]]
+
+ANCHOR = "feature_projection.projection.weight"
+"""Every family has exactly one tensor of this name; what stands before it is the path of the encoder."""
+
+HEADS = (
+    "classifier",
+    "label_embeddings_concat",
+    "layer_norm_for_extract",
+    "layer_weights",
+    "lm_head",
+    "objective",
+    "project_hid",
+    "project_q",
+    "projector",
+    "quantizer",
+    "speaker_proj",
+    "tdnn",
+)
+"""What stock head classes call their own modules: left out where they stand beside the encoder without a prefix."""
+
+
+def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTrainedConfig:
+    """The stock config of a ``config.json``.
+
+    Raises:
+        CheckpointError: the stock class does not accept it.
+    """
+    try:
+        return family.config_class.from_dict(fields)
+    except Exception as error:  # validation of the stock class, which raises what it likes
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{name}: config.json is no valid {family.model_type} config: {reason}") from None
+
+
+def convert(
+    family: Family, stock: PreTrainedConfig, tensors: Mapping[str, Tensor], name: str, *, normalize: bool
+) -> Loaded:
+    """Our config and weights of a stock config and its tensors, and notes on what was left out.
+
+    Raises:
+        CheckpointError: something that is not supported, or tensors that are missing, left over or misshapen.
+    """
+    config = family.encoder_config(stock, name, normalize=normalize)
+    prefix = encoder_prefix(tensors, family, name)
+    inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    outside = [k for k in tensors if not k.startswith(prefix)]
+    if not prefix:
+        outside = [k for k in inside if k.split(".")[0] in HEADS]
+        inside = {k: v for k, v in inside.items() if k not in outside}
+    weights, unused = to_ours(config, fold(inside), family.table(config), name)
+    parts = sorted({k.split(".")[0] for k in outside} | {".".join(k.split(".")[:2]) for k in unused})
+    notes = [f"{name}: left out, not part of the encoder: {', '.join(parts)}"] if parts else []
+    return config, weights, notes
+
+
+def encoder_prefix(tensors: Mapping[str, Tensor], family: Family, name: str) -> str:
+    """The path of the encoder inside a model with a head: ``"wavlm."``, ``""`` for a bare encoder, ...
+
+    Raises:
+        CheckpointError: there is no encoder inside, or more than one.
+    """
+    prefixes = [k.removesuffix(ANCHOR) for k in tensors if k == ANCHOR or k.endswith("." + ANCHOR)]
+    if f"{family.name}." in prefixes:
+        return f"{family.name}."
+    if len(prefixes) != 1:
+        held = f"{len(prefixes)} encoders ({', '.join(prefixes)})" if prefixes else "no encoder"
+        raise CheckpointError(f"{name}: holds {held}: {len(prefixes)} tensors are called {ANCHOR}, not one")
+    return prefixes[0]
+
+
+def from_transformers(family: Family, model: PreTrainedModel, *, normalize: bool | None = None) -> Loaded:
+    """Our config and weights of a stock model in memory (see `convert`).
+
+    Args:
+        normalize: whether waveforms are to be normalised; default: as is usual for the family.
+    """
+    if normalize is None:
+        normalize = family.normalized(model.config)
+    return convert(family, model.config, model.state_dict(), type(model).__name__, normalize=normalize)

@@ -1,0 +1,85 @@
+"""Our encoder as a stock Transformers model, as long as the stock class can express its shape."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.loading import complaint
+from sottovoce.encoder.model import SpeechEncoder
+
+from .family import Family
+from .registry import FAMILIES
+from .weight_norm import unfold
+
+
+def to_transformers(encoder: SpeechEncoder) -> PreTrainedModel:
+    """The stock model that computes the same as ``encoder``, in evaluation mode.
+
+    What the stock class has beyond the encoder is zero: the vector for masked frames, and the positional convolution that
+    Conformers carry without computing it.
+
+    Raises:
+        CheckpointError: the stock class cannot express the shape or the parts of this encoder; it says which.
+    """
+    config = encoder.config
+    if config.family not in FAMILIES:
+        raise CheckpointError(f"no stock class is known for the family {config.family!r}")
+    family = FAMILIES[config.family]
+    stock_config = family.stock_config(config)
+    _check_parts(config, family.encoder_config(stock_config, family.model, normalize=config.normalize), family)
+    model = family.model_class(stock_config)
+    table = family.table(config)
+    weights: dict[str, Tensor] = {}
+    for ours, tensor in encoder.state_dict().items():
+        if found := table.theirs(ours):
+            theirs, row = found
+            weights[theirs] = row.to_theirs(tensor.detach())
+        elif ours not in table.constants:
+            raise CheckpointError(f"the stock class {family.model} has no place for {ours}")
+        elif not torch.equal(tensor, torch.full_like(tensor, table.constants[ours])):
+            raise CheckpointError(f"the stock class {family.model} cannot express {ours}: soft gates were kept there")
+    own = model.state_dict()
+    weights = unfold(weights, own)
+    for name, tensor in own.items():
+        if name not in weights and table.is_unused(name):
+            weights[name] = tensor if name.endswith("inv_freq") else torch.zeros_like(tensor)
+    if error := complaint(family.model, *_differences(weights, own)):
+        raise error
+    model.load_state_dict(weights)
+    return model.to(encoder.dtype).eval()
+
+
+def _differences(weights: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+    misshapen = [
+        f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
+        for k in own
+        if k in weights and weights[k].shape != own[k].shape
+    ]
+    return [k for k in own if k not in weights], [k for k in weights if k not in own], misshapen
+
+
+# Where the encoder is and what it was, not what it computes.
+INCIDENTAL = (
+    "family",
+    "shape",
+    "original_shape",
+    "stock",
+    "attention_heads",
+    "transformers_version",
+    "dtype",
+    "architectures",
+)
+
+
+def _check_parts(config: EncoderConfig, possible: EncoderConfig, family: Family) -> None:
+    """Raises: CheckpointError: ``config`` has parts that no stock config leads to."""
+    wanted, got = config.to_dict(), possible.to_dict()
+    for key in got:
+        if key not in INCIDENTAL and wanted.get(key) != got[key]:
+            raise CheckpointError(
+                f"the stock class {family.model} cannot express {key}={wanted.get(key)!r}, only {got[key]!r}"
+            )

@@ -1,0 +1,63 @@
+"""Wav2Vec2-Conformer (fairseq S2T, Wang et al. 2020): Conformer layers with relative or rotary positions.
+
+Its checkpoints carry a positional convolution that is never computed: it is left out.
+"""
+
+from typing import Any
+
+from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+
+from . import conformer
+from .family import Family
+from .names import Row, Table
+from .transformer import FRONT_END, PROJECTION
+from .uniform import uniform
+
+NORMS = (
+    Row("encoder.layers.{i}.conv_module.batch_norm.*", "layers.{i}.convolution.norm.*"),
+    Row("encoder.layer_norm.*", "final_norm.*"),
+)
+UNUSED = ("masked_spec_embed", "encoder.pos_conv_embed.**", "encoder.embed_positions.**")
+
+
+def shape(stock: Any) -> Shape:
+    return uniform_shape(
+        hidden_size=stock.hidden_size,
+        layers=stock.num_hidden_layers,
+        heads=stock.num_attention_heads,
+        ffn=stock.intermediate_size,
+        conv_channels=stock.conv_dim,
+        positional_groups=None,
+        convolution=stock.hidden_size,
+    )
+
+
+def fields(stock: Any) -> dict[str, Any]:
+    return conformer.fields(stock) | {
+        "front_end": "waveform",
+        "conv_norm": stock.feat_extract_norm,
+        "final_norm": True,
+        "convolution_norm": "batch",
+        "causal_convolution": False,
+        "layer_eps": 1e-5,  # whatever layer_norm_eps says: the stock layers do not read it
+    }
+
+
+def sizes(config: EncoderConfig) -> dict[str, Any]:
+    return conformer.sizes(config) | {
+        "conv_dim": uniform(config).conv_channels,
+        "feat_extract_norm": config.conv_norm,
+    }
+
+
+FAMILY = Family(
+    name="wav2vec2_conformer",
+    config="Wav2Vec2ConformerConfig",
+    model="Wav2Vec2ConformerModel",
+    shape=shape,
+    table=lambda config: Table((*FRONT_END, *PROJECTION, *conformer.LAYER, *NORMS), UNUSED),
+    renamed=conformer.RENAMED | {k: k for k in ("conv_kernel", "conv_stride", "conv_bias")},
+    fields=fields,
+    sizes=sizes,
+    supported=conformer.SUPPORTED | {"position_embeddings_type": ("relative", "rotary", None)},
+)
