@@ -32,6 +32,8 @@ class EncoderConfig(PreTrainedConfig):
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
             one over time, ``layer`` every one over channels.
+        channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
+            cannot be folded into weights (pruned checkpoints of DPHuBERT and DiariZen).
         projection_norm: a LayerNorm before the projection into the residual stream.
         layer: ``post_norm``, ``pre_norm`` (Transformer) or ``conformer``.
         position: what attention knows of position: nothing, WavLM's gated relative bias, clamped relative keys,
@@ -66,6 +68,7 @@ class EncoderConfig(PreTrainedConfig):
         conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
         conv_bias: bool = False,
         conv_norm: str = "group",
+        channel_scale: bool = False,
         projection_norm: bool = True,
         layer: str = "post_norm",
         position: str = "gated_relative_bias",
@@ -103,6 +106,7 @@ class EncoderConfig(PreTrainedConfig):
         self.conv_stride = list(conv_stride)
         self.conv_bias = conv_bias
         self.conv_norm = conv_norm
+        self.channel_scale = channel_scale
         self.projection_norm = projection_norm
         self.layer = layer
         self.position = position

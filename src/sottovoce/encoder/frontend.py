@@ -66,7 +66,10 @@ class WaveformFrontEnd(nn.Module):
         channels, kernels, strides: one entry a convolution.
         norm: ``group`` (the first convolution, over time) or ``layer`` (each, over channels).
         normalize: bring each utterance to zero mean and unit variance first.
+        scale: a constant factor for each channel of the last convolution (see `EncoderConfig.channel_scale`).
     """
+
+    scale: Tensor | None
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class WaveformFrontEnd(nn.Module):
         act: str,
         normalize: bool,
         projection: Projection,
+        scale: bool = False,
     ):
         super().__init__()
         self.normalize = normalize
@@ -88,6 +92,7 @@ class WaveformFrontEnd(nn.Module):
         for i, (c, o, k, s) in enumerate(zip(inputs, channels, kernels, strides, strict=True)):
             layer_norm = nn.LayerNorm(o) if norm == "layer" else TimeNorm(o) if i == 0 else None
             self.conv.append(ConvLayer(StridedConv(c, o, k, s, bias), layer_norm, act))
+        self.register_buffer("scale", torch.ones(channels[-1]) if scale else None)
         self.projection = projection
 
     def levels(self, samples: int) -> list[int]:
@@ -118,6 +123,8 @@ class WaveformFrontEnd(nn.Module):
         for layer in self.conv:
             frames = None if frames is None else layer.conv.frames(frames)
             x = layer(x, frames)
+        if self.scale is not None:
+            x = x * self.scale.to(x.dtype)
         return self.projection(x), frames
 
     def units(self) -> list[Unit]:
@@ -134,6 +141,7 @@ class WaveformFrontEnd(nn.Module):
             else:
                 # A soft gate before the projection's norm could not be folded; after it, it can.
                 gate, reader = "projection.normed", "projection.linear.weight"
+                owned += ["scale"] if self.scale is not None else []
                 if self.projection.norm is not None:
                     owned += ["projection.norm.weight", "projection.norm.bias"]
                     norms.append(site("projection.norm", n))

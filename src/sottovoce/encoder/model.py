@@ -296,6 +296,7 @@ def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | Filte
         act="gelu",
         normalize=config.normalize,
         projection=projection,
+        scale=config.channel_scale,
     )
 
 
