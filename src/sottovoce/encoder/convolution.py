@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,14 +25,15 @@ class StridedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         nn.init.kaiming_normal_(self.weight)
 
-    def frames(self, length: int) -> int:
+    def frames(self, length: Any) -> Any:
+        """Output frames of ``length`` input frames (a number or a tensor of numbers)."""
         return (length - self.weight.shape[2]) // self.stride + 1
 
     def forward(self, x: Tensor) -> Tensor:
         O, C, K = self.weight.shape
         stride, T = self.stride, self.frames(x.shape[1])
         if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
-            return F.linear(x.unfold(1, K, stride).flatten(2), self.weight.flatten(1), self.bias)
+            return F.linear(self.windows(x), self.weight.flatten(1), self.bias)
         y = None
         for first, taps in _runs(K, stride):
             weight = self.weight[:, :, first : first + taps].transpose(1, 2).flatten(1)
@@ -45,6 +47,10 @@ class StridedConv(nn.Module):
                 flat = window.reshape(-1, taps * C).to(y.dtype)
                 y.view(-1, O).addmm_(flat, weight.t().to(y.dtype))
         return y
+
+    def windows(self, x: Tensor) -> Tensor:
+        """What each output frame sees: ``[B, T', C * k]``, in the order of the weight."""
+        return x.unfold(1, self.weight.shape[2], self.stride).flatten(2)
 
     def extra_repr(self) -> str:
         O, C, K = self.weight.shape

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,10 @@ from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 
 
+BLOCK = 32
+"""Frames of the last convolution that are computed at a time (0.64 s): some MB of activations in the first layer."""
+
+
 class ConvLayer(GradientCheckpointingLayer):
     """Convolution, norm (over time, over channels or none), GELU: ``[B, T, C] -> [B, T', O]``."""
 
@@ -27,12 +33,14 @@ class ConvLayer(GradientCheckpointingLayer):
         self.act = activation(act)
         self.out = Gateable()
 
-    def forward(self, x: Tensor, frames: Tensor | None = None) -> Tensor:
-        x = self.conv(x)
-        if isinstance(self.norm, TimeNorm):
-            x = self.norm(x, frames)
-        elif self.norm is not None:
-            x = self.norm(x)
+    def forward(self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`."""
+        if folded is not None:
+            weight, bias = folded
+            x = torch.baddbmm(bias, self.conv.windows(x), weight)
+        else:
+            x = self.conv(x)
+            x = x if self.norm is None else self.norm(x)
         return self.out(self.act(x))
 
 
@@ -95,8 +103,8 @@ class WaveformFrontEnd(nn.Module):
         self.register_buffer("scale", torch.ones(channels[-1]) if scale else None)
         self.projection = projection
 
-    def levels(self, samples: int) -> list[int]:
-        """Frames after each convolution."""
+    def levels(self, samples: Any) -> list[Any]:
+        """Frames after each convolution, of a number of samples or of a tensor of such numbers."""
         out = []
         for layer in self.conv:
             samples = layer.conv.frames(samples)
@@ -119,13 +127,33 @@ class WaveformFrontEnd(nn.Module):
         check_lengths(waveform, lengths, self.least)
         if self.normalize:
             waveform = normalize_waveform(waveform, lengths)
-        x, frames = waveform[..., None].to(self.projection.linear.weight.dtype), lengths
-        for layer in self.conv:
-            frames = None if frames is None else layer.conv.frames(frames)
-            x = layer(x, frames)
+        x = waveform[..., None].to(self.projection.linear.weight.dtype)
+        first, folded = self.conv[0], None
+        if isinstance(first.norm, TimeNorm):
+            frames = None if lengths is None else first.conv.frames(lengths)
+            folded = first.norm.folded(first.conv.windows(x), first.conv.weight.flatten(1), frames)
+        x = torch.cat([self._convolved(part, folded) for part in self._blocks(x)], dim=1)
         if self.scale is not None:
             x = x * self.scale.to(x.dtype)
-        return self.projection(x), frames
+        return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
+
+    def _convolved(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
+        for i, layer in enumerate(self.conv):
+            x = layer(x, folded if i == 0 else None)
+        return x
+
+    def _blocks(self, x: Tensor) -> list[Tensor]:
+        """Overlapping stretches of the input whose outputs, side by side, are the output.
+
+        At inference on a CPU the whole stack of convolutions runs over a stretch that stays in cache: the activations of
+        the first layers are far larger than everything else. With gradients, or elsewhere, it is one stretch.
+        """
+        T = self.levels(x.shape[1])[-1]
+        if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():
+            return [x]
+        hop = math.prod(layer.conv.stride for layer in self.conv)
+        starts = range(0, T, BLOCK)
+        return [x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + self.least] for t in starts]
 
     def units(self) -> list[Unit]:
         """Channels of convolution ``l`` are inputs of ``l + 1``; those of the last one, of the projection."""
@@ -160,10 +188,14 @@ class WaveformFrontEnd(nn.Module):
         return out
 
     def macs(self) -> list[Macs]:
-        return [
+        out = [
             Macs(lambda t, i=i: t.levels[i], parameter=f"conv.{i}.conv.weight")  # type: ignore[misc]
             for i in range(len(self.conv))
         ]
+        if isinstance(self.conv[0].norm, TimeNorm):  # the covariance of the windows, and its way through the weight
+            K = self.conv[0].conv.weight[0].numel()
+            out += [Macs(lambda t: t.levels[0] * K * K + K * K), Macs(lambda t: K + 1, parameter="conv.0.conv.weight")]
+        return out
 
 
 class FilterbankFrontEnd(nn.Module):

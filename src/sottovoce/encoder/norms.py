@@ -12,7 +12,7 @@ def valid(lengths: Tensor, size: int) -> Tensor:
 
 
 class TimeNorm(nn.Module):
-    """GroupNorm with one channel a group, as in the Base front ends, over valid frames only: ``[B, T, C]``.
+    """GroupNorm with one channel a group after a linear map, as in the Base front ends, over valid frames only.
 
     The stock class lets padding into the statistics and so changes with the batch; this one does not.
     """
@@ -23,17 +23,32 @@ class TimeNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        dtype = x.dtype
-        x = x.float() if dtype in (torch.bfloat16, torch.float16) else x
+    def folded(self, windows: Tensor, weight: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Fold the norm into the linear map before it, without making that map's output.
+
+        Mean and variance of ``windows @ weight`` follow from the mean and covariance of the windows, which are few.
+
+        Args:
+            windows: ``[B, T, K]`` what the map reads.
+            weight: ``[C, K]``; its bias does not matter, for the norm takes it away.
+            lengths: ``[B]`` valid frames.
+
+        Returns:
+            weight ``[B, K, C]`` and bias ``[B, 1, C]`` of a map that ends normalised, for each utterance.
+        """
+        exact = windows.double()
         if lengths is None:
-            variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+            count: Tensor | int = windows.shape[1]
         else:
-            mask, count = valid(lengths, x.shape[1])[..., None], lengths[:, None, None]
-            mean = (x * mask).sum(1, keepdim=True) / count
-            variance = ((x - mean) * mask).square().sum(1, keepdim=True) / count
+            count = lengths[:, None, None]
+            exact = exact * valid(lengths, windows.shape[1])[..., None]
+        mean = exact.sum(1, keepdim=True) / count  # [B, 1, K]
+        covariance = exact.transpose(1, 2) @ exact / count - mean.transpose(1, 2) @ mean
+        wide = weight.double().t()  # [K, C]
+        variance = ((covariance @ wide) * wide).sum(1, keepdim=True).clamp(min=0)
         scale = torch.rsqrt(variance + self.eps) * self.weight
-        return torch.addcmul(self.bias - mean * scale, x, scale).to(dtype)
+        bias = self.bias - (mean @ wide) * scale
+        return (wide * scale).to(windows.dtype), bias.to(windows.dtype)
 
 
 def normalize_waveform(waveform: Tensor, lengths: Tensor | None) -> Tensor:

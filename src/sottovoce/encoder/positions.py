@@ -57,8 +57,7 @@ class RelativeBiasTable(NoPosition):
         """Bias ``[H0, T, T]``: only ``j - i`` matters, so one row of ``2T - 1`` distances a head is spread over the matrix."""
         distance = torch.arange(1 - frames, frames, device=like.device)
         row = self.table(self._bucket(distance)).t()  # [H0, 2T - 1]
-        place = torch.arange(frames, device=like.device)
-        return row[:, place[None, :] - place[:, None] + frames - 1]
+        return row.unfold(1, frames, 1).flip(1)
 
     def _bucket(self, distance: Tensor) -> Tensor:
         half = self.buckets // 2
@@ -91,7 +90,7 @@ class GatedRelativeBias(NoPosition):
         table = context
         if len(self.heads) < self.original_heads:
             kept = self.heads(x.device)
-            slices, table = slices[:, :, kept], context[kept]
+            slices, table = slices.index_select(2, kept), context.index_select(0, kept)
         a, b = torch.sigmoid(self.gate(slices).unflatten(-1, (2, 4)).sum(-1)).unbind(-1)  # [B, T, H]
         gate = a * (b * self.constant - 1.0) + 2.0
         return q, gate.transpose(1, 2)[..., None] * table

@@ -195,7 +195,9 @@ class Declarations:
 
     def containing(self, path: str) -> list[str]:
         """Names of the whole-block units inside which the parameter or module ``path`` lies."""
-        return [n for prefix, names in self.coverage.items() if inside(path, prefix) for n in names]
+        parts = path.split(".")
+        prefixes = ["", *(".".join(parts[: i + 1]) for i in range(len(parts)))]
+        return [name for prefix in prefixes for name in self.coverage.get(prefix, ())]
 
 
 def inside(path: str, prefix: str) -> bool:
@@ -264,7 +266,9 @@ def _merge(key: str, parts: list[Unit]) -> Unit:
         raise ValueError(f"the shared unit {key!r} must be named by exactly one module, not {len(named)}")
     head = named[0]
     if wrong := [p for p in parts if p.size != head.size]:
-        raise ValueError(f"the shared unit {key!r} has {head.size} elements in one module and {wrong[0].size} in another")
+        raise ValueError(
+            f"the shared unit {key!r} has {head.size} elements in one module and {wrong[0].size} in another"
+        )
     return replace(
         head,
         producers=sum((p.producers for p in parts), ()),
