@@ -57,12 +57,13 @@ def reverberate(wave: Wave, response: Wave) -> Wave:
 
 def coloured_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
     """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
-    spectrum = scipy.fft.rfft(generator.standard_normal(length, dtype=np.float32))
+    size = scipy.fft.next_fast_len(length, real=True)
+    spectrum = scipy.fft.rfft(generator.standard_normal(size, dtype=np.float32))
     frequency = np.arange(len(spectrum), dtype=np.float32)
     frequency[0] = 1.0
     # Below 50 Hz it stays flat, or brown noise would be nothing but rumble.
-    spectrum *= np.maximum(frequency, 50 * length / SAMPLE_RATE) ** np.float32(-slope / (20 * np.log10(2)))
-    noise = scipy.fft.irfft(spectrum, length)
+    spectrum *= np.maximum(frequency, 50 * size / SAMPLE_RATE) ** np.float32(-slope / (20 * np.log10(2)))
+    noise = scipy.fft.irfft(spectrum, size)[:length]
     return (noise / np.sqrt(power(noise))).astype(np.float32, copy=False)
 
 

@@ -9,7 +9,9 @@ The library is GPL; it is only ever loaded here, from the wheel of the optional 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import importlib.util
 import json
 import os
@@ -95,6 +97,8 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
             env=environment,
         )
         assert child.stdin is not None and child.stdout is not None
+        with contextlib.suppress(AttributeError, OSError):  # room to work ahead, where the system can give it
+            fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
             child.stdin.write(json.dumps([asdict(utterance) for utterance in utterances]).encode())
             child.stdin.close()  # the child reads everything before it answers: neither waits for the other
