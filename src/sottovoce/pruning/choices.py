@@ -75,7 +75,9 @@ def choice(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Choice:
     widths = allowed_widths(unit.size, multiple, unit.strata, floor)
     running = np.concatenate([[0.0], np.cumsum(scores.detach().double().cpu().numpy()[order])])
     chunks = np.diff(running[unit.size - widths])
-    return Choice(unit, order, widths, _pooled(chunks, widths[:-1] - widths[1:]))
+    if unit.ordered:
+        chunks = _pooled(chunks, widths[:-1] - widths[1:])
+    return Choice(unit, order, widths, chunks)
 
 
 def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

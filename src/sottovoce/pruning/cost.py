@@ -78,21 +78,24 @@ def cost(model: nn.Module, seconds: Seconds = 1.0) -> Cost:
     return CostModel(model, seconds).cost()
 
 
-def reference_cost(model: nn.Module, seconds: Seconds = 1.0, reference: str = "original") -> Cost:
-    """The cost that fractions of a budget refer to.
+def referred(model: Any, reference: str = "original") -> Any:
+    """The network that fractions of a budget refer to.
 
     Args:
         model: the network, dense or already slim.
-        seconds: length of the utterance.
         reference: ``original``, the network before any pruning (rebuilt from ``model.original_shape`` without memory
             for its weights; a model that remembers none is its own original), or ``current``, the network as it is.
     """
-    root: Any = model
-    shape = getattr(root, "original_shape", None)
-    if reference == "original" and shape is not None and shape != root.shape:
-        with torch.device("meta"):
-            root = root.shrunk(shape)
-    return cost(root, seconds)
+    shape = getattr(model, "original_shape", None)
+    if reference != "original" or shape is None or shape == model.shape:
+        return model
+    with torch.device("meta"):
+        return model.shrunk(shape)
+
+
+def reference_cost(model: nn.Module, seconds: Seconds = 1.0, reference: str = "original") -> Cost:
+    """The cost that fractions of a budget refer to, see `referred`."""
+    return cost(referred(model, reference), seconds)
 
 
 class CostModel:
@@ -271,7 +274,7 @@ def _entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) -
     element = np.full((len(owners), total), -1)  # for each unit and entry, the element that owns it; -1: none
     for k, (_, unit, all_rows) in enumerate(owners):
         for rows in all_rows:
-            index = rows.index.cpu().numpy().reshape(unit.size, -1)
+            index = rows.index.cpu().flatten(1).numpy()
             if index.size and index.max() >= total:
                 raise ValueError(f"{what}: {unit.name} owns row {index.max()} of {total}")
             owner = np.broadcast_to(np.arange(unit.size)[:, None], index.shape)

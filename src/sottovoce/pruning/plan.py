@@ -16,7 +16,7 @@ from ..encoder.errors import BudgetError, PlanError
 from ..encoder.units import Unit, collect
 from .budget import Budget, Constraint
 from .choices import Choice, choices, removal_order, rules, suggestion
-from .cost import Cost, CostModel, Seconds, human, reference_cost
+from .cost import Cost, CostModel, Seconds, cost, human, referred
 from .scores import Scores
 from .select import Selection, select
 
@@ -114,7 +114,7 @@ class Plan:
         for name, width in widths.items():
             order = removal_order(units[name], None if scores is None else scores.get(name))
             keep[name] = sorted(order[units[name].size - width :].tolist())
-        return _made(costs, keep, reference_cost(model, seconds))
+        return _made(costs, keep, _reference(model, costs))
 
     # --- does it fit ---
 
@@ -151,8 +151,8 @@ class Plan:
         """Plain data for JSON."""
         data: dict[str, Any] = {"format": FORMAT, "keep": self.keep, "values": self.values, "sizes": self.sizes}
         for name in ("before", "after", "reference"):
-            if (cost := getattr(self, name)) is not None:
-                data[name] = cost.to_dict()
+            if (known := getattr(self, name)) is not None:
+                data[name] = known.to_dict()
         return data
 
     @classmethod
@@ -258,7 +258,7 @@ def plan(
         PlanError: scores, floors or names that do not fit the network.
     """
     costs = CostModel(model, budget.seconds)
-    reference = reference_cost(model, budget.seconds, budget.reference)
+    reference = _reference(model, costs, budget.reference)
     constraints = budget.constraints(costs, reference)
     asked = rules(costs.declarations, round_to, protect, floors or {})
     possible = choices(costs.declarations, scores, asked)
@@ -271,6 +271,11 @@ def plan(
         if not gone.intersection(outer for outer in costs.declarations.containing(name) if outer != name):
             keep[name] = each.kept(widths[name])
     return _made(costs, {name: keep[name] for name in costs.names if name in keep}, reference)
+
+
+def _reference(model: nn.Module, costs: CostModel, reference: str = "original") -> Cost:
+    network = referred(model, reference)
+    return costs.cost() if network is model else cost(network, costs.seconds)
 
 
 def _made(costs: CostModel, keep: dict[str, list[int]], reference: Cost) -> Plan:

@@ -5,7 +5,6 @@
    are met at the same time. What a chunk saves is measured anew after each round (the channels of one convolution cost
    less when the next has become narrower), and a round takes a small part of what is still in excess.
 2. Fill. What was removed last overshoots: the best chunks that still fit come back.
-3. Exchange. One chunk out, better ones in, while something is gained.
 """
 
 from __future__ import annotations
@@ -105,11 +104,15 @@ class Selection:
     def _moved(self, by: int, movable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Costs ``[choices, constraints]`` with the next (``by=1``) or last (-1) chunk of each moved; its elements."""
         now = self.widths()
-        widths = np.repeat(now[None], len(self.choices), axis=0)
-        for i in np.flatnonzero(movable):
-            widths[i, self.place[i]] = self.choices[i].widths[self.removed[i] + by]
-        elements = np.abs(widths[np.arange(len(self.choices)), self.place] - now[self.place])
-        return self.measure(widths), np.maximum(elements, 1.0)
+        (moving,) = np.nonzero(movable)
+        widths = np.repeat(now[None], len(moving), axis=0)
+        elements = np.ones(len(self.choices))
+        for row, i in enumerate(moving):
+            widths[row, self.place[i]] = self.choices[i].widths[self.removed[i] + by]
+            elements[i] = abs(widths[row, self.place[i]] - now[self.place[i]])
+        costs = np.repeat(self.measure(now)[None], len(self.choices), axis=0)
+        costs[moving] = self.measure(widths)
+        return costs, elements
 
     # --- 1. remove ---
 
