@@ -10,13 +10,15 @@ from typing import Any, Protocol
 
 from sottovoce.encoder.errors import CheckpointError
 
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Files(Protocol):
     """A named set of files."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What messages call it."""
 
     def find(self, filename: str) -> Path | None:
         """The local path of a file; ``None`` where there is no such file."""
@@ -56,20 +58,20 @@ class Hub:
         try:
             return Path(hf_hub_download(self.name, filename, **self.options))
         except LocalEntryNotFoundError as error:
-            # Without a connection nobody knows whether the file exists; without its config nothing can be loaded at all.
+            # Without a connection nobody knows whether the file exists; but without a config nothing can be loaded.
             if filename != "config.json":
                 return None
-            raise CheckpointError(f"{self.name}: {_unreachable(error)}") from None
+            raise CheckpointError(
+                f"{self.name}: no such directory here, not in the hub's cache, and the hub cannot be reached"
+            ) from error
         except EntryNotFoundError:
             return None
         except Exception as error:  # whatever the HTTP library of the day raises
-            raise CheckpointError(f"{self.name}: {_unreachable(error)}") from None
-
-
-def _unreachable(error: Exception) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    reason = reason if len(reason) <= 160 else reason[:160].rsplit(" ", 1)[0] + " ..."
-    return f"neither a file or directory here, nor to be had from the hub ({type(error).__name__}: {reason})"
+            reason = " ".join(str(error).split())
+            reason = reason if len(reason) <= 160 else reason[:160].rsplit(" ", 1)[0] + " ..."
+            raise CheckpointError(
+                f"{self.name}: no such directory here, and the hub says {type(error).__name__}: {reason}"
+            ) from None
 
 
 def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:

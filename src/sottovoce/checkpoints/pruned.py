@@ -1,4 +1,4 @@
-"""Pruned encoders of DPHuBERT (Peng et al. 2023) and DiariZen (Han et al. 2025): ``{"state_dict": ..., "config": ...}``.
+"""Pruned encoders of DPHuBERT (Peng et al. 2023) and DiariZen (Han et al. 2025): ``{"state_dict": .., "config": ..}``.
 
 Names are those of torchaudio; the config lists the widths of every layer. Three things are peculiar to them:
 

@@ -52,6 +52,19 @@ def _read_shards(files: Files, index_name: str, index: dict[str, Any]) -> dict[s
     return tensors
 
 
+POINTER = b"version https://git-lfs"
+
+
+def check_content(path: Path) -> None:
+    """Raises: CheckpointError: the file is empty, or stands for another one that was not downloaded."""
+    with path.open("rb") as file:
+        start = file.read(len(POINTER))
+    if not start:
+        raise CheckpointError(f"{path}: is empty; copy it again from its source")
+    if start == POINTER:
+        raise CheckpointError(f"{path}: is a Git LFS pointer, not the weights; run `git lfs pull` where it came from")
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of one file.
 
@@ -77,6 +90,7 @@ def only_tensors(content: Any, name: str) -> dict[str, Tensor]:
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Raises: CheckpointError: a damaged file."""
+    check_content(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -89,12 +103,13 @@ def read_torch(path: Path) -> Any:
     Raises:
         CheckpointError: damaged, or holding pickled objects: unpickling those would run whatever code they name.
     """
+    check_content(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if found := re.search(r"(?:GLOBAL|global:?|class) ([\w.]+)", str(error)):
+        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise CheckpointError(
-                f"{path}: holds pickled objects ({found[1]}), which could run code; refused. Save the plain tensors instead"
+                f"{path}: holds pickled objects ({found[1]}), which could run code: refused. Save plain tensors instead"
             ) from None
         raise CheckpointError(f"{path}: damaged, or no torch file; copy it again from its source") from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, IndexError) as error:

@@ -19,8 +19,8 @@ from .weight_norm import unfold
 def to_transformers(encoder: SpeechEncoder) -> PreTrainedModel:
     """The stock model that computes the same as ``encoder``, in evaluation mode.
 
-    What the stock class has beyond the encoder is zero: the vector for masked frames, and the positional convolution that
-    Conformers carry without computing it.
+    What the stock class has beyond the encoder is zero: the vector for masked frames, and the positional convolution
+    that Conformers carry without computing it.
 
     Raises:
         CheckpointError: the stock class cannot express the shape or the parts of this encoder; it says which.
@@ -50,7 +50,7 @@ def to_transformers(encoder: SpeechEncoder) -> PreTrainedModel:
     if error := complaint(family.model, *_differences(weights, own)):
         raise error
     model.load_state_dict(weights)
-    return model.to(encoder.dtype).eval()
+    return model.to(encoder.dtype).eval()  # type: ignore[arg-type]
 
 
 def _differences(weights: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[list[str], list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Whether a shape is one that a stock class can have: the same widths in every layer, nothing taken out of the middle."""
+"""Whether a shape is one that a stock class can have: the same widths in every layer, nothing missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 (Baevski et al. 2020): Base with a group norm and post-norm layers, Large with layer norms and pre-norm."""
+"""wav2vec 2.0 (Baevski et al. 2020): Base with a group norm and post-norm layers, Large with layer norms."""
 
 from .family import Family
 from .transformer import RENAMED, SUPPORTED, fields, shape, sizes, table

@@ -1,4 +1,4 @@
-"""Weight norm folded into plain weights, and put back: ``weight = g * v / |v|``, ``|v|`` over all dimensions but one."""
+"""Weight norm folded into plain weights, and put back: ``weight = g * v / |v|``, with ``|v|`` of each tap."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def unfold(tensors: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Te
 
 
 def _norm(weight: Tensor) -> Tensor:
-    """Length of each tap ``[1, ..., k]``, summed by the very kernel that will divide by it: other sums round otherwise."""
+    """Length of each tap ``[1, ..., k]``, summed by the very kernel that will divide by it: others round otherwise."""
     dim = weight.dim() - 1
     shape = [1] * dim + [weight.shape[dim]]
     _, norm = torch._weight_norm_interface(weight.float(), weight.new_ones(shape, dtype=torch.float32), dim)
