@@ -81,6 +81,10 @@ class TaskModel(StrictLoading, PreTrainedModel):
     def timing(self, seconds: float) -> Timing:
         return self.encoder.timing(seconds)
 
+    def probe(self) -> dict[str, Tensor]:
+        """Input on which a slim model is compared with its gated form."""
+        return self.encoder.probe()
+
     def shrunk(self, shape: Shape) -> TaskModel:
         """A model of this kind with another shape and fresh weights."""
         return type(self)(self.config.with_encoder(self.config.encoder.with_shape(shape["encoder"])))

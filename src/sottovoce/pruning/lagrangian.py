@@ -6,75 +6,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .budget import Constraint
+from .cost import CostModel
+from .gates import Gates
 from .ramps import Ramp, linear, ramp_at
 
 
-@dataclass(frozen=True)
-class SparsityTarget:
-    """One cost that is to come down.
+class Lagrangian(nn.Module):
+    """The penalty of one or several constraints, each with its own multipliers.
 
-    Args:
-        name: in logs: ``params``, ``macs``, ``frontend.macs``.
-        cost: expected cost as a differentiable function of the expected widths ``[U]``.
-        reference: the cost that sparsity 0 stands for.
-        sparsity: fraction of the reference that is to be removed at the end of the ramp.
-    """
-
-    name: str
-    cost: Callable[[Tensor], Tensor]
-    reference: float
-    sparsity: float
-
-    def sparsity_at(self, widths: Tensor) -> Tensor:
-        return 1 - self.cost(widths) / self.reference
-
-
-class Constraint(nn.Module):
-    """One or several sparsity targets, each with its own multipliers.
-
-    With one target it is an equality: ``l1`` is free in sign, so that a network pruned too far is pulled back. With
+    With one constraint it is an equality: ``l1`` is free in sign, so that a network pruned too far is pulled back. With
     several, a target that is already exceeded is left alone as long as another one is not: only those that lack
-    sparsity act, and of targets that are all exceeded the nearest (they are upper bounds on cost, and meeting all of
+    sparsity act, and of targets that are all exceeded the nearest (constraints are upper bounds, and meeting all of
     them exactly may be impossible).
 
     Args:
-        targets: what is to come down.
+        constraints: what is to come down, from `Budget.constraints`.
         widths: ``[U]`` expected widths before the first step: the ramp starts at the sparsity they have.
         steps: length of the ramp in optimiser steps.
         ramp: its form.
 
     Raises:
-        ValueError: no target.
+        ValueError: no constraint.
     """
 
     start: Tensor
 
-    def __init__(self, targets: Sequence[SparsityTarget], widths: Tensor, *, steps: int, ramp: Ramp = linear):
+    def __init__(self, constraints: Sequence[Constraint], widths: Tensor, *, steps: int, ramp: Ramp = linear):
         super().__init__()
-        if not targets:
-            raise ValueError("a constraint needs at least one target")
-        self.targets = tuple(targets)
+        if not constraints:
+            raise ValueError("a Lagrangian needs at least one constraint")
+        self.constraints = tuple(constraints)
         self.steps = steps
         self.ramp = ramp
-        self.l1 = nn.Parameter(torch.zeros(len(targets), device=widths.device))
-        self.l2 = nn.Parameter(torch.zeros(len(targets), device=widths.device))
+        self.l1 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
+        self.l2 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
         # Kept in the state: a resumed run must go on from the same start, not from where the gates are by then.
         self.register_buffer("start", self.sparsity(widths.detach()))
 
     def sparsity(self, widths: Tensor) -> Tensor:
-        """Sparsity of every target ``[N]`` at expected ``widths[U]``."""
-        return torch.stack([target.sparsity_at(widths) for target in self.targets]).float()
+        """Sparsity of every constraint ``[N]`` at expected ``widths[U]`` of all units."""
+        return torch.stack([1 - each.measure(widths) / each.reference for each in self.constraints]).float()
 
     def target(self, step: int) -> Tensor:
         """Where the ramps stand at ``step``, ``[N]``."""
-        ends = [max(target.sparsity, float(start)) for target, start in zip(self.targets, self.start, strict=True)]
+        ends = [max(each.sparsity, float(start)) for each, start in zip(self.constraints, self.start, strict=True)]
         now = [ramp_at(self.ramp, step, self.steps, float(a), b) for a, b in zip(self.start, ends, strict=True)]
         return torch.tensor(now, device=self.start.device)
 
@@ -82,26 +64,29 @@ class Constraint(nn.Module):
         """The penalty at ``step``, and sparsity, target and multipliers by name."""
         sparsity, target = self.sparsity(widths), self.target(step)
         gap = sparsity - target
-        acts = (gap < 0) | (torch.arange(len(self.targets), device=gap.device) == gap.argmin())
+        acts = (gap < 0) | (torch.arange(len(self.constraints), device=gap.device) == gap.argmin())
         gap = gap * acts
         loss = (self.l1 * gap + self.l2 * gap.square()).sum()
         seen: dict[str, Tensor] = {}
-        for k, each in enumerate(self.targets):
+        for k, each in enumerate(self.constraints):
             seen |= {f"sparsity/{each.name}": sparsity[k].detach(), f"target/{each.name}": target[k]}
             seen |= {f"l1/{each.name}": self.l1[k].detach().clone(), f"l2/{each.name}": self.l2[k].detach().clone()}
         return loss, seen
 
-    def gate_group(self, gates: nn.Module, lr: float) -> dict[str, Any]:
-        """Optimiser group of the gates: a learning rate of their own and no weight decay."""
-        return {"name": "gates", "params": list(gates.parameters()), "lr": lr, "weight_decay": 0.0}
-
-    def multiplier_group(self, lr: float) -> dict[str, Any]:
+    def group(self, lr: float) -> dict[str, Any]:
         """Optimiser group of the multipliers: gradient *ascent*, no weight decay, no bound on either sign."""
         return {"name": "multipliers", "params": [self.l1, self.l2], "lr": lr, "weight_decay": 0.0, "maximize": True}
 
 
+def expected_widths(costs: CostModel, gates: Gates) -> Tensor:
+    """Widths ``[U]`` of all units in the order of ``costs.names``: expected where there are gates, whole elsewhere."""
+    gated = gates.widths()
+    place = torch.tensor([costs.index[name] for name in gates.names], device=gated.device)
+    return costs.full().to(gated).index_copy(0, place, gated)
+
+
 def gate_learning_rate(steps: int, *, travel: float = 10.0, share: float = 0.5, least: float = 0.02) -> float:
-    """A learning rate at which gates can close within a ramp of ``steps``.
+    """A learning rate for gates at which they can close within a ramp of ``steps``.
 
     Adam moves a parameter by at most about its learning rate a step. A gate that starts at ``log_alpha`` 5 has some 10
     to go until it is shut, and should manage in ``share`` of the ramp. The published 0.02 needs 500 steps for that: fine

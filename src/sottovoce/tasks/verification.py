@@ -1,0 +1,165 @@
+"""Speaker verification: did the same person say both?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..data.cuts import cut_speaker
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import DataError
+from ..heads.aam_softmax import AAMSoftmax
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..metrics.bootstrap import Interval, bootstrap
+from ..metrics.dcf import min_dcf
+from ..metrics.eer import eer
+from ..metrics.trials import Trials
+from .embedding import embed
+from .options import Options
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+
+
+class Pooling(Options):
+    """The head: multi-head factorised attentive pooling, see `MHFA`."""
+
+    width: int = Field(128, ge=1, description="dimensions that keys and values are compressed to")
+    heads: int = Field(64, ge=1, description="attention heads")
+    size: int = Field(256, ge=2, description="of the embedding")
+
+
+class Margin(Options):
+    """The loss: AAM-softmax, see `AAMSoftmax`."""
+
+    margin: float = Field(0.2, ge=0, lt=1.5, description="angular margin in radians")
+    margin_ramp: int = Field(0, ge=0, description="steps over which the margin grows from 0")
+    scale: float = Field(30.0, gt=0)
+    centres: int = Field(1, ge=1, description="centres of each speaker")
+    hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
+    hardest_margin: float = Field(0.06, ge=0, lt=1.5)
+
+
+class Verification(Options):
+    """Embeddings by MHFA on all hidden states, AAM-softmax over the training speakers, cosine scores.
+
+    Args:
+        head: options of the pooling.
+        loss: options of the loss.
+        mean_of: at most so many training utterances give the mean that is taken away before scoring.
+        draws: bootstrap draws of intervals.
+    """
+
+    metric: ClassVar[str] = "eer"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+
+    head: Pooling = Pooling()
+    loss: Margin = Margin()
+    mean_of: int = Field(500, ge=2)
+    draws: int = Field(1000, ge=1)
+
+    def labels(self, cuts: CutSet) -> list[str]:
+        """The training speakers, in alphabetical order.
+
+        Raises:
+            DataError: a cut without a speaker, or fewer than two speakers.
+        """
+        found = set()
+        for cut in cuts:
+            if (speaker := cut_speaker(cut)) is None:
+                raise DataError(f"cut {cut.id}: has no speaker; verification learns from labelled speech")
+            found.add(speaker)
+        if len(found) < 2:
+            raise DataError(f"verification: the training data has {len(found)} speaker; at least 2 are needed")
+        return sorted(found)
+
+    def config(self, encoder: EncoderConfig) -> TaskConfig:
+        head = {"kind": "mhfa", **self.head.model_dump()}
+        return TaskConfig(encoder=encoder, head=head, scoring="cosine", task="verification")
+
+    def with_loss(self, changes: Mapping[str, Any]) -> Verification:
+        return self.model_copy(update={"loss": Margin.model_validate({**self.loss.model_dump(), **changes})})
+
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> SpeakerObjective:
+        return SpeakerObjective(model.head.size, len(labels), self.loss)
+
+    def calibrate(self, model: TaskModel, train: CutSet) -> None:
+        """Fit the mean that scoring takes away, on utterances spread evenly over the training data."""
+        assert model.scoring is not None
+        cuts = list(train)
+        chosen = [cuts[k] for k in np.unique(np.linspace(0, len(cuts) - 1, min(self.mean_of, len(cuts))).astype(int))]
+        model.scoring.fit_mean(torch.stack(list(embed(model, chosen).values())))
+
+    def scores(self, model: TaskModel, cuts: CutSet, trials: Trials) -> NDArray[np.float64]:
+        """Cosine scores of all trials.
+
+        Raises:
+            DataError: trials name utterances that are not among ``cuts``.
+        """
+        assert model.scoring is not None
+        known = {cut.id: cut for cut in cuts}
+        names = trials.utterances()
+        if absent := [name for name in names if name not in known]:
+            raise DataError(f"trials: {len(absent)} utterances are not in the data, the first is {absent[0]!r}")
+        vectors = embed(model, [known[name] for name in names])
+        place = {name: k for k, name in enumerate(names)}
+        unit = model.scoring.centred(torch.stack([vectors[name] for name in names]).to(model.device)).double().cpu()
+        left, right = ([place[name] for name in side] for side in (trials.left, trials.right))
+        return (unit[left] * unit[right]).sum(-1).numpy()
+
+    def evaluate(self, model: TaskModel, cuts: CutSet, trials: Trials) -> dict[str, Any]:
+        """EER and minDCF (p_target 0.01), with 95 % intervals bootstrapped by speaker where speakers are known."""
+        scores = self.scores(model, cuts, trials)
+        results: dict[str, Any] = {
+            "trials": len(trials),
+            "targets": int(trials.targets.sum()),
+            "threshold": equal_error_threshold(scores, trials.targets),
+        }
+        speakers = {cut.id: cut_speaker(cut) for cut in cuts}
+        left, right = ([speakers[name] for name in side] for side in (trials.left, trials.right))
+        known = [s for s in (*left, *right) if s is not None]
+        by_speaker = len(known) == 2 * len(trials) and len({a for a, t in zip(left, trials.targets) if t}) > 1  # noqa: B905
+        for name, metric in (("eer", eer), ("min_dcf", min_dcf)):
+            if by_speaker:
+                interval = bootstrap(metric, scores, trials.targets, left, right, draws=self.draws)  # type: ignore[arg-type]
+                results |= {name: interval.value, f"{name}_interval": _plain(interval)}
+            else:
+                results[name] = metric(scores, trials.targets)
+        return results
+
+
+class SpeakerObjective(nn.Module):
+    """AAM-softmax whose margin grows with the steps."""
+
+    def __init__(self, size: int, speakers: int, options: Margin):
+        super().__init__()
+        self.ramp = options.margin_ramp
+        self.loss = AAMSoftmax(size, speakers, **options.model_dump(exclude={"margin_ramp"}))
+
+    def begin(self, step: int) -> None:
+        self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
+
+    def forward(self, output: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        if "labels" not in batch:
+            raise DataError("verification: this data has no speaker labels; set the weight of the task loss to 0")
+        loss, accuracy = self.loss(output, batch["labels"])
+        return loss, {"accuracy": accuracy}
+
+
+def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float:
+    """The score at which misses and false alarms are as nearly equal as they get."""
+    order = np.sort(scores)
+    misses = np.searchsorted(np.sort(scores[targets]), order) / targets.sum()
+    alarms = 1 - np.searchsorted(np.sort(scores[~targets]), order) / (~targets).sum()
+    return float(order[np.abs(misses - alarms).argmin()])
+
+
+def _plain(interval: Interval) -> dict[str, float]:
+    return {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}

@@ -1,0 +1,53 @@
+"""Training states on disk: written whole, the newest kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+
+from .files import partial_of, settle
+from .steps import StepCallback
+
+_NAME = re.compile(r"step-(\d+)\.ckpt")
+
+
+class Checkpoints(StepCallback):
+    """Saves the training state every so many optimiser steps and after the last one.
+
+    Put it last in the list of callbacks: what the others have counted at a step is then part of the state.
+
+    Args:
+        directory: where to; older states there are deleted once the new one is whole.
+        every: steps between two states.
+        last: the last step.
+    """
+
+    def __init__(self, directory: Path, every: int, last: int):
+        super().__init__()
+        self.directory, self.every, self.last = directory, every, last
+
+    def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        if step % self.every and step != self.last:
+            return
+        path = self.directory / f"step-{step:08d}.ckpt"
+        older = states(self.directory)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trainer.save_checkpoint(partial_of(path))  # every rank takes part, one of them writes
+        if trainer.is_global_zero:
+            settle(path)
+            for each in older:
+                each.unlink()
+        trainer.strategy.barrier()
+
+
+def states(directory: Path) -> list[Path]:
+    """The whole training states in a directory, oldest first."""
+    found = [each for each in directory.glob("step-*.ckpt") if _NAME.fullmatch(each.name)]
+    return sorted(found, key=lambda each: each.name)
+
+
+def newest(directory: Path) -> Path | None:
+    """The training state to go on from."""
+    return next(reversed(states(directory)), None)

@@ -1,0 +1,66 @@
+"""Files that are either there and whole, or not there: written under another name and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PARTIAL = ".partial"
+"""Ending of what is being written. What is found with it was left by a run that was killed."""
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a path to write to; what was written there becomes ``path`` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(path)
+    yield partial
+    settle(path)
+
+
+@contextlib.contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """Like `whole_file`, for a directory; one that stands at ``path`` is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    yield partial
+    for each in partial.rglob("*"):
+        if each.is_file():
+            _flush(each)
+    # A directory cannot be renamed over another: for an instant there is none, and a run that is killed then writes it
+    # again, because the stage that it belongs to is only marked as finished afterwards.
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(partial, path)
+
+
+def partial_of(path: Path) -> Path:
+    """Under which name ``path`` is written."""
+    return path.with_name(path.name + PARTIAL)
+
+
+def settle(path: Path) -> None:
+    """Give the file that has been written under `partial_of` its name."""
+    _flush(partial_of(path))
+    os.replace(partial_of(path), path)
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Any) -> None:
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _flush(path: Path) -> None:
+    """Down to the disk, so that the rename cannot overtake the contents when the machine goes down."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())

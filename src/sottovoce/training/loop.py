@@ -1,0 +1,203 @@
+"""The one training loop: a Lightning module that adds up terms, and `fit`, which resumes exactly."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..data.batches import BatchLoader
+from ..encoder.errors import RecipeError
+from ..heads.task_model import TaskModel
+from .checkpoints import Checkpoints, newest
+from .randomness import begin_step
+from .terms import Batch, Term, Values, add, weight_groups
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how a stage is computed.
+
+    Args:
+        accelerator, devices, precision: as Lightning understands them.
+        workers: processes that prepare batches; 0 prepares them in the training process.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one training phase is made of.
+
+    Args:
+        name, seed: what its random choices are a function of, besides step and rank.
+        steps: optimiser updates.
+        batches: (rank, world) -> the batches of that process, by step; with ``accumulate`` of them for each step.
+        terms: summands of the loss.
+        encoder_lr, head_lr, weight_decay: of the two groups of weights.
+        rate: factor of the weights' learning rates at each step.
+        accumulate: batches whose gradients make one step.
+        clip: largest norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never clipped:
+            what they should do does not depend on how steep the weights are.
+        checkpoint_every: steps between training states on disk.
+        recompute: keep no activations of layers, compute them again in the backward pass.
+    """
+
+    name: str
+    seed: int
+    steps: int
+    batches: Callable[[int, int], Dataset[Batch]]
+    terms: Sequence[Term]
+    encoder_lr: float
+    head_lr: float
+    weight_decay: float
+    rate: Callable[[int], float]
+    accumulate: int = 1
+    clip: float | None = None
+    checkpoint_every: int = 100
+    recompute: bool = False
+    callbacks: Sequence[Callback] = field(default_factory=tuple)
+
+
+class TrainingModule(LightningModule):
+    """Model and terms under one optimiser, every random choice a function of (seed, phase, step, rank)."""
+
+    def __init__(self, model: TaskModel, phase: Phase, workers: int = 0):
+        super().__init__()
+        self.model = model
+        self.terms = torch.nn.ModuleList(phase.terms)
+        self._phase = phase
+        self._workers = workers
+        self.seen: Values = {}
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        phase = self._phase
+        step = self.trainer.global_step
+        for term in phase.terms:
+            term.begin(step)
+        begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
+        output = self.model(batch["waveform"], batch["lengths"])
+        loss, seen = add(list(phase.terms), self.model, batch, output)
+        if not torch.isfinite(loss):
+            raise RecipeError(
+                f"stage {phase.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
+            )
+        self.seen = seen
+        return loss
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        phase = self._phase
+        groups = weight_groups(
+            self.model, encoder_lr=phase.encoder_lr, head_lr=phase.head_lr, weight_decay=phase.weight_decay
+        )
+        groups += [group for term in phase.terms for group in term.groups()]
+        groups = [{"scheduled": True, **group} for group in groups if group["params"]]
+        optimiser = torch.optim.AdamW(groups, lr=0.0)
+        factors = [phase.rate if group["scheduled"] else _one for group in groups]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factors)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
+        # Called after unscaling in mixed precision.
+        if self._phase.clip is not None:
+            weights = [p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(weights, self._phase.clip)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        # Lightning asks for it after it has restored the step.
+        start = self.trainer.global_step * self._phase.accumulate
+        steps = _From(start, self._phase.steps * self._phase.accumulate)
+        batches = self._phase.batches(self.global_rank, self.trainer.world_size)
+        return BatchLoader(batches, steps, workers=self._workers)
+
+
+def _one(step: int) -> float:
+    return 1.0
+
+
+class _From(Sampler[int]):
+    """``start, start + 1, ...``: without a length, so that Lightning takes all of a phase for one epoch."""
+
+    def __init__(self, start: int, stop: int):
+        self.start, self.stop = start, stop
+
+    def __iter__(self) -> Iterator[int]:
+        yield from itertools.islice(itertools.count(self.start), self.stop - self.start)
+
+
+def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> None:
+    """Train ``model`` in place, from the newest training state in ``directory`` if there is one.
+
+    The state holds weights, optimiser, gates, multipliers, ramp and step. Data and random choices are functions of the
+    step, so a phase that was killed at any point ends in the weights of one that was not (CPU, same number of threads).
+
+    Args:
+        model: the network; hooks of gates are on it already.
+        phase: what to train it on.
+        compute: on what.
+        directory: for training states.
+    """
+    if phase.recompute:
+        model.gradient_checkpointing_enable()
+    model.train()
+    module = TrainingModule(model, phase, compute.workers)
+    with _quiet():
+        trainer = Trainer(
+            accelerator=compute.accelerator,
+            devices=compute.devices,
+            precision=compute.precision,
+            strategy="auto" if compute.devices == 1 else "ddp_find_unused_parameters_true",
+            max_steps=phase.steps,
+            max_epochs=-1,
+            accumulate_grad_batches=phase.accumulate,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            callbacks=[*phase.callbacks, Checkpoints(directory, phase.checkpoint_every, phase.steps)],
+        )
+        try:
+            trainer.fit(module, ckpt_path=newest(directory), weights_only=True)
+        except SystemExit:
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    if phase.recompute:
+        model.gradient_checkpointing_disable()
+    model.eval()
+
+
+class _quiet(warnings.catch_warnings):
+    """Without Lightning's remarks on loaders, loggers and devices, which do not hold for this loop."""
+
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        self._levels = {name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")}
+        for name in self._levels:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        warnings.filterwarnings("ignore", message=r".*(num_workers|does not have many workers|not resumable).*")
+
+    def __exit__(self, *exception: Any) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
+        super().__exit__(*exception)

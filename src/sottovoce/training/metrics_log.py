@@ -1,0 +1,58 @@
+"""What a run writes down of its steps: JSON lines, and the same for TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+
+from .run_directory import RunDirectory
+from .steps import StepCallback
+
+
+class MetricsLog(StepCallback):
+    """Logs the terms of the loss, learning rates and milliseconds a step.
+
+    Args:
+        run: where to.
+        stage: name of the stage.
+        every: steps between two lines.
+    """
+
+    def __init__(self, run: RunDirectory, stage: str, every: int):
+        super().__init__()
+        self.run, self.stage, self.every = run, stage, every
+        self._writer: Any = None
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_train_start(trainer, module)
+        if not trainer.is_global_zero:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.run.forget(self.stage, after=trainer.global_step)
+        self._writer = SummaryWriter(self.run.tensorboard(self.stage), purge_step=trainer.global_step + 1)
+        self._mark = (time.perf_counter(), trainer.global_step)
+
+    def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        if self._writer is None or (step % self.every and step != 1):
+            return
+        now = time.perf_counter()
+        before, since = self._mark
+        self._mark = (now, step)
+        rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
+        values = {name: float(value) for name, value in module.seen.items()}  # type: ignore[union-attr, operator]
+        self.write(step, values | rates | {"ms_per_step": 1000 * (now - before) / max(step - since, 1)})
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """One line at a step."""
+        if self._writer is None:
+            return
+        self.run.log(self.stage, step, {name: round(value, 7) for name, value in values.items()})
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if self._writer is not None:
+            self._writer.close()

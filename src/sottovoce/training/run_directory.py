@@ -1,0 +1,154 @@
+"""Everything that a run leaves behind, and what it finds of itself when it is started again.
+
+    RUN/
+      recipe.yaml              the recipe with everything resolved
+      environment.json         hardware, threads and versions
+      metrics.jsonl            one line for every logged step
+      tensorboard/STAGE/       the same for TensorBoard
+      checkpoints/STAGE/       the newest training states of a stage that is not finished
+      models/STAGE/            what a stage made, as `save_pretrained` writes it
+      stages/STAGE.json        results of a finished stage: it is written last
+      plans/STAGE.json         what stayed
+      report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..encoder.errors import RecipeError
+from .files import PARTIAL, write_json, write_text
+
+
+class RunDirectory:
+    """Paths and records of one run.
+
+    Args:
+        path: the directory; it is made where it does not exist.
+
+    Raises:
+        RecipeError: the path is a file, or a directory that holds other things.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise RecipeError(f"{self.path}: a file; a run needs a directory")
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._begun():
+            raise RecipeError(f"{self.path}: not empty and not a run (no recipe.yaml); choose another --run directory")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _begun(self) -> bool:
+        names = {each.name.removesuffix(PARTIAL) for each in self.path.iterdir()}
+        return "recipe.yaml" in names
+
+    # --- where things are ---
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    def tensorboard(self, stage: str) -> Path:
+        return self.path / "tensorboard" / stage
+
+    def checkpoints(self, stage: str) -> Path:
+        return self.path / "checkpoints" / stage
+
+    def model(self, stage: str) -> Path:
+        return self.path / "models" / stage
+
+    def plan(self, stage: str) -> Path:
+        return self.path / "plans" / f"{stage}.json"
+
+    def marker(self, stage: str) -> Path:
+        return self.path / "stages" / f"{stage}.json"
+
+    # --- the recipe ---
+
+    def settle(self, recipe: Mapping[str, Any]) -> None:
+        """Write the resolved recipe, or check that the run was begun with the same one.
+
+        Raises:
+            RecipeError: the run was begun with another recipe; it names the keys that differ.
+        """
+        if not self.recipe.exists():
+            write_text(self.recipe, yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True))
+            return
+        before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        if changed := list(differences(before, json.loads(json.dumps(dict(recipe))))):
+            lines = "\n".join(f"  {line}" for line in changed)
+            raise RecipeError(
+                f"{self.path}: this run was begun with another recipe:\n{lines}\n"
+                "Take back the changes to go on with it, or choose another --run directory."
+            )
+
+    # --- stages ---
+
+    def finished(self, stage: str) -> dict[str, Any] | None:
+        """The results of a stage, or ``None`` while it is not finished."""
+        path = self.marker(stage)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def finish(self, stage: str, results: Mapping[str, Any]) -> None:
+        """Mark a stage as finished. Nothing of it is written afterwards."""
+        write_json(self.marker(stage), dict(results))
+
+    # --- metrics ---
+
+    def log(self, stage: str, step: int, values: Mapping[str, Any]) -> None:
+        """Append one line to ``metrics.jsonl``."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"stage": stage, "step": step, **values}) + "\n")
+
+    def forget(self, stage: str, after: int) -> None:
+        """Drop the lines of a stage beyond a step: a resumed run writes them again."""
+        if not self.metrics.exists():
+            return
+        kept = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the line that was being written when the run was killed
+            if row["stage"] != stage or row["step"] <= after:
+                kept.append(line + "\n")
+        write_text(self.metrics, "".join(kept))
+
+    def history(self, stage: str | None = None) -> list[dict[str, Any]]:
+        """The logged lines, in order; of one stage if named."""
+        if not self.metrics.exists():
+            return []
+        rows = [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        return [row for row in rows if stage is None or row["stage"] == stage]
+
+
+def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Every place where two pieces of plain data differ, as ``stages[0].prune.steps: 100 before, 200 now``."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in [*before, *(k for k in now if k not in before)]:
+            where = f"{path}.{key}" if path else str(key)
+            if key not in now:
+                yield f"{where}: {before[key]!r} before, absent now"
+            elif key not in before:
+                yield f"{where}: absent before, {now[key]!r} now"
+            else:
+                yield from differences(before[key], now[key], where)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for k, (a, b) in enumerate(zip(before, now, strict=True)):
+            yield from differences(a, b, f"{path}[{k}]")
+    elif before != now:
+        yield f"{path}: {before!r} before, {now!r} now"

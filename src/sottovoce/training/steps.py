@@ -1,0 +1,26 @@
+"""Callbacks that are called once after each optimiser step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class StepCallback(Callback):
+    """Lightning calls its callbacks after every *batch*; this one after every optimiser step, with its number (from 1)."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._last = trainer.global_step
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        if trainer.global_step > self._last:
+            self._last = trainer.global_step
+            self.on_step(trainer, module, self._last)
+
+    def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        """After optimiser step ``step``."""
+        raise NotImplementedError

@@ -1,0 +1,164 @@
+"""The summands of a training loss. Each has its own state, is told when a step begins, and brings its own parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..distillation.features import FeatureDistillation
+from ..heads.task_model import TaskModel, TaskOutput
+from ..pruning.cost import CostModel
+from ..pruning.gates import Gates
+from ..pruning.lagrangian import Lagrangian, expected_widths
+from .randomness import gate_seed
+
+Batch = dict[str, Any]
+"""``waveform`` [B, S], ``lengths`` [B] samples, ``ids``, and what the task needs (``labels`` [B])."""
+
+Values = dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """What a task wants of its outputs: see `sottovoce.tasks`."""
+
+    def begin(self, step: int) -> None: ...
+
+    def __call__(self, output: Tensor, batch: Batch) -> tuple[Tensor, Values]: ...
+
+
+class Term(nn.Module):
+    """One summand.
+
+    Args:
+        name: in logs.
+        weight: it is multiplied by.
+    """
+
+    def __init__(self, name: str, weight: float = 1.0):
+        super().__init__()
+        self.name = name
+        self.weight = weight
+
+    def begin(self, step: int) -> None:
+        """Called before every forward pass with the number of the optimiser step that it belongs to."""
+
+    def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+        """The unweighted loss, and values to log."""
+        raise NotImplementedError
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Optimiser groups; the key ``scheduled`` says whether the weights' schedule moves them."""
+        return []
+
+
+class TaskTerm(Term):
+    """The task's own loss.
+
+    Args:
+        objective: of the task; its parameters (a classifier, say) are trained and are no part of the model.
+        lr, weight_decay: for these parameters.
+    """
+
+    def __init__(self, objective: nn.Module, *, weight: float, lr: float, weight_decay: float):
+        super().__init__("task", weight)
+        self.objective = objective
+        self._lr, self._weight_decay = lr, weight_decay
+
+    def begin(self, step: int) -> None:
+        self.objective.begin(step)
+
+    def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+        return self.objective(output.output, batch)
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [_group("objective", self.objective, lr=self._lr, weight_decay=self._weight_decay)]
+
+
+class DistillationTerm(Term):
+    """Feature distillation from a frozen teacher."""
+
+    def __init__(self, features: FeatureDistillation, *, weight: float, lr: float):
+        super().__init__("distillation", weight)
+        self.features = features
+        self._lr = lr
+
+    def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+        assert output.hidden_states is not None
+        return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [_group("projections", self.features, lr=self._lr, weight_decay=0.0)]
+
+
+class BudgetTerm(Term):
+    """The gates and the Lagrangian that closes them down to the budget.
+
+    Args:
+        gates: attached to the network; drawn once for each optimiser step.
+        costs: of the network that the gates are on.
+        lagrangian: the constraint, with its ramp.
+        gate_lr, multiplier_lr: learning rates of the two; the schedule of the weights does not move them.
+        seed, stage: what the gates of a step are a function of, besides the step.
+    """
+
+    def __init__(
+        self,
+        gates: Gates,
+        costs: CostModel,
+        lagrangian: Lagrangian,
+        *,
+        gate_lr: float,
+        multiplier_lr: float,
+        seed: int,
+        stage: str,
+    ):
+        super().__init__("budget")
+        self.gates = gates
+        self.lagrangian = lagrangian
+        self._costs = costs
+        self._rates = (gate_lr, multiplier_lr)
+        self._place = (seed, stage)
+        self._step = 0
+
+    def begin(self, step: int) -> None:
+        self._step = step
+        self.gates.sample(gate_seed(*self._place, step))
+
+    def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+        return self.lagrangian(expected_widths(self._costs, self.gates), self._step)
+
+    def groups(self) -> list[dict[str, Any]]:
+        gate_lr, multiplier_lr = self._rates
+        gates = _group("gates", self.gates, lr=gate_lr, weight_decay=0.0) | {"scheduled": False}
+        return [gates, self.lagrangian.group(multiplier_lr) | {"scheduled": False}]
+
+
+def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:
+    return {"name": name, "params": [p for p in module.parameters() if p.requires_grad], **options}
+
+
+def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Optimiser groups of the model: encoder and head, each with (matrices) and without (vectors) weight decay."""
+    groups = []
+    for name, module, lr in (("encoder", model.encoder, encoder_lr), ("head", model.head, head_lr)):
+        parameters = [p for p in module.parameters() if p.requires_grad and p.numel()]
+        for suffix, chosen, decay in (
+            ("", [p for p in parameters if p.dim() > 1], weight_decay),
+            (" vectors", [p for p in parameters if p.dim() <= 1], 0.0),
+        ):
+            groups.append({"name": name + suffix, "params": chosen, "lr": lr, "weight_decay": decay})
+    return groups
+
+
+def add(terms: list[Term], model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+    """The weighted sum of all terms, and everything they log."""
+    total = torch.zeros((), device=batch["waveform"].device)
+    seen: Values = {}
+    for term in terms:
+        loss, values = term.loss(model, batch, output)
+        total = total + term.weight * loss
+        seen[f"loss/{term.name}"] = loss.detach()
+        seen |= {name if "/" in name else f"{term.name}/{name}": value for name, value in values.items()}
+    return total, {"loss": total.detach(), **seen}
