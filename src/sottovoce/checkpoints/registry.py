@@ -91,11 +91,11 @@ def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded
     if model_type == EncoderConfig.model_type:
         return EncoderConfig.from_dict(fields), read_weights(files), []
     family = family_of(model_type, files.name)
-    config = stock.stock_config(family, fields, files.name)
-    normalize, notes = normalization(files, family, config)
-    tensors = read_weights(files) if weights is None else weights
-    config, weights, more = stock.convert(family, config, tensors, files.name, normalize=normalize)
-    return config, weights, notes + more
+    theirs = stock.stock_config(family, fields, files.name)
+    normalize, notes = normalization(files, family, theirs)
+    config = family.encoder_config(theirs, files.name, normalize=normalize)  # refuses before weights are downloaded
+    config, loaded, more = stock.convert(family, config, weights or read_weights(files), files.name)
+    return config, loaded, notes + more
 
 
 def family_of(model_type: Any, name: str) -> Family:

@@ -50,15 +50,12 @@ def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTraine
         raise CheckpointError(f"{name}: config.json is no valid {family.model_type} config: {reason}") from None
 
 
-def convert(
-    family: Family, stock: PreTrainedConfig, tensors: Mapping[str, Tensor], name: str, *, normalize: bool
-) -> Loaded:
-    """Our config and weights of a stock config and its tensors, and notes on what was left out.
+def convert(family: Family, config: EncoderConfig, tensors: Mapping[str, Tensor], name: str) -> Loaded:
+    """Our config and weights, of our config and stock tensors, and notes on what was left out.
 
     Raises:
-        CheckpointError: something that is not supported, or tensors that are missing, left over or misshapen.
+        CheckpointError: tensors that are missing, left over or misshapen.
     """
-    config = family.encoder_config(stock, name, normalize=normalize)
     prefix = encoder_prefix(tensors, family, name)
     inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     outside = [k for k in tensors if not k.startswith(prefix)]
@@ -94,4 +91,6 @@ def from_transformers(family: Family, model: PreTrainedModel, *, normalize: bool
     """
     if normalize is None:
         normalize = family.normalized(model.config)
-    return convert(family, model.config, model.state_dict(), type(model).__name__, normalize=normalize)
+    name = type(model).__name__
+    config = family.encoder_config(model.config, name, normalize=normalize)
+    return convert(family, config, model.state_dict(), name)
