@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,13 +87,38 @@ def write_feature_extractor(model: Any, directory: Path) -> None:
     Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True).save_pretrained(directory)
 
 
+RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)?(\w+)( import )", re.MULTILINE)
+"""``from .x import`` and ``from ..folder.x import``: how the shipped files name one another."""
+
+
 def write_code(model: Any, directory: Path) -> None:
-    """Copy the modelling code beside the weights, flat, and say in ``config.json`` which class to load (``auto_map``)."""
-    here = Path(__file__).parent
-    for source in sorted(here.glob("*.py")):
-        if source.name != "__init__.py":
-            shutil.copy(source, directory / source.name)
+    """Copy the modelling code beside the weights and say in ``config.json`` which classes to load (``auto_map``).
+
+    A portable directory holds flat files only, so whatever folder a file comes from, it is imported from beside.
+    """
+    main, config_file = (Path(inspect.getfile(c)) for c in (type(model), type(model.config)))
+    for source in sorted(_needed([main, config_file])):
+        text = RELATIVE.sub(r"\1.\2\3", source.read_text(encoding="utf-8"))
+        (directory / source.name).write_text(text, encoding="utf-8")
     path = directory / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["auto_map"] = {"AutoConfig": "config.EncoderConfig", "AutoModel": "model.SpeechEncoder"}
+    config["auto_map"] = {
+        "AutoConfig": f"{config_file.stem}.{type(model.config).__name__}",
+        "AutoModel": f"{main.stem}.{type(model).__name__}",
+    }
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _needed(files: list[Path]) -> set[Path]:
+    """``files`` and every file that they import relatively, directly or not."""
+    found, waiting = set(), list(files)
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for name in re.findall(r"^\s*from (\.+(?:\w+\.)?\w+) import ", file.read_text(encoding="utf-8"), re.MULTILINE):
+            up = len(name) - len(name.lstrip("."))
+            folder = file.parents[up - 1]
+            waiting.append(folder.joinpath(*name.lstrip(".").split(".")).with_suffix(".py"))
+    return found

@@ -222,6 +222,18 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):
         dtype = kwargs.get("dtype", kwargs.get("torch_dtype"))
         return (encoder if dtype in (None, "auto") else encoder.to(dtype)).eval()
 
+    @classmethod
+    def from_transformers(cls, model: PreTrainedModel, *, normalize: bool | None = None) -> SpeechEncoder:
+        """An encoder with the weights of a stock model in memory (of any head class).
+
+        Args:
+            normalize: whether waveforms are normalised first; default: as is usual for the family.
+        """
+        config, weights, _ = import_module("sottovoce.checkpoints").from_transformers(model, normalize=normalize)
+        encoder = cls(config)
+        encoder.load_strictly(weights, type(model).__name__)
+        return encoder.train(model.training)
+
     def to_transformers(self) -> PreTrainedModel:
         """The stock Transformers class with these weights.
 
