@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sottovoce.encoder.errors import DataError
-from sottovoce.metrics import bootstrap, eer, min_dcf
+from sottovoce.metrics import bootstrap, bootstrap_difference, eer, min_dcf
 
 
 def population(speakers, trials, generator):
@@ -63,6 +63,19 @@ def test_weights_follow_the_speakers():
     assert seen[0][1] is None
     for _, (a, b, both) in seen[1:]:
         assert a + b == 2 and both == a * b and both > 0  # a draw without non-targets is drawn again
+
+
+def test_differences_are_paired():
+    generator = np.random.default_rng(5)
+    scores, targets, left, right = population(60, 3000, generator)
+    worse = scores + 1.5 * generator.normal(size=len(scores))
+    alone, other = (bootstrap(eer, s, targets, left, right, draws=100) for s in (scores, worse))
+    paired = bootstrap_difference(eer, worse, scores, targets, left, right, draws=100)
+    assert paired.value == pytest.approx(other.value - alone.value)
+    assert alone.low < other.high and other.low < alone.high  # apart they look alike
+    assert 0 < paired.low < paired.value < paired.high
+    nothing = bootstrap_difference(eer, scores, 2 * scores + 1, targets, left, right, draws=20)
+    assert (nothing.low, nothing.value, nothing.high) == (0, 0, 0)
 
 
 def test_other_metrics_and_levels():

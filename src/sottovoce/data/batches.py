@@ -110,7 +110,7 @@ class StepBatches(Dataset[Batch]):
         if self.crop is None:
             return None
         low, high = self.crop
-        return low if low == high else int(generator.integers(low // _QUANTUM, high // _QUANTUM + 1)) * _QUANTUM
+        return low if low == high else int(generator.integers(-(-low // _QUANTUM), high // _QUANTUM + 1)) * _QUANTUM
 
     def _wave(self, index: int) -> Wave:
         return self.cache[index] if self.cache is not None else load_cut(self.cuts[index]).numpy()
@@ -227,7 +227,7 @@ def _crop_range(crop: float | tuple[float, float] | None) -> tuple[int, int] | N
     samples = round(low * SAMPLE_RATE), round(high * SAMPLE_RATE)
     if samples[0] < SHORTEST or samples[1] < samples[0]:
         raise DataError(f"batches: cannot crop to {low} .. {high} s; the least is 0.025 s, and the range must rise")
-    if low != high and samples[0] // _QUANTUM == samples[1] // _QUANTUM:
+    if low != high and -(-samples[0] // _QUANTUM) > samples[1] // _QUANTUM:
         raise DataError(
             f"batches: crops are drawn in steps of 0.1 s, and {low} .. {high} s holds none; give one length"
         )

@@ -1,6 +1,6 @@
 """Scores in, numbers out: EER, detection cost, Cllr, their intervals by speaker, and the trials they are made from."""
 
-from .bootstrap import Interval, bootstrap
+from .bootstrap import Interval, bootstrap, bootstrap_difference
 from .cllr import cllr, min_cllr
 from .dcf import min_dcf
 from .eer import eer, rocch_eer
@@ -12,6 +12,7 @@ __all__ = [
     "OperatingPoints",
     "Trials",
     "bootstrap",
+    "bootstrap_difference",
     "cllr",
     "convex_hull",
     "eer",

@@ -6,14 +6,16 @@ Here the speakers are drawn with replacement, and a trial counts as often as its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..encoder.errors import DataError
 from .roc import Floats, check_scores
+
+Codes = NDArray[np.intp]
 
 Metric = Callable[..., float]
 """``metric(scores, targets, weights) -> number``, as `eer`, `rocch_eer`, `min_dcf`, `cllr`."""
@@ -80,33 +82,88 @@ def bootstrap(
         DataError: sizes differ, a target trial joins two speakers or a non-target one, targets come from fewer than
             two speakers (there is nothing to resample), or the arguments are out of range.
     """
+    return _interval([scores], lambda one: one[0], metric, targets, left, right, draws, level, seed)
+
+
+def bootstrap_difference(
+    metric: Metric,
+    scores: ArrayLike,
+    others: ArrayLike,
+    targets: ArrayLike,
+    left: Sequence[str],
+    right: Sequence[str],
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """The interval of ``metric(scores) - metric(others)`` for two systems scored on the same trials.
+
+    Both are measured in the same draws of speakers, so what is hard for both cancels. Where the interval excludes 0,
+    the systems differ; two overlapping intervals of `bootstrap` do not say that they are alike.
+
+    Args:
+        metric: takes ``(scores, targets, weights)``.
+        scores: ``[N]`` of one system.
+        others: ``[N]`` of the other.
+        targets, left, right, draws, level, seed: as `bootstrap`.
+
+    Raises:
+        DataError: as `bootstrap`.
+    """
+    return _interval([scores, others], lambda two: two[0] - two[1], metric, targets, left, right, draws, level, seed)
+
+
+def _interval(
+    systems: Sequence[ArrayLike],
+    combine: Callable[[list[float]], float],
+    metric: Metric,
+    targets: ArrayLike,
+    left: Sequence[str],
+    right: Sequence[str],
+    draws: int,
+    level: float,
+    seed: int,
+) -> Interval:
     if draws < 1 or not 0 < level < 1:
         raise DataError(f"bootstrap: draws must be positive and level inside (0, 1), got {draws} and {level}")
-    scores, targets, _ = check_scores(scores, targets, None)
-    if not len(left) == len(right) == len(scores):
-        raise DataError(f"bootstrap: {len(scores)} scores, but {len(left)} and {len(right)} speakers")
-    names, codes = np.unique(np.concatenate([np.asarray(left, str), np.asarray(right, str)]), return_inverse=True)
-    left_code, right_code = np.split(codes, 2)
-    same = left_code == right_code
-    if (same != targets).any():
-        first = int(np.flatnonzero(same != targets)[0])
-        kind = "target" if targets[first] else "non-target"
-        raise DataError(f"bootstrap: trial {first} is {kind}, but its speakers are {left[first]} and {right[first]}")
-    if len(np.unique(left_code[targets])) < 2:
-        raise DataError("bootstrap: targets of fewer than two speakers; an interval by speaker needs more speakers")
+    checked = [check_scores(scores, targets, None)[0] for scores in systems]
+    same = check_scores(systems[0], targets, None)[1]
+    speakers, left_code, right_code = _speakers(same, left, right)
 
-    order = np.argsort(scores, kind="stable")  # sorting sorted scores again in every draw is cheap
-    scores, targets, same = scores[order], targets[order], same[order]
-    left_code, right_code = left_code[order], right_code[order]
+    # Sorting sorted scores again in every draw is cheap.
+    orders = [np.argsort(scores, kind="stable") for scores in checked]
+    sorted_systems = [(scores[order], same[order], order) for scores, order in zip(checked, orders, strict=True)]
     generator = np.random.default_rng(seed)
 
-    def draw() -> float:
+    def weights() -> Iterator[Floats]:
         while True:
-            drawn = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
-            weights: Floats = drawn[left_code] * np.where(same, 1.0, drawn[right_code])
-            if weights[targets].any() and weights[~targets].any():
-                return metric(scores, targets, weights)
+            drawn = np.bincount(generator.integers(speakers, size=speakers), minlength=speakers).astype(float)
+            counts: Floats = drawn[left_code] * np.where(same, 1.0, drawn[right_code])
+            if counts[same].any() and counts[~same].any():
+                yield counts
 
-    value = metric(scores, targets, None)
-    low, high = np.quantile([draw() for _ in range(draws)], [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), level, draws, len(names))
+    value = combine([metric(scores, kinds, None) for scores, kinds, _ in sorted_systems])
+    found = [
+        combine([metric(scores, kinds, counts[order]) for scores, kinds, order in sorted_systems])
+        for _, counts in zip(range(draws), weights(), strict=False)
+    ]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), level, draws, speakers)
+
+
+def _speakers(targets: NDArray[np.bool_], left: Sequence[str], right: Sequence[str]) -> tuple[int, Codes, Codes]:
+    """How many speakers there are, and the number of each side's speaker."""
+    if not len(left) == len(right) == len(targets):
+        raise DataError(f"bootstrap: {len(targets)} scores, but {len(left)} and {len(right)} speakers")
+    names, codes = np.unique(np.concatenate([np.asarray(left, str), np.asarray(right, str)]), return_inverse=True)
+    left_code, right_code = np.split(codes, 2)
+    wrong = np.flatnonzero((left_code == right_code) != targets)
+    if len(wrong):
+        kind = "target" if targets[wrong[0]] else "non-target"
+        raise DataError(
+            f"bootstrap: trial {wrong[0]} is {kind}, but its speakers are {left[wrong[0]]} and {right[wrong[0]]}"
+        )
+    if len(np.unique(left_code[targets])) < 2:
+        raise DataError("bootstrap: targets of fewer than two speakers; an interval by speaker needs more speakers")
+    return len(names), left_code, right_code

@@ -1,0 +1,27 @@
+"""Small corpora of tones, one pitch a speaker, so that a waveform tells where it came from."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from sottovoce.data.cuts import make_cut
+
+RATE = 16_000
+
+
+def tone(seconds, pitch, rate=RATE, level=0.3):
+    return (level * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory):
+    """12 cuts of 4 speakers with 2, 3, 3 and 4 utterances of 0.6 to 1.7 s."""
+    folder = tmp_path_factory.mktemp("tones")
+    cuts = []
+    for speaker, count in enumerate((2, 3, 3, 4)):
+        for number in range(count):
+            path = folder / f"s{speaker}-{number}.wav"
+            soundfile.write(path, tone(0.6 + 0.1 * len(cuts), 200 + 200 * speaker + 20 * number), RATE)
+            samples = soundfile.info(path).frames
+            cuts.append(make_cut(name=path.stem, source=path, samples=samples, rate=RATE, speaker=f"s{speaker}"))
+    return cuts

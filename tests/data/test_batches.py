@@ -1,0 +1,201 @@
+"""Batches as functions of the step: whatever the order of asking, the workers, the ranks or the cache."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from sottovoce.data.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
+from sottovoce.data.batches import BatchLoader, EvaluationBatches, StepBatches, collate
+from sottovoce.data.cuts import load_cut, make_cut
+from sottovoce.encoder.errors import AudioError, DataError
+
+EFFECTS = [Reverberation(InventedRooms()), Noise(ColouredNoise()), Babble(0.5)]
+
+
+def same(one, other):
+    return one["ids"] == other["ids"] and all(torch.equal(one[key], other[key]) for key in one if key != "ids")
+
+
+def full(cuts, **options):
+    return StepBatches(cuts, **({"batch_size": 3, "seed": 5, "crop": (0.5, 1.0), "effects": EFFECTS} | options))
+
+
+def test_what_a_batch_is(tones):
+    batch = StepBatches(tones, batch_size=5, crop=0.5)[0]
+    assert batch["waveform"].shape == (5, 8_000) and batch["waveform"].dtype == torch.float32
+    assert batch["lengths"].tolist() == [8_000] * 5 and batch["lengths"].dtype == torch.int64
+    assert [f"s{label}" for label in batch["labels"].tolist()] == [name.split("-")[0] for name in batch["ids"]]
+    assert len(set(batch["ids"])) == 5
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_a_step_is_a_function_of_seed_step_and_rank(tones, balanced):
+    batches = full(tones, balanced=balanced)
+    steps = [batches[step] for step in range(12)]
+    fresh = full(tones, balanced=balanced)
+    for step in (7, 0, 11, 7, 3):
+        torch.manual_seed(step)
+        np.random.seed(step)
+        assert same(fresh[step], steps[step])
+    assert not same(full(tones, balanced=balanced, seed=6)[0], steps[0])
+    assert not any(same(steps[0], other) for other in steps[1:])
+
+
+def test_labels_and_ids_follow_the_audio_through_effects(tones):
+    known = {cut.id: load_cut(cut) for cut in tones}
+    batch = StepBatches(tones, batch_size=12, crop=None)[0]
+    for name, wave, length in zip(batch["ids"], batch["waveform"], batch["lengths"], strict=True):
+        assert length == len(known[name]) and torch.equal(wave[:length], known[name]) and not wave[length:].any()
+
+
+def test_every_utterance_once_in_a_pass(tones):
+    batches = StepBatches(tones, batch_size=5)
+    assert batches.steps_per_pass == 12 / 5
+    ids = [name for step in range(12) for name in batches[step]["ids"]]
+    passes = [ids[start : start + 12] for start in range(0, 60, 12)]
+    assert all(sorted(one) == sorted(cut.id for cut in tones) for one in passes)
+    assert len({tuple(one) for one in passes}) == 5
+
+
+def test_balanced_speakers(tones):
+    batches = StepBatches(tones, batch_size=4, balanced=True)
+    ids = [batches[step]["ids"] for step in range(12)]
+    assert all(len({name[:2] for name in batch}) == 4 for batch in ids)
+    counts = Counter(name for batch in ids for name in batch)
+    assert counts == {f"s{s}-{n}": 12 // c for s, c in enumerate((2, 3, 3, 4)) for n in range(c)}
+    assert len({tuple(batch) for batch in ids}) > 6
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_ranks_share_the_steps(tones, balanced):
+    whole = full(tones, batch_size=6, balanced=balanced)
+    halves = [full(tones, batch_size=3, balanced=balanced, rank=rank, world=2) for rank in range(2)]
+    for step in range(5):
+        assert halves[0][step]["ids"] + halves[1][step]["ids"] == whole[step]["ids"]
+        assert not torch.equal(halves[0][step]["waveform"][:, :400], halves[1][step]["waveform"][:, :400])
+
+
+def test_crop_lengths_are_drawn_for_the_batch(tones):
+    batches = StepBatches(tones, batch_size=2, crop=(0.5, 1.0))
+    lengths = Counter(batches[step]["waveform"].shape[1] for step in range(200))
+    assert set(lengths) == {1_600 * n for n in range(5, 11)}
+    assert min(lengths.values()) > 15
+    uneven = StepBatches(tones, batch_size=2, crop=(0.55, 0.75))
+    assert {uneven[step]["waveform"].shape[1] for step in range(20)} == {9_600, 11_200}
+    assert StepBatches(tones, batch_size=2, crop=0.4567)[0]["waveform"].shape[1] == round(0.4567 * 16_000)
+    assert StepBatches(tones, batch_size=2, crop=3.0)[0]["lengths"].tolist() == [48_000] * 2  # repeated
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_change_nothing(tones, workers):
+    batches = full(tones)
+    state = torch.get_rng_state()
+    loaded = list(BatchLoader(batches, range(4, 11), workers=workers))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert len(loaded) == 7
+    assert all(same(one, batches[step]) for step, one in zip(range(4, 11), loaded, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_stays_one_line(tones, tmp_path, workers):
+    path = tmp_path / "gone.wav"
+    gone = make_cut(name="gone", source=path, samples=16_000, rate=16_000, speaker="s0")
+    loader = BatchLoader(StepBatches([*tones, gone], batch_size=13), range(2), workers=workers)
+    with pytest.raises(AudioError) as caught:
+        list(loader)
+    assert str(caught.value) == f"{path}: no such file; give an audio file"
+
+
+@pytest.mark.parametrize(("kind", "error"), [("int16", 0.0), ("float16", 2.0**-12)])
+def test_the_cache_holds_the_files(tones, tmp_path, kind, error):
+    cached = StepBatches(tones, batch_size=12, crop=None, cache=kind)[0]
+    direct = StepBatches(tones, batch_size=12, crop=None)[0]
+    assert (cached["waveform"] - direct["waveform"]).abs().max() <= error
+    assert cached["ids"] == direct["ids"]
+
+
+def test_the_cache_clips_what_16_bits_cannot_hold(tmp_path):
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, np.linspace(-2, 2, 16_000, dtype=np.float32), 16_000, subtype="FLOAT")
+    cut = make_cut(name="loud", source=path, samples=16_000, rate=16_000)
+    wave = StepBatches([cut], batch_size=1, crop=None, labels=(), cache="int16")[0]["waveform"][0]
+    assert wave.min() == -1 and wave.max() == 32_767 / 32_768 and (wave.diff() >= 0).all()
+
+
+def test_a_cache_too_large_is_refused(tones):
+    hours = make_cut(name="long", source="x.wav", samples=16_000 * 3_600 * 40, rate=16_000, speaker="s0")
+    with pytest.raises(DataError, match=r"need 4.3 GiB, more than 4 GiB; take cache=None"):
+        StepBatches([hours], batch_size=1, cache="int16")
+    with pytest.raises(DataError, match="unknown kind 'int8'; known are int16, float16"):
+        StepBatches(tones, batch_size=1, cache="int8")
+
+
+def test_labels(tones):
+    assert StepBatches(tones, batch_size=1).speakers == ["s0", "s1", "s2", "s3"]
+    given = StepBatches(tones, batch_size=12, labels=["s3", "s2", "other", "s1", "s0"])
+    assert {(name[:2], label) for name, label in zip(given[0]["ids"], given[0]["labels"].tolist(), strict=True)} == {
+        ("s3", 0),
+        ("s2", 1),
+        ("s1", 3),
+        ("s0", 4),
+    }
+    assert "labels" not in StepBatches(tones, batch_size=1, labels=())[0]
+
+
+def test_evaluation_batches_hold_every_cut_whole(tones):
+    batches = EvaluationBatches(reversed(tones), batch_size=5, labels=None)
+    loaded = list(BatchLoader(batches))
+    assert [len(batch["ids"]) for batch in loaded] == [5, 5, 2] and len(batches) == 3
+    assert [name for batch in loaded for name in batch["ids"]] == [cut.id for cut in tones]  # shortest first
+    known = {cut.id: load_cut(cut) for cut in tones}
+    for batch in loaded:
+        assert batch["waveform"].shape[1] == batch["lengths"].max()
+        for name, wave, length, label in zip(
+            *(batch[k] for k in ("ids", "waveform", "lengths", "labels")), strict=True
+        ):
+            assert torch.equal(wave[:length], known[name]) and not wave[length:].any()
+            assert batches.speakers[label] == name[:2]
+
+
+def test_evaluation_batches_stay_below_their_seconds(tones):
+    batches = EvaluationBatches(tones, batch_size=100, max_seconds=3.0)
+    sizes = [batch["waveform"].numel() / 16_000 for batch in map(batches.__getitem__, range(len(batches)))]
+    assert max(sizes) <= 3.0 and sum(len(batch) for batch in batches.batches) == 12
+    assert len(EvaluationBatches(tones, max_seconds=0.1)) == 12
+
+
+def test_collate_pads_behind():
+    batch = collate([np.ones(3, np.float32), np.ones(5, np.float32)], ["a", "b"])
+    assert batch["waveform"].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]] and batch["lengths"].tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"batch_size": 1, "rank": 2, "world": 2}, "rank 2 of 2"),
+        ({"batch_size": 1, "seed": -1}, "seed -1"),
+        ({"batch_size": 1, "crop": 0.01}, "cannot crop to 0.01"),
+        ({"batch_size": 1, "crop": (2.0, 1.0)}, "cannot crop to 2.0 .. 1.0"),
+        ({"batch_size": 1, "crop": (0.51, 0.56)}, "steps of 0.1 s"),
+        ({"batch_size": 1, "labels": ["s0", "s1"]}, "2 speakers are not among the labels, for example 's2'"),
+        ({"batch_size": 1, "labels": ["s0", "s0"]}, "a name twice"),
+        ({"batch_size": 1, "labels": (), "balanced": True}, "balanced speakers need labels"),
+    ],
+)
+def test_arguments_that_make_no_sense(tones, options, message):
+    with pytest.raises(DataError, match=message):
+        StepBatches(tones, **options)
+
+
+def test_cuts_that_do_not_fit(tones):
+    unknown = make_cut(name="x", source="x.wav", samples=16_000, rate=16_000)
+    with pytest.raises(DataError, match="there are no cuts"):
+        StepBatches([], batch_size=1)
+    with pytest.raises(DataError, match="there are no cuts"):
+        EvaluationBatches([])
+    with pytest.raises(DataError, match="1 of 13 cuts have no speaker, the first is x"):
+        StepBatches([*tones, unknown], batch_size=1)
