@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints.layouts import write_bin, write_config, write_preprocessor, write_safetensors, write_shards
 
+from checkpoints.layouts import write_bin, write_config, write_preprocessor, write_safetensors, write_shards
 from families import FAMILIES, randomise
 from sottovoce.checkpoints import load
 from sottovoce.encoder.errors import CheckpointError

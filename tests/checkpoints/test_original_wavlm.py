@@ -27,7 +27,7 @@ NAMES = {
     r"encoder\.layers\.(\d+)\.attention\.(._proj|out_proj)\.(.*)": r"encoder.layers.\1.self_attn.\2.\3",
     r"encoder\.layers\.(\d+)\.attention\.gru_rel_pos_linear\.(.*)": r"encoder.layers.\1.self_attn.grep_linear.\2",
     r"encoder\.layers\.(\d+)\.attention\.gru_rel_pos_const": r"encoder.layers.\1.self_attn.grep_a",
-    r"encoder\.layers\.0\.attention\.rel_attn_embed\.weight": r"encoder.layers.0.self_attn.relative_attention_bias.weight",
+    r"encoder\.layers\.0\.attention\.rel_attn_embed\.(.*)": r"encoder.layers.0.self_attn.relative_attention_bias.\1",
     r"encoder\.layers\.(\d+)\.layer_norm\.(.*)": r"encoder.layers.\1.self_attn_layer_norm.\2",
     r"encoder\.layers\.(\d+)\.feed_forward\.intermediate_dense\.(.*)": r"encoder.layers.\1.fc1.\2",
     r"encoder\.layers\.(\d+)\.feed_forward\.output_dense\.(.*)": r"encoder.layers.\1.fc2.\2",

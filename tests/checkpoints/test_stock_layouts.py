@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
 from checkpoints.layouts import (
     head_classes,
     old_weight_norm,
@@ -17,9 +20,6 @@ from checkpoints.layouts import (
     write_safetensors,
     write_shards,
 )
-from torch import Tensor
-from transformers import PreTrainedModel
-
 from families import FAMILIES, randomise, speech
 from sottovoce.checkpoints import from_transformers, load
 from sottovoce.encoder.config import EncoderConfig

@@ -75,8 +75,10 @@ def _encoder_config(c: Mapping[str, Any]) -> EncoderConfig:
     hidden, layers = c["encoder_embed_dim"], c["encoder_num_layers"]
     convs = c["extractor_conv_layer_config"] or [(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512, 2, 2)] * 2
     if wavlm:
-        total = c["encoder_total_num_heads"][0]
+        total, *others = sorted(set(c["encoder_total_num_heads"]))
         head_dim, heads = hidden // total, [list(kept) for kept in c["encoder_remaining_heads"]]
+        if others or any(head not in range(total) for kept in heads for head in kept):
+            raise ValueError(f"encoder_remaining_heads names heads beyond the {total} of every layer")
     else:
         head_dim, heads = c["encoder_head_dim"], [list(range(n)) for n in c["encoder_num_heads"]]
         total = hidden // head_dim
