@@ -287,3 +287,23 @@ def test_a_config_that_lacks_an_entry(tmp_path):
     del config["encoder_layer_norm_first"]
     with pytest.raises(CheckpointError, match="has no encoder_layer_norm_first"):
         load(write(tmp_path / "pruned.pth", config, state))
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["base", "large"])
+def test_it_can_be_pruned_further(large, tmp_path):
+    """Every unit that is left, the last convolution with its factors among them; `slim` proves itself equal."""
+    from sottovoce.encoder.units import collect
+    from sottovoce.pruning.plan import Plan
+    from sottovoce.pruning.slim import slim_and_verify
+
+    config = settings(True, large)
+    encoder = SpeechEncoder.from_pretrained(write(tmp_path / "pruned.pth", config, random_state(config)))
+    units = {n: u for n, u in collect(encoder).units.items() if u.size > 2 and u.kind in ("conv", "head", "ffn")}
+    assert "frontend.channels.6" in units
+    keep = {name: list(range(0, unit.size, 2)) for name, unit in units.items()}
+    values = {name: [0.5 + 0.1 * (k % 3) for k in range(len(kept))] for name, kept in keep.items()}
+    plan = Plan(keep=keep, sizes={n: u.size for n, u in collect(encoder).units.items()}, values=values)
+    small, equality = slim_and_verify(encoder, plan)
+    assert equality.worst < 1e-9
+    assert small.shape["frontend"]["channels"][6] == 5 and small.frontend.scale.shape == (5,)
+    assert small.original_shape == encoder.original_shape
