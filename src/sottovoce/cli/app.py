@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 import typer
 
 import sottovoce
+from sottovoce.cli.bench import bench
+from sottovoce.cli.inspect import inspect
 
 USER_FAULT = 2
 INTERRUPTED = 130
@@ -42,6 +44,10 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
+for command in (inspect, bench):
+    app.command()(command)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process: 0 done, 2 a fault of the user's (one line on stderr), 130 stopped.
 
@@ -67,9 +73,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _told(fault: Exception) -> str | None:
     """The one line for a fault of the user's, or None for a defect of ours, which deserves its traceback."""
-    if isinstance(fault, OSError) and fault.strerror is not None:
+    if isinstance(fault, OSError):
         place = f"{fault.filename}: " if fault.filename is not None else ""
-        return f"{place}{fault.strerror}"
+        return f"{place}{fault.strerror or str(fault).strip().splitlines()[0]}"
+    if "(os error " in str(fault):  # how safetensors says that the disk is full or may not be written
+        return str(fault)
     # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
     errors = sys.modules.get("sottovoce.encoder.errors")
     if errors is not None and isinstance(fault, errors.SottovoceError):

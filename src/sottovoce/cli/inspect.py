@@ -1,0 +1,27 @@
+"""``sottovoce inspect``: what a model is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model directory, a checkpoint file or a hub id.")],
+    seconds: Annotated[float, typer.Option(help="Length of the utterance that MACs are counted for.", min=0.1)] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Plain data instead of a picture.")] = False,
+) -> None:
+    """Show widths, parameters and MACs of a model, layer by layer."""
+    from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.deployment.models import load_model
+    from sottovoce.report.inspection import inspect as library
+    from sottovoce.report.terminal import picture
+
+    with busy(f"loading {model}"):
+        found = library(load_model(model), seconds, name=model)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        out = console()
+        out.print(picture(found, out.width))

@@ -1,0 +1,44 @@
+"""What commands share: where they print, how they show that they are busy, and where they may write."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sottovoce.encoder.errors import SottovoceError
+
+
+def console() -> Console:
+    """Standard output; wide where it is not a terminal, so that a table in a file or pipe is not cut."""
+    wide = Console()
+    return wide if wide.is_terminal else Console(width=140)
+
+
+def print_json(data: Any) -> None:
+    """Plain data on standard output, for another program."""
+    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """A spinner on standard error while something takes its time; nothing where that is no terminal."""
+    with Console(stderr=True).status(text):
+        yield
+
+
+def vacant(path: Path) -> Path:
+    """``path``, if a new directory can be made there.
+
+    Raises:
+        SottovoceError: something is there already; it is never overwritten.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise SottovoceError(f"{path}: exists already and would be lost; remove it or name another output")
+    return path

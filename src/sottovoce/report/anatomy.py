@@ -1,0 +1,110 @@
+"""What remains of every part of a network: one row a layer, one entry a unit, from the shape alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sottovoce.encoder.config import ID_LISTS
+
+
+@dataclass(frozen=True)
+class Width:
+    """How much of one unit is left.
+
+    Args:
+        path: its path in the shape: ``layers.3.attention.heads``.
+        label: what a reader calls it: ``heads``.
+        kept: elements now.
+        of: elements before any pruning.
+        ids: which of them, where the shape knows.
+    """
+
+    path: str
+    label: str
+    kept: int
+    of: int
+    ids: tuple[int, ...] | None = None
+
+    @property
+    def fraction(self) -> float:
+        return self.kept / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of the network.
+
+    Args:
+        name: for the eye: ``layer 3``.
+        path: in the shape: ``layers.3``.
+        module: of the network: what lies under it belongs to this row.
+        widths: its units.
+    """
+
+    name: str
+    path: str
+    module: str
+    widths: tuple[Width, ...]
+
+
+def anatomy(shape: dict[str, Any], original: dict[str, Any]) -> list[Row]:
+    """Rows from the input of a network to its output.
+
+    Args:
+        shape: the shape now.
+        original: the shape before any pruning: the same tree, with nothing missing.
+    """
+    rows = []
+    for prefix, name in _places(original):
+        widths = tuple(_widths(_at(shape, prefix), _at(original, prefix), prefix, prefix.rsplit(".", 1)[-1]))
+        if widths:
+            # The shape lists the channels of the front end; the network calls their modules by what they are.
+            rows.append(Row(name, prefix, prefix.replace("frontend.channels", "frontend.conv"), widths))
+    return rows
+
+
+def _places(original: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Prefix and name of every row."""
+    for key, value in original.items():
+        if key == "frontend":
+            for i in range(len((value or {}).get("channels", ()))):
+                yield f"frontend.channels.{i}", f"conv {i}"
+        elif isinstance(value, list) and key not in ID_LISTS:
+            for i in range(len(value)):
+                yield f"{key}.{i}", f"{key.removesuffix('s')} {i}"
+        elif value is not None:
+            yield key, key
+
+
+def _at(shape: Any, path: str) -> Any:
+    for key in path.split("."):
+        if shape is None:
+            return None
+        shape = shape[int(key)] if isinstance(shape, list) else shape.get(key)
+    return shape
+
+
+def _widths(now: Any, before: Any, path: str, key: str) -> Iterator[Width]:
+    if isinstance(before, dict):
+        for inner, value in before.items():
+            yield from _widths(None if now is None else now.get(inner), value, f"{path}.{inner}", inner)
+    elif isinstance(before, list) and key not in ID_LISTS:
+        for i, value in enumerate(before):
+            yield from _widths(None if now is None else now[i], value, f"{path}.{i}", key)
+    elif isinstance(before, list):
+        kept = tuple(now or ())
+        yield Width(path, _label(path), len(kept), len(before), kept)
+    elif isinstance(before, int):
+        yield Width(path, _label(path), now or 0, before)
+
+
+def _label(path: str) -> str:
+    """``layers.3.feed_forward1.units`` is ``ffn 1``, ``layers.3.attention.heads`` is ``heads``."""
+    *parents, last = [p for p in path.split(".") if not p.isdigit()]
+    if last == "units" and parents:
+        return parents[-1].replace("feed_forward", "ffn ").strip()
+    if last == "channels" and parents[-1] == "convolution":
+        return "convolution"
+    return {"residual": "width"}.get(last, last)

@@ -1,0 +1,95 @@
+"""What a network is made of: widths, parameters and MACs, layer by layer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from sottovoce.encoder.units import collect, inside
+from sottovoce.pruning.cost import Cost, cost, reference_cost
+from sottovoce.report.anatomy import Row, Width, anatomy
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of the picture: a layer with its widths, parameters and multiply-accumulates."""
+
+    name: str
+    path: str
+    widths: tuple[Width, ...]
+    params: int
+    macs: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A network taken apart.
+
+    Args:
+        name: what it is called.
+        total: its cost.
+        original: the cost of the network before any pruning.
+        layers: from input to output; their costs add up to the total.
+    """
+
+    name: str
+    total: Cost
+    original: Cost
+    layers: tuple[Layer, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"total": self.total.to_dict(), "original": self.original.to_dict()}
+
+
+def inspect(model: nn.Module, seconds: float = 8.0, name: str = "") -> Inspection:
+    """Take a network apart.
+
+    Args:
+        model: an encoder or task model of ours.
+        seconds: length of the utterance that MACs are counted for.
+        name: what it is called in the picture.
+    """
+    rows = anatomy(*_shapes(model))
+    params, macs = _by_row(model, seconds, rows)
+    layers = [Layer(r.name, r.path, r.widths, params.pop(r.name, 0), macs.pop(r.name, 0.0)) for r in rows]
+    # What no unit lies in (projection, norms, tables) comes last, before the residual width that runs through all.
+    rest = [Layer(each, "", (), params.get(each, 0), macs.get(each, 0.0)) for each in {**params, **macs}]
+    order = [*(x for x in layers if x.path != "residual"), *rest, *(x for x in layers if x.path == "residual")]
+    return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order))
+
+
+def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The encoder's shape now and before any pruning."""
+    now: Any = model.shape
+    before: Any = getattr(model, "original_shape", now)
+    return now.get("encoder", now), before.get("encoder", before)
+
+
+def _by_row(model: nn.Module, seconds: float, rows: list[Row]) -> tuple[dict[str, int], dict[str, float]]:
+    """Parameters and MACs by the name of the row they belong to."""
+    declared = collect(model)
+    timing = model.timing(seconds)
+    sizes = {path: parameter.numel() for path, parameter in model.named_parameters()}
+
+    def row(path: str) -> str:
+        path = path.removeprefix("encoder.")
+        return next((r.name for r in rows if inside(path, r.module)), _other(path))
+
+    params: dict[str, int] = defaultdict(int)
+    macs: dict[str, float] = defaultdict(float)
+    for path, size in sizes.items():
+        params[row(path)] += size
+    for each in declared.macs:
+        size = sizes[each.parameter] if each.parameter is not None else 1
+        size = declared.units[each.unit].size if each.unit is not None else size
+        macs[row(each.parameter or each.unit or each.path)] += each.each * each.times(timing) * size
+    return params, macs
+
+
+def _other(path: str) -> str:
+    """The name of what belongs to no row: its top-level component, in words."""
+    top, _, below = path.partition(".")
+    return (below.split(".")[0] if top == "frontend" else top).replace("_", " ")

@@ -1,0 +1,147 @@
+"""Curves of a run: interactive in the page (Bokeh, shipped inside it), and as PNG for a paper (matplotlib)."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sottovoce.report.story import Curve, Story
+
+# Okabe and Ito's palette, in lightnesses that keep 3:1 on white and on black alike.
+PALETTE = ("#3b8bc9", "#d5711f", "#2a9d74", "#b85f9d", "#8a7a00", "#6f7bd0")
+_INK = "#808890"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One set of axes.
+
+    Args:
+        title: above it.
+        curves: solid lines.
+        dashed: lines that show where the solid ones should be.
+        percent: the vertical axis is a fraction, shown in percent.
+    """
+
+    title: str
+    curves: Sequence[Curve]
+    dashed: Sequence[Curve] = ()
+    percent: bool = False
+
+
+def plots(story: Story) -> list[Plot]:
+    """The axes of a run: the ramp, losses, scores on validation data, multipliers; those that it has."""
+    losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
+    found = [
+        Plot("Sparsity against its target", story.curve("sparsity"), story.curve("target"), percent=True),
+        *(Plot(f"Loss: {name}", [c for c in losses if c.name == f"loss/{name}"]) for name in _names(losses)),
+        Plot("Training accuracy", [c for c in story.curves if c.name.endswith("/accuracy")], percent=True),
+        *(Plot(f"Validation {n}", story.curve(f"validation/{n}")) for n in _names(story.curve("validation"))),
+        Plot("Multipliers", [*story.curve("l1"), *story.curve("l2")]),
+        Plot("Milliseconds a step", story.curve("ms_per_step")),
+    ]
+    return [p for p in found if any(len(c.steps) > 1 for c in p.curves)]
+
+
+def _names(curves: Sequence[Curve]) -> list[str]:
+    return list(dict.fromkeys(c.name.partition("/")[2] for c in curves))
+
+
+def _labels(plot: Plot) -> list[tuple[Curve, str, bool]]:
+    """(curve, legend, dashed): the stage, and the quantity where there are several."""
+    drawn = [(c, False) for c in plot.curves] + [(c, True) for c in plot.dashed]
+    several = len({c.name for c in plot.curves}) > 1
+    return [
+        (c, " · ".join([c.stage, *([c.name] if several else []), *(["target"] if dashed else [])]), dashed)
+        for c, dashed in drawn
+    ]
+
+
+def interactive(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
+    """Script and one ``<div>`` a plot. The script draws once `library` has been loaded."""
+    from bokeh.embed import components
+
+    script, divs = components([_figure(p) for p in all_plots])
+    return script, list(divs)
+
+
+def library() -> str:
+    """BokehJS itself, for the page: nothing is fetched from anywhere."""
+    from bokeh.resources import Resources
+
+    return Resources(mode="inline", components=["bokeh"], minified=True).render_js()
+
+
+def _figure(plot: Plot):
+    from bokeh.models import HoverTool, NumeralTickFormatter
+    from bokeh.plotting import figure
+
+    axes = figure(
+        height=260,
+        sizing_mode="stretch_width",
+        title=plot.title,
+        x_axis_label="step",
+        tools="pan,xbox_zoom,reset",
+        toolbar_location="above",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        outline_line_color=None,
+    )
+    for k, (curve, label, dashed) in enumerate(_labels(plot)):
+        number = k - len(plot.curves) if dashed else k
+        line = axes.line(
+            list(curve.steps),
+            list(curve.values),
+            color=PALETTE[number % len(PALETTE)],
+            width=1.5 if dashed else 2,
+            line_dash="dashed" if dashed else "solid",
+            legend_label=label,
+        )
+        value = "@y{0.0 %}" if plot.percent else "@y{0.0000}"
+        axes.add_tools(HoverTool(renderers=[line], tooltips=[(label, f"{value} at step @x")], mode="vline"))
+    axes.title.text_color = axes.xaxis.axis_label_text_color = _INK
+    for axis in (*axes.xaxis, *axes.yaxis):
+        axis.major_label_text_color = axis.axis_line_color = axis.major_tick_line_color = _INK
+        axis.minor_tick_line_color = None
+        axis.axis_label_text_font_style = "normal"
+    if plot.percent:
+        axes.yaxis[0].formatter = NumeralTickFormatter(format="0 %")
+    axes.grid.grid_line_color, axes.grid.grid_line_alpha = _INK, 0.2
+    axes.legend.background_fill_alpha = axes.legend.border_line_alpha = 0
+    axes.legend.label_text_color, axes.legend.click_policy = _INK, "hide"
+    axes.legend.location = "center_right"
+    axes.add_layout(axes.legend[0], "right")
+    axes.toolbar.logo = None
+    return axes
+
+
+def picture(all_plots: Sequence[Plot]) -> bytes:
+    """The same axes as one PNG."""
+    from matplotlib.figure import Figure
+
+    columns = min(2, max(len(all_plots), 1))
+    lines = -(-max(len(all_plots), 1) // columns)
+    sheet = Figure(figsize=(6 * columns, 3 * lines), layout="constrained")
+    for place, plot in enumerate(all_plots):
+        axes = sheet.add_subplot(lines, columns, place + 1)
+        for k, (curve, label, dashed) in enumerate(_labels(plot)):
+            number = k - len(plot.curves) if dashed else k
+            scale = 100 if plot.percent else 1
+            values = [scale * v for v in curve.values]
+            style = {"color": PALETTE[number % len(PALETTE)], "linestyle": "--" if dashed else "-", "label": label}
+            axes.plot(list(curve.steps), values, **style)
+        axes.set_title(plot.title + (" (%)" if plot.percent else ""), fontsize=10)
+        axes.set_xlabel("step", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.2)
+        axes.legend(fontsize=7, frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    file = io.BytesIO()
+    sheet.savefig(file, format="png", dpi=150)
+    return file.getvalue()
+
+
+def data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,0 +1,109 @@
+"""What the terminal shows: the picture of a network, and the table of a benchmark."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sottovoce.deployment.bench import Benchmark
+from sottovoce.pruning.cost import human
+from sottovoce.report.anatomy import Width
+from sottovoce.report.inspection import Inspection, Layer
+from sottovoce.report.numbers import octets, percent
+
+KEPT, GONE = "cyan", "bright_black"
+
+_LABEL, _COUNT = 7, 5
+_WORDS = _LABEL + 1 + _COUNT  # of one unit, without its bar
+_SHORTEST, _LONGEST = 5, 24  # bars
+_BESIDE = 48  # what stands beside the units: layer, params, MACs, share
+
+
+def picture(inspection: Inspection, columns: int = 100) -> RenderableType:
+    """A network as bars: one row a layer, one bar a unit, then parameters and MACs.
+
+    Args:
+        inspection: what to draw.
+        columns: width of the terminal; bars grow and shrink with it.
+    """
+    total, original = inspection.total, inspection.original
+    head = Text.assemble((inspection.name or "network", "bold"), f"  {total}")
+    if original.params != total.params:
+        kept = f"{percent(total.params / original.params)} of the parameters"
+        head.append(f"\n{kept} and {percent(total.macs / original.macs)} of the MACs of the original remain", KEPT)
+    room = columns - _BESIDE
+    most = max((len(layer.widths) for layer in inspection.layers), default=1)
+    abreast = max(1, min(most, room // (_WORDS + _SHORTEST)))
+    bar = max(_SHORTEST, min(_LONGEST, room // abreast - _WORDS))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("what it holds", no_wrap=True)
+    for column in ("params", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("share", no_wrap=True)
+    largest = max((layer.macs for layer in inspection.layers), default=1) or 1
+    for layer in inspection.layers:
+        table.add_row(
+            layer.name,
+            _units(layer, bar, abreast),
+            human(layer.params),
+            human(layer.macs),
+            _bar(layer.macs / largest, 6) + Text(f" {percent(layer.macs / max(total.macs, 1)):>6}", style="dim"),
+        )
+    return Group(head, Text(), table)
+
+
+def _units(layer: Layer, bar: int, abreast: int) -> Text:
+    text = Text()
+    for i, width in enumerate(layer.widths):
+        text.append("\n" if i and i % abreast == 0 else "")
+        text.append(f"{_short(width):<{_LABEL}}")
+        text.append_text(_bar(width.fraction, bar))
+        text.append(f" {width.kept:<{_COUNT}}", "" if width.kept else "red")
+    return text
+
+
+def _short(width: Width) -> str:
+    return {"channels": "ch", "convolution": "conv"}.get(width.label, width.label)
+
+
+def _bar(fraction: float, length: int) -> Text:
+    """A bar in eighths of a character; the part that is gone stays visible as a dotted line."""
+    eighths = round(fraction * length * 8)
+    if fraction > 0:
+        eighths = max(eighths, 1)
+    full, part = divmod(eighths, 8)
+    done = "█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")
+    return Text.assemble((done, KEPT), ("·" * (length - len(done)), GONE))
+
+
+def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
+    """The networks of a benchmark, one a row, and the conditions under which they ran."""
+    table = Table(title=title or None, title_justify="left", header_style="bold", pad_edge=False)
+    table.add_column("network")
+    for column in ("parameters", "MACs", "file", "peak memory", "ms median (min–max)", "RTF", "faster by"):
+        table.add_column(column, justify="right")
+    for result in benchmark.results:
+        last = result is benchmark.results[-1]
+        table.add_row(
+            result.name + (f"\n[dim]{result.note}[/dim]" if result.note else ""),
+            human(result.params),
+            human(result.macs),
+            octets(result.file_bytes),
+            octets(result.memory_bytes),
+            str(result.milliseconds),
+            f"{result.real_time_factor:.4f}",
+            "1" if last else f"{result.speedup.median:.2f}× ({result.speedup.low:.2f}–{result.speedup.high:.2f})",
+        )
+    return Group(table, Text(conditions(benchmark), style="dim"))
+
+
+def conditions(benchmark: Benchmark) -> str:
+    """The line without which the numbers mean nothing."""
+    setting, where = benchmark.setting, benchmark.environment
+    hardware = where.get("accelerator") or f"{where['processor']}, {where['threads']} threads"
+    return (
+        f"{setting.seconds:g} s, batch {setting.batch}, {setting.dtype}, {hardware}, "
+        f"{setting.repeats} alternating rounds, torch {where['torch']}, transformers {where['transformers']}"
+    )
