@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_serializer, model_validator
 from pydantic_core import ErrorDetails
 
 
@@ -46,6 +46,10 @@ def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[Options]:
                 raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
             return self
 
+        @model_serializer
+        def _only_the_chosen(self) -> dict[str, Any]:
+            return {self.kind: self.options}
+
         @property
         def kind(self) -> str:
             return next(iter(self.model_fields_set))
@@ -60,21 +64,26 @@ def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[Options]:
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """One line for each fault that pydantic found: ``stages[1].prune.stpes: unknown; did you mean 'steps'?``."""
-    return [_line(each, model) for each in error.errors()]
+    lines: dict[str, list[str]] = {}
+    for each in error.errors():
+        path, message = _told(each, model)
+        lines.setdefault(path, []).append(message)
+    # A value that fits no member of a union has one fault for each member.
+    return [f"{path}: {' or '.join(dict.fromkeys(found))}" if path else found[0] for path, found in lines.items()]
 
 
-def _line(error: ErrorDetails, model: type[BaseModel]) -> str:
+def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     where = [step for step in error["loc"] if not _is_tag(step)]
     path = dotted(where)
     if error["type"] == "extra_forbidden":
         section = _section(model, where[:-1])
-        return f"{path}: unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
+        return path, f"unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
     if error["type"] == "missing":
-        return f"{path}: missing"
+        return path, "missing"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
-        return f"{path}: {message}" if path else message
-    return f"{path}: {message[0].lower()}{message[1:]} (got {error['input']!r})"
+        return path, message
+    return path, f"{message[0].lower()}{message[1:]} (got {error['input']!r})"
 
 
 def _is_tag(step: int | str) -> bool:

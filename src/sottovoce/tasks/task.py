@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
+from ..data.batches import Batch
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
+    from lhotse.cut import Cut
 
     from ..metrics.trials import Trials
+
+
+class Objective(nn.Module):
+    """What a task wants of its outputs: a loss that may have weights of its own, which are no part of the model.
+
+    Args:
+        labels: names of the classes, in the order of the numbers that batches carry.
+    """
+
+    def __init__(self, labels: Sequence[str]):
+        super().__init__()
+        self.labels = list(labels)
+
+    def begin(self, step: int) -> None:
+        """Called before each forward pass with the number of the optimiser step."""
+
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and values to log."""
+        raise NotImplementedError
 
 
 class Task(Protocol):
@@ -26,7 +46,7 @@ class Task(Protocol):
     better: Literal["lower", "higher"]
     """Which direction of the metric is better."""
 
-    def labels(self, cuts: CutSet) -> list[str]:
+    def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes that training data has, in the order of the numbers that batches carry.
 
         Raises:
@@ -39,11 +59,17 @@ class Task(Protocol):
     def with_loss(self, changes: Mapping[str, Any]) -> Task:
         """This task with other options of its loss."""
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> nn.Module:
-        """The loss: a module with ``begin(step)`` and ``(output, batch) -> loss, values to log``."""
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+        """The loss over these classes."""
 
-    def calibrate(self, model: TaskModel, train: CutSet) -> None:
+    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit on training data what evaluation needs besides weights."""
 
-    def evaluate(self, model: TaskModel, cuts: CutSet, trials: Trials) -> dict[str, Any]:
+    def evaluate(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> dict[str, Any]:
         """Every metric of the task, with intervals."""
+
+    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+        """Take from an evaluation on development data what decisions need (a threshold)."""
+
+    def told(self, numbers: Mapping[str, Any]) -> str:
+        """The result of an evaluation in a few words."""

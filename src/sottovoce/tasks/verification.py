@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..data.batches import Batch
 from ..data.cuts import cut_speaker
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
@@ -23,9 +24,10 @@ from ..metrics.eer import eer
 from ..metrics.trials import Trials
 from .embedding import embed
 from .options import Options
+from .task import Objective
 
 if TYPE_CHECKING:
-    from lhotse import CutSet
+    from lhotse.cut import Cut
 
 
 class Pooling(Options):
@@ -65,7 +67,7 @@ class Verification(Options):
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1)
 
-    def labels(self, cuts: CutSet) -> list[str]:
+    def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The training speakers, in alphabetical order.
 
         Raises:
@@ -88,16 +90,16 @@ class Verification(Options):
         return self.model_copy(update={"loss": Margin.model_validate({**self.loss.model_dump(), **changes})})
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> SpeakerObjective:
-        return SpeakerObjective(model.head.size, len(labels), self.loss)
+        return SpeakerObjective(model.head.size, labels, self.loss)
 
-    def calibrate(self, model: TaskModel, train: CutSet) -> None:
+    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data."""
         assert model.scoring is not None
-        cuts = list(train)
-        chosen = [cuts[k] for k in np.unique(np.linspace(0, len(cuts) - 1, min(self.mean_of, len(cuts))).astype(int))]
+        places = np.linspace(0, len(train) - 1, min(self.mean_of, len(train))).round().astype(int)
+        chosen = [train[k] for k in np.unique(places)]
         model.scoring.fit_mean(torch.stack(list(embed(model, chosen).values())))
 
-    def scores(self, model: TaskModel, cuts: CutSet, trials: Trials) -> NDArray[np.float64]:
+    def scores(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
         """Cosine scores of all trials.
 
         Raises:
@@ -114,7 +116,7 @@ class Verification(Options):
         left, right = ([place[name] for name in side] for side in (trials.left, trials.right))
         return (unit[left] * unit[right]).sum(-1).numpy()
 
-    def evaluate(self, model: TaskModel, cuts: CutSet, trials: Trials) -> dict[str, Any]:
+    def evaluate(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> dict[str, Any]:
         """EER and minDCF (p_target 0.01), with 95 % intervals bootstrapped by speaker where speakers are known."""
         scores = self.scores(model, cuts, trials)
         results: dict[str, Any] = {
@@ -134,19 +136,30 @@ class Verification(Options):
                 results[name] = metric(scores, trials.targets)
         return results
 
+    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+        """Decide at the equal-error point of the development trials."""
+        assert model.scoring is not None
+        model.scoring.threshold.fill_(numbers["threshold"])
 
-class SpeakerObjective(nn.Module):
+    def told(self, numbers: Mapping[str, Any]) -> str:
+        text = f"EER {100 * numbers['eer']:.2f} %"
+        if "eer_interval" in numbers:
+            text += f" [{100 * numbers['eer_interval']['low']:.2f}, {100 * numbers['eer_interval']['high']:.2f}]"
+        return f"{text}, minDCF {numbers['min_dcf']:.3f}, {numbers['trials']} trials"
+
+
+class SpeakerObjective(Objective):
     """AAM-softmax whose margin grows with the steps."""
 
-    def __init__(self, size: int, speakers: int, options: Margin):
-        super().__init__()
+    def __init__(self, size: int, speakers: Sequence[str], options: Margin):
+        super().__init__(speakers)
         self.ramp = options.margin_ramp
-        self.loss = AAMSoftmax(size, speakers, **options.model_dump(exclude={"margin_ramp"}))
+        self.loss = AAMSoftmax(size, len(speakers), **options.model_dump(exclude={"margin_ramp"}))
 
     def begin(self, step: int) -> None:
         self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
 
-    def forward(self, output: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         if "labels" not in batch:
             raise DataError("verification: this data has no speaker labels; set the weight of the task loss to 0")
         loss, accuracy = self.loss(output, batch["labels"])

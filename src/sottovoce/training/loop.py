@@ -15,12 +15,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..data.batches import BatchLoader
+from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, newest
 from .randomness import begin_step
-from .terms import Batch, Term, Values, add, weight_groups
+from .terms import Term, Values, add, weight_groups
 
 
 @dataclass(frozen=True)

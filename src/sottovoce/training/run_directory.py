@@ -7,6 +7,7 @@
       tensorboard/STAGE/       the same for TensorBoard
       checkpoints/STAGE/       the newest training states of a stage that is not finished
       models/STAGE/            what a stage made, as `save_pretrained` writes it
+      objectives/STAGE.safetensors   weights of a stage's loss, which later stages go on with
       stages/STAGE.json        results of a finished stage: it is written last
       plans/STAGE.json         what stayed
       report.html
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,9 @@ class RunDirectory:
     def plan(self, stage: str) -> Path:
         return self.path / "plans" / f"{stage}.json"
 
+    def objective(self, stage: str) -> Path:
+        return self.path / "objectives" / f"{stage}.safetensors"
+
     def marker(self, stage: str) -> Path:
         return self.path / "stages" / f"{stage}.json"
 
@@ -96,6 +101,10 @@ class RunDirectory:
                 "Take back the changes to go on with it, or choose another --run directory."
             )
 
+    def recorded_environment(self) -> dict[str, str]:
+        """Hardware, threads and versions that the run was begun with."""
+        return json.loads(self.environment.read_text(encoding="utf-8"))
+
     # --- stages ---
 
     def finished(self, stage: str) -> dict[str, Any] | None:
@@ -106,6 +115,10 @@ class RunDirectory:
     def finish(self, stage: str, results: Mapping[str, Any]) -> None:
         """Mark a stage as finished. Nothing of it is written afterwards."""
         write_json(self.marker(stage), dict(results))
+
+    def clear(self, stage: str) -> None:
+        """Remove the training states of a finished stage."""
+        shutil.rmtree(self.checkpoints(stage), ignore_errors=True)
 
     # --- metrics ---
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..data.batches import Batch
 from ..distillation.features import FeatureDistillation
 from ..heads.task_model import TaskModel, TaskOutput
 from ..pruning.cost import CostModel
 from ..pruning.gates import Gates
 from ..pruning.lagrangian import Lagrangian, expected_widths
+from ..tasks.task import Objective
 from .randomness import gate_seed
 
-Batch = dict[str, Any]
-"""``waveform`` [B, S], ``lengths`` [B] samples, ``ids``, and what the task needs (``labels`` [B])."""
-
 Values = dict[str, Tensor]
-
-
-class Objective(Protocol):
-    """What a task wants of its outputs: see `sottovoce.tasks`."""
-
-    def begin(self, step: int) -> None: ...
-
-    def __call__(self, output: Tensor, batch: Batch) -> tuple[Tensor, Values]: ...
 
 
 class Term(nn.Module):
@@ -61,7 +52,7 @@ class TaskTerm(Term):
         lr, weight_decay: for these parameters.
     """
 
-    def __init__(self, objective: nn.Module, *, weight: float, lr: float, weight_decay: float):
+    def __init__(self, objective: Objective, *, weight: float, lr: float, weight_decay: float):
         super().__init__("task", weight)
         self.objective = objective
         self._lr, self._weight_decay = lr, weight_decay

@@ -1,0 +1,74 @@
+"""The augment section of a recipe: effects on training audio, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from glob import glob
+from typing import Annotated
+
+from pydantic import Field
+
+from ..data.augment import (
+    Babble,
+    ColouredNoise,
+    Effect,
+    InventedRooms,
+    Noise,
+    RecordedNoise,
+    RecordedRooms,
+    Reverberation,
+)
+from ..encoder.errors import RecipeError
+from ..tasks.options import Options, one_of
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class ReverberationOptions(Options):
+    """Rooms: recorded impulse responses (a pattern of files), or invented ones."""
+
+    probability: Probability = 0.5
+    files: str | None = None
+
+    def build(self) -> Effect:
+        rooms = InventedRooms() if self.files is None else RecordedRooms(_found(self.files))
+        return Reverberation(rooms, self.probability)
+
+
+class NoiseOptions(Options):
+    """Noise: recorded (a pattern of files), or invented."""
+
+    probability: Probability = 0.5
+    snr: tuple[float, float] = (5.0, 20.0)
+    files: str | None = None
+
+    def build(self) -> Effect:
+        source = ColouredNoise() if self.files is None else RecordedNoise(_found(self.files))
+        return Noise(source, self.probability, self.snr)
+
+
+class BabbleOptions(Options):
+    """Other speech of the same batch."""
+
+    probability: Probability = 0.25
+    talkers: tuple[int, int] = (3, 7)
+    snr: tuple[float, float] = (10.0, 20.0)
+
+    def build(self) -> Effect:
+        return Babble(self.probability, self.talkers, self.snr)
+
+
+Augmentation = one_of(
+    "Augmentation", {"reverberation": ReverberationOptions, "noise": NoiseOptions, "babble": BabbleOptions}
+)
+
+
+def effects(chosen: Sequence[Augmentation]) -> list[Effect]:  # type: ignore[valid-type]
+    """The effects of a section, in order."""
+    return [each.options.build() for each in chosen]  # type: ignore[attr-defined]
+
+
+def _found(pattern: str) -> list[str]:
+    if not (files := sorted(glob(pattern, recursive=True))):
+        raise RecipeError(f"data.augment: no file matches {pattern!r}")
+    return files

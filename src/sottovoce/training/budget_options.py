@@ -1,0 +1,28 @@
+"""The budget section of a recipe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ..pruning.budget import Amount, Budget
+from ..tasks.options import Options
+
+
+class BudgetOptions(Options):
+    """What the encoder of the result may cost (its head is not counted), see `Budget`."""
+
+    params: Amount | None = None
+    macs: Amount | None = None
+    seconds: float = Field(1.0, gt=0)
+    per: dict[str, dict[str, Amount]] = {}
+    reference: Literal["original", "current"] = "original"
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> BudgetOptions:
+        self.build()
+        return self
+
+    def build(self) -> Budget:
+        return Budget(**{name: getattr(self, name) for name in type(self).model_fields})

@@ -1,0 +1,145 @@
+"""``sottovoce compress``: carry out a recipe."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from ..deployment.environment import environment
+from ..encoder.errors import RecipeError
+from ..encoder.units import collect
+from ..heads.task_model import TaskModel
+from .corpora import Corpora
+from .files import write_json
+from .randomness import seed_of
+from .recipe import Recipe
+from .recipe_file import read_recipe
+from .run_directory import RunDirectory
+from .stage_run import START, Product, StageRun
+
+
+def compress(
+    recipe: str | os.PathLike[str] | Recipe,
+    run: str | os.PathLike[str] | None = None,
+    set: Sequence[str] = (),
+    *,
+    console: Console | None = None,
+) -> RunDirectory:
+    """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
+
+    A run that was killed at any point and started again ends in the same weights as one that was not (on a CPU, with the
+    same number of threads).
+
+    Args:
+        recipe: a YAML file, or a recipe that has been read.
+        run: directory of the run; default: ``runs/<name of the recipe>``.
+        set: changes to the recipe, ``path=value``.
+        console: where progress is shown; default: the terminal.
+
+    Returns:
+        the run's directory, with models and results.
+
+    Raises:
+        RecipeError: anything is wrong with the recipe, or the run was begun with another one.
+        SottovoceError: data, checkpoints or the budget are at fault.
+    """
+    console = console or Console()
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set)
+    directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
+    if recipe.compute.threads is not None:
+        torch.set_num_threads(recipe.compute.threads)
+    directory.settle(recipe.resolved())
+    _note_environment(directory, console)
+    corpora = Corpora(recipe.data, directory.path / "data")
+    corpora.prepare(_shown(console))
+    previous = START
+    _start(recipe, directory, corpora, console)
+    for name, entry in zip(recipe.names(), recipe.stages, strict=True):
+        if directory.finished(name) is None:
+            stage = _stage_run(recipe, directory, corpora, console, name, previous)
+            began = time.perf_counter()
+            stage.finish(entry.options.run(stage), evaluate=entry.options.evaluate, began=began)
+        else:
+            console.print(f"{name}: finished before", highlight=False)
+        directory.clear(name)
+        previous = name
+    return directory
+
+
+def _stage_run(
+    recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: Console, name: str, previous: str
+) -> StageRun:
+    return StageRun(
+        name=name,
+        seed=recipe.seed,
+        previous=previous,
+        run=directory,
+        task=recipe.task.options,
+        corpora=corpora,
+        compute=recipe.compute.build(recipe.data.workers),
+        console=console,
+        default_budget=recipe.budget.build() if recipe.budget is not None else None,
+    )
+
+
+def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: Console) -> None:
+    """Make the model before all stages, and check the stages against it before any of them runs."""
+    stage = _stage_run(recipe, directory, corpora, console, START, START)
+    if directory.finished(START) is None:
+        began = time.perf_counter()
+        model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START))
+        _check(recipe, model)
+        stage.finish(Product(model), evaluate=False, began=began)
+
+
+def _check(recipe: Recipe, model: TaskModel) -> None:
+    kinds = {unit.kind for unit in collect(model.encoder).units.values()}
+    layers = model.config.encoder.num_hidden_layers
+    problems = [
+        f"stages[{k}].{entry.kind}.{problem}"
+        for k, entry in enumerate(recipe.stages)
+        for problem in entry.options.check(layers, kinds)
+    ]
+    if problems:
+        lines = "".join(f"\n  {line}" for line in problems)
+        raise RecipeError(f"{recipe.name}: the recipe does not fit the encoder:{lines}")
+
+
+def _note_environment(directory: RunDirectory, console: Console) -> None:
+    now = environment()
+    if directory.environment.exists():
+        before = directory.recorded_environment()
+        for fact in ("threads", "torch", "processor"):
+            if before.get(fact) != now.get(fact):
+                console.print(
+                    f"[yellow]begun with {fact} {before.get(fact)}, now {now.get(fact)}:[/] the end will be as good, but "
+                    "not bitwise the same",
+                    highlight=False,
+                )
+        return
+    write_json(directory.environment, now)
+
+
+def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
+    """Progress of making a corpus."""
+
+    def of_corpus(name: str) -> Callable[[int, int], None]:
+        bar = Progress(console=console, transient=True)
+        task = bar.add_task(f"speech for {name}", total=None)
+
+        def told(done: int, total: int) -> None:
+            if done == 1 and console.is_terminal:
+                bar.start()
+            bar.update(task, completed=done, total=total)
+            if done == total:
+                bar.stop()
+                console.print(f"{name}: {total} utterances", highlight=False)
+
+        return told
+
+    return of_corpus

@@ -1,0 +1,222 @@
+"""The data section of a recipe: named corpora, what is trained on, and what is tested on.
+
+    data:
+      corpora:
+        synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
+        wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
+        mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
+      train: [synthetic/train, wuw2/train]
+      test:
+        unseen voices: {cuts: synthetic/test, trials: synthetic}
+        telephone: {cuts: wuw2/dev, trials: /data/wuw2/trials/dev_sentence.txt}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict, Field, field_validator
+
+from ..data.cuts import read_cuts
+from ..data.manifests import import_corpus
+from ..data.synthesis import synthesize
+from ..encoder.errors import RecipeError
+from ..metrics.trials import Trials, read_trials
+from ..tasks.options import Options, nearest, one_of
+from .augmentation import Augmentation
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+Told = Callable[[int, int], None]
+"""``told(done, total)``."""
+
+
+class Synthesize(Options):
+    """A corpus of invented speakers, see `sottovoce.data.synthesis.synthesize`."""
+
+    speakers_train: int = Field(80, ge=2)
+    speakers_test: int = Field(40, ge=2)
+    utterances: int = Field(12, ge=3)
+    seed: int = Field(0, ge=0)
+    folder: str | None = Field(None, description="where it is made or found; default: inside the run")
+
+    def splits(self) -> list[str] | None:
+        return ["train", "test"]
+
+    def problems(self) -> Iterator[str]:
+        return iter(())
+
+    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
+        """Make it, or find it made; the manifests of its splits, and its trials."""
+        made = synthesize(
+            Path(self.folder) if self.folder else folder,
+            speakers_train=self.speakers_train,
+            speakers_test=self.speakers_test,
+            utterances=self.utterances,
+            seed=self.seed,
+            progress=told,
+        )
+        return {"train": made.train, "test": made.test, "": made.trials}
+
+
+class Import(Options):
+    """A corpus in one of the layouts that `sottovoce.data.manifests.import_corpus` knows."""
+
+    path: str
+    layout: str = "table"
+
+    def splits(self) -> list[str] | None:
+        return None  # known once it has been read
+
+    def problems(self) -> Iterator[str]:
+        if not Path(self.path).exists():
+            yield f"path: {self.path} does not exist"
+
+    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
+        return import_corpus(self.path, folder, layout=self.layout)
+
+
+class Manifests(Options):
+    """Lhotse manifests: split -> ``.jsonl.gz``."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    def splits(self) -> list[str] | None:
+        return list(self.__pydantic_extra__)
+
+    def problems(self) -> Iterator[str]:
+        for split, path in self.__pydantic_extra__.items():
+            if not Path(path).is_file():
+                yield f"{split}: {path} does not exist"
+
+    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
+        return {split: Path(path) for split, path in self.__pydantic_extra__.items()}
+
+
+CorpusOptions = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
+
+
+class TestSet(Options):
+    """Utterances and the trials over them.
+
+    Args:
+        cuts: ``corpus/split``.
+        trials: a trials file, or the name of a synthesised corpus, which brings its own.
+    """
+
+    cuts: str
+    trials: str
+
+
+class DataOptions(Options):
+    """What is there, what is trained on, what is tested on.
+
+    Args:
+        corpora: by name.
+        train: ``corpus/split`` references.
+        dev: the test set by which models are chosen; never one of ``test``.
+        test: test sets by name, evaluated after every stage.
+        batch: utterances in a batch.
+        crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
+        augment: effects on training audio.
+        balanced: every speaker equally often, instead of every utterance.
+        cache: keep all training audio in memory as ``int16`` or ``float16``.
+        workers: processes that prepare batches.
+    """
+
+    corpora: dict[str, CorpusOptions] = Field(min_length=1)  # type: ignore[valid-type]
+    train: list[str] = Field(min_length=1)
+    dev: TestSet | None = None
+    test: dict[str, TestSet] = {}
+    batch: int = Field(32, ge=1)
+    crop: tuple[float, float] | None = (2.0, 3.0)
+    augment: list[Augmentation] = []  # type: ignore[valid-type]
+    balanced: bool = False
+    cache: str | None = None
+    workers: int = Field(0, ge=0)
+
+    @field_validator("crop", mode="before")
+    @classmethod
+    def _one_length(cls, crop: object) -> object:
+        return (crop, crop) if isinstance(crop, int | float) else crop
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong between the parts, and with files that should be there."""
+        for name, corpus in self.corpora.items():
+            for problem in corpus.options.problems():
+                yield f"data.corpora.{name}.{corpus.kind}.{problem}"
+        for k, reference in enumerate(self.train):
+            yield from self.reference_problems(reference, f"data.train[{k}]")
+        sets = {f"data.test.{name}": each for name, each in self.test.items()}
+        for path, each in (({"data.dev": self.dev} if self.dev else {}) | sets).items():
+            yield from self.reference_problems(each.cuts, f"{path}.cuts")
+            known = self.corpora.get(each.trials)
+            if known is None and not Path(each.trials).is_file():
+                yield f"{path}.trials: {each.trials} is neither a file nor a synthesised corpus"
+            elif known is not None and known.kind != "synthesize":
+                yield f"{path}.trials: the corpus {each.trials} brings no trials; give a trials file"
+            if self.dev is not None and path != "data.dev" and each == self.dev:
+                yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
+
+    def reference_problems(self, reference: str, path: str) -> Iterator[str]:
+        """What is wrong with a ``corpus/split`` reference."""
+        name, _, split = reference.partition("/")
+        corpus = self.corpora.get(name)
+        if corpus is None:
+            yield f"{path}: there is no corpus {name!r}; {nearest(name, self.corpora)}"
+        elif not split:
+            yield f"{path}: write {reference}/<split>"
+        elif (splits := corpus.options.splits()) is not None and split not in splits:
+            yield f"{path}: the corpus {name} has no split {split!r}; {nearest(split, splits)}"
+
+
+class Corpora:
+    """The corpora of a run, made or imported when they are first needed.
+
+    Args:
+        options: the data section.
+        folder: where manifests and synthesised corpora go.
+    """
+
+    def __init__(self, options: DataOptions, folder: Path):
+        self.options = options
+        self.folder = folder
+        self._splits: dict[str, Mapping[str, Path]] = {}
+
+    def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
+        """Make and import everything.
+
+        Raises:
+            DataError: as the makers do.
+        """
+        for name, corpus in self.options.corpora.items():
+            progress = told(name) if told is not None else None
+            self._splits[name] = corpus.options.prepare(self.folder / name, progress)
+
+    def cuts(self, *references: str) -> list[Cut]:
+        """The cuts of ``corpus/split`` references; speakers get the corpus's name in front.
+
+        Raises:
+            RecipeError: a split that the corpus does not have.
+        """
+        found: list[Cut] = []
+        for reference in references:
+            name, _, split = reference.partition("/")
+            splits = self._splits[name]
+            if split not in splits:
+                raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
+            for cut in read_cuts(splits[split]):
+                for supervision in cut.supervisions:
+                    if supervision.speaker is not None:
+                        supervision.speaker = f"{name}/{supervision.speaker}"
+                found.append(cut)
+        return found
+
+    def test_set(self, options: TestSet) -> tuple[list[Cut], Trials]:
+        """Utterances and trials."""
+        own = self._splits.get(options.trials)
+        return self.cuts(options.cuts), read_trials(own[""] if own is not None else options.trials)

@@ -1,0 +1,107 @@
+"""The encoder section of a recipe: where the network comes from."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import typing
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, create_model, model_validator
+from torch import nn
+
+from ..encoder.config import EncoderConfig, uniform_shape
+from ..encoder.model import SpeechEncoder
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..tasks.options import Options
+from ..tasks.task import Task
+
+_SHAPE = inspect.signature(uniform_shape).parameters
+_CONFIG = {
+    name: parameter
+    for name, parameter in inspect.signature(EncoderConfig.__init__).parameters.items()
+    if name not in ("self", "shape", "original_shape", "stock", "kwargs")
+}
+DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
+
+
+def _fields() -> dict[str, Any]:
+    """Every argument of `uniform_shape` and `EncoderConfig`, with its type and default."""
+    types = typing.get_type_hints(uniform_shape) | typing.get_type_hints(EncoderConfig.__init__)
+    return {name: (types[name], parameter.default) for name, parameter in {**_CONFIG, **_SHAPE}.items()}
+
+
+NewEncoder = create_model("NewEncoder", __base__=Options, **_fields())
+NewEncoder.__doc__ = "A randomly initialised encoder: arguments of `uniform_shape` and `EncoderConfig`."
+
+
+class EncoderOptions(Options):
+    """A checkpoint, or the widths of a new encoder.
+
+    Args:
+        source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or a task
+            model of ours, whose head is then kept.
+        config: a new, randomly initialised encoder.
+        dropout: set every dropout probability to this; ``None`` leaves them as they are.
+        layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
+            out cannot be compared with a teacher's.
+    """
+
+    source: str | None = Field(None, alias="from")
+    config: NewEncoder | None = None  # type: ignore[valid-type]
+    dropout: float | None = Field(None, ge=0, lt=1)
+    layerdrop: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> EncoderOptions:
+        if (self.source is None) == (self.config is None):
+            raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
+        return self
+
+    def build(self, task: Task, seed: int) -> TaskModel:
+        """The model at the start of a run; weights that are new are a function of the seed.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be loaded.
+        """
+        torch.manual_seed(seed)
+        if self.source is not None and is_task_model(self.source):
+            model = TaskModel.from_pretrained(self.source)
+            self._set_dropout(model, model.config.encoder)
+            return model
+        if self.source is not None:
+            encoder = SpeechEncoder.from_pretrained(self.source)
+        else:
+            encoder = SpeechEncoder(new_config(self.config))
+        self._set_dropout(encoder, encoder.config)
+        model = TaskModel(task.config(encoder.config))
+        model.encoder.load_state_dict(encoder.state_dict())
+        return model
+
+    def _set_dropout(self, model: nn.Module, config: EncoderConfig) -> None:
+        config.layerdrop = self.layerdrop
+        if self.dropout is None:
+            return
+        for name in DROPOUTS:
+            setattr(config, name, self.dropout)
+
+
+def new_config(options: Any) -> EncoderConfig:
+    """The config of a new encoder."""
+    fields = options.model_dump()
+    shape = uniform_shape(**{name: fields.pop(name) for name in _SHAPE})
+    return EncoderConfig(shape=shape, **fields)
+
+
+def is_task_model(source: str) -> bool:
+    """Whether a directory holds a task model of ours."""
+    path = Path(source) / "config.json"
+    if not path.is_file():
+        return False
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("model_type") == TaskConfig.model_type
+    except (ValueError, AttributeError):
+        return False  # what is wrong with it is told by whoever loads it

@@ -1,0 +1,126 @@
+"""What every stage that trains can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..tasks.options import Options, nearest
+from .schedules import Decay
+
+
+class Rates(Options):
+    """Peak learning rates: of the encoder, and of everything else that is trained by gradient descent on weights."""
+
+    encoder: float = Field(1e-4, ge=0)
+    head: float = Field(1e-3, ge=0)
+
+
+class StageOptions(Options):
+    """What every stage has.
+
+    Args:
+        name: how other stages, files and ``--set`` refer to it; default: its kind.
+        start: stage whose model it starts from; default: the one before. ``start`` is the model before all stages.
+        evaluate: evaluate the stage's model on all test sets.
+    """
+
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    start: str | None = None
+    evaluate: bool = True
+
+
+class PhaseOptions(StageOptions):
+    """What every stage that trains can be told.
+
+    Args:
+        steps: optimiser updates.
+        lr: peak learning rates.
+        warmup: steps until the peak.
+        decay: what the rates do after it.
+        final: factor of the rates at the end.
+        weight_decay: on matrices; vectors (norms, biases) have none.
+        clip: largest norm of the weights' gradient; ``null`` for none.
+        accumulate: batches that make one update.
+        batch, crop, train: in place of those of the data section.
+        loss: in place of those options of the task's loss.
+        recompute: compute activations of layers twice to save memory.
+        checkpoint_every, log_every: steps.
+    """
+
+    steps: int = Field(ge=1)
+    lr: Rates = Rates()
+    warmup: int = Field(0, ge=0)
+    decay: Decay = "cosine"
+    final: float = Field(0.0, ge=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float | None = Field(5.0, gt=0)
+    accumulate: int = Field(1, ge=1)
+    batch: int | None = Field(None, ge=1)
+    crop: tuple[float, float] | None = None
+    train: list[str] | None = Field(None, min_length=1)
+    loss: dict[str, Any] = {}
+    recompute: bool = False
+    checkpoint_every: int = Field(100, ge=1)
+    log_every: int = Field(10, ge=1)
+
+    @field_validator("crop", mode="before")
+    @classmethod
+    def _one_length(cls, crop: object) -> object:
+        return (crop, crop) if isinstance(crop, int | float) else crop
+
+
+class ChosenOptions(PhaseOptions):
+    """A stage that may end with other weights than its last. (One that trains gates may not: an average of different
+    structures is none of them.)
+
+    Args:
+        evaluate_every: steps between evaluations on ``data.dev``; 0 for none.
+        keep: which weights the stage ends with: the last, or the best on ``data.dev``.
+        average: mean over so many evaluated weights, the last ones or those around the best.
+    """
+
+    evaluate_every: int = Field(0, ge=0)
+    keep: Literal["last", "best"] = "last"
+    average: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _chosen_from_something(self) -> ChosenOptions:
+        if not self.evaluate_every and (self.keep == "best" or self.average > 1):
+            raise ValueError("keep: best and average need evaluations on data.dev; set evaluate_every")
+        return self
+
+
+class DistillationOptions(Options):
+    """What is imitated.
+
+    Args:
+        teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
+        layers: hidden states; default: four at equal distances.
+        projections: Linear maps, identity at the start, behind the student's states.
+        l1, cosine: weights of the two parts.
+        weight: of the whole.
+    """
+
+    teacher: str
+    layers: list[int] | None = Field(None, min_length=1)
+    projections: bool = False
+    l1: float = Field(1.0, ge=0)
+    cosine: float = Field(1.0, ge=0)
+    weight: float = Field(1.0, gt=0)
+
+    def problems(self, before: list[str]) -> Iterator[str]:
+        """What is wrong with the teacher."""
+        if self.teacher not in before and "/" not in self.teacher and not Path(self.teacher).exists():
+            yield f"distillation.teacher: no earlier stage and no model is called {self.teacher!r}; " + nearest(
+                self.teacher, before
+            )
+
+    def check(self, layers: int) -> Iterator[str]:
+        """What is wrong with the layers, for a network with so many."""
+        for k, layer in enumerate(self.layers or ()):
+            if not 0 <= layer <= layers:
+                yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"

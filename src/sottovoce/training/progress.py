@@ -1,0 +1,81 @@
+"""What a person sees of a stage while it trains."""
+
+from __future__ import annotations
+
+import time
+
+from lightning.pytorch import LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from .steps import StepCallback
+
+
+class ProgressBar(StepCallback):
+    """A bar with loss, task metric, sparsity against its target, and milliseconds a step.
+
+    In a terminal it moves; elsewhere a line is printed at every tenth of the stage.
+
+    Args:
+        console: where to.
+        stage: name of the stage.
+        steps: its length.
+    """
+
+    def __init__(self, console: Console, stage: str, steps: int):
+        super().__init__()
+        self.console, self.stage, self.steps = console, stage, steps
+        self._bar: Progress | None = None
+        self._milliseconds: float | None = None
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_train_start(trainer, module)
+        self._mark = time.perf_counter()
+        if not trainer.is_global_zero or not self.console.is_terminal:
+            return
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[seen]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+        self._task = self._bar.add_task(self.stage, total=self.steps, completed=trainer.global_step, seen="")
+        self._bar.start()
+
+    def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        now = time.perf_counter()
+        latest, self._mark = 1000 * (now - self._mark), now
+        self._milliseconds = latest if self._milliseconds is None else 0.9 * self._milliseconds + 0.1 * latest
+        seen = {name: float(value) for name, value in module.seen.items()}  # type: ignore[union-attr, operator]
+        text = told(seen, self._milliseconds)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, seen=text)
+        elif trainer.is_global_zero and (step == self.steps or step % max(self.steps // 10, 1) == 0):
+            self.console.print(f"{self.stage} {step}/{self.steps}  {text}", highlight=False)
+
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.close()
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def told(seen: dict[str, float], milliseconds: float) -> str:
+    """The numbers that matter, in one line."""
+    parts = [f"loss {seen['loss']:.3f}"]
+    if "task/accuracy" in seen:
+        parts.append(f"accuracy {100 * seen['task/accuracy']:.0f} %")
+    for name, value in seen.items():
+        if name.startswith("dev/"):
+            parts.append(f"{name} {value:.3f}")
+        elif name.startswith("sparsity/"):
+            what = name.removeprefix("sparsity/")
+            parts.append(f"{what} {100 * value:.1f} of {100 * seen[f'target/{what}']:.1f} % gone")
+    return "  ".join([*parts, f"{milliseconds:.0f} ms/step"])

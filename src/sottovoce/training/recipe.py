@@ -1,0 +1,102 @@
+"""The recipe: everything a run needs, checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ..tasks.options import Options, nearest, one_of, problems_of
+from ..tasks.registry import TASKS
+from .budget_options import BudgetOptions
+from .corpora import DataOptions
+from .encoder_options import EncoderOptions
+from .loop import Compute
+from .phase_options import ChosenOptions, PhaseOptions, StageOptions
+from .stage_run import START
+from .stages import STAGES
+
+PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+class ComputeOptions(Options):
+    """Where a run is computed.
+
+    Args:
+        accelerator: ``auto``, ``cpu``, ``gpu``, ...
+        devices: how many.
+        precision: of activations; weights stay float32.
+        threads: of the CPU; default: as torch finds them. Equal results need equal threads.
+    """
+
+    accelerator: str = "auto"
+    devices: int = Field(1, ge=1)
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    threads: int | None = Field(None, ge=1)
+
+    def build(self, workers: int) -> Compute:
+        return Compute(self.accelerator, self.devices, PRECISIONS[self.precision], workers)
+
+
+TaskChoice = one_of("TaskChoice", TASKS)
+StageChoice = one_of("StageChoice", STAGES)
+
+
+class Recipe(Options):
+    """A whole run.
+
+    Args:
+        name: of the run.
+        seed: every random choice is a function of it, the stage, the step and the rank.
+        encoder, task, data, budget, compute, stages: see their classes.
+    """
+
+    name: str = Field(min_length=1)
+    seed: int = Field(0, ge=0)
+    encoder: EncoderOptions
+    task: TaskChoice  # type: ignore[valid-type]
+    data: DataOptions
+    budget: BudgetOptions | None = None
+    compute: ComputeOptions = ComputeOptions()
+    stages: list[StageChoice] = Field(min_length=1)  # type: ignore[valid-type]
+
+    def names(self) -> list[str]:
+        """The stages' names, in order."""
+        return [stage_name(entry.kind, entry.options) for entry in self.stages]
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain data with every default filled in, that reads back as this recipe."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong between the parts."""
+        yield from self.data.problems()
+        names = self.names()
+        for k, entry in enumerate(self.stages):
+            path, before = f"stages[{k}].{entry.kind}", [START, *names[:k]]
+            for problem in self._stage_problems(entry.options, before):
+                yield f"{path}.{problem}"
+            if names[k] in before:
+                yield f"{path}.name: {names[k]!r} is taken by an earlier stage; give this one another name"
+
+    def _stage_problems(self, stage: StageOptions, before: list[str]) -> Iterator[str]:
+        if stage.start is not None and stage.start not in before:
+            yield f"start: no earlier stage is called {stage.start!r}; {nearest(stage.start, before)}"
+        if isinstance(stage, PhaseOptions):
+            for k, reference in enumerate(stage.train or ()):
+                yield from self.data.reference_problems(reference, f"train[{k}]")
+            try:
+                self.task.options.with_loss(stage.loss)  # type: ignore[attr-defined]
+            except ValidationError as error:
+                loss = type(self.task.options.loss)  # type: ignore[attr-defined]
+                yield from (f"loss.{line}" for line in problems_of(error, loss))
+        if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
+            yield "evaluate_every: there is no data.dev to evaluate on"
+        yield from stage.problems(before=before, has_budget=self.budget is not None)  # type: ignore[attr-defined]
+
+
+def stage_name(kind: str, options: StageOptions | Mapping[str, Any]) -> str:
+    """How a stage is referred to."""
+    named = options.get("name") if isinstance(options, Mapping) else options.name
+    return named or kind

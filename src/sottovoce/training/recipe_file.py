@@ -1,0 +1,163 @@
+"""Recipes from YAML files: ``extends``, environment variables, ``--set``, and all faults together."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ..encoder.errors import RecipeError
+from ..tasks.options import dotted, nearest, problems_of
+from .recipe import Recipe, stage_name
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
+    sections are merged, lists and values replaced. ``${NAME}`` and ``${NAME:-default}`` stand for environment variables.
+
+    Args:
+        path: a YAML file.
+        changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
+            (a stage by its name).
+
+    Raises:
+        RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
+    """
+    problems: list[str] = []
+    data = _expanded(_loaded(Path(path)), problems)
+    for change in changes:
+        _set(data, change, problems)
+    recipe, found = _checked(data)
+    problems += found
+    if problems or recipe is None:
+        lines = "".join(f"\n  {line}" for line in problems)
+        raise RecipeError(f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}:{lines}")
+    return recipe
+
+
+def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        problems = problems_of(error, Recipe)
+        # What is wrong between the parts is told at once too, if the rest makes a recipe without the faulty entries.
+        try:
+            recipe = Recipe.model_validate(_without(data, error))
+        except ValidationError:
+            return None, problems
+        return None, [*problems, *recipe.problems()]
+    return recipe, list(recipe.problems())
+
+
+def _without(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    rest = copy.deepcopy(data)
+    for each in error.errors():
+        holder: Any = rest
+        for step in each["loc"][:-1]:
+            try:
+                holder = holder[step]
+            except (KeyError, IndexError, TypeError):
+                break
+        if isinstance(holder, dict):
+            holder.pop(each["loc"][-1], None)
+    return rest
+
+
+def _loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if path.resolve() in below:
+        raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark is not None else ""
+        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(data, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping with name, encoder, task, data and stages")
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    return merged(_loaded(path.parent / str(parent), (*below, path.resolve())), data)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes``: mappings are merged, everything else is replaced."""
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merged(out[key], value) if both else value
+    return out
+
+
+def _expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
+    if isinstance(data, dict):
+        return {key: _expanded(value, problems, (*path, key)) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
+    if not isinstance(data, str):
+        return data
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], match[2])
+        if found is None:
+            problems.append(f"{dotted(path)}: the environment variable {match[1]} is not set")
+        return found or ""
+
+    return _VARIABLE.sub(value, data)
+
+
+def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
+    """Apply one ``path=value``; what it leads to is checked with the rest."""
+    path, sign, text = change.partition("=")
+    if not sign or not path:
+        problems.append(f"--set {change}: write path=value, such as stage.prune.steps=200")
+        return
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        problems.append(f"--set {change}: {text!r} is not a YAML value")
+        return
+    steps: list[Any] = [int(s) if s.isdigit() else s for s in re.split(r"[.\[\]]+", path.rstrip("]"))]
+    holder: Any = data
+    if steps[0] in ("stage", "stages") and len(steps) > 2 and isinstance(steps[1], str):
+        entries = {stage_name(*_kind(entry)): entry for entry in data.get("stages", ()) if isinstance(entry, dict)}
+        if steps[1] not in entries:
+            problems.append(f"--set {path}: no stage is called {steps[1]!r}; {nearest(steps[1], entries)}")
+            return
+        holder = entries[steps[1]]
+        kind, _ = _kind(holder)
+        holder[kind] = holder[kind] or {}
+        steps = [kind, *steps[2:]]
+    for step in steps[:-1]:
+        if isinstance(holder, dict):
+            holder = holder.setdefault(step, {})
+        elif isinstance(holder, list) and isinstance(step, int) and step < len(holder):
+            holder = holder[step]
+        else:
+            problems.append(f"--set {path}: there is nothing at {step!r}")
+            return
+    if isinstance(holder, list) and isinstance(steps[-1], int) and steps[-1] < len(holder):
+        holder[steps[-1]] = value
+    elif isinstance(holder, dict):
+        holder[steps[-1]] = value
+    else:
+        problems.append(f"--set {path}: there is nothing at {steps[-1]!r}")
+
+
+def _kind(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    kind = next(iter(entry), "")
+    return str(kind), entry.get(kind) or {}

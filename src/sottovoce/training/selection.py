@@ -1,0 +1,112 @@
+"""Which weights a stage ends with: chosen and averaged on development data, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..encoder.errors import RecipeError
+from .files import whole_file
+from .metrics_log import MetricsLog
+from .steps import StepCallback
+
+Evaluate = Callable[[nn.Module], Mapping[str, float]]
+
+
+class Selection(StepCallback):
+    """Evaluates on development data every so many steps, and remembers the weights of each time.
+
+    Args:
+        evaluate: model -> numbers; among them ``metric``.
+        metric: the number by which weights are chosen.
+        lower: whether less of it is better.
+        every: steps between evaluations; the last step is always one.
+        last: the last step.
+        directory: for the weights.
+        log: where the numbers are written, as ``dev/...``.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        metric: str,
+        *,
+        lower: bool,
+        every: int,
+        last: int,
+        directory: Path,
+        log: MetricsLog | None = None,
+    ):
+        super().__init__()
+        self.evaluate, self.metric, self.lower = evaluate, metric, lower
+        self.every, self.last = every, last
+        self.directory = directory
+        self.log = log
+        self.evaluated: list[tuple[int, float]] = []
+
+    def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
+        if step % self.every and step != self.last:
+            return
+        model: Any = module.model
+        numbers = {name: value for name, value in self.evaluate(model).items() if isinstance(value, int | float)}
+        model.train()
+        if trainer.is_global_zero:
+            with whole_file(self.path(step)) as partial:
+                save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
+            if self.log is not None:
+                self.log.write(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
+        module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]
+        self.evaluated.append((step, float(numbers[self.metric])))
+
+    def path(self, step: int) -> Path:
+        return self.directory / f"weights-{step:08d}.safetensors"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"evaluated": [list(each) for each in self.evaluated]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.evaluated = [(int(step), float(value)) for step, value in state["evaluated"]]
+
+    def chosen(self, keep: str, average: int) -> list[int]:
+        """The steps whose weights are taken: the last ``average``, or as many around the best."""
+        steps = [step for step, _ in self.evaluated]
+        if keep == "last":
+            return steps[-average:]
+        values = [value if self.lower else -value for _, value in self.evaluated]
+        best = min(range(len(values)), key=lambda k: values[k])
+        first = min(max(best - (average - 1) // 2, 0), max(len(steps) - average, 0))
+        return steps[first : first + average]
+
+    def finish(self, model: nn.Module, keep: str, average: int) -> list[int]:
+        """Put the chosen weights, averaged, into the model."""
+        steps = self.chosen(keep, average)
+        model.load_state_dict(averaged([load_file(self.path(step)) for step in steps]))
+        return steps
+
+
+def averaged(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several models' tensors.
+
+    Raises:
+        RecipeError: the models differ in structure: an average of different structures is none of them.
+    """
+    first = states[0]
+    for other in states[1:]:
+        for name in {*first, *other}:
+            a, b = (tuple(s[name].shape) if name in s else None for s in (first, other))
+            if a != b:
+                raise RecipeError(f"average: {name} is {a} in one model and {b} in another; average equal shapes only")
+    if len(states) == 1:
+        return dict(first)
+    return {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in first.items()
+    }

@@ -1,0 +1,303 @@
+"""What a stage has to work with: models of earlier stages, data, the loop, and where its results go."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
+
+from ..data.batches import StepBatches
+from ..distillation.features import FeatureDistillation, default_layers
+from ..encoder.model import SpeechEncoder
+from ..heads.task_model import TaskModel
+from ..pruning.budget import Budget
+from ..pruning.cost import cost
+from ..pruning.plan import Plan
+from ..pruning.slim import slim_and_verify
+from ..tasks.task import Objective, Task
+from .augmentation import effects
+from .corpora import Corpora
+from .encoder_options import is_task_model
+from .files import whole_directory, whole_file
+from .loop import Compute, Phase, fit
+from .metrics_log import MetricsLog
+from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
+from .progress import ProgressBar
+from .randomness import seed_of
+from .run_directory import RunDirectory
+from .schedules import schedule
+from .selection import Selection
+from .slimming import SlimmingOptions
+from .terms import Batch, DistillationTerm, TaskTerm, Term
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+START = "start"
+"""Name of the model before all stages."""
+
+
+@dataclass
+class Product:
+    """What a stage made.
+
+    Args:
+        model: the network.
+        objective: the task's loss with its own weights, for later stages; ``None`` where no labels have been seen.
+        results: what is worth telling, as plain data.
+    """
+
+    model: TaskModel
+    objective: Objective | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StageRun:
+    """One stage of one run.
+
+    Args:
+        name: of the stage.
+        seed: of the run.
+        previous: the stage before.
+        run, task, corpora, compute, console: of the run.
+        default_budget: the recipe's budget.
+    """
+
+    name: str
+    seed: int
+    previous: str
+    run: RunDirectory
+    task: Task
+    corpora: Corpora
+    compute: Compute
+    console: Console
+    default_budget: Budget | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the utterance that multiplications are counted for."""
+        return self.default_budget.seconds if self.default_budget is not None else 1.0
+
+    def tell(self, line: str) -> None:
+        """A line for a person."""
+        self.console.print(f"{self.name}: {line}", highlight=False)
+
+    # --- models of earlier stages ---
+
+    def start_model(self, options: StageOptions) -> TaskModel:
+        """The model that the stage starts from."""
+        return TaskModel.from_pretrained(str(self.run.model(options.start or self.previous))).train()
+
+    def start_objective(self, options: StageOptions, model: TaskModel) -> Objective | None:
+        """The loss of the stage that this one starts from, with its weights; ``None`` where it has none."""
+        path = self.run.objective(options.start or self.previous)
+        return _objective(self.task, model, labels_of(path), path) if path.exists() else None
+
+    def teacher(self, name: str) -> SpeechEncoder:
+        """The encoder of an earlier stage, or of a checkpoint."""
+        source = str(self.run.model(name)) if self.run.model(name).exists() else name
+        if is_task_model(source):
+            return TaskModel.from_pretrained(source).encoder
+        return SpeechEncoder.from_pretrained(source)
+
+    def budget(self, options: SlimmingOptions) -> Budget:
+        """The stage's budget, or the recipe's."""
+        budget = options.budget.build() if options.budget is not None else self.default_budget
+        assert budget is not None  # the recipe was checked
+        return budget
+
+    # --- terms of the loss ---
+
+    def task_term(self, options: PhaseOptions, model: TaskModel, weight: float = 1.0) -> TaskTerm:
+        """The task's loss over the labels of the training data.
+
+        It goes on from the weights of the stage before if the labels are the same; else it starts anew and says so.
+        """
+        labels = self.task.labels(self.train_cuts(options))
+        before = self.run.objective(options.start or self.previous)
+        known = labels_of(before) if before.exists() else None
+        if known is not None and known != labels:
+            self.tell(f"{len(labels)} labels, other than the {len(known)} of the stage before: their classifier is new")
+        task = self.task.with_loss(options.loss)
+        objective = _objective(task, model, labels, before if known == labels else None)
+        return TaskTerm(objective, weight=weight, lr=options.lr.head, weight_decay=options.weight_decay)
+
+    def distillation_term(
+        self, options: PhaseOptions, model: TaskModel, distillation: DistillationOptions
+    ) -> DistillationTerm:
+        """Feature distillation from the teacher that is named."""
+        teacher = self.teacher(distillation.teacher)
+        layers = distillation.layers or default_layers(model.config.encoder.num_hidden_layers)
+        features = FeatureDistillation(
+            teacher,
+            model.encoder,
+            layers,
+            projections=distillation.projections,
+            l1=distillation.l1,
+            cosine=distillation.cosine,
+        )
+        return DistillationTerm(features, weight=distillation.weight, lr=options.lr.encoder)
+
+    # --- data ---
+
+    def train_cuts(self, options: PhaseOptions | None = None) -> list[Cut]:
+        """The training data of the stage."""
+        own = options.train if options is not None else None
+        return self.corpora.cuts(*(own or self.corpora.options.train))
+
+    def batches(self, options: PhaseOptions | None, labels: Sequence[str]) -> Callable[[int, int], Dataset[Batch]]:
+        """(rank, world) -> training batches by step; without labels where ``labels`` is empty."""
+        data = self.corpora.options
+        cuts = self.train_cuts(options)
+
+        def made(rank: int, world: int) -> StepBatches:
+            return StepBatches(
+                cuts,
+                batch_size=(options.batch if options else None) or data.batch,
+                seed=seed_of(self.seed, self.name, "batches"),
+                crop=(options.crop if options else None) or data.crop,
+                effects=effects(data.augment),
+                labels=labels,
+                balanced=data.balanced and bool(labels),
+                cache=data.cache,
+                rank=rank,
+                world=world,
+            )
+
+        return made
+
+    def sample_batches(self, count: int, objective: Objective | None) -> Iterator[Batch]:
+        """A few training batches."""
+        batches = self.batches(None, objective.labels if objective is not None else ())(0, 1)
+        return (batches[step] for step in range(count))
+
+    # --- training ---
+
+    def train(self, options: PhaseOptions, model: TaskModel, terms: Sequence[Term]) -> dict[str, Any]:
+        """Train ``model`` in place on the terms, and choose its weights; what is worth telling of it."""
+        tasks = [term for term in terms if isinstance(term, TaskTerm)]
+        labels = tasks[0].objective.labels if tasks else ()
+        directory = self.run.checkpoints(self.name)
+        log = MetricsLog(self.run, self.name, options.log_every)
+        selection = self._selection(options, directory, log) if isinstance(options, ChosenOptions) else None
+        phase = Phase(
+            name=self.name,
+            seed=self.seed,
+            steps=options.steps,
+            batches=self.batches(options, labels),
+            terms=terms,
+            encoder_lr=options.lr.encoder,
+            head_lr=options.lr.head,
+            weight_decay=options.weight_decay,
+            rate=schedule(options.steps, warmup=options.warmup, decay=options.decay, final=options.final),
+            accumulate=options.accumulate,
+            clip=options.clip,
+            checkpoint_every=options.checkpoint_every,
+            recompute=options.recompute,
+            callbacks=[
+                log,
+                *([selection] if selection else []),
+                ProgressBar(self.console, self.name, options.steps),
+            ],
+        )
+        fit(model, phase, self.compute, directory)
+        model.cpu()
+        if selection is None:
+            return {}
+        assert isinstance(options, ChosenOptions)
+        steps = selection.finish(model, options.keep, options.average)
+        return {"weights_of_steps": steps, "evaluated": dict(selection.evaluated)}
+
+    def _selection(self, options: ChosenOptions, directory: Path, log: MetricsLog) -> Selection | None:
+        if not options.evaluate_every:
+            return None
+        assert self.corpora.options.dev is not None  # the recipe was checked
+        cuts, trials = self.corpora.test_set(self.corpora.options.dev)
+        train = self.train_cuts()
+
+        def evaluate(model: TaskModel) -> dict[str, Any]:
+            self.task.calibrate(model, train)
+            return self.task.evaluate(model, cuts, trials)
+
+        return Selection(
+            evaluate,
+            self.task.metric,
+            lower=self.task.better == "lower",
+            every=options.evaluate_every,
+            last=options.steps,
+            directory=directory,
+            log=log,
+        )
+
+    # --- making smaller ---
+
+    def slimmed(self, model: TaskModel, plan: Plan) -> tuple[TaskModel, dict[str, Any]]:
+        """Carry out a plan for the encoder of ``model``; the smaller model, and proof and plan as results."""
+        whole = Plan(
+            {f"encoder.{name}": kept for name, kept in plan.keep.items()},
+            {f"encoder.{name}": size for name, size in plan.sizes.items()},
+            {f"encoder.{name}": values for name, values in plan.values.items()},
+        )
+        small, equality = slim_and_verify(model, whole)
+        self.run.plan(self.name).parent.mkdir(parents=True, exist_ok=True)
+        plan.save(self.run.plan(self.name))
+        self.console.print(plan.table())
+        self.tell(f"slim network equals the gated one: largest relative difference {equality.worst:.1e} in float64")
+        assert plan.reference is not None
+        return small, {
+            "equality": equality.worst,
+            "budget_reference": {"params": plan.reference.params, "macs": plan.reference.macs},
+        }
+
+    # --- the end of a stage ---
+
+    def finish(self, product: Product, *, evaluate: bool, began: float) -> dict[str, Any]:
+        """Evaluate the stage's model, write it, and mark the stage as finished."""
+        model = product.model.eval()
+        data = self.corpora.options
+        results = dict(product.results)
+        self.task.calibrate(model, self.train_cuts())
+        if evaluate and data.dev is not None:
+            results["dev"] = self.task.evaluate(model, *self.corpora.test_set(data.dev))
+            self.task.settle(model, results["dev"])
+        if evaluate and data.test:
+            results["test"] = {
+                name: self.task.evaluate(model, *self.corpora.test_set(each)) for name, each in data.test.items()
+            }
+            for name, numbers in results["test"].items():
+                self.tell(f"{name}: {self.task.told(numbers)}")
+        results["cost"] = cost(model.encoder, self.seconds).to_dict()
+        results["params_with_head"] = sum(p.numel() for p in model.parameters())
+        with whole_directory(self.run.model(self.name)) as partial:
+            model.save_pretrained(partial)
+        if product.objective is not None:
+            with whole_file(self.run.objective(self.name)) as path:
+                labels = json.dumps(product.objective.labels)
+                save_file(product.objective.state_dict(), path, metadata={"labels": labels})
+        results["seconds"] = round(time.perf_counter() - began, 1)
+        self.run.finish(self.name, results)
+        self.run.clear(self.name)
+        return results
+
+
+def labels_of(path: Path) -> list[str]:
+    """The labels that a saved objective was trained on."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["labels"])
+
+
+def _objective(task: Task, model: TaskModel, labels: Sequence[str], trained: Path | None) -> Objective:
+    """The loss of a task over labels, with the weights of a file if one is given."""
+    objective = task.objective(model, labels)
+    if trained is not None:
+        objective.load_state_dict(load_file(trained))
+    return objective

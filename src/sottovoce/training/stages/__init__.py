@@ -1,0 +1,15 @@
+"""Stages: one file each, and one line here."""
+
+from ...tasks.options import Options
+from .distil import Distil
+from .fine_tune import FineTune
+from .prune import Prune
+from .slim import Slim
+
+STAGES: dict[str, type[Options]] = {
+    "fine_tune": FineTune,
+    "prune": Prune,
+    "slim": Slim,
+    "distil": Distil,
+}
+"""What a recipe's stages can be."""

@@ -1,0 +1,37 @@
+"""Let a model imitate a teacher, without gates: what a slim model needs to recover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from ..phase_options import ChosenOptions, DistillationOptions
+from ..stage_run import Product, StageRun
+
+
+class Distil(ChosenOptions):
+    """Feature distillation, with or without the task's loss.
+
+    Args:
+        distillation: what is imitated.
+        task: weight of the task's loss; with 0 the audio needs no labels and the head is not trained.
+    """
+
+    distillation: DistillationOptions
+    task: float = Field(0.0, ge=0)
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        return self.distillation.problems(before)
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        return self.distillation.check(layers)
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self)
+        terms = [at.distillation_term(self, model, self.distillation)]
+        task = at.task_term(self, model, self.task) if self.task else None
+        model.head.requires_grad_(task is not None)
+        chosen = at.train(self, model, [*terms, *([task] if task else [])])
+        model.head.requires_grad_(True)
+        return Product(model, task.objective if task else at.start_objective(self, model), chosen)

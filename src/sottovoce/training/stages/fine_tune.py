@@ -1,0 +1,33 @@
+"""Train the model on its task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..phase_options import ChosenOptions
+from ..stage_run import Product, StageRun
+
+
+class FineTune(ChosenOptions):
+    """Task loss alone; the network keeps its shape.
+
+    Args:
+        freeze: train the head only.
+    """
+
+    freeze: bool = False
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        return iter(())
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self)
+        task = at.task_term(self, model)
+        model.encoder.requires_grad_(not self.freeze)
+        chosen = at.train(self, model, [task])
+        model.encoder.requires_grad_(True)
+        return Product(model, task.objective, chosen)
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        return iter(())
+

@@ -1,0 +1,133 @@
+"""Learn what can go: gates driven to the budget by a Lagrangian, while the weights follow. Ends with a slim model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ...pruning.cost import CostModel, reference_cost
+from ...pruning.gates import KINDS, Gates
+from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
+from ...pruning.plan import plan
+from ...pruning.ramps import RAMPS
+from ...tasks.options import Options, nearest
+from ..phase_options import DistillationOptions, PhaseOptions
+from ..slimming import SlimmingOptions
+from ..stage_run import Product, StageRun
+from ..terms import BudgetTerm, Term
+
+
+class RampOptions(Options):
+    """How the target sparsity rises, from what is measured at the start to the budget.
+
+    Args:
+        form: linear, cosine, quadratic or sigmoid.
+        steps: until the budget is reached; default: 60 % of the stage.
+    """
+
+    form: Literal["linear", "cosine", "quadratic", "sigmoid"] = "linear"
+    steps: int | None = Field(None, ge=1)
+
+
+class GateOptions(Options):
+    """How gates learn.
+
+    Args:
+        lr: learning rate of the gates; default: such that they can close within half of the ramp (at the published
+            0.02 that takes 500 steps), and 0.02 at least.
+        multiplier_lr: of the Lagrange multipliers; default: the same.
+        start: initial ``log_alpha`` of every gate; at 5, 99.9 % are open.
+    """
+
+    lr: float | None = Field(None, gt=0)
+    multiplier_lr: float | None = Field(None, gt=0)
+    start: float = Field(5.0, ge=2)
+
+
+class Prune(SlimmingOptions, PhaseOptions):
+    """Gates and Lagrangian, with distillation from a teacher, or the task's loss, or both; then slim.
+
+    Args:
+        units: kinds of unit that may shrink.
+        distillation: what is imitated; ``null`` for nothing.
+        task: weight of the task's loss; default: 0 with distillation, 1 without.
+        ramp, gates: see their classes.
+    """
+
+    units: list[str] = Field(list(KINDS), min_length=1)
+    distillation: DistillationOptions | None = None
+    task: float | None = Field(None, ge=0)
+    ramp: RampOptions = RampOptions()
+    gates: GateOptions = GateOptions()
+
+    @model_validator(mode="after")
+    def _learns_something(self) -> Prune:
+        if self.distillation is None and self.task == 0:
+            raise ValueError("without distillation and with task: 0 there is nothing to learn")
+        return self
+
+    @property
+    def task_weight(self) -> float:
+        return self.task if self.task is not None else float(self.distillation is None)
+
+    @property
+    def ramp_steps(self) -> int:
+        return self.ramp.steps or max(round(0.6 * self.steps), 1)
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        yield from self.budget_problems(has_budget)
+        if self.distillation is not None:
+            yield from self.distillation.problems(before)
+        if self.ramp.steps is not None and self.ramp.steps > self.steps:
+            yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        if self.distillation is not None:
+            yield from self.distillation.check(layers)
+        for k, kind in enumerate(self.units):
+            if kind not in kinds:
+                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, kinds)}"
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self)
+        encoder, budget = model.encoder, at.budget(self)
+        gates = Gates(encoder, self.units, start=self.gates.start)
+        costs = CostModel(encoder, budget.seconds)
+        limits = budget.constraints(costs, reference_cost(encoder, budget.seconds, budget.reference))
+        widths = expected_widths(costs, gates)
+        lagrangian = Lagrangian(limits, widths, steps=self.ramp_steps, ramp=RAMPS[self.ramp.form])
+        lr = self.gates.lr or gate_learning_rate(self.ramp_steps)
+        at.tell(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {lr:g}")
+        closing = BudgetTerm(
+            gates,
+            costs,
+            lagrangian,
+            gate_lr=lr,
+            multiplier_lr=self.gates.multiplier_lr or lr,
+            seed=at.seed,
+            stage=at.name,
+        )
+        terms: list[Term] = [closing]
+        if self.distillation is not None:
+            terms.append(at.distillation_term(self, model, self.distillation))
+        task = at.task_term(self, model, self.task_weight) if self.task_weight else None
+        if task is not None:
+            terms.append(task)
+        model.head.requires_grad_(task is not None)
+        at.train(self, model, terms)
+        model.head.requires_grad_(True)
+
+        reached = lagrangian.sparsity(expected_widths(costs, gates)).tolist()
+        results: dict[str, Any] = {
+            "gate_lr": lr,
+            "expected_sparsity": {c.name: s for c, s in zip(limits, reached, strict=True)},
+            "target_sparsity": {c.name: c.sparsity for c in limits},
+        }
+        chosen = plan(encoder, budget, gates.scores(), **self.rounding())
+        frozen = gates.freeze(chosen)
+        gates.detach()
+        small, proof = at.slimmed(model, frozen)
+        objective = task.objective if task else at.start_objective(self, model)
+        return Product(small, objective, results | proof)

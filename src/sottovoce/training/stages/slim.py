@@ -1,0 +1,67 @@
+"""Remove what seems to matter least, without training: what learned pruning has to be better than."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from ...data.batches import Batch
+from ...encoder.errors import RecipeError
+from ...encoder.model import SpeechEncoder
+from ...heads.task_model import TaskModel
+from ...pruning.gates import KINDS
+from ...pruning.importance import activation, magnitude, taylor
+from ...pruning.plan import plan
+from ...pruning.scores import Scores
+from ...tasks.options import nearest
+from ...tasks.task import Objective
+from ..phase_options import StageOptions
+from ..slimming import SlimmingOptions
+from ..stage_run import Product, StageRun
+
+
+class Slim(SlimmingOptions, StageOptions):
+    """One-shot pruning by scores.
+
+    Args:
+        method: magnitude of weights, mean activation, or first-order Taylor on the task's loss.
+        units: kinds of unit that may shrink.
+        batches: training batches that activations and gradients are averaged over.
+    """
+
+    method: Literal["magnitude", "activation", "taylor"] = "magnitude"
+    units: list[str] = Field(list(KINDS), min_length=1)
+    batches: int = Field(8, ge=1)
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        return self.budget_problems(has_budget)
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        for k, kind in enumerate(self.units):
+            if kind not in kinds:
+                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, kinds)}"
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self)
+        objective = at.start_objective(self, model)
+        chosen = plan(model.encoder, at.budget(self), self._scores(at, model, objective), **self.rounding())
+        small, proof = at.slimmed(model, chosen)
+        return Product(small, objective, {"method": self.method, **proof})
+
+    def _scores(self, at: StageRun, model: TaskModel, objective: Objective | None) -> Scores:
+        if self.method == "magnitude":
+            return magnitude(model.encoder, self.units)
+        batches = at.sample_batches(self.batches, objective)
+        if self.method == "activation":
+            return activation(model.encoder, batches, self.units)
+        if objective is None:
+            raise RecipeError(f"stage {at.name}: Taylor scores need the task's loss; fine-tune before")
+
+        def loss(_: SpeechEncoder, batch: Batch) -> Tensor:
+            # ``model`` holds the very encoder that is scored.
+            return objective(model(batch["waveform"], batch["lengths"]).output, batch)[0]
+
+        return taylor(model.encoder, loss, batches, self.units)
