@@ -127,7 +127,7 @@ class WaveformFrontEnd(nn.Module):
         check_lengths(waveform, lengths, self.least)
         if self.normalize:
             waveform = normalize_waveform(waveform, lengths)
-        x = waveform[..., None].to(self.projection.linear.weight.dtype)
+        x = waveform[..., None].to(self.conv[0].conv.weight.dtype)
         first, folded = self.conv[0], None
         if isinstance(first.norm, TimeNorm):
             frames = None if lengths is None else first.conv.frames(lengths)
@@ -223,7 +223,7 @@ class FilterbankFrontEnd(nn.Module):
 
     def from_features(self, features: Tensor) -> Tensor:
         """``[B, T, 160]`` stacked mel features, as the stock feature extractor makes them, to the stream."""
-        return self.projection(features.to(self.projection.linear.weight.dtype))
+        return self.projection(features.to(self.projection.norm.weight.dtype))
 
 
 def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .attention import SelfAttention
@@ -387,3 +387,8 @@ def build_layer(config: EncoderConfig, stream: Stream, entry: Shape) -> nn.Modul
         feed_forward2=feed_forward("feed_forward2"),
         eps=config.layer_eps,
     )
+
+
+if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
+    AutoConfig.register(EncoderConfig.model_type, EncoderConfig, exist_ok=True)
+    AutoModel.register(EncoderConfig, SpeechEncoder, exist_ok=True)
