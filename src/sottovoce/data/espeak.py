@@ -4,17 +4,15 @@ espeak-ng keeps its state in global variables: what it says depends on everythin
 numbers. So a child process loads the library once, and forks for every utterance: each fork starts from the same state,
 with the same random seed, and takes its changes to the grave. A crash of the library is then an error of one request.
 
-The library is GPL; it is only ever loaded here, from the wheel of the optional extra ``demo``, in that child.
+The library is GPL; it is only ever loaded in that child, from the wheel of the optional extra ``demo``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -27,13 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoder.errors import DataError
+from . import espeak_worker
 
-ESPEAK_RATE = 22_050
+ESPEAK_RATE = espeak_worker.RATE
 """Samples a second of what espeak-ng returns."""
-
-_SYNCHRONOUS, _NO_EXIT = 2, 0x8000
-_RATE, _PITCH, _RANGE = 1, 3, 4
-_UTF8 = 1
 
 
 @dataclass(frozen=True)
@@ -79,22 +74,25 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
         DataError: espeak-ng is not installed, cannot be loaded, or fails on an utterance (an unknown accent or
             variant, nothing to say).
     """
-    variants = require_espeak() / "espeak-ng-data" / "voices" / "!v"
+    wheel = require_espeak()
+    variants = wheel / "espeak-ng-data" / "voices" / "!v"
     for utterance in utterances:  # espeak-ng itself quietly takes another voice
         if not (variants / utterance.variant).is_file():
             raise DataError(f"espeak-ng: no voice variant {utterance.variant!r} among those of its wheel")
         if not utterance.text.strip():
             raise DataError(f"espeak-ng: nothing to say in {utterance}")
-    # The child must find this package even where it is not installed.
-    source = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
+    library = next(wheel.glob("libespeak-ng.*"), None)
+    if library is None:
+        raise DataError(
+            f"{wheel}: has no libespeak-ng; install it again: pip install --force-reinstall espeakng-loader"
+        )
+    worker = Path(espeak_worker.__file__)
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-I", "-S", str(worker), str(library), str(wheel / "espeak-ng-data")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
-            env=environment,
         )
         assert child.stdin is not None and child.stdout is not None
         with contextlib.suppress(AttributeError, OSError):  # room to work ahead, where the system can give it
@@ -117,63 +115,3 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
             child.kill()
             child.stdout.close()
             child.wait()
-
-
-class _Library:
-    """The few functions of libespeak-ng that are needed."""
-
-    def __init__(self) -> None:
-        import espeakng_loader
-
-        # Its buffer for this path is short, and a longer one is cut without a word: go there and say "here".
-        os.chdir(Path(espeakng_loader.get_data_path()).parent)
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        if self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _NO_EXIT) != ESPEAK_RATE:
-            raise RuntimeError("espeak-ng cannot load the data of its wheel")
-        self._pieces: list[bytes] = []
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-        self._callback = kind(self._receive)  # kept: the library holds only a bare pointer to it
-        self._library.espeak_SetSynthCallback(self._callback)
-
-    def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: int | None) -> int:
-        if samples and count > 0:
-            self._pieces.append(ctypes.string_at(samples, 2 * count))
-        return 0
-
-    def say(self, utterance: Utterance) -> bytes:
-        """16-bit samples of an utterance."""
-        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-        if self._library.espeak_SetVoiceByName(f"{utterance.accent}+{utterance.variant}".encode()) != 0:
-            raise RuntimeError(f"espeak-ng has no accent {utterance.accent!r}")
-        for parameter, value in ((_RATE, utterance.rate), (_PITCH, utterance.pitch), (_RANGE, utterance.range)):
-            if self._library.espeak_SetParameter(parameter, value, 0) != 0:
-                raise RuntimeError(f"espeak-ng refuses a parameter of {utterance}")
-        text = utterance.text.encode()
-        size = ctypes.c_size_t(len(text) + 1)
-        if self._library.espeak_Synth(text, size, 0, 1, 0, _UTF8, None, None) != 0:
-            raise RuntimeError("espeak-ng refuses the text")
-        return b"".join(self._pieces)
-
-
-def _serve() -> None:
-    """In the child: read the requests, answer each from a fork."""
-    requests = [Utterance(**fields) for fields in json.load(sys.stdin)]
-    library = _Library()
-    for request in requests:
-        if (fork := os.fork()) == 0:
-            status = 1
-            try:
-                pcm = library.say(request)
-                sys.stdout.buffer.write(struct.pack("<i", len(pcm)) + pcm)
-                sys.stdout.buffer.flush()
-                status = 0
-            except RuntimeError as error:
-                print(error, file=sys.stderr, flush=True)
-            finally:
-                os._exit(status)
-        if os.waitpid(fork, 0)[1] != 0:
-            return
-
-
-if __name__ == "__main__":
-    _serve()

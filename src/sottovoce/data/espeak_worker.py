@@ -1,0 +1,89 @@
+"""The process in which espeak-ng lives; started by `espeak.speak`, which says why.
+
+It is run as a script and imports nothing but the standard library: a small process forks quickly.
+
+In: the paths of library and data as arguments, requests as JSON on standard input.
+Out: for each request the size of its sound in bytes (int32) and the sound (int16, 22,050 Hz). A reason for failure goes
+to standard error.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import struct
+import sys
+from typing import Any
+
+RATE = 22_050
+
+_SYNCHRONOUS, _NO_EXIT = 2, 0x8000
+_PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}
+_UTF8 = 1
+
+
+class Library:
+    """The few functions of libespeak-ng that are needed.
+
+    Args:
+        library: path of the shared library.
+        data: path of the folder ``espeak-ng-data``.
+    """
+
+    def __init__(self, library: str, data: str) -> None:
+        # Its buffer for the path of the data is short, and a longer one is cut without a word: go there and say "here".
+        os.chdir(os.path.dirname(data))
+        self._library = ctypes.CDLL(library)
+        if self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _NO_EXIT) != RATE:
+            raise RuntimeError("espeak-ng cannot load the data of its wheel")
+        self._pieces: list[bytes] = []
+        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+        self._callback = kind(self._receive)  # kept: the library holds only a bare pointer to it
+        self._library.espeak_SetSynthCallback(self._callback)
+
+    def _receive(self, samples: Any, count: int, events: int | None) -> int:
+        if samples and count > 0:
+            self._pieces.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    def say(self, request: dict) -> bytes:
+        """16-bit samples of a request, the fields of an `Utterance`.
+
+        Raises:
+            RuntimeError: the library refuses it.
+        """
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+        if self._library.espeak_SetVoiceByName(f"{request['accent']}+{request['variant']}".encode()) != 0:
+            raise RuntimeError(f"espeak-ng has no accent {request['accent']!r}")
+        for name, number in _PARAMETERS.items():
+            if self._library.espeak_SetParameter(number, request[name], 0) != 0:
+                raise RuntimeError(f"espeak-ng refuses the {name} {request[name]}")
+        text = request["text"].encode()
+        if self._library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None) != 0:
+            raise RuntimeError("espeak-ng refuses the text")
+        return b"".join(self._pieces)
+
+
+def main() -> None:
+    """Answer each request from a fork; stop at the first that fails."""
+    requests = json.load(sys.stdin)
+    library = Library(*sys.argv[1:])
+    gc.freeze()  # a collection in a fork would copy every page
+    for request in requests:
+        if (fork := os.fork()) == 0:
+            status = 1
+            try:
+                sound = library.say(request)
+                sys.stdout.buffer.write(struct.pack("<i", len(sound)) + sound)
+                sys.stdout.buffer.flush()
+                status = 0
+            except RuntimeError as error:
+                print(error, file=sys.stderr, flush=True)
+            finally:
+                os._exit(status)
+        if os.waitpid(fork, 0)[1] != 0:
+            return
+
+
+if __name__ == "__main__":
+    main()
