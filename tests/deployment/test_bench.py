@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from families import FAMILIES, randomise
 from transformers import WavLMModel
 
+from families import FAMILIES, randomise
 from sottovoce import SpeechEncoder
 from sottovoce.deployment.bench import Setting, bench
 from sottovoce.deployment.models import load_model, load_stock

@@ -86,7 +86,7 @@ def bench(
 
     Args:
         model: anything that `load_model` takes; runs as our class.
-        against: what it is compared with. A stock Transformers checkpoint runs as its stock class, anything else as ours.
+        against: what it is compared with. A stock Transformers checkpoint runs as its stock class.
         setting: conditions.
         progress: called after every round.
 

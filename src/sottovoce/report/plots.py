@@ -111,9 +111,9 @@ def _figure(plot: Plot):
     axes.grid.grid_line_color, axes.grid.grid_line_alpha = _INK, 0.2
     axes.legend.background_fill_alpha = axes.legend.border_line_alpha = 0
     axes.legend.label_text_color, axes.legend.click_policy = _INK, "hide"
-    axes.legend.location = "center_right"
-    axes.add_layout(axes.legend[0], "right")
-    axes.toolbar.logo = None
+    axes.legend.orientation, axes.legend.location, axes.legend.margin = "horizontal", "left", 0
+    axes.add_layout(axes.legend[0], "below")
+    axes.toolbar.logo, axes.toolbar.autohide = None, True
     return axes
 
 
