@@ -96,6 +96,15 @@ def test_cut_off_files(tmp_path, name, kept):
         read_audio(path)
 
 
+@pytest.mark.parametrize("name", ["a.ogg", "a.opus"])
+def test_a_stream_cut_between_pages(tmp_path, name):
+    path = write(tmp_path / name, np.random.default_rng(0).normal(0, 0.1, 64_000).astype(np.float32), **FORMATS[name])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rfind(b"OggS")])
+    with pytest.raises(AudioError, match="cut off: the Ogg stream has no last page"):
+        read_audio(path)
+
+
 def test_a_streamed_wav_of_unknown_size_is_whole(tmp_path):
     path = write(tmp_path / "a.wav", tone())
     whole = bytearray(path.read_bytes())

@@ -67,6 +67,9 @@ def test_balanced_speakers(tones):
     counts = Counter(name for batch in ids for name in batch)
     assert counts == {f"s{s}-{n}": 12 // c for s, c in enumerate((2, 3, 3, 4)) for n in range(c)}
     assert len({tuple(batch) for batch in ids}) > 6
+    longest = [name for step in range(40) for name in batches[step]["ids"] if name.startswith("s3")]
+    cycles = [tuple(longest[start : start + 4]) for start in range(0, 40, 4)]
+    assert all(len(set(cycle)) == 4 for cycle in cycles) and len(set(cycles)) > 5
 
 
 @pytest.mark.parametrize("balanced", [False, True])
@@ -76,6 +79,12 @@ def test_ranks_share_the_steps(tones, balanced):
     for step in range(5):
         assert halves[0][step]["ids"] + halves[1][step]["ids"] == whole[step]["ids"]
         assert not torch.equal(halves[0][step]["waveform"][:, :400], halves[1][step]["waveform"][:, :400])
+
+
+def test_ranks_draw_their_own_crops_and_noise(tones):
+    ranks = [StepBatches(tones[-1:], batch_size=1, crop=0.5, effects=EFFECTS, rank=rank, world=2) for rank in range(2)]
+    assert ranks[0][3]["ids"] == ranks[1][3]["ids"]
+    assert not torch.equal(ranks[0][3]["waveform"], ranks[1][3]["waveform"])
 
 
 def test_crop_lengths_are_drawn_for_the_batch(tones):

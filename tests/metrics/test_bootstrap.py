@@ -59,10 +59,13 @@ def test_weights_follow_the_speakers():
         seen.append((targets, weights))
         return 0.0
 
-    bootstrap(metric, [0.0, 1.0, 2.0], [1, 1, 0], ["a", "b", "a"], ["a", "b", "b"], draws=30)
+    sides = ["a", "b", "c", "a", "a", "b"], ["a", "b", "c", "b", "c", "c"]
+    bootstrap(metric, np.arange(6.0), [1, 1, 1, 0, 0, 0], *sides, draws=30)
     assert seen[0][1] is None
-    for _, (a, b, both) in seen[1:]:
-        assert a + b == 2 and both == a * b and both > 0  # a draw without non-targets is drawn again
+    for _, (a, b, c, ab, ac, bc) in seen[1:]:
+        assert a + b + c == 3 and (ab, ac, bc) == (a * b, a * c, b * c)
+        assert ab + ac + bc > 0  # a draw without non-targets is drawn again
+    assert {tuple(sorted(weights[:3])) for _, weights in seen[1:]} == {(0, 1, 2), (1, 1, 1)}
 
 
 def test_differences_are_paired():
