@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +15,7 @@ import typer
 import sottovoce
 from sottovoce.cli.bench import bench
 from sottovoce.cli.inspect import inspect
+from sottovoce.cli.prune import prune
 
 USER_FAULT = 2
 INTERRUPTED = 130
@@ -44,7 +46,7 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (inspect, bench):
+for command in (inspect, prune, bench):
     app.command()(command)
 
 
@@ -56,6 +58,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("SOTTOVOCE_DEBUG"))
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of shards and tensors; commands have their own
+    warnings.showwarning = _noted
     try:
         app([a for a in arguments if a != "--debug"], prog_name="sottovoce")
     except SystemExit as leaving:
@@ -69,6 +73,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         print(f"sottovoce: {line}", file=sys.stderr)
         sys.exit(USER_FAULT)
     sys.exit(0)
+
+
+def _noted(message: Warning | str, kind: type[Warning], *_: object) -> None:
+    """Our own warnings and those of torch and others as one line, without the place in the code."""
+    if not issubclass(kind, DeprecationWarning | FutureWarning):
+        print(f"sottovoce: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _told(fault: Exception) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sottovoce.encoder.config import ID_LISTS
 
+_ORDER = {"frontend": 0, "positional": 1, "layers": 2}
+
 
 @dataclass(frozen=True)
 class Width:
@@ -66,8 +68,9 @@ def anatomy(shape: dict[str, Any], original: dict[str, Any]) -> list[Row]:
 
 
 def _places(original: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Prefix and name of every row."""
-    for key, value in original.items():
+    """Prefix and name of every row, in the order in which sound passes through (saved configs sort their keys)."""
+    for key in sorted(original, key=lambda k: _ORDER.get(k, len(_ORDER))):
+        value = original[key]
         if key == "frontend":
             for i in range(len((value or {}).get("channels", ()))):
                 yield f"frontend.channels.{i}", f"conv {i}"

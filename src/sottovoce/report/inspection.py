@@ -92,4 +92,5 @@ def _by_row(model: nn.Module, seconds: float, rows: list[Row]) -> tuple[dict[str
 def _other(path: str) -> str:
     """The name of what belongs to no row: its top-level component, in words."""
     top, _, below = path.partition(".")
-    return (below.split(".")[0] if top == "frontend" else top).replace("_", " ")
+    name = below.split(".")[0] if top == "frontend" and below else top
+    return name.replace("_", " ") or "elsewhere"

@@ -102,7 +102,8 @@ def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
 def conditions(benchmark: Benchmark) -> str:
     """The line without which the numbers mean nothing."""
     setting, where = benchmark.setting, benchmark.environment
-    hardware = where.get("accelerator") or f"{where['processor']}, {where['threads']} threads"
+    threads = f"{where['threads']} thread{'s' if where['threads'] != '1' else ''}"
+    hardware = where.get("accelerator") or f"{where['processor']}, {threads}"
     return (
         f"{setting.seconds:g} s, batch {setting.batch}, {setting.dtype}, {hardware}, "
         f"{setting.repeats} alternating rounds, torch {where['torch']}, transformers {where['transformers']}"

@@ -1,0 +1,70 @@
+"""``sottovoce prune``: make a model smaller in one step."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Method(StrEnum):
+    magnitude = "magnitude"
+    activation = "activation"
+    taylor = "taylor"
+
+
+def prune(
+    model: Annotated[str, typer.Argument(help="A model directory, a checkpoint file or a hub id.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the smaller model.")],
+    budget: Annotated[
+        str | None, typer.Option(help="What may be left: params=20%, or params=20M,macs=1.1G,seconds=8.")
+    ] = None,
+    shape: Annotated[
+        Path | None, typer.Option(help="YAML or JSON: widths by kind, in network order, or by name of the unit.")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="What elements are ranked by.")] = Method.magnitude,
+    audio: Annotated[
+        Path | None, typer.Option(help="A file or folder of speech, for the methods activation and taylor.")
+    ] = None,
+    kinds: Annotated[str, typer.Option(help="Kinds of unit that may shrink, with commas.")] = "conv,head,ffn",
+    round_to: Annotated[
+        int | None, typer.Option(help="Multiple of the widths (default: what hardware likes, by kind).", min=1)
+    ] = None,
+    portable: Annotated[
+        bool, typer.Option(help="Add the code, so that it loads where sottovoce is not installed.")
+    ] = False,
+) -> None:
+    """Prune a model to a budget without training, prove the result, and save it."""
+    from sottovoce.cli.terminal import busy, console, saved, vacant
+    from sottovoce.data.folder import speech_batches
+    from sottovoce.deployment.models import load_model
+    from sottovoce.encoder.errors import SottovoceError
+    from sottovoce.pruning.budget import Budget
+    from sottovoce.pruning.prune import prune as library
+    from sottovoce.pruning.prune import read_shape
+
+    vacant(out)
+    if audio is None and method is not Method.magnitude:
+        raise SottovoceError(f"--method {method.value} listens to speech: give some with --audio")
+    batches = speech_batches(audio) if audio is not None else ()
+    wanted = Budget.parse(budget) if budget is not None else None
+    widths = read_shape(shape) if shape is not None else None
+    with busy(f"pruning {model}"):
+        made = library(
+            load_model(model),
+            wanted,
+            shape=widths,
+            method=method.value,  # type: ignore[arg-type]
+            batches=batches,
+            kinds=[kind.strip() for kind in kinds.split(",") if kind.strip()],
+            round_to=round_to,
+        )
+    with saved(out) as partial:
+        made.model.save_pretrained(partial, portable=portable)
+        made.plan.save(partial / "plan.json")
+    screen = console()
+    screen.print(made.plan.table())
+    screen.print(f"slim equals gated: largest relative difference {made.equality.worst:.1e} (float64)")
+    screen.print(f"written to {out}")

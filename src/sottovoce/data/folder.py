@@ -1,0 +1,44 @@
+"""Speech from a file or folder, as batches, for what listens without needing labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..encoder.errors import AudioError
+from .audio import read_audio
+from .batches import Batch, collate
+from .layouts.folder import AUDIO
+
+
+def audio_files(path: str | Path) -> list[Path]:
+    """The file itself, or all audio files below a folder, sorted.
+
+    Raises:
+        AudioError: nothing there.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO and p.is_file())
+    if not files:
+        what = "no audio file in it" if path.is_dir() else "no such file or folder"
+        raise AudioError(f"{path}: {what}; give a file or a folder of speech")
+    return files
+
+
+def speech_batches(path: str | Path, *, most: int = 64, seconds: float = 10.0) -> Iterator[Batch]:
+    """One utterance a batch, so that nothing is padding.
+
+    Args:
+        path: a file or a folder.
+        most: so many files at most, spread evenly over the folder.
+        seconds: of each, from its beginning.
+
+    Raises:
+        AudioError: nothing there, or a file that cannot be used.
+    """
+    files = audio_files(path)
+    step = max(len(files) / most, 1.0)
+    chosen = [files[int(k * step)] for k in range(min(most, len(files)))]
+    return (collate([read_audio(file, duration=seconds).numpy()], [str(file)]) for file in chosen)

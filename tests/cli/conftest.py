@@ -1,0 +1,58 @@
+"""Tiny models on disk, and the command line run inside the test."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+import transformers as tf
+
+from families import FAMILIES, randomise
+from sottovoce import SpeechEncoder
+from sottovoce.cli import main
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def sottovoce(capsys, monkeypatch):
+    """``sottovoce("inspect", path)`` -> exit code, standard output, standard error."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # `main` replaces it; put it back
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            main([str(a) for a in arguments])
+        return Said(int(leaving.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Path:
+    """``stock``, a tiny WavLM as Transformers saves it, and ``ours``, the same converted."""
+    place = tmp_path_factory.mktemp("models")
+    stock = randomise(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
+    stock.save_pretrained(place / "stock")
+    tf.Wav2Vec2FeatureExtractor().save_pretrained(place / "stock")
+    SpeechEncoder.from_pretrained(place / "stock").save_pretrained(place / "ours")
+    return place
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory) -> Path:
+    """A folder with a few seconds of something that is no silence."""
+    place = tmp_path_factory.mktemp("speech")
+    random = np.random.default_rng(0)
+    for k in range(3):
+        soundfile.write(place / f"{k}.wav", 0.1 * random.standard_normal(16_000), 16_000)
+    return place

@@ -1,0 +1,74 @@
+"""What each command does when all is well."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from sottovoce import SpeechEncoder, cost
+from sottovoce.pruning.plan import Plan
+
+
+def test_inspect_draws_and_counts(sottovoce, models):
+    said = sottovoce("inspect", models / "stock")
+    assert said.code == 0
+    assert "layer 2" in said.out and "conv 6" in said.out
+    said = sottovoce("inspect", models / "ours", "--json", "--seconds", 2)
+    found = json.loads(said.out)
+    whole = cost(SpeechEncoder.from_pretrained(models / "ours"), 2.0)
+    assert found["total"]["params"] == whole.params and found["total"]["macs"] == whole.macs
+    assert sum(layer["params"] for layer in found["layers"]) == whole.params
+
+
+@pytest.mark.parametrize("method", ["magnitude", "activation", "taylor"])
+def test_prune_meets_the_budget_and_saves_a_model_that_loads(sottovoce, models, speech, tmp_path, method):
+    out = tmp_path / "small"
+    audio = [] if method == "magnitude" else ["--audio", speech]
+    said = sottovoce("prune", models / "stock", "--budget", "params=40%", "--method", method, *audio, "-o", out)
+    assert said.code == 0, said.err
+    assert "slim equals gated" in said.out
+    small, dense = SpeechEncoder.from_pretrained(out), SpeechEncoder.from_pretrained(models / "stock")
+    kept = cost(small).params / cost(dense).params
+    assert 0.35 < kept <= 0.4
+    assert small.original_shape == dense.shape
+    assert Plan.load(out / "plan.json").after.params == cost(small).params
+    assert [p.name for p in tmp_path.iterdir()] == ["small"]  # nothing temporary is left
+
+
+def test_methods_that_listen_choose_by_what_they_hear(sottovoce, models, speech, tmp_path):
+    keeps = {}
+    for method in ("magnitude", "activation", "taylor"):
+        audio = [] if method == "magnitude" else ["--audio", speech]
+        sottovoce(
+            "prune", models / "stock", "--budget", "macs=50%", "--method", method, *audio, "-o", tmp_path / method
+        )
+        keeps[method] = json.dumps(Plan.load(tmp_path / method / "plan.json").keep)
+    assert len(set(keeps.values())) == 3
+
+
+def test_prune_to_a_shape(sottovoce, models, tmp_path):
+    (tmp_path / "shape.yaml").write_text("head: [1, 0, 3]\nffn: [32, 256, 16]\n")
+    said = sottovoce("prune", models / "ours", "--shape", tmp_path / "shape.yaml", "-o", tmp_path / "small")
+    assert said.code == 0, said.err
+    layers = SpeechEncoder.from_pretrained(tmp_path / "small").shape["layers"]
+    assert [len(layer["attention"]["heads"]) for layer in layers] == [1, 0, 3]
+    assert [layer["feed_forward"]["units"] for layer in layers] == [32, 256, 16]
+
+
+def test_a_portable_model_carries_its_code(sottovoce, models, tmp_path):
+    said = sottovoce("prune", models / "ours", "--budget", "params=50%", "--portable", "-o", tmp_path / "small")
+    assert said.code == 0, said.err
+    assert "auto_map" in json.loads((tmp_path / "small" / "config.json").read_text())
+    assert (tmp_path / "small" / "model.py").is_file()
+
+
+def test_bench_compares_with_the_stock_class(sottovoce, models):
+    arguments = ["--seconds", 1, "--threads", 1, "--repeats", 2]
+    said = sottovoce("bench", models / "ours", "--against", models / "stock", *arguments)
+    assert said.code == 0, said.err
+    assert "WavLMModel" in said.out and "float32" in said.out and "1 thread" in said.out
+    found = json.loads(sottovoce("bench", models / "ours", *arguments, "--json").out)
+    assert len(found["results"]) == 1 and len(found["results"][0]["times"]) == 2
+    assert found["environment"]["torch"] == torch.__version__
