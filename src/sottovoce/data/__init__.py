@@ -1,0 +1,1 @@
+"""Corpora in, batches out: audio files, Lhotse cuts, importers, synthetic speech, augmentation."""
