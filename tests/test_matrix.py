@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import FAMILIES, randomise, speech
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import Unit, collect
 from sottovoce.pruning.cost import CostModel, cost
@@ -139,7 +139,9 @@ def test_gradients_reach_gates(family: str, kind: str) -> None:
         assert part.sum() > 0, f"no gradient reaches {name}"
     gates.detach()
     assert all(
-        torch.equal(before[n], p) for n, p in model.state_dict().items() if not n.endswith("tracked") and "running" not in n
+        torch.equal(before[n], p)
+        for n, p in model.state_dict().items()
+        if not n.endswith("tracked") and "running" not in n
     )
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
@@ -208,7 +210,12 @@ print("loaded", len(sys.argv) - 1)
         [sys.executable, "-c", script, *places],
         capture_output=True,
         text=True,
-        env={"HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        env={
+            "HF_HOME": str(tmp_path / "cache"),
+            "HF_HUB_OFFLINE": "1",
+            "PATH": "/usr/bin:/bin",
+            "OMP_NUM_THREADS": "1",
+        },
         cwd=tmp_path,
     )
     assert f"loaded {len(places)}" in result.stdout, result.stderr[-2000:]

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from families import FAMILIES, randomise, speech
 from transformers import AutoConfig, AutoModel
 
 import sottovoce
+from families import FAMILIES, randomise, speech
 from sottovoce.encoder.config import EncoderConfig, parsed, uniform_shape, written
 from sottovoce.encoder.errors import AudioError, CheckpointError
 from sottovoce.encoder.model import SpeechEncoder

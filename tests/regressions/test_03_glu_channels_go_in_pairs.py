@@ -2,8 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from families import FAMILIES, randomise
 
+from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.cost import cost

@@ -1,8 +1,8 @@
 """Fault 4: WavLM's relative-position table sat in layer 0's attention, and pruning that took the bias from all layers."""
 
 import torch
-from families import FAMILIES, randomise, speech
 
+from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.plan import Plan

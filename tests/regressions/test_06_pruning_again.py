@@ -1,7 +1,6 @@
 """Fault 6: a second round of pruning used indices of the first network and broke on zero-width blocks."""
 
 from families import FAMILIES, randomise
-
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
@@ -31,5 +30,7 @@ def test_a_fraction_means_the_network_before_any_pruning():
     whole = cost(encoder).params
     model = encoder
     for fraction in (0.8, 0.6):
-        model, _ = slim_and_verify(model, plan(model, Budget(params=fraction), magnitude(model, ("head", "ffn", "conv"))))
+        model, _ = slim_and_verify(
+            model, plan(model, Budget(params=fraction), magnitude(model, ("head", "ffn", "conv")))
+        )
         assert 0.97 * fraction * whole < cost(model).params <= fraction * whole

@@ -1,8 +1,8 @@
 """Fault 11: the positional convolution, half of a 90 % model, and the residual width were never pruned."""
 
 import pytest
-from families import FAMILIES, randomise
 
+from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.cost import cost
@@ -24,4 +24,6 @@ def test_groups_taps_and_width_make_it_smaller(family):
     assert error.worst < 1e-9
     assert cost(small).parts["positional"].params < 0.5 * cost(encoder).parts["positional"].params
     assert small.config.hidden_size < encoder.config.hidden_size
-    assert small(**{"waveform": small.probe()["waveform"].float()}).last_hidden_state.shape[-1] == small.config.hidden_size
+    assert (
+        small(**{"waveform": small.probe()["waveform"].float()}).last_hidden_state.shape[-1] == small.config.hidden_size
+    )

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from families import FAMILIES, randomise, speech
 
+from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 
 

@@ -1,8 +1,8 @@
 """Fault 14: GroupNorm over time let padding in, and a Base encoder's output changed with its batch (up to 1.3)."""
 
 import torch
-from families import FAMILIES, randomise, speech
 
+from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 
 

@@ -34,7 +34,12 @@ class SelfAttention(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.stream, self.heads, self.head_dim, self.attention_dropout = stream, list(heads), head_dim, attention_dropout
+        self.stream, self.heads, self.head_dim, self.attention_dropout = (
+            stream,
+            list(heads),
+            head_dim,
+            attention_dropout,
+        )
         inner = len(self.heads) * head_dim
         self.q = nn.Linear(stream.width, inner)
         self.k = nn.Linear(stream.width, inner)
@@ -75,9 +80,7 @@ class SelfAttention(nn.Module):
             consumers=(rows("out.weight", 1, n, d, fold=True),),
             gates=(site("mixed", n, d),),
         )
-        stream = self.stream.part(
-            reads=[f"{m}.weight" for m in "qkv"], writes=["out.weight", "out.bias"], output="out"
-        )
+        stream = self.stream.part(reads=[f"{m}.weight" for m in "qkv"], writes=["out.weight", "out.bias"], output="out")
         return [heads, stream]
 
     def macs(self) -> list[Macs]:

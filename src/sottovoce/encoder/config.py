@@ -200,7 +200,9 @@ def uniform_shape(
             "feed_forward2": {"units": ffn},
         }
 
-    positional = {"groups": list(range(positional_groups)), "taps": list(positional_taps)} if positional_groups else None
+    positional = (
+        {"groups": list(range(positional_groups)), "taps": list(positional_taps)} if positional_groups else None
+    )
     return {
         "frontend": {"channels": list(conv_channels)} if conv_channels else {},
         "positional": positional,

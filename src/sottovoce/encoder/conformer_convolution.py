@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,15 +20,26 @@ class ConvolutionModule(nn.Module):
     """
 
     def __init__(
-        self, stream: Stream, channels: int, *, kernel: int, causal: bool, norm: str, act: str, eps: float, dropout: float
+        self,
+        stream: Stream,
+        channels: int,
+        *,
+        kernel: int,
+        causal: bool,
+        norm: str,
+        act: str,
+        eps: float,
+        dropout: float,
     ):
         super().__init__()
         self.stream = stream
         self.padding = (kernel - 1, 0) if causal else ((kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2)
         self.expand = nn.Linear(stream.width, 2 * channels, bias=False)
-        self.depthwise = nn.Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
+        self.depthwise = (
+            nn.Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
+        )
         if norm == "batch":
-            self.norm: nn.Module | None = nn.BatchNorm1d(channels) if channels else None
+            self.norm: Any = nn.BatchNorm1d(channels) if channels else None
         else:
             self.norm = nn.LayerNorm(channels, eps=eps) if channels else None
         self.act = activation(act)

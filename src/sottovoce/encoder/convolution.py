@@ -1,8 +1,8 @@
 """A strided convolution over time, channels last, as a few matrix products on views of its input (no im2col copy).
 
-    kernel 3, stride 2, C channels:      row t of the first view is frames 2t, 2t+1   (2C wide, contiguous)
-    x  0 1 2 3 4 5 6 ...                 row t of the second view is frame 2t+2       (C wide, stride 2C)
-       └─┘ ┘                             y = view1 @ W[taps 0,1] + view2 @ W[tap 2]
+kernel 3, stride 2, C channels:      row t of the first view is frames 2t, 2t+1   (2C wide, contiguous)
+x  0 1 2 3 4 5 6 ...                 row t of the second view is frame 2t+2       (C wide, stride 2C)
+   └─┘ ┘                             y = view1 @ W[taps 0,1] + view2 @ W[tap 2]
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class StridedConv(nn.Module):
         stride, T = self.stride, self.frames(x.shape[1])
         if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
             return F.linear(self.windows(x), self.weight.flatten(1), self.bias)
-        y = None
+        y: Any = None
         for first, taps in _runs(K, stride):
             weight = self.weight[:, :, first : first + taps].transpose(1, 2).flatten(1)
             if taps == 1:

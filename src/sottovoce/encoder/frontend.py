@@ -18,7 +18,6 @@ from .norms import TimeNorm, normalize_waveform
 from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 
-
 BLOCK = 32
 """Frames of the last convolution that are computed at a time (0.64 s): some MB of activations in the first layer."""
 
@@ -50,7 +49,7 @@ class Projection(nn.Module):
     def __init__(self, inputs: int, stream: Stream, *, eps: float, dropout: float, norm: bool = True):
         super().__init__()
         self.stream = stream
-        self.norm = nn.LayerNorm(inputs, eps=eps) if norm else None
+        self.norm: Any = nn.LayerNorm(inputs, eps=eps) if norm else None
         self.normed = Gateable()
         self.linear = nn.Linear(inputs, stream.width)
         self.dropout = nn.Dropout(dropout)
@@ -96,7 +95,7 @@ class WaveformFrontEnd(nn.Module):
         super().__init__()
         self.normalize = normalize
         inputs = [1, *channels[:-1]]
-        self.conv = nn.ModuleList()
+        self.conv: Any = nn.ModuleList()
         for i, (c, o, k, s) in enumerate(zip(inputs, channels, kernels, strides, strict=True)):
             layer_norm = nn.LayerNorm(o) if norm == "layer" else TimeNorm(o) if i == 0 else None
             self.conv.append(ConvLayer(StridedConv(c, o, k, s, bias), layer_norm, act))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -52,9 +54,9 @@ class PreNormLayer(GradientCheckpointingLayer):
         super().__init__()
         self.stream = stream
         self.attention = attention
-        self.attention_norm = nn.LayerNorm(stream.width, eps=eps) if attention is not None else None
+        self.attention_norm: Any = nn.LayerNorm(stream.width, eps=eps) if attention is not None else None
         self.feed_forward = feed_forward
-        self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
+        self.feed_forward_norm: Any = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         if self.attention is not None:
@@ -69,6 +71,11 @@ class PreNormLayer(GradientCheckpointingLayer):
 
 class ConformerLayer(GradientCheckpointingLayer):
     """Half feed-forward, attention, convolution, half feed-forward, norm (Gulati et al. 2020)."""
+
+    feed_forward1_norm: Any
+    attention_norm: Any
+    convolution_norm: Any
+    feed_forward2_norm: Any
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class EncoderOutput(ModelOutput):
     lengths: Tensor | None = None
 
 
-class SpeechEncoder(StrictLoading, PreTrainedModel):
+class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
     """A speech encoder of any family and any shape: 16 kHz waveform in, hidden states out.
 
         encoder = SpeechEncoder.from_pretrained("microsoft/wavlm-base-plus")
@@ -199,7 +199,9 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):
     # --- in and out ---
 
     @classmethod
-    def from_pretrained(cls, name: str | os.PathLike[str], *args: Any, **kwargs: Any) -> SpeechEncoder:
+    def from_pretrained(  # type: ignore[override]
+        cls, name: str | os.PathLike[str], *args: Any, **kwargs: Any
+    ) -> SpeechEncoder:
         """Load an encoder: a directory of ours, a stock Transformers directory or hub id (of any head class), an original
         WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +70,7 @@ class PositionalConvolution(nn.Module):
         n = len(self.ids)
         inner = n * slice_width  # between layers the width is the original one
         widths = [len(self.places)] + [inner] * (len(taps) - 1) + [len(self.places)]
-        self.layers = nn.ModuleList(
+        self.layers: Any = nn.ModuleList(
             PositionalLayer(a, b, k, n, norm=norm, act=act) for a, b, k in zip(widths, widths[1:], taps, strict=False)
         )
         self.out = Gateable()

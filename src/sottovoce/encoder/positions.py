@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +22,13 @@ from .units import Macs, Rows, elements, rows
 class NoPosition(nn.Module):
     """Attention without position (the positional convolution has it): both halves, and the base of the others."""
 
-    def prepare(self, frames: int, like: Tensor) -> Tensor | None:
+    def prepare(self, frames: int, like: Tensor) -> Any:
         return None
 
-    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def rotate(self, x: Tensor, context: Any) -> Tensor:
         return x
 
-    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor | None]:
         return q, None
 
     def head_rows(self) -> tuple[Rows, ...]:
@@ -81,7 +82,7 @@ class GatedRelativeBias(NoPosition):
         self.gate = nn.Linear(head_dim, 8)
         self.constant = nn.Parameter(torch.ones(len(self.heads)))
 
-    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
         B, T, _ = x.shape
         if not self.stream.whole:
             full = x.new_zeros(B, T, self.stream.original)
@@ -127,7 +128,7 @@ class RelativeKey(NoPosition):
         self.distance = nn.Embedding(positions, head_dim)
         self.head_dim = head_dim
 
-    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
         by_distance = (q * self.head_dim**-0.5) @ self.distance.weight.t()  # [B, H, T, P]
         return q, by_distance.gather(3, context.expand(*q.shape[:2], *context.shape))
 
@@ -165,7 +166,7 @@ class Rotary(NoPosition):
         half = head_dim // 2
         self.partner = Places(place[c + half if c % head_dim < half else c - half] for c in stream.ids)
 
-    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def rotate(self, x: Tensor, context: Any) -> Tensor:
         cosine, sine = context
         return x * cosine + x[..., self.partner(x.device)] * sine
 
@@ -197,7 +198,7 @@ class RelativePosition(NoPosition):
         self.content = nn.Parameter(torch.zeros(heads, head_dim))
         self.position = nn.Parameter(torch.zeros(heads, head_dim))
 
-    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
         T = q.shape[2]
         keys = self.project(context).view(-1, self.heads, self.head_dim).permute(1, 2, 0)  # [H, d, 2T - 1]
         by_distance = ((q + self.position[:, None]) * self.head_dim**-0.5) @ keys  # [B, H, T, 2T - 1]

@@ -36,7 +36,7 @@ class TaskOutput(ModelOutput):
     lengths: Tensor | None = None
 
 
-class TaskModel(StrictLoading, PreTrainedModel):
+class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
     """A speech encoder and a head.
 
         model = TaskModel.from_pretrained("models/small")
@@ -58,9 +58,7 @@ class TaskModel(StrictLoading, PreTrainedModel):
         self.scoring = CosineScoring(self.head.size) if config.scoring == "cosine" else None
         self.post_init()
 
-    def forward(
-        self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any
-    ) -> TaskOutput:
+    def forward(self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any) -> TaskOutput:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
         Further inputs are those of `SpeechEncoder`.

@@ -1,8 +1,8 @@
 """Multipliers on a network from outside: hooks at the places that its units declare, taken off without a trace.
 
-    gate site    the channels of a module's output are multiplied by the value of the element they belong to
-    norm         takes its statistics over the kept channels only, and leaves the others at zero: what the smaller
-                 network's norm will do (without this, a gated network and its pruned form differ by 4-55 %)
+gate site    the channels of a module's output are multiplied by the value of the element they belong to
+norm         takes its statistics over the kept channels only, and leaves the others at zero: what the smaller
+             network's norm will do (without this, a gated network and its pruned form differ by 4-55 %)
 """
 
 from __future__ import annotations
@@ -123,5 +123,3 @@ class _Spread:
             owner[index[inside]] = element[inside]
             self._owners[key] = owner.to(device)
         return self._owners[key]
-
-

@@ -62,6 +62,8 @@ class Gates(nn.Module):
         self._noise: Tensor | None = None
         self._frozen: Values | None = None
         self._now: Values = {}
+        self._attachment: Attachment | None = None
+        self._handles: list[Any] = []
         self._attach()
 
     # --- what the training loop uses ---
@@ -135,9 +137,7 @@ class Gates(nn.Module):
     # --- inside ---
 
     def _attach(self, units: Iterable[Unit] | None = None) -> None:
-        self._attachment: Attachment | None = Attachment(
-            self.model, self.gated.values() if units is None else units, lambda: self._now
-        )
+        self._attachment = Attachment(self.model, self.gated.values() if units is None else units, lambda: self._now)
         self._handles = [self.model.register_forward_pre_hook(self._refresh)]
 
     def _refresh(self, *_: Any) -> None:
