@@ -129,8 +129,9 @@ def rules(
     for key, multiple in by_kind.items():
         if multiple < 1:
             raise PlanError(f"round_to: {key} is {multiple}; give at least 1")
-        names = matching(units, key, "round_to") if isinstance(round_to, Mapping) and key in round_to else ()
-        multiples.update(dict.fromkeys(names or [n for n, u in units.items() if u.kind == key], multiple))
+        asked = isinstance(round_to, Mapping) and key in round_to
+        names = matching(units, key, "round_to") if asked else [n for n, u in units.items() if u.kind == key]
+        multiples.update({name: multiple for name in names if not units[name].contains})
     protected = {name for key in protect for name in matching(units, key, "protect")}
     least: dict[str, int] = {}
     for key, floor in floors.items():

@@ -195,7 +195,7 @@ class CostModel:
         widths = self.widths(widths)
         sizes, coefficients, factors = self._on(widths)
         fractions = torch.cat([widths / sizes, widths.new_ones(*widths.shape[:-1], 1)], dim=-1)
-        products = torch.ones_like(widths[..., :1])
+        products = widths.new_ones(*widths.shape[:-1], coefficients.shape[-1])
         for factor in factors:
             products = products * fractions[..., factor]
         return (products @ coefficients.flatten(0, 1).t()).unflatten(-1, (len(self.parts), 2))

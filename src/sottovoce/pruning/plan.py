@@ -291,7 +291,7 @@ def _check_reachable(
     protected: frozenset[str],
     scores: Mapping[str, Tensor],
 ) -> None:
-    selection = Selection(possible, costs, constraints, per_cost=True)
+    selection = Selection(possible, costs, constraints, per_cost=0)
     least = selection.least()
     reached = selection.measure(least)
     for constraint, lowest in zip(constraints, reached.tolist(), strict=True):

@@ -11,37 +11,37 @@ from torch import Tensor
 class Scores(dict[str, Tensor]):
     """Unit -> ``[size]`` scores, higher = more important. Only units that have scores are pruned.
 
-    A whole block's score covers what is inside it.
-
     Args:
         values: the scores of each unit.
-        per_cost: rank elements by score for each bit of cost saved (scores that estimate what is lost: magnitude,
-            Taylor). ``False``: by the score alone (gates, whose training has already weighed the cost).
+        per_cost: elements are ranked by ``score / (cost saved) ** per_cost``.
+            1: the scores estimate what is lost (a Taylor expansion); a whole block's score then covers its inside.
+            0: the score alone counts (gates, whose training has already weighed the cost).
+            0.5: in between, see `relative`.
     """
 
-    def __init__(self, values: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] = (), *, per_cost: bool = False):
+    def __init__(self, values: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] = (), *, per_cost: float = 0.0):
         super().__init__(values)
-        self.per_cost = per_cost
-
-    def only(self, names: Iterable[str]) -> Scores:
-        """The scores of these units."""
-        return Scores({name: self[name] for name in names}, per_cost=self.per_cost)
+        self.per_cost = float(per_cost)
 
     def __repr__(self) -> str:
-        return f"Scores({len(self)} units, per_cost={self.per_cost})"
+        return f"Scores({len(self)} units, per_cost={self.per_cost:g})"
 
 
 def relative(values: Mapping[str, Tensor], pools: Iterable[Iterable[str]] = ()) -> Scores:
-    """Scores that can be compared across units whose scales cannot: the share of what would be left (LAMP, 2010.07611).
+    """Scores that can be compared across units whose scales cannot: an element's share of what would be left.
 
-        score(e) = s_e / sum of s_f over all f of the same unit with s_f >= s_e
+        share(e) = s_e / sum of s_f over all f of the same unit with s_f >= s_e          (LAMP, 2010.07611)
 
     Removing elements from the least one on, this is by how much the logarithm of what the unit retains falls, so no
-    unit is emptied before the others; the best element of every unit has the score 1.
+    unit is emptied before the others. A share falls with the size of the unit; it is weighted with the root of the size
+    and ranked by the root of the cost. Units of alike elements then keep a fraction that falls with the root of what
+    they cost: between the same fraction of all (which wastes small ones, such as the convolutions) and the same amount
+    of all (which starves large ones), and close to what learned gates arrive at: 80 % off WavLM Base, 35 % of the
+    channels stay, 20 % of the heads and 14 % of the feed-forward units (2505.24111).
 
     Args:
         values: non-negative, additive scores of each unit (squared norms, not norms).
-        pools: units that are taken as one, such as all attention blocks, each of which is a unit of one element.
+        pools: units of one element that compete with one another, such as all attention blocks.
     """
     pooled = {name: tuple(pool) for pool in map(tuple, pools) for name in pool}
     out: dict[str, Tensor] = {}
@@ -54,6 +54,7 @@ def relative(values: Mapping[str, Tensor], pools: Iterable[Iterable[str]] = ()) 
         left = ascending.flip(0).cumsum(0).flip(0)
         share = torch.empty_like(flat)
         share[order] = ascending / left.clamp(min=torch.finfo(torch.float64).tiny)
+        weight = len(members) * (flat.numel() / len(members)) ** 0.5
         sizes = [values[m].numel() for m in members]
-        out.update(zip(members, share.split(sizes), strict=True))
-    return Scores({name: out[name] for name in values})
+        out.update(zip(members, (weight * share).split(sizes), strict=True))
+    return Scores({name: out[name] for name in values}, per_cost=0.5)

@@ -31,11 +31,11 @@ class Selection:
         choices: the units that may be narrowed.
         costs: of the network.
         constraints: limits that have to hold.
-        per_cost: rank by score for each bit of cost saved; otherwise by the score of an element alone.
+        per_cost: rank by ``score / (cost saved) ** per_cost``, see `Scores`.
     """
 
     def __init__(
-        self, choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: bool
+        self, choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
     ):
         self.choices, self.constraints, self.per_cost = list(choices), list(constraints), per_cost
         self.target = np.array([c.target for c in constraints])
@@ -92,7 +92,7 @@ class Selection:
 
     def _increments(self) -> np.ndarray:
         """What removing each chunk loses: a block, its score less what has been lost inside it already."""
-        if not self.per_cost:
+        if self.per_cost != 1:
             return self.scores
         scores = self.scores.copy()
         for b, inner in enumerate(self.inner):
@@ -139,7 +139,7 @@ class Selection:
                 worth = np.ones_like(worth)
             (candidates,) = np.nonzero(open_)
             means = (self._increments() / self.chunks)[candidates]
-            keys = means / worth[candidates] if self.per_cost else means
+            keys = means / worth[candidates] ** self.per_cost
             candidates = candidates[np.argsort(keys, kind="stable")]
             running = np.cumsum(self.chunks[candidates, None] * saved[self.owner[candidates]][:, violated], axis=0)
             count = int((running <= STEP * excess[violated]).all(axis=1).sum())
@@ -160,7 +160,7 @@ class Selection:
             (candidates,) = np.nonzero(open_)
             candidates = candidates[::-1]  # within a unit, the last removed comes back first
             means = (self._increments() / self.chunks)[candidates]
-            keys = means / worth[candidates] if self.per_cost else means
+            keys = means / worth[candidates] ** self.per_cost
             candidates = candidates[np.argsort(-keys, kind="stable")]
             running = np.cumsum(self.chunks[candidates, None] * added[self.owner[candidates]], axis=0)
             count = int((running <= STEP * room).all(axis=1).sum())
@@ -184,7 +184,7 @@ class Selection:
 
 
 def select(
-    choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: bool
+    choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
 ) -> dict[str, int]:
     """Width of every unit that may be narrowed, under the constraints. They must be reachable."""
     selection = Selection(choices, costs, constraints, per_cost=per_cost)

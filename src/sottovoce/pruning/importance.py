@@ -1,0 +1,194 @@
+"""Scores without training: how important the elements of a network seem, from its weights, activations or a loss.
+
+    magnitude    squared norm of the weights that make and read an element            no data
+    activation   its mean energy, times the squared norm of the weights that read it  audio
+    taylor       |d loss / d gate| with every gate open (Molchanov et al. 2019)       audio and a loss
+
+Energies and norms of different units have no common scale (a norm between two layers makes either scale arbitrary), so
+the first two are made relative within each unit, see `relative`. Derivatives of one loss have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.errors import PlanError
+from ..encoder.units import Declarations, Rows, Unit, collect
+from .attachment import Attachment
+from .gates import KINDS
+from .scores import Scores, relative
+
+Forward = Callable[[nn.Module, Any], Any]
+"""Runs a network on one batch."""
+
+
+def magnitude(model: nn.Module, kinds: Iterable[str] = KINDS) -> Scores:
+    """Squared norm of the weights that make or read an element, relative in its unit; biases and norms left out.
+
+    Raises:
+        PlanError: no unit of these kinds.
+    """
+    declared = collect(model)
+    chosen = _chosen(declared, kinds)
+    weights = {n: p.detach() for n, p in model.named_parameters() if p.dim() > 1}
+    values = {}
+    for name, unit in chosen.items():
+        if unit.contains:
+            inside = [w for n, w in weights.items() if name in declared.containing(n)]
+            values[name] = sum((w.double().square().sum() for w in inside), torch.zeros((), dtype=torch.float64))[None]
+        else:
+            values[name] = _row_energy(unit.size, unit.rows, weights)
+    return relative(values, _pools(chosen))
+
+
+def activation(
+    model: nn.Module, batches: Iterable[Any], kinds: Iterable[str] = KINDS, *, forward: Forward | None = None
+) -> Scores:
+    """Mean energy of an element's activation times the squared norm of the weights that read it, relative in its unit.
+
+    Args:
+        model: the network; it runs in evaluation mode.
+        batches: a tensor each, or a mapping with ``waveform`` and ``lengths``; all frames count alike, padding too.
+        kinds: the kinds of unit that are scored.
+        forward: how to run a batch, for other batches.
+
+    Raises:
+        PlanError: no unit of these kinds, or no batch.
+    """
+    chosen = _chosen(collect(model), kinds)
+    weights = {n: p.detach() for n, p in model.named_parameters() if p.dim() > 1}
+    energy: dict[str, Tensor] = {}  # module -> sum of squares of each channel of its output
+    count: dict[str, int] = {}
+
+    def hook(path: str) -> Callable[..., None]:
+        def listen(_: nn.Module, __: Any, output: Tensor) -> None:
+            squares = output.detach().double().square().flatten(0, -2)
+            energy[path] = energy.get(path, 0) + squares.sum(0)
+            count[path] = count.get(path, 0) + len(squares)
+
+        return listen
+
+    paths = {site.module for unit in chosen.values() for site in unit.gates}
+    handles = [model.get_submodule(path).register_forward_hook(hook(path)) for path in sorted(paths)]
+    try:
+        with _evaluating(model), torch.no_grad():
+            for batch in batches:
+                (forward or _run)(model, batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not energy:
+        raise PlanError("activation scores need audio: not one batch was given")
+    values = {}
+    for name, unit in chosen.items():
+        means = [_gathered(energy[s.module] / count[s.module], s.index) for s in unit.gates if s.module in energy]
+        own = torch.stack(means).sum(0) if means else torch.zeros(unit.size, dtype=torch.float64)
+        read = _row_energy(unit.size, unit.consumers, weights)
+        values[name] = own * read if not unit.contains and bool(read.any()) else own
+    return relative(values, _pools(chosen))
+
+
+def taylor(
+    model: nn.Module,
+    loss: Callable[[nn.Module, Any], Tensor],
+    batches: Iterable[Any],
+    kinds: Iterable[str] = KINDS,
+) -> Scores:
+    """First-order estimate of how much the loss changes when an element goes: ``|d loss / d gate|`` at an open gate.
+
+    That is the sum of activation times gradient over all places where the gate acts, in absolute value, averaged over
+    the batches.
+
+    Args:
+        model: the network; it runs in evaluation mode.
+        loss: ``loss(model, batch)`` -> scalar.
+        batches: whatever ``loss`` takes.
+        kinds: the kinds of unit that are scored.
+
+    Raises:
+        PlanError: no unit of these kinds, no batch, or a loss that is not finite.
+    """
+    chosen = _chosen(collect(model), kinds)
+    like = next(model.parameters())
+    gates = {n: torch.ones(u.size, device=like.device, dtype=like.dtype, requires_grad=True) for n, u in chosen.items()}
+    totals = {n: torch.zeros(u.size, dtype=torch.float64) for n, u in chosen.items()}
+    steps = 0
+    attachment = Attachment(model, chosen.values(), lambda: gates)
+    try:
+        with _evaluating(model), torch.enable_grad():
+            for batch in batches:
+                value = loss(model, batch)
+                if not bool(torch.isfinite(value)):
+                    raise PlanError(f"the loss of batch {steps} is {value.item()}; scores cannot be taken from it")
+                found = torch.autograd.grad(value, list(gates.values()), allow_unused=True)
+                for name, gradient in zip(gates, found, strict=True):
+                    if gradient is not None:
+                        totals[name] += gradient.double().abs().cpu()
+                steps += 1
+    finally:
+        attachment.remove()
+    if not steps:
+        raise PlanError("Taylor scores need data: not one batch was given")
+    return Scores({name: total / steps for name, total in totals.items()}, per_cost=1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _chosen(declared: Declarations, kinds: Iterable[str]) -> dict[str, Unit]:
+    kinds = tuple(kinds)
+    chosen = {n: u for n, u in declared.units.items() if u.kind in kinds and u.size}
+    if not chosen:
+        known = sorted({u.kind for u in declared.units.values()})
+        raise PlanError(f"no unit of kind {', '.join(kinds)}; this network has {', '.join(known) or 'none'}")
+    return chosen
+
+
+def _pools(units: Mapping[str, Unit]) -> list[list[str]]:
+    """All whole blocks of a kind compete with one another: alone, each would be the best of its unit."""
+    kinds = {u.kind for u in units.values() if u.contains}
+    return [[n for n, u in units.items() if u.kind == kind] for kind in sorted(kinds)]
+
+
+def _row_energy(size: int, all_rows: Iterable[Rows], weights: Mapping[str, Tensor]) -> Tensor:
+    """Sum of squares of the rows of each element ``[size]``."""
+    total = torch.zeros(size, dtype=torch.float64)
+    for rows in all_rows:
+        if rows.parameter not in weights:
+            continue
+        squares = weights[rows.parameter].double().square()
+        if rows.groups > 1:  # [O, I / groups, k]: the input channels of one group after those of another
+            per_row = squares.unflatten(0, (rows.groups, -1)).sum((1, *range(3, squares.dim() + 1))).flatten()
+        else:
+            per_row = squares.sum([d for d in range(squares.dim()) if d != rows.dim])
+        total += _gathered(per_row, rows.index)
+    return total
+
+
+def _gathered(values: Tensor, index: Tensor) -> Tensor:
+    """Sum of ``values`` over the rows (or channels) of each element; -1: none."""
+    padded = torch.cat([values.cpu(), values.new_zeros(1).cpu()])
+    return padded[index.cpu()].sum(1)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def _run(model: nn.Module, batch: Any) -> Any:
+    device = next(model.parameters()).device
+    if isinstance(batch, Tensor):
+        return model(batch.to(device))
+    lengths = batch.get("lengths")
+    return model(batch["waveform"].to(device), None if lengths is None else lengths.to(device))
