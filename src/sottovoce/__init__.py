@@ -2,7 +2,8 @@
 
     from sottovoce import Budget, SpeechEncoder, plan, slim
 
-The names at the top are loaded when they are first used, so that ``import sottovoce`` costs nothing.
+The names at the top are loaded when they are first used, so that ``import sottovoce`` costs nothing. The stock auto
+classes know our models once ``SpeechEncoder`` has been imported (no import hooks here: they would be in everyone's way).
 """
 
 from __future__ import annotations

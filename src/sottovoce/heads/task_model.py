@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from ..encoder.config import Shape
@@ -111,3 +111,8 @@ def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> M
         return MHFA(stream, hidden_states, **rest)
     except TypeError as error:
         raise CheckpointError(f"config: head {options['kind']}: {error}") from None
+
+
+if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
+    AutoConfig.register(TaskConfig.model_type, TaskConfig, exist_ok=True)
+    AutoModel.register(TaskConfig, TaskModel, exist_ok=True)
