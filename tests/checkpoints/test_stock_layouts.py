@@ -205,3 +205,61 @@ def test_our_own_directory(tmp_path):
     again, returned, notes = load(tmp_path)
     assert again.to_dict() == encoder.config.to_dict() and not notes
     assert all(torch.equal(returned[k], v) for k, v in encoder.state_dict().items())
+
+
+def test_a_config_as_it_was_published_in_2021():
+    """With fields that the stock class of today no longer has, and without some that it has."""
+    from sottovoce.checkpoints import FAMILIES as KNOWN
+    from sottovoce.checkpoints.names import blueprint
+    from sottovoce.checkpoints.stock import stock_config
+
+    fields = {
+        "_name_or_path": "wavlm-base-plus",
+        "activation_dropout": 0.0,
+        "architectures": ["WavLMModel"],
+        "attention_dropout": 0.1,
+        "conv_bias": False,
+        "conv_dim": [512] * 7,
+        "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+        "conv_stride": [5, 2, 2, 2, 2, 2, 2],
+        "do_stable_layer_norm": False,
+        "feat_extract_activation": "gelu",
+        "feat_extract_norm": "group",
+        "feat_extract_dropout": 0.0,
+        "feat_proj_dropout": 0.1,
+        "freeze_feat_extract_train": True,
+        "gradient_checkpointing": False,
+        "hidden_act": "gelu",
+        "hidden_dropout": 0.1,
+        "hidden_dropout_prob": 0.1,
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "layer_norm_eps": 1e-05,
+        "layerdrop": 0.05,
+        "mask_channel_length": 10,
+        "mask_channel_selection": "static",
+        "mask_time_prob": 0,
+        "max_bucket_distance": 800,
+        "model_type": "wavlm",
+        "no_mask_time_overlap": False,
+        "num_attention_heads": 12,
+        "num_buckets": 320,
+        "num_conv_pos_embedding_groups": 16,
+        "num_conv_pos_embeddings": 128,
+        "num_feat_extract_layers": 7,
+        "num_hidden_layers": 12,
+        "output_hidden_size": 768,
+        "replace_prob": 0.5,
+        "tokenizer_class": "Wav2Vec2CTCTokenizer",
+        "torch_dtype": "float32",
+        "transformers_version": "4.15.0.dev0",
+        "vocab_size": 32,
+    }
+    family = KNOWN["wavlm"]
+    config = family.encoder_config(stock_config(family, fields, "wavlm"), "wavlm", normalize=False)
+    assert (config.layerdrop, config.projection_dropout, config.activation_dropout) == (0.05, 0.1, 0.0)
+    with torch.device("meta"):
+        stock = family.model_class(family.config_class())
+    parameters = sum(t.numel() for name, t in blueprint(config).items() if name != "positional.scale")
+    # The stock class also counts the vector of masked frames and the lengths of weight norm.
+    assert parameters == sum(p.numel() for p in stock.parameters()) - 768 - 128

@@ -173,6 +173,39 @@ def test_normalised_waveforms_are_those_of_the_stock_feature_extractor(name):
         assert error(expected, got) < 1e-4
 
 
+VARIANTS = [
+    ("hubert_base", {"feat_proj_layer_norm": False}),  # DistilHuBERT
+    ("hubert_base", {"layer_norm_eps": 1e-2}),
+    ("wav2vec2_base", {"conv_bias": True, "num_conv_pos_embeddings": 15}),
+    ("wav2vec2_base", {"feat_extract_norm": "layer"}),
+    ("wav2vec2_large", {"feat_extract_norm": "group", "layer_norm_eps": 1e-2}),
+    ("wavlm_base", {"hidden_act": "relu", "num_buckets": 320, "max_bucket_distance": 800}),
+    ("data2vec_audio", {"num_conv_pos_embeddings": 1, "conv_bias": True}),
+    ("wav2vec2_bert", {"position_embeddings_type": "rotary", "layer_norm_eps": 1e-2}),
+    ("wav2vec2_bert", {"position_embeddings_type": "relative"}),
+    ("wav2vec2_bert", {"position_embeddings_type": None, "left_max_position_embeddings": 2}),
+    ("wav2vec2_conformer_relative", {"position_embeddings_type": None, "feat_extract_norm": "group"}),
+    ("wav2vec2_conformer_rotary", {"rotary_embedding_base": 500, "layer_norm_eps": 1e-2, "hidden_act": "gelu"}),
+]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("name", "overrides"), VARIANTS)
+def test_variants(name, overrides):
+    stock = randomise(FAMILIES[name](**overrides), seed=6)
+    encoder = convert(stock)
+    if name == MEL:
+        features = torch.randn(1, 60, 160, generator=torch.Generator().manual_seed(0))
+        expected, got = stock_states(stock, features), our_states(encoder, features=features)
+        back = stock_states(to_transformers(encoder), features)
+    else:
+        waveform, _ = speech(11000)
+        expected, got = stock_states(stock, waveform), our_states(encoder, waveform)
+        back = stock_states(to_transformers(encoder), waveform)
+    assert error(expected, got) < 1e-4
+    assert error(expected, back) == 0
+
+
 @torch.no_grad()
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
