@@ -93,6 +93,10 @@ def test_weight_norm_over_another_dimension():
         parts = conv.parametrizations.weight
         parts.original0.data.mul_(1.5)
         assert torch.equal(folded(parts.original1.data, parts.original0.data), conv.weight.data)
+        parts.original0.data.select(dim, 1).zero_()  # what is gone may have lost its direction, too
+        parts.original1.data.select(dim, 1).zero_()
+        weight = folded(parts.original1.data, parts.original0.data)
+        assert not weight.select(dim, 1).any() and weight.isfinite().all() and weight.any()
 
 
 @pytest.mark.parametrize(
