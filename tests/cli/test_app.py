@@ -43,7 +43,7 @@ def fail_with(monkeypatch, fault):
 @pytest.mark.parametrize(
     ("fault", "line"),
     [
-        (CheckpointError("here: two\nlines"), "sottovoce: here: two lines\n"),
+        (CheckpointError("here: damaged"), "sottovoce: here: damaged\n"),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
         (OSError(28, "No space left on device"), "sottovoce: No space left on device\n"),
     ],

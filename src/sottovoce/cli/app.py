@@ -14,8 +14,12 @@ import typer
 
 import sottovoce
 from sottovoce.cli.bench import bench
+from sottovoce.cli.compress import compress
+from sottovoce.cli.data import data
+from sottovoce.cli.demo import demo
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
+from sottovoce.cli.report import report
 
 USER_FAULT = 2
 INTERRUPTED = 130
@@ -46,8 +50,9 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (inspect, prune, bench):
+for command in (demo, compress, report, inspect, prune, bench):
     app.command()(command)
+app.add_typer(data)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -91,5 +96,5 @@ def _told(fault: Exception) -> str | None:
     # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
     errors = sys.modules.get("sottovoce.encoder.errors")
     if errors is not None and isinstance(fault, errors.SottovoceError):
-        return " ".join(str(fault).split())
+        return str(fault)  # one line; of a recipe with several faults, one line each
     return None

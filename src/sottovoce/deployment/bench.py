@@ -36,6 +36,11 @@ class Setting:
     device: str = "cpu"
     repeats: int = 10
 
+    def inputs(self) -> dict[str, Any]:
+        """Arguments of `ours` and `stock`."""
+        dtype = getattr(torch, self.dtype)
+        return {"seconds": self.seconds, "batch": self.batch, "dtype": dtype, "device": self.device}
+
 
 @dataclass(frozen=True)
 class Result:
@@ -73,7 +78,15 @@ class Benchmark:
     environment: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Benchmark:
+        """The inverse of `to_dict`."""
+        spreads = ("milliseconds", "speedup")
+        results = [Result(**(each | {key: Spread(**each[key]) for key in spreads})) for each in data["results"]]
+        return cls(Setting(**data["setting"]), results, data["environment"])
 
 
 def bench(
@@ -96,12 +109,7 @@ def bench(
     """
     setting = setting or Setting()
     check_device(setting.device)
-    how = {
-        "seconds": setting.seconds,
-        "batch": setting.batch,
-        "dtype": getattr(torch, setting.dtype),
-        "device": setting.device,
-    }
+    how = setting.inputs()
     subjects = [ours(load_model(model), name=_called(model), file_bytes=weight_files(Path(model)), **how)]
     if against is not None:
         size = weight_files(Path(against))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -14,7 +13,7 @@ from sottovoce.deployment.bench import Benchmark, Result
 from sottovoce.pruning.cost import human
 from sottovoce.report import plots
 from sottovoce.report.drawing import drawing
-from sottovoce.report.numbers import octets
+from sottovoce.report.numbers import octets, percent
 from sottovoce.report.story import Estimate, Metric, Story
 from sottovoce.report.terminal import conditions
 
@@ -51,8 +50,13 @@ class Tile:
     label: str
 
 
-def html(story: Story) -> str:
-    """The page as text."""
+def html(story: Story, pictures: Mapping[str, bytes]) -> str:
+    """The page as text.
+
+    Args:
+        story: what it tells.
+        pictures: name -> PNG, embedded for papers and slides (``curves`` also stands in where scripts are off).
+    """
     loader = PackageLoader("sottovoce.report", "templates")
     pages = Environment(
         loader=loader, autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True
@@ -62,30 +66,65 @@ def html(story: Story) -> str:
     return pages.get_template("page.html.j2").render(
         story=story,
         tiles=tiles(story),
-        dense_and_slim=side_by_side(story.speed, story.metrics),
-        at_size=side_by_side(story.speed_at_size),
+        dense_and_slim=dense_and_slim(story),
+        at_size=side_by_side(story.speed_at_size) if story.speed_at_size is not None else None,
+        by_stage=by_stage(story),
         drawing=drawing(story.rows) if story.rows else "",
         plots=divs,
         script=script,
         library=plots.library() if axes else "",
-        curves_png=plots.data_uri(plots.picture(axes)) if axes else "",
+        pictures={name: plots.data_uri(png) for name, png in pictures.items()},
         version=sottovoce.__version__,
     )
 
 
-def side_by_side(benchmark: Benchmark | None, metrics: Sequence[Metric] = ()) -> SideBySide | None:
-    """What was measured, one network a column; the first is compared with the last."""
-    if benchmark is None:
+def dense_and_slim(story: Story) -> SideBySide | None:
+    """The run's result against the dense model it came from: cost, speed and scores."""
+    if story.speed is None:
         return None
+    table = side_by_side(story.speed)
+    names = [r.name for r in story.speed.results]
+    of_encoder = [stage.params for name in names if (stage := story.stage(name)) is not None]
+    rows = [
+        Line("Parameters of the encoder", [Cell(human(p)) for p in of_encoder], _less(of_encoder)),
+        replace(table.rows[0], name="Parameters with the head"),
+        *table.rows[1:],
+        *(_score(metric, names) for metric in story.metrics),
+    ]
+    if len(names) == 1:
+        return replace(table, rows=rows)
+    columns = [f"slim (after {names[0]})", f"dense (after {names[1]})"]
+    return replace(table, rows=rows, columns=columns, compared="slim against dense")
+
+
+def by_stage(story: Story) -> SideBySide | None:
+    """What every stage ended with, one a row."""
+    if len(story.stages) < 2:
+        return None
+    first = story.stages[0]
+    columns = ["encoder", f"MACs at {first.seconds:g} s", *(m.name for m in story.metrics), "minutes"]
+    rows = [
+        Line(
+            stage.name,
+            [
+                Cell(human(stage.params), "" if stage.params == first.params else percent(stage.params / first.params)),
+                Cell(human(stage.macs)),
+                *(_estimate(m, m.of[stage.name]) if stage.name in m.of else Cell("–") for m in story.metrics),
+                Cell("–" if stage.minutes is None else f"{stage.minutes:.1f}"),
+            ],
+        )
+        for stage in story.stages
+    ]
+    return SideBySide(columns, rows, caption="; ".join(dict.fromkeys(m.protocol for m in story.metrics)))
+
+
+def side_by_side(benchmark: Benchmark) -> SideBySide:
+    """What was measured, one network a column; the first is compared with the last."""
     results = benchmark.results
-    first, last = results[0], results[-1]
 
     def line(name: str, of: Callable[[Result], float | None], show: Callable[[Any], str]) -> Line:
-        now, then = of(first), of(last)
-        ratio = f"{then / now:.1f}× less" if now and then and len(results) > 1 else ""
-        return Line(name, [Cell(show(of(r))) for r in results], ratio)
+        return Line(name, [Cell(show(of(r))) for r in results], _less([of(r) for r in results]))
 
-    faster = f"{first.speedup.median:.1f}× faster" if len(results) > 1 else ""
     rows = [
         line("Parameters", lambda r: r.params, human),
         line("Multiply-accumulates", lambda r: r.macs, human),
@@ -97,15 +136,19 @@ def side_by_side(benchmark: Benchmark | None, metrics: Sequence[Metric] = ()) ->
                 Cell(f"{r.milliseconds.median:.1f} ms", f"{r.milliseconds.low:.1f} – {r.milliseconds.high:.1f}")
                 for r in results
             ],
-            faster,
+            f"{results[0].speedup.median:.1f}× faster" if len(results) > 1 else "",
             note="median, smallest – largest",
         ),
         Line("Real-time factor", [Cell(f"{r.real_time_factor:.4f}") for r in results]),
-        *(_score(metric, [r.name for r in results]) for metric in metrics),
     ]
     columns = [r.name + (f" ({r.note})" if r.note else "") for r in results]
-    compared = f"{first.name} against {last.name}" if len(results) > 1 else ""
+    compared = "first against last" if len(results) > 2 else " against ".join(columns) if len(results) > 1 else ""
     return SideBySide(columns, rows, compared, conditions(benchmark))
+
+
+def _less(values: Sequence[float | None]) -> str:
+    now, then = values[0], values[-1]
+    return f"{then / now:.1f}× less" if now and then and len(values) > 1 else ""
 
 
 def _score(metric: Metric, names: Sequence[str]) -> Line:
@@ -123,24 +166,16 @@ def _estimate(metric: Metric, estimate: Estimate) -> Cell:
 
 def tiles(story: Story) -> list[Tile]:
     """The outcome in four numbers."""
-    found = []
-    if story.speed is not None and len(story.speed.results) > 1:
-        first, last = story.speed.results[0], story.speed.results[-1]
-        found = [
-            Tile(f"{100 * (1 - first.params / last.params):.1f} %", f"of {human(last.params)} parameters removed"),
-            Tile(f"{last.macs / first.macs:.1f}×", "fewer multiply-accumulates"),
-            Tile(f"{first.speedup.median:.1f}×", "faster, measured"),
-        ]
-        for metric in story.metrics[:1]:
-            if first.name in metric.of and last.name in metric.of:
-                now, then = (_estimate(metric, metric.of[name]).text for name in (first.name, last.name))
-                found.append(Tile(now, f"{metric.name}, against {then} dense"))
+    slim, dense = story.stage(story.slim), story.stage(story.dense)
+    if slim is None or dense is None or slim is dense or story.speed is None:
+        return []
+    found = [
+        Tile(percent(1 - slim.params / dense.params), f"of the encoder's {human(dense.params)} parameters removed"),
+        Tile(f"{dense.macs / slim.macs:.1f}×", "fewer multiply-accumulates"),
+        Tile(f"{story.speed.results[0].speedup.median:.1f}×", "faster, measured"),
+    ]
+    for metric in story.metrics[:1]:
+        if {slim.name, dense.name} <= metric.of.keys():
+            now, then = (_estimate(metric, metric.of[s.name]).text for s in (slim, dense))
+            found.append(Tile(now, f"{metric.name}, {then} before pruning"))
     return found
-
-
-def write_page(story: Story, path: Path) -> Path:
-    """Write the page, whole or not at all."""
-    from sottovoce.training.files import write_text
-
-    write_text(path, html(story))
-    return path

@@ -23,10 +23,12 @@ class Plot:
         curves: solid lines.
         dashed: lines that show where the solid ones should be.
         percent: the vertical axis is a fraction, shown in percent.
+        stages: of the whole run, in order.
     """
 
     title: str
     curves: Sequence[Curve]
+    stages: Sequence[str]
     dashed: Sequence[Curve] = ()
     percent: bool = False
 
@@ -34,13 +36,15 @@ class Plot:
 def plots(story: Story) -> list[Plot]:
     """The axes of a run: the ramp, losses, scores on validation data, multipliers; those that it has."""
     losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
+    accuracy = [c for c in story.curves if c.name.endswith("/accuracy")]
+    order = list(dict.fromkeys(c.stage for c in story.curves))
     found = [
-        Plot("Sparsity against its target", story.curve("sparsity"), story.curve("target"), percent=True),
-        *(Plot(f"Loss: {name}", [c for c in losses if c.name == f"loss/{name}"]) for name in _names(losses)),
-        Plot("Training accuracy", [c for c in story.curves if c.name.endswith("/accuracy")], percent=True),
-        *(Plot(f"Validation {n}", story.curve(f"validation/{n}")) for n in _names(story.curve("validation"))),
-        Plot("Multipliers", [*story.curve("l1"), *story.curve("l2")]),
-        Plot("Milliseconds a step", story.curve("ms_per_step")),
+        Plot("Sparsity against its target", story.curve("sparsity"), order, story.curve("target"), percent=True),
+        *(Plot(f"Loss: {name}", [c for c in losses if c.name == f"loss/{name}"], order) for name in _names(losses)),
+        Plot("Training accuracy", accuracy, order, percent=True),
+        *(Plot(f"On development data: {n}", story.curve(f"dev/{n}"), order) for n in _names(story.curve("dev"))),
+        Plot("Multipliers", [*story.curve("l1"), *story.curve("l2")], order),
+        Plot("Milliseconds a step", story.curve("ms_per_step"), order),
     ]
     return [p for p in found if any(len(c.steps) > 1 for c in p.curves)]
 
@@ -49,14 +53,24 @@ def _names(curves: Sequence[Curve]) -> list[str]:
     return list(dict.fromkeys(c.name.partition("/")[2] for c in curves))
 
 
-def _labels(plot: Plot) -> list[tuple[Curve, str, bool]]:
-    """(curve, legend, dashed): the stage, and the quantity where there are several."""
-    drawn = [(c, False) for c in plot.curves] + [(c, True) for c in plot.dashed]
+@dataclass(frozen=True)
+class _Line:
+    curve: Curve
+    label: str
+    colour: str
+    dashed: bool
+
+
+def _lines(plot: Plot) -> list[_Line]:
+    """How each curve is drawn: a stage has one colour on every plot; where one has several quantities, each has its own."""
     several = len({c.name for c in plot.curves}) > 1
-    return [
-        (c, " · ".join([c.stage, *([c.name] if several else []), *(["target"] if dashed else [])]), dashed)
-        for c, dashed in drawn
-    ]
+    lines = []
+    for dashed, curves in ((False, plot.curves), (True, plot.dashed)):
+        for number, curve in enumerate(curves):
+            words = [curve.stage, *([curve.name] if several else []), *(["target"] if dashed else [])]
+            colour = number if several else plot.stages.index(curve.stage)
+            lines.append(_Line(curve, " · ".join(words), PALETTE[colour % len(PALETTE)], dashed))
+    return lines
 
 
 def interactive(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
@@ -89,18 +103,17 @@ def _figure(plot: Plot):
         border_fill_alpha=0,
         outline_line_color=None,
     )
-    for k, (curve, label, dashed) in enumerate(_labels(plot)):
-        number = k - len(plot.curves) if dashed else k
+    for each in _lines(plot):
         line = axes.line(
-            list(curve.steps),
-            list(curve.values),
-            color=PALETTE[number % len(PALETTE)],
-            width=1.5 if dashed else 2,
-            line_dash="dashed" if dashed else "solid",
-            legend_label=label,
+            list(each.curve.steps),
+            list(each.curve.values),
+            color=each.colour,
+            width=1.5 if each.dashed else 2,
+            line_dash="dashed" if each.dashed else "solid",
+            legend_label=each.label,
         )
         value = "@y{0.0 %}" if plot.percent else "@y{0.0000}"
-        axes.add_tools(HoverTool(renderers=[line], tooltips=[(label, f"{value} at step @x")], mode="vline"))
+        axes.add_tools(HoverTool(renderers=[line], tooltips=[(each.label, f"{value} at step @x")], mode="vline"))
     axes.title.text_color = axes.xaxis.axis_label_text_color = _INK
     for axis in (*axes.xaxis, *axes.yaxis):
         axis.major_label_text_color = axis.axis_line_color = axis.major_tick_line_color = _INK
@@ -111,7 +124,8 @@ def _figure(plot: Plot):
     axes.grid.grid_line_color, axes.grid.grid_line_alpha = _INK, 0.2
     axes.legend.background_fill_alpha = axes.legend.border_line_alpha = 0
     axes.legend.label_text_color, axes.legend.click_policy = _INK, "hide"
-    axes.legend.orientation, axes.legend.location, axes.legend.margin = "horizontal", "left", 0
+    axes.legend.orientation, axes.legend.location = "horizontal", "left"
+    axes.legend.margin, axes.legend.spacing = 0, 14
     axes.add_layout(axes.legend[0], "below")
     axes.toolbar.logo, axes.toolbar.autohide = None, True
     return axes
@@ -126,12 +140,10 @@ def picture(all_plots: Sequence[Plot]) -> bytes:
     sheet = Figure(figsize=(6 * columns, 3 * lines), layout="constrained")
     for place, plot in enumerate(all_plots):
         axes = sheet.add_subplot(lines, columns, place + 1)
-        for k, (curve, label, dashed) in enumerate(_labels(plot)):
-            number = k - len(plot.curves) if dashed else k
-            scale = 100 if plot.percent else 1
-            values = [scale * v for v in curve.values]
-            style = {"color": PALETTE[number % len(PALETTE)], "linestyle": "--" if dashed else "-", "label": label}
-            axes.plot(list(curve.steps), values, **style)
+        for line in _lines(plot):
+            values = [(100 if plot.percent else 1) * v for v in line.curve.values]
+            style = "--" if line.dashed else "-"
+            axes.plot(list(line.curve.steps), values, color=line.colour, linestyle=style, label=line.label)
         axes.set_title(plot.title + (" (%)" if plot.percent else ""), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)

@@ -25,7 +25,7 @@ class Metric:
 
     Args:
         name: how people call it: ``EER``.
-        of: model name -> estimate.
+        of: stage -> estimate.
         better: ``lower`` or ``higher``.
         is_rate: shown in percent.
         protocol: what the number was measured on, and how.
@@ -49,22 +49,24 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """The equality of the slim network with the frozen gated one: relative error of each output.
+class Stage:
+    """What one stage of a run ended with.
 
     Args:
-        stage: where it was slimmed.
-        errors: ``max|a-b| / max|b|`` by output.
-        tolerance: what was allowed.
+        name: of the stage.
+        params, macs: of its encoder, at ``seconds``.
+        params_with_head: of the whole model.
+        minutes: it took.
+        equality: largest relative error between slim and gated network, where it slimmed.
     """
 
-    stage: str
-    errors: Sequence[float]
-    tolerance: float
-
-    @property
-    def worst(self) -> float:
-        return max(self.errors, default=0.0)
+    name: str
+    params: int
+    params_with_head: int
+    macs: float
+    seconds: float
+    minutes: float | None = None
+    equality: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,13 @@ class Story:
         summary: one line on what was done.
         speed: dense against slim: the last network is the dense one.
         speed_at_size: the same sparsity on a network of real size, with random weights.
-        metrics: scores by model.
+        source_at_size: where that network's shape comes from.
+        stages: what every stage ended with.
+        dense, slim: the stages whose models are compared.
+        metrics: scores by stage.
         rows: what remains of every layer.
         curves: what was logged.
-        proofs: one for each slimming.
+        tolerance: largest error that slimming allows.
         environment: hardware, threads, versions.
         recipe: as written in the run.
     """
@@ -89,13 +94,21 @@ class Story:
     created: str = ""
     speed: Benchmark | None = None
     speed_at_size: Benchmark | None = None
+    source_at_size: str = ""
+    stages: Sequence[Stage] = ()
+    dense: str = ""
+    slim: str = ""
     metrics: Sequence[Metric] = ()
     rows: Sequence[Row] = ()
     curves: Sequence[Curve] = ()
-    proofs: Sequence[Proof] = ()
+    tolerance: float = 0.0
     environment: dict[str, Any] = field(default_factory=dict)
     recipe: str = ""
 
     def curve(self, prefix: str) -> list[Curve]:
         """Curves whose name is ``prefix`` or begins with ``prefix/``."""
         return [c for c in self.curves if c.name == prefix or c.name.startswith(prefix + "/")]
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name."""
+        return next((s for s in self.stages if s.name == name), None)

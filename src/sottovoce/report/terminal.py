@@ -11,6 +11,7 @@ from sottovoce.pruning.cost import human
 from sottovoce.report.anatomy import Width
 from sottovoce.report.inspection import Inspection, Layer
 from sottovoce.report.numbers import octets, percent
+from sottovoce.report.story import Estimate, Story
 
 KEPT, GONE = "cyan", "bright_black"
 
@@ -97,6 +98,48 @@ def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
             "1" if last else f"{result.speedup.median:.2f}× ({result.speedup.low:.2f}–{result.speedup.high:.2f})",
         )
     return Group(table, Text(conditions(benchmark), style="dim"))
+
+
+def outcome(story: Story) -> RenderableType:
+    """How a run came out, in one table: the dense model, the slim one, and what that is worth."""
+    table = Table(title=story.title, title_justify="left", header_style="bold", pad_edge=False)
+    table.add_column("")
+    for column in ("dense", "slim", ""):
+        table.add_column(column, justify="right")
+    if story.speed is not None and len(story.speed.results) > 1:
+        slim, dense = story.stage(story.slim), story.stage(story.dense)
+        if slim is not None and dense is not None:
+            table.add_row("encoder", human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
+        _add(table, story.speed)
+        for metric in story.metrics:
+            show = [_estimated(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
+            table.add_row(metric.name, *show, "")
+    if story.speed_at_size is not None:
+        table.add_section()
+        table.add_row("[bold]WavLM Base, random weights: speed only[/bold]", "stock class", "", "")
+        _add(table, story.speed_at_size)
+    notes = [m.protocol for m in story.metrics[:1]] + [conditions(b) for b in (story.speed,) if b is not None]
+    return Group(table, Text("\n".join(notes), style="dim"))
+
+
+def _add(table: Table, benchmark: Benchmark) -> None:
+    slim, dense = benchmark.results[0], benchmark.results[-1]
+    table.add_row("parameters", human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
+    table.add_row("MACs", human(dense.macs), human(slim.macs), f"{dense.macs / slim.macs:.1f}× less")
+    sizes = dense.file_bytes, slim.file_bytes
+    table.add_row("file", *map(octets, sizes), f"{sizes[0] / sizes[1]:.1f}× less")
+    times = [f"{r.milliseconds.median:.1f} ms" for r in (dense, slim)]
+    table.add_row("time", *times, f"{slim.speedup.median:.1f}× faster")
+
+
+def _estimated(estimate: Estimate | None, is_rate: bool) -> str:
+    if estimate is None:
+        return "–"
+    scale, digits, sign = (100, 2, " %") if is_rate else (1, 3, "")
+    text = f"{scale * estimate.value:.{digits}f}{sign}"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+    return text
 
 
 def conditions(benchmark: Benchmark) -> str:

@@ -1,0 +1,31 @@
+"""``sottovoce compress``: carry out a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compress(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a recipe that comes with sottovoce.")],
+    run: Annotated[Path | None, typer.Option(help="Directory of the run (default: runs/NAME).")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the recipe: stage.prune.steps=2000. Repeat it for more.")
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Measure dense and slim at the end and write report.html.")] = True,
+) -> None:
+    """Fine-tune, prune, distil and slim as a recipe says. The same command again goes on where it was stopped."""
+    from sottovoce.cli.terminal import console
+    from sottovoce.training.compress import compress as library
+    from sottovoce.training.packaged import find_recipe
+
+    screen = console()
+    done = library(find_recipe(recipe), run, changes or (), console=screen)
+    if report:
+        from sottovoce.report.run import write_report
+
+        screen.print(f"report: {write_report(done.path)}", highlight=False)
+    else:
+        screen.print(f"run: {done.path}", highlight=False)

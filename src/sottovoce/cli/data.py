@@ -1,0 +1,43 @@
+"""``sottovoce data``: corpora."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+data = typer.Typer(name="data", help="Make corpora.", no_args_is_help=True)
+
+
+@data.callback()
+def _group() -> None:
+    """Make corpora."""
+
+
+@data.command()
+def synthesize(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the corpus.")],
+    speakers_train: Annotated[int, typer.Option(help="Speakers to train on.")] = 80,
+    speakers_test: Annotated[int, typer.Option(help="Other speakers to test on.")] = 40,
+    utterances: Annotated[int, typer.Option(help="Utterances of each speaker.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 0,
+) -> None:
+    """Make a corpus of many invented speakers: audio, Lhotse cuts and trials."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sottovoce.data.synthesis import synthesize as library
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("speaking", total=None)
+        corpus = library(
+            out,
+            speakers_train=speakers_train,
+            speakers_test=speakers_test,
+            utterances=utterances,
+            seed=seed,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for path in (corpus.train, corpus.test, corpus.trials):
+        typer.echo(path)

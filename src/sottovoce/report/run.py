@@ -1,0 +1,203 @@
+"""The report of a run: read what the run left behind, measure dense against slim, draw the page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from sottovoce.deployment.bench import Benchmark, Setting, measure
+from sottovoce.deployment.models import load_model
+from sottovoce.deployment.published import PUBLISHED, published_subjects
+from sottovoce.deployment.subject import ours, weight_files
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.pruning.slim import TOLERANCE
+from sottovoce.report import figures, plots
+from sottovoce.report.anatomy import anatomy
+from sottovoce.report.page import html
+from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
+from sottovoce.training.files import whole_file, write_json, write_text
+from sottovoce.training.recipe import stage_name
+from sottovoce.training.run_directory import RunDirectory
+from sottovoce.training.stage_run import START
+
+METRICS = {"eer": ("EER", True), "min_dcf": ("minDCF", False)}
+"""Key of a task's number -> how it is called, and whether it is shown in percent."""
+
+
+def write_report(run: str | Path, *, setting: Setting | None = None, at_size: str | None = None) -> Path:
+    """Write ``report.html`` and ``figures/`` into a run's directory.
+
+    Time is measured once: what stands in ``bench.json`` is used again.
+
+    Args:
+        run: directory of the run; it need not be finished.
+        setting: conditions under which time is measured.
+        at_size: also measure the published slim shape of this size (``base``, ``large``), see `PUBLISHED`.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        RecipeError: the directory is no run, or nothing in it is finished.
+    """
+    story = read_story(run, setting=setting or Setting(), at_size=at_size)
+    path = Path(run) / "report.html"
+    pictures = {"curves": plots.picture(plots.plots(story)), "layers": figures.layers(story.rows)}
+    for name, png in pictures.items():
+        with whole_file(Path(run) / "figures" / f"{name}.png") as partial:
+            partial.write_bytes(png)
+    write_text(path, html(story, pictures))
+    return path
+
+
+def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None) -> Story:
+    """Everything that the page tells of a run; see `write_report`."""
+    if not (Path(run) / "recipe.yaml").is_file():
+        raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
+    directory = RunDirectory(run)
+    recipe = yaml.safe_load(directory.recipe.read_text(encoding="utf-8"))
+    chain = _starts(recipe)
+    stages = [s for name in chain if (s := _stage(directory, name)) is not None]
+    if not stages:
+        raise RecipeError(f"{run}: no stage is finished yet; run the same compress command again to go on")
+    slim, dense = _compared([s.name for s in stages], chain, directory)
+    config = load_model(directory.model(slim)).config
+    encoder = getattr(config, "encoder", config)
+    speed, larger = _measured(directory, [slim, dense] if slim != dense else [slim], setting, at_size)
+    return Story(
+        title=str(recipe["name"]),
+        summary=_summary(recipe, slim, dense),
+        created=time.strftime("%Y-%m-%d %H:%M"),
+        speed=speed,
+        speed_at_size=larger,
+        source_at_size=PUBLISHED[at_size].source if at_size is not None else "",
+        stages=stages,
+        dense=dense,
+        slim=slim,
+        metrics=_metrics(directory, stages),
+        rows=anatomy(encoder.shape, encoder.original_shape),
+        curves=_curves(directory),
+        tolerance=TOLERANCE,
+        environment=directory.recorded_environment() if directory.environment.exists() else {},
+        recipe=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110),
+    )
+
+
+def _starts(recipe: dict[str, Any]) -> dict[str, str]:
+    """Stage -> the stage that it starts from, in the order of the recipe."""
+    chain: dict[str, str] = {}
+    previous = START
+    for entry in recipe["stages"]:
+        kind, options = next((k, v) for k, v in entry.items() if v is not None)
+        name = stage_name(kind, options)
+        chain[name] = options.get("start") or previous
+        previous = name
+    return chain
+
+
+def _stage(directory: RunDirectory, name: str) -> Stage | None:
+    results = directory.finished(name)
+    if results is None:
+        return None
+    cost = results["cost"]
+    return Stage(
+        name,
+        params=cost["params"],
+        params_with_head=results["params_with_head"],
+        macs=cost["macs"],
+        seconds=cost["seconds"],
+        minutes=results["seconds"] / 60,
+        equality=results.get("equality"),
+    )
+
+
+def _compared(finished: Sequence[str], chain: dict[str, str], directory: RunDirectory) -> tuple[str, str]:
+    """The stage whose model is the run's result, and the last one on the way to it that was still dense."""
+    slim = dense = finished[-1]
+    while dense in chain and _slimmed_since(dense, chain, directory):
+        dense = chain[dense]
+    return slim, dense
+
+
+def _slimmed_since(name: str, chain: dict[str, str], directory: RunDirectory) -> bool:
+    """Whether the stage, or one before it on its way, made the network smaller."""
+    while name in chain:
+        if "equality" in (directory.finished(name) or {}):
+            return True
+        name = chain[name]
+    return False
+
+
+def _summary(recipe: dict[str, Any], slim: str, dense: str) -> str:
+    kinds = [next(k for k, v in entry.items() if v is not None).replace("_", "-") for entry in recipe["stages"]]
+    task = next(iter(recipe["task"]))
+    against = f" The model after “{slim}” is compared with the one after “{dense}”." if slim != dense else ""
+    return f"{task.capitalize()}: {', '.join(kinds)}.{against}"
+
+
+def _metrics(directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
+    """Every known score on every test set."""
+    found: dict[tuple[str, str], dict[str, Estimate]] = defaultdict(dict)
+    protocols: dict[str, str] = {}
+    for stage in stages:
+        for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
+            for key in METRICS.keys() & numbers.keys():
+                interval = numbers.get(f"{key}_interval") or {}
+                found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
+            protocols[test] = _protocol(test, numbers)
+    order = list(METRICS)
+    keys = sorted(found, key=lambda pair: (list(protocols).index(pair[1]), order.index(pair[0])))
+    return [
+        Metric(METRICS[key][0], found[key, test], is_rate=METRICS[key][1], protocol=protocols[test])
+        for key, test in keys
+    ]
+
+
+def _protocol(test: str, numbers: dict[str, Any]) -> str:
+    parts = [test, f"{numbers['trials']:,} trials"]
+    if interval := numbers.get("eer_interval"):
+        parts.append(f"{100 * interval['level']:.0f} % interval over {interval['speakers']} speakers")
+    return ", ".join(parts)
+
+
+def _curves(directory: RunDirectory) -> list[Curve]:
+    steps: dict[tuple[str, str], list[int]] = defaultdict(list)
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in directory.history():
+        for name, value in row.items():
+            if name not in ("stage", "step") and isinstance(value, int | float):
+                steps[row["stage"], name].append(row["step"])
+                values[row["stage"], name].append(value)
+    return [Curve(stage, name, steps[stage, name], values[stage, name]) for stage, name in steps]
+
+
+def _measured(
+    directory: RunDirectory, stages: list[str], setting: Setting, at_size: str | None
+) -> tuple[Benchmark, Benchmark | None]:
+    path = directory.path / "bench.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    key = " against ".join(stages)
+    if key not in known:
+        known[key] = _measure_stages(directory, stages, setting).to_dict()
+        write_json(path, known)
+    if at_size is not None and at_size not in known:
+        known[at_size] = measure(published_subjects(at_size, setting), setting).to_dict()
+        write_json(path, known)
+    larger = Benchmark.from_dict(known[at_size]) if at_size is not None else None
+    return Benchmark.from_dict(known[key]), larger
+
+
+def _measure_stages(directory: RunDirectory, stages: list[str], setting: Setting) -> Benchmark:
+    how = setting.inputs()
+    subjects = [
+        ours(load_model(directory.model(s)), name=s, file_bytes=weight_files(directory.model(s)), **how) for s in stages
+    ]
+    with torch.random.fork_rng():
+        return measure(subjects, setting)
