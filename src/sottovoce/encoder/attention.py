@@ -61,6 +61,8 @@ class SelfAttention(nn.Module):
         turned = self.position.rotate(x, context)
         q, k, v = split(self.q(turned)), split(self.k(turned)), split(self.v(x))
         q, bias = self.position.bias(x, q, context)
+        if self.position.backwards:
+            k, v, mask = k.flip(2), v.flip(2), None if mask is None else mask.flip(1)
         allowed = None if mask is None else mask[:, None, None, :]
         if bias is not None:
             allowed = bias.to(q.dtype) if allowed is None else bias.to(q.dtype).masked_fill(~allowed, float("-inf"))

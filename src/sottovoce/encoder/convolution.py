@@ -29,23 +29,26 @@ class StridedConv(nn.Module):
         """Output frames of ``length`` input frames (a number or a tensor of numbers)."""
         return (length - self.weight.shape[2]) // self.stride + 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def matrices(self) -> list[Tensor]:
+        """The weight as one matrix ``[O, taps * C]`` for each product; worth making once for several calls."""
+        K = self.weight.shape[2]
+        return [self.weight[:, :, i : i + n].transpose(1, 2).flatten(1) for i, n in _runs(K, self.stride)]
+
+    def forward(self, x: Tensor, matrices: list[Tensor] | None = None) -> Tensor:
         O, C, K = self.weight.shape
         stride, T = self.stride, self.frames(x.shape[1])
         if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
             return F.linear(self.windows(x), self.weight.flatten(1), self.bias)
         y: Any = None
-        for first, taps in _runs(K, stride):
-            weight = self.weight[:, :, first : first + taps].transpose(1, 2).flatten(1)
+        for (first, taps), matrix in zip(_runs(K, stride), matrices or self.matrices(), strict=True):
             if taps == 1:
                 window = x[:, first : first + (T - 1) * stride + 1 : stride]
             else:
                 window = x[:, first : first + T * stride].unflatten(1, (T, stride)).flatten(2)
             if y is None:
-                y = F.linear(window, weight, self.bias)
+                y = F.linear(window, matrix, self.bias)
             else:
-                flat = window.reshape(-1, taps * C).to(y.dtype)
-                y.view(-1, O).addmm_(flat, weight.t().to(y.dtype))
+                y.view(-1, O).addmm_(window.reshape(-1, taps * C).to(y.dtype), matrix.t().to(y.dtype))
         return y
 
     def windows(self, x: Tensor) -> Tensor:

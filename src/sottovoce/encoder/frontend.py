@@ -32,13 +32,17 @@ class ConvLayer(GradientCheckpointingLayer):
         self.act = activation(act)
         self.out = Gateable()
 
-    def forward(self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`."""
+    def forward(
+        self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None, matrices: list[Tensor] | None = None
+    ) -> Tensor:
+        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`.
+        ``matrices``: of the convolution, where they have been made already.
+        """
         if folded is not None:
             weight, bias = folded
             x = torch.baddbmm(bias, self.conv.windows(x), weight)
         else:
-            x = self.conv(x)
+            x = self.conv(x, matrices)
             x = x if self.norm is None else self.norm(x)
         return self.out(self.act(x))
 
@@ -131,14 +135,15 @@ class WaveformFrontEnd(nn.Module):
         if isinstance(first.norm, TimeNorm):
             frames = None if lengths is None else first.conv.frames(lengths)
             folded = first.norm.folded(first.conv.windows(x), first.conv.weight.flatten(1), frames)
-        x = torch.cat([self._convolved(part, folded) for part in self._blocks(x)], dim=1)
+        matrices = [layer.conv.matrices() for layer in self.conv]
+        x = torch.cat([self._convolved(part, folded, matrices) for part in self._blocks(x)], dim=1)
         if self.scale is not None:
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
-    def _convolved(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _convolved(self, x: Tensor, folded: tuple[Tensor, Tensor] | None, matrices: list[list[Tensor]]) -> Tensor:
         for i, layer in enumerate(self.conv):
-            x = layer(x, folded if i == 0 else None)
+            x = layer(x, folded if i == 0 else None, matrices[i])
         return x
 
     def _blocks(self, x: Tensor) -> list[Tensor]:

@@ -22,6 +22,9 @@ from .units import Macs, Rows, elements, rows
 class NoPosition(nn.Module):
     """Attention without position (the positional convolution has it): both halves, and the base of the others."""
 
+    backwards = False
+    """Whether the bias is for keys in reverse order (attention does not mind which order they come in)."""
+
     def prepare(self, frames: int, like: Tensor) -> Any:
         return None
 
@@ -55,10 +58,9 @@ class RelativeBiasTable(NoPosition):
         self.table = nn.Embedding(buckets, heads)
 
     def prepare(self, frames: int, like: Tensor) -> Tensor:
-        """Bias ``[H0, T, T]``: only ``j - i`` matters, so one row of ``2T - 1`` distances a head is spread over the matrix."""
-        distance = torch.arange(1 - frames, frames, device=like.device)
-        row = self.table(self._bucket(distance)).t()  # [H0, 2T - 1]
-        return row.unfold(1, frames, 1).flip(1)
+        """Bias by distance ``[H0, 2T - 1]``, from key ``T - 1`` of query 0 down to key 0 of query ``T - 1``."""
+        distance = torch.arange(frames - 1, -frames, -1, device=like.device)
+        return self.table(self._bucket(distance)).t()
 
     def _bucket(self, distance: Tensor) -> Tensor:
         half = self.buckets // 2
@@ -73,7 +75,12 @@ class GatedRelativeBias(NoPosition):
     """WavLM's gate on the table: each head reads *its slice* of the stream (Chi et al. 2022).
 
     Head ``h`` keeps the slice and the column that it had originally, after other heads or stream channels have gone.
+
+    Only ``j - i`` matters. With the keys backwards, entry ``(i, T - 1 - j)`` of the bias is number ``i + (T - 1 - j)`` of
+    the row of distances: the matrix is a view of the row, never made.
     """
+
+    backwards = True
 
     def __init__(self, stream: Stream, heads: Sequence[int], head_dim: int, original_heads: int):
         super().__init__()
@@ -94,7 +101,7 @@ class GatedRelativeBias(NoPosition):
             slices, table = slices.index_select(2, kept), context.index_select(0, kept)
         a, b = torch.sigmoid(self.gate(slices).unflatten(-1, (2, 4)).sum(-1)).unbind(-1)  # [B, T, H]
         gate = a * (b * self.constant - 1.0) + 2.0
-        return q, gate.transpose(1, 2)[..., None] * table
+        return q, gate.transpose(1, 2)[..., None] * table.contiguous().unfold(1, T, 1)
 
     def head_rows(self) -> tuple[Rows, ...]:
         return (rows("constant", 0, len(self.heads)),)
