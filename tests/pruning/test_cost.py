@@ -137,6 +137,14 @@ def test_two_units_on_the_same_rows() -> None:
     assert CostModel(partly).cost({"a": 3, "b": 1}).params == (4 * (3 / 6) * (1 / 2) + 2 * (3 / 6)) * 5
 
 
+def test_elements_may_own_no_row() -> None:
+    """A stream of which only some groups are left in a module: -1 stands for no row."""
+    unit = Unit("a", "residual", 6, (Rows("weight", 0, torch.tensor([[1], [2], [-1], [-1], [3], [0]])),), strata=3)
+    model = Wrong(unit)
+    assert CostModel(model).cost({"a": 3}).params == 2 * 5
+    assert CostModel(model).cost({"a": 6}).params == 4 * 5
+
+
 def test_refuses_counts_that_depend_on_the_choice() -> None:
     with pytest.raises(ValueError, match="depends on which elements"):
         CostModel(Odd(elements(3, 2)))

@@ -98,12 +98,20 @@ def test_rules_that_do_not_fit(options: dict, said: str) -> None:
     [
         ({"layers.0.units": torch.ones(8)}, "no unit is called 'layers.0.units'; did you mean"),
         ({UNITS[0]: torch.ones(7)}, r"has 8 elements, but scores of shape \(7,\)"),
-        ({UNITS[0]: torch.full((8,), float("nan"))}, "not numbers"),
+        ({UNITS[0]: torch.full((8,), float("nan"))}, "not finite"),
+        ({UNITS[0]: torch.full((8,), float("inf"))}, "not finite; to keep a unit whole, protect it"),
     ],
 )
 def test_scores_that_do_not_fit(values: dict, said: str) -> None:
     with pytest.raises(PlanError, match=said):
         plan(Mlp.of(8, 6), Budget(params=0.5), Scores(values))
+
+
+def test_scores_that_estimate_a_loss_are_not_negative() -> None:
+    values = {UNITS[0]: torch.arange(-2.0, 6.0)}
+    assert plan(Mlp.of(8, 6), Budget(params=0.8), Scores(values, per_cost=0)).after is not None
+    with pytest.raises(PlanError, match="must not be negative"):
+        plan(Mlp.of(8, 6), Budget(params=0.8), Scores(values, per_cost=1))
 
 
 def test_impossible_budgets_say_what_is_possible_and_what_is_in_the_way() -> None:
@@ -113,7 +121,9 @@ def test_impossible_budgets_say_what_is_possible_and_what_is_in_the_way() -> Non
         plan(model, Budget(params="0.04"), values, round_to=1)
     assert "params may be 7.44 parameters (4.0 % of the reference)" in str(error.value)
     assert "10 parameters (5.4 % of the reference) are left. Raise the limit" in str(error.value)
-    assert "in the way" not in str(error.value)
+    assert "in the way: units of the kind ffn_block have no scores (10)" in str(error.value)
+    with pytest.raises(BudgetError, match=r"in the way: what belongs to no unit stays \(4\)$"):
+        plan(Chain.of(8, 6), Budget(params=0.09), scores(Chain.of(8, 6)), round_to=1)
     assert plan(model, Budget(params=0.054), values, round_to=1).after.params == 10
 
     with pytest.raises(BudgetError, match=r"98 parameters.*are left.*layers.1.feed_forward.units is protected \(88\)"):

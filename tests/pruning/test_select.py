@@ -70,8 +70,8 @@ def test_loses_little_more_than_the_best_of_all(toy: str, budget: str) -> None:
         assert chosen.loss() >= best - 1e-9
         excess.append((chosen.loss() - best) / everything)
     # Costs of alike units are one knapsack, which taking by density solves; a chain multiplies its widths.
-    assert max(excess) <= (1e-9 if toy == "mlp" else 0.06)
-    assert np.mean(excess) <= 0.02
+    assert max(excess) <= (1e-9 if toy == "mlp" else 0.04)
+    assert np.mean(excess) <= 0.01
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
@@ -89,7 +89,7 @@ def test_whole_blocks(budget: str) -> None:
         excess.append((chosen.loss() - best_of_all(chosen)) / inner)
         removed += sum(int(chosen.removed[i]) for i, c in enumerate(chosen.choices) if c.unit.contains)
     assert removed > 0
-    assert min(excess) >= -1e-9 and max(excess) <= 0.2 and np.mean(excess) <= 0.04
+    assert min(excess) >= -1e-9 and max(excess) <= 0.1 and np.mean(excess) <= 0.02
 
 
 def test_a_weak_block_goes_whole() -> None:
@@ -104,6 +104,24 @@ def test_a_weak_block_goes_whole() -> None:
     assert widths["layers.0.feed_forward"] == widths["layers.2.feed_forward"] == 1
     # A third of the network goes with the block, which is more than was asked: nothing else had to go.
     assert widths["layers.0.feed_forward.units"] == widths["layers.2.feed_forward.units"] == 6
+
+
+def test_a_block_loses_only_what_is_left_in_it() -> None:
+    """Once its inner elements are gone, removing the block itself loses next to nothing."""
+    model = Mlp.of(10, 10)
+    scores = Scores(
+        {
+            "layers.0.feed_forward": torch.tensor([10.5]),
+            "layers.0.feed_forward.units": torch.ones(10),
+            "layers.1.feed_forward.units": torch.full((10,), 1.2),
+        },
+        per_cost=1,
+    )
+    chosen = selection(model, Budget(params=10 * 11 + 5), scores)  # as much as one layer may stay
+    chosen.remove()
+    assert chosen.widths().tolist() == [0, 0, 1, 10]
+    chosen.fill()
+    assert chosen.loss() == 10.5
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,7 +168,8 @@ def test_by_score_alone_what_goes_scores_less_than_what_stays() -> None:
     assert len(kept) and len(gone) and kept.min() > gone.max()
 
 
-def test_only_what_helps_a_violated_constraint_goes() -> None:
+@pytest.mark.parametrize("per_cost", [0.0, 0.5, 1.0])
+def test_only_what_helps_a_violated_constraint_goes(per_cost: float) -> None:
     """A limit on one part leaves the other alone, however little it scores."""
     model = Mlp.of(8, 8)
     costs = CostModel(model)
@@ -159,7 +178,7 @@ def test_only_what_helps_a_violated_constraint_goes() -> None:
     first = costs.index["layers.0.feed_forward.units"]
     limit = Constraint("first", 4.0, 8.0, lambda widths: widths[..., first])
     possible = choices(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
-    assert select(possible, costs, [limit], per_cost=1) == {
+    assert select(possible, costs, [limit], per_cost=per_cost) == {
         "layers.0.feed_forward.units": 4,
         "layers.1.feed_forward.units": 8,
     }

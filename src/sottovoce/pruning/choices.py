@@ -176,8 +176,8 @@ def choices(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) 
         unit = declared.units[name]
         if tuple(values.shape) != (unit.size,):
             raise PlanError(f"scores: {name} has {unit.size} elements, but scores of shape {tuple(values.shape)}")
-        if bool(torch.isnan(values).any()):
-            raise PlanError(f"scores: {name} has scores that are not numbers (NaN)")
+        if not bool(torch.isfinite(values).all()):
+            raise PlanError(f"scores: {name} has scores that are not finite; to keep a unit whole, protect it")
         if name not in rules.protected and unit.size:
             floor = max(unit.floor, rules.floors.get(name, 0))
             out.append(choice(unit, values, rules.round_to.get(name, 1), floor))

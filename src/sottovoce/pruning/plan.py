@@ -262,6 +262,8 @@ def plan(
     constraints = budget.constraints(costs, reference)
     asked = rules(costs.declarations, round_to, protect, floors or {})
     possible = choices(costs.declarations, scores, asked)
+    if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
+        raise PlanError("scores: ranked by the cost they save, scores must not be negative")
     _check_reachable(costs, constraints, possible, asked.protected, scores)
     widths = select(possible, costs, constraints, per_cost=scores.per_cost)
     gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}
@@ -298,12 +300,14 @@ def _check_reachable(
         if lowest <= constraint.target:
             continue
         blocking = []
+        index = constraints.index(constraint)
         for reason, names in _reasons(costs, possible, protected, scores).items():
             freed = least.copy()
             freed[[costs.index[n] for n in names]] = 0
-            index = constraints.index(constraint)
             if (gain := lowest - selection.measure(freed)[index]) > 0:
                 blocking.append((gain, reason))
+        if (fixed := selection.measure(least * 0)[index]) > 0:
+            blocking.append((fixed, "what belongs to no unit stays"))
         blocking.sort(key=lambda pair: -pair[0])
         why = "; ".join(f"{reason} ({human(gain)})" for gain, reason in blocking[:4])
         raise BudgetError(
@@ -321,9 +325,11 @@ def _reasons(
     free = {c.unit.name for c in possible}
     reasons: dict[str, list[str]] = {}
     for name, unit in units.items():
+        if unit.contains and any(each.startswith(name + ".") for each in protected):
+            continue  # kept for the sake of what is inside it
         if name in protected and name in scores:
             reasons.setdefault(f"{name} is protected", []).append(name)
-        elif name not in free and not unit.contains:
+        elif name not in free:
             reasons.setdefault(f"units of the kind {unit.kind} have no scores", []).append(name)
     for each in possible:
         if (floor := int(each.widths[-1])) > max(each.unit.floor, 0):

@@ -118,7 +118,7 @@ class Selection:
 
     def remove(self) -> None:
         """Until no constraint is violated. They must all hold at `least`."""
-        start = self.measure(self.widths()) - self.target
+        start = np.maximum(self.measure(self.widths()) - self.target, TOLERANCE * self.target)
         while True:
             now = self.measure(self.widths())
             excess = now - self.target
@@ -128,7 +128,7 @@ class Selection:
             movable = (self.removed < self.last) & ~self.gone()
             after, elements = self._moved(1, movable)
             saved = np.maximum(now - after, 0.0) / elements[:, None]
-            weight = np.where(violated, excess / np.maximum(start, excess) ** 2, 0.0)
+            weight = np.where(violated, excess / start**2, 0.0)
             worth = (saved @ weight)[self.owner]
             open_ = movable[self.owner] & (self.rank >= self.removed[self.owner])
             if not open_.any():
@@ -158,7 +158,6 @@ class Selection:
             worth = np.maximum(added @ weight, np.finfo(float).tiny)[self.owner]
             open_ = feasible[self.owner] & (self.rank < self.removed[self.owner])
             (candidates,) = np.nonzero(open_)
-            candidates = candidates[::-1]  # within a unit, the last removed comes back first
             means = (self._increments() / self.chunks)[candidates]
             keys = means / worth[candidates] ** self.per_cost
             candidates = candidates[np.argsort(-keys, kind="stable")]
