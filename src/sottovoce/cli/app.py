@@ -63,8 +63,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("SOTTOVOCE_DEBUG"))
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of shards and tensors; commands have their own
-    warnings.showwarning = _noted
+    warnings.showwarning = _noted  # type: ignore[assignment]
     try:
         app([a for a in arguments if a != "--debug"], prog_name="sottovoce")
     except SystemExit as leaving:
@@ -80,9 +79,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _noted(message: Warning | str, kind: type[Warning], *_: object) -> None:
-    """Our own warnings and those of torch and others as one line, without the place in the code."""
-    if not issubclass(kind, DeprecationWarning | FutureWarning):
+def _noted(message: Warning | str, kind: type[Warning], file: str, *_: object) -> None:
+    """A warning as one line, without its place in the code; those of torch about its own affairs are left out."""
+    if not issubclass(kind, DeprecationWarning | FutureWarning) and "torch" not in file.split(os.sep):
         print(f"sottovoce: {' '.join(str(message).split())}", file=sys.stderr)
 
 

@@ -29,7 +29,8 @@ def synthesize(
 
     from sottovoce.data.synthesis import synthesize as library
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("speaking", total=None)
         corpus = library(
             out,

@@ -56,7 +56,7 @@ def prune(
             load_model(model),
             wanted,
             shape=widths,
-            method=method.value,  # type: ignore[arg-type]
+            method=method.value,
             batches=batches,
             kinds=[kind.strip() for kind in kinds.split(",") if kind.strip()],
             round_to=round_to,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
 from sottovoce.encoder.errors import CheckpointError
@@ -36,7 +38,11 @@ def load_stock(source: str | Path) -> PreTrainedModel | None:
         return None
     try:
         return AutoModel.from_pretrained(str(source)).eval()
-    except (OSError, ValueError, KeyError) as error:
+    except UnpicklingError:
+        raise CheckpointError(
+            f"{source}: its weights are a pickle that holds more than tensors; it is not run"
+        ) from None
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{source}: {str(error).strip().splitlines()[0]}") from None
 
 

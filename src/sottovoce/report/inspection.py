@@ -71,7 +71,7 @@ def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
 def _by_row(model: nn.Module, seconds: float, rows: list[Row]) -> tuple[dict[str, int], dict[str, float]]:
     """Parameters and MACs by the name of the row they belong to."""
     declared = collect(model)
-    timing = model.timing(seconds)
+    timing = model.timing(seconds)  # type: ignore[operator]
     sizes = {path: parameter.numel() for path, parameter in model.named_parameters()}
 
     def row(path: str) -> str:

@@ -90,12 +90,12 @@ def library() -> str:
 
 def _figure(plot: Plot):
     from bokeh.models import HoverTool, NumeralTickFormatter
+    from bokeh.models.annotations import Title
     from bokeh.plotting import figure
 
     axes = figure(
         height=260,
         sizing_mode="stretch_width",
-        title=plot.title,
         x_axis_label="step",
         tools="pan,xbox_zoom,reset",
         toolbar_location="above",
@@ -108,13 +108,14 @@ def _figure(plot: Plot):
             list(each.curve.steps),
             list(each.curve.values),
             color=each.colour,
-            width=1.5 if each.dashed else 2,
+            line_width=1.5 if each.dashed else 2,
             line_dash="dashed" if each.dashed else "solid",
             legend_label=each.label,
         )
         value = "@y{0.0 %}" if plot.percent else "@y{0.0000}"
         axes.add_tools(HoverTool(renderers=[line], tooltips=[(each.label, f"{value} at step @x")], mode="vline"))
-    axes.title.text_color = axes.xaxis.axis_label_text_color = _INK
+    axes.title = Title(text=plot.title, text_color=_INK)
+    axes.xaxis.axis_label_text_color = _INK
     for axis in (*axes.xaxis, *axes.yaxis):
         axis.major_label_text_color = axis.axis_line_color = axis.major_tick_line_color = _INK
         axis.minor_tick_line_color = None

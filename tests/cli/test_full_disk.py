@@ -1,0 +1,73 @@
+"""Where there is no room, or no leave, to write: one line, exit code 2, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """Mounts a small file system: ``volume(options)`` -> its folder. Only root can."""
+    mounted = []
+
+    def mount(options: str) -> Path:
+        place = tmp_path / "volume"
+        place.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"a test volume cannot be mounted here: {done.stderr.strip()}")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def read_only(tmp_path, request) -> Path:
+    """A folder in which nothing can be made, not even by root."""
+    if os.geteuid() == 0:
+        return request.getfixturevalue("volume")("ro")
+    place = tmp_path / "read-only"
+    place.mkdir(mode=0o500)
+    return place
+
+
+def one_line(said, *words):
+    assert said.code == 2, said
+    lines = [line for line in said.err.splitlines() if "left out" not in line]
+    assert len(lines) == 1 and "Traceback" not in said.err, said.err
+    assert any(word in lines[0] for word in words), lines[0]
+
+
+def test_prune_on_a_full_disk(sottovoce, models, volume):
+    disk = volume("size=64k")  # the model needs about 500 kB
+    one_line(sottovoce("prune", models / "ours", "--budget", "params=90%", "-o", disk / "out"), "No space left")
+    assert list(disk.iterdir()) == []
+
+
+def test_prune_into_a_read_only_folder(sottovoce, models, read_only):
+    said = sottovoce("prune", models / "ours", "--budget", "params=90%", "-o", read_only / "out")
+    one_line(said, "Read-only file system", "Permission denied")
+    assert str(read_only) in said.err
+
+
+def test_synthesize_on_a_full_disk(sottovoce, volume):
+    pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
+    disk = volume("size=200k")
+    arguments = ["--speakers-train", 2, "--speakers-test", 2, "--utterances", 3]
+    one_line(sottovoce("data", "synthesize", "-o", disk / "corpus", *arguments), "No space left")
+    assert not (disk / "corpus").exists()
+
+
+def test_synthesize_into_a_read_only_folder(sottovoce, read_only):
+    pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
+    said = sottovoce("data", "synthesize", "-o", read_only / "corpus")
+    one_line(said, "Read-only file system", "Permission denied")
