@@ -139,7 +139,7 @@ def test_two_units_on_the_same_rows() -> None:
 
 def test_elements_may_own_no_row() -> None:
     """A stream of which only some groups are left in a module: -1 stands for no row."""
-    unit = Unit("a", "residual", 6, (Rows("weight", 0, torch.tensor([[1], [2], [-1], [-1], [3], [0]])),), strata=3)
+    unit = Unit("a", "residual", 6, (Rows("weight", 0, torch.tensor([[0], [1], [-1], [-1], [2], [3]])),), strata=3)
     model = Wrong(unit)
     assert CostModel(model).cost({"a": 3}).params == 2 * 5
     assert CostModel(model).cost({"a": 6}).params == 4 * 5
