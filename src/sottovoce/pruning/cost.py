@@ -8,23 +8,20 @@ loss, and on many candidate widths at once for a plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-from ..encoder.units import Rows, Unit, collect
+from ..encoder.units import collect
+from .polynomial import Polynomial, add, entries, product, slices
 
 Params = int
 Macs = int
 Seconds = float
-
-Polynomial = dict[tuple[int, ...], float]
-"""Coefficient of each product of kept fractions; ``(3, 3, 5)`` stands for ``x_3^2 x_5``, where ``x = width / size``."""
 
 OTHER = "other"
 
@@ -121,7 +118,7 @@ class CostModel:
         self.names = tuple(declared.units)
         self.index = {name: i for i, name in enumerate(self.names)}
         self.sizes = torch.tensor([u.size for u in declared.units.values()], dtype=torch.float64)
-        self._slices = _slices(declared.units.values(), model)
+        self._slices = slices(declared.units.values(), model)
         self._tops = {_top(name) for name, unit in declared.units.items() if not unit.shared}
         self._tops |= {_top(m.parameter or m.path) for m in declared.macs} - {""}
 
@@ -129,7 +126,7 @@ class CostModel:
         timing = model.timing(seconds)
         by_part: dict[str, tuple[Polynomial, Polynomial]] = {}
         for name, polynomial in params.items():
-            _add(by_part.setdefault(self._part(name), ({}, {}))[0], polynomial)
+            add(by_part.setdefault(self._part(name), ({}, {}))[0], polynomial)
         for macs in declared.macs:
             if macs.parameter is not None:
                 if macs.parameter not in params:
@@ -142,7 +139,7 @@ class CostModel:
                 each = {(*self._blocks(at), u): macs.each * declared.units[macs.unit].size}
             else:
                 each, at = {self._blocks(macs.path): macs.each}, macs.path
-            _add(by_part.setdefault(self._part(at), ({}, {}))[1], each, float(macs.times(timing)))
+            add(by_part.setdefault(self._part(at), ({}, {}))[1], each, float(macs.times(timing)))
         self._compile(by_part)
 
     def _blocks(self, path: str) -> tuple[int, ...]:
@@ -155,11 +152,8 @@ class CostModel:
     def _numel(self, name: str, parameter: Tensor) -> Polynomial:
         polynomial: Polynomial = {self._blocks(name): 1.0}
         for dim, size in enumerate(parameter.shape):
-            owners = self._slices.get((name, dim), {})
-            entries = _entries(
-                f"{name}, dimension {dim}", size, [(self.index[u.name], u, r) for u, r in owners.values()]
-            )
-            polynomial = _product(polynomial, entries)
+            owners = [(self.index[u.name], u, r) for u, r in self._slices.get((name, dim), {}).values()]
+            polynomial = product(polynomial, entries(f"{name}, dimension {dim}", size, owners))
         return polynomial
 
     def _compile(self, by_part: dict[str, tuple[Polynomial, Polynomial]]) -> None:
@@ -244,93 +238,3 @@ def human(count: float) -> str:
 
 def _top(path: str) -> str:
     return path.removeprefix("encoder.").partition(".")[0]
-
-
-Owners = dict[str, tuple[Unit, list[Rows]]]
-
-
-def _slices(units: Iterable[Unit], model: nn.Module) -> dict[tuple[str, int], Owners]:
-    """Which units slice which dimension of which tensor. Whole blocks slice nothing: what they contain goes along."""
-    tensors = {name for name, _ in (*model.named_parameters(remove_duplicate=False), *model.named_buffers())}
-    slices: dict[tuple[str, int], Owners] = {}
-    for unit in units:
-        for rows in unit.rows:
-            if rows.parameter not in tensors:
-                raise ValueError(f"the unit {unit.name} owns rows of {rows.parameter}, which the network does not have")
-            if not unit.contains:
-                slices.setdefault((rows.parameter, rows.dim), {}).setdefault(unit.name, (unit, []))[1].append(rows)
-    return slices
-
-
-def _entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) -> Polynomial:
-    """How many entries one dimension of a tensor has, given the units that own rows of it."""
-    if not owners:
-        return {(): float(size)}
-    groups = {rows.groups for _, _, all_rows in owners for rows in all_rows}
-    if len(groups) > 1:
-        raise ValueError(f"{what}: declared with different numbers of groups: {sorted(groups)}")
-    (group,) = groups
-    total = size * group
-    element = np.full((len(owners), total), -1)  # for each unit and entry, the element that owns it; -1: none
-    for k, (_, unit, all_rows) in enumerate(owners):
-        for rows in all_rows:
-            index = rows.index.cpu().flatten(1).numpy()
-            if index.size and index.max() >= total:
-                raise ValueError(f"{what}: {unit.name} owns row {index.max()} of {total}")
-            owner = np.broadcast_to(np.arange(unit.size)[:, None], index.shape)
-            element[k, index[index >= 0]] = owner[index >= 0]
-    polynomial: Polynomial = {}
-    claims = (1 << np.arange(len(owners))) @ (element >= 0)
-    for claim in np.unique(claims).tolist():
-        claimed = [k for k in range(len(owners)) if claim >> k & 1]
-        at = claims == claim
-        _check_separable(what, [owners[k][1] for k in claimed], element[claimed][:, at])
-        key = tuple(sorted(owners[k][0] for k in claimed))
-        polynomial[key] = polynomial.get(key, 0.0) + int(at.sum()) / group
-    return polynomial
-
-
-def _check_separable(what: str, units: list[Unit], element: np.ndarray) -> None:
-    """The number of entries left must follow from how many elements each unit keeps.
-
-    One unit: its elements own equally many, at least within each stratum. Two: their elements meet equally often, where
-    an element of the first may be summed over its strata, which all keep equally many.
-    """
-    if not units:
-        return
-    if len(units) > 2:
-        raise ValueError(f"{what}: more than two units own the same rows: {', '.join(u.name for u in units)}")
-    if len(units) == 1:
-        separable = _even(np.bincount(element[0], minlength=units[0].size), units[0])
-    else:
-        sizes = units[0].size, units[1].size
-        meetings = np.bincount(np.ravel_multi_index(tuple(element), sizes), minlength=sizes[0] * sizes[1]).reshape(
-            sizes
-        )
-        a, b = units
-        separable = (_even(meetings, a) and _even(meetings.sum(0), b)) or (
-            _even(meetings.T, b) and _even(meetings.sum(1), a)
-        )
-    if not separable:
-        raise ValueError(f"{what}: how many rows stay depends on which elements of {units[-1].name} stay, not how many")
-
-
-def _even(counts: np.ndarray, unit: Unit) -> bool:
-    """Whether dimension 0 (elements of ``unit``) is constant within each stratum."""
-    strata = counts.reshape(unit.strata, -1, *counts.shape[1:])
-    return bool((strata == strata[:, :1]).all())
-
-
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
-    product: Polynomial = {}
-    for m, x in a.items():
-        for n, y in b.items():
-            key = tuple(sorted(m + n))
-            product[key] = product.get(key, 0.0) + x * y
-    return product
-
-
-def _add(total: Polynomial, more: Polynomial, times: float = 1.0) -> None:
-    for monomial, coefficient in more.items():
-        key = tuple(sorted(monomial))
-        total[key] = total.get(key, 0.0) + times * coefficient

@@ -12,13 +12,14 @@ from typing import Any
 from rich.table import Table
 from torch import Tensor, nn
 
-from ..encoder.errors import BudgetError, PlanError
+from ..encoder.errors import PlanError
 from ..encoder.units import Unit, collect
-from .budget import Budget, Constraint
-from .choices import Choice, choices, removal_order, rules, suggestion
-from .cost import Cost, CostModel, Seconds, cost, human, referred
+from .budget import Budget
+from .choices import choices, removal_order, rules, suggestion
+from .cost import Cost, CostModel, Seconds, cost, referred
+from .reachable import check_reachable
 from .scores import Scores
-from .select import Selection, select
+from .select import select
 
 FORMAT = 1
 
@@ -264,7 +265,7 @@ def plan(
     possible = choices(costs.declarations, scores, asked)
     if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
         raise PlanError("scores: ranked by the cost they save, scores must not be negative")
-    _check_reachable(costs, constraints, possible, asked.protected, scores)
+    check_reachable(costs, constraints, possible, asked.protected, scores)
     widths = select(possible, costs, constraints, per_cost=scores.per_cost)
     gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}
     keep = {}
@@ -284,57 +285,6 @@ def _made(costs: CostModel, keep: dict[str, list[int]], reference: Cost) -> Plan
     sizes = {name: unit.size for name, unit in costs.declarations.units.items()}
     after = costs.cost({name: len(kept) for name, kept in keep.items()})
     return Plan(keep, sizes, before=costs.cost(), after=after, reference=reference)
-
-
-def _check_reachable(
-    costs: CostModel,
-    constraints: list[Constraint],
-    possible: list[Choice],
-    protected: frozenset[str],
-    scores: Mapping[str, Tensor],
-) -> None:
-    selection = Selection(possible, costs, constraints, per_cost=0)
-    least = selection.least()
-    reached = selection.measure(least)
-    for constraint, lowest in zip(constraints, reached.tolist(), strict=True):
-        if lowest <= constraint.target:
-            continue
-        blocking = []
-        index = constraints.index(constraint)
-        for reason, names in _reasons(costs, possible, protected, scores).items():
-            freed = least.copy()
-            freed[[costs.index[n] for n in names]] = 0
-            if (gain := lowest - selection.measure(freed)[index]) > 0:
-                blocking.append((gain, reason))
-        if (fixed := selection.measure(least * 0)[index]) > 0:
-            blocking.append((fixed, "what belongs to no unit stays"))
-        blocking.sort(key=lambda pair: -pair[0])
-        why = "; ".join(f"{reason} ({human(gain)})" for gain, reason in blocking[:4])
-        raise BudgetError(
-            f"budget: {constraint.name} may be {constraint.show(constraint.target)}, but with everything removed that "
-            f"may go {constraint.show(lowest)} are left. Raise the limit to at least that"
-            + (f", or free what is in the way: {why}" if why else "")
-        )
-
-
-def _reasons(
-    costs: CostModel, possible: list[Choice], protected: frozenset[str], scores: Mapping[str, Tensor]
-) -> dict[str, list[str]]:
-    """Why units cannot be narrowed further -> those units."""
-    units = costs.declarations.units
-    free = {c.unit.name for c in possible}
-    reasons: dict[str, list[str]] = {}
-    for name, unit in units.items():
-        if unit.contains and any(each.startswith(name + ".") for each in protected):
-            continue  # kept for the sake of what is inside it
-        if name in protected and name in scores:
-            reasons.setdefault(f"{name} is protected", []).append(name)
-        elif name not in free:
-            reasons.setdefault(f"units of the kind {unit.kind} have no scores", []).append(name)
-    for each in possible:
-        if (floor := int(each.widths[-1])) > max(each.unit.floor, 0):
-            reasons.setdefault(f"{each.unit.name} keeps at least {floor}", []).append(each.unit.name)
-    return reasons
 
 
 # ---------------------------------------------------------------------------------------------------------------------
