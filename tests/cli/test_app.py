@@ -46,6 +46,10 @@ def fail_with(monkeypatch, fault):
         (CheckpointError("here: damaged"), "sottovoce: here: damaged\n"),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
         (OSError(28, "No space left on device"), "sottovoce: No space left on device\n"),
+        (
+            ModuleNotFoundError("No module named 'lightning'", name="lightning.pytorch"),
+            "sottovoce: this needs lightning.pytorch, which is not installed; run: pip install 'sottovoce[train]'\n",
+        ),
     ],
 )
 def test_a_users_fault_is_one_line(monkeypatch, capsys, fault, line):
@@ -56,7 +60,7 @@ def test_a_users_fault_is_one_line(monkeypatch, capsys, fault, line):
     assert capsys.readouterr().err == line
 
 
-@pytest.mark.parametrize("fault", [CheckpointError("no"), KeyError("ours")])
+@pytest.mark.parametrize("fault", [CheckpointError("no"), KeyError("ours"), ModuleNotFoundError(name="ours")])
 def test_debug_and_defects_show_the_traceback(monkeypatch, fault):
     fail_with(monkeypatch, fault)
     with pytest.raises(type(fault)):

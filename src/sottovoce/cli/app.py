@@ -21,6 +21,17 @@ from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
 from sottovoce.cli.report import report
 
+EXTRAS = {
+    "lightning": "train",
+    "lhotse": "train",
+    "tensorboard": "train",
+    "bokeh": "report",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "espeakng_loader": "demo",
+}
+"""What is only installed with an extra -> the extra."""
+
 USER_FAULT = 2
 INTERRUPTED = 130
 
@@ -90,6 +101,8 @@ def _told(fault: Exception) -> str | None:
     if isinstance(fault, OSError):
         place = f"{fault.filename}: " if fault.filename is not None else ""
         return f"{place}{fault.strerror or str(fault).strip().splitlines()[0]}"
+    if isinstance(fault, ModuleNotFoundError) and (extra := EXTRAS.get((fault.name or "").partition(".")[0])):
+        return f"this needs {fault.name}, which is not installed; run: pip install 'sottovoce[{extra}]'"
     if "(os error " in str(fault):  # how safetensors says that the disk is full or may not be written
         return str(fault)
     # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.

@@ -21,11 +21,12 @@ def compress(
     from sottovoce.training.compress import compress as library
     from sottovoce.training.packaged import find_recipe
 
+    if report:
+        from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
+
     screen = console()
     done = library(find_recipe(recipe), run, changes or (), console=screen)
     if report:
-        from sottovoce.report.run import write_report
-
         screen.print(f"report: {write_report(done.path)}", highlight=False)
     else:
         screen.print(f"run: {done.path}", highlight=False)
