@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
+import transformers
 from rich.console import Console
 from rich.progress import Progress
 
@@ -49,6 +50,7 @@ def compress(
         SottovoceError: data, checkpoints or the budget are at fault.
     """
     console = console or Console()
+    transformers.utils.logging.disable_progress_bar()  # its bars tear ours apart
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set)
     directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
     if recipe.compute.threads is not None:
@@ -63,6 +65,7 @@ def compress(
         if directory.finished(name) is None:
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
+            torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
             stage.finish(entry.options.run(stage), evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False)

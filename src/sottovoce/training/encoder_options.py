@@ -6,7 +6,7 @@ import inspect
 import json
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, create_model, model_validator
@@ -18,6 +18,7 @@ from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from ..tasks.options import Options
 from ..tasks.task import Task
+from .filters import mel_filters
 
 _SHAPE = inspect.signature(uniform_shape).parameters
 _CONFIG = {
@@ -34,7 +35,20 @@ def _fields() -> dict[str, Any]:
     return {name: (types[name], parameter.default) for name, parameter in {**_CONFIG, **_SHAPE}.items()}
 
 
-NewEncoder = create_model("NewEncoder", __base__=Options, **_fields())
+class _Consistent(Options):
+    @model_validator(mode="before")
+    @classmethod
+    def _heads_fit(cls, data: Any) -> Any:
+        # A new encoder has all its heads, and they fill the residual width, unless the recipe says otherwise.
+        if not isinstance(data, dict):
+            return data
+        width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
+        if isinstance(width, int) and isinstance(heads, int) and heads > 0:
+            data = {"attention_heads": heads, "head_dim": width // heads, **data}
+        return data
+
+
+NewEncoder = create_model("NewEncoder", __base__=_Consistent, **_fields())
 NewEncoder.__doc__ = "A randomly initialised encoder: arguments of `uniform_shape` and `EncoderConfig`."
 
 
@@ -45,6 +59,7 @@ class EncoderOptions(Options):
         source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or a task
             model of ours, whose head is then kept.
         config: a new, randomly initialised encoder.
+        filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
         layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
             out cannot be compared with a teacher's.
@@ -52,6 +67,7 @@ class EncoderOptions(Options):
 
     source: str | None = Field(None, alias="from")
     config: NewEncoder | None = None  # type: ignore[valid-type]
+    filters: Literal["random", "mel"] = "random"
     dropout: float | None = Field(None, ge=0, lt=1)
     layerdrop: float = Field(0.0, ge=0, lt=1)
 
@@ -59,6 +75,11 @@ class EncoderOptions(Options):
     def _one_source(self) -> EncoderOptions:
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
+        if self.filters == "mel":
+            channels, kernels = (getattr(self.config, key, None) for key in ("conv_channels", "conv_kernel"))
+            if not channels or not kernels:
+                raise ValueError("filters: mel needs a new encoder with convolutions")
+            mel_filters(channels[0], kernels[0])
         return self
 
     def build(self, task: Task, seed: int) -> TaskModel:
@@ -76,6 +97,10 @@ class EncoderOptions(Options):
             encoder = SpeechEncoder.from_pretrained(self.source)
         else:
             encoder = SpeechEncoder(new_config(self.config))
+            if self.filters == "mel":
+                first = encoder.frontend.conv[0].conv.weight
+                with torch.no_grad():
+                    first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
         self._set_dropout(encoder, encoder.config)
         model = TaskModel(task.config(encoder.config))
         model.encoder.load_state_dict(encoder.state_dict())

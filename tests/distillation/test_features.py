@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from tiny_models import speech, tiny_encoder
+
+from sottovoce.distillation.features import FeatureDistillation, default_layers
+from sottovoce.distillation.losses import feature_distance, frame_mask
+from sottovoce.distillation.residual import kept_channels
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.slim import slim
+
+
+def distance_by_hand(s, t, frames, l1, cosine):
+    total, count = 0.0, 0
+    for b, n in enumerate(frames):
+        for k in range(n):
+            x, y = s[b, k], t[b, k]
+            total += l1 * np.abs(x - y).mean() - cosine * x @ y / np.linalg.norm(x) / np.linalg.norm(y)
+            count += 1
+    return total / count
+
+
+def test_distance_equals_the_formula_over_valid_frames():
+    generator = torch.Generator().manual_seed(0)
+    s, t = (torch.randn(2, 5, 4, generator=generator) for _ in range(2))
+    mask = frame_mask(torch.tensor([5, 2]), 5)
+    s[1, 2:] = 1e6  # padding may hold anything
+    got = feature_distance(s, t, mask, l1=0.5, cosine=2.0).item()
+    assert got == pytest.approx(distance_by_hand(s.numpy(), t.numpy(), [5, 2], 0.5, 2.0), rel=1e-5)
+
+
+def test_a_copy_of_the_teacher_is_perfect():
+    teacher, student = tiny_encoder(), tiny_encoder()
+    features = FeatureDistillation(teacher, student, [0, 1, 2], projections=True)
+    x, lengths = speech(), torch.tensor([8000, 5000])
+    out = student(x, lengths)
+    loss, parts = features(out.hidden_states, out.lengths, x, lengths)
+    assert loss.item() == pytest.approx(-3, abs=1e-5)
+    assert set(parts) == {"layer_0", "layer_1", "layer_2"}
+
+
+def test_gradients_reach_the_student_and_the_projections_and_not_the_teacher():
+    teacher, student = tiny_encoder(), tiny_encoder(seed=1).train()
+    features = FeatureDistillation(teacher, student, [0, 2], projections=True)
+    x = speech()
+    loss, _ = features(student(x).hidden_states, None, x)
+    loss.backward()
+    assert all(p.grad is None and not p.requires_grad for p in teacher.parameters())
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in features.projections.parameters())
+    assert student.layers[1].feed_forward.up.weight.grad.abs().sum() > 0
+    assert not teacher.training
+    assert not any("teacher" in name for name in features.state_dict())
+
+
+def test_a_narrower_student_is_compared_channel_by_channel_with_what_it_was():
+    teacher = tiny_encoder()
+    plan = Plan.to_shape(teacher, {"residual": [10]}, {"residual": torch.rand(16, generator=torch.Generator().manual_seed(3))})
+    student = slim(teacher, plan)
+    ids = student.shape["residual"]
+    assert ids != list(range(10))
+    features = FeatureDistillation(teacher, student, [1])
+    x = speech()
+    target = features.targets(x, None)[0]
+    assert torch.equal(target, teacher(x).hidden_states[1][..., ids])
+    # And where the teacher is narrower than the original too:
+    second = slim(student, Plan.to_shape(student, {"residual": [6]}))
+    picked = FeatureDistillation(student, second, [1]).targets(x, None)[0]
+    assert torch.equal(picked, student(x).hidden_states[1][..., [ids.index(c) for c in second.shape["residual"]]])
+
+
+def test_a_student_that_is_no_descendant_is_refused():
+    with pytest.raises(RecipeError, match="first is 7"):
+        kept_channels([0, 1, 2], [1, 7])
+
+
+@pytest.mark.parametrize("layers, told", [([0, 3], "hidden state 3"), ([], "no layers"), ([1, 1], "twice")])
+def test_layers_are_checked(layers, told):
+    with pytest.raises(RecipeError, match=told):
+        FeatureDistillation(tiny_encoder(), tiny_encoder(), layers)
+
+
+def test_default_layers_are_those_of_the_papers():
+    assert default_layers(12) == [0, 4, 8, 12]
+    assert default_layers(24) == [0, 8, 16, 24]
+    assert default_layers(1) == [0, 1]

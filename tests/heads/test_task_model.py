@@ -1,0 +1,65 @@
+import json
+
+import pytest
+import torch
+from tiny_models import HEAD, speech, tiny_config, tiny_model
+
+from sottovoce.encoder.errors import CheckpointError
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.slim import slim
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path):
+    model = tiny_model()
+    model.scoring.fit_mean(torch.randn(5, HEAD["size"]))
+    model.scoring.threshold.fill_(0.25)
+    model.save_pretrained(tmp_path)
+    again = TaskModel.from_pretrained(tmp_path)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    assert torch.equal(model(speech()).output, again.eval()(speech()).output)
+    assert again.config.task == "verification"
+
+
+def test_slim_saved_and_slimmed_again(tmp_path):
+    model = tiny_model()
+    small = slim(model, Plan.to_shape(model, {"ffn": [5, 0], "head": [1, 2], "residual": [12]}))
+    small.save_pretrained(tmp_path)
+    again = TaskModel.from_pretrained(tmp_path)
+    assert torch.equal(small(speech()).output, again.eval()(speech()).output)
+    smaller = slim(again, Plan.to_shape(again, {"ffn": [2, 0]}))
+    assert smaller.shape["encoder"]["layers"][0]["feed_forward"]["units"] == 2
+    assert smaller.original_shape == model.shape
+
+
+def test_strict(tmp_path):
+    model = tiny_model()
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["head"]["size"] = 11
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="head.project"):
+        TaskModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fields, told",
+    [({"head": {"kind": "mfha"}}, "mfha"), ({"scoring": "euclid"}, "euclid"), ({"head": {"kind": "mhfa", "w": 1}}, "'w'")],
+)
+def test_unknown_parts_are_named(fields, told):
+    with pytest.raises(CheckpointError, match=told):
+        TaskModel(TaskConfig(encoder=tiny_config(), **fields))
+
+
+def test_scores_are_cosines_of_centred_unit_vectors():
+    model = tiny_model()
+    vectors = torch.randn(20, HEAD["size"]) + 2
+    model.scoring.fit_mean(vectors)
+    a, b = vectors[:10], vectors[10:]
+    mean = (vectors / vectors.norm(dim=1, keepdim=True)).mean(0)
+    left, right = (v / v.norm(dim=1, keepdim=True) - mean for v in (a, b))
+    expected = (left * right).sum(1) / left.norm(dim=1) / right.norm(dim=1)
+    assert (model.scoring(a, b) - expected).abs().max() < 1e-6
+    assert (model.scoring(a * 7, b) - expected).abs().max() < 1e-6

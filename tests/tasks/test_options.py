@@ -1,0 +1,77 @@
+import pytest
+from pydantic import Field, ValidationError
+
+from sottovoce.tasks.options import Options, nearest, one_of, problems_of
+
+
+class Prune(Options):
+    steps: int = Field(ge=1)
+    rates: dict[str, float] = {}
+    layers: list[int] | None = None
+
+
+class Slim(Options):
+    method: str = "magnitude"
+
+
+Stage = one_of("Stage", {"prune": Prune, "slim": Slim})
+
+
+class Recipe(Options):
+    name: str
+    source: str | None = Field(None, alias="from")
+    stages: list[Stage] = []
+    by_name: dict[str, Prune] = {}
+
+
+def problems(data):
+    with pytest.raises(ValidationError) as caught:
+        Recipe.model_validate(data)
+    return problems_of(caught.value, Recipe)
+
+
+def test_every_fault_has_one_line_with_path_and_remedy():
+    found = problems(
+        {
+            "frm": "x",
+            "stages": [{"prune": {"stpes": 3, "steps": 0}}, {"prnue": {}}, {"prune": {"steps": "many"}, "slim": {}}],
+            "by_name": {"first": {"steps": 1, "ratse": {}}},
+        }
+    )
+    assert found == [
+        "name: missing",
+        "stages[0].prune.steps: input should be greater than or equal to 1 (got 0)",
+        "stages[0].prune.stpes: unknown; did you mean 'steps'?",
+        "stages[1].prnue: unknown; did you mean 'prune'?",
+        "stages[2].prune.steps: input should be a valid integer, unable to parse string as an integer (got 'many')",
+        "by_name.first.ratse: unknown; did you mean 'rates'?",
+        "frm: unknown; did you mean 'from'?",
+    ]
+
+
+def test_a_value_that_fits_no_member_of_a_union_is_one_fault():
+    found = problems({"name": "x", "stages": [{"prune": {"steps": 1, "layers": "all"}}]})
+    assert len(found) == 1 and found[0].startswith("stages[0].prune.layers: ")
+
+
+@pytest.mark.parametrize("entry", [{}, {"prune": {"steps": 1}, "slim": {}}])
+def test_exactly_one_choice(entry):
+    assert problems({"name": "x", "stages": [entry]}) == ["stages[0]: give exactly one of prune, slim"]
+
+
+def test_the_choice_and_its_options():
+    recipe = Recipe.model_validate({"name": "x", "from": "y", "stages": ["slim", {"prune": {"steps": 2}}, {"slim": None}]})
+    assert [s.kind for s in recipe.stages] == ["slim", "prune", "slim"]
+    assert recipe.stages[1].options == Prune(steps=2)
+    plain = recipe.model_dump(mode="json", by_alias=True)
+    assert plain["stages"] == [
+        {"slim": {"method": "magnitude"}},
+        {"prune": {"steps": 2, "rates": {}, "layers": None}},
+        {"slim": {"method": "magnitude"}},
+    ]
+    assert Recipe.model_validate(plain) == recipe
+
+
+def test_nearest_lists_what_is_known_where_nothing_is_near():
+    assert nearest("zzz", ["steps", "lr"]) == "known here: lr, steps"
+    assert nearest("step", ["steps", "lr"]) == "did you mean 'steps'?"

@@ -1,0 +1,49 @@
+"""The smallest encoder and task model that have every part."""
+
+from __future__ import annotations
+
+import torch
+
+from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+
+HEAD = {"kind": "mhfa", "width": 6, "heads": 3, "size": 10}
+
+
+def tiny_config(layers: int = 2, dropout: float = 0.0) -> EncoderConfig:
+    shape = uniform_shape(
+        hidden_size=16,
+        layers=layers,
+        heads=2,
+        ffn=24,
+        conv_channels=(8,) * 7,
+        positional_groups=2,
+        positional_taps=(8,),
+    )
+    return EncoderConfig(shape=shape, head_dim=8, attention_heads=2, conv_norm="layer", layer="pre_norm", dropout=dropout)
+
+
+def randomised(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """Every parameter random, biases and norms too, so that nothing is equal by accident."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter + 0.1 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def tiny_encoder(layers: int = 2, seed: int = 0, dropout: float = 0.0) -> SpeechEncoder:
+    torch.manual_seed(seed)
+    return randomised(SpeechEncoder(tiny_config(layers, dropout)), seed).eval()
+
+
+def tiny_model(layers: int = 2, seed: int = 0, dropout: float = 0.0) -> TaskModel:
+    torch.manual_seed(seed)
+    config = TaskConfig(encoder=tiny_config(layers, dropout), head=HEAD, scoring="cosine", task="verification")
+    return randomised(TaskModel(config), seed).eval()
+
+
+def speech(batch: int = 2, samples: int = 8000, seed: int = 0) -> torch.Tensor:
+    return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(seed))

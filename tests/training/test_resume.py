@@ -1,0 +1,71 @@
+"""Killed at any point and started again, a run ends in bitwise the weights of one that was not."""
+
+import json
+import random
+
+import pytest
+import torch
+from killed import run
+from safetensors.torch import load_file
+from toy_recipe import toy, write
+
+from sottovoce.training.run_directory import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A recipe, and the directory of a run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("straight")
+    recipe = write(toy(folder), folder / "toy.yaml")
+    assert run(recipe, folder / "run")
+    return recipe, folder / "run"
+
+
+def same(a, b):
+    """Every model, objective, plan, result and logged loss of two runs is equal, bit for bit."""
+    files = sorted(p.relative_to(a) for pattern in ("models/*/model.safetensors", "objectives/*") for p in a.glob(pattern))
+    assert len(files) >= 5 + 3
+    for file in files:
+        one, other = load_file(a / file), load_file(b / file)
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            # NaN (no threshold yet) equals NaN here.
+            assert torch.equal(tensor.nan_to_num(7.0), other[name].nan_to_num(7.0)), f"{file}: {name}"
+    plans = [sorted((p.name, p.read_text()) for p in (d / "plans").iterdir()) for d in (a, b)]
+    assert plans[0] == plans[1]
+    results = [{p.name: json.loads(p.read_text()) | {"seconds": 0} for p in (d / "stages").iterdir()} for d in (a, b)]
+    assert results[0] == results[1]
+    logs = [[row | {"ms_per_step": 0} for row in RunDirectory(d).history()] for d in (a, b)]
+    common = {(row["stage"], row["step"]): row for row in logs[0]}
+    assert common.keys() == {(row["stage"], row["step"]) for row in logs[1]}
+    assert all(common[row["stage"], row["step"]] == row for row in logs[1])
+
+
+def test_killed_again_and_again_it_ends_in_the_same_weights(straight, tmp_path):
+    recipe, expected = straight
+    chance = random.Random(0)
+    deaths = 0
+    # Each attempt lives a little past the point where the one before died, so that every stage sees several deaths:
+    # in the middle of a file, before and after a rename, between checkpoints, between stages.
+    while not run(recipe, tmp_path / "run", kill_at=chance.randint(3, 24)):
+        deaths += 1
+        assert deaths < 60
+    assert deaths >= 6
+    same(expected, tmp_path / "run")
+
+
+def test_killed_at_any_moment(straight, tmp_path):
+    recipe, expected = straight
+    chance = random.Random(1)
+    patience = 1.0
+    while not run(recipe, tmp_path / "run", after=chance.uniform(0.3, patience)):
+        patience *= 1.3
+    same(expected, tmp_path / "run")
+
+
+def test_a_finished_run_is_not_touched(straight):
+    recipe, directory = straight
+    before = {p: p.stat().st_mtime_ns for p in directory.rglob("*") if p.is_file()}
+    assert run(recipe, directory)
+    assert {p: p.stat().st_mtime_ns for p in directory.rglob("*") if p.is_file()} == before
+    assert not list(directory.rglob("*.partial")) and not list((directory / "checkpoints").iterdir())
