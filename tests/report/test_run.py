@@ -7,9 +7,7 @@ import json
 import re
 
 import pytest
-import yaml
 
-from corpus import write_corpus
 from sottovoce.deployment.bench import Benchmark, Setting
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
@@ -18,40 +16,24 @@ from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome
 from sottovoce.training.compress import compress
 from sottovoce.training.run_directory import RunDirectory
+from toy_recipe import toy, write
 
 QUICK = Setting(seconds=0.5, threads=1, repeats=2)
 
 
-def recipe(folder) -> dict:
-    corpus = write_corpus(folder / "corpus")
-    manifests = {split: str(corpus / f"{split}.jsonl.gz") for split in ("train", "test")}
-    encoder = {"hidden_size": 32, "layers": 2, "heads": 4, "ffn": 64, "conv_channels": [16] * 7}
-    return {
-        "name": "tiny & <quick>",
-        "encoder": {"config": encoder | {"positional_groups": 4, "positional_taps": [8], "num_buckets": 16}},
-        "task": {"verification": {"head": {"width": 8, "heads": 4, "size": 16}, "draws": 20}},
-        "data": {
-            "corpora": {"noise": {"cuts": manifests}},
-            "train": ["noise/train"],
-            "test": {"other noise": {"cuts": "noise/test", "trials": str(corpus / "trials.txt")}},
-            "batch": 4,
-            "crop": 0.3,
-        },
-        "budget": {"params": 0.5},
-        "stages": [
-            {"fine_tune": {"steps": 4, "log_every": 1}},
-            {"prune": {"steps": 4, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
-            {"distil": {"steps": 3, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
-            {"slim": {"name": "by_hand", "start": "fine_tune", "budget": {"params": 0.7}, "evaluate": False}},
-        ],
-    }
+STAGES = [
+    {"fine_tune": {"steps": 4, "log_every": 1}},
+    {"prune": {"steps": 4, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
+    {"distil": {"steps": 3, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
+    {"slim": {"name": "by_hand", "start": "fine_tune", "budget": {"params": 0.7}, "evaluate": False}},
+]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(recipe(folder)))
-    return compress(folder / "tiny.yaml", folder / "out").path
+    recipe = toy(folder / "corpus", name="tiny & <quick>", stages=STAGES)
+    return compress(write(recipe, folder / "tiny.yaml"), folder / "out").path
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +62,13 @@ def test_every_number_of_every_stage_is_on_the_page(run, page):
         results = json.loads((run / "stages" / f"{name}.json").read_text())
         assert name in text and human(results["cost"]["params"]) in text
         if "test" in results:
-            numbers = results["test"]["other noise"]
+            numbers = results["test"]["bands"]
             assert f"{100 * numbers['eer']:.2f} %" in text
             interval = numbers["eer_interval"]
             assert f"{100 * interval['low']:.2f} – {100 * interval['high']:.2f}" in text
         if "equality" in results:
             assert f"{results['equality']:.1e}" in text
-    assert "other noise" in text and "2 alternating rounds" in text
+    assert "bands" in text and "2 alternating rounds" in text
 
 
 def test_the_ramp_and_the_losses_are_drawn(run, page):
@@ -152,6 +134,6 @@ def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path):
         write_report(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
     (tmp_path / "begun").mkdir()
-    (tmp_path / "begun" / "recipe.yaml").write_text(yaml.safe_dump(recipe(tmp_path)))
+    write(toy(tmp_path / "corpus"), tmp_path / "begun" / "recipe.yaml")
     with pytest.raises(RecipeError, match="no stage is finished"):
         write_report(tmp_path / "begun")

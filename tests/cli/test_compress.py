@@ -1,0 +1,94 @@
+"""``sottovoce compress``: faults of a recipe are told before anything runs; a run ends with its report."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+import yaml
+
+from sottovoce.training import metrics_log
+from sottovoce.training.packaged import PLACES, find_recipe
+from toy_recipe import toy, write
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipe")
+    return write(toy(folder, stages=[{"fine_tune": {"steps": 2}}, {"slim": {}}]), folder / "small.yaml")
+
+
+def test_a_run_ends_with_its_report(sottovoce, recipe, tmp_path):
+    run = tmp_path / "run"
+    said = sottovoce("compress", recipe, "--run", run, "--set", "stage.fine_tune.steps=3")
+    assert said.code == 0, said.err
+    assert (run / "report.html").is_file() and str(run / "report.html") in said.out.replace("\n", "")
+    assert yaml.safe_load((run / "recipe.yaml").read_text())["stages"][0]["fine_tune"]["steps"] == 3
+    assert json.loads((run / "bench.json").read_text())
+    again = sottovoce("compress", recipe, "--run", run, "--set", "stage.fine_tune.steps=3")
+    assert "finished before" in again.out
+    changed = sottovoce("compress", recipe, "--run", run)
+    assert changed.code == 2 and "fine_tune.steps: 3 before, 2 now" in changed.err
+
+
+FAULTS = {
+    ("--set", "bugdet.params=0.3"): "budget",
+    ("--set", "stage.fine_tune.stpes=3"): "did you mean 'steps'",
+    ("--set", "stage.fine_tune.steps=-1"): "steps",
+    ("--set", "data.train=[toy/trian]"): "train",
+    ("--set", "nonsense"): "path=value",
+    ("--set", "encoder.from=/nowhere"): "from",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_recipe_is_told_before_anything_is_written(sottovoce, recipe, tmp_path, fault):
+    said = sottovoce("compress", recipe, "--run", tmp_path / "run", *fault)
+    assert said.code == 2, said
+    assert FAULTS[fault] in said.err and "Traceback" not in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_faults_are_told_together(sottovoce, recipe, tmp_path):
+    changes = ["--set", "stage.fine_tune.stpes=3", "--set", "data.btach=4"]
+    said = sottovoce("compress", recipe, "--run", tmp_path / "run", *changes)
+    assert "2 problems" in said.err and "stpes" in said.err and "btach" in said.err
+
+
+@pytest.mark.parametrize("text", ["", "just words", "{", "- a\n- b"])
+def test_what_is_no_recipe_is_one_line(sottovoce, tmp_path, text):
+    (tmp_path / "bad.yaml").write_text(text)
+    said = sottovoce("compress", tmp_path / "bad.yaml", "--run", tmp_path / "run")
+    assert said.code == 2 and "bad.yaml" in said.err and len(said.err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_name_of_a_recipe(sottovoce, tmp_path):
+    said = sottovoce("compress", "dmeo", "--run", tmp_path / "run")
+    assert said.code == 2 and "dmeo" in said.err
+
+
+def test_a_folder_of_other_things_is_not_taken_for_a_run(sottovoce, recipe, tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear")
+    said = sottovoce("compress", recipe, "--run", tmp_path)
+    assert said.code == 2 and "not a run" in said.err
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    said = sottovoce("compress", recipe, "--run", tmp_path / "thesis.txt")
+    assert said.code == 2 and "thesis.txt" in said.err
+
+
+def test_a_disk_that_is_full_in_the_middle(sottovoce, recipe, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "metrics.jsonl")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics_log.MetricsLog, "write", full)
+        said = sottovoce("compress", recipe, "--run", tmp_path / "run")
+    assert said.code == 2 and said.err.splitlines()[-1] == "sottovoce: metrics.jsonl: No space left on device"
+    assert sottovoce("compress", recipe, "--run", tmp_path / "run").code == 0  # and it goes on when there is room
+
+
+@pytest.mark.parametrize("path", sorted(p for place in PLACES for p in place.glob("*.yaml")), ids=lambda p: p.stem)
+def test_recipes_that_come_with_sottovoce_are_found_by_name(path):
+    assert find_recipe(path.stem).samefile(path)
