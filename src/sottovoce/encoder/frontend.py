@@ -150,7 +150,8 @@ class WaveformFrontEnd(nn.Module):
         """Overlapping stretches of the input whose outputs, side by side, are the output.
 
         At inference on a CPU the whole stack of convolutions runs over a stretch that stays in cache: the activations of
-        the first layers are far larger than everything else. With gradients, or elsewhere, it is one stretch.
+        the first layers are far larger than everything else. The overlap costs some 0.3 % of the multiplications, which
+        `macs` leaves out. With gradients, or elsewhere, it is one stretch.
         """
         T = self.levels(x.shape[1])[-1]
         if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():
