@@ -22,7 +22,9 @@ def tiny_config(layers: int = 2, dropout: float = 0.0) -> EncoderConfig:
         positional_groups=2,
         positional_taps=(8,),
     )
-    return EncoderConfig(shape=shape, head_dim=8, attention_heads=2, conv_norm="layer", layer="pre_norm", dropout=dropout)
+    return EncoderConfig(
+        shape=shape, head_dim=8, attention_heads=2, conv_norm="layer", layer="pre_norm", dropout=dropout
+    )
 
 
 def randomised(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:

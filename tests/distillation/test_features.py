@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from tiny_models import speech, tiny_encoder
 
 from sottovoce.distillation.features import FeatureDistillation, default_layers
 from sottovoce.distillation.losses import feature_distance, frame_mask
@@ -9,6 +8,7 @@ from sottovoce.distillation.residual import kept_channels
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
+from tiny_models import speech, tiny_encoder
 
 
 def distance_by_hand(s, t, frames, l1, cosine):
@@ -55,7 +55,9 @@ def test_gradients_reach_the_student_and_the_projections_and_not_the_teacher():
 
 def test_a_narrower_student_is_compared_channel_by_channel_with_what_it_was():
     teacher = tiny_encoder()
-    plan = Plan.to_shape(teacher, {"residual": [10]}, {"residual": torch.rand(16, generator=torch.Generator().manual_seed(3))})
+    plan = Plan.to_shape(
+        teacher, {"residual": [10]}, {"residual": torch.rand(16, generator=torch.Generator().manual_seed(3))}
+    )
     student = slim(teacher, plan)
     ids = student.shape["residual"]
     assert ids != list(range(10))

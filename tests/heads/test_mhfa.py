@@ -1,11 +1,11 @@
 import numpy as np
 import torch
-from tiny_models import speech, tiny_encoder, tiny_model
 
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.cost import CostModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim_and_verify
+from tiny_models import speech, tiny_encoder, tiny_model
 
 
 def by_hand(head, states, frames):

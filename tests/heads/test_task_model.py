@@ -2,13 +2,13 @@ import json
 
 import pytest
 import torch
-from tiny_models import HEAD, speech, tiny_config, tiny_model
 
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
+from tiny_models import HEAD, speech, tiny_config, tiny_model
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):
@@ -46,7 +46,11 @@ def test_strict(tmp_path):
 
 @pytest.mark.parametrize(
     "fields, told",
-    [({"head": {"kind": "mfha"}}, "mfha"), ({"scoring": "euclid"}, "euclid"), ({"head": {"kind": "mhfa", "w": 1}}, "'w'")],
+    [
+        ({"head": {"kind": "mfha"}}, "mfha"),
+        ({"scoring": "euclid"}, "euclid"),
+        ({"head": {"kind": "mhfa", "w": 1}}, "'w'"),
+    ],
 )
 def test_unknown_parts_are_named(fields, told):
     with pytest.raises(CheckpointError, match=told):

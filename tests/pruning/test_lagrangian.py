@@ -1,12 +1,12 @@
 import pytest
 import torch
-from tiny_models import tiny_encoder
 
 from sottovoce.pruning.budget import Budget, Constraint
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from sottovoce.pruning.ramps import RAMPS, cosine, linear, ramp_at
+from tiny_models import tiny_encoder
 
 
 def limit(name="cost", sparsity=0.5, unit=0):
@@ -90,7 +90,9 @@ def test_expected_widths_are_whole_where_there_are_no_gates():
     gates = Gates(encoder, ["ffn"])
     costs = CostModel(encoder, 1.0)
     widths = dict(zip(costs.names, expected_widths(costs, gates).tolist(), strict=True))
-    assert widths["layers.0.feed_forward.units"] == pytest.approx(24 * torch.sigmoid(torch.tensor(6.5986)).item(), rel=1e-4)
+    assert widths["layers.0.feed_forward.units"] == pytest.approx(
+        24 * torch.sigmoid(torch.tensor(6.5986)).item(), rel=1e-4
+    )
     assert widths["residual"] == 16 and widths["layers.1.attention.heads"] == 2
 
 

@@ -60,7 +60,9 @@ def test_exactly_one_choice(entry):
 
 
 def test_the_choice_and_its_options():
-    recipe = Recipe.model_validate({"name": "x", "from": "y", "stages": ["slim", {"prune": {"steps": 2}}, {"slim": None}]})
+    recipe = Recipe.model_validate(
+        {"name": "x", "from": "y", "stages": ["slim", {"prune": {"steps": 2}}, {"slim": None}]}
+    )
     assert [s.kind for s in recipe.stages] == ["slim", "prune", "slim"]
     assert recipe.stages[1].options == Prune(steps=2)
     plain = recipe.model_dump(mode="json", by_alias=True)

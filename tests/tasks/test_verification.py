@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from corpus import write_corpus
-from tiny_models import tiny_model
 
+from corpus import write_corpus
 from sottovoce.data.cuts import load_cut, read_cuts
 from sottovoce.encoder.errors import DataError
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed
 from sottovoce.tasks.verification import Margin, SpeakerObjective, Verification, equal_error_threshold
+from tiny_models import tiny_model
 
 
 @pytest.fixture(scope="module")

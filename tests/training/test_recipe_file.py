@@ -1,11 +1,11 @@
 import copy
 
 import pytest
-from toy_recipe import toy, write
 
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
+from toy_recipe import toy, write
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,13 @@ def test_what_chooses_cannot_be_what_tests(base, tmp_path):
 def test_changes_from_the_command_line(base, tmp_path):
     recipe = read_recipe(
         write(base, tmp_path / "r.yaml"),
-        ["stage.prune.steps=20", "stage.recover.lr.encoder=0.5", "seed=9", "stages[0].fine_tune.steps=7", "data.crop=[0.2, 0.3]"],
+        [
+            "stage.prune.steps=20",
+            "stage.recover.lr.encoder=0.5",
+            "seed=9",
+            "stages[0].fine_tune.steps=7",
+            "data.crop=[0.2, 0.3]",
+        ],
     )
     assert recipe.stages[1].options.steps == 20 and recipe.stages[0].options.steps == 7
     assert recipe.stages[3].options.lr.encoder == 0.5 and recipe.seed == 9 and recipe.data.crop == (0.2, 0.3)

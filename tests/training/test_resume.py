@@ -5,11 +5,11 @@ import random
 
 import pytest
 import torch
-from killed import run
 from safetensors.torch import load_file
-from toy_recipe import toy, write
 
+from killed import run
 from sottovoce.training.run_directory import RunDirectory
+from toy_recipe import toy, write
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def straight(tmp_path_factory):
 
 def same(a, b):
     """Every model, objective, plan, result and logged loss of two runs is equal, bit for bit."""
-    files = sorted(p.relative_to(a) for pattern in ("models/*/model.safetensors", "objectives/*") for p in a.glob(pattern))
+    files = sorted(
+        p.relative_to(a) for pattern in ("models/*/model.safetensors", "objectives/*") for p in a.glob(pattern)
+    )
     assert len(files) >= 5 + 3
     for file in files:
         one, other = load_file(a / file), load_file(b / file)

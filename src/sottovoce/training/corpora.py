@@ -1,14 +1,14 @@
 """The data section of a recipe: named corpora, what is trained on, and what is tested on.
 
-    data:
-      corpora:
-        synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
-        wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
-        mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
-      train: [synthetic/train, wuw2/train]
-      test:
-        unseen voices: {cuts: synthetic/test, trials: synthetic}
-        telephone: {cuts: wuw2/dev, trials: /data/wuw2/trials/dev_sentence.txt}
+data:
+  corpora:
+    synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
+    wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
+    mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
+  train: [synthetic/train, wuw2/train]
+  test:
+    unseen voices: {cuts: synthetic/test, trials: synthetic}
+    telephone: {cuts: wuw2/dev, trials: /data/wuw2/trials/dev_sentence.txt}
 """
 
 from __future__ import annotations

@@ -150,9 +150,7 @@ def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
         else:
             problems.append(f"--set {path}: there is nothing at {step!r}")
             return
-    if isinstance(holder, list) and isinstance(steps[-1], int) and steps[-1] < len(holder):
-        holder[steps[-1]] = value
-    elif isinstance(holder, dict):
+    if isinstance(holder, list) and isinstance(steps[-1], int) and steps[-1] < len(holder) or isinstance(holder, dict):
         holder[steps[-1]] = value
     else:
         problems.append(f"--set {path}: there is nothing at {steps[-1]!r}")

@@ -1,16 +1,16 @@
 """Everything that a run leaves behind, and what it finds of itself when it is started again.
 
-    RUN/
-      recipe.yaml              the recipe with everything resolved
-      environment.json         hardware, threads and versions
-      metrics.jsonl            one line for every logged step
-      tensorboard/STAGE/       the same for TensorBoard
-      checkpoints/STAGE/       the newest training states of a stage that is not finished
-      models/STAGE/            what a stage made, as `save_pretrained` writes it
-      objectives/STAGE.safetensors   weights of a stage's loss, which later stages go on with
-      stages/STAGE.json        results of a finished stage: it is written last
-      plans/STAGE.json         what stayed
-      report.html
+RUN/
+  recipe.yaml              the recipe with everything resolved
+  environment.json         hardware, threads and versions
+  metrics.jsonl            one line for every logged step
+  tensorboard/STAGE/       the same for TensorBoard
+  checkpoints/STAGE/       the newest training states of a stage that is not finished
+  models/STAGE/            what a stage made, as `save_pretrained` writes it
+  objectives/STAGE.safetensors   weights of a stage's loss, which later stages go on with
+  stages/STAGE.json        results of a finished stage: it is written last
+  plans/STAGE.json         what stayed
+  report.html
 """
 
 from __future__ import annotations

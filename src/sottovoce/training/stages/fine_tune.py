@@ -30,4 +30,3 @@ class FineTune(ChosenOptions):
 
     def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
         return iter(())
-

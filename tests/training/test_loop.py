@@ -1,0 +1,169 @@
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from sottovoce.distillation.features import FeatureDistillation
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.pruning.budget import Budget
+from sottovoce.pruning.cost import CostModel, reference_cost
+from sottovoce.pruning.gates import Gates
+from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
+from sottovoce.tasks.verification import Margin, SpeakerObjective
+from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
+from sottovoce.training.schedules import schedule
+from sottovoce.training.steps import StepCallback
+from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm
+from tiny_models import tiny_model
+
+CPU = Compute("cpu")
+
+
+class Noise(Dataset):
+    """Batch ``k`` is a function of ``k``."""
+
+    def __getitem__(self, step):
+        generator = torch.Generator().manual_seed(step)
+        return {
+            "waveform": 0.1 * torch.randn(4, 3200, generator=generator),
+            "lengths": torch.tensor([3200, 3200, 2400, 3200]),
+            "labels": torch.randint(3, (4,), generator=generator),
+            "ids": list("abcd"),
+        }
+
+
+def phase(terms, **changes):
+    options = dict(
+        name="test",
+        seed=0,
+        steps=4,
+        batches=lambda rank, world: Noise(),
+        terms=terms,
+        encoder_lr=1e-3,
+        head_lr=1e-2,
+        weight_decay=0.1,
+        rate=schedule(4, warmup=2),
+        checkpoint_every=100,
+    )
+    return Phase(**{**options, **changes})
+
+
+def everything(model, lr=0.05):
+    gates = Gates(model.encoder)
+    costs = CostModel(model.encoder, 1.0)
+    limits = Budget(params=0.5).constraints(costs, reference_cost(model.encoder))
+    lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=2)
+    budget = BudgetTerm(gates, costs, lagrangian, gate_lr=lr, multiplier_lr=lr, seed=0, stage="test")
+    teacher = tiny_model(seed=5).encoder
+    distillation = DistillationTerm(FeatureDistillation(teacher, model.encoder, [0, 2]), weight=2.0, lr=1e-3)
+    objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+    return [budget, distillation, TaskTerm(objective, weight=0.5, lr=1e-2, weight_decay=0.1)]
+
+
+class Watch(StepCallback):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.rates = [], []
+
+    def on_step(self, trainer, module, step):
+        self.seen.append((step, dict(module.seen)))
+        self.rates.append({g["name"]: g["lr"] for g in trainer.optimizers[0].param_groups})
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(tmp_path):
+    model, watch = tiny_model(), Watch()
+    fit(model, phase(everything(model), callbacks=[watch]), CPU, tmp_path)
+    assert [step for step, _ in watch.seen] == [1, 2, 3, 4]
+    for _, values in watch.seen:
+        total = values["loss/budget"] + 2 * values["loss/distillation"] + 0.5 * values["loss/task"]
+        assert values["loss"].item() == pytest.approx(total.item(), rel=1e-5)
+    assert {"sparsity/params", "target/params", "l1/params", "task/accuracy", "distillation/layer_2"} <= watch.seen[0][
+        1
+    ].keys()
+
+
+def test_groups(tmp_path):
+    model = tiny_model()
+    module = TrainingModule(model, phase(everything(model)))
+    groups = {g["name"]: g for g in module.configure_optimizers()["optimizer"].param_groups}
+    of = {name: {id(p) for p in g["params"]} for name, g in groups.items()}
+    assert of["gates"] == {id(module.terms[0].gates.log_alpha)}
+    assert of["multipliers"] == {id(module.terms[0].lagrangian.l1), id(module.terms[0].lagrangian.l2)}
+    assert of["encoder"] | of["encoder vectors"] == {id(p) for p in model.encoder.parameters()}
+    assert of["head"] | of["head vectors"] == {id(p) for p in model.head.parameters()}
+    everything_trained = [i for ids in of.values() for i in ids]
+    assert len(everything_trained) == len(set(everything_trained))
+    teacher = {id(p) for p in module.terms[1].features.teacher.parameters()}
+    assert not teacher & set(everything_trained)
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(tmp_path):
+    """The mean over two halves is the whole; drawn gates and dropout are the same in both halves' step."""
+
+    class Halves(Dataset):
+        def __getitem__(self, k):
+            whole = Noise()[k // 2]
+            half = slice(2 * (k % 2), 2 * (k % 2) + 2)
+            return {key: value[half] for key, value in whole.items()}
+
+    results = []
+    for name, batches, accumulate in (("one", Noise, 1), ("two", Halves, 2)):
+        model = tiny_model()
+        objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+        torch.manual_seed(1)
+        torch.nn.init.normal_(objective.loss.weight)
+        terms = [TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.0)]
+        watch = Watch()
+        made = phase(
+            terms, batches=lambda rank, world, b=batches: b(), accumulate=accumulate, steps=3, callbacks=[watch]
+        )
+        fit(model, made, CPU, tmp_path / name)
+        assert [step for step, _ in watch.seen] == [1, 2, 3]
+        results.append(model.encoder.layers[1].feed_forward.up.weight.detach())
+    assert (results[0] - results[1]).abs().max() < 1e-4
+    assert (results[0] - tiny_model().encoder.layers[1].feed_forward.up.weight).abs().max() > 1e-4
+
+
+def test_recomputing_activations_changes_nothing(tmp_path):
+    weights = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        model = tiny_model(dropout=0.1)
+        torch.manual_seed(0)
+        fit(model, phase(everything(model), recompute=recompute), CPU, tmp_path / str(recompute))
+        weights.append(model.state_dict())
+        assert not model.is_gradient_checkpointing
+    for name, tensor in weights[0].items():
+        assert torch.allclose(tensor, weights[1][name], atol=1e-5, equal_nan=True), name
+
+
+def test_bf16_trains_float32_weights(tmp_path):
+    model, watch = tiny_model(), Watch()
+    before = model.head.keys.weight.clone()
+    fit(model, phase(everything(model), callbacks=[watch]), Compute("cpu", precision="bf16-mixed"), tmp_path)
+    assert model.head.keys.weight.dtype == torch.float32 and not torch.equal(before, model.head.keys.weight)
+    assert watch.seen[-1][1]["loss"].dtype == torch.float32
+
+
+def test_workers_change_nothing(tmp_path):
+    weights = []
+    for workers in (0, 2):
+        torch.manual_seed(0)
+        model = tiny_model()
+        fit(model, phase(everything(model)), Compute("cpu", workers=workers), tmp_path / str(workers))
+        weights.append(model.head.project.weight.detach())
+    assert torch.equal(*weights)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    model = tiny_model()
+    with torch.no_grad():
+        model.head.project.bias.fill_(float("inf"))
+    with pytest.raises(RecipeError, match="loss is nan at step 0"):
+        fit(model, phase(everything(model)), CPU, tmp_path)
+
+
+def test_schedules():
+    rate = schedule(100, warmup=10, decay="cosine", final=0.1)
+    assert [round(rate(s), 3) for s in (0, 9, 10, 55, 100, 200)] == [0.1, 1.0, 1.0, 0.55, 0.1, 0.1]
+    assert schedule(10, decay="constant")(9) == 1.0
+    assert schedule(10, decay="linear")(5) == 0.5
