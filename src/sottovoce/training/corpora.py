@@ -67,6 +67,7 @@ class Import(Options):
 
     path: str
     layout: str = "table"
+    drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
 
     def splits(self) -> list[str] | None:
         return None  # known once it has been read
@@ -76,7 +77,7 @@ class Import(Options):
             yield f"path: {self.path} does not exist"
 
     def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return import_corpus(self.path, folder, layout=self.layout)
+        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty)
 
 
 class Manifests(Options):
