@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 
-PACKAGES = ("sottovoce", "torch", "transformers", "lightning", "lhotse", "numpy")
+import sottovoce
+
+PACKAGES = ("torch", "transformers", "lightning", "lhotse", "numpy")
 
 
 def environment(device: str | torch.device = "cpu") -> dict[str, str]:
@@ -25,6 +27,7 @@ def environment(device: str | torch.device = "cpu") -> dict[str, str]:
         facts["cuda"] = str(torch.version.cuda)
     facts["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
     facts["python"] = platform.python_version()
+    facts["sottovoce"] = sottovoce.__version__
     for package in PACKAGES:
         try:
             facts[package] = version(package)

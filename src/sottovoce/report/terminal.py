@@ -109,22 +109,24 @@ def outcome(story: Story) -> RenderableType:
     if story.speed is not None and len(story.speed.results) > 1:
         slim, dense = story.stage(story.slim), story.stage(story.dense)
         if slim is not None and dense is not None:
-            table.add_row("encoder", human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
-        _add(table, story.speed)
+            less = f"{dense.params / slim.params:.1f}× less"
+            table.add_row("parameters of the encoder", human(dense.params), human(slim.params), less)
+        _add(table, story.speed, "parameters with the head")
         for metric in story.metrics:
             show = [_estimated(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
             table.add_row(metric.name, *show, "")
     if story.speed_at_size is not None:
         table.add_section()
-        table.add_row("[bold]WavLM Base, random weights: speed only[/bold]", "stock class", "", "")
-        _add(table, story.speed_at_size)
+        table.add_row("[bold]at real size, random weights: speed only[/bold]", "", "", "")
+        table.add_row("network", story.speed_at_size.results[-1].name, story.speed_at_size.results[0].name, "")
+        _add(table, story.speed_at_size, "parameters")
     notes = [m.protocol for m in story.metrics[:1]] + [conditions(b) for b in (story.speed,) if b is not None]
     return Group(table, Text("\n".join(notes), style="dim"))
 
 
-def _add(table: Table, benchmark: Benchmark) -> None:
+def _add(table: Table, benchmark: Benchmark, parameters: str) -> None:
     slim, dense = benchmark.results[0], benchmark.results[-1]
-    table.add_row("parameters", human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
+    table.add_row(parameters, human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
     table.add_row("MACs", human(dense.macs), human(slim.macs), f"{dense.macs / slim.macs:.1f}× less")
     sizes = dense.file_bytes, slim.file_bytes
     table.add_row("file", *map(octets, sizes), f"{sizes[0] / sizes[1]:.1f}× less")
