@@ -189,14 +189,18 @@ class Corpora:
         self._splits: dict[str, Mapping[str, Path]] = {}
 
     def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
-        """Make and import everything.
+        """Make and import everything now, and not when it is first needed.
 
         Raises:
             DataError: as the makers do.
         """
-        for name, corpus in self.options.corpora.items():
-            progress = told(name) if told is not None else None
-            self._splits[name] = corpus.options.prepare(self.folder / name, progress)
+        for name in self.options.corpora:
+            self._splits_of(name, told(name) if told is not None else None)
+
+    def _splits_of(self, name: str, told: Told | None = None) -> Mapping[str, Path]:
+        if name not in self._splits:
+            self._splits[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
+        return self._splits[name]
 
     def cuts(self, *references: str) -> list[Cut]:
         """The cuts of ``corpus/split`` references; speakers get the corpus's name in front.
@@ -207,7 +211,7 @@ class Corpora:
         found: list[Cut] = []
         for reference in references:
             name, _, split = reference.partition("/")
-            splits = self._splits[name]
+            splits = self._splits_of(name)
             if split not in splits:
                 raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
             for cut in read_cuts(splits[split]):
@@ -219,5 +223,7 @@ class Corpora:
 
     def test_set(self, options: TestSet) -> tuple[list[Cut], Trials]:
         """Utterances and trials."""
-        own = self._splits.get(options.trials)
-        return self.cuts(options.cuts), read_trials(own[""] if own is not None else options.trials)
+        trials = options.trials
+        if trials in self.options.corpora:
+            trials = str(self._splits_of(trials)[""])
+        return self.cuts(options.cuts), read_trials(trials)
