@@ -20,6 +20,7 @@ from sottovoce.cli.demo import demo
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
 from sottovoce.cli.report import report
+from sottovoce.cli.verification import embed, evaluate, verify
 
 EXTRAS = {
     "lightning": "train",
@@ -61,7 +62,7 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (demo, compress, report, inspect, prune, bench):
+for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate):
     app.command()(command)
 app.add_typer(data)
 

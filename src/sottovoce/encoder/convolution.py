@@ -45,10 +45,8 @@ class StridedConv(nn.Module):
                 window = x[:, first : first + (T - 1) * stride + 1 : stride]
             else:
                 window = x[:, first : first + T * stride].unflatten(1, (T, stride)).flatten(2)
-            if y is None:
-                y = F.linear(window, matrix, self.bias)
-            else:
-                y = _add_product(y, window.reshape(-1, taps * C), matrix)
+            flat = window.reshape(-1, taps * C)
+            y = F.linear(window, matrix, self.bias) if y is None else _add_product(y, flat, matrix)
         return y
 
     def windows(self, x: Tensor) -> Tensor:

@@ -1,0 +1,82 @@
+"""``sottovoce embed``, ``verify`` and ``evaluate``: speaker models at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Argument(help="A speaker model, as a run leaves it in models/.")]
+Channel = Annotated[int | None, typer.Option(help="Which channel of files with several, from 0.", min=0)]
+Json = Annotated[bool, typer.Option("--json", help="For another program.")]
+
+
+def embed(
+    model: Model,
+    audio: Annotated[Path, typer.Argument(help="An audio file, or a folder of them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .npz file: `names` and `embeddings` [N, E].")],
+    channel: Channel = None,
+) -> None:
+    """Write the speaker embeddings of audio files."""
+    import numpy as np
+
+    from sottovoce.cli.terminal import busy, console
+    from sottovoce.data.folder import audio_files
+    from sottovoce.deployment.verification import embed as library
+    from sottovoce.deployment.verification import load_verifier
+    from sottovoce.training.files import whole_file
+
+    files = audio_files(audio)
+    with busy(f"embedding {len(files)} files"):
+        found = library(load_verifier(model), files, channel=channel)
+    stacked = np.stack([vector.numpy() for vector in found.values()])
+    out = out if out.suffix == ".npz" else out.with_name(out.name + ".npz")
+    with whole_file(out) as partial, partial.open("wb") as file:
+        np.savez(file, names=np.array(list(found)), embeddings=stacked)
+    console().print(f"{len(found)} embeddings of {stacked.shape[1]} numbers in {out}")
+
+
+def verify(
+    model: Model,
+    a: Annotated[Path, typer.Argument(help="An audio file.")],
+    b: Annotated[Path, typer.Argument(help="Another.")],
+    channel: Channel = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether two files are of one speaker: score, threshold and decision."""
+    from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.deployment.verification import load_verifier
+    from sottovoce.deployment.verification import verify as library
+
+    with busy("listening"):
+        found = library(load_verifier(model), a, b, channel=channel)
+    if as_json:
+        print_json({"score": found.score, "threshold": found.threshold, "same": found.same})
+    elif found.threshold is None:
+        console().print(f"score {found.score:.3f} (the model has no threshold: its recipe gave no development trials)")
+    else:
+        word = "same speaker" if found.same else "different speakers"
+        console().print(f"{word}: score {found.score:.3f}, threshold {found.threshold:.3f}")
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz), or a folder of audio.")],
+    trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
+    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    as_json: Json = False,
+) -> None:
+    """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
+    from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.deployment.verification import evaluate as library
+    from sottovoce.deployment.verification import load_verifier
+    from sottovoce.tasks.verification import Verification
+
+    with busy(f"evaluating on {trials}"):
+        found = library(load_verifier(model), data, trials, draws=draws)
+    if as_json:
+        print_json(found)
+        return
+    console().print(Verification().told(found))
+    console().print("cosine after mean subtraction; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")

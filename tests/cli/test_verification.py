@@ -1,0 +1,95 @@
+"""embed, verify and evaluate, on a tiny speaker model and a corpus of noises."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import bad_audio
+from bad_audio import FAULTS
+from corpus import write_corpus
+from sottovoce.metrics.eer import eer
+from sottovoce.metrics.trials import read_trials
+from tiny_models import tiny_model
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A corpus, and ``model``, a speaker model."""
+    folder = tmp_path_factory.mktemp("verification")
+    write_corpus(folder)
+    tiny_model().save_pretrained(folder / "model")
+    return folder
+
+
+def one_file(place, speaker=0, number=0):
+    return place / "audio" / "test" / f"s{speaker}" / f"{number}.wav"
+
+
+def test_embeddings_are_the_models_output(sottovoce, place, tmp_path):
+    said = sottovoce("embed", place / "model", place / "audio" / "test", "-o", tmp_path / "vectors")
+    assert said.code == 0, said
+    found = np.load(tmp_path / "vectors.npz")
+    assert len(found["names"]) == 12 and found["embeddings"].shape == (12, 10)
+    wave = torch.from_numpy(soundfile.read(found["names"][3], dtype="float32")[0])[None]
+    with torch.no_grad():
+        assert np.allclose(tiny_model()(wave).output[0].numpy(), found["embeddings"][3], atol=1e-5)
+
+
+def test_verify_tells_score_and_decision(sottovoce, place, tmp_path):
+    a, b = one_file(place), one_file(place, speaker=3)
+    assert json.loads(sottovoce("verify", place / "model", a, a, "--json").out) == {
+        "score": pytest.approx(1.0, abs=1e-5),
+        "threshold": None,
+        "same": None,
+    }
+    assert "no threshold" in sottovoce("verify", place / "model", a, b).out
+    decided = tiny_model()
+    score = json.loads(sottovoce("verify", place / "model", a, b, "--json").out)["score"]
+    decided.scoring.threshold.fill_(score + 1e-4)
+    decided.save_pretrained(tmp_path / "decided")
+    assert sottovoce("verify", tmp_path / "decided", a, b).out.startswith("different speakers: score")
+    assert sottovoce("verify", tmp_path / "decided", a, a).out.startswith("same speaker: score 1.000")
+
+
+def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, tmp_path):
+    arguments = (place / "trials.txt", "--json", "--draws", 5)
+    manifest = json.loads(sottovoce("evaluate", place / "model", place / "test.jsonl.gz", *arguments).out)
+    folder = json.loads(sottovoce("evaluate", place / "model", place, *arguments).out)
+    assert manifest["eer"] == pytest.approx(folder["eer"])
+    assert "eer_interval" in manifest and "eer_interval" not in folder  # a folder does not say who speaks
+    trials = read_trials(place / "trials.txt")
+    scores = [
+        json.loads(sottovoce("verify", place / "model", place / a, place / b, "--json").out)["score"]
+        for a, b in zip(trials.left[:6], trials.right[:6], strict=True)
+    ]
+    assert 0 <= eer(np.array(scores + [0.0, 1.0]), np.array([*trials.targets[:6], False, True])) <= 1
+    assert "EER" in sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt").out
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
+def test_faulty_audio_is_one_line(sottovoce, place, tmp_path, fault):
+    bad = fault(tmp_path)
+    for arguments in (["verify", place / "model", one_file(place), bad], ["embed", place / "model", bad]):
+        out = ["-o", tmp_path / "x.npz"] if arguments[0] == "embed" else []
+        said = sottovoce(*arguments, *out)
+        assert said.code == 2 and len(said.err.splitlines()) == 1 and bad.name in said.err, said
+        assert not (tmp_path / "x.npz").exists()
+
+
+def test_silence_cannot_be_compared(sottovoce, place, tmp_path):
+    said = sottovoce("verify", place / "model", one_file(place), bad_audio.silence(tmp_path))
+    assert said.code == 2 and "silence" in said.err
+
+
+def test_a_model_without_speakers_and_trials_without_audio_are_named(sottovoce, place, models, tmp_path):
+    said = sottovoce("verify", models / "ours", one_file(place), one_file(place))
+    assert said.code == 2 and "no speaker model" in said.err
+    (tmp_path / "trials.txt").write_text("1 a.wav b.wav\n0 a.wav c.wav\n")
+    said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", tmp_path / "trials.txt")
+    assert said.code == 2 and "3 utterances are not in the data" in said.err
+    assert sottovoce("evaluate", place / "model", place / "test.jsonl.gz", tmp_path / "none.txt").code == 2
