@@ -56,7 +56,7 @@ def test_gradients_reach_the_student_and_the_projections_and_not_the_teacher():
 def test_a_narrower_student_is_compared_channel_by_channel_with_what_it_was():
     teacher = tiny_encoder()
     plan = Plan.to_shape(
-        teacher, {"residual": [10]}, {"residual": torch.rand(16, generator=torch.Generator().manual_seed(3))}
+        teacher, {"residual": 10}, {"residual": torch.rand(16, generator=torch.Generator().manual_seed(3))}
     )
     student = slim(teacher, plan)
     ids = student.shape["residual"]
@@ -66,7 +66,7 @@ def test_a_narrower_student_is_compared_channel_by_channel_with_what_it_was():
     target = features.targets(x, None)[0]
     assert torch.equal(target, teacher(x).hidden_states[1][..., ids])
     # And where the teacher is narrower than the original too:
-    second = slim(student, Plan.to_shape(student, {"residual": [6]}))
+    second = slim(student, Plan.to_shape(student, {"residual": 6}))
     picked = FeatureDistillation(student, second, [1]).targets(x, None)[0]
     assert torch.equal(picked, student(x).hidden_states[1][..., [ids.index(c) for c in second.shape["residual"]]])
 

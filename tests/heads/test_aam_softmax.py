@@ -12,9 +12,9 @@ def by_hand(loss, x, labels, margin, rivals_margin=0.0, rivals=0):
     for vector, label in zip(x.double(), labels.tolist(), strict=True):
         angles = []
         for speaker in range(loss.classes):
-            centres = loss.weight.double()[speaker * loss.centres : (speaker + 1) * loss.centres]
+            centres = loss.weight.detach().double()[speaker * loss.centres : (speaker + 1) * loss.centres]
             cosines = centres @ vector / centres.norm(dim=1) / vector.norm()
-            angles.append(math.acos(float(cosines.max())))
+            angles.append(math.acos(float(cosines.detach().max())))
         others = sorted((k for k in range(loss.classes) if k != label), key=lambda k: angles[k])
         logits = [math.cos(a) for a in angles]
         logits[label] = math.cos(angles[label] + margin)

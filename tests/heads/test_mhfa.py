@@ -54,7 +54,7 @@ def test_costs_count_the_head():
 def test_the_head_follows_a_narrower_stream():
     model = tiny_model()
     assert collect(model).units["encoder.residual"].size == 16
-    small, equality = slim_and_verify(model, Plan.to_shape(model, {"residual": [10], "ffn": [5, 0]}))
+    small, equality = slim_and_verify(model, Plan.to_shape(model, {"encoder.residual": 10, "ffn": [5, 0]}))
     assert small.head.keys.weight.shape == (6, 10)
     assert equality.worst < 1e-9
     # The output of the head is compared too, not only hidden states.

@@ -120,9 +120,12 @@ def _section(model: type[BaseModel], where: Iterable[int | str]) -> type[BaseMod
             found = next((a for a in _alternatives(found) if get_origin(a) in (list, tuple)), None)
             found = get_args(found)[0] if found is not None else None
             continue
-        owner = next((a for a in _alternatives(found) if _is_model(a)), None)
+        owner = next((a for a in _alternatives(found) if _is_model(a) or get_origin(a) is dict), None)
         if owner is None:
             return None
+        if not _is_model(owner):
+            found = get_args(owner)[1]
+            continue
         names = {field.alias or name: field.annotation for name, field in owner.model_fields.items()}
         found = names.get(step)
     return next((a for a in _alternatives(found) if _is_model(a)), None)
