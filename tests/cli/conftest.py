@@ -50,9 +50,10 @@ def models(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def speech(tmp_path_factory) -> Path:
-    """A folder with a few seconds of something that is no silence."""
+    """A folder with a few seconds of something that is no silence, and trials over it."""
     place = tmp_path_factory.mktemp("speech")
     random = np.random.default_rng(0)
     for k in range(3):
         soundfile.write(place / f"{k}.wav", 0.1 * random.standard_normal(16_000), 16_000)
+    (place / "trials.txt").write_text("1 0.wav 1.wav\n0 0.wav 2.wav\n")
     return place

@@ -91,9 +91,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["inspect", "prune", "bench", "bench --against"])
+@pytest.mark.parametrize("command", ["inspect", "prune", "bench", "bench --against", "embed", "verify", "evaluate"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_model_is_one_line(sottovoce, models, tmp_path, monkeypatch, command, fault):
+def test_a_faulty_model_is_one_line(sottovoce, models, speech, tmp_path, monkeypatch, command, fault):
     place = tmp_path / "in"
     place.mkdir()
     bad = fault(models, place)
@@ -103,6 +103,9 @@ def test_a_faulty_model_is_one_line(sottovoce, models, tmp_path, monkeypatch, co
         "inspect": ["inspect", bad],
         "prune": ["prune", bad, "--budget", "params=50%", "-o", tmp_path / "out"],
         "bench": ["bench", bad, "--seconds", 1, "--repeats", 1],
+        "embed": ["embed", bad, speech, "-o", tmp_path / "out.npz"],
+        "verify": ["verify", bad, speech / "0.wav", speech / "1.wav"],
+        "evaluate": ["evaluate", bad, speech, speech / "trials.txt"],
         "bench --against": ["bench", models / "ours", "--against", bad, "--seconds", 1, "--repeats", 1],
     }[command]
     said = sottovoce(*arguments)

@@ -72,3 +72,29 @@ def test_bench_compares_with_the_stock_class(sottovoce, models):
     found = json.loads(sottovoce("bench", models / "ours", *arguments, "--json").out)
     assert len(found["results"]) == 1 and len(found["results"][0]["times"]) == 2
     assert found["environment"]["torch"] == torch.__version__
+
+
+def test_a_corpus_is_synthesised_and_found_made(sottovoce, tmp_path):
+    pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
+    arguments = ["--speakers-train", 2, "--speakers-test", 2, "--utterances", 3, "--seed", 5]
+    said = sottovoce("data", "synthesize", "-o", tmp_path / "corpus", *arguments)
+    assert said.code == 0, said.err
+    assert said.out.split() == [str(tmp_path / "corpus" / n) for n in ("train.jsonl.gz", "test.jsonl.gz", "trials.txt")]
+    before = (tmp_path / "corpus" / "trials.txt").stat().st_mtime_ns
+    assert sottovoce("data", "synthesize", "-o", tmp_path / "corpus", *arguments).code == 0
+    assert (tmp_path / "corpus" / "trials.txt").stat().st_mtime_ns == before
+    other = sottovoce("data", "synthesize", "-o", tmp_path / "corpus", "--seed", 6)
+    assert other.code == 2 and str(tmp_path / "corpus") in other.err
+
+
+def test_a_corpus_is_imported(sottovoce, speech, tmp_path):
+    for speaker in ("anna", "ben"):
+        (tmp_path / "corpus" / speaker).mkdir(parents=True)
+        (tmp_path / "corpus" / speaker / "1.wav").write_bytes((speech / "0.wav").read_bytes())
+    said = sottovoce("data", "import", tmp_path / "corpus", "--layout", "folder", "-o", tmp_path / "cuts")
+    assert said.code == 0, said.err
+    (line,) = said.out.splitlines()
+    assert line.startswith("all: ") and line.endswith(".jsonl.gz")
+    (tmp_path / "corpus" / "ben" / "2.wav").touch()
+    faulty = sottovoce("data", "import", tmp_path / "corpus", "--layout", "folder", "-o", tmp_path / "again")
+    assert faulty.code == 2 and "2.wav" in faulty.err and not (tmp_path / "again").exists()

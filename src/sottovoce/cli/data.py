@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-data = typer.Typer(name="data", help="Make corpora.", no_args_is_help=True)
+data = typer.Typer(name="data", help="Make and import corpora.", no_args_is_help=True)
 
 
 @data.callback()
 def _group() -> None:
-    """Make corpora."""
+    """Make and import corpora."""
 
 
 @data.command()
@@ -42,3 +42,19 @@ def synthesize(
         )
     for path in (corpus.train, corpus.test, corpus.trials):
         typer.echo(path)
+
+
+@data.command("import")
+def import_corpus(
+    source: Annotated[Path, typer.Argument(help="The corpus: a folder, or the file that lists it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cuts; the audio stays where it is.")],
+    layout: Annotated[
+        str, typer.Option(help="table (manifest.tsv or .csv) or folder (one folder a speaker).")
+    ] = "table",
+    drop_faulty: Annotated[bool, typer.Option(help="Leave faulty audio out, and say so, instead of stopping.")] = False,
+) -> None:
+    """Check a corpus and write Lhotse cuts, one file a split."""
+    from sottovoce.data.manifests import import_corpus as library
+
+    for split, path in library(source, out, layout=layout, drop_faulty=drop_faulty).items():
+        typer.echo(f"{split}: {path}")
