@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ..encoder.errors import DataError, SottovoceError
 from .acoustics import Wave, crop
@@ -185,7 +185,9 @@ class BatchLoader(DataLoader[Batch]):
         workers: processes that load; with any number the batches are the same.
     """
 
-    def __init__(self, batches: Dataset[Batch], steps: Sequence[int] | None = None, *, workers: int = 0) -> None:
+    def __init__(
+        self, batches: Dataset[Batch], steps: Sequence[int] | Sampler[int] | None = None, *, workers: int = 0
+    ) -> None:
         if steps is None:
             steps = range(len(batches))  # type: ignore[arg-type]
         super().__init__(

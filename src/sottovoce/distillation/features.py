@@ -59,7 +59,7 @@ class FeatureDistillation(nn.Module):
     @torch.no_grad()
     def targets(self, waveform: Tensor, lengths: Tensor | None) -> list[Tensor]:
         """The teacher's chosen hidden states ``[B, T, D_student]``, detached."""
-        self.teacher.to(waveform.device)
+        self.teacher.to(waveform.device)  # type: ignore[arg-type]
         states = self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states
         chosen = [states[layer] for layer in self.layers]
         return chosen if self.channels is None else [state[..., self.channels] for state in chosen]

@@ -95,7 +95,7 @@ def activation(
 
 def taylor(
     model: nn.Module,
-    loss: Callable[[nn.Module, Any], Tensor],
+    loss: Callable[[Any, Any], Tensor],
     batches: Iterable[Any],
     kinds: Iterable[str] = KINDS,
 ) -> Scores:

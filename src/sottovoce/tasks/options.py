@@ -17,7 +17,41 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
-def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[Options]:
+class OneOf(Options):
+    """A section that is written as exactly one key; made by `one_of`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, data: Any) -> Any:
+        # `- slim` alone reads naturally; an empty section has all its defaults.
+        if isinstance(data, str):
+            return {data: {}}
+        if isinstance(data, dict):
+            return {key: {} if value is None else value for key, value in data.items()}
+        return data
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> OneOf:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @model_serializer
+    def _only_the_chosen(self) -> dict[str, Any]:
+        return {self.kind: self.options}
+
+    @property
+    def kind(self) -> str:
+        """The key."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def options(self) -> Any:
+        """The section under the key."""
+        return getattr(self, self.kind)
+
+
+def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[OneOf]:
     """A section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
 
     The instance has ``.kind`` (the key) and ``.options`` (the section under it).
@@ -28,35 +62,6 @@ def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[Options]:
     >>> tone.kind, tone.options.hertz
     ('sine', 440.0)
     """
-
-    class OneOf(Options):
-        @model_validator(mode="before")
-        @classmethod
-        def _bare_name(cls, data: Any) -> Any:
-            # `- slim` alone reads naturally; an empty section has all its defaults.
-            if isinstance(data, str):
-                return {data: {}}
-            if isinstance(data, dict):
-                return {key: {} if value is None else value for key, value in data.items()}
-            return data
-
-        @model_validator(mode="after")
-        def _exactly_one(self) -> OneOf:
-            if len(self.model_fields_set) != 1:
-                raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
-            return self
-
-        @model_serializer
-        def _only_the_chosen(self) -> dict[str, Any]:
-            return {self.kind: self.options}
-
-        @property
-        def kind(self) -> str:
-            return next(iter(self.model_fields_set))
-
-        @property
-        def options(self) -> Options:
-            return getattr(self, self.kind)
 
     fields: dict[str, Any] = {key: (model | None, None) for key, model in choices.items()}
     return create_model(name, __base__=OneOf, **fields)

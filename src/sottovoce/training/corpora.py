@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -98,7 +98,7 @@ class Manifests(Options):
         return {split: Path(path) for split, path in self.__pydantic_extra__.items()}
 
 
-CorpusOptions = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
+CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
 
 
 class TestSet(Options):
@@ -129,7 +129,7 @@ class DataOptions(Options):
         workers: processes that prepare batches.
     """
 
-    corpora: dict[str, CorpusOptions] = Field(min_length=1)  # type: ignore[valid-type]
+    corpora: dict[str, CorpusOptions] = Field(min_length=1)
     train: list[str] = Field(min_length=1)
     dev: TestSet | None = None
     test: dict[str, TestSet] = {}

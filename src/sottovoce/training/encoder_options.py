@@ -66,7 +66,7 @@ class EncoderOptions(Options):
     """
 
     source: str | None = Field(None, alias="from")
-    config: NewEncoder | None = None  # type: ignore[valid-type]
+    config: NewEncoder | None = None
     filters: Literal["random", "mel"] = "random"
     dropout: float | None = Field(None, ge=0, lt=1)
     layerdrop: float = Field(0.0, ge=0, lt=1)
@@ -98,7 +98,8 @@ class EncoderOptions(Options):
         else:
             encoder = SpeechEncoder(new_config(self.config))
             if self.filters == "mel":
-                first = encoder.frontend.conv[0].conv.weight
+                convolutions: Any = encoder.frontend.conv
+                first = convolutions[0].conv.weight
                 with torch.no_grad():
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
         self._set_dropout(encoder, encoder.config)

@@ -102,7 +102,7 @@ class TrainingModule(LightningModule):
         self.seen = seen
         return loss
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         phase = self._phase
         groups = weight_groups(
             self.model, encoder_lr=phase.encoder_lr, head_lr=phase.head_lr, weight_decay=phase.weight_decay
@@ -162,7 +162,7 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
         trainer = Trainer(
             accelerator=compute.accelerator,
             devices=compute.devices,
-            precision=compute.precision,
+            precision=compute.precision,  # type: ignore[arg-type]
             strategy="auto" if compute.devices == 1 else "ddp_find_unused_parameters_true",
             max_steps=phase.steps,
             max_epochs=-1,
@@ -189,7 +189,7 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
 class _quiet(warnings.catch_warnings):
     """Without Lightning's remarks on loaders, loggers and devices, which do not hold for this loop."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         self._levels = {name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")}
         for name in self._levels:

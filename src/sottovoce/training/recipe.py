@@ -39,8 +39,8 @@ class ComputeOptions(Options):
         return Compute(self.accelerator, self.devices, PRECISIONS[self.precision], workers)
 
 
-TaskChoice = one_of("TaskChoice", TASKS)
-StageChoice = one_of("StageChoice", STAGES)
+TaskChoice: Any = one_of("TaskChoice", TASKS)
+StageChoice: Any = one_of("StageChoice", STAGES)
 
 
 class Recipe(Options):
@@ -55,11 +55,11 @@ class Recipe(Options):
     name: str = Field(min_length=1)
     seed: int = Field(0, ge=0)
     encoder: EncoderOptions
-    task: TaskChoice  # type: ignore[valid-type]
+    task: TaskChoice
     data: DataOptions
     budget: BudgetOptions | None = None
     compute: ComputeOptions = ComputeOptions()
-    stages: list[StageChoice] = Field(min_length=1)  # type: ignore[valid-type]
+    stages: list[StageChoice] = Field(min_length=1)
 
     def names(self) -> list[str]:
         """The stages' names, in order."""
@@ -87,9 +87,9 @@ class Recipe(Options):
             for k, reference in enumerate(stage.train or ()):
                 yield from self.data.reference_problems(reference, f"train[{k}]")
             try:
-                self.task.options.with_loss(stage.loss)  # type: ignore[attr-defined]
+                self.task.options.with_loss(stage.loss)
             except ValidationError as error:
-                loss = type(self.task.options.loss)  # type: ignore[attr-defined]
+                loss = type(self.task.options.loss)
                 yield from (f"loss.{line}" for line in problems_of(error, loss))
         if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"

@@ -16,7 +16,7 @@ from .files import whole_file
 from .metrics_log import MetricsLog
 from .steps import StepCallback
 
-Evaluate = Callable[[nn.Module], Mapping[str, float]]
+Evaluate = Callable[[Any], Mapping[str, Any]]
 
 
 class Selection(StepCallback):
