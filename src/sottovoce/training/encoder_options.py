@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field, create_model, model_validator
-from torch import nn
 
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.model import SpeechEncoder
@@ -90,8 +89,10 @@ class EncoderOptions(Options):
         """
         torch.manual_seed(seed)
         if self.source is not None and is_task_model(self.source):
-            model = TaskModel.from_pretrained(self.source)
-            self._set_dropout(model, model.config.encoder)
+            loaded = TaskModel.from_pretrained(self.source)
+            self._set_dropout(loaded.config.encoder)
+            model = TaskModel(loaded.config)
+            model.load_state_dict(loaded.state_dict())
             return model
         if self.source is not None:
             encoder = SpeechEncoder.from_pretrained(self.source)
@@ -102,12 +103,12 @@ class EncoderOptions(Options):
                 first = convolutions[0].conv.weight
                 with torch.no_grad():
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
-        self._set_dropout(encoder, encoder.config)
+        self._set_dropout(encoder.config)
         model = TaskModel(task.config(encoder.config))
         model.encoder.load_state_dict(encoder.state_dict())
         return model
 
-    def _set_dropout(self, model: nn.Module, config: EncoderConfig) -> None:
+    def _set_dropout(self, config: EncoderConfig) -> None:
         config.layerdrop = self.layerdrop
         if self.dropout is None:
             return

@@ -16,11 +16,18 @@ PARTIAL = ".partial"
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a path to write to; what was written there becomes ``path`` when the block ends without an error."""
+    """Gives a path to write to; what was written there becomes ``path`` when the block ends without an error.
+
+    After an error (a full disk, say) nothing is left of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
-    yield partial
-    settle(path)
+    try:
+        yield partial
+        settle(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
@@ -30,10 +37,14 @@ def whole_directory(path: Path) -> Iterator[Path]:
     partial = partial_of(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    yield partial
-    for each in partial.rglob("*"):
-        if each.is_file():
-            _flush(each)
+    try:
+        yield partial
+        for each in partial.rglob("*"):
+            if each.is_file():
+                _flush(each)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     # A directory cannot be renamed over another: for an instant there is none, and a run that is killed then writes it
     # again, because the stage that it belongs to is only marked as finished afterwards.
     shutil.rmtree(path, ignore_errors=True)

@@ -29,7 +29,7 @@ class Selection(StepCallback):
         every: steps between evaluations; the last step is always one.
         last: the last step.
         directory: for the weights.
-        log: where the numbers are written, as ``dev/...``.
+        metrics_log: where the numbers are written, as ``dev/...``.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Selection(StepCallback):
         every: int,
         last: int,
         directory: Path,
-        log: MetricsLog | None = None,
+        metrics_log: MetricsLog | None = None,
     ):
         super().__init__()
         self.evaluate, self.metric, self.lower = evaluate, metric, lower
         self.every, self.last = every, last
         self.directory = directory
-        self.log = log
+        self.metrics_log = metrics_log
         self.evaluated: list[tuple[int, float]] = []
 
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
@@ -59,8 +59,8 @@ class Selection(StepCallback):
         if trainer.is_global_zero:
             with whole_file(self.path(step)) as partial:
                 save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
-            if self.log is not None:
-                self.log.write(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
+            if self.metrics_log is not None:
+                self.metrics_log.write(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
         module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]
         self.evaluated.append((step, float(numbers[self.metric])))
 

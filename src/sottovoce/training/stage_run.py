@@ -235,7 +235,7 @@ class StageRun:
             every=options.evaluate_every,
             last=options.steps,
             directory=directory,
-            log=log,
+            metrics_log=log,
         )
 
     # --- making smaller ---

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from sottovoce.encoder.errors import CheckpointError, RecipeError
+from sottovoce.tasks.verification import Pooling, Verification
+from sottovoce.training.encoder_options import EncoderOptions
+from sottovoce.training.filters import mel_filters
+from tiny_models import speech, tiny_encoder, tiny_model
+
+TASK = Verification(head=Pooling(width=6, heads=3, size=10))
+SMALL = {"hidden_size": 16, "layers": 2, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2}
+
+
+def test_a_new_encoder_is_a_function_of_the_seed():
+    options = EncoderOptions.model_validate({"config": SMALL})
+    one, same, other = (options.build(TASK, seed) for seed in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(one.head.project.weight, other.head.project.weight)
+    assert one.shape["encoder"]["layers"][0] == {"attention": {"heads": [0, 1]}, "feed_forward": {"units": 24}}
+    assert one.head.size == 10 and one.scoring is not None
+
+
+def test_an_encoder_gets_a_new_head(tmp_path):
+    encoder = tiny_encoder(dropout=0.1)
+    encoder.save_pretrained(tmp_path)
+    model = EncoderOptions.model_validate({"from": str(tmp_path), "dropout": 0.3}).build(TASK, 0)
+    assert torch.equal(model.encoder(speech()).last_hidden_state, model.encoder(speech()).last_hidden_state) is False
+    assert torch.equal(model.eval().encoder(speech()).last_hidden_state, encoder(speech()).last_hidden_state)
+    assert {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)} == {0.3}
+
+
+def test_a_task_model_keeps_its_head(tmp_path):
+    before = tiny_model(dropout=0.2)
+    before.save_pretrained(tmp_path)
+    model = EncoderOptions.model_validate({"from": str(tmp_path), "dropout": 0.0}).build(TASK, 0)
+    assert torch.equal(model.train()(speech()).output, before(speech()).output)
+
+
+def test_what_is_not_there_is_told():
+    with pytest.raises(CheckpointError, match="nowhere"):
+        EncoderOptions.model_validate({"from": "./nowhere"}).build(TASK, 0)
+
+
+def test_mel_filters_pass_their_band_and_little_else():
+    filters = mel_filters(160, 400).double().numpy()
+    gains = np.abs(np.fft.rfft(filters, 16_000))[:, :8000]  # one bin a hertz
+    peaks = gains.argmax(1).reshape(40, 4)
+    assert (peaks.max(1) - peaks.min(1) <= 30).all()  # four phases of one band
+    centres = peaks.mean(1)
+    assert (np.diff(centres) > 0).all() and centres[0] < 150 and centres[-1] > 7000
+    mel = 2595 * np.log10(1 + centres / 700)
+    assert np.diff(mel).std() < 0.25 * np.diff(mel).mean()
+    # Sum of rectified phases is nearly the envelope: a tone gives the same wherever it starts.
+    time = np.arange(400) / 16_000
+    sums = [np.maximum(filters[40:44] @ np.cos(2 * np.pi * centres[10] * time + p), 0).sum() for p in range(7)]
+    assert max(sums) / min(sums) < 1.45
+    with pytest.raises(RecipeError, match="multiple of 4"):
+        mel_filters(62, 400)
+
+
+def test_filters_are_put_into_the_first_convolution():
+    config = SMALL | {"conv_channels": [16, 8], "conv_kernel": [320, 2], "conv_stride": [160, 2]}
+    model = EncoderOptions.model_validate({"config": config, "filters": "mel"}).build(TASK, 0)
+    assert torch.equal(model.encoder.frontend.conv[0].conv.weight[:, 0], mel_filters(16, 320))
+    with pytest.raises(ValueError, match="new encoder with convolutions"):
+        EncoderOptions.model_validate({"from": "x", "filters": "mel"})

@@ -1,0 +1,141 @@
+"""What stages do beyond what every run shows (tests/training/test_resume.py carries out a whole recipe)."""
+
+import copy
+import io
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from corpus import write_corpus
+from sottovoce.data.cuts import read_cuts, write_cuts
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.cost import cost
+from sottovoce.training.compress import compress
+from sottovoce.training.stage_run import labels_of
+from toy_recipe import toy, write
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def carry_out(data, tmp_path):
+    said = io.StringIO()
+    run = compress(write(data, tmp_path / "toy.yaml"), tmp_path / "run", console=Console(file=said, width=200))
+    return run, said.getvalue()
+
+
+def model_of(run, stage):
+    return TaskModel.from_pretrained(str(run.model(stage)))
+
+
+def tensors(model, prefix):
+    return {n: t for n, t in model.state_dict().items() if n.startswith(prefix)}
+
+
+def test_stages_branch_and_leave_alone_what_is_not_theirs(folder, tmp_path):
+    data = toy(folder)
+    data["data"]["test"] = {}
+    data["stages"] = [
+        {"fine_tune": {"steps": 1, "freeze": True}},
+        {"slim": {"name": "magnitude", "start": "fine_tune"}},
+        {
+            "slim": {
+                "name": "activation",
+                "method": "activation",
+                "start": "fine_tune",
+                "budget": {"macs": 0.6},
+                "round_to": 1,
+            }
+        },
+        {"slim": {"name": "taylor", "method": "taylor", "start": "fine_tune", "batches": 2}},
+        {"distil": {"steps": 1, "start": "magnitude", "distillation": {"teacher": "start"}}},
+        {"fine_tune": {"name": "wide", "steps": 1, "start": "fine_tune", "loss": {"margin": 0.5}}},
+    ]
+    run, _ = carry_out(data, tmp_path)
+    start, tuned, small = model_of(run, "start"), model_of(run, "fine_tune"), model_of(run, "magnitude")
+    assert all(torch.equal(t, tensors(start, "encoder")[n]) for n, t in tensors(tuned, "encoder").items())
+    assert not torch.equal(start.head.project.weight, tuned.head.project.weight)
+    whole = cost(start.encoder)
+    for name in ("magnitude", "taylor"):
+        found = cost(model_of(run, name).encoder)
+        assert found.params <= 0.5 * whole.params and run.finished(name)["equality"] < 1e-9
+    found = cost(model_of(run, "activation").encoder)
+    assert found.macs <= 0.6 * whole.macs and found.params > 0.5 * whole.params
+    # Without the task's loss the head is not trained, and its objective is handed on.
+    distilled = model_of(run, "distil")
+    assert all(torch.equal(t, tensors(small, "head")[n]) for n, t in tensors(distilled, "head").items())
+    assert any(not torch.equal(t, tensors(small, "encoder")[n]) for n, t in tensors(distilled, "encoder").items())
+    assert run.objective("distil").read_bytes() == run.objective("magnitude").read_bytes()
+    assert labels_of(run.objective("wide")) == [f"toy/s{k}" for k in range(4)]
+
+
+def test_unlabelled_audio_is_enough_to_distil(folder, tmp_path):
+    cuts = list(read_cuts(folder / "train.jsonl.gz"))
+    for cut in cuts:
+        cut.supervisions.clear()
+    write_cuts(cuts, tmp_path / "plain.jsonl.gz")
+    data = toy(folder)
+    data["data"]["test"] = {}
+    data["data"]["corpora"]["plain"] = {"cuts": {"all": str(tmp_path / "plain.jsonl.gz")}}
+    distillation = {"teacher": "start"}
+    data["stages"] = [
+        {"prune": {"steps": 2, "train": ["plain/all"], "distillation": distillation}},
+        {"distil": {"steps": 1, "train": ["plain/all"], "distillation": distillation}},
+    ]
+    run, _ = carry_out(data, tmp_path)
+    assert run.finished("distil") and not run.objective("distil").exists()
+    data["stages"][1]["distil"]["task"] = 1.0
+    with pytest.raises(ValueError, match="has no speaker"):
+        compress(write(data, tmp_path / "b.yaml"), tmp_path / "other", console=Console(file=io.StringIO()))
+
+
+def test_other_speakers_get_a_new_classifier_and_it_is_said(folder, tmp_path):
+    other = write_corpus(tmp_path / "other", speakers=3)
+    data = toy(folder)
+    data["data"]["test"] = {}
+    data["data"]["corpora"]["other"] = {"cuts": {"train": str(other / "train.jsonl.gz")}}
+    data["stages"] = [{"fine_tune": {"steps": 1}}, {"fine_tune": {"name": "b", "steps": 1, "train": ["other/train"]}}]
+    run, said = carry_out(data, tmp_path)
+    assert "b: 3 labels, other than the 4 of the stage before: their classifier is new" in said
+    assert labels_of(run.objective("b")) == ["other/s0", "other/s1", "other/s2"]
+
+
+def test_the_best_weights_on_development_data_and_the_threshold(folder, tmp_path):
+    data = toy(folder)
+    data["data"]["dev"] = data["data"]["test"].pop("bands")
+    data["stages"] = [{"fine_tune": {"steps": 4, "evaluate_every": 1, "keep": "best", "lr": {"encoder": 0.05}}}]
+    run, _ = carry_out(data, tmp_path)
+    results = run.finished("fine_tune")
+    values = {int(step): value for step, value in results["evaluated"].items()}
+    assert set(values) == {1, 2, 3, 4}
+    assert values[results["weights_of_steps"][0]] == min(values.values()) == results["dev"]["eer"]
+    assert model_of(run, "fine_tune").scoring.threshold.item() == pytest.approx(results["dev"]["threshold"])
+    logged = {row["step"]: row["dev/eer"] for row in run.history() if "dev/eer" in row}
+    assert logged == pytest.approx(values)
+
+
+def test_what_does_not_fit_the_encoder_is_told_before_any_stage_runs(folder, tmp_path):
+    data = copy.deepcopy(toy(folder))
+    data["stages"][1]["prune"]["distillation"]["layers"] = [0, 7]
+    data["stages"][1]["prune"]["units"] = ["conv", "convolution"]
+    with pytest.raises(RecipeError) as caught:
+        carry_out(data, tmp_path)
+    assert "stages[1].prune.distillation.layers[1]: the network has the hidden states 0..2, not 7" in str(caught.value)
+    assert "stages[1].prune.units[1]: this network has no unit of the kind 'convolution'" in str(caught.value)
+    assert not (tmp_path / "run" / "stages").exists()
+
+
+def test_results_say_what_pruning_reached(folder, tmp_path):
+    data = toy(folder)
+    data["stages"] = data["stages"][:2]
+    run, said = carry_out(data, tmp_path)
+    results = run.finished("prune")
+    assert results["target_sparsity"] == {"params": 0.5}
+    assert json.loads(run.plan("prune").read_text())["after"]["params"] == results["cost"]["params"]
+    assert results["cost"]["params"] <= 0.5 * results["budget_reference"]["params"]
+    assert "gates: " in said and "learning rate" in said
