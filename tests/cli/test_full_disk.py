@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tiny_models import tiny_model
+from toy_recipe import toy, write
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def volume(tmp_path):
 
     yield mount
     for place in mounted:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", "-l", str(place)], check=True)  # lazily: a log may still be open
 
 
 @pytest.fixture
@@ -71,3 +75,25 @@ def test_synthesize_into_a_read_only_folder(sottovoce, read_only):
     pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
     said = sottovoce("data", "synthesize", "-o", read_only / "corpus")
     one_line(said, "Read-only file system", "Permission denied")
+
+
+def test_embed_on_a_full_disk(sottovoce, speech, volume, tmp_path):
+    tiny_model().save_pretrained(tmp_path / "model")
+    disk = volume("size=8k")
+    (disk / "full").write_bytes(bytes(8192))
+    one_line(sottovoce("embed", tmp_path / "model", speech, "-o", disk / "out.npz"), "No space left")
+    assert [p.name for p in disk.iterdir()] == ["full"]
+
+
+def test_a_run_on_a_disk_that_fills_up_goes_on_elsewhere(sottovoce, volume, tmp_path):
+    recipe = write(toy(tmp_path / "corpus", stages=[{"fine_tune": {"steps": 2}}]), tmp_path / "toy.yaml")
+    disk = volume("size=100k")  # for the recipe and the data, but not for a model
+    one_line(sottovoce("compress", recipe, "--run", disk / "run"), "No space left")
+    (disk / "run").rename(disk / "moved")
+    shutil.copytree(disk / "moved", tmp_path / "run")
+    assert sottovoce("compress", recipe, "--run", tmp_path / "run").code == 0
+
+
+def test_a_run_in_a_read_only_folder(sottovoce, read_only, tmp_path):
+    recipe = write(toy(tmp_path / "corpus", stages=[{"fine_tune": {"steps": 2}}]), tmp_path / "toy.yaml")
+    one_line(sottovoce("compress", recipe, "--run", read_only / "run"), "Read-only file system", "Permission denied")

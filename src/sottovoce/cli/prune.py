@@ -37,13 +37,14 @@ def prune(
     ] = False,
 ) -> None:
     """Prune a model to a budget without training, prove the result, and save it."""
-    from sottovoce.cli.terminal import busy, console, saved, vacant
+    from sottovoce.cli.terminal import busy, console, vacant
     from sottovoce.data.folder import speech_batches
     from sottovoce.deployment.models import load_model
     from sottovoce.encoder.errors import SottovoceError
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.prune import prune as library
     from sottovoce.pruning.prune import read_shape
+    from sottovoce.training.files import whole_directory
 
     vacant(out)
     if audio is None and method is not Method.magnitude:
@@ -61,7 +62,7 @@ def prune(
             kinds=[kind.strip() for kind in kinds.split(",") if kind.strip()],
             round_to=round_to,
         )
-    with saved(out) as partial:
+    with whole_directory(out) as partial:
         made.model.save_pretrained(partial, portable=portable)
         made.plan.save(partial / "plan.json")
     screen = console()

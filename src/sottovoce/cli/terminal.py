@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import Any
 from rich.console import Console
 
 from sottovoce.encoder.errors import SottovoceError
-from sottovoce.training.files import partial_of, whole_directory
 
 
 def console() -> Console:
@@ -47,15 +45,3 @@ def vacant(path: Path) -> Path:
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise SottovoceError(f"{path}: exists already and would be lost; remove it or name another output")
     return path
-
-
-@contextmanager
-def saved(path: Path) -> Iterator[Path]:
-    """Gives a directory to write to, which becomes ``path`` once it is whole; after an error nothing is left of it."""
-    vacant(path)
-    try:
-        with whole_directory(path) as partial:
-            yield partial
-    except BaseException:
-        shutil.rmtree(partial_of(path), ignore_errors=True)
-        raise
