@@ -72,7 +72,7 @@ def html(story: Story, pictures: Mapping[str, bytes]) -> str:
         drawing=drawing(story.rows) if story.rows else "",
         plots=divs,
         script=script,
-        library=plots.library() if axes else "",
+        library=plots.browser_code() if axes else "",
         pictures={name: plots.data_uri(png) for name, png in pictures.items()},
         version=sottovoce.__version__,
     )

@@ -74,14 +74,14 @@ def _lines(plot: Plot) -> list[_Line]:
 
 
 def interactive(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
-    """Script and one ``<div>`` a plot. The script draws once `library` has been loaded."""
+    """Script and one ``<div>`` a plot. The script draws once `browser_code` has been loaded."""
     from bokeh.embed import components
 
     script, divs = components([_figure(p) for p in all_plots])
     return script, list(divs)
 
 
-def library() -> str:
+def browser_code() -> str:
     """BokehJS itself, for the page: nothing is fetched from anywhere."""
     from bokeh.resources import Resources
 
