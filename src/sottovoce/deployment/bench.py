@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from sottovoce.deployment.environment import environment
 from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
 from sottovoce.deployment.models import load_model, load_stock
 from sottovoce.deployment.subject import Subject, ours, stock, tensor_bytes, weight_files
 from sottovoce.encoder.errors import SottovoceError
+from sottovoce.encoder.long_convolution import kept_bytes
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[]
             params=sum(p.numel() for p in subject.module.parameters()),
             macs=subject.macs,
             file_bytes=subject.file_bytes,
-            memory_bytes=None if beside is None else beside + tensor_bytes(subject.module),
+            memory_bytes=None if beside is None else beside + held_bytes(subject.module),
             times=times[name],
             milliseconds=Spread.of(times[name]),
             real_time_factor=Spread.of(times[name]).median / 1e3 / (setting.seconds * setting.batch),
@@ -165,3 +167,8 @@ def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[]
         for name, subject, beside in zip(names, subjects, memory, strict=True)
     ]
     return Benchmark(setting, results, where)
+
+
+def held_bytes(module: nn.Module) -> int:
+    """Memory of weights, buffers and what is kept between runs."""
+    return tensor_bytes(module) + kept_bytes(module.parameters())

@@ -29,18 +29,14 @@ class StridedConv(nn.Module):
         """Output frames of ``length`` input frames (a number or a tensor of numbers)."""
         return (length - self.weight.shape[2]) // self.stride + 1
 
-    def matrices(self) -> list[Tensor]:
-        """The weight as one matrix ``[O, taps * C]`` for each product; worth making once for several calls."""
-        weight = self.weight if torch.is_grad_enabled() else self.weight.detach()
-        return [weight[:, :, i : i + n].transpose(1, 2).flatten(1) for i, n in _runs(weight.shape[2], self.stride)]
-
-    def forward(self, x: Tensor, matrices: list[Tensor] | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         O, C, K = self.weight.shape
         stride, T = self.stride, self.frames(x.shape[1])
         if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
             return F.linear(self.windows(x), self.weight.flatten(1), self.bias)
         y: Any = None
-        for (first, taps), matrix in zip(_runs(K, stride), matrices or self.matrices(), strict=True):
+        for first, taps in _runs(K, stride):
+            matrix = self.weight[:, :, first : first + taps].transpose(1, 2).flatten(1)  # [O, taps * C]
             if taps == 1:
                 window = x[:, first : first + (T - 1) * stride + 1 : stride]
             else:

@@ -18,8 +18,11 @@ from .norms import TimeNorm, normalize_waveform
 from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 
-BLOCK = 32
-"""Frames of the last convolution that are computed at a time (0.64 s): some MB of activations in the first layer."""
+EARLY = 2
+"""Convolutions whose activations are far larger than everything else."""
+
+BLOCK = 4096
+"""Frames of the last of those that are computed at a time (2.56 s)."""
 
 
 class ConvLayer(GradientCheckpointingLayer):
@@ -32,19 +35,23 @@ class ConvLayer(GradientCheckpointingLayer):
         self.act = activation(act)
         self.out = Gateable()
 
-    def forward(
-        self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None, matrices: list[Tensor] | None = None
-    ) -> Tensor:
-        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`.
-        ``matrices``: of the convolution, where they have been made already.
-        """
+    def forward(self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`."""
         if folded is not None:
             weight, bias = folded
             x = torch.baddbmm(bias, self.conv.windows(x), weight)
         else:
-            x = self.conv(x, matrices)
+            x = self.conv(x)
             x = x if self.norm is None else self.norm(x)
         return self.out(self.act(x))
+
+
+def receptive_field(layers: Sequence[Any]) -> int:
+    """Frames (of the first: samples) that one frame after these convolutions sees."""
+    seen = 1
+    for layer in reversed(layers):
+        seen = (seen - 1) * layer.conv.stride + layer.conv.weight.shape[2]
+    return seen
 
 
 class Projection(nn.Module):
@@ -116,11 +123,8 @@ class WaveformFrontEnd(nn.Module):
 
     @property
     def least(self) -> int:
-        """Fewest samples that give a frame: the receptive field."""
-        samples = 1
-        for layer in reversed(self.conv):
-            samples = (samples - 1) * layer.conv.stride + layer.conv.weight.shape[2]
-        return samples
+        """Fewest samples that give a frame."""
+        return receptive_field(self.conv)
 
     def timing(self, samples: int) -> Timing:
         levels = self.levels(samples)
@@ -135,30 +139,31 @@ class WaveformFrontEnd(nn.Module):
         if isinstance(first.norm, TimeNorm):
             frames = None if lengths is None else first.conv.frames(lengths)
             folded = first.norm.folded(first.conv.windows(x), first.conv.weight.flatten(1), frames)
-        matrices = [layer.conv.matrices() for layer in self.conv]
-        x = torch.cat([self._convolved(part, folded, matrices) for part in self._blocks(x)], dim=1)
+        x = torch.cat([self._early(part, folded) for part in self._blocks(x)], dim=1)
+        for layer in self.conv[EARLY:]:
+            x = layer(x)
         if self.scale is not None:
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
-    def _convolved(self, x: Tensor, folded: tuple[Tensor, Tensor] | None, matrices: list[list[Tensor]]) -> Tensor:
-        for i, layer in enumerate(self.conv):
-            x = layer(x, folded if i == 0 else None, matrices[i])
+    def _early(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
+        x = self.conv[0](x, folded)
+        for layer in self.conv[1:EARLY]:
+            x = layer(x)
         return x
 
     def _blocks(self, x: Tensor) -> list[Tensor]:
-        """Overlapping stretches of the input whose outputs, side by side, are the output.
+        """Overlapping stretches of the input whose outputs of the early convolutions, side by side, are the output.
 
-        At inference on a CPU the whole stack of convolutions runs over a stretch that stays in cache: the activations of
-        the first layers are far larger than everything else. The overlap costs some 0.3 % of the multiplications, which
-        `macs` leaves out. With gradients, or elsewhere, it is one stretch.
+        At inference on a CPU no more than a stretch of the first activations is ever made. The overlap is one frame of
+        the first convolution in 8,192. With gradients, or elsewhere, it is one stretch.
         """
-        T = self.levels(x.shape[1])[-1]
+        early = self.conv[:EARLY]
+        T = self.levels(x.shape[1])[len(early) - 1]
         if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():
             return [x]
-        hop = math.prod(layer.conv.stride for layer in self.conv)
-        starts = range(0, T, BLOCK)
-        return [x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + self.least] for t in starts]
+        hop, least = math.prod(layer.conv.stride for layer in early), receptive_field(early)
+        return [x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + least] for t in range(0, T, BLOCK)]
 
     def units(self) -> list[Unit]:
         """Channels of convolution ``l`` are inputs of ``l + 1``; those of the last one, of the projection."""

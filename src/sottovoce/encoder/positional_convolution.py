@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .activations import activation
+from .long_convolution import long_convolution, long_convolution_serves
 from .stream import Places, Stream
 from .units import Gateable, Macs, Rows, Site, Unit, elements
 
@@ -35,9 +36,13 @@ class PositionalLayer(nn.Module):
         nn.init.normal_(self.weight, std=2 * (1 / (kernel * max(inputs, 1))) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Left by k // 2 as the stock layer, which for an even kernel makes a frame more and drops it.
-        x = F.pad(x.transpose(1, 2), (self.kernel // 2, (self.kernel - 1) // 2))
-        x = F.conv1d(x, self.taps(self.weight), self.bias, groups=self.groups).transpose(1, 2)
+        weight = self.taps(self.weight)
+        if long_convolution_serves(x, weight):
+            x = long_convolution(x, weight, self.bias, self.groups)
+        else:
+            # Left by k // 2 as the stock layer, which for an even kernel makes a frame more and drops it.
+            x = F.pad(x.transpose(1, 2), (self.kernel // 2, (self.kernel - 1) // 2))
+            x = F.conv1d(x, weight, self.bias, groups=self.groups).transpose(1, 2)
         return self.act(x if self.norm is None else self.norm(x))
 
     def macs(self) -> list[Macs]:
