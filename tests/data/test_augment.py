@@ -27,10 +27,11 @@ def effects(recordings):
         "coloured noise": au.Noise(au.ColouredNoise(), 0.5),
         "recorded noise": au.Noise(au.RecordedNoise(recordings), 0.5),
         "babble": au.Babble(0.5, talkers=(1, 9)),
+        "channel": au.Channel(0.5),
     }
 
 
-NAMES = ["invented rooms", "recorded rooms", "coloured noise", "recorded noise", "babble"]
+NAMES = ["invented rooms", "recorded rooms", "coloured noise", "recorded noise", "babble", "channel"]
 
 
 def batch(count=40):
@@ -62,6 +63,25 @@ def test_noise_stays_within_its_range(name, recordings):
         for dry, wet in zip(waves, effect(waves, np.random.default_rng(0)), strict=True)
     ]
     assert 2.99 < min(ratios) < 4.5 and 7.5 < max(ratios) < 9.01
+
+
+def test_a_channel_lets_through_what_it_should():
+    telephone = au.Channel(1.0, depth=(0.0, 0.0), low=(300.0, 300.0), high=(3_400.0, 3_400.0))
+    white = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+    (heard,) = telephone([white], np.random.default_rng(1))
+    spectrum = np.abs(np.fft.rfft(heard)) ** 2
+    hertz = np.fft.rfftfreq(len(heard), 1 / 16_000)
+    inside = spectrum[(hertz > 500) & (hertz < 3_200)]
+    assert spectrum[(hertz < 100) | (hertz > 3_700)].mean() < 1e-3 * inside.mean()
+    assert power(heard) == pytest.approx(power(white), rel=1e-3)
+    half = len(inside) // 2
+    assert inside[:half].mean() == pytest.approx(inside[half:].mean(), rel=0.1)  # flat, as no depth was asked for
+    deep = au.Channel(1.0, depth=(12.0, 12.0), low=(0.0, 0.0), high=(8_000.0, 8_000.0))
+    levels = []
+    for seed in range(20):
+        spectrum = np.abs(np.fft.rfft(deep([white], np.random.default_rng(seed))[0])) ** 2
+        levels.append(10 * np.log10(spectrum[np.abs(hertz - 1_000) < 100].mean() / spectrum[hertz > 500].mean()))
+    assert np.std(levels) > 3
 
 
 def test_babble_needs_others():

@@ -4,52 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.config import EncoderConfig, Shape
 
-from .family import ACTIVATIONS
+from . import common
 from .names import Row, pointwise
-from .uniform import uniform
 
-RENAMED = {
-    "hidden_act": "activation",
-    "hidden_dropout": "dropout",
-    "attention_dropout": "attention_dropout",
-    "activation_dropout": "activation_dropout",
-    "feat_proj_dropout": "projection_dropout",
+RENAMED = common.RENAMED | {
     "conformer_conv_dropout": "convolution_dropout",
     "conv_depthwise_kernel_size": "depthwise_kernel",
     "rotary_embedding_base": "rotary_base",
-    "layerdrop": "layerdrop",
-    "initializer_range": "initializer_range",
 }
-SUPPORTED: dict[str, tuple[Any, ...]] = {
-    "add_adapter": (False,),
-    "adapter_attn_dim": (None,),
-    "use_intermediate_ffn_before_adapter": (False,),
-    "feat_extract_activation": ("gelu",),
-    "hidden_act": ACTIVATIONS,
-}
+SUPPORTED = common.SUPPORTED | {"use_intermediate_ffn_before_adapter": (False,)}
+
+
+def shape(stock: Any, conv_channels: Any) -> Shape:
+    return common.shape(stock, conv_channels=conv_channels, positional_groups=None, convolution=stock.hidden_size)
 
 
 def fields(stock: Any) -> dict[str, Any]:
-    return {
-        "layer": "conformer",
-        "position": stock.position_embeddings_type or "none",
-        "head_dim": stock.hidden_size // stock.num_attention_heads,
-        "attention_heads": stock.num_attention_heads,
-        "norm_eps": stock.layer_norm_eps,
-    }
+    return common.fields(stock) | {"layer": "conformer", "position": stock.position_embeddings_type or "none"}
 
 
 def sizes(config: EncoderConfig) -> dict[str, Any]:
-    widths = uniform(config)
-    return {
-        "hidden_size": widths.hidden_size,
-        "num_hidden_layers": widths.layers,
-        "num_attention_heads": widths.heads,
-        "intermediate_size": widths.ffn,
+    return common.sizes(config) | {
         "position_embeddings_type": None if config.position == "none" else config.position,
-        "layer_norm_eps": config.norm_eps,
     }
 
 

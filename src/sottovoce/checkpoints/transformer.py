@@ -4,41 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+from sottovoce.encoder.config import EncoderConfig, Shape
 
-from .family import ACTIVATIONS
+from . import common
+from .family import Family
 from .names import Row, Table
 from .uniform import uniform
 
-RENAMED = {
-    "conv_kernel": "conv_kernel",
-    "conv_stride": "conv_stride",
-    "conv_bias": "conv_bias",
-    "hidden_act": "activation",
-    "hidden_dropout": "dropout",
-    "attention_dropout": "attention_dropout",
-    "activation_dropout": "activation_dropout",
-    "feat_proj_dropout": "projection_dropout",
-    "layerdrop": "layerdrop",
-    "initializer_range": "initializer_range",
-}
-SUPPORTED: dict[str, tuple[Any, ...]] = {
-    "add_adapter": (False,),
-    "adapter_attn_dim": (None,),
-    "conv_pos_batch_norm": (False,),
-    "feat_extract_activation": ("gelu",),
-    "hidden_act": ACTIVATIONS,
-}
-UNUSED = ("masked_spec_embed",)
+RENAMED = common.RENAMED | common.CONVOLUTIONS
+SUPPORTED = common.SUPPORTED | {"conv_pos_batch_norm": (False,)}
 
 
 def shape(stock: Any) -> Shape:
     """The shape of a stock config with one positional convolution."""
-    return uniform_shape(
-        hidden_size=stock.hidden_size,
-        layers=stock.num_hidden_layers,
-        heads=stock.num_attention_heads,
-        ffn=stock.intermediate_size,
+    return common.shape(
+        stock,
         conv_channels=stock.conv_dim,
         positional_groups=stock.num_conv_pos_embedding_groups,
         positional_taps=[stock.num_conv_pos_embeddings],
@@ -46,32 +26,23 @@ def shape(stock: Any) -> Shape:
 
 
 def fields(stock: Any) -> dict[str, Any]:
-    return {
+    return common.fields(stock) | {
         "front_end": "waveform",
         "conv_norm": stock.feat_extract_norm,
         "layer": "pre_norm" if stock.do_stable_layer_norm else "post_norm",
         "final_norm": stock.do_stable_layer_norm,
         "position": "none",
-        "head_dim": stock.hidden_size // stock.num_attention_heads,
-        "attention_heads": stock.num_attention_heads,
-        "layer_eps": stock.layer_norm_eps,
-        "norm_eps": stock.layer_norm_eps,
     }
 
 
 def sizes(config: EncoderConfig) -> dict[str, Any]:
     widths = uniform(config)
-    return {
-        "hidden_size": widths.hidden_size,
-        "num_hidden_layers": widths.layers,
-        "num_attention_heads": widths.heads,
-        "intermediate_size": widths.ffn,
+    return common.sizes(config) | {
         "conv_dim": widths.conv_channels,
         "num_conv_pos_embedding_groups": widths.positional_groups,
         "num_conv_pos_embeddings": widths.taps,
         "feat_extract_norm": config.conv_norm,
         "do_stable_layer_norm": config.layer == "pre_norm",
-        "layer_norm_eps": config.norm_eps,
     }
 
 
@@ -102,4 +73,17 @@ def norm(config: EncoderConfig) -> Row:
 
 
 def table(config: EncoderConfig) -> Table:
-    return Table((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), UNUSED)
+    return Table((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED)
+
+
+def transformer(name: str, *, config: str, model: str, **changes: Any) -> Family:
+    """A family of this kind, with what it has of its own."""
+    usual: dict[str, Any] = {
+        "shape": shape,
+        "table": table,
+        "renamed": RENAMED,
+        "fields": fields,
+        "sizes": sizes,
+        "supported": SUPPORTED,
+    }
+    return Family(name=name, config=config, model=model, **(usual | changes))

@@ -2,27 +2,14 @@
 
 from typing import Any
 
-from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+from sottovoce.encoder.config import EncoderConfig
 
-from . import conformer
+from . import common, conformer
 from .family import Family
 from .names import Row, Table
 from .transformer import PROJECTION
 
 NORMS = (Row("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)
-UNUSED = ("masked_spec_embed",)
-
-
-def shape(stock: Any) -> Shape:
-    return uniform_shape(
-        hidden_size=stock.hidden_size,
-        layers=stock.num_hidden_layers,
-        heads=stock.num_attention_heads,
-        ffn=stock.intermediate_size,
-        conv_channels=None,
-        positional_groups=None,
-        convolution=stock.hidden_size,
-    )
 
 
 def fields(stock: Any) -> dict[str, Any]:
@@ -33,7 +20,6 @@ def fields(stock: Any) -> dict[str, Any]:
         "causal_convolution": True,
         "left_positions": stock.left_max_position_embeddings,
         "right_positions": stock.right_max_position_embeddings,
-        "layer_eps": stock.layer_norm_eps,
     }
 
 
@@ -48,8 +34,8 @@ FAMILY = Family(
     name="wav2vec2_bert",
     config="Wav2Vec2BertConfig",
     model="Wav2Vec2BertModel",
-    shape=shape,
-    table=lambda config: Table((*PROJECTION, *conformer.LAYER, *NORMS), UNUSED),
+    shape=lambda stock: conformer.shape(stock, None),
+    table=lambda config: Table((*PROJECTION, *conformer.LAYER, *NORMS), common.UNUSED),
     renamed=conformer.RENAMED,
     fields=fields,
     sizes=sizes,

@@ -5,9 +5,9 @@ Its checkpoints carry a positional convolution that is never computed: it is lef
 
 from typing import Any
 
-from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+from sottovoce.encoder.config import EncoderConfig
 
-from . import conformer
+from . import common, conformer
 from .family import Family
 from .names import Row, Table
 from .transformer import FRONT_END, PROJECTION
@@ -17,19 +17,7 @@ NORMS = (
     Row("encoder.layers.{i}.conv_module.batch_norm.*", "layers.{i}.convolution.norm.*"),
     Row("encoder.layer_norm.*", "final_norm.*"),
 )
-UNUSED = ("masked_spec_embed", "encoder.pos_conv_embed.**", "encoder.embed_positions.**")
-
-
-def shape(stock: Any) -> Shape:
-    return uniform_shape(
-        hidden_size=stock.hidden_size,
-        layers=stock.num_hidden_layers,
-        heads=stock.num_attention_heads,
-        ffn=stock.intermediate_size,
-        conv_channels=stock.conv_dim,
-        positional_groups=None,
-        convolution=stock.hidden_size,
-    )
+UNUSED = (*common.UNUSED, "encoder.pos_conv_embed.**", "encoder.embed_positions.**")
 
 
 def fields(stock: Any) -> dict[str, Any]:
@@ -54,9 +42,9 @@ FAMILY = Family(
     name="wav2vec2_conformer",
     config="Wav2Vec2ConformerConfig",
     model="Wav2Vec2ConformerModel",
-    shape=shape,
+    shape=lambda stock: conformer.shape(stock, stock.conv_dim),
     table=lambda config: Table((*FRONT_END, *PROJECTION, *conformer.LAYER, *NORMS), UNUSED),
-    renamed=conformer.RENAMED | {k: k for k in ("conv_kernel", "conv_stride", "conv_bias")},
+    renamed=conformer.RENAMED | common.CONVOLUTIONS,
     fields=fields,
     sizes=sizes,
     supported=conformer.SUPPORTED | {"position_embeddings_type": ("relative", "rotary", None)},

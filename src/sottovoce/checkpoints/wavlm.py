@@ -1,9 +1,8 @@
 """WavLM (Chen et al. 2022): a bias by distance, gated by the stream, in every attention."""
 
-from .family import Family
+from .common import UNUSED
 from .names import Row, Table, per_head
-from .transformer import RENAMED, SUPPORTED, UNUSED, fields, shape, sizes
-from .transformer import table as transformer_table
+from .transformer import RENAMED, fields, table, transformer
 
 GATE = (
     Row("encoder.layers.{i}.attention.gru_rel_pos_linear.*", "layers.{i}.attention.position.gate.*"),
@@ -11,16 +10,13 @@ GATE = (
     Row("encoder.layers.0.attention.rel_attn_embed.weight", "position.table.weight"),
 )
 
-FAMILY = Family(
-    name="wavlm",
+FAMILY = transformer(
+    "wavlm",
     config="WavLMConfig",
     model="WavLMModel",
-    shape=shape,
-    table=lambda config: Table((*transformer_table(config).rows, *GATE), UNUSED),
+    table=lambda config: Table((*table(config).rows, *GATE), UNUSED),
     renamed=RENAMED | {"num_buckets": "num_buckets", "max_bucket_distance": "max_distance"},
     fields=lambda stock: fields(stock) | {"position": "gated_relative_bias"},
-    sizes=sizes,
-    supported=SUPPORTED,
     # Pre-training: Base saw waveforms as they are, Large normalised ones.
     normalized=lambda stock: stock.feat_extract_norm == "layer",
 )

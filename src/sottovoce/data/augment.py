@@ -1,4 +1,4 @@
-"""What can happen to the speech of a batch: rooms, noise, other people.
+"""What can happen to the speech of a batch: rooms, microphones and lines, noise, other people.
 
 An effect is a value that is called with the waveforms of a batch and a generator. It has no state: the same generator
 gives the same audio. A list of effects is applied in order.
@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..encoder.errors import DataError
-from .acoustics import Wave, babble, coloured_noise, crop, mix, reverberate, room_response
+from .acoustics import Wave, babble, channel_response, coloured_noise, crop, mix, reverberate, room_response
 from .audio import SAMPLE_RATE, audio_shape, read_audio
 
 Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
@@ -92,7 +92,7 @@ class Reverberation:
     """Puts waveforms into rooms.
 
     Args:
-        rooms: gives an impulse response: `InventedRooms` or `Recordings`.
+        rooms: gives an impulse response: `InventedRooms` or `RecordedRooms`.
         probability: share of the waveforms.
     """
 
@@ -105,11 +105,35 @@ class Reverberation:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """Sends waveforms through invented microphones and lines (`channel_response`), drawn evenly from ranges.
+
+    Args:
+        probability: share of the waveforms.
+        depth: decibels of ups and downs over frequency.
+        low, high: hertz between which the line passes anything; a telephone's are about 300 and 3,400.
+    """
+
+    probability: float = 0.5
+    depth: tuple[float, float] = (0.0, 6.0)
+    low: tuple[float, float] = (0.0, 400.0)
+    high: tuple[float, float] = (3_000.0, 8_000.0)
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        return [reverberate(w, self._response(generator)) if c else w for w, c in zip(waves, chosen, strict=True)]
+
+    def _response(self, generator: np.random.Generator) -> Wave:
+        depth, low, high = (generator.uniform(*each) for each in (self.depth, self.low, self.high))
+        return channel_response(depth, generator, low=low, high=high)
+
+
+@dataclass(frozen=True)
 class Noise:
     """Adds noise.
 
     Args:
-        source: gives noise of a length: `ColouredNoise` or `Recordings`.
+        source: gives noise of a length: `ColouredNoise` or `RecordedNoise`.
         probability: share of the waveforms.
         snr: range of the signal-to-noise ratio in decibels.
     """

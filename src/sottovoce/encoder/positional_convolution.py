@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -76,7 +77,7 @@ class PositionalConvolution(nn.Module):
         inner = n * slice_width  # between layers the width is the original one
         widths = [len(self.places)] + [inner] * (len(taps) - 1) + [len(self.places)]
         self.layers: Any = nn.ModuleList(
-            PositionalLayer(a, b, k, n, norm=norm, act=act) for a, b, k in zip(widths, widths[1:], taps, strict=False)
+            PositionalLayer(a, b, k, n, norm=norm, act=act) for (a, b), k in zip(pairwise(widths), taps, strict=True)
         )
         self.out = Gateable()
         # Nothing linear follows the last activation, so a soft gate can only be kept as a factor.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..metrics.trials import Trials
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """What a task wants of its outputs: a loss that may have weights of its own, which are no part of the model.
 
     Args:
@@ -32,9 +33,9 @@ class Objective(nn.Module):
     def begin(self, step: int) -> None:
         """Called before each forward pass with the number of the optimiser step."""
 
+    @abstractmethod
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and values to log."""
-        raise NotImplementedError
 
 
 class Task(Protocol):

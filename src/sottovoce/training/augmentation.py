@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..data.augment import (
     Babble,
+    Channel,
     ColouredNoise,
     Effect,
     InventedRooms,
@@ -22,6 +23,7 @@ from ..encoder.errors import RecipeError
 from ..tasks.options import Options, one_of
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Hertz = Annotated[float, Field(ge=0, le=8_000)]
 
 
 class ReverberationOptions(Options):
@@ -33,6 +35,18 @@ class ReverberationOptions(Options):
     def build(self) -> Effect:
         rooms = InventedRooms() if self.files is None else RecordedRooms(_found(self.files))
         return Reverberation(rooms, self.probability)
+
+
+class ChannelOptions(Options):
+    """Invented microphones and lines; the defaults go from telephones to studios."""
+
+    probability: Probability = 0.5
+    depth: tuple[float, float] = (0.0, 6.0)
+    low: tuple[Hertz, Hertz] = (0.0, 400.0)
+    high: tuple[Hertz, Hertz] = (3_000.0, 8_000.0)
+
+    def build(self) -> Effect:
+        return Channel(self.probability, self.depth, self.low, self.high)
 
 
 class NoiseOptions(Options):
@@ -59,7 +73,13 @@ class BabbleOptions(Options):
 
 
 Augmentation = one_of(
-    "Augmentation", {"reverberation": ReverberationOptions, "noise": NoiseOptions, "babble": BabbleOptions}
+    "Augmentation",
+    {
+        "reverberation": ReverberationOptions,
+        "channel": ChannelOptions,
+        "noise": NoiseOptions,
+        "babble": BabbleOptions,
+    },
 )
 
 

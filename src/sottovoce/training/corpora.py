@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -123,6 +123,7 @@ class DataOptions(Options):
         test: test sets by name, evaluated after every stage.
         batch: utterances in a batch.
         crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
+        speeds: at which training audio is played, besides as it is; a voice at another speed is another speaker.
         augment: effects on training audio.
         balanced: every speaker equally often, instead of every utterance.
         cache: keep all training audio in memory as ``int16`` or ``float16``.
@@ -135,6 +136,7 @@ class DataOptions(Options):
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1)
     crop: tuple[float, float] | None = (2.0, 3.0)
+    speeds: list[Annotated[float, Field(ge=0.5, le=2)]] = []
     augment: list[Augmentation] = []  # type: ignore[valid-type]
     balanced: bool = False
     cache: str | None = None
@@ -220,6 +222,23 @@ class Corpora:
                         supervision.speaker = f"{name}/{supervision.speaker}"
                 found.append(cut)
         return found
+
+    def training_cuts(self, *references: str) -> list[Cut]:
+        """`cuts`, and again at each of the recipe's speeds, as other speakers.
+
+        Raises:
+            RecipeError: as `cuts`.
+        """
+        found = self.cuts(*references)
+        return found + [self._at_speed(cut, speed) for speed in self.options.speeds for cut in found]
+
+    @staticmethod
+    def _at_speed(cut: Cut, speed: float) -> Cut:
+        faster = cut.perturb_speed(speed)
+        for supervision in faster.supervisions:
+            if supervision.speaker is not None:
+                supervision.speaker = f"{supervision.speaker} at {speed:g}"
+        return faster
 
     def test_set(self, options: TestSet) -> tuple[list[Cut], Trials]:
         """Utterances and trials."""

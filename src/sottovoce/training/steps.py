@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 
-class StepCallback(Callback):
+class StepCallback(Callback, ABC):
     """Lightning calls its callbacks after every *batch*; this one after every optimiser step, with its number (from 1)."""
 
     def __init__(self) -> None:
@@ -21,6 +22,6 @@ class StepCallback(Callback):
             self._last = trainer.global_step
             self.on_step(trainer, module, self._last)
 
+    @abstractmethod
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
         """After optimiser step ``step``."""
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from .randomness import gate_seed
 Values = dict[str, Tensor]
 
 
-class Term(nn.Module):
+class Term(nn.Module, ABC):
     """One summand.
 
     Args:
@@ -35,9 +36,9 @@ class Term(nn.Module):
     def begin(self, step: int) -> None:
         """Called before every forward pass with the number of the optimiser step that it belongs to."""
 
+    @abstractmethod
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         """The unweighted loss, and values to log."""
-        raise NotImplementedError
 
     def groups(self) -> list[dict[str, Any]]:
         """Optimiser groups; the key ``scheduled`` says whether the weights' schedule moves them."""

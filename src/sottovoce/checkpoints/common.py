@@ -1,0 +1,61 @@
+"""What the configs of all families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+
+from .family import ACTIVATIONS
+from .uniform import uniform
+
+RENAMED = {
+    "hidden_act": "activation",
+    "hidden_dropout": "dropout",
+    "attention_dropout": "attention_dropout",
+    "activation_dropout": "activation_dropout",
+    "feat_proj_dropout": "projection_dropout",
+    "layerdrop": "layerdrop",
+    "initializer_range": "initializer_range",
+}
+CONVOLUTIONS = {"conv_kernel": "conv_kernel", "conv_stride": "conv_stride", "conv_bias": "conv_bias"}
+SUPPORTED: dict[str, tuple[Any, ...]] = {
+    "add_adapter": (False,),
+    "adapter_attn_dim": (None,),
+    "feat_extract_activation": ("gelu",),
+    "hidden_act": ACTIVATIONS,
+}
+UNUSED = ("masked_spec_embed",)
+
+
+def shape(stock: Any, **parts: Any) -> Shape:
+    """The shape of a stock config with the given convolutions and positions, see `uniform_shape`."""
+    return uniform_shape(
+        hidden_size=stock.hidden_size,
+        layers=stock.num_hidden_layers,
+        heads=stock.num_attention_heads,
+        ffn=stock.intermediate_size,
+        **parts,
+    )
+
+
+def fields(stock: Any) -> dict[str, Any]:
+    """See `Family`."""
+    return {
+        "head_dim": stock.hidden_size // stock.num_attention_heads,
+        "attention_heads": stock.num_attention_heads,
+        "layer_eps": stock.layer_norm_eps,
+        "norm_eps": stock.layer_norm_eps,
+    }
+
+
+def sizes(config: EncoderConfig) -> dict[str, Any]:
+    """See `Family`."""
+    widths = uniform(config)
+    return {
+        "hidden_size": widths.hidden_size,
+        "num_hidden_layers": widths.layers,
+        "num_attention_heads": widths.heads,
+        "intermediate_size": widths.ffn,
+        "layer_norm_eps": config.norm_eps,
+    }
