@@ -1,0 +1,271 @@
+"""Diarization error rate and Jaccard error rate, as NIST's md-eval and dscore count them.
+
+    reference   |--- anna ---|      |--- ben ---|
+    system      |-- 1 --|-- 2 --|   |--- 2 -----|-----|
+                        ^conf.^FA                ^FA          1 -> anna, 2 -> ben
+
+DER is counted in whole microseconds, JER in frames of 10 ms (with which it is published).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ..encoder.errors import DataError
+from .bootstrap import Interval
+from .resample import bootstrap_ratio
+from .roc import Floats
+from .speaker_time import TICKS, Ints, Seconds, Turns, joined, on_grid, sweep
+
+Regions = Iterable[tuple[Seconds, Seconds]]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is scored.
+
+    Attributes:
+        collar: seconds that are not scored on EACH side of every boundary of the reference (md-eval's and dscore's
+            meaning; pyannote.metrics wants the total, twice this).
+        skip_overlap: leave out where the reference has two speakers or more.
+        frame: seconds of a frame of the Jaccard error rate. dscore, with which it is published, counts frames of
+            10 ms, and neither collar nor ``skip_overlap`` touches it.
+    """
+
+    collar: Seconds = 0.0
+    skip_overlap: bool = False
+    frame: Seconds = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.collar < 60:
+            raise DataError(f"diarization: collar must be 0 s or a little more, got {self.collar}")
+        if not 1 / TICKS <= self.frame <= 1:
+            raise DataError(f"diarization: a frame lasts up to 1 s, got {self.frame}")
+
+    def __str__(self) -> str:
+        overlap = "overlap not scored" if self.skip_overlap else "overlap scored"
+        return f"collar {self.collar:g} s each side, {overlap}; JER on {1000 * self.frame:g} ms frames, no collar"
+
+
+@dataclass(frozen=True)
+class FileErrors:
+    """Errors in one recording, in seconds of speaker time (two speakers at once count twice).
+
+    Attributes:
+        name: the recording.
+        speech: scored reference speaker time.
+        miss: reference speakers beyond the number that the system heard.
+        false_alarm: system speakers beyond the number in the reference.
+        confusion: the right number, the wrong speaker.
+        jaccard: Jaccard error of each reference speaker, 0 to 1.
+        mapping: reference speaker of each system speaker that has one.
+    """
+
+    name: str
+    speech: Seconds
+    miss: Seconds
+    false_alarm: Seconds
+    confusion: Seconds
+    jaccard: dict[str, float] = field(default_factory=dict)
+    mapping: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> Seconds:
+        return self.miss + self.false_alarm + self.confusion
+
+    @property
+    def der(self) -> float:
+        """Errors over speech; infinite where the system speaks and the reference does not."""
+        return self.errors / self.speech if self.speech else (float("inf") if self.errors else 0.0)
+
+    @property
+    def jer(self) -> float:
+        """Mean Jaccard error of the reference speakers; without any, 1 if the system speaks and 0 if not."""
+        return float(np.mean(list(self.jaccard.values()))) if self.jaccard else float(self.false_alarm > 0)
+
+
+@dataclass(frozen=True)
+class DiarizationScore:
+    """Errors summed over recordings; rates are sums over sums.
+
+    Attributes:
+        files: errors of each recording.
+        protocol: what was scored.
+        uem: whether scored regions were given; otherwise each recording is scored from the first to the last boundary
+            of reference and system.
+    """
+
+    files: tuple[FileErrors, ...]
+    protocol: Protocol
+    uem: bool
+
+    def _sum(self, name: str) -> float:
+        return float(sum(getattr(file, name) for file in self.files))
+
+    @property
+    def speech(self) -> Seconds:
+        return self._sum("speech")
+
+    @property
+    def miss(self) -> float:
+        """Missed speaker time over `speech`."""
+        return self._sum("miss") / self.speech
+
+    @property
+    def false_alarm(self) -> float:
+        """Falsely claimed speaker time over `speech`."""
+        return self._sum("false_alarm") / self.speech
+
+    @property
+    def confusion(self) -> float:
+        """Speaker time given to another speaker, over `speech`."""
+        return self._sum("confusion") / self.speech
+
+    @property
+    def der(self) -> float:
+        return self._sum("errors") / self.speech
+
+    @property
+    def jer(self) -> float:
+        """Mean over all reference speakers of all recordings."""
+        return float(np.mean([error for file in self.files for error in file.jaccard.values()]))
+
+    def interval(self, *, draws: int = 1000, level: float = 0.95, seed: int = 0) -> Interval:
+        """DER with its bootstrap interval over recordings.
+
+        Raises:
+            DataError: there is one recording only, or the arguments are out of range.
+        """
+        errors, speech = [file.errors for file in self.files], [file.speech for file in self.files]
+        return bootstrap_ratio(errors, speech, draws=draws, level=level, seed=seed)
+
+    def table(self) -> str:
+        """One line for each recording, the worst first."""
+        head = f"{'recording':<24} {'speech':>9} {'miss':>8} {'FA':>8} {'conf.':>8} {'DER %':>7} {'JER %':>7}"
+        lines = [
+            f"{file.name:<24} {file.speech:>9.2f} {file.miss:>8.2f} {file.false_alarm:>8.2f} {file.confusion:>8.2f}"
+            f" {100 * file.der:>7.2f} {100 * file.jer:>7.2f}"
+            for file in sorted(self.files, key=lambda file: (-file.errors, file.name))
+        ]
+        return "\n".join([head, *lines])
+
+    def __str__(self) -> str:
+        rates = f"miss {100 * self.miss:.2f}, false alarm {100 * self.false_alarm:.2f}, confusion {100 * self.confusion:.2f}"
+        where = "regions of the UEM" if self.uem else "no UEM: first to last boundary"
+        return (
+            f"DER {100 * self.der:.2f} % ({rates}), JER {100 * self.jer:.2f} %; {len(self.files)} recordings,"
+            f" {self.speech:.1f} s of speech; {self.protocol}; {where}"
+        )
+
+
+def score_diarization(
+    reference: Mapping[str, Turns],
+    system: Mapping[str, Turns],
+    uem: Mapping[str, Regions] | None = None,
+    protocol: Protocol | None = None,
+) -> DiarizationScore:
+    """Score who-speaks-when against a reference.
+
+    At every moment with ``R`` reference and ``S`` system speakers of which ``K`` are paired with each other, ``R - S``
+    are missed or ``S - R`` are false alarms, and ``min(R, S) - K`` are confused. System speakers are paired with
+    reference speakers once a recording, so that they share the most time. As in md-eval the pairing is found on all
+    time inside the UEM, before collars and overlaps are taken out.
+
+    The Jaccard error of a reference speaker is ``1 - shared / (either)`` with the system speaker it is paired with (1
+    without one), in the pairing that makes their mean smallest (DIHARD II).
+
+    Args:
+        reference: turns by recording. Overlapping turns of one speaker count as one.
+        system: turns by recording; a recording that is absent is one in which the system heard nobody.
+        uem: scored regions by recording; all recordings in it are scored, and no others may appear. Default: the
+            recordings of the reference, each from the first to the last boundary of reference and system.
+        protocol: collar, overlap. Default: no collar, overlap scored.
+
+    Returns:
+        Errors by recording and in all.
+
+    Raises:
+        DataError: no recordings, recordings of ``system`` (or of either, with ``uem``) that are not scored, turns or
+            regions that end before they start or are not finite, or no reference speech where it is scored.
+    """
+    protocol = protocol or Protocol()
+    scored = sorted(reference if uem is None else uem)
+    if not scored:
+        raise DataError("diarization: no recordings to score")
+    for which, turns in (("system", system), ("reference", reference)):
+        if extra := sorted(set(turns) - set(scored)):
+            listed = ", ".join(extra[:5]) + (", ..." if len(extra) > 5 else "")
+            place = "reference" if uem is None else "UEM"
+            raise DataError(f"diarization: {len(extra)} recordings of the {which} are not in the {place}: {listed}")
+    files = tuple(
+        _score(name, reference.get(name, ()), system.get(name, ()), None if uem is None else uem[name], protocol)
+        for name in scored
+    )
+    score = DiarizationScore(files, protocol, uem is not None)
+    if not score.speech or not any(file.jaccard for file in files):
+        raise DataError(f"diarization: no reference speech is scored in {len(scored)} recordings ({protocol})")
+    return score
+
+
+def _score(name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol) -> FileErrors:
+    ref, ref_names = on_grid(reference, f"{name}, reference")
+    hyp, hyp_names = on_grid(system, f"{name}, system")
+    if regions is None:
+        both = np.concatenate([ref[:, :2], hyp[:, :2]])
+        inside = np.array([[both.min(), both.max()]]) if len(both) else np.zeros((0, 2), np.int64)
+    else:
+        inside = on_grid([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
+
+    collar = round(protocol.collar * TICKS)
+    boundaries = joined(ref)[:, :2].reshape(-1, 1) + np.array([-collar, collar])
+    lengths, of_ref, of_hyp, where, forgiven = sweep(ref, hyp, inside, boundaries)
+    shared = (of_ref * np.where(where, lengths, 0)) @ of_hyp.T
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    mapping = {hyp_names[h]: ref_names[r] for r, h in zip(rows, columns, strict=True) if shared[r, h]}
+
+    heard, said = of_hyp.sum(0), of_ref.sum(0)
+    counted = where & ~forgiven
+    if protocol.skip_overlap:
+        counted &= said < 2
+    seconds = np.where(counted, lengths, 0)
+    right = (of_ref[rows] & of_hyp[columns]).sum(0)
+    return FileErrors(
+        name,
+        speech=float(seconds @ said) / TICKS,
+        miss=float(seconds @ np.maximum(said - heard, 0)) / TICKS,
+        false_alarm=float(seconds @ np.maximum(heard - said, 0)) / TICKS,
+        confusion=float(seconds @ (np.minimum(said, heard) - right)) / TICKS,
+        jaccard=_jaccard(ref, hyp, None if regions is None else inside, ref_names, protocol.frame),
+        mapping=mapping,
+    )
+
+
+def _jaccard(ref: Ints, hyp: Ints, inside: Ints | None, names: list[str], frame: Seconds) -> dict[str, float]:
+    """Jaccard error of each reference speaker that has a frame; a frame is what lies under its first instant."""
+    last = max((int(times[:, :2].max(initial=0)) for times in (ref, hyp)), default=0)
+    grid = frame * np.arange(last / TICKS / frame + 2)
+
+    def frames(times: Ints, ends: Floats) -> Ints:
+        return np.concatenate([np.searchsorted(grid, np.stack([times[:, 0] / TICKS, ends], 1)), times[:, 2:]], axis=1)
+
+    def turns(times: Ints) -> Ints:
+        # Onset plus duration in floating point, against multiples of the step: dscore's very roundings, which move a
+        # boundary by a frame now and then. Published numbers have them in their second decimal.
+        return frames(times, times[:, 0] / TICKS + (times[:, 1] - times[:, 0]) / TICKS)
+
+    regions = np.array([[0, len(grid)]]) if inside is None else frames(inside, inside[:, 1] / TICKS)
+    lengths, of_ref, of_hyp, where, _ = sweep(turns(ref), turns(hyp), regions, regions[:0])
+    lengths = np.where(where, lengths, 0)
+    shared = (of_ref * lengths) @ of_hyp.T
+    of_each = of_ref @ lengths
+    either = of_each[:, None] + of_hyp @ lengths - shared
+    spoke = of_each > 0
+    error = 1 - shared[spoke] / np.maximum(either[spoke], 1)
+    rows, columns = linear_sum_assignment(error)
+    found = np.ones(len(error))
+    found[rows] = error[rows, columns]
+    return dict(zip([name for name, kept in zip(names, spoke, strict=True) if kept], found.tolist(), strict=True))

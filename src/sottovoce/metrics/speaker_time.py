@@ -1,0 +1,64 @@
+"""Who speaks in each piece of time, for both sides at once: what diarization errors are counted from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..encoder.errors import DataError
+
+Seconds = float
+Turns = Iterable[tuple[Seconds, Seconds, str]]
+"""``(start, end, speaker)`` of each turn, as `sottovoce.data.rttm.read_rttm` gives them."""
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+TICKS = 1_000_000
+"""Ticks a second: times are whole numbers, so that no boundary moves by a rounding."""
+
+
+def on_grid(turns: Turns, what: str) -> tuple[Ints, list[str]]:
+    """``[N, 3]`` start tick, end tick and speaker number of each turn; the speakers' names."""
+    listed = list(turns)
+    names = sorted({speaker for _, _, speaker in listed})
+    number = {name: place for place, name in enumerate(names)}
+    times = np.array([(start, end) for start, end, _ in listed], np.float64).reshape(-1, 2)
+    wrong = np.flatnonzero(~(np.isfinite(times).all(1) & (times[:, 0] < times[:, 1])))
+    if len(wrong):
+        start, end = times[wrong[0]]
+        raise DataError(f"diarization: {what}: from {start:g} to {end:g} s is no stretch of time")
+    whose = np.array([number[speaker] for _, _, speaker in listed], np.int64).reshape(-1, 1)
+    return np.concatenate([np.rint(times * TICKS).astype(np.int64), whose], axis=1), names
+
+
+def joined(turns: Ints) -> Ints:
+    """Overlapping turns of one speaker as one; turns that only touch keep their boundary, as md-eval has it."""
+    merged: list[list[int]] = []
+    for start, end, speaker in sorted(turns.tolist(), key=lambda turn: (turn[2], turn[0], turn[1])):
+        if merged and merged[-1][2] == speaker and start < merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end, speaker])
+    return np.array(merged, np.int64).reshape(-1, 3)
+
+
+def sweep(ref: Ints, hyp: Ints, inside: Ints, outside: Ints) -> tuple[Ints, Ints, Ints, Flags, Flags]:
+    """Cut time at every boundary: length of each piece, who of either side speaks in it, is it inside, is it outside.
+
+    Returns ``lengths [P]``, ``of_ref [R, P]``, ``of_hyp [H, P]`` of 0 and 1, ``inside [P]``, ``outside [P]``.
+    """
+    edges = np.unique(np.concatenate([times[:, :2].ravel() for times in (ref, hyp, inside, outside)]))
+    pieces = max(len(edges) - 1, 0)
+
+    def active(times: Ints, rows: Ints, count: int) -> Ints:
+        steps = np.zeros((count, pieces + 1), np.int64)
+        np.add.at(steps, (rows, np.searchsorted(edges, times[:, 0])), 1)
+        np.add.at(steps, (rows, np.searchsorted(edges, times[:, 1])), -1)
+        return (steps.cumsum(1)[:, :pieces] > 0).astype(np.int64)
+
+    of_ref, of_hyp = (active(times, times[:, 2], int(times[:, 2].max(initial=-1)) + 1) for times in (ref, hyp))
+    within, without = (active(times, np.zeros(len(times), np.int64), 1)[0] > 0 for times in (inside, outside))
+    return np.diff(edges), of_ref, of_hyp, within, without

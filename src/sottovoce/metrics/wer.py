@@ -1,0 +1,207 @@
+"""Word and character error rates over a corpus: all errors over all reference words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..encoder.errors import DataError
+from .bootstrap import Interval
+from .edits import Alignment, align, show
+from .resample import bootstrap_ratio
+
+Unit: TypeAlias = Literal["word", "character"]
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """How both sides are written before they are compared; the name stands in every result."""
+
+    name: str
+    apply: Callable[[str], str]
+
+
+def _plain(text: str) -> str:
+    kept = (
+        character if unicodedata.category(character)[0] in "LMN" or character == "'" else " "
+        for character in unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    )
+    words = (word.strip("'") for word in "".join(kept).split())
+    return " ".join(word for word in words if word)
+
+
+AS_IS = Normaliser("none", str)
+"""Texts as they are; blanks separate words."""
+
+PLAIN = Normaliser("plain: NFKC, case folded, only letters, digits and apostrophes within words", _plain)
+"""For references with case and punctuation. Numbers stay as they are written."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Errors in one utterance.
+
+    Attributes:
+        name: its id.
+        total: reference words (or characters).
+        substitutions, deletions, insertions: errors.
+        path: the alignment they are counted from.
+    """
+
+    name: str
+    total: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    path: Alignment
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    def __str__(self) -> str:
+        counts = f"{self.substitutions} sub, {self.deletions} del, {self.insertions} ins of {self.total}"
+        return f"{self.name}: {counts}\n{show(self.path)}"
+
+
+@dataclass(frozen=True)
+class RecognitionScore:
+    """Errors summed over a corpus.
+
+    Attributes:
+        utterances: errors of each.
+        unit: what is counted.
+        normaliser: name of the normaliser of both sides.
+    """
+
+    utterances: tuple[Utterance, ...]
+    unit: Unit
+    normaliser: str
+
+    def _sum(self, name: str) -> int:
+        return sum(getattr(utterance, name) for utterance in self.utterances)
+
+    @property
+    def total(self) -> int:
+        """Reference words (or characters)."""
+        return self._sum("total")
+
+    @property
+    def errors(self) -> int:
+        return self._sum("errors")
+
+    @property
+    def substitutions(self) -> int:
+        return self._sum("substitutions")
+
+    @property
+    def deletions(self) -> int:
+        return self._sum("deletions")
+
+    @property
+    def insertions(self) -> int:
+        return self._sum("insertions")
+
+    @property
+    def rate(self) -> float:
+        """WER or CER as a fraction; above 1 where the hypotheses are much longer."""
+        return self.errors / self.total
+
+    def worst(self, count: int = 5) -> list[Utterance]:
+        """The utterances with most errors; `print` shows their alignment."""
+        return sorted(self.utterances, key=lambda utterance: (-utterance.errors, utterance.name))[:count]
+
+    def interval(
+        self,
+        speakers: Mapping[str, str] | None = None,
+        *,
+        draws: int = 1000,
+        level: float = 0.95,
+        seed: int = 0,
+    ) -> Interval:
+        """The rate with its bootstrap interval.
+
+        Args:
+            speakers: speaker of each utterance. With it speakers are resampled, which is the honest interval where a
+                few of them said everything; without, utterances are.
+            draws, level, seed: as `bootstrap_ratio`.
+
+        Raises:
+            DataError: an utterance has no speaker, or there is too little to resample.
+        """
+        errors: dict[str, int] = defaultdict(int)
+        totals: dict[str, int] = defaultdict(int)
+        for utterance in self.utterances:
+            if speakers is not None and utterance.name not in speakers:
+                raise DataError(f"recognition: utterance {utterance.name} has no speaker to resample by")
+            group = utterance.name if speakers is None else speakers[utterance.name]
+            errors[group] += utterance.errors
+            totals[group] += utterance.total
+        return bootstrap_ratio(
+            [errors[group] for group in sorted(errors)],
+            [totals[group] for group in sorted(errors)],
+            draws=draws,
+            level=level,
+            seed=seed,
+        )
+
+    def __str__(self) -> str:
+        what = "WER" if self.unit == "word" else "CER (blanks counted)"
+        return (
+            f"{what} {100 * self.rate:.2f} % ({self.substitutions} sub, {self.deletions} del, {self.insertions} ins of"
+            f" {self.total} {self.unit}s in {len(self.utterances)} utterances); normaliser: {self.normaliser}"
+        )
+
+
+def score_recognition(
+    references: Mapping[str, str],
+    hypotheses: Mapping[str, str],
+    *,
+    unit: Unit = "word",
+    normaliser: Normaliser = AS_IS,
+) -> RecognitionScore:
+    """Align every utterance and sum the errors.
+
+    Args:
+        references: text by utterance.
+        hypotheses: text by utterance, of the same utterances; what was not recognised is an empty text.
+        unit: ``word`` (split at blanks) or ``character`` (of the words joined by single blanks, which count).
+        normaliser: applied to both sides.
+
+    Returns:
+        Errors by utterance and in all.
+
+    Raises:
+        DataError: the two sides do not have the same utterances, there are none, or the references hold no words.
+    """
+    if unit not in ("word", "character"):
+        raise DataError(f"recognition: unit must be 'word' or 'character', got {unit!r}")
+    if not references:
+        raise DataError("recognition: no utterances to score")
+    for missing, of, remedy in (
+        (sorted(set(references) - set(hypotheses)), "hypothesis", "give an empty text for what was not recognised"),
+        (sorted(set(hypotheses) - set(references)), "reference", "leave it out or add its text"),
+    ):
+        if missing:
+            listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            raise DataError(f"recognition: {len(missing)} utterances without {of} ({listed}); {remedy}")
+
+    def split(text: str) -> list[str]:
+        words = normaliser.apply(text).split()
+        return words if unit == "word" else list(" ".join(words))
+
+    utterances = []
+    for name in references:
+        reference = split(references[name])
+        path = align(reference, split(hypotheses[name]))
+        count = Counter(step for step, _, _ in path)
+        utterances.append(
+            Utterance(name, len(reference), count["substitution"], count["deletion"], count["insertion"], path)
+        )
+    score = RecognitionScore(tuple(utterances), unit, normaliser.name)
+    if not score.total:
+        raise DataError(f"recognition: no words in {len(utterances)} references (normaliser: {normaliser.name})")
+    return score
