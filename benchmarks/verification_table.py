@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.cuts import cut_speaker
+from sottovoce.deployment.measure import Spread, alternate, threads
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.bootstrap import bootstrap_difference
 from sottovoce.metrics.eer import eer
@@ -33,17 +33,12 @@ SPARSITIES = (50, 70, 80)
 ROWS = ("fine_tune", *(f"{method}-{p}" for p in SPARSITIES for method in ("magnitude", "gates")))
 
 
-def milliseconds(models: dict[str, TaskModel], repeats: int = 15) -> dict[str, float]:
-    """Median wall time of each model for one utterance of 8 s, run in turn."""
+def milliseconds(models: dict[str, TaskModel]) -> dict[str, Spread]:
+    """Wall time of each model for one utterance, run in turn."""
     wave = torch.randn(1, round(SECONDS * 16000), generator=torch.Generator().manual_seed(0))
-    times: dict[str, list[float]] = {name: [] for name in models}
-    with torch.inference_mode():
-        for _ in range(repeats):
-            for name, model in models.items():
-                began = time.perf_counter()
-                model(wave)
-                times[name].append(1000 * (time.perf_counter() - began))
-    return {name: statistics.median(each[2:]) for name, each in times.items()}
+    with torch.inference_mode(), threads(2):
+        times = alternate({name: partial(model, wave) for name, model in models.items()}, repeats=15)
+    return {name: Spread.of(each) for name, each in times.items()}
 
 
 def difference(task: Verification, one: TaskModel, other: TaskModel, cuts: list, trials: Trials) -> str:
@@ -72,7 +67,6 @@ def main() -> None:
     plan = read_recipe(recipe, changes)
     compress(plan, run=options.run)
 
-    torch.set_num_threads(2)
     results = {name: json.loads((options.run / "stages" / f"{name}.json").read_text()) for name in ROWS}
     models = {name: TaskModel.from_pretrained(str(options.run / "models" / name)).eval() for name in ROWS}
     times = milliseconds(models)
@@ -87,9 +81,7 @@ def main() -> None:
             low, high = (100 * found["eer_interval"][end] for end in ("low", "high"))
             rates.append(f"{100 * found['eer']:.1f} [{low:.1f}, {high:.1f}]")
         cost = result["cost"]
-        table.add_row(
-            name, *rates, f"{cost['params'] / 1e3:.0f} k", f"{cost['macs'] / 1e6:.0f} M", f"{times[name]:.1f}"
-        )
+        table.add_row(name, *rates, f"{cost['params'] / 1e3:.0f} k", f"{cost['macs'] / 1e6:.0f} M", f"{times[name]}")
     console = Console(width=140)
     console.print(table)
     corpora = Corpora(plan.data, options.run / "data")

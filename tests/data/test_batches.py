@@ -126,6 +126,14 @@ def test_the_cache_holds_the_files(tones, tmp_path, kind, error):
     assert cached["ids"] == direct["ids"]
 
 
+def test_stages_share_the_cache_of_the_same_audio(tones):
+    first, again = (StepBatches(tones, batch_size=2, cache="int16", seed=seed).cache for seed in (0, 1))
+    assert first is again
+    assert StepBatches(tones, batch_size=2, cache="float16").cache is not first
+    fewer = StepBatches(list(tones)[1:], batch_size=2, cache="int16")
+    assert fewer.cache is not first and len(fewer.cache.ends) == len(list(tones)) - 1
+
+
 def test_the_cache_clips_what_16_bits_cannot_hold(tmp_path):
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.linspace(-2, 2, 16_000, dtype=np.float32), 16_000, subtype="FLOAT")

@@ -11,18 +11,21 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     write_corpus(tmp_path, speakers=3, utterances=2, seconds=0.5)
     corpora = {"toy": {"cuts": {split: str(tmp_path / f"{split}.jsonl.gz") for split in ("train", "test")}}}
     test = {"bands": {"cuts": "toy/test", "trials": str(tmp_path / "trials.txt")}}
-    options = DataOptions(corpora=corpora, train=["toy/train"], test=test, speeds=[0.8, 1.25])
+    options = DataOptions(corpora=corpora, train=["toy/train@0.8"], test=test)
     data = Corpora(options, tmp_path / "work")
-    cuts = data.training_cuts("toy/train")
+    cuts = data.cuts("toy/train", "toy/train@0.8", "toy/train@1.25")
     assert len({cut.id for cut in cuts}) == len(cuts) == 3 * 3 * 2
     assert len({cut_speaker(cut) for cut in cuts}) == 3 * 3
     plain, slow, fast = cuts[0], cuts[6], cuts[12]
-    assert [cut_speaker(cut) for cut in (plain, slow, fast)] == ["toy/s0", "toy/s0 at 0.8", "toy/s0 at 1.25"]
+    assert [cut_speaker(cut) for cut in (plain, slow, fast)] == ["toy/s0", "toy/s0@0.8", "toy/s0@1.25"]
     samples = len(load_cut(plain))
     assert abs(len(load_cut(slow)) - samples / 0.8) <= 1 and abs(len(load_cut(fast)) - samples / 1.25) <= 1
     # Band 0 of 3 has its middle at 1,333 Hz; played faster, it is higher.
     middle = [load_cut(cut).numpy() for cut in (plain, slow, fast)]
     assert centre(middle[1]) < 0.9 * centre(middle[0]) < centre(middle[0]) < 0.9 * centre(middle[2])
+    for wrong in ("toy/train@3", "toy/train@slow", "toy/train@"):
+        assert "speed" in next(options.reference_problems(wrong, "data.train[0]"))
+    assert not list(options.reference_problems("toy/train@0.9", "data.train[0]"))
     cuts, trials = data.test_set(options.test["bands"])
     assert len(cuts) == 6 and len(trials.targets) == 15  # test audio stays as it is
 

@@ -20,7 +20,7 @@ from ..encoder.errors import DataError, SottovoceError
 from .acoustics import Wave, crop
 from .audio import SAMPLE_RATE, SHORTEST
 from .augment import Effect
-from .cache import AudioCache
+from .cache import audio_cache
 from .cuts import cut_speaker, load_cut
 from .order import Balanced, Shuffled
 
@@ -51,7 +51,7 @@ class StepBatches(Dataset[Batch]):
             audio, and batches without ``labels``.
         balanced: every speaker equally often, and at most once in a run of as many utterances as there are speakers.
             Otherwise every utterance once in a pass over the corpus.
-        cache: a type of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.
+        cache: a kind of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.
         rank, world: which share of each step's utterances this process takes.
 
     Raises:
@@ -86,7 +86,7 @@ class StepBatches(Dataset[Batch]):
         if balanced and self.labels is None:
             raise DataError("batches: balanced speakers need labels")
         self.order = Balanced(self.labels, seed) if balanced and self.labels else Shuffled(len(self.cuts), seed)
-        self.cache = AudioCache(self.cuts, cache) if cache is not None else None
+        self.cache = audio_cache(self.cuts, cache) if cache is not None else None
 
     @property
     def steps_per_pass(self) -> float:

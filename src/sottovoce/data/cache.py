@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,3 +59,20 @@ class AudioCache:
         start = self.ends[index - 1] if index > 0 else 0
         wave = self.samples[start : self.ends[index]].astype(np.float32)
         return wave / np.float32(32_768) if self.samples.dtype == np.int16 else wave
+
+
+_latest: tuple[str, AudioCache] | None = None
+
+
+def audio_cache(cuts: Sequence[Cut], kind: str) -> AudioCache:
+    """`AudioCache` of these cuts; asked for the same ones again, the same object.
+
+    The stages of a run mostly train on the same audio, and decoding and resampling it takes minutes. Only the last one
+    is kept.
+    """
+    global _latest
+    told = hashlib.sha256(json.dumps([kind, *(cut.to_dict() for cut in cuts)], default=str).encode()).hexdigest()
+    if _latest is None or _latest[0] != told:
+        _latest = None  # two at once need not fit into memory
+        _latest = told, AudioCache(cuts, kind)
+    return _latest[1]

@@ -5,7 +5,7 @@ data:
     synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
     mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
-  train: [synthetic/train, wuw2/train]
+  train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
     unseen voices: {cuts: synthetic/test, trials: synthetic}
     telephone: {cuts: wuw2/dev, trials: /data/wuw2/trials/dev_sentence.txt}
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -118,12 +118,11 @@ class DataOptions(Options):
 
     Args:
         corpora: by name.
-        train: ``corpus/split`` references.
+        train: ``corpus/split`` references; with ``@0.9`` behind, played at that speed, as other speakers.
         dev: the test set by which models are chosen; never one of ``test``.
         test: test sets by name, evaluated after every stage.
         batch: utterances in a batch.
         crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
-        speeds: at which training audio is played, besides as it is; a voice at another speed is another speaker.
         augment: effects on training audio.
         balanced: every speaker equally often, instead of every utterance.
         cache: keep all training audio in memory as ``int16`` or ``float16``.
@@ -136,7 +135,6 @@ class DataOptions(Options):
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1)
     crop: tuple[float, float] | None = (2.0, 3.0)
-    speeds: list[Annotated[float, Field(ge=0.5, le=2)]] = []
     augment: list[Augmentation] = []  # type: ignore[valid-type]
     balanced: bool = False
     cache: str | None = None
@@ -166,8 +164,8 @@ class DataOptions(Options):
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
 
     def reference_problems(self, reference: str, path: str) -> Iterator[str]:
-        """What is wrong with a ``corpus/split`` reference."""
-        name, _, split = reference.partition("/")
+        """What is wrong with a ``corpus/split@speed`` reference."""
+        name, split, speed = _parts(reference)
         corpus = self.corpora.get(name)
         if corpus is None:
             yield f"{path}: there is no corpus {name!r}; {nearest(name, self.corpora)}"
@@ -175,6 +173,18 @@ class DataOptions(Options):
             yield f"{path}: write {reference}/<split>"
         elif (splits := corpus.options.splits()) is not None and split not in splits:
             yield f"{path}: the corpus {name} has no split {split!r}; {nearest(split, splits)}"
+        if speed is not None and not 0.5 <= speed <= 2:
+            yield f"{path}: a speed is a number from 0.5 to 2, as in {name}/{split}@0.9"
+
+
+def _parts(reference: str) -> tuple[str, str, float | None]:
+    """Corpus, split, and speed (NaN where it is no number) of a reference."""
+    place, at, said = reference.partition("@")
+    name, _, split = place.partition("/")
+    try:
+        return name, split, float(said) if at else None
+    except ValueError:
+        return name, split, float("nan")
 
 
 class Corpora:
@@ -205,40 +215,25 @@ class Corpora:
         return self._splits[name]
 
     def cuts(self, *references: str) -> list[Cut]:
-        """The cuts of ``corpus/split`` references; speakers get the corpus's name in front.
+        """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
 
         Raises:
             RecipeError: a split that the corpus does not have.
         """
         found: list[Cut] = []
         for reference in references:
-            name, _, split = reference.partition("/")
+            name, split, speed = _parts(reference)
             splits = self._splits_of(name)
             if split not in splits:
                 raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
-            for cut in read_cuts(splits[split]):
+            for original in read_cuts(splits[split]):
+                cut = original if speed is None else original.perturb_speed(speed)
+                suffix = "" if speed is None else f"@{speed:g}"
                 for supervision in cut.supervisions:
                     if supervision.speaker is not None:
-                        supervision.speaker = f"{name}/{supervision.speaker}"
+                        supervision.speaker = f"{name}/{supervision.speaker}{suffix}"
                 found.append(cut)
         return found
-
-    def training_cuts(self, *references: str) -> list[Cut]:
-        """`cuts`, and again at each of the recipe's speeds, as other speakers.
-
-        Raises:
-            RecipeError: as `cuts`.
-        """
-        found = self.cuts(*references)
-        return found + [self._at_speed(cut, speed) for speed in self.options.speeds for cut in found]
-
-    @staticmethod
-    def _at_speed(cut: Cut, speed: float) -> Cut:
-        faster = cut.perturb_speed(speed)
-        for supervision in faster.supervisions:
-            if supervision.speaker is not None:
-                supervision.speaker = f"{supervision.speaker} at {speed:g}"
-        return faster
 
     def test_set(self, options: TestSet) -> tuple[list[Cut], Trials]:
         """Utterances and trials."""

@@ -152,7 +152,7 @@ class StageRun:
     def train_cuts(self, options: PhaseOptions | None = None) -> list[Cut]:
         """The training data of the stage."""
         own = options.train if options is not None else None
-        return self.corpora.training_cuts(*(own or self.corpora.options.train))
+        return self.corpora.cuts(*(own or self.corpora.options.train))
 
     def batches(self, options: PhaseOptions | None, labels: Sequence[str]) -> Callable[[int, int], Dataset[Batch]]:
         """(rank, world) -> training batches by step; without labels where ``labels`` is empty."""
