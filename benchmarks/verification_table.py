@@ -86,9 +86,9 @@ def main() -> None:
     console.print(table)
     corpora = Corpora(plan.data, options.run / "data")
     for test, where in plan.data.test.items():
-        cuts, pairs = corpora.test_set(where)
+        data = corpora.test_set(where)
         for p in SPARSITIES:
-            gap = difference(plan.task.options, models[f"gates-{p}"], models[f"magnitude-{p}"], cuts, pairs)
+            gap = difference(plan.task.options, models[f"gates-{p}"], models[f"magnitude-{p}"], data.cuts, data.trials)
             print(f"{test}, {p} % gone: EER of (b) gates minus (a) magnitude, paired by speaker: {gap} points")
     print(f"torch {torch.__version__}, seed 1, recipe {recipe.name}")
 

@@ -151,7 +151,7 @@ def test_a_cache_too_large_is_refused(tones):
 
 
 def test_labels(tones):
-    assert StepBatches(tones, batch_size=1).speakers == ["s0", "s1", "s2", "s3"]
+    assert StepBatches(tones, batch_size=1).classes == ["s0", "s1", "s2", "s3"]
     given = StepBatches(tones, batch_size=12, labels=["s3", "s2", "other", "s1", "s0"])
     assert {(name[:2], label) for name, label in zip(given[0]["ids"], given[0]["labels"].tolist(), strict=True)} == {
         ("s3", 0),
@@ -174,7 +174,7 @@ def test_evaluation_batches_hold_every_cut_whole(tones):
             *(batch[k] for k in ("ids", "waveform", "lengths", "labels")), strict=True
         ):
             assert torch.equal(wave[:length], known[name]) and not wave[length:].any()
-            assert batches.speakers[label] == name[:2]
+            assert batches.classes[label] == name[:2]
 
 
 def test_evaluation_batches_stay_below_their_seconds(tones):
@@ -198,9 +198,9 @@ def test_collate_pads_behind():
         ({"batch_size": 1, "crop": 0.01}, "cannot crop to 0.01"),
         ({"batch_size": 1, "crop": (2.0, 1.0)}, "cannot crop to 2.0 .. 1.0"),
         ({"batch_size": 1, "crop": (0.51, 0.56)}, "steps of 0.1 s"),
-        ({"batch_size": 1, "labels": ["s0", "s1"]}, "2 speakers are not among the labels, for example 's2'"),
+        ({"batch_size": 1, "labels": ["s0", "s1"]}, "2 labels of cuts are not among the classes, for example 's2'"),
         ({"batch_size": 1, "labels": ["s0", "s0"]}, "a name twice"),
-        ({"batch_size": 1, "labels": (), "balanced": True}, "balanced speakers need labels"),
+        ({"batch_size": 1, "labels": (), "balanced": True}, "balanced classes need labels"),
     ],
 )
 def test_arguments_that_make_no_sense(tones, options, message):
@@ -214,5 +214,5 @@ def test_cuts_that_do_not_fit(tones):
         StepBatches([], batch_size=1)
     with pytest.raises(DataError, match="there are no cuts"):
         EvaluationBatches([])
-    with pytest.raises(DataError, match="1 of 13 cuts have no speaker, the first is x"):
+    with pytest.raises(DataError, match="1 of 13 cuts have no label, the first is x"):
         StepBatches([*tones, unknown], batch_size=1)

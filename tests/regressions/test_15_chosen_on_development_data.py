@@ -7,6 +7,7 @@ from sottovoce.data.cuts import read_cuts
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.metrics.trials import read_trials
 from sottovoce.tasks import embedding
+from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.recipe_file import read_recipe
 from tiny_models import tiny_model
@@ -33,5 +34,5 @@ def test_a_score_is_of_all_trials_and_not_a_mean_over_batches(tmp_path, monkeypa
     whole = embedding.EvaluationBatches
     for size in (1, 5, 12):
         monkeypatch.setattr(embedding, "EvaluationBatches", lambda c, s=size, **_: whole(c, batch_size=s))
-        scores.append(task.evaluate(model, cuts, trials)["eer"])
+        scores.append(task.evaluate(model, EvaluationData(cuts, trials))["eer"])
     assert scores[0] == scores[1] == scores[2]

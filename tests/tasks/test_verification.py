@@ -8,6 +8,7 @@ from sottovoce.encoder.errors import DataError
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed
+from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Margin, SpeakerObjective, Verification, equal_error_threshold
 from tiny_models import tiny_model
 
@@ -41,7 +42,7 @@ def test_the_mean_is_of_training_speech_only(corpus):
     model, task = tiny_model(), Verification(draws=10)
     task.calibrate(model, train)
     mean = model.scoring.mean.clone()
-    task.evaluate(model, test, read_trials(trials))
+    task.evaluate(model, EvaluationData(test, read_trials(trials)))
     assert torch.equal(model.scoring.mean, mean)
     vectors = torch.nn.functional.normalize(torch.stack(list(embed(model, train).values())), dim=-1)
     assert (mean - vectors.mean(0)).abs().max() < 1e-6
@@ -51,7 +52,7 @@ def test_evaluation_gives_error_rates_with_intervals_by_speaker(corpus):
     train, test, trials = corpus
     model, task, trials = tiny_model(), Verification(draws=50), read_trials(trials)
     task.calibrate(model, train)
-    numbers = task.evaluate(model, test, trials)
+    numbers = task.evaluate(model, EvaluationData(test, trials))
     assert numbers["eer"] == eer(task.scores(model, test, trials), trials.targets)
     assert numbers["eer_interval"]["speakers"] == 4
     assert numbers["eer_interval"]["low"] <= numbers["eer"] <= numbers["eer_interval"]["high"]

@@ -26,8 +26,8 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     for wrong in ("toy/train@3", "toy/train@slow", "toy/train@"):
         assert "speed" in next(options.reference_problems(wrong, "data.train[0]"))
     assert not list(options.reference_problems("toy/train@0.9", "data.train[0]"))
-    cuts, trials = data.test_set(options.test["bands"])
-    assert len(cuts) == 6 and len(trials.targets) == 15  # test audio stays as it is
+    tested = data.test_set(options.test["bands"])
+    assert len(tested.cuts) == 6 and len(tested.trials.targets) == 15  # test audio stays as it is
 
 
 def centre(wave):

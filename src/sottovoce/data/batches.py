@@ -9,7 +9,7 @@ That is what makes a run that was killed end where an uninterrupted one ends: no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Batch: TypeAlias = dict[str, Any]
 """``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``labels`` [B] int64, if there are any; ``ids`` list."""
 
+LabelOf: TypeAlias = "Callable[[Cut], str | None]"
+
 _QUANTUM = SAMPLE_RATE // 10
 """Drawn crop lengths are multiples of this, so that an encoder meets (and caches for) few different lengths."""
 
@@ -41,21 +43,22 @@ class StepBatches(Dataset[Batch]):
     """Training batches, one for each step; ``batches[step]`` may be asked in any order, any number of times.
 
     Args:
-        cuts: the utterances; those with labels have one speaker each.
+        cuts: the utterances.
         batch_size: utterances a batch and rank.
         seed: of everything random here.
         crop: seconds, or the range from which one length is drawn for each batch; a shorter utterance is repeated.
             ``None`` takes utterances whole and pads them.
         effects: applied in order to the cropped waveforms.
-        labels: speakers in the order of the classes; ``None`` takes those of the cuts, sorted; ``()`` means unlabelled
+        labels: names in the order of the classes; ``None`` takes those of the cuts, sorted; ``()`` means unlabelled
             audio, and batches without ``labels``.
-        balanced: every speaker equally often, and at most once in a run of as many utterances as there are speakers.
+        label_of: the class of a cut, ``None`` where it has none; by default its speaker.
+        balanced: every class equally often, and at most once in a run of as many utterances as there are classes.
             Otherwise every utterance once in a pass over the corpus.
         cache: a kind of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.
         rank, world: which share of each step's utterances this process takes.
 
     Raises:
-        DataError: there are no cuts, a speaker is missing or not among ``labels``, or an argument is out of range.
+        DataError: there are no cuts, a label is missing or not among ``labels``, or an argument is out of range.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class StepBatches(Dataset[Batch]):
         crop: float | tuple[float, float] | None = (2.0, 3.0),
         effects: Sequence[Effect] = (),
         labels: Sequence[str] | None = None,
+        label_of: LabelOf = cut_speaker,
         balanced: bool = False,
         cache: str | None = None,
         rank: int = 0,
@@ -82,9 +86,9 @@ class StepBatches(Dataset[Batch]):
         self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
         self.crop = _crop_range(crop)
         self.effects = list(effects)
-        self.speakers, self.labels = _label(self.cuts, labels)
+        self.classes, self.labels = _label(self.cuts, labels, label_of)
         if balanced and self.labels is None:
-            raise DataError("batches: balanced speakers need labels")
+            raise DataError("batches: balanced classes need labels")
         self.order = Balanced(self.labels, seed) if balanced and self.labels else Shuffled(len(self.cuts), seed)
         self.cache = audio_cache(self.cuts, cache) if cache is not None else None
 
@@ -142,7 +146,7 @@ class EvaluationBatches(Dataset[Batch]):
             raise DataError("batches: there are no cuts")
         if batch_size < 1 or max_seconds <= 0:
             raise DataError(f"batches: batch_size {batch_size} and max_seconds {max_seconds} must be positive")
-        self.speakers, known = _label(cuts, labels)
+        self.classes, known = _label(cuts, labels, cut_speaker)
         self.batches: list[list[Cut]] = []
         for cut in cuts:
             # The longest of a batch is the newest, and all are padded to it.
@@ -236,19 +240,19 @@ def _crop_range(crop: float | tuple[float, float] | None) -> tuple[int, int] | N
     return samples
 
 
-def _label(cuts: Sequence[Cut], labels: Sequence[str] | None) -> tuple[list[str], list[int] | None]:
+def _label(cuts: Sequence[Cut], labels: Sequence[str] | None, label_of: LabelOf) -> tuple[list[str], list[int] | None]:
     """The classes, and the class of every cut."""
     if labels is not None and not len(labels):
         return [], None
-    of_cuts = [cut_speaker(cut) for cut in cuts]
+    of_cuts = [label_of(cut) for cut in cuts]
     if None in of_cuts:
         missing = of_cuts.count(None)
         first = cuts[of_cuts.index(None)].id
-        raise DataError(f"batches: {missing} of {len(cuts)} cuts have no speaker, the first is {first}; leave them out")
+        raise DataError(f"batches: {missing} of {len(cuts)} cuts have no label, the first is {first}; leave them out")
     names = sorted({str(name) for name in of_cuts}) if labels is None else [str(name) for name in labels]
     index = {name: place for place, name in enumerate(names)}
     if len(index) < len(names):
         raise DataError("batches: labels has a name twice")
     if unknown := sorted({str(name) for name in of_cuts} - set(index)):
-        raise DataError(f"batches: {len(unknown)} speakers are not among the labels, for example {unknown[0]!r}")
+        raise DataError(f"batches: {len(unknown)} labels of cuts are not among the classes, for example {unknown[0]!r}")
     return names, [index[str(name)] for name in of_cuts]

@@ -164,6 +164,19 @@ def cut_speaker(cut: Cut) -> str | None:
     return speakers[0] if speakers else None
 
 
+def cut_field(cut: Cut, name: str) -> str | None:
+    """A custom field of a cut: of its supervisions, or of its own; ``None`` where there is none or it is empty.
+
+    Raises:
+        DataError: its supervisions say different things.
+    """
+    places = [*cut.supervisions, cut]
+    found = {str(place.custom[name]) for place in places if place.custom and place.custom.get(name) not in (None, "")}
+    if len(found) > 1:
+        raise DataError(f"cut {cut.id}: its {name} is {' and '.join(sorted(found))}; one is needed")
+    return found.pop() if found else None
+
+
 def load_cut(cut: Cut) -> Tensor:
     """The waveform of a cut: ``[S]`` float32 at 16 kHz.
 

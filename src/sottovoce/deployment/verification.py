@@ -17,6 +17,7 @@ from ..data.folder import audio_files
 from ..encoder.errors import CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
+from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
 from .models import load_model
 
@@ -31,7 +32,7 @@ def load_verifier(source: str | Path) -> TaskModel:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
     model = load_model(source)
-    if not isinstance(model, TaskModel) or model.scoring is None:
+    if not isinstance(model, TaskModel) or model.config.scoring != "cosine":
         raise CheckpointError(
             f"{source}: this is no speaker model; fine-tune one with `sottovoce compress` and a verification recipe"
         )
@@ -99,7 +100,7 @@ def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: i
         DataError: trials that cannot be read, or name utterances that are not in the data.
         AudioError: an utterance that cannot be used.
     """
-    return Verification(draws=draws).evaluate(model, _cuts(Path(data)), read_trials(trials))
+    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data)), read_trials(trials)))
 
 
 def _cuts(data: Path) -> list[Cut]:

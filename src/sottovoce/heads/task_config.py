@@ -10,8 +10,8 @@ from transformers import PreTrainedConfig
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import CheckpointError
 
-HEADS = ("mhfa",)
-SCORINGS = (None, "cosine")
+HEADS = ("mhfa", "classifier")
+SCORINGS = (None, "cosine", "llr")
 
 
 class TaskConfig(PreTrainedConfig):
@@ -20,8 +20,9 @@ class TaskConfig(PreTrainedConfig):
     Args:
         encoder: config of the encoder, as an object or as plain data.
         head: ``{"kind": "mhfa", ...}``: which head, and its options.
-        scoring: how outputs are compared, ``cosine`` or ``None``.
-        task: what it was trained for: ``verification``.
+        scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
+            ``None``.
+        task: what it was trained for: ``verification``, ``spoofing``.
         labels: names of the outputs, where outputs are classes.
 
     Raises:
@@ -50,7 +51,7 @@ class TaskConfig(PreTrainedConfig):
         if self.head.get("kind") not in HEADS:
             raise CheckpointError(f"config: the head is {self.head.get('kind')!r}; it can be {', '.join(HEADS)}")
         if scoring not in SCORINGS:
-            raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine or null")
+            raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
         super().__init__(**kwargs)
 
     def with_encoder(self, encoder: EncoderConfig) -> TaskConfig:

@@ -16,7 +16,9 @@ from ..encoder.loading import StrictLoading
 from ..encoder.model import SpeechEncoder
 from ..encoder.stream import Stream
 from ..encoder.units import Timing
+from .classifier import Classifier
 from .cosine_scoring import CosineScoring
+from .llr_scoring import LLRScoring
 from .mhfa import MHFA
 from .task_config import TaskConfig
 
@@ -26,7 +28,7 @@ class TaskOutput(ModelOutput):
     """What a `TaskModel` returns.
 
     Args:
-        output: what the head makes of the hidden states: an embedding ``[B, E]``.
+        output: what the head makes of the hidden states: an embedding ``[B, E]``, or classes ``[B, C]``.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
         lengths: ``[B]`` valid frames.
     """
@@ -55,7 +57,7 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         self.encoder = SpeechEncoder(config.encoder)
         self.head = build_head(config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
-        self.scoring = CosineScoring(self.head.size) if config.scoring == "cosine" else None
+        self.scoring: Any = build_scoring(config.scoring, self.head.size)
         self.post_init()
 
     def forward(self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any) -> TaskOutput:
@@ -89,7 +91,7 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear | Classifier):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -100,17 +102,25 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             super()._init_weights(module)
 
 
-def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> MHFA:
+def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> Any:
     """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
 
     Raises:
         CheckpointError: options that the head does not have.
     """
+    kinds = {"mhfa": MHFA, "classifier": Classifier}
     rest = {key: value for key, value in options.items() if key != "kind"}
     try:
-        return MHFA(stream, hidden_states, **rest)
+        return kinds[options["kind"]](stream, hidden_states, **rest)
     except TypeError as error:
         raise CheckpointError(f"config: head {options['kind']}: {error}") from None
+
+
+def build_scoring(kind: str | None, size: int) -> nn.Module | None:
+    """What makes decisions of a head's outputs."""
+    if kind == "cosine":
+        return CosineScoring(size)
+    return LLRScoring() if kind == "llr" else None
 
 
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load

@@ -114,6 +114,51 @@ def bootstrap_difference(
     return _interval([scores, others], lambda two: two[0] - two[1], metric, targets, left, right, draws, level, seed)
 
 
+def bootstrap_groups(
+    metric: Metric,
+    scores: ArrayLike,
+    targets: ArrayLike,
+    groups: Sequence[str],
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """The interval of a metric over single recordings when other groups of them (speakers) might have been recorded.
+
+    A draw without targets or without non-targets is drawn again.
+
+    Args:
+        metric: takes ``(scores, targets, weights)``.
+        scores: ``[N]``.
+        targets: ``[N]``, true or 1 for targets (bona fide recordings).
+        groups: ``[N]`` what is drawn together: the speaker of each recording.
+        draws, level, seed: as `bootstrap`.
+
+    Raises:
+        DataError: sizes differ, fewer than two groups, or the arguments are out of range.
+    """
+    scores, kinds, _ = check_scores(scores, targets, None)
+    _check_draws(draws, level)
+    names, codes = np.unique(np.asarray(groups, str), return_inverse=True)
+    if len(codes) != len(scores) or len(names) < 2:
+        raise DataError(f"bootstrap: {len(scores)} scores of {len(codes)} recordings in {len(names)} groups")
+    generator = np.random.default_rng(seed)
+    found: list[float] = []
+    while len(found) < draws:
+        drawn = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
+        counts = drawn[codes]
+        if counts[kinds].any() and counts[~kinds].any():
+            found.append(metric(scores, kinds, counts))
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(metric(scores, kinds, None), float(low), float(high), level, draws, len(names))
+
+
+def _check_draws(draws: int, level: float) -> None:
+    if draws < 1 or not 0 < level < 1:
+        raise DataError(f"bootstrap: draws must be positive and level inside (0, 1), got {draws} and {level}")
+
+
 def _interval(
     systems: Sequence[ArrayLike],
     combine: Callable[[list[float]], float],
@@ -125,8 +170,7 @@ def _interval(
     level: float,
     seed: int,
 ) -> Interval:
-    if draws < 1 or not 0 < level < 1:
-        raise DataError(f"bootstrap: draws must be positive and level inside (0, 1), got {draws} and {level}")
+    _check_draws(draws, level)
     checked = [check_scores(scores, targets, None)[0] for scores in systems]
     same = check_scores(systems[0], targets, None)[1]
     speakers, left_code, right_code = _speakers(same, left, right)

@@ -151,20 +151,13 @@ def _metrics(directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
             for key in METRICS.keys() & numbers.keys():
                 interval = numbers.get(f"{key}_interval") or {}
                 found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
-            protocols[test] = _protocol(test, numbers)
+            protocols[test] = f"{test}, {numbers['protocol']}"
     order = list(METRICS)
     keys = sorted(found, key=lambda pair: (list(protocols).index(pair[1]), order.index(pair[0])))
     return [
         Metric(METRICS[key][0], found[key, test], is_rate=METRICS[key][1], protocol=protocols[test])
         for key, test in keys
     ]
-
-
-def _protocol(test: str, numbers: dict[str, Any]) -> str:
-    parts = [test, f"{numbers['trials']:,} trials"]
-    if interval := numbers.get("eer_interval"):
-        parts.append(f"{100 * interval['level']:.0f} % interval over {interval['speakers']} speakers")
-    return ", ".join(parts)
 
 
 def _curves(directory: RunDirectory) -> list[Curve]:

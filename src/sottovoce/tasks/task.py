@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from ..data.batches import Batch
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
+from ..metrics.bootstrap import Interval
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -38,6 +40,19 @@ class Objective(nn.Module, ABC):
         """The loss, and values to log."""
 
 
+@dataclass(frozen=True)
+class EvaluationData:
+    """What a model is tested on.
+
+    Args:
+        cuts: the utterances.
+        trials: pairs of them, where a task compares.
+    """
+
+    cuts: Sequence[Cut]
+    trials: Trials | None = None
+
+
 class Task(Protocol):
     """One task with its options. A task is one file with such a class, and one line in `TASKS`."""
 
@@ -46,6 +61,12 @@ class Task(Protocol):
 
     better: Literal["lower", "higher"]
     """Which direction of the metric is better."""
+
+    scored_on_trials: bool
+    """Whether test data must bring trials."""
+
+    def label_of(self, cut: Cut) -> str | None:
+        """The class that training data puts a cut into, if any."""
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes that training data has, in the order of the numbers that batches carry.
@@ -66,11 +87,21 @@ class Task(Protocol):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit on training data what evaluation needs besides weights."""
 
-    def evaluate(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> dict[str, Any]:
-        """Every metric of the task, with intervals."""
+    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+        """Every metric of the task, with intervals, and its ``protocol`` in words.
+
+        Raises:
+            DataError: data that cannot be scored.
+        """
 
     def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
         """Take from an evaluation on development data what decisions need (a threshold)."""
 
     def told(self, numbers: Mapping[str, Any]) -> str:
         """The result of an evaluation in a few words."""
+
+
+def plain(name: str, interval: Interval) -> dict[str, Any]:
+    """A metric with its interval, as the results of an evaluation keep it."""
+    bounds = {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}
+    return {name: interval.value, f"{name}_interval": bounds}

@@ -18,13 +18,13 @@ from ..encoder.errors import DataError
 from ..heads.aam_softmax import AAMSoftmax
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
-from ..metrics.bootstrap import Interval, bootstrap
+from ..metrics.bootstrap import bootstrap
 from ..metrics.dcf import min_dcf
 from ..metrics.eer import eer
 from ..metrics.trials import Trials
 from .embedding import embed
 from .options import Options
-from .task import Objective
+from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -61,11 +61,15 @@ class Verification(Options):
 
     metric: ClassVar[str] = "eer"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
+    scored_on_trials: ClassVar[bool] = True
 
     head: Pooling = Pooling()
     loss: Margin = Margin()
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1)
+
+    def label_of(self, cut: Cut) -> str | None:
+        return cut_speaker(cut)
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The training speakers, in alphabetical order.
@@ -116,8 +120,10 @@ class Verification(Options):
         left, right = ([place[name] for name in side] for side in (trials.left, trials.right))
         return (unit[left] * unit[right]).sum(-1).numpy()
 
-    def evaluate(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> dict[str, Any]:
+    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """EER and minDCF (p_target 0.01), with 95 % intervals bootstrapped by speaker where speakers are known."""
+        cuts, trials = test.cuts, test.trials
+        assert trials is not None  # the recipe was checked
         scores = self.scores(model, cuts, trials)
         results: dict[str, Any] = {
             "trials": len(trials),
@@ -131,9 +137,12 @@ class Verification(Options):
         for name, metric in (("eer", eer), ("min_dcf", min_dcf)):
             if by_speaker:
                 interval = bootstrap(metric, scores, trials.targets, left, right, draws=self.draws)  # type: ignore[arg-type]
-                results |= {name: interval.value, f"{name}_interval": _plain(interval)}
+                results |= plain(name, interval)
             else:
                 results[name] = metric(scores, trials.targets)
+        results["protocol"] = f"{len(trials):,} trials" + (
+            f", 95 % interval over {results['eer_interval']['speakers']} speakers" if by_speaker else ""
+        )
         return results
 
     def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
@@ -172,7 +181,3 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
     misses = np.searchsorted(np.sort(scores[targets]), order) / targets.sum()
     alarms = 1 - np.searchsorted(np.sort(scores[~targets]), order) / (~targets).sum()
     return float(order[np.abs(misses - alarms).argmin()])
-
-
-def _plain(interval: Interval) -> dict[str, float]:
-    return {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}

@@ -23,8 +23,9 @@ from ..data.cuts import read_cuts
 from ..data.manifests import import_corpus
 from ..data.synthesis import synthesize
 from ..encoder.errors import RecipeError
-from ..metrics.trials import Trials, read_trials
+from ..metrics.trials import read_trials
 from ..tasks.options import Options, nearest, one_of
+from ..tasks.task import EvaluationData
 from .augmentation import Augmentation
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import"
 
 
 class TestSet(Options):
-    """Utterances and the trials over them.
+    """Utterances, and the trials over them where a task is scored on trials.
 
     Args:
         cuts: ``corpus/split``.
@@ -110,7 +111,7 @@ class TestSet(Options):
     """
 
     cuts: str
-    trials: str
+    trials: str | None = None
 
 
 class DataOptions(Options):
@@ -155,13 +156,15 @@ class DataOptions(Options):
         sets = {f"data.test.{name}": each for name, each in self.test.items()}
         for path, each in (({"data.dev": self.dev} if self.dev else {}) | sets).items():
             yield from self.reference_problems(each.cuts, f"{path}.cuts")
+            if self.dev is not None and path != "data.dev" and each == self.dev:
+                yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
+            if each.trials is None:
+                continue
             known = self.corpora.get(each.trials)
             if known is None and not Path(each.trials).is_file():
                 yield f"{path}.trials: {each.trials} is neither a file nor a synthesised corpus"
             elif known is not None and known.kind != "synthesize":
                 yield f"{path}.trials: the corpus {each.trials} brings no trials; give a trials file"
-            if self.dev is not None and path != "data.dev" and each == self.dev:
-                yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
 
     def reference_problems(self, reference: str, path: str) -> Iterator[str]:
         """What is wrong with a ``corpus/split@speed`` reference."""
@@ -235,9 +238,9 @@ class Corpora:
                 found.append(cut)
         return found
 
-    def test_set(self, options: TestSet) -> tuple[list[Cut], Trials]:
-        """Utterances and trials."""
+    def test_set(self, options: TestSet) -> EvaluationData:
+        """Utterances, and trials where there are any."""
         trials = options.trials
         if trials in self.options.corpora:
             trials = str(self._splits_of(trials)[""])
-        return self.cuts(options.cuts), read_trials(trials)
+        return EvaluationData(self.cuts(options.cuts), None if trials is None else read_trials(trials))

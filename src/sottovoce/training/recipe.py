@@ -72,6 +72,7 @@ class Recipe(Options):
     def problems(self) -> Iterator[str]:
         """What is wrong between the parts."""
         yield from self.data.problems()
+        yield from self._trials_problems()
         names = self.names()
         for k, entry in enumerate(self.stages):
             path, before = f"stages[{k}].{entry.kind}", [START, *names[:k]]
@@ -79,6 +80,15 @@ class Recipe(Options):
                 yield f"{path}.{problem}"
             if names[k] in before:
                 yield f"{path}.name: {names[k]!r} is taken by an earlier stage; give this one another name"
+
+    def _trials_problems(self) -> Iterator[str]:
+        """Test data with trials for a task that has no use for them, or without them for one that has."""
+        sets = {f"data.test.{name}": each for name, each in self.data.test.items()}
+        for path, each in (({"data.dev": self.data.dev} if self.data.dev else {}) | sets).items():
+            if self.task.options.scored_on_trials and each.trials is None:
+                yield f"{path}.trials: {self.task.kind} is scored on trials; give a trials file"
+            elif not self.task.options.scored_on_trials and each.trials is not None:
+                yield f"{path}.trials: {self.task.kind} is not scored on trials; leave them out"
 
     def _stage_problems(self, stage: StageOptions, before: list[str]) -> Iterator[str]:
         if stage.start is not None and stage.start not in before:

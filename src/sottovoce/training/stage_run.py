@@ -167,6 +167,7 @@ class StageRun:
                 crop=(options.crop if options else None) or data.crop,
                 effects=effects(data.augment),
                 labels=labels,
+                label_of=self.task.label_of,
                 balanced=data.balanced and bool(labels),
                 cache=data.cache,
                 rank=rank,
@@ -221,12 +222,12 @@ class StageRun:
         if not options.evaluate_every:
             return None
         assert self.corpora.options.dev is not None  # the recipe was checked
-        cuts, trials = self.corpora.test_set(self.corpora.options.dev)
+        test = self.corpora.test_set(self.corpora.options.dev)
         train = self.train_cuts()
 
         def evaluate(model: TaskModel) -> dict[str, Any]:
             self.task.calibrate(model, train)
-            return self.task.evaluate(model, cuts, trials)
+            return self.task.evaluate(model, test)
 
         return Selection(
             evaluate,
@@ -267,11 +268,11 @@ class StageRun:
         results = dict(product.results)
         self.task.calibrate(model, self.train_cuts())
         if evaluate and data.dev is not None:
-            results["dev"] = self.task.evaluate(model, *self.corpora.test_set(data.dev))
+            results["dev"] = self.task.evaluate(model, self.corpora.test_set(data.dev))
             self.task.settle(model, results["dev"])
         if evaluate and data.test:
             results["test"] = {
-                name: self.task.evaluate(model, *self.corpora.test_set(each)) for name, each in data.test.items()
+                name: self.task.evaluate(model, self.corpora.test_set(each)) for name, each in data.test.items()
             }
             for name, numbers in results["test"].items():
                 self.tell(f"{name}: {self.task.told(numbers)}")

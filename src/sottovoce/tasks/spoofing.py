@@ -1,0 +1,181 @@
+"""Anti-spoofing: is this a person's voice as it was recorded, or was it made or changed by a machine?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.batches import Batch
+from ..data.cuts import cut_field, cut_speaker
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import DataError
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..metrics.bootstrap import bootstrap_groups
+from ..metrics.calibration import fit_calibration
+from ..metrics.cllr import cllr
+from ..metrics.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from .embedding import embed
+from .options import Options
+from .task import EvaluationData, Objective, plain
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+SPOOF, BONAFIDE = "spoof", "bonafide"
+
+
+class SpoofHead(Options):
+    """The head: `Classifier`."""
+
+    width: int = Field(128, ge=1, description="dimensions that keys and values are compressed to")
+    heads: int = Field(32, ge=1, description="attention heads")
+    size: int = Field(256, ge=2, description="of the embedding")
+
+
+class SpoofLoss(Options):
+    """The loss.
+
+    ``cross_entropy`` weighs the two classes (there are many more spoofed recordings in the field's corpora).
+    ``one_class`` (Zhang et al. 2021) pulls bona fide speech towards one direction and keeps everything else away from
+    it, so that attacks that were never heard also stay away.
+    """
+
+    kind: Literal["cross_entropy", "one_class"] = "cross_entropy"
+    bonafide_weight: float = Field(1.0, gt=0, description="of a bona fide recording against a spoofed one")
+    margin_bonafide: float = Field(0.9, gt=-1, le=1, description="least cosine of bona fide speech")
+    margin_spoof: float = Field(0.2, ge=-1, lt=1, description="largest cosine of anything else")
+    scale: float = Field(20.0, gt=0)
+
+
+class Spoofing(Options):
+    """MHFA on all hidden states and two classes; scores are calibrated log-likelihood ratios, higher = bona fide.
+
+    Args:
+        head, loss: see their classes.
+        label: field of a recording that says ``bonafide`` or ``spoof``.
+        attack, codec: fields by which results are broken down, where recordings have them.
+        draws: bootstrap draws of intervals.
+    """
+
+    metric: ClassVar[str] = "min_dcf"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+    scored_on_trials: ClassVar[bool] = False
+
+    head: SpoofHead = SpoofHead()
+    loss: SpoofLoss = SpoofLoss()
+    label: str = "label"
+    attack: str = "attack"
+    codec: str = "codec"
+    draws: int = Field(1000, ge=1)
+
+    def label_of(self, cut: Cut) -> str | None:
+        found = cut_field(cut, self.label)
+        if found is not None and found not in (SPOOF, BONAFIDE):
+            raise DataError(f"cut {cut.id}: its {self.label} is {found!r}; it can be {BONAFIDE} or {SPOOF}")
+        return found
+
+    def labels(self, cuts: Sequence[Cut]) -> list[str]:
+        """Spoofed and bona fide, in this order.
+
+        Raises:
+            DataError: a recording without a label, or none of one kind.
+        """
+        found = set()
+        for cut in cuts:
+            if (label := self.label_of(cut)) is None:
+                raise DataError(f"cut {cut.id}: has no {self.label}; anti-spoofing learns from labelled recordings")
+            found.add(label)
+        if len(found) < 2:
+            raise DataError(f"anti-spoofing: all training recordings are {found.pop()}; both kinds are needed")
+        return [SPOOF, BONAFIDE]
+
+    def config(self, encoder: EncoderConfig) -> TaskConfig:
+        angular = self.loss.kind == "one_class"
+        head = {"kind": "classifier", **self.head.model_dump(), "classes": 1 if angular else 2, "angular": angular}
+        return TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing", labels=[SPOOF, BONAFIDE])
+
+    def with_loss(self, changes: Mapping[str, Any]) -> Spoofing:
+        if changes.get("kind", self.loss.kind) != self.loss.kind:
+            raise DataError("anti-spoofing: the kind of loss decides on the head, so it is the same in all stages")
+        return self.model_copy(update={"loss": SpoofLoss.model_validate({**self.loss.model_dump(), **changes})})
+
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> SpoofObjective:
+        return SpoofObjective(labels, self.loss)
+
+    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+        """Nothing: likelihood ratios are calibrated on development data, see `settle`."""
+
+    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+        """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
+
+        Intervals (95 %) are bootstrapped over speakers where recordings have them, else over recordings.
+        """
+        kinds = np.array([self.label_of(cut) == BONAFIDE for cut in test.cuts])
+        raw = model.scoring.cpu().scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()
+        slope, offset = model.scoring.slope.item(), model.scoring.offset.item()
+        llrs = slope * raw + offset
+        calibration = fit_calibration(raw, kinds)
+        results: dict[str, Any] = {
+            "bonafide": int(kinds.sum()),
+            "spoofed": int((~kinds).sum()),
+            "calibration": {"slope": calibration.slope, "offset": calibration.offset},
+        }
+        metrics: dict[str, Callable[..., float]] = {"min_dcf": spoof_min_dcf, "nearest_eer": nearest_eer}
+        if model.scoring.calibrated:
+            metrics |= {"act_dcf": spoof_act_dcf, "cllr": cllr}
+        groups = [cut_speaker(cut) or cut.id for cut in test.cuts]
+        for name, metric in metrics.items():
+            results |= plain(name, bootstrap_groups(metric, llrs, kinds, groups, draws=self.draws))
+        for part in ("attack", "codec"):
+            field = getattr(self, part)
+            values = [cut_field(cut, field) or "-" for cut in test.cuts]
+            if len(set(values)) > 1:
+                found = breakdown(nearest_eer, llrs, kinds, **{f"{part}s": values})
+                results[f"nearest_eer_by_{part}"] = getattr(found, f"{part}s")
+        results["protocol"] = (
+            f"{results['bonafide']} bona fide and {results['spoofed']} spoofed, ASVspoof 5 track 1 costs,"
+            f" 95 % interval over {results['min_dcf_interval']['speakers']} speakers"
+        )
+        return results
+
+    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+        """Calibrate on the development data."""
+        model.scoring.fit(**numbers["calibration"])
+
+    def told(self, numbers: Mapping[str, Any]) -> str:
+        text = f"minDCF {numbers['min_dcf']:.3f}, EER (nearest point) {100 * numbers['nearest_eer']:.2f} %"
+        if "cllr" in numbers:
+            text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
+        return f"{text}; {numbers['protocol']}"
+
+
+class SpoofObjective(Objective):
+    """Weighted cross-entropy, or one-class softmax (Zhang, Jiang, Duan 2021, arXiv 2010.13995)."""
+
+    weights: Tensor
+
+    def __init__(self, labels: Sequence[str], options: SpoofLoss):
+        super().__init__(labels)
+        self.options = options
+        self.register_buffer("weights", torch.tensor([1.0, options.bonafide_weight]), persistent=False)
+
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        if "labels" not in batch:
+            raise DataError("anti-spoofing: this data has no labels; set the weight of the task loss to 0")
+        labels, options = batch["labels"], self.options
+        output = output.float()
+        if options.kind == "cross_entropy":
+            loss = F.cross_entropy(output, labels, weight=self.weights)
+            return loss, {"accuracy": (output.argmax(1) == labels).float().mean()}
+        cosine, real = output[:, 0], labels == 1
+        short = torch.where(real, options.margin_bonafide - cosine, cosine - options.margin_spoof)
+        each = F.softplus(options.scale * short) * self.weights[labels]
+        middle = (options.margin_bonafide + options.margin_spoof) / 2
+        return each.mean(), {"accuracy": ((cosine > middle) == real).float().mean()}

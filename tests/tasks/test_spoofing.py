@@ -1,0 +1,138 @@
+"""Anti-spoofing as a task of the one loop: labels, losses, scores, calibration, results."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from torch.nn import functional as F
+
+from sottovoce.data.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.metrics.cllr import cllr, min_cllr
+from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf
+from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
+from sottovoce.training.compress import compress
+from sottovoce.training.recipe_file import read_recipe
+from toy_recipe import toy
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Bona fide: noise of low frequencies; spoofed: of high ones, by two attacks."""
+    tmp_path = tmp_path / "spoofing"
+    tmp_path.mkdir()
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 12), ("dev", 20), ("test", 24)):
+        cuts = []
+        for number in range(count):
+            real = number % 2 == 0
+            spectrum = np.fft.rfft(generator.normal(size=8000))
+            place = np.linspace(0, 1, len(spectrum))
+            wave = np.fft.irfft(spectrum * np.exp(-(((place - (0.2 if real else 0.6)) * 4) ** 2)), 8000)
+            name = f"{split}/{number}.wav"
+            (tmp_path / split).mkdir(exist_ok=True)
+            soundfile.write(tmp_path / name, 0.1 * wave / wave.std(), 16_000)
+            fields = {"label": "bonafide" if real else "spoof", "attack": "-" if real else f"A{number % 3}"}
+            cuts.append(
+                make_cut(name=name, source=name, samples=8000, rate=16_000, speaker=f"s{number % 5}", custom=fields)
+            )
+        write_cuts(cuts, tmp_path / f"{split}.jsonl.gz")
+    return tmp_path
+
+
+def recipe(folder, **loss):
+    plain = toy(folder.parent)
+    splits = {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "dev", "test")}
+    plain["task"] = {"spoofing": {"head": {"width": 6, "heads": 3, "size": 10}, "draws": 5, "loss": loss}}
+    plain["data"] |= {
+        "corpora": {"toy": {"cuts": splits}},
+        "train": ["toy/train"],
+        "dev": {"cuts": "toy/dev"},
+        "test": {"unheard": {"cuts": "toy/test"}},
+        "augment": [],
+        "batch": 6,
+        "balanced": True,
+    }
+    plain["stages"] = [
+        {"fine_tune": {"steps": 30, "lr": {"encoder": 2e-3, "head": 5e-3}}},
+        {"prune": {"steps": 6, "task": 1.0, "distillation": {"teacher": "fine_tune"}, "ramp": {"steps": 4}}},
+        {"distil": {"steps": 2, "task": 1.0, "distillation": {"teacher": "fine_tune"}}},
+    ]
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(plain))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "one_class"])
+def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, kind):
+    compress(read_recipe(recipe(corpus, kind=kind)), run=tmp_path / "run")
+    dense = json.loads((tmp_path / "run" / "stages" / "fine_tune.json").read_text())["test"]["unheard"]
+    assert dense["nearest_eer"] < 0.2  # 0.5 is chance
+    assert dense["bonafide"] == dense["spoofed"] == 12
+    assert set(dense["nearest_eer_by_attack"]) == {"A0", "A1", "A2"}
+    costs = [
+        json.loads((tmp_path / "run" / "stages" / f"{s}.json").read_text())["cost"] for s in ("fine_tune", "distil")
+    ]
+    assert costs[1]["params"] <= 0.5 * costs[0]["params"]
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distil")).eval()
+    assert model.scoring.calibrated  # on dev
+    numbers = json.loads((tmp_path / "run" / "stages" / "distil.json").read_text())
+    # What was saved with the model gives the numbers that were printed.
+    task = read_recipe(recipe(corpus, kind=kind)).task.options
+    cuts = list(read_cuts(corpus / "test.jsonl.gz"))
+    with torch.inference_mode():
+        llrs = np.array([model.scoring(model(load_cut(cut)[None]).output).item() for cut in cuts])
+    kinds = np.array([task.label_of(cut) == "bonafide" for cut in cuts])
+    assert numbers["test"]["unheard"]["nearest_eer"] == pytest.approx(nearest_eer(llrs, kinds))
+    assert numbers["test"]["unheard"]["min_dcf"] == pytest.approx(spoof_min_dcf(llrs, kinds))
+    assert numbers["test"]["unheard"]["cllr"] == pytest.approx(cllr(llrs, kinds), abs=1e-4)
+    # On dev itself the calibration is as good as an affine one can be.
+    assert numbers["dev"]["calibration"]["slope"] != 1.0
+    assert min_cllr(llrs, kinds) <= cllr(llrs, kinds) + 1e-9
+
+
+def test_one_class_loss_is_the_papers():
+    options = SpoofLoss(kind="one_class")
+    objective = SpoofObjective(["spoof", "bonafide"], options)
+    cosine, labels = torch.tensor([[0.95], [0.3], [0.1], [0.8]]), torch.tensor([1, 1, 0, 0])
+    found, values = objective(cosine, {"labels": labels})
+    expected = [np.log1p(np.exp(20 * x)) for x in (0.9 - 0.95, 0.9 - 0.3, 0.1 - 0.2, 0.8 - 0.2)]
+    assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
+    assert values["accuracy"].item() == 0.5
+
+
+def test_cross_entropy_weighs_bona_fide_speech():
+    objective = SpoofObjective(["spoof", "bonafide"], SpoofLoss(bonafide_weight=9.0))
+    output, labels = torch.randn(8, 2), torch.tensor([0, 1] * 4)
+    each = F.cross_entropy(output, labels, reduction="none")
+    expected = (each * torch.tensor([1.0, 9.0] * 4)).sum() / 40
+    assert objective(output, {"labels": labels})[0].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_labels_are_checked(tmp_path):
+    def cut(name, **fields):
+        return make_cut(name=name, source="x.wav", samples=16_000, rate=16_000, custom=fields)
+
+    task = Spoofing()
+    assert task.labels([cut("a", label="spoof"), cut("b", label="bonafide")]) == ["spoof", "bonafide"]
+    with pytest.raises(DataError, match="cut c: has no label; anti-spoofing learns from labelled recordings"):
+        task.labels([cut("c")])
+    with pytest.raises(DataError, match="cut d: its label is 'fake'; it can be bonafide or spoof"):
+        task.labels([cut("d", label="fake")])
+    with pytest.raises(DataError, match="all training recordings are spoof; both kinds are needed"):
+        task.labels([cut("e", label="spoof")])
+    assert cut_field(cut("f", key=3), "key") == "3"
+    assert Spoofing(label="key").label_of(cut("g", key="bonafide")) == "bonafide"
+
+
+def test_trials_are_not_for_it(corpus, tmp_path):
+    path = recipe(corpus)
+    plain = yaml.safe_load(path.read_text())
+    plain["data"]["test"]["unheard"]["trials"] = str(corpus.parent / "trials.txt")
+    path.write_text(yaml.safe_dump(plain))
+    with pytest.raises(RecipeError, match="spoofing is not scored on trials; leave them out"):
+        read_recipe(path)
