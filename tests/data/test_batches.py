@@ -10,6 +10,8 @@ import torch
 from sottovoce.data.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
 from sottovoce.data.batches import BatchLoader, EvaluationBatches, StepBatches, collate
 from sottovoce.data.cuts import load_cut, make_cut
+from sottovoce.data.order import Bucketed
+from sottovoce.data.targets import Classes, Targets
 from sottovoce.encoder.errors import AudioError, DataError
 
 EFFECTS = [Reverberation(InventedRooms()), Noise(ColouredNoise()), Babble(0.5)]
@@ -20,11 +22,12 @@ def same(one, other):
 
 
 def full(cuts, **options):
-    return StepBatches(cuts, **({"batch_size": 3, "seed": 5, "crop": (0.5, 1.0), "effects": EFFECTS} | options))
+    usual = {"batch_size": 3, "seed": 5, "crop": (0.5, 1.0), "effects": EFFECTS, "targets": Classes(list(cuts))}
+    return StepBatches(cuts, **(usual | options))
 
 
 def test_what_a_batch_is(tones):
-    batch = StepBatches(tones, batch_size=5, crop=0.5)[0]
+    batch = StepBatches(tones, batch_size=5, crop=0.5, targets=Classes(list(tones)))[0]
     assert batch["waveform"].shape == (5, 8_000) and batch["waveform"].dtype == torch.float32
     assert batch["lengths"].tolist() == [8_000] * 5 and batch["lengths"].dtype == torch.int64
     assert [f"s{label}" for label in batch["labels"].tolist()] == [name.split("-")[0] for name in batch["ids"]]
@@ -61,7 +64,7 @@ def test_every_utterance_once_in_a_pass(tones):
 
 
 def test_balanced_speakers(tones):
-    batches = StepBatches(tones, batch_size=4, balanced=True)
+    batches = StepBatches(tones, batch_size=4, balanced=True, targets=Classes(list(tones)))
     ids = [batches[step]["ids"] for step in range(12)]
     assert all(len({name[:2] for name in batch}) == 4 for batch in ids)
     counts = Counter(name for batch in ids for name in batch)
@@ -138,7 +141,7 @@ def test_the_cache_clips_what_16_bits_cannot_hold(tmp_path):
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.linspace(-2, 2, 16_000, dtype=np.float32), 16_000, subtype="FLOAT")
     cut = make_cut(name="loud", source=path, samples=16_000, rate=16_000)
-    wave = StepBatches([cut], batch_size=1, crop=None, labels=(), cache="int16")[0]["waveform"][0]
+    wave = StepBatches([cut], batch_size=1, crop=None, cache="int16")[0]["waveform"][0]
     assert wave.min() == -1 and wave.max() == 32_767 / 32_768 and (wave.diff() >= 0).all()
 
 
@@ -150,31 +153,78 @@ def test_a_cache_too_large_is_refused(tones):
         StepBatches(tones, batch_size=1, cache="int8")
 
 
-def test_labels(tones):
-    assert StepBatches(tones, batch_size=1).classes == ["s0", "s1", "s2", "s3"]
-    given = StepBatches(tones, batch_size=12, labels=["s3", "s2", "other", "s1", "s0"])
+def test_classes(tones):
+    tones = list(tones)
+    assert Classes(tones).names == ["s0", "s1", "s2", "s3"]
+    given = StepBatches(tones, batch_size=12, targets=Classes(tones, ["s3", "s2", "other", "s1", "s0"]))
     assert {(name[:2], label) for name, label in zip(given[0]["ids"], given[0]["labels"].tolist(), strict=True)} == {
         ("s3", 0),
         ("s2", 1),
         ("s1", 3),
         ("s0", 4),
     }
-    assert "labels" not in StepBatches(tones, batch_size=1, labels=())[0]
+    assert "labels" not in StepBatches(tones, batch_size=1)[0]
+    with pytest.raises(DataError, match="2 labels of cuts are not among the classes, for example 's2'"):
+        Classes(tones, ["s0", "s1"])
+    with pytest.raises(DataError, match="a name twice"):
+        Classes(tones, ["s0", "s0"])
+    unknown = make_cut(name="x", source="x.wav", samples=16_000, rate=16_000)
+    with pytest.raises(DataError, match="1 of 13 cuts have no label, the first is x"):
+        Classes([*tones, unknown])
+
+
+class Places(Targets):
+    """Where the stretch was taken."""
+
+    def of(self, cut, start, samples):
+        return torch.tensor([start, samples])
+
+    def collate(self, found):
+        return {"places": torch.stack(list(found))}
+
+
+@pytest.mark.parametrize("crop", [0.3, 3.0, None])
+def test_targets_know_the_stretch(tones, crop):
+    known = {cut.id: load_cut(cut).numpy() for cut in tones}
+    batches = StepBatches(tones, batch_size=12, crop=crop, targets=Places())
+    starts = set()
+    for step in range(3):
+        batch = batches[step]
+        for name, wave, length, (start, samples) in zip(
+            *(batch[k] for k in ("ids", "waveform", "lengths")), batch["places"].tolist(), strict=True
+        ):
+            again = np.concatenate([known[name]] * 9)[start : start + samples]
+            assert length == samples and np.array_equal(wave[:length].numpy(), again)
+            starts.add(start)
+    assert len(starts) > 10 or crop is None
+    with pytest.raises(DataError, match="only classes can be balanced"):
+        StepBatches(tones, batch_size=2, targets=Places(), balanced=True)
+
+
+def test_whole_utterances_come_with_others_of_their_length():
+    durations = np.random.default_rng(0).uniform(1, 20, 1003)
+    order = Bucketed(durations, 16, seed=3)
+    runs = [[order[step * 16 + k] for k in range(16)] for step in range(2 * 63)]
+    first, second = ([i for run in part for i in run] for part in (runs[:63], runs[63:]))
+    assert set(first) == set(second) == set(range(1003)) and len(first) == 63 * 16
+    padded = [max(durations[run]) * 16 / durations[run].sum() for run in runs]
+    assert np.median(padded) < 1.15  # in random order it is about 1.8
+    assert first != second and runs[0] != sorted(runs[0])
+    assert [order[k] for k in range(16)] == runs[0]  # asked again
+    starts = [durations[run].mean() for run in runs[:63]]
+    assert starts != sorted(starts)
 
 
 def test_evaluation_batches_hold_every_cut_whole(tones):
-    batches = EvaluationBatches(reversed(tones), batch_size=5, labels=None)
+    batches = EvaluationBatches(reversed(tones), batch_size=5)
     loaded = list(BatchLoader(batches))
     assert [len(batch["ids"]) for batch in loaded] == [5, 5, 2] and len(batches) == 3
     assert [name for batch in loaded for name in batch["ids"]] == [cut.id for cut in tones]  # shortest first
     known = {cut.id: load_cut(cut) for cut in tones}
     for batch in loaded:
         assert batch["waveform"].shape[1] == batch["lengths"].max()
-        for name, wave, length, label in zip(
-            *(batch[k] for k in ("ids", "waveform", "lengths", "labels")), strict=True
-        ):
+        for name, wave, length in zip(*(batch[k] for k in ("ids", "waveform", "lengths")), strict=True):
             assert torch.equal(wave[:length], known[name]) and not wave[length:].any()
-            assert batches.classes[label] == name[:2]
 
 
 def test_evaluation_batches_stay_below_their_seconds(tones):
@@ -198,9 +248,7 @@ def test_collate_pads_behind():
         ({"batch_size": 1, "crop": 0.01}, "cannot crop to 0.01"),
         ({"batch_size": 1, "crop": (2.0, 1.0)}, "cannot crop to 2.0 .. 1.0"),
         ({"batch_size": 1, "crop": (0.51, 0.56)}, "steps of 0.1 s"),
-        ({"batch_size": 1, "labels": ["s0", "s1"]}, "2 labels of cuts are not among the classes, for example 's2'"),
-        ({"batch_size": 1, "labels": ["s0", "s0"]}, "a name twice"),
-        ({"batch_size": 1, "labels": (), "balanced": True}, "balanced classes need labels"),
+        ({"batch_size": 1, "balanced": True}, "balanced classes need labels"),
     ],
 )
 def test_arguments_that_make_no_sense(tones, options, message):
@@ -209,10 +257,7 @@ def test_arguments_that_make_no_sense(tones, options, message):
 
 
 def test_cuts_that_do_not_fit(tones):
-    unknown = make_cut(name="x", source="x.wav", samples=16_000, rate=16_000)
     with pytest.raises(DataError, match="there are no cuts"):
         StepBatches([], batch_size=1)
     with pytest.raises(DataError, match="there are no cuts"):
         EvaluationBatches([])
-    with pytest.raises(DataError, match="1 of 13 cuts have no label, the first is x"):
-        StepBatches([*tones, unknown], batch_size=1)

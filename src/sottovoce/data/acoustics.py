@@ -19,12 +19,23 @@ Wave: TypeAlias = NDArray[np.float32]
 
 def crop(wave: Wave, length: int, generator: np.random.Generator) -> Wave:
     """A random stretch of ``length`` samples; a shorter waveform is repeated, starting anywhere in it."""
-    if len(wave) > length:
-        start = int(generator.integers(len(wave) - length + 1))
+    return take(wave, crop_start(len(wave), length, generator), length)
+
+
+def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
+    """Where in a waveform of ``size`` samples a random crop begins."""
+    if size > length:
+        return int(generator.integers(size - length + 1))
+    return int(generator.integers(size)) if size < length else 0
+
+
+def take(wave: Wave, start: int, length: int) -> Wave:
+    """``length`` samples from ``start`` on; after its end a waveform begins again."""
+    if length == len(wave) and not start:
+        return wave
+    if start + length <= len(wave):
         return wave[start : start + length]
-    if len(wave) < length:
-        return np.take(wave, np.arange(length) + generator.integers(len(wave)), mode="wrap")
-    return wave
+    return np.take(wave, np.arange(start, start + length), mode="wrap")
 
 
 def power(wave: Wave) -> float:

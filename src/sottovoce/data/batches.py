@@ -9,7 +9,7 @@ That is what makes a run that was killed end where an uninterrupted one ends: no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,20 +17,19 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ..encoder.errors import DataError, SottovoceError
-from .acoustics import Wave, crop
+from .acoustics import Wave, crop_start, take
 from .audio import SAMPLE_RATE, SHORTEST
 from .augment import Effect
 from .cache import audio_cache
-from .cuts import cut_speaker, load_cut
-from .order import Balanced, Shuffled
+from .cuts import load_cut
+from .order import Balanced, Bucketed, Shuffled
+from .targets import Targets
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 Batch: TypeAlias = dict[str, Any]
-"""``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``labels`` [B] int64, if there are any; ``ids`` list."""
-
-LabelOf: TypeAlias = "Callable[[Cut], str | None]"
+"""``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``ids`` list; and what `Targets` put there."""
 
 _QUANTUM = SAMPLE_RATE // 10
 """Drawn crop lengths are multiples of this, so that an encoder meets (and caches for) few different lengths."""
@@ -47,18 +46,16 @@ class StepBatches(Dataset[Batch]):
         batch_size: utterances a batch and rank.
         seed: of everything random here.
         crop: seconds, or the range from which one length is drawn for each batch; a shorter utterance is repeated.
-            ``None`` takes utterances whole and pads them.
+            ``None`` takes utterances whole and pads them; a batch then holds utterances of about one length.
         effects: applied in order to the cropped waveforms.
-        labels: names in the order of the classes; ``None`` takes those of the cuts, sorted; ``()`` means unlabelled
-            audio, and batches without ``labels``.
-        label_of: the class of a cut, ``None`` where it has none; by default its speaker.
+        targets: what is learned of the cuts; ``None`` means unlabelled audio.
         balanced: every class equally often, and at most once in a run of as many utterances as there are classes.
             Otherwise every utterance once in a pass over the corpus.
         cache: a kind of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.
         rank, world: which share of each step's utterances this process takes.
 
     Raises:
-        DataError: there are no cuts, a label is missing or not among ``labels``, or an argument is out of range.
+        DataError: there are no cuts, or an argument is out of range.
     """
 
     def __init__(
@@ -69,8 +66,7 @@ class StepBatches(Dataset[Batch]):
         seed: int = 0,
         crop: float | tuple[float, float] | None = (2.0, 3.0),
         effects: Sequence[Effect] = (),
-        labels: Sequence[str] | None = None,
-        label_of: LabelOf = cut_speaker,
+        targets: Targets | None = None,
         balanced: bool = False,
         cache: str | None = None,
         rank: int = 0,
@@ -86,10 +82,10 @@ class StepBatches(Dataset[Batch]):
         self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
         self.crop = _crop_range(crop)
         self.effects = list(effects)
-        self.classes, self.labels = _label(self.cuts, labels, label_of)
-        if balanced and self.labels is None:
+        self.targets = targets
+        if balanced and targets is None:
             raise DataError("batches: balanced classes need labels")
-        self.order = Balanced(self.labels, seed) if balanced and self.labels else Shuffled(len(self.cuts), seed)
+        self.order = self._order(balanced)
         self.cache = audio_cache(self.cuts, cache) if cache is not None else None
 
     @property
@@ -103,12 +99,25 @@ class StepBatches(Dataset[Batch]):
         generator = np.random.default_rng([self.seed, _STREAM, step, self.rank])
         length = self._length(generator)
         waves = [self._wave(index) for index in chosen]
+        starts, sizes = [0] * len(waves), [len(wave) for wave in waves]
         if length is not None:
-            waves = [crop(wave, length, generator) for wave in waves]
+            starts, sizes = [crop_start(size, length, generator) for size in sizes], [length] * len(waves)
+            waves = [take(wave, start, length) for wave, start in zip(waves, starts, strict=True)]
         for effect in self.effects:
             waves = effect(waves, generator)
-        labels = None if self.labels is None else [self.labels[index] for index in chosen]
-        return collate(waves, [self.cuts[index].id for index in chosen], labels)
+        cuts = [self.cuts[index] for index in chosen]
+        batch = collate(waves, [cut.id for cut in cuts])
+        if self.targets is not None:
+            found = [self.targets.of(*each) for each in zip(cuts, starts, sizes, strict=True)]
+            batch |= self.targets.collate(found)
+        return batch
+
+    def _order(self, balanced: bool) -> Balanced | Shuffled | Bucketed:
+        if balanced and self.targets is not None:
+            return Balanced(self.targets.groups(self.cuts), self.seed)
+        if self.crop is None:
+            return Bucketed([cut.duration for cut in self.cuts], self.batch_size * self.world, self.seed)
+        return Shuffled(len(self.cuts), self.seed)
 
     def _length(self, generator: np.random.Generator) -> int | None:
         if self.crop is None:
@@ -127,7 +136,6 @@ class EvaluationBatches(Dataset[Batch]):
         cuts: the utterances.
         batch_size: most utterances in a batch.
         max_seconds: most seconds of a batch, padding included; an utterance longer than that is alone in its batch.
-        labels: as `StepBatches`; by default batches have none.
 
     Raises:
         DataError: as `StepBatches`.
@@ -139,14 +147,12 @@ class EvaluationBatches(Dataset[Batch]):
         *,
         batch_size: int = 16,
         max_seconds: float = 160.0,
-        labels: Sequence[str] | None = (),
     ) -> None:
         cuts = sorted(cuts, key=lambda cut: (cut.duration, cut.id))
         if not cuts:
             raise DataError("batches: there are no cuts")
         if batch_size < 1 or max_seconds <= 0:
             raise DataError(f"batches: batch_size {batch_size} and max_seconds {max_seconds} must be positive")
-        self.classes, known = _label(cuts, labels, cut_speaker)
         self.batches: list[list[Cut]] = []
         for cut in cuts:
             # The longest of a batch is the newest, and all are padded to it.
@@ -154,28 +160,22 @@ class EvaluationBatches(Dataset[Batch]):
             if full or (len(self.batches[-1]) + 1) * cut.duration > max_seconds:
                 self.batches.append([])
             self.batches[-1].append(cut)
-        self.labels = None if known is None else dict(zip((cut.id for cut in cuts), known, strict=True))
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, index: int) -> Batch:
         cuts = self.batches[index]
-        ids = [cut.id for cut in cuts]
-        labels = None if self.labels is None else [self.labels[name] for name in ids]
-        return collate([load_cut(cut).numpy() for cut in cuts], ids, labels)
+        return collate([load_cut(cut).numpy() for cut in cuts], [cut.id for cut in cuts])
 
 
-def collate(waves: Sequence[Wave], ids: Sequence[str], labels: Sequence[int] | None = None) -> Batch:
+def collate(waves: Sequence[Wave], ids: Sequence[str]) -> Batch:
     """Waveforms of any lengths, padded with zeros behind, as a `Batch`."""
     lengths = torch.tensor([len(wave) for wave in waves], dtype=torch.int64)
     waveform = torch.zeros(len(waves), int(lengths.max()))
     for row, wave in zip(waveform, waves, strict=True):
         row[: len(wave)] = torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))
-    batch: Batch = {"waveform": waveform, "lengths": lengths, "ids": list(ids)}
-    if labels is not None:
-        batch["labels"] = torch.tensor(labels, dtype=torch.int64)
-    return batch
+    return {"waveform": waveform, "lengths": lengths, "ids": list(ids)}
 
 
 class BatchLoader(DataLoader[Batch]):
@@ -238,21 +238,3 @@ def _crop_range(crop: float | tuple[float, float] | None) -> tuple[int, int] | N
             f"batches: crops are drawn in steps of 0.1 s, and {low} .. {high} s holds none; give one length"
         )
     return samples
-
-
-def _label(cuts: Sequence[Cut], labels: Sequence[str] | None, label_of: LabelOf) -> tuple[list[str], list[int] | None]:
-    """The classes, and the class of every cut."""
-    if labels is not None and not len(labels):
-        return [], None
-    of_cuts = [label_of(cut) for cut in cuts]
-    if None in of_cuts:
-        missing = of_cuts.count(None)
-        first = cuts[of_cuts.index(None)].id
-        raise DataError(f"batches: {missing} of {len(cuts)} cuts have no label, the first is {first}; leave them out")
-    names = sorted({str(name) for name in of_cuts}) if labels is None else [str(name) for name in labels]
-    index = {name: place for place, name in enumerate(names)}
-    if len(index) < len(names):
-        raise DataError("batches: labels has a name twice")
-    if unknown := sorted({str(name) for name in of_cuts} - set(index)):
-        raise DataError(f"batches: {len(unknown)} labels of cuts are not among the classes, for example {unknown[0]!r}")
-    return names, [index[str(name)] for name in of_cuts]

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_WHOLE, _OWN = 2, 3
+_WHOLE, _OWN, _BUCKETS = 2, 3, 4
 """Keep the random numbers of orders apart from one another and from those of the batches."""
 
 
@@ -59,3 +59,39 @@ class Balanced:
         own = self.utterances[speaker]
         cycle, number = divmod(turn, len(own))
         return int(own[permutation(len(own), self.seed, _OWN, speaker, cycle)[number]])
+
+
+class Bucketed:
+    """Passes over the corpus in runs of about one length, so that little of a batch is padding.
+
+    In each pass the utterances are sorted by their durations, with some noise so that the runs differ from pass to
+    pass; then the runs are shuffled. The last run is filled up with utterances from anywhere.
+
+    Args:
+        durations: of the utterances.
+        run: utterances that stand side by side: a batch of all ranks.
+        seed: of the permutations.
+    """
+
+    JITTER = 0.1
+
+    def __init__(self, durations: Sequence[float], run: int, seed: int) -> None:
+        self.durations, self.run, self.seed = np.asarray(durations, float), run, seed
+        self.runs = -(-len(self.durations) // run)
+        self._pass: tuple[int, NDArray[np.int64]] | None = None
+
+    def __getitem__(self, position: int) -> int:
+        turn, place = divmod(position, self.runs * self.run)
+        if self._pass is None or self._pass[0] != turn:
+            self._pass = turn, self._order(turn)
+        return int(self._pass[1][place])
+
+    def _order(self, turn: int) -> NDArray[np.int64]:
+        generator = np.random.default_rng([self.seed, _BUCKETS, turn])
+        size = len(self.durations)
+        noisy = self.durations * (1 + self.JITTER * generator.uniform(-1, 1, size))
+        filling = generator.integers(size, size=self.runs * self.run - size)
+        order = np.argsort(noisy, kind="stable")
+        # The filling stands before the shortest: padding short utterances to a long one costs least there.
+        runs = np.concatenate([filling, order]).reshape(self.runs, self.run)
+        return runs[generator.permutation(self.runs)].reshape(-1)

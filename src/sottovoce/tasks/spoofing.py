@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..data.batches import Batch
 from ..data.cuts import cut_field, cut_speaker
+from ..data.targets import Classes
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
@@ -76,6 +77,7 @@ class Spoofing(Options):
     draws: int = Field(1000, ge=1)
 
     def label_of(self, cut: Cut) -> str | None:
+        """What a recording is, ``None`` where it does not say."""
         found = cut_field(cut, self.label)
         if found is not None and found not in (SPOOF, BONAFIDE):
             raise DataError(f"cut {cut.id}: its {self.label} is {found!r}; it can be {BONAFIDE} or {SPOOF}")
@@ -95,6 +97,9 @@ class Spoofing(Options):
         if len(found) < 2:
             raise DataError(f"anti-spoofing: all training recordings are {found.pop()}; both kinds are needed")
         return [SPOOF, BONAFIDE]
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
+        return Classes(cuts, labels, self.label_of)
 
     def config(self, encoder: EncoderConfig) -> TaskConfig:
         angular = self.loss.kind == "one_class"

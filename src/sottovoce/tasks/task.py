@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from torch import Tensor, nn
 
 from ..data.batches import Batch
+from ..data.targets import Targets
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -65,14 +66,18 @@ class Task(Protocol):
     scored_on_trials: bool
     """Whether test data must bring trials."""
 
-    def label_of(self, cut: Cut) -> str | None:
-        """The class that training data puts a cut into, if any."""
-
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes that training data has, in the order of the numbers that batches carry.
 
         Raises:
             DataError: data that the task cannot learn from.
+        """
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Targets:
+        """What batches of these cuts carry for the objective over these classes.
+
+        Raises:
+            DataError: a cut without a label, or with one that is not among the classes.
         """
 
     def config(self, encoder: EncoderConfig) -> TaskConfig:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..data.batches import Batch
 from ..data.cuts import cut_speaker
+from ..data.targets import Classes
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.aam_softmax import AAMSoftmax
@@ -68,9 +69,6 @@ class Verification(Options):
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1)
 
-    def label_of(self, cut: Cut) -> str | None:
-        return cut_speaker(cut)
-
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The training speakers, in alphabetical order.
 
@@ -85,6 +83,9 @@ class Verification(Options):
         if len(found) < 2:
             raise DataError(f"verification: the training data has {len(found)} speaker; at least 2 are needed")
         return sorted(found)
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
+        return Classes(cuts, labels)
 
     def config(self, encoder: EncoderConfig) -> TaskConfig:
         head = {"kind": "mhfa", **self.head.model_dump()}

@@ -1,0 +1,85 @@
+"""What training audio is labelled with, and how it stands in a batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..encoder.errors import DataError
+from .cuts import cut_speaker
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+
+class Targets(ABC):
+    """The labels of cuts, for `StepBatches`."""
+
+    @abstractmethod
+    def of(self, cut: Cut, start: int, samples: int) -> Tensor:
+        """What is to be learned of a stretch of a cut.
+
+        Args:
+            cut: one of those that the batches are made of.
+            start, samples: the stretch, at 16 kHz; a cut shorter than that is played again from its beginning.
+        """
+
+    @abstractmethod
+    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The entries of a batch, from what `of` gave for each of its utterances."""
+
+    def groups(self, cuts: Sequence[Cut]) -> list[int]:
+        """The class of each cut, by which batches can be balanced.
+
+        Raises:
+            DataError: what is learned are no classes.
+        """
+        raise DataError("batches: only classes can be balanced, and this task has none; take balanced: false")
+
+
+class Classes(Targets):
+    """One class a cut: ``labels [B]`` int64.
+
+    Args:
+        cuts: all that will be asked for.
+        labels: names in the order of the classes; ``None`` takes those of the cuts, sorted.
+        label_of: the class of a cut, ``None`` where it has none; by default its speaker.
+
+    Raises:
+        DataError: a cut has no label, or one that is not among ``labels``; a label stands there twice.
+    """
+
+    def __init__(
+        self,
+        cuts: Sequence[Cut],
+        labels: Sequence[str] | None = None,
+        label_of: Callable[[Cut], str | None] = cut_speaker,
+    ) -> None:
+        found = [label_of(cut) for cut in cuts]
+        if None in found:
+            first = cuts[found.index(None)].id
+            raise DataError(
+                f"batches: {found.count(None)} of {len(cuts)} cuts have no label, the first is {first}; leave them out"
+            )
+        self.names = sorted({str(name) for name in found}) if labels is None else [str(name) for name in labels]
+        index = {name: place for place, name in enumerate(self.names)}
+        if len(index) < len(self.names):
+            raise DataError("batches: labels has a name twice")
+        if unknown := sorted({str(name) for name in found} - set(index)):
+            raise DataError(
+                f"batches: {len(unknown)} labels of cuts are not among the classes, for example {unknown[0]!r}"
+            )
+        self._class = {cut.id: index[str(name)] for cut, name in zip(cuts, found, strict=True)}
+
+    def of(self, cut: Cut, start: int, samples: int) -> Tensor:
+        return torch.tensor(self._class[cut.id])
+
+    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"labels": torch.stack(list(found))}
+
+    def groups(self, cuts: Sequence[Cut]) -> list[int]:
+        return [self._class[cut.id] for cut in cuts]
