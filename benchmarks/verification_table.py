@@ -58,10 +58,9 @@ def main() -> None:
     parser.add_argument("--set", dest="changes", action="append", default=[])
     options = parser.parse_args()
     recipe = Path(__file__).parents[1] / "recipes" / "verification-wuw2.yaml"
-    trials = options.wuw2 / "trials" / "dev_sentence.txt"
     changes = [
         f"data.corpora.wuw2.import.path={options.wuw2}",
-        f"data.test.telephone.trials={trials}",
+        *(f"data.test.telephone {kind}s.trials={options.wuw2}/trials/dev_{kind}.txt" for kind in ("sentence", "keyword")),
         *options.changes,
     ]
     plan = read_recipe(recipe, changes)
