@@ -21,8 +21,8 @@ from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 EARLY = 2
 """Convolutions whose activations are far larger than everything else."""
 
-BLOCK = 4096
-"""Frames of the last of those that are computed at a time (2.56 s)."""
+BLOCK = 2048
+"""Frames of the last of those that are computed at a time (1.28 s)."""
 
 
 class ConvLayer(GradientCheckpointingLayer):
@@ -44,6 +44,12 @@ class ConvLayer(GradientCheckpointingLayer):
             x = self.conv(x)
             x = x if self.norm is None else self.norm(x)
         return self.out(self.act(x))
+
+
+def _through(layers: Sequence[Any], x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
+    for i, layer in enumerate(layers):
+        x = layer(x, folded if i == 0 else None)
+    return x
 
 
 def receptive_field(layers: Sequence[Any]) -> int:
@@ -139,7 +145,7 @@ class WaveformFrontEnd(nn.Module):
         if isinstance(first.norm, TimeNorm):
             frames = None if lengths is None else first.conv.frames(lengths)
             folded = first.norm.folded(first.conv.windows(x), first.conv.weight.flatten(1), frames)
-        x = torch.cat([self._early(part, folded) for part in self._blocks(x)], dim=1)
+        x = self._early(x, folded)
         for layer in self.conv[EARLY:]:
             x = layer(x)
         if self.scale is not None:
@@ -147,23 +153,23 @@ class WaveformFrontEnd(nn.Module):
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
     def _early(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
-        x = self.conv[0](x, folded)
-        for layer in self.conv[1:EARLY]:
-            x = layer(x)
-        return x
+        """The early convolutions, at inference on a CPU over overlapping stretches of the input.
 
-    def _blocks(self, x: Tensor) -> list[Tensor]:
-        """Overlapping stretches of the input whose outputs of the early convolutions, side by side, are the output.
-
-        At inference on a CPU no more than a stretch of the first activations is ever made. The overlap is one frame of
-        the first convolution in 8,192. With gradients, or elsewhere, it is one stretch.
+        So no more than a stretch of the first activations is ever made. The overlap is one frame of the first
+        convolution in 4,096.
         """
         early = self.conv[:EARLY]
-        T = self.levels(x.shape[1])[len(early) - 1]
         if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():
-            return [x]
-        hop, least = math.prod(layer.conv.stride for layer in early), receptive_field(early)
-        return [x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + least] for t in range(0, T, BLOCK)]
+            return _through(early, x, folded)
+        T = self.levels(x.shape[1])[len(early) - 1]
+        hop, seen = math.prod(layer.conv.stride for layer in early), receptive_field(early)
+        out: Tensor | None = None
+        for t in range(0, T, BLOCK):
+            part = _through(early, x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + seen], folded)
+            out = part.new_empty(part.shape[0], T, part.shape[2]) if out is None else out
+            out[:, t : t + BLOCK] = part
+        assert out is not None  # an utterance without a frame was refused
+        return out
 
     def units(self) -> list[Unit]:
         """Channels of convolution ``l`` are inputs of ``l + 1``; those of the last one, of the projection."""

@@ -177,6 +177,13 @@ def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: It
     return Unit(name, kind, 1, consumers=folded, gates=(Site(name, whole),), contains=tuple(contains))
 
 
+class Whole(nn.ModuleList):
+    """Layers that are never pruned: they cost what they cost, and nothing in them is a unit.
+
+    A head built of encoder layers keeps them in one; their stream is no part of the encoder's.
+    """
+
+
 class Gateable(nn.Identity):
     """A named place in a forward pass where a gate may be attached from outside. Computes nothing."""
 
@@ -217,9 +224,15 @@ def collect(model: nn.Module) -> Declarations:
     units: dict[str, Unit] = {}
     shared: dict[str, list[Unit]] = {}
     macs: list[Macs] = []
+    whole = [path for path, module in model.named_modules() if isinstance(module, Whole)]
     for path, module in model.named_modules():
+        untouched = any(inside(path, each) for each in whole)
+        sizes: dict[str | None, int] = {}
         if callable(declare := getattr(module, "units", None)):
             for unit in declare():
+                if untouched:
+                    sizes[unit.name] = unit.size
+                    continue
                 unit = _absolute(unit, path)
                 if unit.shared:
                     shared.setdefault(unit.shared, []).append(unit)
@@ -229,6 +242,8 @@ def collect(model: nn.Module) -> Declarations:
                     units[unit.name] = unit
         if callable(declare := getattr(module, "macs", None)):
             for each in declare():
+                if each.unit in sizes:  # what every element costs, for as many as there always are
+                    each = replace(each, unit=None, each=each.each * sizes[each.unit])
                 parameter = join(path, each.parameter) if each.parameter is not None else None
                 unit_name = join(path, each.unit) if each.unit is not None else None
                 macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))
