@@ -91,10 +91,10 @@ def test_a_corpus_is_imported(sottovoce, speech, tmp_path):
     for speaker in ("anna", "ben"):
         (tmp_path / "corpus" / speaker).mkdir(parents=True)
         (tmp_path / "corpus" / speaker / "1.wav").write_bytes((speech / "0.wav").read_bytes())
-    said = sottovoce("data", "import", tmp_path / "corpus", "--layout", "folder", "-o", tmp_path / "cuts")
+    said = sottovoce("data", "import", "folder", tmp_path / "corpus", "-o", tmp_path / "cuts")
     assert said.code == 0, said.err
     (line,) = said.out.splitlines()
     assert line.startswith("all: ") and line.endswith(".jsonl.gz")
     (tmp_path / "corpus" / "ben" / "2.wav").touch()
-    faulty = sottovoce("data", "import", tmp_path / "corpus", "--layout", "folder", "-o", tmp_path / "again")
+    faulty = sottovoce("data", "import", "folder", tmp_path / "corpus", "-o", tmp_path / "again")
     assert faulty.code == 2 and "2.wav" in faulty.err and not (tmp_path / "again").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib.util
 import io
@@ -42,8 +43,14 @@ def make_cut(
     text: str | None = None,
     gender: str | None = None,
     custom: dict[str, Any] | None = None,
+    stretch: tuple[float, float] | None = None,
+    channel: int = 0,
+    channels: int = 1,
+    recording: str | None = None,
+    segments: Iterable[tuple[float, float, str | None, str | None]] | None = None,
+    cut_custom: dict[str, Any] | None = None,
 ) -> Cut:
-    """A cut of a whole mono file, with one supervision over all of it.
+    """A cut of one channel of a file, or of a stretch of it, with one supervision over all of it or several.
 
     Args:
         name: id of the cut, by which trials refer to it.
@@ -51,36 +58,50 @@ def make_cut(
         samples, rate: as the file's header says.
         speaker, text, gender: of the supervision.
         custom: further fields of the supervision.
+        stretch: where the cut starts and ends in the file, in seconds; ``None`` for all of it.
+        channel, channels: which of how many.
+        recording: id of the recording; the name by default.
+        segments: start and end in seconds from the start of the cut, speaker and text of each supervision, in place of
+            the one over all.
+        cut_custom: further fields of the cut.
     """
     from lhotse import MonoCut, Recording, SupervisionSegment
     from lhotse.audio import AudioSource
 
-    duration = samples / rate
-    recording = Recording(
-        id=name,
-        sources=[AudioSource(type="file", channels=[0], source=str(source))],
+    whole = Recording(
+        id=recording or name,
+        sources=[AudioSource(type="file", channels=list(range(channels)), source=str(source))],
         sampling_rate=rate,
         num_samples=samples,
-        duration=duration,
+        duration=samples / rate,
     )
-    supervision = SupervisionSegment(
+    start, end = stretch or (0.0, whole.duration)
+    length = round(end - start, 8)  # as Lhotse rounds; without, 0.3 - 0.1 would run over the end of what it adds up to
+    said = dict(recording_id=whole.id, channel=channel)
+    if segments is None:
+        told = dict(text=text, speaker=speaker, gender=gender, custom=custom)
+        supervisions = [SupervisionSegment(id=name, start=0.0, duration=length, **said, **told)]
+    else:
+        supervisions = [
+            SupervisionSegment(f"{name}#{k}", start=a, duration=round(b - a, 8), speaker=who, text=what, **said)
+            for k, (a, b, who, what) in enumerate(segments)
+        ]
+    return MonoCut(
         id=name,
-        recording_id=name,
-        start=0.0,
-        duration=duration,
-        text=text,
-        speaker=speaker,
-        gender=gender,
-        custom=custom,
+        start=start,
+        duration=length,
+        channel=channel,
+        supervisions=supervisions,
+        recording=whole,
+        custom=cut_custom,
     )
-    return MonoCut(id=name, start=0.0, duration=duration, channel=0, supervisions=[supervision], recording=recording)
 
 
 def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
     """Write ``.jsonl.gz``, whole or not at all; the same cuts give the same bytes.
 
     Raises:
-        DataError: the name does not end in ``.jsonl.gz``, or the file cannot be written.
+        DataError: the name does not end in ``.jsonl.gz``, a text cannot be encoded, or the file cannot be written.
     """
     path = Path(path)
     if not path.name.endswith(".jsonl.gz"):
@@ -88,13 +109,18 @@ def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
         for cut in cuts:
-            file.write(json.dumps(cut.to_dict(), ensure_ascii=False).encode() + b"\n")
+            try:
+                file.write(json.dumps(cut.to_dict(), ensure_ascii=False).encode() + b"\n")
+            except UnicodeEncodeError as error:
+                raise DataError(f"{path}: the cut {cut.id!r} has half a character (a lone surrogate) in it") from error
     temporary = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
     return path
 
@@ -132,7 +158,7 @@ def read_cuts(path: str | Path) -> CutSet:
                     raise DataError(f"{path}: line {number} is a {type(cut).__name__}, not a cut")
                 if cut.id in cuts:
                     raise DataError(f"{path}: line {number} has the id {cut.id!r} of an earlier cut")
-                cuts[cut.id] = _locate(cut, path.parent)
+                cuts[cut.id] = locate_audio(cut, path.parent)
     except DataError:
         raise
     except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -142,8 +168,8 @@ def read_cuts(path: str | Path) -> CutSet:
     return CutSet.from_cuts(cuts.values())
 
 
-def _locate(cut: Cut, folder: Path) -> Cut:
-    """Resolve relative paths against the folder of the manifest."""
+def locate_audio(cut: Cut, folder: Path) -> Cut:
+    """Resolve relative paths of audio against the folder of the manifest, where they lead to a file."""
     for part in getattr(cut, "tracks", None) or [cut]:
         recording = getattr(getattr(part, "cut", part), "recording", None)
         for source in recording.sources if recording is not None else []:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import inspect
 import logging
+import shutil
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..encoder.errors import AudioError, DataError
-from .audio import SAMPLE_RATE, SHORTEST, audio_shape
-from .cuts import make_cut, require_lhotse, write_cuts
-from .layouts import LAYOUTS, Row
+from ..encoder.errors import DataError
+from .cuts import require_lhotse, write_cuts
+from .embedded import write_embedded
+from .layouts import LAYOUTS, Layout, Row
+from .row_checks import cut_of, read_headers
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _SHOWN = 50
 """Faults of a corpus that are printed; the error holds all."""
-
-_TOLERANCE = 0.1
-"""Seconds by which a listed duration may differ from the file's."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,90 +43,144 @@ class CorpusError(DataError):
 
 
 def import_corpus(
-    source: str | Path, out: str | Path, *, layout: str = "table", drop_faulty: bool = False
+    source: str | Path,
+    out: str | Path,
+    *,
+    layout: str = "table",
+    drop_faulty: bool = False,
+    split: str | None = None,
+    channel: int | None = None,
+    **options: Any,
 ) -> dict[str, Path]:
     """Check a corpus and write ``<out>/<split>.jsonl.gz``.
 
     Every row is checked before anything is written: the file exists, its header can be read, it is mono, whole, long
-    enough for one encoder frame and as long as the corpus says; names are unique.
+    enough for one encoder frame and as long as the corpus says; stretches and segments lie inside it; names are unique.
+    The audio stays where it is, except for what is in no file of its own (an archive, the output of a command): that is
+    written to ``<out>/audio/<split>`` as FLAC.
 
     Args:
         source: the corpus: a folder, or the file that lists it.
-        out: folder for the cuts; the audio stays where it is.
+        out: folder for the cuts.
         layout: how the corpus is laid out, a key of `LAYOUTS`.
         drop_faulty: leave out utterances whose audio is faulty, and log each, instead of stopping. Faults of the
             listing itself always stop.
+        split: what a corpus that is a single split is called, in place of its own name.
+        channel: which channel of files with several, counted from 0.
+        options: of the layout, see its function.
 
     Returns:
         The path of each split's CutSet.
 
     Raises:
-        DataError: the layout is unknown, or ``out`` cannot be written.
+        DataError: the layout is unknown or has no such option, or ``out`` cannot be written.
         CorpusError: the corpus has faults (all are listed).
     """
     require_lhotse()
+    source, out = Path(source), Path(out)
+    reader = _reader(layout, options)
+    faults: list[str] = []
+    faulty: list[str] = []
+    rows = reader(source, faults, **options)
+    if not rows and not faults:
+        faults.append(f"{source}: no utterances found")
+    rows = _named(rows, split, faults)
+    if faults and any(row.content is not None for row in rows):
+        raise CorpusError(source, faults)  # before hours of decoding
+    with _staged(out) as staging:
+        placed = write_embedded(rows, staging, faulty)
+        headers = read_headers([row.path for row in placed])
+        splits: dict[str, list[Cut]] = defaultdict(list)
+        for row in placed:
+            if (cut := cut_of(row, headers, faulty, channel=channel, beside=staging)) is not None:
+                splits[row.split].append(cut)
+        if faults or (faulty and not drop_faulty) or not splits:
+            raise CorpusError(source, faults + faulty)
+        for name, cuts in splits.items():
+            write_cuts(cuts, staging / f"{name}.jsonl.gz")
+        _publish(staging, out, list(splits))
+    for fault in faulty:
+        _log.warning("left out: %s", fault)
+    _tell_shared_speakers(rows)
+    return {name: out / f"{name}.jsonl.gz" for name in splits}
+
+
+def options_of(layout: Layout) -> list[str]:
+    """The options that a layout takes."""
+    parameters = inspect.signature(layout).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+
+
+def _reader(layout: str, options: dict[str, Any]) -> Layout:
     if layout not in LAYOUTS:
         near = difflib.get_close_matches(layout, LAYOUTS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"unknown layout {layout!r}; known are {', '.join(sorted(LAYOUTS))}{hint}")
-    source = Path(source)
-    faults: list[str] = []
-    rows = LAYOUTS[layout](source, faults)
-    if not rows and not faults:
-        faults.append(f"{source}: no utterances found")
-    splits: dict[str, list[Cut]] = defaultdict(list)
+    known = options_of(LAYOUTS[layout])
+    for name in options:
+        if name not in known:
+            raise DataError(f"the layout {layout} has no option {name!r}; it has {', '.join(known) or 'none'}")
+    return LAYOUTS[layout]
+
+
+def _named(rows: list[Row], split: str | None, faults: list[str]) -> list[Row]:
+    """The rows under the split that was asked for; names that come twice, or cannot be file names, are faults."""
+    own = sorted({row.split for row in rows})
+    if split is not None and len(own) > 1:
+        faults.append(f"the corpus has the splits {', '.join(own)} and cannot be one split {split!r}")
+    elif split is not None:
+        rows = [replace(row, split=split) for row in rows]
     first: dict[str, str] = {}
-    faulty: list[str] = []
     for row in rows:
         if row.name in first:
             faults.append(f"{row.where}: {row.name} is listed before, at {first[row.name]}")
         first.setdefault(row.name, row.where)
-        if Path(row.split).name != row.split:
-            faults.append(f"{row.where}: the split {row.split!r} cannot be a file name")
-        elif (cut := _check(row, faulty)) is not None:
-            splits[row.split].append(cut)
-    if faults or (faulty and not drop_faulty) or not splits:
-        raise CorpusError(source, faults + faulty)
-    for fault in faulty:
-        _log.warning("left out: %s", fault)
-    _tell_shared_speakers(rows)
-    return {split: write_cuts(cuts, Path(out) / f"{split}.jsonl.gz") for split, cuts in splits.items()}
+    fit = [row for row in rows if row.split not in ("", ".", "..") and not {"/", "\\", "\0"} & set(row.split)]
+    if len(fit) < len(rows):
+        fitting = {row.split for row in fit}
+        wrong = [row for row in rows if row.split not in fitting]
+        faults += [f"{row.where}: the split {row.split!r} cannot be a file name" for row in wrong]
+    return fit
 
 
-def _check(row: Row, faults: list[str]) -> Cut | None:
-    """The cut of a row, or none and a fault of its audio."""
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """A folder inside ``out`` for what is not finished; after an error nothing is left of it, or of a new ``out``.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    staging = out / ".import.partial"
+    made = [each for each in (out, *out.parents) if not each.exists()]
     try:
-        samples, rate, channels = audio_shape(row.path)
-    except AudioError as error:
-        message = str(error)
-        faults.append(message if row.where == str(row.path) else f"{row.where}: {message}")
-        return None
-    seconds = samples / rate
-    if channels != 1:
-        faults.append(f"{row.where}: {row.path} has {channels} channels; split it into mono files")
-    elif samples * SAMPLE_RATE < SHORTEST * rate:
-        faults.append(f"{row.where}: {row.path} is too short: {seconds:.4f} s, one frame needs 0.025 s")
-    elif row.duration is not None and abs(row.duration - seconds) > _TOLERANCE:
-        faults.append(f"{row.where}: {row.path} lasts {seconds:.3f} s, but {row.duration:.3f} s are listed")
-    else:
-        return make_cut(
-            name=row.name,
-            source=row.path.resolve(),
-            samples=samples,
-            rate=rate,
-            speaker=row.speaker,
-            text=row.text,
-            gender=row.gender,
-            custom=row.custom or None,
-        )
-    return None
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        yield staging
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for each in made:
+            with contextlib.suppress(OSError):  # not empty: all went well
+                each.rmdir()
+
+
+def _publish(staging: Path, out: Path, splits: list[str]) -> None:
+    """Move what is finished to its place: only renames, and manifests last, so that none leads to missing audio."""
+    for split in splits:
+        if (staging / "audio" / split).is_dir():
+            (out / "audio").mkdir(exist_ok=True)
+            shutil.rmtree(out / "audio" / split, ignore_errors=True)
+            (staging / "audio" / split).replace(out / "audio" / split)
+    for split in splits:
+        (staging / f"{split}.jsonl.gz").replace(out / f"{split}.jsonl.gz")
 
 
 def _tell_shared_speakers(rows: list[Row]) -> None:
     splits: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if row.speaker is not None:
-            splits[row.speaker].add(row.split)
+        for speaker in {row.speaker, *(segment.speaker for segment in row.segments or [])} - {None}:
+            splits[str(speaker)].add(row.split)
     shared = sorted(speaker for speaker, names in splits.items() if len(names) > 1)
     if shared:
         _log.warning("%d speakers are in several splits, for example %s", len(shared), ", ".join(shared[:3]))

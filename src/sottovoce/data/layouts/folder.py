@@ -6,9 +6,8 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from .listing import AUDIO
 from .rows import Row
-
-AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64"}
 
 _log = logging.getLogger(__name__)
 

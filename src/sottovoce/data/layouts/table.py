@@ -1,44 +1,62 @@
-"""A table of utterances: ``manifest.tsv`` (tab) or ``.csv`` (comma) with a header line.
+"""A table of utterances or recordings: ``manifest.tsv`` (tab) or ``.csv`` (comma) with a header line.
 
-    path                      split   speaker  duration  gender  text      ...
+    path                        split   speaker  duration  gender  text      ...
     audio/00001/00001_001.opus  train   spk001   2.004     m       operator  ...
 
 ``path`` is needed and counts from the folder of the table; it is also the name of the utterance in trials. Of the
-others, ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``) and ``text`` mean what they say; all further
-columns are kept as custom fields.
+others, these mean what they say: ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``), ``text``, ``rttm`` and
+``uem`` (files), ``slots`` (JSON: slot -> value) and ``seglst`` (JSON: segments with words). All further columns are
+kept as custom fields. Columns of other names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. Only
+where they are mapped, ``name`` is the name of the utterance, and ``start`` and ``end`` are a stretch of the file, in
+seconds: tables have such columns with other meanings.
 """
 
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
+from .annotations import Annotations, slots
+from .listing import AUDIO, AudioIndex, read_text, seconds, there
 from .rows import Row
 
-_MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text"}
+_MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
+_ONLY_MAPPED = {"name", "start", "end"}
 
 
-def table(source: Path, faults: list[str]) -> list[Row]:
-    """Rows of a table, or of ``manifest.tsv`` in a folder."""
+def table(
+    source: Path,
+    faults: list[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    audio: Path | None = None,
+    rttm: Path | None = None,
+    uem: Path | None = None,
+) -> list[Row]:
+    """Rows of a table, or of ``manifest.tsv`` in a folder.
+
+    Args:
+        source: the table, or the folder of ``manifest.tsv``.
+        columns: what a column is -> how the table calls it.
+        audio: what paths count from; default: the folder of the table. A path without an ending is looked for below it.
+        rttm, uem: files or folders with the turns and scored regions of the recordings, by the stem of their file.
+    """
     path = source / "manifest.tsv" if source.is_dir() else source
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        faults.append(f"{path}: not a text file; a table starts with a header line that names the column 'path'")
+    before = len(faults)
+    text = read_text(path, faults)
+    if len(faults) > before:
         return []
-    except OSError as error:
-        faults.append(f"{path}: cannot be read ({error.strerror})")
-        return []
-    reader = csv.reader(text.splitlines(), delimiter="," if path.suffix == ".csv" else "\t", strict=True)
+    wanted = dict(columns or {})
+    # io.StringIO and not splitlines(): a quoted field may hold a line break, and U+2028 is none.
+    reader = csv.reader(io.StringIO(text), delimiter="," if path.suffix == ".csv" else "\t", strict=True)
     try:
-        header = next(reader, [])
-        if "path" not in header:
-            separator = "comma" if path.suffix == ".csv" else "tab"
-            faults.append(f"{path} line 1: no column 'path' among {header[:12]} ({separator}-separated)")
+        header = _header(next(reader, []), wanted, path, faults)
+        if header is None:
             return []
-        if len(set(header)) < len(header):
-            faults.append(f"{path} line 1: a column is named twice: {header}")
-            return []
+        annotations = Annotations(path.parent, rttm, uem, faults)
+        index = AudioIndex(audio or path.parent)
         rows = []
         for fields in reader:
             where = f"{path} line {reader.line_num}"
@@ -46,34 +64,86 @@ def table(source: Path, faults: list[str]) -> list[Row]:
                 if fields:
                     faults.append(f"{where}: {len(fields)} columns, the header has {len(header)}")
                 continue
-            row = _row(dict(zip(header, fields, strict=True)), path.parent, where, faults)
+            said = dict(zip(header, fields, strict=True))
+            row = _row(said, audio or path.parent, index, wanted, annotations, where, faults)
             if row is not None:
                 rows.append(row)
+        annotations.tell_unused(rows)
         return rows
     except csv.Error as error:
         faults.append(f"{path} line {reader.line_num}: {error}")
         return []
 
 
-def _row(fields: dict[str, str], folder: Path, where: str, faults: list[str]) -> Row | None:
+def _header(header: list[str], wanted: Mapping[str, str], path: Path, faults: list[str]) -> list[str] | None:
+    """The columns by what they are; ``None``, with a fault, where the table cannot be read."""
+    kind = "comma" if path.suffix == ".csv" else "tab"
+    missing = [name for name in wanted.values() if name not in header]
+    if missing:
+        faults.append(f"{path} line 1: no column {missing[0]!r} among {header[:12]} ({kind}-separated)")
+        return None
+    if len(set(header)) < len(header):
+        faults.append(f"{path} line 1: a column is named twice: {header}")
+        return None
+    meant = {theirs: ours for ours, theirs in wanted.items()}
+    # A column that has the name of a mapped one, but is not it, keeps its content under another name.
+    named = [meant.get(name, f"{name}_column" if name in wanted else name) for name in header]
+    if "path" not in named:
+        hint = "; map it with columns path=..." if header else ""
+        faults.append(f"{path} line 1: no column 'path' among {header[:12]} ({kind}-separated){hint}")
+        return None
+    return named
+
+
+def _row(
+    fields: dict[str, str],
+    folder: Path,
+    index: AudioIndex,
+    wanted: Mapping[str, str],
+    annotations: Annotations,
+    where: str,
+    faults: list[str],
+) -> Row | None:
+    before = len(faults)
     if not fields["path"].strip():
         faults.append(f"{where}: the path is empty")
         return None
-    duration = None
-    if said := fields.get("duration", ""):
+    path = folder / fields["path"]
+    if path.suffix.lower() not in AUDIO and not there(path):
         try:
-            duration = float(said)
-        except ValueError:
-            faults.append(f"{where}: the duration {said!r} is not a number of seconds")
-            return None
+            path = index.find(fields["path"])
+        except LookupError as error:
+            faults.append(f"{where}: {error}")
+    times: dict[str, float | None] = {}
+    for name in ("duration", *(_ONLY_MAPPED & wanted.keys() - {"name"})):
+        if said := fields.get(name, "").strip():
+            times[name] = seconds(said, name, where, faults)
+    start, end = times.get("start"), times.get("end")
+    if start is not None and end is not None and end <= start:
+        faults.append(f"{where}: from {start:g} to {end:g} s; a stretch ends after its start")
+    segments = annotations.segments(fields, path, where)
+    regions = annotations.regions(fields, path, where)
+    custom: dict[str, object] = {
+        name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
+    }
+    if fields.get("slots", "").strip():
+        custom["slots"] = slots(fields["slots"], where, faults)
+    if len(faults) > before:
+        return None
+    stretch = start is not None or end is not None
     return Row(
-        name=fields["path"],
-        path=folder / fields["path"],
+        name=fields["name"] if "name" in wanted else fields["path"],
+        path=path,
         where=where,
         split=fields.get("split") or "all",
         speaker=fields.get("speaker") or None,
         text=fields.get("text") or None,
         gender=fields.get("gender") or fields.get("sex") or None,
-        duration=duration,
-        custom={name: value for name, value in fields.items() if name not in _MEANT},
+        duration=times.get("duration"),
+        recording=fields["path"] if stretch else None,
+        start=start if stretch else None,
+        end=end,
+        segments=segments,
+        regions=regions,
+        custom=custom,
     )

@@ -1,0 +1,118 @@
+"""What the columns of a table, or files beside it, say about the inside of a recording: turns, regions, words, slots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..rttm import Region
+from .rows import Row, Segment
+from .turns import read_regions, read_turns
+
+_SAME = 0.011
+"""Seconds by which the times of one turn may differ between two references that are rounded."""
+
+
+class Annotations:
+    """Turns and scored regions of the recordings in a table.
+
+    Args:
+        folder: what the columns ``rttm`` and ``uem`` count from.
+        rttm, uem: files or folders for the whole table; ``None`` where the columns say it, or nothing does.
+        faults: where faults go.
+    """
+
+    def __init__(self, folder: Path, rttm: Path | None, uem: Path | None, faults: list[str]) -> None:
+        self.folder, self.faults, self.source = folder, faults, rttm
+        self._turns = read_turns(rttm, faults) if rttm is not None else None
+        self._regions = read_regions(uem, faults) if uem is not None else None
+        self._used: set[str] = set()
+        self._read: dict[str, dict[str, list[Segment]]] = {}
+        self._read_regions: dict[str, dict[str, list[Region]]] = {}
+
+    def segments(self, fields: Mapping[str, str], path: Path, where: str) -> list[Segment] | None:
+        """Who speaks when in one recording; ``None`` where the table does not say."""
+        turns: list[Segment] | None = None
+        if self._turns is not None:
+            self._used.add(path.stem)
+            turns = self._turns.get(path.stem, [])
+        elif name := fields.get("rttm", "").strip():
+            if name not in self._read:
+                self._read[name] = read_turns(self.folder / name, self.faults)
+            found = self._read[name]
+            if found and path.stem not in found:
+                others = ", ".join(list(found)[:3])
+                self.faults.append(f"{where}: {self.folder / name} has no recording {path.stem}, only {others}")
+            turns = found.get(path.stem, [])
+        if not fields.get("seglst", "").strip():
+            return turns
+        spoken = _seglst(fields["seglst"], where, self.faults)
+        if turns is not None and spoken is not None and not _agree(turns, spoken):
+            self.faults.append(f"{where}: the turns of its RTTM and those of its seglst are not the same")
+        return spoken
+
+    def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
+        """The scored parts of one recording; ``None`` where nothing says it."""
+        if self._regions is not None:
+            if path.stem not in self._regions:
+                self.faults.append(f"{where}: the UEM has no region of {path.stem}")
+            return self._regions.get(path.stem)
+        if name := fields.get("uem", "").strip():
+            if name not in self._read_regions:
+                self._read_regions[name] = read_regions(self.folder / name, self.faults)
+            if path.stem not in self._read_regions[name]:
+                self.faults.append(f"{where}: {self.folder / name} has no region of {path.stem}")
+            return self._read_regions[name].get(path.stem)
+        return None
+
+    def tell_unused(self, rows: list[Row]) -> None:
+        """Turns of recordings that the table does not have are faults."""
+        for name in sorted((self._turns or {}).keys() - self._used if rows else []):
+            first = (self._turns or {})[name][0]
+            self.faults.append(f"{first.where}: unknown recording {name}: the table has none of that name")
+
+
+def slots(text: str, where: str, faults: list[str]) -> list[dict[str, str]]:
+    """``{"size": "large"}`` as ``[{"type": "size", "filler": "large"}]``, the form that SLURP is scored in."""
+    said = _json(text, "slots", where, faults)
+    if isinstance(said, dict) and all(isinstance(value, str) for value in said.values()):
+        return [{"type": name, "filler": value} for name, value in said.items()]
+    if said is not None:
+        faults.append(f'{where}: slots is no JSON object of strings, such as {{"size": "large"}}')
+    return []
+
+
+def _seglst(text: str, where: str, faults: list[str]) -> list[Segment] | None:
+    said = _json(text, "seglst", where, faults)
+    if said is None:
+        return None
+    try:
+        found = []
+        for item in said:
+            start, end = float(item["start_time"]), float(item["end_time"])
+            if not (isinstance(item["speaker"], str) and isinstance(item["words"], str) and 0 <= start < end):
+                raise ValueError(item)
+            if not item["words"].strip():
+                faults.append(f"{where}: the words of {item['speaker']} from {start:g} s are empty")
+            found.append(Segment(start, end, where, item["speaker"], item["words"]))
+        return sorted(found, key=lambda segment: (segment.start, segment.end))
+    except (TypeError, KeyError, ValueError, AttributeError):
+        faults.append(f"{where}: seglst is no list of objects with speaker, start_time, end_time and words")
+        return None
+
+
+def _json(text: str, what: str, where: str, faults: list[str]) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        faults.append(f"{where}: {what} is no JSON ({error})")
+        return None
+
+
+def _agree(turns: list[Segment], spoken: list[Segment]) -> bool:
+    def near(a: Segment, b: Segment) -> bool:
+        return a.speaker == b.speaker and abs(a.start - b.start) < _SAME and abs(a.end - b.end) < _SAME
+
+    return len(turns) == len(spoken) and all(any(near(turn, said) for said in spoken) for turn in turns)

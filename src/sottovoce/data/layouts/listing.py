@@ -1,0 +1,129 @@
+"""What the readers of lists share: lines, JSON lines, numbers, and finding the audio that a list names."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64"}
+"""Endings of files that libsndfile reads."""
+
+
+def read_text(path: Path, faults: list[str]) -> str:
+    """All of a text file, gzipped where it ends in ``.gz``; empty, with a fault, where it is none."""
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
+            return str(file.read())
+    except UnicodeDecodeError:
+        faults.append(f"{path}: not a text file (UTF-8)")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        faults.append(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
+    return ""
+
+
+def read_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Where it is (``file line 7``) and the blank-separated columns, for each line that is not empty."""
+    for number, line in enumerate(read_text(path, faults).splitlines(), 1):
+        if fields := line.split():
+            yield f"{path} line {number}", fields
+
+
+def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where it is and the object, for each line that is not empty; anything else is a fault."""
+    # Not splitlines(): it also breaks at U+2028 and its like, which may stand inside a transcript.
+    for number, line in enumerate(read_text(path, faults).split("\n"), 1):
+        where = f"{path} line {number}"
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            faults.append(f"{where}: no JSON ({error})")
+            continue
+        if isinstance(item, dict):
+            yield where, item
+        else:
+            faults.append(f"{where}: a JSON {type(item).__name__}, not an object in braces")
+
+
+def seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
+    """A finite number of seconds, 0 or more; ``None``, with a fault, where it is none."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if math.isfinite(number) and number >= 0:
+        return number
+    faults.append(f"{where}: the {what} {str(value)[:40]!r} is not a number of seconds")
+    return None
+
+
+def joined(folder: Path, name: str) -> Path:
+    """``name`` counted from ``folder``; where no such file is there, from the working directory if one is there."""
+    return Path(name) if not there(folder / name) and there(Path(name)) else folder / name
+
+
+def there(path: Path) -> bool:
+    """Whether something is at a path; not, where there can be nothing (a name too long, or with a NUL)."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at a path; not, where there can be nothing."""
+    return there(path) and path.is_dir()
+
+
+class AudioIndex:
+    """The audio below a folder, by name.
+
+    Names are found with or without folders in front and an ending behind: ``flac/LA_T_1.flac``, ``LA_T_1.flac`` and
+    ``LA_T_1`` all lead to the same file. Links to folders are followed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._found: dict[str, list[Path]] | None = None
+
+    def find(self, name: str) -> Path:
+        """The file of that name.
+
+        Raises:
+            LookupError: there is none, or there are several.
+        """
+        if self._found is None:
+            self._found = _walk(self.folder)
+        files = self._found.get(name, [])
+        if len(files) == 1:
+            return files[0]
+        if not files:
+            raise LookupError(f"no audio file {name!r} below {self.folder}")
+        raise LookupError(f"{len(files)} files are called {name!r}: {files[0]}, {files[1]}{', ...' * (len(files) > 2)}")
+
+
+def _walk(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:  # a link to a folder above itself
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)
+            if ending.lower() in AUDIO and not name.startswith("."):
+                path = Path(place) / name
+                relative = path.relative_to(folder)
+                for key in {name, stem, relative.as_posix(), relative.with_suffix("").as_posix()}:
+                    found[key].append(path)
+    return found

@@ -1,0 +1,57 @@
+"""VoxCeleb: ``<speaker>/<video>/<utterance>.wav``, and lists of trials over them.
+
+1 id10270/5r0dWxy17C8/00001.wav id10270/zjwijMp0Qyw/00002.wav       or Kaldi's  utt-a utt-b target
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...encoder.errors import DataError
+from ...metrics.trials import read_trials
+from .folder import speaker_folders
+from .listing import AUDIO, read_lines
+from .rows import Row
+
+
+def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[Row]:
+    """One row a file; the first folder is the speaker. With trials, only those that a trial names.
+
+    A trial may name a file by its path, without its ending, or with ``-`` between the folders as Kaldi has it; the cut
+    gets the name that the trials use.
+
+    Args:
+        source: the folder above the speakers.
+        trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
+    """
+    rows = speaker_folders(source, faults)
+    if not rows and source.is_dir() and any(source.rglob("*.m4a")):
+        faults.append(f"{source}: .m4a files cannot be read; convert them, for example with ffmpeg -i IN.m4a OUT.wav")
+    return rows if trials is None else _named_by(trials, rows, faults)
+
+
+def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
+    try:
+        pairs = read_trials(trials)
+    except DataError as error:
+        faults.append(str(error))
+        return []
+    known: dict[str, Row] = {}
+    for row in rows:
+        stem = row.name.removesuffix(row.path.suffix) if row.path.suffix.lower() in AUDIO else row.name
+        for name in (row.name, stem, stem.replace("/", "-")):
+            known.setdefault(name, row)
+    lines = [where for where, _ in read_lines(trials, [])]
+    found: dict[str, Row] = {}
+    for where, left, right, target in zip(lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
+        missing = [name for name in (left, right) if name not in known]
+        faults += [f"{where}: {name} is not in the folder" for name in missing]
+        if not missing:
+            same = known[left].speaker == known[right].speaker
+            if same != target:
+                speakers = f"{known[left].speaker} and {known[right].speaker}"
+                faults.append(f"{where}: says {'same' if target else 'different'} speaker, the folders are {speakers}")
+            for name in (left, right):
+                row = known[name]
+                found[name] = Row(name, row.path, row.where, speaker=row.speaker)
+    return list(found.values())

@@ -1,0 +1,137 @@
+"""``sottovoce data import | check | show``: what they print, and how they end when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from sottovoce.data.cuts import read_cuts
+from sottovoce.data.layouts import LAYOUTS
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Three files and lists of them in several layouts."""
+    place = tmp_path / "corpus"
+    place.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        soundfile.write(place / f"{name}.flac", 0.1 * random.standard_normal(32_000), 16_000)
+    (place / "list.csv").write_text("file,spk,cls\na.flac,s,spoof\nb.flac,t,bonafide\n")
+    (place / "ref.rttm").write_text("SPEAKER a 1 0 1 <NA> <NA> s <NA> <NA>\nSPEAKER a 1 0.5 1 <NA> <NA> t <NA> <NA>\n")
+    (place / "ref.uem").write_text("a 1 0 1.8\n")
+    (place / "wav.scp").write_text(f"a cat {place}/a.flac |\n")
+    return place
+
+
+def test_import_check_and_show(sottovoce, corpus, tmp_path):
+    columns = "path=file,speaker=spk,label=cls"
+    said = sottovoce("data", "import", "table", corpus / "list.csv", "--columns", columns, "-o", tmp_path / "cuts")
+    assert said.code == 0 and said.out == f"all: {tmp_path}/cuts/all.jsonl.gz\n", said
+    manifest = tmp_path / "cuts/all.jsonl.gz"
+    said = sottovoce("data", "check", manifest)
+    assert said.code == 0 and said.out == "2 cuts, 2 files, 0.001 hours decoded\n", said
+    said = sottovoce("data", "show", manifest)
+    assert said.code == 0 and "2 of 2 recordings" in said.out and "spoof 1, bonafide 1" in said.out
+    assert "0.001  (4.0 s)" in said.out and "2 - 3" in said.out and "█" in said.out
+    found = json.loads(sottovoce("data", "show", manifest, "--json").out)
+    assert found["fields"]["label"] == {"spoof": 1, "bonafide": 1} and found["cuts"] == 2
+
+
+def test_options_reach_their_layout(sottovoce, corpus, tmp_path):
+    said = sottovoce(
+        "data",
+        "import",
+        "rttm",
+        corpus / "ref.rttm",
+        "--uem",
+        corpus / "ref.uem",
+        "--split",
+        "dev",
+        "-o",
+        tmp_path / "o",
+    )
+    assert said.code == 0, said
+    (cut,) = read_cuts(tmp_path / "o/dev.jsonl.gz")
+    assert cut.uem == [[0.0, 1.8]] and len(cut.supervisions) == 2
+    refused = sottovoce("data", "import", "kaldi", corpus, "-o", tmp_path / "k")
+    assert refused.code == 2 and "is a command" in refused.err and not (tmp_path / "k").exists()
+    assert sottovoce("data", "import", "kaldi", corpus, "--allow-pipes", "-o", tmp_path / "k").code == 0
+    assert (tmp_path / "k/audio/all/000000-a.flac").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tabel", "list.csv"], "did you mean 'table'?"),
+        (["nemo", "list.csv", "--uem", "ref.uem"], "the layout nemo has no option 'uem'"),
+        (["table", "list.csv", "--columns", "path"], "is not like path=file"),
+        (["table", "list.csv", "--columns", "path=file,path=spk"], "each name once"),
+        (["table", "list.csv"], "no column 'path'"),
+        (["table", "nothing.csv"], "cannot be read"),
+        (["kaldi", "list.csv"], "not a folder"),
+        (["lhotse", "list.csv"], "no JSON"),
+    ],
+)
+def test_wrong_arguments(sottovoce, corpus, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(corpus)
+    said = sottovoce("data", "import", *arguments, "-o", tmp_path / "out")
+    assert said.code == 2 and message in said.err and "Traceback" not in said.err, said
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_line_a_fault(sottovoce, corpus, tmp_path):
+    (corpus / "b.flac").unlink()
+    columns = "path=file,speaker=spk"
+    (corpus / "list.csv").open("a").write("d.flac,t,\na.flac,t,\n")
+    said = sottovoce("data", "import", "table", corpus / "list.csv", "--columns", columns, "-o", tmp_path / "out")
+    first, *faults = said.err.splitlines()
+    assert said.code == 2 and "3 faults, nothing was written" in first and len(faults) == 3
+    assert all("list.csv line " in fault for fault in faults) and not (tmp_path / "out").exists()
+
+
+def test_what_was_there_survives_a_failed_import(sottovoce, corpus, tmp_path):
+    out = tmp_path / "cuts"
+    arguments = ["data", "import", "table", corpus / "list.csv", "--columns", "path=file", "-o", out]
+    assert sottovoce(*arguments).code == 0
+    before = (out / "all.jsonl.gz").read_bytes()
+    (corpus / "b.flac").write_bytes(b"")
+    assert sottovoce(*arguments).code == 2
+    assert [path.name for path in out.iterdir()] == ["all.jsonl.gz"] and (out / "all.jsonl.gz").read_bytes() == before
+
+
+def test_check_names_what_is_wrong(sottovoce, corpus, tmp_path):
+    soundfile.write(corpus / "c.flac", np.zeros(32_000), 16_000)
+    (corpus / "list.csv").write_text("path\na.flac\nb.flac\nc.flac\n")
+    assert sottovoce("data", "import", "table", corpus / "list.csv", "-o", tmp_path / "cuts").code == 0
+    whole = (corpus / "a.flac").read_bytes()
+    (corpus / "a.flac").write_bytes(whole[: len(whole) // 2])
+    said = sottovoce("data", "check", tmp_path / "cuts/all.jsonl.gz")
+    first, fault = said.err.splitlines()
+    assert said.code == 2 and "1 fault:" in first and "a.flac" in fault
+    assert said.out.splitlines()[0] == f"note: {corpus}/c.flac: digital silence"
+    found = json.loads(sottovoce("data", "check", tmp_path / "cuts/all.jsonl.gz", "--json").out)
+    assert len(found["faults"]) == 1 and len(found["notes"]) == 1
+    for command in ("check", "show"):
+        assert sottovoce("data", command, tmp_path / "none.jsonl.gz").code == 2
+
+
+def test_help_names_every_layout_and_imports_nothing_heavy(sottovoce):
+    said = sottovoce("data", "import", "--help")
+    assert all(name in said.out for name in LAYOUTS)
+    program = "import sys, sottovoce.cli.data; print({'torch', 'lhotse', 'numpy', 'soundfile'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_full_or_read_only_place(sottovoce, corpus, tmp_path):
+    (tmp_path / "file").touch()
+    said = sottovoce(
+        "data", "import", "table", corpus / "list.csv", "--columns", "path=file", "-o", tmp_path / "file/cuts"
+    )
+    assert said.code == 2 and "cannot be written" in said.err and len(said.err.splitlines()) == 1

@@ -1,0 +1,163 @@
+"""Tables with other columns, stretches, turns, regions, words and slots; and the real corpora."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from sottovoce.data.cuts import load_cut, read_cuts
+from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.rttm import read_rttm
+from sottovoce.data.summary import summarise
+
+from .conftest import tone
+
+TURNS = "SPEAKER m1 1 0.5 1 <NA> <NA> anna <NA> <NA>\nSPEAKER m1 1 1 1 <NA> <NA> ben <NA> <NA>\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "c/audio").mkdir(parents=True)
+    for name in ("m1", "m2"):
+        soundfile.write(tmp_path / f"c/audio/{name}.wav", tone(2, 300), 16_000)
+    (tmp_path / "c/m1.rttm").write_text(TURNS)
+    (tmp_path / "c/m1.uem").write_text("m1 1 0 1.5\n")
+    (tmp_path / "c/none.rttm").touch()
+    return tmp_path / "c"
+
+
+def write(folder, *rows):
+    (folder / "manifest.tsv").write_text("\n".join("\t".join(row) for row in rows))
+
+
+def cuts_of(folder, **options):
+    made = import_corpus(folder, folder.parent / "out", **options)
+    return {cut.id: cut for path in made.values() for cut in read_cuts(path)}
+
+
+def faults_of(folder, **options):
+    with pytest.raises(CorpusError) as caught:
+        cuts_of(folder, **options)
+    assert not (folder.parent / "out").exists()
+    return caught.value.faults
+
+
+def test_mapped_columns_stretches_and_missing_endings(folder):
+    write(folder, ["id", "file", "from", "to", "cls", "spk", "label"], ["u1", "m1", "0.5", "1.5", "spoof", "s", "other"],
+          ["u2", "m1", "1.5", "", "bonafide", "s", "other"], ["u3", "audio/m2.wav", "", "", "bonafide", "s", ""])  # fmt: skip
+    columns = {"path": "file", "name": "id", "start": "from", "end": "to", "label": "cls", "speaker": "spk"}
+    cuts = cuts_of(folder, columns=columns)
+    assert {name: (cut.start, cut.duration) for name, cut in cuts.items()} == {
+        "u1": (0.5, 1.0), "u2": (1.5, 0.5), "u3": (0.0, 2.0),
+    }  # fmt: skip
+    assert cuts["u1"].supervisions[0].custom == {"label": "spoof", "label_column": "other"}
+    (folder.parent / "out").rename(folder / "old")
+    (fault,) = faults_of(folder, columns={"path": "wrong"})
+    assert "line 1: no column 'wrong' among" in fault
+
+
+def test_unmapped_start_is_only_a_column(folder):
+    write(folder, ["path", "start"], ["audio/m1.wav", "5.5"])
+    (cut,) = cuts_of(folder).values()
+    assert cut.duration == 2.0 and cut.supervisions[0].custom == {"start": "5.5"}
+
+
+def test_turns_and_regions_of_columns(folder):
+    write(folder, ["path", "rttm", "uem", "room"], ["audio/m1.wav", "m1.rttm", "m1.uem", "big"],
+          ["audio/m2.wav", "none.rttm", "", "small"])  # fmt: skip
+    first, second = cuts_of(folder).values()
+    assert [(s.start, s.end, s.speaker) for s in first.supervisions] == [(0.5, 1.5, "anna"), (1.0, 2.0, "ben")]
+    assert first.custom == {"room": "big", "uem": [[0.0, 1.5]]} and second.supervisions == []
+
+
+def test_faults_of_turns_and_regions(folder):
+    (folder / "late.rttm").write_text(TURNS.replace("m1 1 1 1 ", "m1 1 1 5 "))
+    rows = [["audio/m1.wav", "late.rttm", "m1.uem"], ["audio/m2.wav", "m1.rttm", "m1.uem"],
+            ["audio/m2.wav", "gone.rttm", ""], ["audio/m2.wav", "x" * 300, "\x00"]]  # fmt: skip
+    write(folder, ["path", "rttm", "uem"], *rows)
+    faults = faults_of(folder)
+    for message in ("late.rttm line 2: ben from 1.000 to 6.000 s", "m1.rttm has no recording m2, only m1",
+                    "m1.uem has no region of m2", "gone.rttm: cannot be read", "xxx: cannot be read", "null"):  # fmt: skip
+        assert any(message in fault for fault in faults), (message, faults)
+    write(folder, ["path"], ["audio/m2.wav"])
+    (fault,) = faults_of(folder, rttm=folder / "m1.rttm")
+    assert f"{folder / 'm1.rttm'} line 1: unknown recording m1" in fault
+
+
+def test_words_and_slots(folder):
+    words = [{"speaker": "anna", "start_time": 0.5, "end_time": 1.5, "words": "good morning"},
+             {"speaker": "ben", "start_time": 1.0, "end_time": 2.0, "words": "hello"}]  # fmt: skip
+    header = ["path", "rttm", "seglst", "slots"]
+
+    def quoted(value):
+        return '"' + json.dumps(value).replace('"', '""') + '"'
+
+    write(folder, header, ["audio/m1.wav", "m1.rttm", quoted(words), quoted({"size": "large"})])
+    (cut,) = cuts_of(folder).values()
+    assert [(s.speaker, s.text) for s in cut.supervisions] == [("anna", "good morning"), ("ben", "hello")]
+    assert cut.custom["slots"] == [{"type": "size", "filler": "large"}]
+    (folder.parent / "out").rename(folder / "old")
+    words[1]["words"], words[0]["end_time"] = " ", 1.4
+    write(folder, header, ["audio/m1.wav", "m1.rttm", quoted(words), quoted(["size"])],
+          ["audio/m2.wav", "", quoted([1]), "{"])  # fmt: skip
+    faults = faults_of(folder)
+    for message in ("line 2: the words of ben from 1 s are empty", "line 2: the turns of its RTTM", "line 2: slots is no",
+                    "line 3: seglst is no list", "line 3: slots is no JSON"):  # fmt: skip
+        assert any(message in fault for fault in faults), (message, faults)
+    assert len(faults) == 5
+
+
+def test_nan_is_no_duration(folder):
+    write(folder, ["path", "duration"], ["audio/m1.wav", "nan"])
+    assert "the duration 'nan' is not a number of seconds" in faults_of(folder)[0]
+
+
+def test_a_channel_of_several(folder):
+    soundfile.write(folder / "audio/m1.wav", np.stack([tone(1, 300), tone(1, 600)], 1), 16_000)
+    write(folder, ["path"], ["audio/m1.wav"])
+    assert "has 2 channels" in faults_of(folder)[0] and "has no channel 2" in faults_of(folder, channel=2)[0]
+    (cut,) = cuts_of(folder, channel=1).values()
+    assert np.abs(load_cut(cut).numpy() - tone(1, 600)).max() < 1e-4
+
+
+def test_ten_thousand_rows_with_one_missing(folder):
+    for number in range(50):
+        (folder / f"audio/{number}.wav").hardlink_to(folder / "audio/m1.wav")
+    columns = {"path": "file", "name": "id"}
+    rows = [[f"u{n}", f"audio/{'none' if n == 7_000 else n % 50}.wav"] for n in range(10_000)]
+    write(folder, ["id", "file"], *rows)
+    (fault,) = faults_of(folder, columns=columns)
+    assert "manifest.tsv line 7002: " in fault and "none.wav: no such file" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "cuts", "seconds"),
+    [
+        ("libri261", {}, 211, None),
+        ("conv", {}, 71, None),
+        ("lsm40", {"columns": {"split": "set"}}, 32, None),
+        ("spoof_dsp", {}, 240, 600.0),
+        ("barista619", {}, 484, None),
+        ("ami14", {"rttm": "rttm", "uem": "uem"}, 12, 360.0),
+    ],
+)
+def test_real_corpora(data, tmp_path, name, options, cuts, seconds):
+    given = {key: data / name / value if isinstance(value, str) else value for key, value in options.items()}
+    made = import_corpus(data / name, tmp_path / "out", **given)
+    found = summarise(cut for path in made.values() for cut in read_cuts(path))
+    assert found.cuts == cuts and (seconds is None or abs(found.seconds - seconds) < 1)
+    if name == "spoof_dsp":
+        assert found.fields["label"] == {"bonafide": 96, "spoof": 144}
+    if name == "ami14":
+        assert found.scored == 360.0
+    if name in ("conv", "lsm40", "ami14"):
+        places = sorted((data / name / "rttm").glob("*.rttm"))
+        assert sum(len(turns) for path in places for turns in read_rttm(path).values()) == sum(
+            len(cut.supervisions) for path in made.values() for cut in read_cuts(path)
+        )
+        assert found.speech and 0 < found.overlap < found.speech
+    if name == "lsm40":
+        assert found.texts == 64
+    if name == "barista619":
+        assert found.fields["slots"]["coffeeDrink"] == 484
