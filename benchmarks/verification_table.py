@@ -60,7 +60,10 @@ def main() -> None:
     recipe = Path(__file__).parents[1] / "recipes" / "verification-wuw2.yaml"
     changes = [
         f"data.corpora.wuw2.import.path={options.wuw2}",
-        *(f"data.test.telephone {kind}s.trials={options.wuw2}/trials/dev_{kind}.txt" for kind in ("sentence", "keyword")),
+        *(
+            f"data.test.telephone {kind}s.trials={options.wuw2}/trials/dev_{kind}.txt"
+            for kind in ("sentence", "keyword")
+        ),
         *options.changes,
     ]
     plan = read_recipe(recipe, changes)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import torch
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
@@ -49,3 +54,29 @@ def tiny_model(layers: int = 2, seed: int = 0, dropout: float = 0.0) -> TaskMode
 
 def speech(batch: int = 2, samples: int = 8000, seed: int = 0) -> torch.Tensor:
     return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(seed))
+
+
+ELSEWHERE = """
+import sys
+sys.modules["sottovoce"] = None
+import torch
+from transformers import AutoConfig, AutoModel
+model = AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True).eval()
+assert type(model).__name__ == "TaskModel" and not any(m == "sottovoce" for m in sys.modules if sys.modules[m])
+torch.save(model(torch.load(sys.argv[2])).output.detach(), sys.argv[3])
+"""
+
+
+def output_elsewhere(model: TaskModel, waves: torch.Tensor, place: Path) -> torch.Tensor:
+    """What a portable copy of ``model`` gives in a process that cannot import this package."""
+    model.save_pretrained(place / "model", portable=True)
+    torch.save(waves, place / "wave.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, *(str(place / name) for name in ("model", "wave.pt", "out.pt"))],
+        env={**os.environ, "HF_MODULES_CACHE": str(place / "cache")},
+        cwd=place,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return torch.load(place / "out.pt")

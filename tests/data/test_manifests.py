@@ -188,7 +188,7 @@ def test_speakers_in_several_splits_are_told(corpus, tmp_path, caplog):
     (corpus / "manifest.tsv").write_text(text)
     with caplog.at_level(logging.WARNING):
         import_corpus(corpus, tmp_path / "out")
-    assert "1 speakers are in several splits, for example s0" in caplog.text
+    assert "speakers in several splits: 1, for example s0" in caplog.text
 
 
 def test_real_telephone_corpus_and_its_trials(data, tmp_path):

@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -11,7 +8,7 @@ from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
-from tiny_models import HEAD, speech, tiny_config, tiny_model
+from tiny_models import HEAD, output_elsewhere, speech, tiny_config, tiny_model
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):
@@ -72,29 +69,7 @@ def test_scores_are_cosines_of_centred_unit_vectors():
     assert (model.scoring(a * 7, b) - expected).abs().max() < 1e-6
 
 
-ELSEWHERE = """
-import sys
-sys.modules["sottovoce"] = None
-import torch
-from transformers import AutoConfig, AutoModel
-model = AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True).eval()
-assert type(model).__name__ == "TaskModel" and not any(m == "sottovoce" for m in sys.modules if sys.modules[m])
-torch.save(model(torch.load(sys.argv[2])).output.detach(), sys.argv[3])
-"""
-
-
 def test_portable_it_loads_where_this_package_is_not_installed(tmp_path):
     model = tiny_model()
     small = slim(model, Plan.to_shape(model, {"ffn": [5, 0], "encoder.residual": 12}))
-    small.save_pretrained(tmp_path / "model", portable=True)
-    torch.save(speech(), tmp_path / "wave.pt")
-    paths = [str(tmp_path / name) for name in ("model", "wave.pt", "out.pt")]
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, *paths],
-        env={**os.environ, "HF_MODULES_CACHE": str(tmp_path / "cache")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert torch.equal(torch.load(tmp_path / "out.pt"), small(speech()).output)
+    assert torch.equal(output_elsewhere(small, speech(), tmp_path), small(speech()).output)

@@ -1,9 +1,11 @@
 """What a recipe's data section makes of its corpora."""
 
 import numpy as np
+import pytest
 
 from corpus import write_corpus
 from sottovoce.data.cuts import cut_speaker, load_cut
+from sottovoce.encoder.errors import RecipeError
 from sottovoce.training.corpora import Corpora, DataOptions
 
 
@@ -33,3 +35,21 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
 def centre(wave):
     power = np.abs(np.fft.rfft(wave)) ** 2
     return (power * np.fft.rfftfreq(len(wave))).sum() / power.sum()
+
+
+def test_only_some_utterances_of_a_corpus(tmp_path):
+    write_corpus(tmp_path, speakers=2, utterances=3)
+    rows = [f"audio/train/s{s}/{u}.wav\ttrain\t{int(u > 0)}\t{'ab'[s]}" for s in range(2) for u in range(3)]
+    (tmp_path / "manifest.tsv").write_text("\n".join(["path\tsplit\task\tkind", *rows]) + "\n")
+
+    def chosen(**only):
+        options = DataOptions(
+            corpora={"toy": {"import": {"path": str(tmp_path), "only": only}}}, train=["toy/train"], test={}
+        )
+        return [cut.id for cut in Corpora(options, tmp_path / "work").cuts("toy/train")]
+
+    assert len(chosen()) == 6
+    assert chosen(ask="1") == [f"audio/train/s{s}/{u}.wav" for s in range(2) for u in (1, 2)]
+    assert chosen(ask="1", kind="b") == [f"audio/train/s1/{u}.wav" for u in (1, 2)]
+    with pytest.raises(RecipeError, match="data.corpora.toy: `only` leaves no utterance of train"):
+        chosen(kind="c")

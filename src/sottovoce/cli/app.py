@@ -17,8 +17,10 @@ from sottovoce.cli.bench import bench
 from sottovoce.cli.compress import compress
 from sottovoce.cli.data import data
 from sottovoce.cli.demo import demo
+from sottovoce.cli.diarization import diarize
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
+from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
 from sottovoce.cli.verification import embed, evaluate, verify
 
@@ -62,7 +64,7 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate):
+for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, transcribe, diarize):
     app.command()(command)
 app.add_typer(data)
 

@@ -183,4 +183,5 @@ def _tell_shared_speakers(rows: list[Row]) -> None:
             splits[str(speaker)].add(row.split)
     shared = sorted(speaker for speaker, names in splits.items() if len(names) > 1)
     if shared:
-        _log.warning("%d speakers are in several splits, for example %s", len(shared), ", ".join(shared[:3]))
+        some = ", ".join(shared[:3])
+        _log.warning("speakers in several splits: %d, for example %s", len(shared), some)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ..encoder.errors import DataError
+from .audio import SAMPLE_RATE
 from .cuts import cut_speaker
 
 if TYPE_CHECKING:
@@ -83,3 +85,35 @@ class Classes(Targets):
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
         return [self._class[cut.id] for cut in cuts]
+
+
+class Tokens(Targets):
+    """A sequence of labels a cut: ``tokens [B, U]`` int64, padded with 0 behind, and ``token_lengths [B]``.
+
+    Args:
+        cuts: all that will be asked for.
+        encode: the labels of a cut.
+    """
+
+    _SLACK = SAMPLE_RATE // 100
+    """Resampling may give or take a sample or two; no crop is that near to the whole."""
+
+    def __init__(self, cuts: Sequence[Cut], encode: Callable[[Cut], Sequence[int]]) -> None:
+        self._tokens = {cut.id: torch.tensor(list(encode(cut)), dtype=torch.int64) for cut in cuts}
+
+    def of(self, cut: Cut, start: int, samples: int) -> Tensor:
+        """All labels of a cut.
+
+        Raises:
+            DataError: the stretch is not the whole cut; nothing says which labels lie in a part of it.
+        """
+        if start or abs(samples - cut.duration * SAMPLE_RATE) > self._SLACK:
+            raise DataError(
+                f"batches: {samples / SAMPLE_RATE:g} s of the {cut.duration:g} s of {cut.id} have no transcript of their"
+                " own; take crop: null"
+            )
+        return self._tokens[cut.id]
+
+    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        lengths = torch.tensor([len(each) for each in found])
+        return {"tokens": pad_sequence(list(found), batch_first=True), "token_lengths": lengths}

@@ -45,17 +45,29 @@ class MHFA(nn.Module):
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
+        scores, values = self.frames(hidden_states)
+        if lengths is None:
+            return self.pool(scores, values)
+        return self.pool(scores, values, torch.arange(scores.shape[1], device=lengths.device)[None] < lengths[:, None])
+
+    def frames(self, hidden_states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """What there is to pool: how much each frame counts for each head ``[B, T, heads]``, and values ``[B, T, width]``.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
         if len(hidden_states) != self.layers:
             raise ValueError(f"MHFA was built for {self.layers} hidden states and got {len(hidden_states)}")
-        B, T, _ = hidden_states[0].shape
         keys = self.keys(weighted_sum(hidden_states, self.key_weights))
         values = self.values(weighted_sum(hidden_states, self.value_weights))
-        scores = self.attention(keys)  # B, T, H
-        if lengths is not None:
-            padding = torch.arange(T, device=lengths.device)[None] >= lengths[:, None]
-            scores = scores.masked_fill(padding[..., None], float("-inf"))
+        return self.attention(keys), values
+
+    def pool(self, scores: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[B, size]`` from what `frames` gave, over the frames where ``mask[B, T]`` is True (some must be)."""
+        if mask is not None:
+            scores = scores.masked_fill(~mask[..., None], float("-inf"))
         pooled = torch.einsum("bth,btk->bhk", scores.softmax(1), values)
-        return self.project(pooled.reshape(B, self.heads * self.width))
+        return self.project(pooled.flatten(1))
 
     def units(self) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.

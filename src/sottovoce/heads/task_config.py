@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import CheckpointError
 
-HEADS = ("mhfa", "classifier")
+HEADS = ("mhfa", "classifier", "ctc", "powerset")
 SCORINGS = (None, "cosine", "llr")
 
 
@@ -22,11 +22,12 @@ class TaskConfig(PreTrainedConfig):
         head: ``{"kind": "mhfa", ...}``: which head, and its options.
         scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
             ``None``.
-        task: what it was trained for: ``verification``, ``spoofing``.
-        labels: names of the outputs, where outputs are classes.
+        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``.
+        labels: names of the outputs, where outputs are classes; of a ``ctc`` head they are the vocabulary, the blank
+            first, in the order that makes it a tokenizer.
 
     Raises:
-        CheckpointError: an unknown head or scoring.
+        CheckpointError: an unknown head or scoring, or a ctc head with another number of outputs than labels.
     """
 
     model_type = "sottovoce_task"
@@ -50,6 +51,10 @@ class TaskConfig(PreTrainedConfig):
         self.labels = list(labels) if labels is not None else None
         if self.head.get("kind") not in HEADS:
             raise CheckpointError(f"config: the head is {self.head.get('kind')!r}; it can be {', '.join(HEADS)}")
+        if self.head["kind"] == "ctc" and self.head.get("outputs") != len(self.labels or ()):
+            raise CheckpointError(
+                f"config: the ctc head has {self.head.get('outputs')} outputs and there are {len(self.labels or ())} labels"
+            )
         if scoring not in SCORINGS:
             raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
         super().__init__(**kwargs)

@@ -18,8 +18,10 @@ from ..encoder.stream import Stream
 from ..encoder.units import Timing
 from .classifier import Classifier
 from .cosine_scoring import CosineScoring
+from .ctc import CTC
 from .llr_scoring import LLRScoring
 from .mhfa import MHFA
+from .powerset_head import PowersetHead
 from .task_config import TaskConfig
 
 
@@ -28,7 +30,8 @@ class TaskOutput(ModelOutput):
     """What a `TaskModel` returns.
 
     Args:
-        output: what the head makes of the hidden states: an embedding ``[B, E]``, or classes ``[B, C]``.
+        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``, or
+            labels of every frame ``[B, T, V]``.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
         lengths: ``[B]`` valid frames.
     """
@@ -98,6 +101,11 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         elif isinstance(module, MHFA):
             nn.init.ones_(module.key_weights)
             nn.init.ones_(module.value_weights)
+        elif isinstance(module, PowersetHead):
+            nn.init.ones_(module.layer_weights)
+        elif isinstance(module, CTC):
+            if module.layer_weights is not None:
+                nn.init.ones_(module.layer_weights)
         else:
             super()._init_weights(module)
 
@@ -108,7 +116,7 @@ def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> A
     Raises:
         CheckpointError: options that the head does not have.
     """
-    kinds = {"mhfa": MHFA, "classifier": Classifier}
+    kinds = {"mhfa": MHFA, "classifier": Classifier, "ctc": CTC, "powerset": PowersetHead}
     rest = {key: value for key, value in options.items() if key != "kind"}
     try:
         return kinds[options["kind"]](stream, hidden_states, **rest)

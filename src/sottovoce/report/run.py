@@ -27,7 +27,7 @@ from sottovoce.training.recipe import stage_name
 from sottovoce.training.run_directory import RunDirectory
 from sottovoce.training.stage_run import START
 
-METRICS = {"eer": ("EER", True), "min_dcf": ("minDCF", False)}
+METRICS = {"eer": ("EER", True), "min_dcf": ("minDCF", False), "wer": ("WER", True), "cer": ("CER", True)}
 """Key of a task's number -> how it is called, and whether it is shown in percent."""
 
 

@@ -1,10 +1,14 @@
 """The tasks there are, by the name that recipes and models use."""
 
+from .diarization import Diarization
 from .options import Options
+from .recognition import Recognition
 from .spoofing import Spoofing
 from .verification import Verification
 
 TASKS: dict[str, type[Options]] = {
+    "diarization": Diarization,
+    "recognition": Recognition,
     "spoofing": Spoofing,
     "verification": Verification,
 }

@@ -68,6 +68,7 @@ class Spoofing(Options):
     metric: ClassVar[str] = "min_dcf"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
+    whole_utterances: ClassVar[bool] = False
 
     head: SpoofHead = SpoofHead()
     loss: SpoofLoss = SpoofLoss()
@@ -101,7 +102,7 @@ class Spoofing(Options):
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
         return Classes(cuts, labels, self.label_of)
 
-    def config(self, encoder: EncoderConfig) -> TaskConfig:
+    def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
         angular = self.loss.kind == "one_class"
         head = {"kind": "classifier", **self.head.model_dump(), "classes": 1 if angular else 2, "angular": angular}
         return TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing", labels=[SPOOF, BONAFIDE])

@@ -13,7 +13,7 @@ from ..data.batches import Batch
 from ..data.targets import Targets
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_model import TaskModel, TaskOutput
 from ..metrics.bootstrap import Interval
 
 if TYPE_CHECKING:
@@ -36,9 +36,19 @@ class Objective(nn.Module, ABC):
     def begin(self, step: int) -> None:
         """Called before each forward pass with the number of the optimiser step."""
 
+    def of(self, output: TaskOutput, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of what a model made of a batch, and values to log."""
+        assert output.output is not None
+        return self(output.output, batch | {"frames": output.lengths})
+
     @abstractmethod
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and values to log."""
+        """The loss, and values to log.
+
+        Args:
+            output: of the model.
+            batch: what it was made of, and ``frames`` ``[B]``: how many frames of each utterance are no padding.
+        """
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,9 @@ class Task(Protocol):
     scored_on_trials: bool
     """Whether test data must bring trials."""
 
+    whole_utterances: bool
+    """Whether it only learns from whole utterances: no part of one is labelled."""
+
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes that training data has, in the order of the numbers that batches carry.
 
@@ -80,8 +93,16 @@ class Task(Protocol):
             DataError: a cut without a label, or with one that is not among the classes.
         """
 
-    def config(self, encoder: EncoderConfig) -> TaskConfig:
-        """Config of a model with this task's head on an encoder."""
+    def config(self, encoder: EncoderConfig, train: Sequence[Cut]) -> TaskConfig:
+        """Config of a model with this task's head on an encoder.
+
+        Args:
+            encoder: of the model.
+            train: training data, for a head whose outputs depend on it; the model's ``labels`` name them then.
+
+        Raises:
+            DataError: training data that such a task cannot learn from.
+        """
 
     def with_loss(self, changes: Mapping[str, Any]) -> Task:
         """This task with other options of its loss."""

@@ -63,6 +63,7 @@ class Verification(Options):
     metric: ClassVar[str] = "eer"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = True
+    whole_utterances: ClassVar[bool] = False
 
     head: Pooling = Pooling()
     loss: Margin = Margin()
@@ -87,7 +88,7 @@ class Verification(Options):
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
         return Classes(cuts, labels)
 
-    def config(self, encoder: EncoderConfig) -> TaskConfig:
+    def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
         head = {"kind": "mhfa", **self.head.model_dump()}
         return TaskConfig(encoder=encoder, head=head, scoring="cosine", task="verification")
 

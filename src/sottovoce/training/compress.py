@@ -95,7 +95,7 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
     stage = _stage_run(recipe, directory, corpora, console, START, START)
     if directory.finished(START) is None:
         began = time.perf_counter()
-        model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START))
+        model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START), stage.train_cuts())
         _check(recipe, model)
         stage.finish(Product(model), evaluate=False, began=began)
 

@@ -4,6 +4,7 @@ data:
   corpora:
     synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
+    said: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}              # the utterances with this in a column
     mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
   train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
@@ -13,13 +14,13 @@ data:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from ..data.cuts import read_cuts
+from ..data.cuts import cut_field, read_cuts
 from ..data.manifests import import_corpus
 from ..data.synthesis import synthesize
 from ..encoder.errors import RecipeError
@@ -69,6 +70,7 @@ class Import(Options):
     path: str
     layout: str = "table"
     drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
+    only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
 
     def splits(self) -> list[str] | None:
         return None  # known once it has been read
@@ -221,7 +223,7 @@ class Corpora:
         """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
 
         Raises:
-            RecipeError: a split that the corpus does not have.
+            RecipeError: a split that the corpus does not have, or of which ``only`` leaves nothing.
         """
         found: list[Cut] = []
         for reference in references:
@@ -229,7 +231,10 @@ class Corpora:
             splits = self._splits_of(name)
             if split not in splits:
                 raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
-            for original in read_cuts(splits[split]):
+            chosen = self._chosen(name, read_cuts(splits[split]))
+            if not chosen:
+                raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")
+            for original in chosen:
                 cut = original if speed is None else original.perturb_speed(speed)
                 suffix = "" if speed is None else f"@{speed:g}"
                 for supervision in cut.supervisions:
@@ -237,6 +242,11 @@ class Corpora:
                         supervision.speaker = f"{name}/{supervision.speaker}{suffix}"
                 found.append(cut)
         return found
+
+    def _chosen(self, name: str, cuts: Iterable[Cut]) -> list[Cut]:
+        options = self.options.corpora[name].options
+        only = options.only if isinstance(options, Import) else {}
+        return [cut for cut in cuts if all(cut_field(cut, field) == value for field, value in only.items())]
 
     def test_set(self, options: TestSet) -> EvaluationData:
         """Utterances, and trials where there are any."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import typing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field, create_model, model_validator
@@ -18,6 +19,9 @@ from ..heads.task_model import TaskModel
 from ..tasks.options import Options
 from ..tasks.task import Task
 from .filters import mel_filters
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
 
 _SHAPE = inspect.signature(uniform_shape).parameters
 _CONFIG = {
@@ -81,11 +85,17 @@ class EncoderOptions(Options):
             mel_filters(channels[0], kernels[0])
         return self
 
-    def build(self, task: Task, seed: int) -> TaskModel:
+    def build(self, task: Task, seed: int, train: Sequence[Cut] = ()) -> TaskModel:
         """The model at the start of a run; weights that are new are a function of the seed.
+
+        Args:
+            task: whose head it gets, unless it is a task model that has one.
+            seed: of the new weights.
+            train: training data, for a head that depends on it.
 
         Raises:
             CheckpointError: the checkpoint cannot be loaded.
+            DataError: training data that the head cannot be made for.
         """
         torch.manual_seed(seed)
         if self.source is not None and is_task_model(self.source):
@@ -104,7 +114,7 @@ class EncoderOptions(Options):
                 with torch.no_grad():
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
         self._set_dropout(encoder.config)
-        model = TaskModel(task.config(encoder.config))
+        model = TaskModel(task.config(encoder.config, train))
         model.encoder.load_state_dict(encoder.state_dict())
         return model
 

@@ -73,6 +73,8 @@ class Recipe(Options):
         """What is wrong between the parts."""
         yield from self.data.problems()
         yield from self._trials_problems()
+        if self.task.options.whole_utterances and self.data.crop is not None:
+            yield f"data.crop: {self.task.kind} learns from whole utterances; take crop: null"
         names = self.names()
         for k, entry in enumerate(self.stages):
             path, before = f"stages[{k}].{entry.kind}", [START, *names[:k]]
@@ -96,6 +98,8 @@ class Recipe(Options):
         if isinstance(stage, PhaseOptions):
             for k, reference in enumerate(stage.train or ()):
                 yield from self.data.reference_problems(reference, f"train[{k}]")
+            if self.task.options.whole_utterances and stage.crop is not None:
+                yield f"crop: {self.task.kind} learns from whole utterances; leave it out"
             try:
                 self.task.options.with_loss(stage.loss)
             except ValidationError as error:

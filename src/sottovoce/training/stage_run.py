@@ -123,6 +123,8 @@ class StageRun:
         It goes on from the weights of the stage before if the labels are the same; else it starts anew and says so.
         """
         labels = self.task.labels(self.train_cuts(options))
+        # Where outputs are classes, what they stand for was settled when the head was made.
+        labels = model.config.labels or labels
         before = self.run.objective(options.start or self.previous)
         known = labels_of(before) if before.exists() else None
         if known is not None and known != labels:

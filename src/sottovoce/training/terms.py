@@ -62,7 +62,7 @@ class TaskTerm(Term):
         self.objective.begin(step)
 
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
-        return self.objective(output.output, batch)
+        return self.objective.of(output, batch)
 
     def groups(self) -> list[dict[str, Any]]:
         return [_group("objective", self.objective, lr=self._lr, weight_decay=self._weight_decay)]

@@ -62,6 +62,6 @@ class Slim(SlimmingOptions, StageOptions):
 
         def loss(_: SpeechEncoder, batch: Batch) -> Tensor:
             # ``model`` holds the very encoder that is scored.
-            return objective(model(batch["waveform"], batch["lengths"]).output, batch)[0]
+            return objective.of(model(batch["waveform"], batch["lengths"]), batch)[0]
 
         return taylor(model.encoder, loss, batches, self.units)

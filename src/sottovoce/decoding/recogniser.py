@@ -1,0 +1,74 @@
+"""From the outputs of a CTC model to text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from .ctc import ctc_beam_search
+from .fusion import LanguageModel, TokenModel, WordModel
+from .ngram import BEGIN, END, UNKNOWN, NGram
+from .vocabulary import Vocabulary
+
+
+def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
+    """An n-gram over labels, where all its words are labels of the vocabulary; over words otherwise."""
+    words = {gram[0] for gram in ngram.probabilities if len(gram) == 1} - {BEGIN, END, UNKNOWN}
+    return TokenModel(ngram, labels) if words <= set(labels) else WordModel(ngram, labels)
+
+
+class Recogniser:
+    """A vocabulary and a search.
+
+    Args:
+        labels: of the model.
+        beam: prefixes that the search keeps; ``None`` takes the best path (greedy).
+        ngram: a language model, for the beam search.
+        weight: of the language model.
+        bonus: for each label, against its liking for short results.
+        tokens: labels of a frame that may start a longer prefix.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        beam: int | None = None,
+        ngram: NGram | None = None,
+        weight: float = 0.5,
+        bonus: float = 0.0,
+        tokens: int | None = 20,
+    ):
+        self.vocabulary = Vocabulary(labels)
+        self.beam, self.tokens = beam, tokens
+        self.language = None if ngram is None else language_model(ngram, self.vocabulary.labels)
+        self.weight, self.bonus = weight, bonus
+
+    @property
+    def name(self) -> str:
+        """The search in words, for results."""
+        fused = f", language model of weight {self.weight:g}" if self.language is not None else ""
+        return "greedy" if self.beam is None else f"prefix beam search, beam {self.beam}{fused}"
+
+    def frames(self, logits: Tensor) -> Tensor:
+        """What the search needs of ``logits[T, V]``: best labels ``[T]``, or for a beam log-probabilities ``[T, V]``."""
+        return logits.argmax(-1) if self.beam is None else logits.float().log_softmax(-1)
+
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+        if self.beam is None:
+            return self.vocabulary.decode(frames.unique_consecutive().tolist())
+        best = ctc_beam_search(
+            frames,
+            beam=self.beam,
+            tokens=self.tokens,
+            language=self.language,
+            weight=self.weight,
+            bonus=self.bonus,
+        )[0]
+        return self.vocabulary.decode(best.tokens)
+
+    def texts(self, logits: Tensor, lengths: Tensor) -> list[str]:
+        """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""
+        return [self.text(self.frames(each[:length])) for each, length in zip(logits, lengths.tolist(), strict=True)]

@@ -1,0 +1,116 @@
+"""The vocabulary of a recogniser, and the tokenizer that it is: the list of its labels, and nothing else.
+
+    characters   <blank>  ' '  '  a  b  c ...            "a cab"  ->  a, ' ', c, a, b
+    pieces       <blank>  ▁  a  b  c  ▁c  ab  ▁cab ...   "a cab"  ->  ▁ + a, ▁cab
+
+Pieces are byte-pair encoding (Sennrich et al. 2016, 1508.07909). A piece stands in the list where it was learned, so the
+order is the order of merging, and no second table is needed (GPT's tokenizers are stored in this way too). ``▁`` marks
+the beginning of a word, as in SentencePiece; a vocabulary that has it is one of pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..encoder.errors import DataError
+
+BLANK = "<blank>"
+"""Name of output 0."""
+
+MARK = "\u2581"
+"""Begins a word in a vocabulary of pieces."""
+
+
+def characters_of(texts: Iterable[str]) -> list[str]:
+    """The vocabulary of all characters in ``texts``."""
+    return [BLANK, *sorted({character for text in texts for character in text})]
+
+
+def pieces_of(texts: Iterable[str], size: int) -> list[str]:
+    """A vocabulary of ``size`` pieces, the blank included; learned by the library tokenizers (Apache-2.0).
+
+    Args:
+        texts: to learn from.
+        size: fewer are found where the texts are few.
+
+    Raises:
+        DataError: the texts hold more characters than that.
+    """
+    from tokenizers import Tokenizer, models, trainers
+
+    texts = list(texts)
+    least = len({character for text in texts for character in text.replace(" ", MARK)} | {MARK}) + 1
+    if size < least:
+        raise DataError(f"vocabulary: {size} pieces are fewer than the {least} that single characters need")
+    learner = Tokenizer(models.BPE())
+    learner.pre_tokenizer = _words()
+    learner.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size - 1, show_progress=False))
+    found = learner.get_vocab()
+    return [BLANK, *sorted({MARK} - found.keys()), *sorted(found, key=lambda piece: found[piece])]
+
+
+class Vocabulary:
+    """Text to labels and back.
+
+    Args:
+        labels: ``[V]`` text of each output; the first is the blank.
+
+    Raises:
+        DataError: there is no label, one is empty or stands there twice, or the first is not the blank.
+    """
+
+    def __init__(self, labels: Sequence[str]):
+        self.labels = [str(label) for label in labels]
+        self.number = {label: place for place, label in enumerate(self.labels)}
+        if len(self.labels) < 2 or self.labels[0] != BLANK:
+            raise DataError(f"vocabulary: {self.labels[:3]} ... is none; it begins with {BLANK!r}, and labels follow")
+        if len(self.number) < len(self.labels) or "" in self.number:
+            raise DataError("vocabulary: a label is empty or stands there twice")
+        self.of_pieces = MARK in self.number
+        self._merging: Any = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def encode(self, text: str) -> list[int]:
+        """Labels of a text whose words are parted by single blanks.
+
+        Raises:
+            DataError: a character that no label has.
+        """
+        spelled = f"{MARK}{text.replace(' ', MARK)}" if self.of_pieces else text
+        if unknown := sorted({character for character in spelled if character not in self.number}):
+            raise DataError(f"vocabulary: {text!r} has {', '.join(map(repr, unknown))}, which no label stands for")
+        if not self.of_pieces:
+            return [self.number[character] for character in text]
+        if self._merging is None:
+            self._merging = _merging(self.labels)
+        return self._merging.encode(text).ids
+
+    def decode(self, labels: Iterable[int]) -> str:
+        """The text of labels; the blank is no text. Words are parted by single blanks whatever the labels say."""
+        text = "".join(self.labels[label] for label in labels if label)
+        return " ".join(text.replace(MARK, " ").split())
+
+
+def _words() -> Any:
+    from tokenizers.pre_tokenizers import Metaspace
+
+    return Metaspace(replacement=MARK, prepend_scheme="always", split=True)
+
+
+def _merging(labels: Sequence[str]) -> Any:
+    """The tokenizer of a vocabulary of pieces: of all pairs that stand side by side, the piece learned first is made."""
+    from tokenizers import Tokenizer, models
+
+    number = {label: place for place, label in enumerate(labels)}
+    merges = []
+    for piece in labels[1:]:
+        pairs = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
+        # Of several ways to a piece the one by the pieces learned first, as Transformers does for such vocabularies.
+        known = [pair for pair in pairs if pair[0] in number and pair[1] in number]
+        merges += sorted(known, key=lambda pair: (number[pair[0]], number[pair[1]]))
+    tokenizer = Tokenizer(models.BPE(vocab=number, merges=merges))
+    tokenizer.pre_tokenizer = _words()
+    return tokenizer

@@ -1,0 +1,79 @@
+"""Diarization as a person uses it: who spoke when in a file of any length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..data.rttm import Turn
+from ..diarization.audio_file import AudioFile
+from ..diarization.models import LocalScores, SpeakerFrames
+from ..diarization.pipeline import Progress, Settings
+from ..diarization.pipeline import diarize as pipeline
+from ..diarization.speaker_count import SpeakerCount
+from ..encoder.errors import CheckpointError
+from ..heads.task_model import TaskModel
+from .models import load_model
+
+
+def load_local(source: str | Path) -> LocalScores:
+    """A diarization model.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or a model for something else.
+    """
+    try:
+        return LocalScores(_task_model(source))
+    except CheckpointError as error:
+        raise _named(source, error) from None
+
+
+def load_embedder(source: str | Path) -> SpeakerFrames:
+    """A verification model that tells voices apart.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or a model for something else.
+    """
+    try:
+        return SpeakerFrames(_task_model(source))
+    except CheckpointError as error:
+        raise _named(source, error) from None
+
+
+def diarize(
+    file: str | Path,
+    local: LocalScores,
+    embedder: SpeakerFrames | None = None,
+    *,
+    settings: Settings | None = None,
+    count: SpeakerCount | None = None,
+    channel: int | None = None,
+    progress: Progress | None = None,
+) -> list[Turn]:
+    """The turns in a file. It is decoded in pieces, so its length is no matter: about 100 MB an hour.
+
+    Args:
+        file: audio of any format, rate and length.
+        local, embedder: from `load_local` and `load_embedder`; without the second the file must fit in one window.
+        settings: of the pipeline.
+        count: known, least or most speakers.
+        channel: which one of a file with several.
+        progress: told what is done and how many seconds are through.
+
+    Raises:
+        AudioError: the file is missing, damaged, too short, or has several channels and none is chosen.
+        DataError: it does not fit in one window and there is no embedder.
+    """
+    audio = AudioFile(file, channel=channel)
+    return pipeline(audio, local, embedder, powerset=local.powerset, settings=settings, count=count, progress=progress)
+
+
+def _task_model(source: str | Path) -> TaskModel:
+    model = load_model(source)
+    if not isinstance(model, TaskModel):
+        raise CheckpointError("this is a bare encoder without a head; fine-tune it first")
+    return model
+
+
+def _named(source: str | Path, error: CheckpointError) -> CheckpointError:
+    text = str(error)
+    return error if str(source) in text else CheckpointError(f"{source}: {text}")

@@ -1,0 +1,155 @@
+"""Recognition as a person uses it: what is said in audio files of any length."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
+from ..decoding.recogniser import Recogniser
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import AudioError, CheckpointError
+from ..heads.task_model import TaskModel
+from .models import load_model
+
+_MEL_STEP = 320
+"""Samples a frame of the filterbank's stacked features."""
+
+
+def load_recogniser(source: str | Path) -> TaskModel:
+    """A task model that writes down what is said.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or a model for something else.
+    """
+    model = load_model(source)
+    if not isinstance(model, TaskModel) or model.config.head["kind"] != "ctc":
+        raise CheckpointError(
+            f"{source}: this is no recognition model; fine-tune one with `sottovoce compress` and a recognition recipe"
+        )
+    return model
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How files longer than a window are heard: in windows that overlap, each with the whole network.
+
+        window 1  ├──────────────┤
+        window 2             ├──────────────┤
+        taken     ├────────────┼───────────┼─ ...       a seam in the middle of each overlap
+
+    Of every overlap the first half is taken from the earlier window and the rest from the later one, so that each frame
+    has at least half an overlap of context on both sides. What is taken is strung together, and searched as one
+    utterance: no word is cut at a seam. Windows begin at whole frames, so frames of neighbours fall together.
+
+    Memory for audio and network is that of one window. What grows with the file is a number a frame for the best path
+    (50 frames a second), and the log-probabilities of all labels for a beam search.
+
+    Args:
+        seconds: of a window.
+        overlap: seconds of neighbours that are the same.
+
+    Raises:
+        AudioError: an overlap below 0.1 s, or a window that is not twice as long.
+    """
+
+    seconds: float = 30.0
+    overlap: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.overlap < 0.1 or self.seconds < 2 * self.overlap:
+            raise AudioError(
+                f"windows of {self.seconds:g} s that share {self.overlap:g} s: at least 0.1 s must be shared, and a window"
+                " must be twice as long"
+            )
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What is said in a file.
+
+    Args:
+        file: its path.
+        seconds: its length.
+        text: empty where no word was heard.
+    """
+
+    file: str
+    seconds: float
+    text: str
+
+
+@torch.no_grad()
+def transcribe(
+    model: TaskModel,
+    file: str | Path,
+    recogniser: Recogniser | None = None,
+    *,
+    channel: int | None = None,
+    windows: Windows | None = None,
+) -> Transcript:
+    """Write down what is said in an audio file of any format, rate and length.
+
+    Args:
+        model: from `load_recogniser`.
+        file: up to one window it is heard as a whole, beyond in `Windows`.
+        recogniser: the search; greedy by default.
+        channel: which one of a file with several.
+        windows: of long files.
+
+    Raises:
+        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+    """
+    recogniser = recogniser or Recogniser(model.config.labels or ())
+    windows = windows or Windows()
+    samples, rate, _ = audio_shape(file)
+    if samples <= windows.seconds * rate:
+        wave = _read(file, channel, 0.0, None)
+        refuse_silence(wave, str(file))
+        frames = recogniser.frames(_logits(model, wave))
+    else:
+        frames = torch.cat([recogniser.frames(part) for part in _parts(model, file, samples / rate, channel, windows)])
+    return Transcript(str(file), samples / rate, recogniser.text(frames))
+
+
+def _logits(model: TaskModel, wave: Tensor) -> Tensor:
+    """``[T, V]`` of a waveform ``[S]``."""
+    return model(wave[None].to(model.device)).output[0].float().cpu()
+
+
+def _parts(
+    model: TaskModel, file: str | Path, seconds: float, channel: int | None, windows: Windows
+) -> Iterator[Tensor]:
+    """Logits ``[t, V]`` of one stretch after another, without gaps."""
+    hop = _hop(model.config.encoder)
+    half = max(round(windows.overlap * SAMPLE_RATE / 2 / hop), 2)  # in frames
+    size = max(round(windows.seconds * SAMPLE_RATE / hop), 4 * half)
+    step = size - 2 * half
+    start, heard, last = 0, False, False
+    while not last:
+        begin = start * hop / SAMPLE_RATE
+        last = begin + size * hop / SAMPLE_RATE >= seconds
+        wave = _read(file, channel, begin, None if last else size * hop / SAMPLE_RATE)
+        heard = heard or not is_silent(wave)
+        if last and not heard:
+            raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
+        logits = _logits(model, wave)
+        yield logits[half if start else 0 : None if last else size - half]
+        start += step
+
+
+def _read(file: str | Path, channel: int | None, start: float, duration: float | None) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SilenceWarning)  # of a window there is nothing to say, of a file it is an error
+        return read_audio(file, channel=channel, start=start, duration=duration)
+
+
+def _hop(config: EncoderConfig) -> int:
+    """Samples from one frame to the next."""
+    return _MEL_STEP if config.front_end == "filterbank" else math.prod(config.conv_stride)

@@ -1,0 +1,50 @@
+"""The loss of a local model: speakers of a window have no order, so the reference takes the one that fits best."""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.nn import functional as F
+
+from .powerset import Powerset
+
+
+def powerset_loss(
+    powerset: Powerset, scores: Tensor, reference: Tensor, lengths: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Permutation-invariant negative log-likelihood of powerset classes, a mean over valid frames.
+
+    The hard decision is compared with the reference; the reference's speakers are put in the order in which the fewest
+    frames differ; then every frame's class is told.
+
+    Args:
+        powerset: the classes.
+        scores: ``[B, T, classes]`` logits.
+        reference: ``[B, T, K]`` of 0 and 1.
+        lengths: ``[B]`` valid frames; ``None``: all.
+
+    Returns:
+        The loss, and ``[B, T, K]`` the reference in the order that was found.
+    """
+    B, T, _ = scores.shape
+    ordered = permuted(powerset.decode(scores), reference, lengths)
+    classes = powerset.encode(ordered)
+    if lengths is not None:
+        padding = torch.arange(T, device=scores.device) >= lengths.to(scores.device)[:, None]
+        classes = classes.masked_fill(padding, -100)
+    each = F.cross_entropy(scores.float().flatten(0, 1), classes.flatten(), ignore_index=-100, reduction="sum")
+    return each / (classes != -100).sum().clamp(min=1), ordered
+
+
+@torch.no_grad()
+def permuted(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """``reference[B, T, K]`` with its speakers in the order that fits ``decided[B, T, K]`` in the most frames."""
+    decided, reference = decided.float(), reference.float()
+    inside = torch.ones(reference.shape[:2], device=reference.device)
+    if lengths is not None:
+        inside = (torch.arange(inside.shape[1], device=inside.device) < lengths.to(inside.device)[:, None]).float()
+    wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
+    missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
+    orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).cpu().numpy()]
+    return torch.stack([each[:, order] for each, order in zip(reference, orders, strict=True)])

@@ -1,0 +1,228 @@
+"""Who spoke when in a recording of any length: local decisions in windows, voices clustered, both stitched together.
+
+    audio ─▶ windows ─▶ local model ─▶ powerset ─▶ median ─┬─▶ speakers at once ──────────────┐
+      │                                                    └─▶ masks ─┐                       ▼
+      └─▶ embedding model, once ─▶ frames ────────────────────────────┴─▶ pooled ─▶ clusters ─▶ turns
+
+After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows by about 100 MB for an hour: local
+decisions, the embedding model's frames in half precision, and embeddings; audio and activations are held for a few
+windows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.activity import STEP, frames_of
+from ..data.audio import SAMPLE_RATE
+from ..data.rttm import Turn
+from ..encoder.errors import DataError
+from .ahc import Ahc, centroids, in_order
+from .assignment import assign
+from .plda import Plda
+from .pooling import FrameEmbedder, all_frames, masks_of, pooled
+from .powerset import Powerset
+from .speaker_count import SpeakerCount
+from .stitching import smooth, speaker_counts, stitched, turns_of
+from .vbx import Vbx, smoothed, vbx
+from .windows import Audio, windows
+
+LocalModel = Callable[[Tensor], Tensor]
+"""``[B, S]`` waveforms to ``[B, T, classes]`` scores of powerset classes, at the frame step of 20 ms."""
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and how many seconds of the recording are through."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the pipeline works.
+
+    Args:
+        window, step: seconds of a window, and from one to the next. Halving the step doubles the work of the local model.
+        median: frames of the median filter of local decisions; odd.
+        batch: windows that the local model is given at once.
+        alone: seconds without overlap that suffice for an embedding; a local speaker with fewer is embedded whole.
+        clean: seconds that a local speaker speaks alone so that its embedding takes part in finding clusters.
+        ahc: agglomerative clustering; with ``vbx`` only its start.
+        vbx: Bayesian clustering after that, which needs ``plda``.
+        plda: of the embedding model.
+        exclusive: at most one speaker at once.
+
+    Raises:
+        DataError: values out of range, or VBx without PLDA.
+    """
+
+    window: float = 8.0
+    step: float = 0.8
+    median: int = 11
+    batch: int = 8
+    alone: float = 0.2
+    clean: float = 1.0
+    ahc: Ahc = field(default_factory=Ahc)
+    vbx: Vbx | None = None
+    plda: Plda | None = None
+    exclusive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window < 0.025 or not 0 < self.step <= self.window or self.batch < 1:
+            raise DataError(
+                f"diarization: a step of {self.step:g} s and windows of {self.window:g} s do not make sense; the step is"
+                " no longer than the window"
+            )
+        if self.median < 1 or self.median % 2 == 0 or min(self.alone, self.clean) < 0:
+            raise DataError(f"diarization: a median of {self.median} frames; it must be odd")
+        if self.vbx is not None and self.plda is None:
+            raise DataError("diarization: VBx needs a PLDA of the embedding model; take AHC where there is none")
+
+
+@dataclass(frozen=True)
+class Local:
+    """What the local model decided.
+
+    Attributes:
+        activity: ``[W, T, K]`` who of its own speakers speaks, in each window.
+        starts: ``[W]`` the frame at which each window starts.
+        frames: of the whole recording.
+        samples: of the whole recording, at 16 kHz.
+    """
+
+    activity: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    frames: int
+    samples: int
+
+
+def diarize(
+    audio: Audio,
+    local_model: LocalModel,
+    embedder: FrameEmbedder | None,
+    *,
+    powerset: Powerset | None = None,
+    settings: Settings | None = None,
+    count: SpeakerCount | None = None,
+    progress: Progress | None = None,
+) -> list[Turn]:
+    """The turns of a recording; speakers are called ``speaker1``, ``speaker2``, ... as they appear.
+
+    Args:
+        audio: blocks at 16 kHz, see `AudioFile`; it is gone through twice.
+        local_model: scores of powerset classes.
+        embedder: the embedding model; ``None`` does for audio of one window, whose speakers are told apart as they are.
+        powerset: the classes of the local model.
+        settings: see `Settings`.
+        count: known, least or most speakers.
+        progress: told how far it is.
+
+    Raises:
+        DataError: several windows and no embedding model, or a local model of another number of classes.
+        AudioError: audio that cannot be read to its end.
+    """
+    settings, count = settings or Settings(), count or SpeakerCount()
+    local = decide(audio, local_model, powerset or Powerset(), settings, progress)
+    active = local.activity.any(1)
+    if not active.any():
+        return []
+    at_once = 1 if settings.exclusive else local.activity.shape[2] if count.most is None else count.most
+    counts = speaker_counts(local.activity, local.starts, local.frames).clip(max=at_once)
+    if embedder is None:
+        if len(local.starts) > 1:
+            raise DataError(
+                f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
+            )
+        clusters = np.where(active, np.arange(active.shape[1]), -1)
+    else:
+        clusters = identify(audio, embedder, local, settings, count, progress)
+    spoken = stitched(local.activity, local.starts, clusters, counts)
+    # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
+    heard = np.flatnonzero(spoken.any(0))
+    heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
+    names = [f"speaker{place}" for place in range(1, len(heard) + 1)]
+    return turns_of(spoken[:, heard], names, local.samples / SAMPLE_RATE)
+
+
+@torch.no_grad()
+def decide(
+    audio: Audio, model: LocalModel, powerset: Powerset, settings: Settings, progress: Progress | None = None
+) -> Local:
+    """Run the local model over all windows; hard decisions, smoothed over time."""
+    size = round(settings.window * SAMPLE_RATE)
+    # A window of 8 s has 399 frames and not 400: windows side by side are a frame closer.
+    hop = min(max(1, round(settings.step * SAMPLE_RATE / STEP)), frames_of(size)) * STEP
+    decided: list[NDArray[np.bool_]] = []
+    starts: list[int] = []
+    samples = 0
+
+    def run(waves: list[NDArray[np.float32]]) -> None:
+        scores = model(torch.from_numpy(np.stack(waves)))
+        if scores.shape[-1] != len(powerset):
+            raise DataError(
+                f"diarization: the local model gives {scores.shape[-1]} classes, {powerset.speakers} speakers with"
+                f" {powerset.at_once} at once make {len(powerset)}"
+            )
+        found = powerset.decode(scores).bool().cpu().numpy()
+        decided.extend(smooth(found, settings.median))
+        if progress is not None:
+            progress("listening", samples / SAMPLE_RATE)
+
+    waiting: list[NDArray[np.float32]] = []
+    for start, wave in windows(audio(), size, hop):
+        if waiting and (len(waiting) == settings.batch or len(wave) != len(waiting[0])):
+            run(waiting)
+            waiting = []
+        waiting.append(wave)
+        starts.append(start)
+        samples = start * STEP + len(wave)
+    if waiting:
+        run(waiting)
+    longest = max((len(each) for each in decided), default=0)
+    activity = np.zeros((len(decided), longest, powerset.speakers), np.bool_)
+    for row, each in zip(activity, decided, strict=True):
+        row[: len(each)] = each
+    ends = [start + len(each) for start, each in zip(starts, decided, strict=True)]
+    return Local(activity, np.array(starts, np.int64), max(ends, default=0), samples)
+
+
+@torch.no_grad()
+def identify(
+    audio: Audio,
+    embedder: FrameEmbedder,
+    local: Local,
+    settings: Settings,
+    count: SpeakerCount,
+    progress: Progress | None = None,
+) -> NDArray[np.int64]:
+    """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
+
+    def done(frames: int) -> None:
+        if progress is not None:
+            progress("recognising voices", min(frames * STEP, local.samples) / SAMPLE_RATE)
+
+    frames = all_frames(embedder, audio(), local.frames, done=done)
+    second = SAMPLE_RATE / STEP
+    masks, alone = masks_of(local.activity, round(settings.alone * second))
+    vectors = pooled(embedder, frames, local.starts, masks)
+    active = np.asarray(masks.any(1), np.bool_)
+    clear = active & (alone >= settings.clean * second)
+    if clear.sum() < max(count.least, 1):
+        clear = active.copy()
+    centres = _centres(vectors[clear].astype(np.float64), settings, count)
+    return assign(vectors, active, centres)
+
+
+def _centres(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCount) -> NDArray[np.float64]:
+    """Centroid ``[C, E]`` of each speaker among embeddings ``[N, E]``."""
+    labels = settings.ahc(vectors, SpeakerCount(count.least) if settings.vbx is not None else count)
+    if settings.vbx is not None and settings.plda is not None:
+        found = vbx(settings.plda.project(vectors), settings.plda.phi, smoothed(labels), settings.vbx)
+        voiced = in_order(found.shares.argmax(1))
+        speakers = int(voiced.max()) + 1
+        # VBx only ever drops speakers, and cannot be told how many: where bounds are broken AHC has to keep them.
+        labels = voiced if count.nearest(speakers) == speakers else settings.ahc(vectors, count)
+    return centroids(vectors, labels)

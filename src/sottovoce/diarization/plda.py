@@ -1,0 +1,94 @@
+"""Two-covariance PLDA: the space in which one speaker varies by 1 and speakers differ by ``phi`` (Ioffe 2006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from ..encoder.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plda:
+    """A linear map into the space that `vbx` works in.
+
+    Attributes:
+        mean: ``[E]`` taken away first.
+        transform: ``[R, E]``, the directions in which speakers differ most first.
+        phi: ``[R]`` between-speaker variances along them; within a speaker it is 1.
+    """
+
+    mean: Floats
+    transform: Floats
+    phi: Floats
+
+    def project(self, embeddings: Floats) -> Floats:
+        """``[N, R]`` of ``embeddings[N, E]``."""
+        return (embeddings - self.mean) @ self.transform.T
+
+    def first(self, size: int) -> Plda:
+        """Only the first ``size`` directions."""
+        return Plda(self.mean, self.transform[:size], self.phi[:size])
+
+    @classmethod
+    def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> Plda:
+        """From labelled ``embeddings[N, E]``, by moments.
+
+        Args:
+            speakers: ``[N]`` who each is of.
+            ridge: share of the mean variance that is added to the within-speaker covariance, which few data leave
+                singular.
+
+        Raises:
+            DataError: fewer than two speakers, or no speaker with two embeddings.
+        """
+        embeddings = np.asarray(embeddings, np.float64)
+        names, place, sizes = np.unique(speakers, return_inverse=True, return_counts=True)
+        N, E = embeddings.shape
+        if len(names) < 2 or len(names) == N:
+            raise DataError(
+                f"plda: {N} embeddings of {len(names)} speakers; it needs 2 speakers, and one of them more than once"
+            )
+        mean = embeddings.mean(0)
+        means = np.zeros((len(names), E))
+        np.add.at(means, place, embeddings)
+        means /= sizes[:, None]
+        inner = embeddings - means[place]
+        within = inner.T @ inner / (N - len(names))
+        within += ridge * np.trace(within) / E * np.eye(E)
+        outer = (means - mean) * np.sqrt(sizes)[:, None]
+        # A speaker's mean still has its share of the variation within.
+        typical = (N - (sizes**2).sum() / N) / (len(names) - 1)
+        between = (outer.T @ outer / (len(names) - 1) - within) / typical
+        phi, directions = eigh(between, within)
+        keep = np.flatnonzero(phi > 0)[::-1]
+        return cls(mean, directions.T[keep], phi[keep])
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``.safetensors``."""
+        from safetensors.numpy import save_file
+
+        save_file({"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}, str(path))
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plda:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: no such file, or one with something else in it.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            found = load_file(str(path))
+            return cls(*(found[name].astype(np.float64) for name in ("mean", "transform", "phi")))
+        except (OSError, SafetensorError, KeyError) as error:
+            raise DataError(f"{path}: no PLDA can be read from it ({error})") from error

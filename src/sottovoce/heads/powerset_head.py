@@ -1,0 +1,133 @@
+"""Who of a few local speakers speaks in each frame: the head of a diarization model (2505.24111)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.attention import SelfAttention
+from ..encoder.conformer_convolution import ConvolutionModule
+from ..encoder.feed_forward import FeedForward
+from ..encoder.layers import ConformerLayer
+from ..encoder.positions import NoPosition
+from ..encoder.stream import Stream, single
+from ..encoder.units import Macs, Timing, Unit, Whole
+from .mhfa import weighted_sum
+
+NOBODY = 0
+"""The class of silence."""
+
+_NEVER = -1e4  # as a logit; float16 holds it
+
+
+class PowersetHead(nn.Module):
+    """Layer sum, projection, Conformers, and a class for each set of speakers::
+
+        hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
+        [L+1, B, T, D]          [B, T, 256]
+
+    The Conformers have no positional encoding, a LayerNorm in their convolution module (a batch says nothing about
+    another), and are not pruned: they are small beside the encoder.
+
+    Args:
+        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        layers: number of hidden states, ``L + 1``.
+        speakers, at_once: most speakers in a window and in a frame; see `sottovoce.diarization.powerset.Powerset`.
+        width: of the Conformers.
+        blocks: how many there are.
+        inner, heads, kernel: their feed-forward units, attention heads and convolution taps.
+        dropout: inside them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        speakers: int = 4,
+        at_once: int = 2,
+        width: int = 256,
+        blocks: int = 4,
+        inner: int = 1024,
+        heads: int = 4,
+        kernel: int = 31,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.layers, self.speakers, self.at_once = layers, speakers, at_once
+        self.stream = stream
+        self.layer_weights = nn.Parameter(torch.ones(layers))
+        self.project = nn.Linear(stream.width, width)
+        self.norm = nn.LayerNorm(width)
+        own = Stream(tuple(range(width)), width, single(width))
+        self.blocks = Whole(_conformer(own, inner, heads, kernel, dropout) for _ in range(blocks))
+        self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
+
+    @property
+    def size(self) -> int:
+        """Outputs."""
+        return self.output.out_features
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, T, classes]`` logits; in frames from ``lengths[B]`` on nobody speaks.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
+        if len(hidden_states) != self.layers:
+            raise ValueError(f"the head was built for {self.layers} hidden states and got {len(hidden_states)}")
+        x = self.norm(self.project(weighted_sum(hidden_states, self.layer_weights)))
+        mask = None
+        if lengths is not None:
+            mask = torch.arange(x.shape[1], device=lengths.device)[None] < lengths[:, None]
+        for block in self.blocks:
+            x = block(x, None, mask)
+        logits = self.output(x)
+        if mask is None:
+            return logits
+        silent = torch.full((self.size,), _NEVER, dtype=logits.dtype, device=logits.device)
+        silent[NOBODY] = 0.0
+        return torch.where(mask[..., None], logits, silent)
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["project.weight"])]
+
+    def macs(self) -> list[Macs]:
+        def every_frame(timing: Timing) -> float:
+            return timing.frames
+
+        return [Macs(every_frame, f"{name}.weight") for name in ("project", "output")]
+
+
+def _conformer(stream: Stream, inner: int, heads: int, kernel: int, dropout: float) -> ConformerLayer:
+    def feed_forward() -> FeedForward:
+        return FeedForward(stream, inner, act="swish", inner_dropout=dropout, dropout=dropout)
+
+    return ConformerLayer(
+        stream,
+        feed_forward1=feed_forward(),
+        attention=SelfAttention(
+            stream,
+            range(heads),
+            stream.width // heads,
+            position=NoPosition(),
+            attention_dropout=dropout,
+            dropout=dropout,
+        ),
+        convolution=ConvolutionModule(
+            stream,
+            stream.width,
+            kernel=kernel,
+            causal=False,
+            norm="layer",
+            act="swish",
+            eps=1e-5,
+            dropout=dropout,
+        ),
+        feed_forward2=feed_forward(),
+        eps=1e-5,
+    )

@@ -1,0 +1,78 @@
+"""A picture of who speaks when: one row a speaker, one line every ten minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..data.rttm import Turn
+from ..encoder.errors import DataError
+
+_LINE = 600.0
+_INCHES = 12.0
+
+
+def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title: str = "") -> Path:
+    """Draw turns into a picture file.
+
+    Args:
+        turns: who speaks when.
+        duration: of the recording, in seconds. What is longer than ten minutes is folded into several lines.
+        path: ``.png``, ``.svg`` or ``.pdf``.
+        title: above it.
+
+    Raises:
+        DataError: another kind of file, or it cannot be written.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    path = checked(path)
+    names = list(dict.fromkeys(turn.speaker for turn in turns))
+    lines = max(1, int(-(-duration // _LINE)))
+    span = min(duration, _LINE)
+    tall = 0.5 + lines * (0.45 + 0.22 * max(len(names), 1))
+    figure = Figure(figsize=(_INCHES, tall), layout="constrained")
+    axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
+    colours = colormaps["tab10"].colors if len(names) <= 10 else colormaps["tab20"].colors  # type: ignore[attr-defined]
+    for number, axis in enumerate(axes):
+        first = number * _LINE
+        for row, name in enumerate(names):
+            own = [
+                (max(turn.start, first) - first, min(turn.end, first + _LINE) - max(turn.start, first))
+                for turn in turns
+                if turn.speaker == name and turn.start < first + _LINE and turn.end > first
+            ]
+            axis.broken_barh(own, (row - 0.4, 0.8), facecolors=colours[row % len(colours)])
+        axis.set_xlim(0, span)
+        axis.set_ylim(len(names) - 0.5, -0.5) if names else axis.set_yticks([])
+        axis.set_yticks(range(len(names)), names)
+        ticks = axis.get_xticks()
+        ticks = ticks[(ticks >= 0) & (ticks <= span)]
+        axis.set_xticks(ticks, [_clock(first + tick) for tick in ticks])
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+def checked(path: str | Path) -> Path:
+    """``path``, if pictures can be written under this name.
+
+    Raises:
+        DataError: another kind of file.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise DataError(f"{path}: pictures are written as .png, .svg or .pdf")
+    return path
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,166 @@
+"""Speaker diarization: who spoke when? This trains the local model; voices are clustered with a verification model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ..data.activity import SpeakerActivity, turns_in
+from ..data.batches import Batch
+from ..diarization.loss import powerset_loss
+from ..diarization.powerset import Powerset
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import DataError
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
+from .options import Options
+from .task import EvaluationData, Objective
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+_SLACK = 2
+"""Frames by which an encoder's count may differ from 20 ms steps with a field of 25 ms (a filterbank's field is wider)."""
+
+
+class Conformers(Options):
+    """The head: see `PowersetHead`."""
+
+    speakers: int = Field(4, ge=1, le=8, description="most speakers in one window")
+    at_once: int = Field(2, ge=1, le=8, description="most of them in one frame")
+    width: int = Field(256, ge=1)
+    blocks: int = Field(4, ge=0, description="Conformer layers")
+    inner: int = Field(1024, ge=1, description="feed-forward units of each")
+    heads: int = Field(4, ge=1, description="attention heads of each")
+    kernel: int = Field(31, ge=1, description="convolution taps of each")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Conformers:
+        if self.at_once > self.speakers:
+            raise ValueError(f"{self.at_once} of {self.speakers} speakers cannot speak at once")
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
+        return self
+
+
+class NoOptions(Options):
+    """The loss has none."""
+
+
+class Diarization(Options):
+    """Powerset classes of a few local speakers, learned whatever their order (2310.13025, 2505.24111).
+
+    Args:
+        head: see `Conformers`.
+        loss: nothing to choose.
+        decisions: how evaluation decides and scores; see `DecisionOptions`.
+        draws: bootstrap draws of intervals.
+    """
+
+    metric: ClassVar[str] = "der"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+    scored_on_trials: ClassVar[bool] = False
+    whole_utterances: ClassVar[bool] = False
+
+    head: Conformers = Conformers()
+    loss: NoOptions = NoOptions()
+    decisions: DecisionOptions = DecisionOptions()
+    draws: int = Field(1000, ge=1)
+
+    @property
+    def powerset(self) -> Powerset:
+        return Powerset(self.head.speakers, self.head.at_once)
+
+    def labels(self, cuts: Sequence[Cut]) -> list[str]:
+        """The classes: ``nobody``, ``1``, ``2``, ..., ``1+2``, ...
+
+        Raises:
+            DataError: turns without a speaker, or nobody speaks anywhere.
+        """
+        if not any([turns_in(cut) for cut in cuts]):
+            raise DataError(f"diarization: nobody speaks in the {len(cuts)} recordings; they need turns (RTTM)")
+        return self._names()
+
+    def _names(self) -> list[str]:
+        return ["+".join(str(k + 1) for k in each) or "nobody" for each in self.powerset.sets]
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> SpeakerActivity:
+        return SpeakerActivity(cuts, self.head.speakers)
+
+    def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
+        head = {"kind": "powerset", **self.head.model_dump()}
+        return TaskConfig(encoder=encoder, head=head, task="diarization", labels=self._names())
+
+    def with_loss(self, changes: Mapping[str, Any]) -> Diarization:
+        return self.model_copy(update={"loss": NoOptions.model_validate(dict(changes))})
+
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> DiarizationObjective:
+        return DiarizationObjective(labels, self.powerset)
+
+    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+        """Nothing: decisions are the highest class."""
+
+    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+        """Local DER, and with a verification model DER and JER of whole recordings.
+
+        Local: every window is a recording of its own, whose speakers are matched with the reference anew; this is what
+        the model answers for, and what it is chosen by. Intervals (95 %) are bootstrapped over recordings.
+        """
+        was_training = model.training
+        model.eval()
+        score = local_score(model, test.cuts, self.decisions)
+        results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
+        results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
+        if self.decisions.embedding is not None:
+            whole = recording_score(model, test.cuts, self.decisions)
+            results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
+                "jer": whole.jer,
+                "protocol": f"{len(whole.files)} recordings, step {self.decisions.step:g} s; {whole.protocol}",
+            }
+        model.train(was_training)
+        return results
+
+    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+        """Nothing to take."""
+
+    def told(self, numbers: Mapping[str, Any]) -> str:
+        def rates(of: Mapping[str, Any]) -> str:
+            parts = f"miss {100 * of['miss']:.2f}, false alarm {100 * of['false_alarm']:.2f}"
+            return f"DER {100 * of['der']:.2f} % ({parts}, confusion {100 * of['confusion']:.2f})"
+
+        text = f"{rates(numbers)}; {numbers['protocol']}"
+        if "recordings" in numbers:
+            whole = numbers["recordings"]
+            text = f"{rates(whole)}, JER {100 * whole['jer']:.2f} %; {whole['protocol']}; local {rates(numbers)}"
+        return text
+
+
+class DiarizationObjective(Objective):
+    """The permutation-invariant powerset loss."""
+
+    def __init__(self, labels: Sequence[str], powerset: Powerset):
+        super().__init__(labels)
+        self.powerset = powerset
+
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        if "activity" not in batch:
+            raise DataError("diarization: this data does not say who speaks when; set the weight of the task loss to 0")
+        activity = batch["activity"].to(output.device)
+        T = min(output.shape[1], activity.shape[1])
+        if max(output.shape[1], activity.shape[1]) - T > _SLACK:
+            raise DataError(
+                f"diarization: the encoder makes {output.shape[1]} frames of {activity.shape[1]} of 20 ms; it needs"
+                " an encoder with this step"
+            )
+        lengths = batch["frames"].to(output.device).clamp(max=T)
+        loss, ordered = powerset_loss(self.powerset, output[:, :T], activity[:, :T], lengths)
+        decided = self.powerset.decode(output[:, :T].detach()).to(ordered.dtype)
+        inside = batch["waveform"].new_ones(len(activity), T).cumsum(1).to(output.device) <= lengths[:, None]
+        said, heard, right = ((each.sum(-1) * inside) for each in (ordered, decided, ordered * decided))
+        errors = said.maximum(heard) - right
+        return loss, {"local_der": errors.sum() / said.sum().clamp(min=1)}

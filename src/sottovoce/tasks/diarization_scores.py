@@ -1,0 +1,137 @@
+"""How a diarization model is scored: window by window, and over whole recordings with a verification model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, field_validator
+
+from ..data.activity import STEP, turns_in
+from ..data.audio import SAMPLE_RATE
+from ..data.cuts import load_cut
+from ..data.rttm import Turn
+from ..diarization.ahc import Ahc
+from ..diarization.models import LocalScores, SpeakerFrames
+from ..diarization.pipeline import Settings, decide, diarize
+from ..diarization.stitching import turns_of
+from ..diarization.windows import Wave
+from ..heads.task_model import TaskModel
+from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
+from ..metrics.resample import bootstrap_ratio
+from .options import Options
+from .task import plain
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+Region = tuple[float, float]
+
+
+class DecisionOptions(Options):
+    """How evaluation decides and scores.
+
+    Args:
+        embedding: a speaker model; with it whole recordings are scored too.
+        window, step: seconds of a window, and (whole recordings) from one to the next.
+        median: frames of the median filter.
+        threshold: cosine distance between clusters of different speakers.
+        collar: seconds around each boundary of the reference, on each side, that are not scored.
+        skip_overlap: leave out where several speak.
+    """
+
+    embedding: str | None = None
+    window: float = Field(8.0, ge=0.1)
+    step: float = Field(0.8, ge=0.02)
+    median: int = Field(11, ge=1)
+    threshold: float = Field(0.7, ge=0, le=2)
+    collar: float = Field(0.0, ge=0)
+    skip_overlap: bool = False
+
+    @field_validator("median")
+    @classmethod
+    def _odd(cls, median: int) -> int:
+        if median % 2 == 0:
+            raise ValueError(f"the median of {median} frames has no middle; take {median + 1}")
+        return median
+
+    def settings(self) -> Settings:
+        return Settings(window=self.window, step=self.step, median=self.median, ahc=Ahc(self.threshold))
+
+    def protocol(self) -> Protocol:
+        return Protocol(collar=self.collar, skip_overlap=self.skip_overlap)
+
+
+def local_score(model: TaskModel, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
+    """Errors of each window (named ``recording@seconds``), its speakers matched on their own; no time counts twice."""
+    local = LocalScores(model)
+    settings = Settings(window=options.window, step=options.window, median=options.median)
+    reference: dict[str, list[Turn]] = {}
+    system: dict[str, list[Turn]] = {}
+    scored: dict[str, list[Region]] = {}
+    for cut in cuts:
+        said, regions = turns_in(cut), scored_regions(cut)
+        found = decide(_blocks(cut), local, local.powerset, settings)
+        before = 0.0
+        for start, activity in zip(found.starts.tolist(), found.activity, strict=True):
+            offset = start * STEP / SAMPLE_RATE
+            end = min(offset + options.window, cut.duration)
+            name = f"{cut.id}@{offset:.2f}"
+            names = [f"speaker{k}" for k in range(activity.shape[1])]
+            inside = _clipped(regions, max(offset, before), end)
+            before = end
+            if not inside:
+                continue
+            scored[name] = inside
+            reference[name] = [Turn(a, b, turn.speaker) for turn in said for a, b in _clipped([turn[:2]], offset, end)]
+            system[name] = [
+                Turn(turn.start + offset, turn.end + offset, turn.speaker)
+                for turn in turns_of(activity, names, end - offset)
+            ]
+    return score_diarization(reference, system, scored, options.protocol())
+
+
+def recording_score(model: TaskModel, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
+    """Errors of the whole pipeline in each recording."""
+    assert options.embedding is not None
+    local, embedder = LocalScores(model), SpeakerFrames(TaskModel.from_pretrained(options.embedding).eval())
+    settings = options.settings()
+    system = {
+        cut.id: diarize(_blocks(cut), local, embedder, powerset=local.powerset, settings=settings) for cut in cuts
+    }
+    reference = {cut.id: turns_in(cut) for cut in cuts}
+    regions = {cut.id: scored_regions(cut) for cut in cuts}
+    return score_diarization(reference, system, regions, options.protocol())
+
+
+def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, Any]:
+    """DER with its interval over recordings, and its parts."""
+    results: dict[str, Any] = {"der": score.der}
+    errors, speech = (dict.fromkeys(recordings, 0.0) for _ in range(2))
+    for file in score.files:
+        name = file.name if file.name in errors else file.name.rpartition("@")[0]
+        errors[name] += file.errors
+        speech[name] += file.speech
+    if len(recordings) > 1:
+        results |= plain("der", bootstrap_ratio(list(errors.values()), list(speech.values()), draws=draws))
+    return results | {
+        "miss": score.miss,
+        "false_alarm": score.false_alarm,
+        "confusion": score.confusion,
+        "speech_seconds": score.speech,
+    }
+
+
+def scored_regions(cut: Cut) -> list[Region]:
+    """The cut's UEM where it has one, else all of it."""
+    regions = (cut.custom or {}).get("uem")
+    return [(float(a), float(b)) for a, b in regions] if regions else [(0.0, cut.duration)]
+
+
+def _clipped(regions: Sequence[Region], start: float, end: float) -> list[Region]:
+    inside = [(max(a, start), min(b, end)) for a, b in regions]
+    return [(a, b) for a, b in inside if a < b]
+
+
+def _blocks(cut: Cut) -> Callable[[], list[Wave]]:
+    return lambda: [load_cut(cut).numpy()]

@@ -1,0 +1,83 @@
+"""Transcripts of cuts, and how they are written: one spelling for learning and for scoring."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..encoder.errors import DataError
+from ..metrics.wer import Normaliser
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz'"
+
+
+def spelling(alphabet: str = ALPHABET, *, lower: bool = True) -> Normaliser:
+    """Only the characters of an alphabet; all others part words.
+
+    Texts are brought to Unicode's composed form (NFKC) and a typographic apostrophe to a plain one before.
+
+    Args:
+        alphabet: characters that stay, besides the blank.
+        lower: write everything in lower case first.
+
+    >>> spelling().apply("Don\u2019t STOP \u2013 twenty-one!")
+    "don't stop twenty one"
+    """
+    kept = frozenset(alphabet) - {" "}
+    letters = "a-z and '" if kept == frozenset(ALPHABET) else f"{''.join(sorted(kept))!r}"
+
+    def apply(text: str) -> str:
+        text = _plain(text, lower)
+        return " ".join("".join(character if character in kept else " " for character in text).split())
+
+    return Normaliser(f"{'lower case, ' * lower}only {letters}", apply)
+
+
+def _plain(text: str, lower: bool) -> str:
+    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    return text.lower() if lower else text
+
+
+def cut_text(cut: Cut) -> str:
+    """What is said in a cut: the texts of its supervisions in the order of their time; empty where there is none."""
+    said = sorted(cut.supervisions, key=lambda supervision: supervision.start)
+    return " ".join(supervision.text for supervision in said if supervision.text)
+
+
+def transcript(cut: Cut, normaliser: Normaliser) -> str:
+    """The normalised text of a cut.
+
+    Raises:
+        DataError: there is none, or nothing of it is left.
+    """
+    text = cut_text(cut)
+    if not text.strip():
+        raise DataError(f"cut {cut.id}: has no transcript; give it one or leave it out")
+    if not (written := normaliser.apply(text)):
+        raise DataError(
+            f"cut {cut.id}: nothing of its transcript {text[:60]!r} is left ({normaliser.name}); widen the alphabet or"
+            " leave it out"
+        )
+    return written
+
+
+def tell_lost(cuts: Sequence[Cut], alphabet: str, *, lower: bool) -> None:
+    """Warn of letters and digits in transcripts that an alphabet does not have: the words they were in are torn."""
+    lost: dict[str, str] = {}
+    for cut in cuts:
+        for character in _plain(cut_text(cut), lower):
+            if character not in alphabet and unicodedata.category(character)[0] in "LN":
+                lost.setdefault(character, cut.id)
+    if lost:
+        first = next(iter(lost))
+        listed = " ".join(sorted(lost)[:20]) + (" ..." if len(lost) > 20 else "")
+        warnings.warn(
+            f"recognition: transcripts have {listed}, which the alphabet lacks, so it is left out ({first!r} first in cut"
+            f" {lost[first]}); spell it or widen the alphabet",
+            stacklevel=2,
+        )

@@ -1,0 +1,112 @@
+"""transcribe, on a tiny CTC model that says something about noise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+import torch
+
+import bad_audio
+from bad_audio import FAULTS
+from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.vocabulary import BLANK
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+from tiny_models import randomised, tiny_config, tiny_model
+
+LABELS = [BLANK, " ", "a", "b", "c", "d"]
+
+ARPA = """\\data\\
+ngram 1=4
+
+\\1-grams:
+-1.0 <s>
+-0.5 </s>
+-0.5 ab
+-0.9 c
+
+\\end\\
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, speech):
+    """``model``, a recogniser."""
+    torch.manual_seed(0)
+    head = {"kind": "ctc", "outputs": len(LABELS), "width": 12}
+    config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
+    model = randomised(TaskModel(config)).eval()
+    with torch.no_grad():
+        model.head.output.weight.mul_(20)
+        model.head.output.bias.sub_(model(heard(speech / "0.wav")).output.mean((0, 1)))
+    folder = tmp_path_factory.mktemp("recogniser")
+    model.save_pretrained(folder / "model")
+    (folder / "words.arpa").write_text(ARPA)
+    return folder
+
+
+def heard(file):
+    return torch.from_numpy(soundfile.read(file, dtype="float32")[0])[None]
+
+
+def expected(place, file, **search):
+    model = TaskModel.from_pretrained(place / "model").eval()
+    with torch.no_grad():
+        made = model(heard(file))
+    return Recogniser(LABELS, **search).texts(made.output, made.lengths)[0]
+
+
+def test_the_text_is_the_models_best_path(sottovoce, place, speech):
+    said = sottovoce("transcribe", place / "model", speech / "0.wav")
+    assert said.code == 0, said
+    assert said.out == expected(place, speech / "0.wav") + "\n" and len(set(said.out)) > 3
+
+
+def test_of_several_files_each_is_named(sottovoce, place, speech):
+    files = [speech / "0.wav", speech / "1.wav"]
+    lines = sottovoce("transcribe", place / "model", *files).out.splitlines()
+    assert lines == [f"{file}\t{expected(place, file)}" for file in files]
+    found = json.loads(sottovoce("transcribe", place / "model", *files, "--json").out)
+    assert found == [{"file": str(f), "seconds": 1.0, "text": expected(place, f)} for f in files]
+
+
+def test_searches(sottovoce, place, speech):
+    file = speech / "0.wav"
+    assert sottovoce("transcribe", place / "model", file, "--beam", 3).out.strip() == expected(place, file, beam=3)
+    plain = sottovoce("transcribe", place / "model", file, "--beam", 16).out
+    arguments = ["--ngram", place / "words.arpa", "--weight", "3", "--bonus", "1"]
+    fused = sottovoce("transcribe", place / "model", file, *arguments)
+    assert fused.code == 0 and fused.out != plain
+    said = sottovoce("transcribe", place / "model", file, "--ngram", place / "none.arpa")
+    assert said.code == 2 and len(said.err.splitlines()) == 1 and "none.arpa: cannot be read" in said.err
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, bad_audio.silence], ids=lambda f: f.__name__)
+def test_faulty_audio_is_one_line(sottovoce, place, tmp_path, fault):
+    bad = fault(tmp_path)
+    said = sottovoce("transcribe", place / "model", bad)
+    assert said.code == 2 and bad.name in said.err and said.out == "", said
+    assert len(said.err.splitlines()) == 1
+
+
+def test_ten_milliseconds_are_no_utterance(sottovoce, place, tmp_path):
+    soundfile.write(tmp_path / "click.wav", heard(bad_audio.other_rate(tmp_path))[0, :160], 16_000)
+    said = sottovoce("transcribe", place / "model", tmp_path / "click.wav")
+    assert said.code == 2 and said.err.count("\n") == 1 and "too short: 160 samples" in said.err
+
+
+def test_a_missing_file_is_told_before_the_others_are_heard(sottovoce, place, speech, tmp_path):
+    said = sottovoce("transcribe", place / "model", speech / "0.wav", tmp_path / "none.wav")
+    assert said.code == 2 and said.out == "" and "none.wav: no such file" in said.err
+
+
+def test_other_models_are_named(sottovoce, place, models, speech, tmp_path):
+    tiny_model().save_pretrained(tmp_path / "speakers")
+    for source in (models / "ours", tmp_path / "speakers"):
+        said = sottovoce("transcribe", source, speech / "0.wav")
+        assert said.code == 2 and "this is no recognition model" in said.err and len(said.err.splitlines()) == 1
+    said = sottovoce("verify", place / "model", speech / "0.wav", speech / "1.wav")
+    assert said.code == 2 and "no speaker model" in said.err
+    assert sottovoce("transcribe", tmp_path / "nothing", speech / "0.wav").code == 2

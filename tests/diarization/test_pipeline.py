@@ -1,0 +1,218 @@
+"""The whole pipeline on conversations that are known, with models that know them."""
+
+import resource
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from conversations import Known, conversation
+from sottovoce.data.activity import frames_of
+from sottovoce.data.rttm import read_rttm, write_rttm
+from sottovoce.diarization.ahc import Ahc
+from sottovoce.diarization.audio_file import AudioFile
+from sottovoce.diarization.pipeline import Settings, diarize
+from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.pooling import masks_of
+from sottovoce.diarization.speaker_count import SpeakerCount
+from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
+from sottovoce.diarization.vbx import Vbx
+from sottovoce.diarization.windows import windows
+from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.metrics.diarization import score_diarization
+
+
+def known(seconds=60.0, speakers=3, seed=0, **options):
+    return Known(conversation(seconds, speakers, seed), seconds, speakers, **options)
+
+
+def der(case, turns):
+    return score_diarization({"x": case.turns}, {"x": turns}).der
+
+
+def run(case, count=None, progress=None, **settings):
+    return diarize(case.audio, case.local, case, settings=Settings(**settings), count=count, progress=progress)
+
+
+@pytest.mark.parametrize("seconds, speakers, step", [(60, 3, 0.8), (61.37, 2, 4.0), (90, 5, 1.6), (30, 1, 8.0)])
+def test_a_known_conversation_comes_out(seconds, speakers, step):
+    case = known(seconds, speakers) if speakers > 1 else Known(conversation(30, 2)[::2], 30, 2)
+    turns = run(case, step=step, median=1)
+    assert der(case, turns) < 0.01
+
+
+def test_the_median_takes_little_away():
+    case = known()
+    assert 0 < der(case, run(case)) < 0.03
+
+
+def test_vbx_finds_the_same():
+    case = known(speakers=4, seed=3)
+    generator = np.random.default_rng(1)
+    who = np.repeat(np.arange(200), 5)
+    everybody = np.concatenate([generator.normal(size=(200, 32)) / 32**0.5, np.zeros((0, 32))])[who]
+    plda = Plda.fit(everybody + 0.1 * generator.normal(size=everybody.shape), who)
+    turns = run(case, median=1, ahc=Ahc(threshold=0.4), vbx=Vbx(), plda=plda)
+    assert der(case, turns) < 0.01
+    turns = run(case, SpeakerCount.of(2), median=1, ahc=Ahc(threshold=0.4), vbx=Vbx(), plda=plda)
+    assert len({turn.speaker for turn in turns}) == 2
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 4, 5])
+def test_known_speakers(wanted):
+    case = known(speakers=4, seed=2)
+    turns = run(case, SpeakerCount.of(wanted), median=1)
+    assert len({turn.speaker for turn in turns}) == wanted
+    # No speech is lost, whoever it is given to.
+    speech = score_diarization({"x": case.turns}, {"x": turns}).miss
+    assert speech < (0.1 if wanted < 2 else 0.01)
+
+
+def test_least_and_most_speakers():
+    case = known(speakers=4, seed=2)
+    for count, expected in ((SpeakerCount(most=3), 3), (SpeakerCount(least=5), 5), (SpeakerCount(2, 6), 4)):
+        assert len({turn.speaker for turn in run(case, count)}) == expected
+
+
+def test_exclusive_output_never_overlaps():
+    case = known()
+    turns = run(case, exclusive=True, median=1)
+    ends = np.array([(turn.start, turn.end) for turn in turns])
+    assert (ends[1:, 0] >= ends[:-1, 1]).all()
+    found = score_diarization({"x": case.turns}, {"x": turns})
+    assert found.false_alarm < 0.01 and found.confusion < 0.01
+
+
+def test_speakers_are_numbered_as_they_appear():
+    turns = run(known())
+    assert list(dict.fromkeys(turn.speaker for turn in turns)) == ["speaker1", "speaker2", "speaker3"]
+
+
+def test_every_sample_is_embedded_about_once():
+    case = known(120)
+    run(case, step=0.8)
+    assert case.heard < 1.3 * case.samples
+
+
+def test_embeddings_come_from_where_one_speaks_alone():
+    activity = np.zeros((1, 50, 2), bool)
+    activity[0, :30, 0], activity[0, 20:, 1] = True, True
+    masks, alone = masks_of(activity, 10)
+    assert masks[0, :, 0].nonzero()[0].tolist() == list(range(20))
+    assert alone.tolist() == [[20, 20]]
+    assert masks_of(activity, 21)[0].tolist() == activity.tolist()  # too little is left: all of it
+
+
+def test_progress_is_told():
+    told = []
+    run(known(), progress=lambda what, seconds: told.append((what, seconds)))
+    for what in ("listening", "recognising voices"):
+        seconds = [s for w, s in told if w == what]
+        assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(60, abs=0.03)
+
+
+def test_nobody_speaks():
+    assert run(Known([], 20, 2)) == []
+
+
+def test_shorter_than_a_window():
+    case = Known([(0.2, 1.0, "s0"), (1.2, 1.9, "s1")], 2.0, 2)
+    assert der(case, run(case, SpeakerCount.of(2), median=1)) < 0.02
+    alone = diarize(case.audio, case.local, None, settings=Settings(median=1))
+    assert der(case, alone) < 0.02
+    with pytest.raises(DataError, match="windows and no embedding model"):
+        diarize(known().audio, case.local, None)
+
+
+def test_faults_are_told():
+    for wrong in ({"step": 9.0}, {"median": 4}, {"vbx": Vbx()}, {"step": 0.0}):
+        with pytest.raises(DataError):
+            Settings(**wrong)
+    case = known()
+    with pytest.raises(DataError, match="gives 7 classes, 4 speakers with 2 at once make 11"):
+        diarize(case.audio, lambda waves: torch.zeros(len(waves), 399, 7), case)
+
+
+@pytest.mark.parametrize("total", [400, 719, 127_999, 128_080, 128_319, 128_320, 140_801, 1_000_000])
+def test_windows_have_every_frame(total):
+    audio = np.arange(total, dtype=np.float32)
+    seen = set()
+    for start, wave in windows((audio[i : i + 7001] for i in range(0, total, 7001)), 128_000, 12_800):
+        assert wave[0] == start * 320 and len(wave) <= 128_000
+        assert np.array_equal(wave, audio[start * 320 :][: len(wave)])
+        seen |= set(range(start, start + frames_of(len(wave))))
+    assert seen == set(range(frames_of(total)))
+
+
+def test_windows_may_not_leave_gaps():
+    for size, hop in ((16_000, 16_320), (16_000, 100), (16_000, 0)):
+        with pytest.raises(DataError, match="windows: a step of"):
+            list(windows([np.zeros(32_000, np.float32)], size, hop))
+
+
+def test_the_median_is_scipys():
+    from scipy.ndimage import median_filter
+
+    activity = np.random.default_rng(0).random((3, 60, 2)) < 0.5
+    for width in (1, 3, 11):
+        expected = median_filter(activity.astype(np.uint8), size=(1, width, 1), mode="reflect")
+        assert np.array_equal(smooth(activity, width), expected.astype(bool))
+    assert np.array_equal(smooth(activity[:, :4], 11), activity[:, :4])
+
+
+def test_counts_are_rounded_means_and_the_loudest_votes_win():
+    activity = np.zeros((3, 4, 2), bool)
+    activity[0, :, 0] = activity[1, :, 0] = activity[2, :, 0] = activity[2, :, 1] = True
+    starts = np.array([0, 0, 2])
+    counts = speaker_counts(activity, starts, 6)
+    assert counts.tolist() == [1, 1, 1, 1, 2, 2]  # in frames 2 and 3 they say 1, 1 and 2
+    found = stitched(activity, starts, np.array([[0, -1], [0, -1], [1, 0]]), counts)
+    assert found.tolist() == [[True, False]] * 4 + [[True, True]] * 2
+
+
+def test_turns_stand_at_the_middles_of_frames():
+    active = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], bool)
+    turns = turns_of(active, ["a", "b"], 0.09)
+    assert turns == [(0.0, 0.0425, "a"), (0.0425, 0.09, "b")]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_a_file_in_blocks_is_the_file(tmp_path, rate):
+    from sottovoce.data.audio import read_audio
+
+    wave = 0.1 * np.random.default_rng(0).normal(size=int(3.3 * rate))
+    soundfile.write(tmp_path / "x.wav", wave, rate)
+    blocks = np.concatenate(list(AudioFile(tmp_path / "x.wav", seconds=0.5)()))
+    whole = read_audio(tmp_path / "x.wav").numpy()
+    assert len(blocks) == pytest.approx(len(whole), abs=2)
+    length = min(len(blocks), len(whole))
+    assert np.abs(blocks[:length] - whole[:length]).max() < 1e-4
+
+
+def test_bad_files_are_refused(tmp_path):
+    soundfile.write(tmp_path / "two.wav", np.zeros((16_000, 2)), 16_000)
+    soundfile.write(tmp_path / "short.wav", np.zeros(100), 16_000)
+    soundfile.write(tmp_path / "nan.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
+    for name, text in (("two", "has 2 channels"), ("short", "too short"), ("absent", "no such file")):
+        with pytest.raises(AudioError, match=text):
+            AudioFile(tmp_path / f"{name}.wav")
+    with pytest.raises(AudioError, match="has no channel 2"):
+        AudioFile(tmp_path / "two.wav", channel=2)
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        list(AudioFile(tmp_path / "nan.wav")())
+
+
+def test_turns_go_into_an_rttm(tmp_path):
+    turns = run(known())
+    assert read_rttm(write_rttm({"meeting": turns}, tmp_path / "out.rttm")) == {"meeting": turns}
+
+
+@pytest.mark.slow
+def test_three_hours_in_two_gigabytes():
+    case = known(3 * 3600, 6, noise=0.3)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    turns = run(case, median=1)
+    added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert der(case, turns) < 0.01
+    assert added < 2000

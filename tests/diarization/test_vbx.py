@@ -1,0 +1,110 @@
+"""VBx against the published case: x-vectors, LDA and PLDA in, the published RTTM out."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from sottovoce.data.rttm import read_rttm
+from sottovoce.diarization.ahc import cosine_linkage, cut, two_gaussian_threshold, unit_vectors
+from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.vbx import Vbx, smoothed, vbx
+from sottovoce.encoder.errors import DataError
+from sottovoce.metrics.diarization import Protocol, score_diarization
+
+
+def kaldi_vectors(path):
+    """A Kaldi archive of float vectors."""
+    data, found, place = path.read_bytes(), [], 0
+    while place < len(data):
+        mark = data.index(b" \0BFV \x04", place) + 7
+        (size,) = struct.unpack_from("<i", data, mark)
+        found.append(np.frombuffer(data, "<f4", size, mark + 4).astype(np.float64))
+        place = mark + 4 + 4 * size
+    return np.stack(found)
+
+
+def kaldi_plda(path):
+    """Mean, transform and psi of Kaldi's PLDA."""
+    data = path.read_bytes()
+    place = data.index(b"<Plda> ") + 7
+
+    def take(kind, dimensions):
+        nonlocal place
+        assert data[place : place + 3] == kind
+        place += 3
+        sizes = []
+        for _ in range(dimensions):
+            sizes.append(struct.unpack_from("<i", data, place + 1)[0])
+            place += 5
+        values = np.frombuffer(data, "<f8", int(np.prod(sizes)), place).reshape(sizes)
+        place += values.nbytes
+        return values
+
+    return Plda(take(b"DV ", 1), take(b"DM ", 2), take(b"DV ", 1))
+
+
+@pytest.fixture(scope="module")
+def case(data):
+    """Embeddings after the recording-independent transforms, PLDA, segments, first clusters, folder."""
+    folder = data / "refs" / "der" / "vbx_es2005a"
+    raw = (folder / "transform.h5").read_bytes()  # three datasets stored in one piece each, behind one another
+    mean1, mean2 = np.frombuffer(raw, "<f8", 256, 2048), np.frombuffer(raw, "<f8", 128, 4096)
+    lda = np.frombuffer(raw, "<f8", 256 * 128, 5120).reshape(256, 128)
+    x = unit_vectors(kaldi_vectors(folder / "ES2005a.ark") - mean1) @ lda - mean2
+    x = unit_vectors(x)
+    times = np.array([line.split()[2:4] for line in (folder / "ES2005a.seg").read_text().splitlines()], float)
+    tree = cosine_linkage(x)
+    threshold = two_gaussian_threshold(x @ x.T) - 0.015
+    first = cut(tree, int(np.searchsorted(tree[:, 2], 1 - threshold, side="right")))
+    return x, kaldi_plda(folder / "plda").first(128), times, first, folder
+
+
+def turns(times, labels):
+    """Neighbours of one speaker joined; where two overlap, the boundary lies in the middle."""
+    start, end = times.T.copy()
+    near = np.isclose(end[:-1], start[1:]) | (end[:-1] > start[1:])
+    ends = np.flatnonzero(~near | (labels[1:] != labels[:-1]))
+    start, end, who = start[np.r_[0, ends + 1]], end[np.r_[ends, -1]], labels[np.r_[ends, -1]]
+    cross = np.flatnonzero(start[1:] < end[:-1])
+    end[cross] = start[cross + 1] = (end[cross] + start[cross + 1]) / 2
+    return [(float(a), float(b), str(k)) for a, b, k in zip(start, end, who, strict=True)]
+
+
+def test_the_published_output(case):
+    x, plda, times, first, folder = case
+    found = vbx(plda.project(x), plda.phi, smoothed(first), Vbx(fa=0.3, fb=17, loop=0.99))
+    system = turns(times, found.shares.argmax(1))
+    published = read_rttm(folder / "sys.rttm")["ES2005a"]
+    assert len(system) == len(published)
+    names = {}
+    for ours, theirs in zip(system, published, strict=True):
+        assert ours[:2] == pytest.approx(theirs[:2], abs=1e-6)
+        assert names.setdefault(ours[2], theirs[2]) == theirs[2]
+    assert len(set(names.values())) == len(names)
+    reference = read_rttm(folder / "ref.rttm")
+    score = score_diarization(reference, {"ES2005a": system}, None, Protocol(collar=0.25, skip_overlap=True))
+    assert f"{100 * score.der:.2f} {100 * score.jer:.2f}" == "7.06 29.99"
+
+
+def test_the_bound_never_falls(case):
+    x, plda, _, first, _ = case
+    for loop in (0.0, 0.5, 0.99):
+        found = vbx(plda.project(x), plda.phi, smoothed(first), Vbx(fa=0.3, fb=17, loop=loop))
+        assert np.diff(found.bound).min() > -1e-6
+        assert found.shares.sum(1) == pytest.approx(np.ones(len(x)))
+
+
+def test_without_a_loop_it_is_the_mixture(case):
+    x, plda, _, first, _ = case
+    mixture, chain = (
+        vbx(plda.project(x), plda.phi, smoothed(first), Vbx(loop=loop, rounds=5, tolerance=-1e9)) for loop in (0, 1e-13)
+    )
+    assert np.abs(mixture.shares - chain.shares).max() < 1e-6
+    assert mixture.bound == pytest.approx(chain.bound)
+
+
+def test_options_are_checked():
+    for wrong in ({"fa": 0}, {"loop": 1.0}, {"rounds": 0}):
+        with pytest.raises(DataError, match="vbx: "):
+            Vbx(**wrong)

@@ -1,0 +1,24 @@
+"""The picture of a diarization."""
+
+import pytest
+
+from sottovoce.data.rttm import Turn
+from sottovoce.encoder.errors import DataError
+from sottovoce.report.timeline import timeline
+
+
+def test_rows_are_speakers_and_long_recordings_are_folded(tmp_path):
+    turns = [Turn(0.0, 30.0, "anna"), Turn(590.0, 620.0, "ben"), Turn(1000.0, 1100.0, "anna")]
+    text = timeline(turns, 1500.0, tmp_path / "x.svg", title="meeting").read_text()
+    assert text.count('id="axes_') == 3  # ten minutes each
+    assert text.count("<!-- anna -->") == text.count("<!-- ben -->") == 3
+    assert "<!-- meeting -->" in text and "<!-- 20:00 -->" in text
+
+
+def test_nobody_speaks(tmp_path):
+    assert timeline([], 5.0, tmp_path / "x.png").stat().st_size > 1000
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(DataError, match="pictures are written as .png, .svg or .pdf"):
+        timeline([], 5.0, tmp_path / "x.txt")
