@@ -14,7 +14,7 @@ from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.audio_file import AudioFile
 from sottovoce.diarization.pipeline import Settings, diarize
 from sottovoce.diarization.plda import Plda
-from sottovoce.diarization.pooling import masks_of
+from sottovoce.diarization.pooling import all_frames, masks_of
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
 from sottovoce.diarization.vbx import Vbx
@@ -216,3 +216,18 @@ def test_three_hours_in_two_gigabytes():
     added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert der(case, turns) < 0.01
     assert added < 2000
+
+
+def test_frames_are_heard_in_context():
+    """Each frame is taken from the stretch in which it does not stand at an edge."""
+
+    class Edges:
+        def frames(self, waves):
+            T = frames_of(waves.shape[1])
+            edge = torch.minimum(torch.arange(T), torch.arange(T).flip(0))
+            return torch.stack([waves[:, ::320][:, :T], edge.expand(len(waves), T).float()], -1)
+
+    audio = np.arange(20 * 16_000, dtype=np.float32) / 320
+    found = all_frames(Edges(), [audio], frames_of(len(audio)), core=4.0, margin=1.0)
+    assert found[:, 0].tolist() == list(range(len(found)))  # everything in its place
+    assert found[50:-50, 1].min() >= 49

@@ -1,6 +1,7 @@
 """VBx against the published case: x-vectors, LDA and PLDA in, the published RTTM out."""
 
 import struct
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from sottovoce.data.rttm import read_rttm
 from sottovoce.diarization.ahc import cosine_linkage, cut, two_gaussian_threshold, unit_vectors
 from sottovoce.diarization.plda import Plda
-from sottovoce.diarization.vbx import Vbx, smoothed, vbx
+from sottovoce.diarization.vbx import Vbx, _chain, smoothed, vbx
 from sottovoce.encoder.errors import DataError
 from sottovoce.metrics.diarization import Protocol, score_diarization
 
@@ -108,3 +109,26 @@ def test_options_are_checked():
     for wrong in ({"fa": 0}, {"loop": 1.0}, {"rounds": 0}):
         with pytest.raises(DataError, match="vbx: "):
             Vbx(**wrong)
+
+
+def test_the_chain_is_all_paths_added_up():
+    generator = np.random.default_rng(0)
+    evidence, prior, loop = generator.normal(size=(4, 3)), np.array([0.5, 0.3, 0.2]), 0.7
+    shares, draws, total = np.zeros((4, 3)), np.zeros(3), 0.0
+    for path in product(range(3), repeat=4):
+        for drawn in product([True, False], repeat=3):  # each step draws a speaker anew, or stays
+            drawn = (True, *drawn)
+            if any(not new and path[t] != path[t - 1] for t, new in enumerate(drawn)):
+                continue
+            weight = np.exp(sum(evidence[t, k] for t, k in enumerate(path))) * prior[path[0]]
+            weight *= np.prod(
+                [(1 - loop) * prior[k] if new else loop for k, new in zip(path[1:], drawn[1:], strict=True)]
+            )
+            total += weight
+            for t, (k, new) in enumerate(zip(path, drawn, strict=True)):
+                shares[t, k] += weight
+                draws[k] += weight * new
+    found = _chain(evidence, prior, loop)
+    assert found[0] == pytest.approx(shares / total)
+    assert found[1] == pytest.approx(draws / draws.sum())
+    assert found[2] == pytest.approx(np.log(total))
