@@ -22,6 +22,7 @@ from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
 from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
+from sottovoce.cli.spoofing import detect
 from sottovoce.cli.verification import embed, evaluate, verify
 
 EXTRAS = {
@@ -64,7 +65,7 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, transcribe, diarize):
+for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, detect, transcribe, diarize):
     app.command()(command)
 app.add_typer(data)
 

@@ -131,6 +131,19 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     return waveform
 
 
+def read_speech(path: str | Path, *, channel: int | None = None) -> Tensor:
+    """`read_audio` for those who must decide something: digital silence is refused, in one line.
+
+    Raises:
+        AudioError: as `read_audio`; or there is nothing but silence.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SilenceWarning)
+        waveform = read_audio(path, channel=channel)
+    refuse_silence(waveform, str(path))
+    return waveform
+
+
 def is_silent(waveform: Tensor) -> bool:
     """Whether no sample differs from another by more than one step of 16-bit audio: zeros, or a constant offset."""
     return bool(waveform.max() - waveform.min() <= _STEP)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..data.audio import audio_shape, read_audio, refuse_silence
+from ..data.audio import audio_shape, read_speech
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..encoder.errors import CheckpointError
@@ -53,8 +53,7 @@ def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None 
     """
     found = {}
     for file in files:
-        wave = read_audio(file, channel=channel)
-        refuse_silence(wave, str(file))
+        wave = read_speech(file, channel=channel)
         found[str(file)] = model(wave[None].to(model.device)).output[0].float().cpu()
     return found
 
