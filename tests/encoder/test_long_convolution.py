@@ -60,9 +60,10 @@ def test_it_is_torchs_convolution(B, T, I, O, K, groups):
     [
         lambda w: w.mul_(2.0),
         lambda w: w.data.mul_(2.0),  # a write that the version does not show
+        lambda w: w.data[:, :, 1:].mul_(2.0),
         lambda w: setattr(w, "data", torch.randn(w.shape, generator=torch.Generator().manual_seed(5))),
     ],
-    ids=["in place", "through data", "other data"],
+    ids=["in place", "through data", "not in the first tap", "other data"],
 )
 def test_a_changed_weight_is_transformed_anew(layer, change):
     x = torch.randn(1, 200, 24)
@@ -73,6 +74,20 @@ def test_a_changed_weight_is_transformed_anew(layer, change):
         expected = layer.act(plain(x, layer.weight, layer.bias, 4))
     assert (before - expected).abs().max() > 0.1
     assert torch.allclose(after, expected, atol=1e-4)
+
+
+def test_another_precision_is_transformed_anew(layer):
+    x = torch.randn(1, 200, 24)
+    with torch.no_grad():
+        single = layer(x)
+        assert torch.allclose(layer.double()(x.double()).float(), single, atol=1e-4)
+
+
+def test_tracing_takes_the_plain_way(layer):
+    x = torch.randn(1, 200, 24)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, x)
+        assert torch.allclose(traced(x), layer(x), atol=1e-4)
 
 
 def test_training_gating_and_half_precision_take_the_plain_way(layer):
@@ -96,6 +111,7 @@ def test_what_is_kept_is_counted_and_goes_with_the_weight(layer):
         assert kept_bytes(layer.parameters()) == 129 * 4 * 6 * 6 * 8  # frequencies, groups, channels, complex64
         assert kept_bytes(other.parameters()) == 0
     assert len(pickle.dumps(layer)) < 2 * layer.weight.nbytes
+    gc.collect()  # what other tests left
     kept = len(module._spectra)
     del layer.weight
     gc.collect()

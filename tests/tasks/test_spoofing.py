@@ -15,6 +15,7 @@ from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.cllr import cllr, min_cllr
 from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
+from sottovoce.tasks.task import EvaluationData
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
 from toy_recipe import toy
@@ -136,3 +137,30 @@ def test_trials_are_not_for_it(corpus, tmp_path):
     path.write_text(yaml.safe_dump(plain))
     with pytest.raises(RecipeError, match="spoofing is not scored on trials; leave them out"):
         read_recipe(path)
+
+
+def test_a_model_with_another_head_is_no_start(corpus, tmp_path):
+    read = read_recipe(recipe(corpus))
+    two_logits = TaskModel(read.task.options.config(read.encoder.build(read.task.options, 0).config.encoder, ()))
+    two_logits.save_pretrained(tmp_path / "two")
+    plain = yaml.safe_load(recipe(corpus, kind="one_class").read_text())
+    plain["encoder"] = {"from": str(tmp_path / "two")}
+    (corpus / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    with pytest.raises(RecipeError, match="has classes 2, the recipe's would have 1"):
+        compress(read_recipe(corpus / "recipe.yaml"), run=tmp_path / "run")
+    plain["task"] = {"verification": {}}
+    plain["data"] |= {"dev": None, "test": {}}
+    (corpus / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    with pytest.raises(RecipeError, match="is a model for spoofing, the recipe for verification"):
+        compress(read_recipe(corpus / "recipe.yaml"), run=tmp_path / "other")
+
+
+def test_a_codec_of_one_kind_is_left_out_of_the_table(corpus):
+    read = read_recipe(recipe(corpus))
+    model = read.encoder.build(read.task.options, 0).eval()
+    cuts = list(read_cuts(corpus / "test.jsonl.gz"))
+    for number, cut in enumerate(cuts):  # even numbers are bona fide
+        cut.supervisions[0].custom["codec"] = "mp3" if number == 1 else ("opus", "gsm")[number // 2 % 2]
+    numbers = read.task.options.evaluate(model, EvaluationData(cuts))
+    assert set(numbers["nearest_eer_by_codec"]) == {"opus", "gsm"}
+    assert "over 5 speakers" in numbers["protocol"]

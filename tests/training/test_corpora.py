@@ -28,6 +28,10 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     for wrong in ("toy/train@3", "toy/train@slow", "toy/train@"):
         assert "speed" in next(options.reference_problems(wrong, "data.train[0]"))
     assert not list(options.reference_problems("toy/train@0.9", "data.train[0]"))
+    tested_faster = DataOptions(
+        corpora=corpora, train=["toy/train"], test={"bands": test["bands"] | {"cuts": "toy/test@0.9"}}
+    )
+    assert any("test data is played as it is" in problem for problem in tested_faster.problems())
     tested = data.test_set(options.test["bands"])
     assert len(tested.cuts) == 6 and len(tested.trials.targets) == 15  # test audio stays as it is
 

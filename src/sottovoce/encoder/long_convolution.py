@@ -32,6 +32,7 @@ def long_convolution_serves(x: Tensor, weight: Tensor) -> bool:
     return (
         not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
         and isinstance(weight, torch.nn.Parameter)
         and not weight.is_inference()
         and x.device.type == "cpu"
@@ -81,8 +82,9 @@ def _size(taps: int) -> int:
 def _spectrum(weight: Tensor, groups: int) -> Tensor:
     """``[F * groups, I / groups, O / groups]``: conjugate, for a layer's convolution is a correlation."""
     # Writing through `.data` does not change the version, so a few of the values are compared too.
-    known = (weight._version, groups)
-    sample = weight.detach().flatten()[:: max(1, weight.numel() // 4096)]
+    known = (weight._version, groups, weight.dtype)
+    stride = max(1, weight.numel() // 4096) | 1  # odd, or of 128 taps only the first would be looked at
+    sample = weight.detach().flatten()[::stride]
     if weight in _spectra:
         was, seen, spectrum = _spectra[weight]
         if was == known and torch.equal(seen, sample):

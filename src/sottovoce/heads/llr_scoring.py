@@ -38,6 +38,13 @@ class LLRScoring(nn.Module):
         self.offset.fill_(offset)
         self.calibrated.fill_(True)
 
+    @torch.no_grad()
+    def forget(self) -> None:
+        """Be without a calibration, as a model whose weights have changed is."""
+        self.slope.fill_(1.0)
+        self.offset.zero_()
+        self.calibrated.fill_(False)
+
     def forward(self, output: Tensor) -> Tensor:
         """Log-likelihood ratios ``[B]``."""
         return self.slope * self.scores(output) + self.offset

@@ -116,7 +116,8 @@ class Spoofing(Options):
         return SpoofObjective(labels, self.loss)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
-        """Nothing: likelihood ratios are calibrated on development data, see `settle`."""
+        """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
+        model.scoring.forget()
 
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
@@ -124,7 +125,7 @@ class Spoofing(Options):
         Intervals (95 %) are bootstrapped over speakers where recordings have them, else over recordings.
         """
         kinds = np.array([self.label_of(cut) == BONAFIDE for cut in test.cuts])
-        raw = model.scoring.cpu().scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()
+        raw = model.scoring.scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()
         slope, offset = model.scoring.slope.item(), model.scoring.offset.item()
         llrs = slope * raw + offset
         calibration = fit_calibration(raw, kinds)
@@ -139,15 +140,18 @@ class Spoofing(Options):
         groups = [cut_speaker(cut) or cut.id for cut in test.cuts]
         for name, metric in metrics.items():
             results |= plain(name, bootstrap_groups(metric, llrs, kinds, groups, draws=self.draws))
-        for part in ("attack", "codec"):
-            field = getattr(self, part)
-            values = [cut_field(cut, field) or "-" for cut in test.cuts]
-            if len(set(values)) > 1:
-                found = breakdown(nearest_eer, llrs, kinds, **{f"{part}s": values})
-                results[f"nearest_eer_by_{part}"] = getattr(found, f"{part}s")
+        attacks, codecs = ([cut_field(cut, field) or "-" for cut in test.cuts] for field in (self.attack, self.codec))
+        if len(set(attacks)) > 1:
+            results["nearest_eer_by_attack"] = breakdown(nearest_eer, llrs, kinds, attacks=attacks).attacks
+        # A codec of which there are recordings of one kind only has no error rate of its own.
+        whole = np.array([len({k for k, c in zip(kinds, codecs, strict=True) if c == name}) == 2 for name in codecs])
+        if len({c for c, both in zip(codecs, whole, strict=True) if both}) > 1:
+            chosen = [c for c, both in zip(codecs, whole, strict=True) if both]
+            results["nearest_eer_by_codec"] = breakdown(nearest_eer, llrs[whole], kinds[whole], codecs=chosen).codecs
+        counted = "speakers" if any(cut_speaker(cut) for cut in test.cuts) else "recordings"
         results["protocol"] = (
             f"{results['bonafide']} bona fide and {results['spoofed']} spoofed, ASVspoof 5 track 1 costs,"
-            f" 95 % interval over {results['min_dcf_interval']['speakers']} speakers"
+            f" 95 % interval over {results['min_dcf_interval']['speakers']} {counted}"
         )
         return results
 

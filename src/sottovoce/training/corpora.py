@@ -158,6 +158,8 @@ class DataOptions(Options):
         sets = {f"data.test.{name}": each for name, each in self.test.items()}
         for path, each in (({"data.dev": self.dev} if self.dev else {}) | sets).items():
             yield from self.reference_problems(each.cuts, f"{path}.cuts")
+            if "@" in each.cuts:
+                yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
             if each.trials is None:

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, create_model, model_validator
 
 from ..encoder.config import EncoderConfig, uniform_shape
+from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -100,6 +101,7 @@ class EncoderOptions(Options):
         torch.manual_seed(seed)
         if self.source is not None and is_task_model(self.source):
             loaded = TaskModel.from_pretrained(self.source)
+            _check_head(self.source, loaded.config, task.config(loaded.config.encoder, train))
             self._set_dropout(loaded.config.encoder)
             model = TaskModel(loaded.config)
             model.load_state_dict(loaded.state_dict())
@@ -142,3 +144,22 @@ def is_task_model(source: str) -> bool:
         return json.loads(path.read_text(encoding="utf-8")).get("model_type") == TaskConfig.model_type
     except (ValueError, AttributeError):
         return False  # what is wrong with it is told by whoever loads it
+
+
+def _check_head(source: str, found: TaskConfig, wanted: TaskConfig) -> None:
+    """Raises: RecipeError: the head of a task model is not the one that the recipe's task trains."""
+    if found.task != wanted.task:
+        raise RecipeError(
+            f"encoder.from: {source} is a model for {found.task}, the recipe for {wanted.task}; give an encoder, or"
+            f" a model for {wanted.task}"
+        )
+    for key in OUTPUTS:
+        if found.head.get(key) != wanted.head.get(key):
+            raise RecipeError(
+                f"encoder.from: the head of {source} has {key} {found.head.get(key)!r}, the recipe's would have"
+                f" {wanted.head.get(key)!r}; give an encoder, or change the recipe's task"
+            )
+
+
+OUTPUTS = ("kind", "classes", "angular", "speakers", "at_once")
+"""Options of heads that decide on what their outputs mean."""
