@@ -177,7 +177,7 @@ def test_faults_are_named(change, message):
 
 def test_memory_does_not_grow_with_all_logits():
     """Not even with those of one long utterance."""
-    t, u, v, j = 2000, 20, 400, 32
+    t, u, v, j = 6000, 20, 400, 32
     inputs = [torch.randn(shape).requires_grad_() for shape in ((1, t, j), (1, u + 1, j), (v, j), (v,))]
     targets = torch.randint(1, v, (1, u))
 
@@ -188,4 +188,4 @@ def test_memory_does_not_grow_with_all_logits():
     peaks = [peak_bytes(run) for _ in range(3)]
     if None in peaks:
         pytest.skip("the peak of memory cannot be measured here")
-    assert min(peaks) < t * (u + 1) * v * 4 / 4  # the plain version needs four times that of the logits, 67 MB
+    assert min(peaks) < t * (u + 1) * v * 4 / 4  # the plain version needs four times that of the logits, 202 MB
