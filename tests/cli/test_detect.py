@@ -17,7 +17,8 @@ from tiny_models import randomised, tiny_config, tiny_model
 def place(tmp_path_factory):
     """``model``, calibrated, ``raw``, which is not, and ``speaker``, which is for something else."""
     folder = tmp_path_factory.mktemp("detector")
-    head = {"kind": "classifier", "width": 8, "heads": 2, "size": 6, "classes": 2}
+    embedding = {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}
+    head = {"kind": "classifier", "embedding": embedding, "classes": 2}
     config = TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing", labels=["spoof", "bonafide"])
     model = randomised(TaskModel(config)).eval()
     model.scoring.calibrated.fill_(False)

@@ -48,7 +48,7 @@ def corpus(tmp_path):
 def recipe(folder, **loss):
     plain = toy(folder.parent)
     splits = {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "dev", "test")}
-    plain["task"] = {"spoofing": {"head": {"width": 6, "heads": 3, "size": 10}, "draws": 5, "loss": loss}}
+    plain["task"] = {"spoofing": {"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}, "draws": 5, "loss": loss}}
     plain["data"] |= {
         "corpora": {"toy": {"cuts": splits}},
         "train": ["toy/train"],

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from sottovoce.encoder.errors import CheckpointError, RecipeError
-from sottovoce.tasks.verification import Pooling, Verification
+from sottovoce.tasks.verification import Verification
 from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.filters import mel_filters
 from tiny_models import speech, tiny_encoder, tiny_model
 
-TASK = Verification(head=Pooling(width=6, heads=3, size=10))
+TASK = Verification.model_validate({"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}})
 SMALL = {"hidden_size": 16, "layers": 2, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2}
 
 

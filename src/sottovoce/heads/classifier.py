@@ -1,8 +1,9 @@
-"""An utterance into classes: attentive pooling of all hidden states, then one linear or angular map."""
+"""An utterance into classes: one vector of it, then a linear or angular map."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +11,17 @@ from torch.nn import functional as F
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs
-from .mhfa import MHFA
+from .embedders import EMBEDDERS, build
+from .head import Head
 
 
-class Classifier(nn.Module):
-    """`MHFA` and a map to classes: ``hidden states -> [B, classes]``.
+class Classifier(Head):
+    """A head that makes a vector, and a map to classes: ``hidden states -> [B, classes]``.
 
     Args:
-        stream, layers, width, heads, size: of the pooling.
+        stream, layers: of the encoder.
         classes: outputs.
+        embedding: the head that makes the vector: ``{"kind": "mhfa", ...}``.
         angular: outputs are cosines between the embedding and a direction for each class, instead of logits.
     """
 
@@ -27,27 +30,30 @@ class Classifier(nn.Module):
         stream: Stream,
         layers: int,
         *,
-        width: int = 128,
-        heads: int = 32,
-        size: int = 256,
         classes: int = 2,
+        embedding: Mapping[str, Any],
         angular: bool = False,
     ):
         super().__init__()
-        self.pooling = MHFA(stream, layers, width=width, heads=heads, size=size)
+        self.layers = layers
+        self.embedding = build(EMBEDDERS, embedding, stream, layers)
         self.angular = angular
-        self.weight = nn.Parameter(torch.empty(classes, size))
+        self.weight = nn.Parameter(torch.empty(classes, self.embedding.size))
         self.bias = None if angular else nn.Parameter(torch.zeros(classes))
-        nn.init.xavier_uniform_(self.weight)
+        self.initialise()
 
     @property
     def size(self) -> int:
-        """Outputs."""
         return self.weight.shape[0]
+
+    def initialise(self) -> None:
+        nn.init.xavier_uniform_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, classes]`` logits, or cosines where ``angular``."""
-        embedding = self.pooling(hidden_states, lengths)
+        embedding = self.embedding(hidden_states, lengths)
         if self.angular:
             return F.linear(F.normalize(embedding, dim=-1), F.normalize(self.weight, dim=-1))
         return F.linear(embedding, self.weight, self.bias)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from .head import Head
 from .mhfa import weighted_sum
 
 BLANK = 0
@@ -19,7 +20,7 @@ BLANK = 0
 _NEVER = -1e4  # as a logit; float16 holds it
 
 
-class CTC(nn.Module):
+class CTC(Head):
     """A small network on every frame::
 
         hidden states ─ Σ w ─▶ inner ─▶ norm ─▶ GELU ─▶ output ─▶ [B, T, outputs]
@@ -58,8 +59,11 @@ class CTC(nn.Module):
 
     @property
     def size(self) -> int:
-        """Outputs."""
         return self.outputs
+
+    def initialise(self) -> None:
+        if self.layer_weights is not None:
+            nn.init.ones_(self.layer_weights)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, T, outputs]`` logits; frames from ``lengths[B]`` on say the blank.
@@ -67,8 +71,7 @@ class CTC(nn.Module):
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
-        if len(hidden_states) != self.layers:
-            raise ValueError(f"CTC was built for {self.layers} hidden states and got {len(hidden_states)}")
+        self._check(hidden_states)
         x = hidden_states[-1] if self.layer_weights is None else weighted_sum(hidden_states, self.layer_weights)
         if self.inner is not None and self.norm is not None:
             x = F.gelu(self.norm(self.inner(x)))

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from .head import Head
 
 
-class MHFA(nn.Module):
+class MHFA(Head):
     """Pools the hidden states of all layers and frames into one vector.
 
     Keys and values are each a softmax-weighted sum over layers, compressed to a few dimensions; the keys say, for each
@@ -30,7 +31,7 @@ class MHFA(nn.Module):
 
     def __init__(self, stream: Stream, layers: int, *, width: int = 128, heads: int = 64, size: int = 256):
         super().__init__()
-        self.layers, self.width, self.heads, self.size = layers, width, heads, size
+        self.layers, self.width, self.heads = layers, width, heads
         self.stream = stream
         self.key_weights = nn.Parameter(torch.ones(layers))
         self.value_weights = nn.Parameter(torch.ones(layers))
@@ -38,6 +39,14 @@ class MHFA(nn.Module):
         self.values = nn.Linear(stream.width, width)
         self.attention = nn.Linear(width, heads)
         self.project = nn.Linear(heads * width, size)
+
+    @property
+    def size(self) -> int:
+        return self.project.out_features
+
+    def initialise(self) -> None:
+        nn.init.ones_(self.key_weights)
+        nn.init.ones_(self.value_weights)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
@@ -56,8 +65,7 @@ class MHFA(nn.Module):
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
-        if len(hidden_states) != self.layers:
-            raise ValueError(f"MHFA was built for {self.layers} hidden states and got {len(hidden_states)}")
+        self._check(hidden_states)
         keys = self.keys(weighted_sum(hidden_states, self.key_weights))
         values = self.values(weighted_sum(hidden_states, self.value_weights))
         return self.attention(keys), values

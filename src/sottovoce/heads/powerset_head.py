@@ -15,6 +15,7 @@ from ..encoder.layers import ConformerLayer
 from ..encoder.positions import NoPosition
 from ..encoder.stream import Stream, single
 from ..encoder.units import Macs, Timing, Unit, Whole
+from .head import Head
 from .mhfa import weighted_sum
 
 NOBODY = 0
@@ -23,7 +24,7 @@ NOBODY = 0
 _NEVER = -1e4  # as a logit; float16 holds it
 
 
-class PowersetHead(nn.Module):
+class PowersetHead(Head):
     """Layer sum, projection, Conformers, and a class for each set of speakers::
 
         hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
@@ -68,8 +69,10 @@ class PowersetHead(nn.Module):
 
     @property
     def size(self) -> int:
-        """Outputs."""
         return self.output.out_features
+
+    def initialise(self) -> None:
+        nn.init.ones_(self.layer_weights)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, T, classes]`` logits; in frames from ``lengths[B]`` on nobody speaks.
@@ -77,8 +80,7 @@ class PowersetHead(nn.Module):
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
-        if len(hidden_states) != self.layers:
-            raise ValueError(f"the head was built for {self.layers} hidden states and got {len(hidden_states)}")
+        self._check(hidden_states)
         x = self.norm(self.project(weighted_sum(hidden_states, self.layer_weights)))
         mask = None
         if lengths is not None:

@@ -9,8 +9,8 @@ from transformers import PreTrainedConfig
 
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import CheckpointError
+from .catalogue import HEADS
 
-HEADS = ("mhfa", "classifier", "ctc", "powerset")
 SCORINGS = (None, "cosine", "llr")
 
 

@@ -11,17 +11,14 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from ..encoder.config import Shape
-from ..encoder.errors import CheckpointError
 from ..encoder.loading import StrictLoading
 from ..encoder.model import SpeechEncoder
-from ..encoder.stream import Stream
 from ..encoder.units import Timing
-from .classifier import Classifier
+from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
-from .ctc import CTC
+from .embedders import build
+from .head import Head
 from .llr_scoring import LLRScoring
-from .mhfa import MHFA
-from .powerset_head import PowersetHead
 from .task_config import TaskConfig
 
 
@@ -59,7 +56,7 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
     def __init__(self, config: TaskConfig):
         super().__init__(config)
         self.encoder = SpeechEncoder(config.encoder)
-        self.head = build_head(config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
+        self.head: Any = build(HEADS, config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
         self.scoring: Any = build_scoring(config.scoring, self.head.size)
         self.post_init()
 
@@ -94,34 +91,14 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | Classifier):
+        if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, MHFA):
-            nn.init.ones_(module.key_weights)
-            nn.init.ones_(module.value_weights)
-        elif isinstance(module, PowersetHead):
-            nn.init.ones_(module.layer_weights)
-        elif isinstance(module, CTC):
-            if module.layer_weights is not None:
-                nn.init.ones_(module.layer_weights)
+        elif isinstance(module, Head):
+            module.initialise()
         else:
             super()._init_weights(module)
-
-
-def build_head(options: dict[str, Any], stream: Stream, hidden_states: int) -> Any:
-    """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
-
-    Raises:
-        CheckpointError: options that the head does not have.
-    """
-    kinds = {"mhfa": MHFA, "classifier": Classifier, "ctc": CTC, "powerset": PowersetHead}
-    rest = {key: value for key, value in options.items() if key != "kind"}
-    try:
-        return kinds[options["kind"]](stream, hidden_states, **rest)
-    except TypeError as error:
-        raise CheckpointError(f"config: head {options['kind']}: {error}") from None
 
 
 def build_scoring(kind: str | None, size: int) -> nn.Module | None:

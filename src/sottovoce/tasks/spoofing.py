@@ -22,6 +22,7 @@ from ..metrics.bootstrap import bootstrap_groups
 from ..metrics.calibration import fit_calibration
 from ..metrics.cllr import cllr
 from ..metrics.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from .embedders import Embedder, head_config
 from .embedding import embed
 from .options import Options
 from .task import EvaluationData, Objective, plain
@@ -30,14 +31,6 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 SPOOF, BONAFIDE = "spoof", "bonafide"
-
-
-class SpoofHead(Options):
-    """The head: `Classifier`."""
-
-    width: int = Field(128, ge=1, description="dimensions that keys and values are compressed to")
-    heads: int = Field(32, ge=1, description="attention heads")
-    size: int = Field(256, ge=2, description="of the embedding")
 
 
 class SpoofLoss(Options):
@@ -56,7 +49,7 @@ class SpoofLoss(Options):
 
 
 class Spoofing(Options):
-    """MHFA on all hidden states and two classes; scores are calibrated log-likelihood ratios, higher = bona fide.
+    """An embedding of each recording and two classes; scores are calibrated log-likelihood ratios, higher = bona fide.
 
     Args:
         head, loss: see their classes.
@@ -70,7 +63,7 @@ class Spoofing(Options):
     scored_on_trials: ClassVar[bool] = False
     whole_utterances: ClassVar[bool] = False
 
-    head: SpoofHead = SpoofHead()
+    head: Embedder = Embedder(mhfa={"heads": 32})
     loss: SpoofLoss = SpoofLoss()
     label: str = "label"
     attack: str = "attack"
@@ -104,7 +97,12 @@ class Spoofing(Options):
 
     def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
         angular = self.loss.kind == "one_class"
-        head = {"kind": "classifier", **self.head.model_dump(), "classes": 1 if angular else 2, "angular": angular}
+        head = {
+            "kind": "classifier",
+            "embedding": head_config(self.head),
+            "classes": 1 if angular else 2,
+            "angular": angular,
+        }
         return TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing", labels=[SPOOF, BONAFIDE])
 
     def with_loss(self, changes: Mapping[str, Any]) -> Spoofing:

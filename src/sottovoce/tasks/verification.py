@@ -23,20 +23,13 @@ from ..metrics.bootstrap import bootstrap
 from ..metrics.dcf import min_dcf
 from ..metrics.eer import eer
 from ..metrics.trials import Trials
+from .embedders import Embedder, head_config
 from .embedding import embed
 from .options import Options
 from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-
-class Pooling(Options):
-    """The head: multi-head factorised attentive pooling, see `MHFA`."""
-
-    width: int = Field(128, ge=1, description="dimensions that keys and values are compressed to")
-    heads: int = Field(64, ge=1, description="attention heads")
-    size: int = Field(256, ge=2, description="of the embedding")
 
 
 class Margin(Options):
@@ -51,10 +44,10 @@ class Margin(Options):
 
 
 class Verification(Options):
-    """Embeddings by MHFA on all hidden states, AAM-softmax over the training speakers, cosine scores.
+    """An embedding of each utterance, AAM-softmax over the training speakers, cosine scores.
 
     Args:
-        head: options of the pooling.
+        head: what makes the embedding.
         loss: options of the loss.
         mean_of: at most so many training utterances give the mean that is taken away before scoring.
         draws: bootstrap draws of intervals.
@@ -65,7 +58,7 @@ class Verification(Options):
     scored_on_trials: ClassVar[bool] = True
     whole_utterances: ClassVar[bool] = False
 
-    head: Pooling = Pooling()
+    head: Embedder = Embedder(mhfa={})
     loss: Margin = Margin()
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1)
@@ -89,8 +82,7 @@ class Verification(Options):
         return Classes(cuts, labels)
 
     def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
-        head = {"kind": "mhfa", **self.head.model_dump()}
-        return TaskConfig(encoder=encoder, head=head, scoring="cosine", task="verification")
+        return TaskConfig(encoder=encoder, head=head_config(self.head), scoring="cosine", task="verification")
 
     def with_loss(self, changes: Mapping[str, Any]) -> Verification:
         return self.model_copy(update={"loss": Margin.model_validate({**self.loss.model_dump(), **changes})})

@@ -1,0 +1,33 @@
+"""The heads that make one vector of an utterance, by the name that configs use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..encoder.errors import CheckpointError
+from ..encoder.stream import Stream
+from .head import Head
+from .mhfa import MHFA
+
+EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA}
+
+
+def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
+    """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
+
+    Args:
+        kinds: heads to choose from.
+        options: its kind and its options.
+        stream, layers: of the encoder, see `Head`.
+
+    Raises:
+        CheckpointError: a kind that is not there, or options that the head does not have.
+    """
+    kind = str(options.get("kind"))
+    if kind not in kinds:
+        raise CheckpointError(f"config: the head is {kind!r}; it can be {', '.join(kinds)}")
+    try:
+        return kinds[kind](stream, layers, **{key: value for key, value in options.items() if key != "kind"})
+    except TypeError as error:
+        raise CheckpointError(f"config: head {kind}: {error}") from None
