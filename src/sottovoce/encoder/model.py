@@ -22,6 +22,7 @@ from .feed_forward import FeedForward
 from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
 from .layers import ConformerLayer, PostNormLayer, PreNormLayer
 from .loading import StrictLoading
+from .low_rank import use_factors
 from .norms import valid
 from .positional_convolution import PositionalConvolution, PositionalLayer
 from .positions import (
@@ -99,6 +100,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             self.position = shared_position(config, stream)
             self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in shape["layers"])
             self.final_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if config.final_norm else None
+            use_factors(self, shape)
         self.post_init()
 
     def forward(

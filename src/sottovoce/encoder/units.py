@@ -71,7 +71,7 @@ class Unit:
     Args:
         name: path of the width in the shape, relative to the declaring module.
         kind: what it is, in the field's word: ``conv``, ``head``, ``ffn``, ``convolution``, ``attention_block``,
-            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``.
+            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``, ``rank``.
         size: number of elements now.
         producers: rows that compute the element.
         consumers: rows that read it.
@@ -184,6 +184,13 @@ class Whole(nn.ModuleList):
     """
 
 
+class Factored(nn.Module):
+    """A linear map that keeps its weight as the product ``up.weight @ down.weight``, its bias in ``up``.
+
+    Other modules name rows of its ``weight`` and ``bias`` as ever: `collect` finds them in the factor that has them.
+    """
+
+
 class Gateable(nn.Identity):
     """A named place in a forward pass where a gate may be attached from outside. Computes nothing."""
 
@@ -225,6 +232,7 @@ def collect(model: nn.Module) -> Declarations:
     shared: dict[str, list[Unit]] = {}
     macs: list[Macs] = []
     whole = [path for path, module in model.named_modules() if isinstance(module, Whole)]
+    factored = {path for path, module in model.named_modules() if isinstance(module, Factored)}
     for path, module in model.named_modules():
         untouched = any(inside(path, each) for each in whole)
         sizes: dict[str | None, int] = {}
@@ -233,7 +241,7 @@ def collect(model: nn.Module) -> Declarations:
                 if untouched:
                     sizes[unit.name] = unit.size
                     continue
-                unit = _absolute(unit, path)
+                unit = _absolute(unit, path, factored)
                 if unit.shared:
                     shared.setdefault(unit.shared, []).append(unit)
                 elif unit.name in units:
@@ -244,9 +252,9 @@ def collect(model: nn.Module) -> Declarations:
             for each in declare():
                 if each.unit in sizes:  # what every element costs, for as many as there always are
                     each = replace(each, unit=None, each=each.each * sizes[each.unit])
-                parameter = join(path, each.parameter) if each.parameter is not None else None
                 unit_name = join(path, each.unit) if each.unit is not None else None
-                macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))
+                for parameter in _multiplied(each.parameter, path, factored):
+                    macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))
     for key, parts in shared.items():
         merged = _merge(key, parts)
         units[merged.name] = merged
@@ -257,9 +265,24 @@ def collect(model: nn.Module) -> Declarations:
     return Declarations(units, tuple(macs), coverage)
 
 
-def _absolute(unit: Unit, path: str) -> Unit:
+def _multiplied(parameter: str | None, path: str, factored: set[str]) -> list[str | None]:
+    """The weights that an operation on ``parameter`` multiplies by."""
+    if parameter is None:
+        return [None]
+    name = join(path, parameter)
+    stored = [_stored(name, dim, factored) for dim in (1, 0)]
+    return [*dict.fromkeys(stored)]
+
+
+def _stored(name: str, dim: int, factored: set[str]) -> str:
+    """Where dimension ``dim`` of a parameter is kept."""
+    module, _, tensor = name.rpartition(".")
+    return join(module, "down" if dim == 1 else "up", tensor) if module in factored else name
+
+
+def _absolute(unit: Unit, path: str, factored: set[str]) -> Unit:
     def moved(all_rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
-        return tuple(replace(r, parameter=join(path, r.parameter)) for r in all_rows)
+        return tuple(replace(r, parameter=_stored(join(path, r.parameter), r.dim, factored)) for r in all_rows)
 
     def placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
         return tuple(replace(s, module=join(path, s.module)) for s in sites)

@@ -16,7 +16,7 @@ import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-from ..encoder.units import collect
+from ..encoder.units import Factored, collect
 from .polynomial import Polynomial, add, entries, product, slices
 
 Params = int
@@ -122,8 +122,9 @@ class CostModel:
         self._tops = {_top(name) for name, unit in declared.units.items() if not unit.shared}
         self._tops |= {_top(m.parameter or m.path) for m in declared.macs} - {""}
 
-        params = {name: self._numel(name, parameter) for name, parameter in model.named_parameters()}
-        timing = model.timing(seconds)
+        self.shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+        params = {name: self._numel(name) for name in self.shapes}
+        self.timing = timing = model.timing(seconds)
         by_part: dict[str, tuple[Polynomial, Polynomial]] = {}
         for name, polynomial in params.items():
             add(by_part.setdefault(self._part(name), ({}, {}))[0], polynomial)
@@ -149,23 +150,27 @@ class CostModel:
         top = _top(path)
         return top if top in self._tops or top == "head" else OTHER
 
-    def _numel(self, name: str, parameter: Tensor) -> Polynomial:
+    def _numel(self, name: str) -> Polynomial:
         polynomial: Polynomial = {self._blocks(name): 1.0}
-        for dim, size in enumerate(parameter.shape):
-            owners = [(self.index[u.name], u, r) for u, r in self._slices.get((name, dim), {}).values()]
-            polynomial = product(polynomial, entries(f"{name}, dimension {dim}", size, owners))
+        for dim in range(len(self.shapes[name])):
+            polynomial = product(polynomial, self._entries(name, dim))
         return polynomial
+
+    def _entries(self, name: str, dim: int) -> Polynomial:
+        """Entries of one dimension of a parameter."""
+        owners = [(self.index[u.name], u, r) for u, r in self._slices.get((name, dim), {}).values()]
+        return entries(f"{name}, dimension {dim}", self.shapes[name][dim], owners)
 
     def _compile(self, by_part: dict[str, tuple[Polynomial, Polynomial]]) -> None:
         order = {"frontend": 0, "positional": 1, "layers": 2, OTHER: 4, "head": 5}
-        self.parts = tuple(sorted(by_part, key=lambda p: order.get(p, 3)))
+        self.parts = self._compiled = tuple(sorted(by_part, key=lambda p: order.get(p, 3)))
         monomials = sorted({m for pair in by_part.values() for polynomial in pair for m in polynomial})
         place = {m: i for i, m in enumerate(monomials)}
         degree = max(map(len, monomials), default=0)
         one = len(self.names)  # evaluated widths are followed by a constant 1
         self._factors = torch.tensor([[*m, *[one] * (degree - len(m))] for m in monomials]).view(len(monomials), degree)
-        self._coefficients = torch.zeros(len(self.parts), 2, len(monomials), dtype=torch.float64)
-        for p, part in enumerate(self.parts):
+        self._coefficients = torch.zeros(len(self._compiled), 2, len(monomials), dtype=torch.float64)
+        for p, part in enumerate(self._compiled):
             for quantity, polynomial in enumerate(by_part[part]):
                 for monomial, coefficient in polynomial.items():
                     self._coefficients[p, quantity, place[monomial]] = coefficient
@@ -192,7 +197,7 @@ class CostModel:
         products = widths.new_ones(*widths.shape[:-1], coefficients.shape[-1])
         for factor in factors:
             products = products * fractions[..., factor]
-        return (products @ coefficients.flatten(0, 1).t()).unflatten(-1, (len(self.parts), 2))
+        return (products @ coefficients.flatten(0, 1).t()).unflatten(-1, (len(self._compiled), 2))
 
     def evaluate(self, widths: Tensor | Mapping[str, Any], part: str | None = None) -> tuple[Tensor, Tensor]:
         """Parameters and MACs for (expected) widths.
@@ -223,6 +228,45 @@ class CostModel:
             columns = tuple(c.contiguous().to(like.device) for c in self._factors.t())
             self._cached = (key, (self.sizes.clamp(min=1).to(like), self._coefficients.to(like), columns))
         return self._cached[1]
+
+
+class CheapestForm(CostModel):
+    """The cost after slimming, where factored linear maps are concerned.
+
+    Factors of ``r`` ranks have ``r (m + n)`` weights, the matrix they stand for ``m n``, and slimming takes the smaller.
+    A `CostModel` counts the factors, which lets a constraint see every rank; this one is no polynomial any more, but
+    what a plan is held to.
+    """
+
+    def __init__(self, model: Any, seconds: Seconds = 1.0):
+        self._factored = [path for path, module in model.named_modules() if isinstance(module, Factored)]
+        super().__init__(model, seconds)
+
+    def _compile(self, by_part: dict[str, tuple[Polynomial, Polynomial]]) -> None:
+        excess: dict[str, tuple[Polynomial, Polynomial]] = {}
+        self._home, times = [], []
+        for path in self._factored:
+            up, down = f"{path}.up.weight", f"{path}.down.weight"
+            more = product({self._blocks(up): -1.0}, product(self._entries(up, 0), self._entries(down, 1)))
+            add(more, self._numel(up))
+            add(more, self._numel(down))
+            excess[_EXCESS + path] = (more, {})
+            self._home.append(self._part(up))
+            times.append(sum(float(m.times(self.timing)) for m in self.declarations.macs if m.parameter == down))
+        super()._compile(by_part | excess)
+        self._rows = [self._compiled.index(_EXCESS + path) for path in self._factored]
+        self._real = [p for p, part in enumerate(self._compiled) if not part.startswith(_EXCESS)]
+        self.parts = tuple(self._compiled[p] for p in self._real)
+        self._times = torch.tensor([[1.0, t] for t in times], dtype=torch.float64).view(-1, 2)
+
+    def by_part(self, widths: Tensor | Mapping[str, Any]) -> Tensor:
+        counted = super().by_part(widths)
+        saved = counted[..., self._rows, :1].clamp(min=0) * self._times.to(counted)
+        owner = torch.tensor([self.parts.index(part) for part in self._home], dtype=torch.long, device=saved.device)
+        return counted[..., self._real, :].index_add(-2, owner, saved, alpha=-1)
+
+
+_EXCESS = "\0"  # begins the name of no part
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ..encoder.errors import PlanError
 from ..encoder.units import Unit, collect
 from .budget import Budget
 from .choices import choices, removal_order, rules, suggestion
-from .cost import Cost, CostModel, Seconds, cost, referred
+from .cost import CheapestForm, Cost, CostModel, Seconds, cost, referred
 from .reachable import check_reachable
 from .scores import Scores
 from .select import select
@@ -93,7 +93,7 @@ class Plan:
         Raises:
             PlanError: a name that is no kind or unit, too few or too many widths, a width that the unit cannot have.
         """
-        costs = CostModel(model, seconds)
+        costs = CheapestForm(model, seconds)
         units = costs.declarations.units
         widths: dict[str, int] = {}
         for key, wanted in target.items():
@@ -261,19 +261,21 @@ def plan(
     costs = CostModel(model, budget.seconds)
     reference = _reference(model, costs, budget.reference)
     constraints = budget.constraints(costs, reference)
+    slimmed = CheapestForm(model, budget.seconds)
     asked = rules(costs.declarations, round_to, protect, floors or {})
     possible = choices(costs.declarations, scores, asked)
     if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
         raise PlanError("scores: ranked by the cost they save, scores must not be negative")
     check_reachable(costs, constraints, possible, asked.protected, scores)
-    widths = select(possible, costs, constraints, per_cost=scores.per_cost)
+    exact = budget.constraints(slimmed, reference)
+    widths = select(possible, costs, constraints, per_cost=scores.per_cost, finally_=exact)
     gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}
     keep = {}
     for each in possible:
         name = each.unit.name
         if not gone.intersection(outer for outer in costs.declarations.containing(name) if outer != name):
             keep[name] = each.kept(widths[name])
-    return _made(costs, {name: keep[name] for name in costs.names if name in keep}, reference)
+    return _made(slimmed, {name: keep[name] for name in costs.names if name in keep}, reference)
 
 
 def _reference(model: nn.Module, costs: CostModel, reference: str = "original") -> Cost:

@@ -183,11 +183,22 @@ class Selection:
 
 
 def select(
-    choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
+    choices: Sequence[Choice],
+    costs: CostModel,
+    constraints: Sequence[Constraint],
+    *,
+    per_cost: float,
+    finally_: Sequence[Constraint] | None = None,
 ) -> dict[str, int]:
-    """Width of every unit that may be narrowed, under the constraints. They must be reachable."""
+    """Width of every unit that may be narrowed, under the constraints. They must be reachable.
+
+    Args:
+        choices, costs, constraints, per_cost: see `Selection`.
+        finally_: the same constraints with a measure that is nowhere larger, by which there is more room to fill.
+    """
     selection = Selection(choices, costs, constraints, per_cost=per_cost)
     selection.remove()
+    selection.constraints = list(constraints if finally_ is None else finally_)
     selection.fill()
     widths = selection.widths()
     return {c.unit.name: int(widths[p]) for c, p in zip(selection.choices, selection.place, strict=True)}

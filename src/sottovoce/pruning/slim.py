@@ -12,6 +12,7 @@ from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
 from .attachment import Attachment
 from .gates import frozen_values
+from .low_rank import multiplied_back
 from .plan import Plan
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -62,9 +63,10 @@ def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
             "nothing was changed. Some module's units() must name a row that it does not"
         )
     like = next(model.parameters())
+    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     small.to(device=like.device, dtype=like.dtype).train(model.training)
     for name, parameter in small.named_parameters():
-        parameter.requires_grad_(model.get_parameter(name).requires_grad)
+        parameter.requires_grad_(trained.get(name, like.requires_grad))
     return small, equality
 
 
@@ -84,7 +86,7 @@ def carry_out(model: Model, plan: Plan) -> Model:
         if have != want:
             raise PlanError(f"{k}: sliced to {have}, but the plan's shape wants {want}: units() misses a row there")
     small.load_state_dict(weights)
-    return small
+    return multiplied_back(small)
 
 
 @torch.no_grad()

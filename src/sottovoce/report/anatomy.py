@@ -60,7 +60,11 @@ def anatomy(shape: dict[str, Any], original: dict[str, Any]) -> list[Row]:
     """
     rows = []
     for prefix, name in _places(original):
-        widths = tuple(_widths(_at(shape, prefix), _at(original, prefix), prefix, prefix.rsplit(".", 1)[-1]))
+        now, before = _at(shape, prefix), _at(original, prefix)
+        widths = (
+            *_widths(now, before, prefix, prefix.rsplit(".", 1)[-1]),
+            *_ranks(now, before, prefix, len(original.get("residual", ()))),
+        )
         if widths:
             # The shape lists the channels of the front end; the network calls their modules by what they are.
             rows.append(Row(name, prefix, prefix.replace("frontend.channels", "frontend.conv"), widths))
@@ -101,6 +105,18 @@ def _widths(now: Any, before: Any, path: str, key: str) -> Iterator[Width]:
         yield Width(path, _label(path), len(kept), len(before), kept)
     elif isinstance(before, int):
         yield Width(path, _label(path), now or 0, before)
+
+
+def _ranks(now: Any, before: Any, path: str, residual: int) -> Iterator[Width]:
+    """Ranks of the linear maps that are in factors; there were none before, but never more than the map is wide."""
+    if not isinstance(now, dict):
+        return
+    inner = [before[key] for key in ("units", "channels") if isinstance((before or {}).get(key), int)]
+    for key, value in now.items():
+        if isinstance(value, dict) and isinstance(value.get("ranks"), int):
+            yield Width(f"{path}.{key}.ranks", f"{key} rank", value["ranks"], min([residual, *inner]))
+        else:
+            yield from _ranks(value, (before or {}).get(key), f"{path}.{key}", residual)
 
 
 def _label(path: str) -> str:

@@ -22,6 +22,7 @@ from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
 from .stage_run import START, Product, StageRun
+from .stages.factorise import Factorise
 
 
 def compress(
@@ -103,11 +104,12 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
 def _check(recipe: Recipe, model: TaskModel) -> None:
     kinds = {unit.kind for unit in collect(model.encoder).units.values()}
     layers = model.config.encoder.num_hidden_layers
-    problems = [
-        f"stages[{k}].{entry.kind}.{problem}"
-        for k, entry in enumerate(recipe.stages)
-        for problem in entry.options.check(layers, kinds)
-    ]
+    problems = []
+    for k, entry in enumerate(recipe.stages):
+        problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.check(layers, kinds)]
+        if isinstance(entry.options, Factorise):
+            problems += [f"stages[{k}].factorise.{problem}" for problem in entry.options.misfits(model.encoder)]
+            kinds = kinds | {"rank"}
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{recipe.name}: the recipe does not fit the encoder:{lines}")

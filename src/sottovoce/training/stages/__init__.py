@@ -2,12 +2,14 @@
 
 from ...tasks.options import Options
 from .distil import Distil
+from .factorise import Factorise
 from .fine_tune import FineTune
 from .prune import Prune
 from .slim import Slim
 
 STAGES: dict[str, type[Options]] = {
     "fine_tune": FineTune,
+    "factorise": Factorise,
     "prune": Prune,
     "slim": Slim,
     "distil": Distil,

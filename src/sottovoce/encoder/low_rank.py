@@ -1,0 +1,76 @@
+"""A linear map as the product of two narrow ones (2502.05837): its ranks are a unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .config import Shape
+from .units import Factored, Gateable, Unit, rows, site
+
+
+class LowRankLinear(Factored):
+    """``x -> up(down(x))``: ``[..., n] -> [..., ranks] -> [..., m]`` in place of a Linear of the same name.
+
+    It costs ``ranks (m + n)`` where the Linear costs ``m n``: less below the break-even of ``m n / (m + n)`` ranks.
+
+    Args:
+        inputs, outputs: ``n`` and ``m``.
+        ranks: how many there are.
+        bias: whether there is one, behind ``up``.
+    """
+
+    def __init__(self, inputs: int, outputs: int, ranks: int, *, bias: bool):
+        super().__init__()
+        self.down = nn.Linear(inputs, ranks, bias=False)
+        self.inner = Gateable()
+        self.up = nn.Linear(ranks, outputs, bias=bias)
+
+    @property
+    def in_features(self) -> int:
+        return self.down.in_features
+
+    @property
+    def out_features(self) -> int:
+        return self.up.out_features
+
+    @property
+    def ranks(self) -> int:
+        return self.up.in_features
+
+    @property
+    def pays(self) -> bool:
+        """Whether the two maps have fewer weights than the one."""
+        n, m = self.in_features, self.out_features
+        return self.ranks * (n + m) < n * m
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(self.inner(self.down(x)))
+
+    def units(self) -> list[Unit]:
+        n = self.ranks
+        producers, consumers = (rows("down.weight", 0, n),), (rows("up.weight", 1, n, fold=True),)
+        return [Unit("ranks", "rank", n, producers=producers, consumers=consumers, gates=(site("inner", n),))]
+
+
+def factored_paths(shape: Any, path: str = "") -> dict[str, int]:
+    """Module path -> ranks of every linear map that a shape has in factors.
+
+    >>> factored_paths({"layers": [{"feed_forward": {"units": 8, "up": {"ranks": 3}}}]})
+    {'layers.0.feed_forward.up': 3}
+    """
+    if isinstance(shape, dict) and isinstance(shape.get("ranks"), int):
+        return {path: shape["ranks"]}
+    items = shape.items() if isinstance(shape, dict) else enumerate(shape) if isinstance(shape, list) else ()
+    found: dict[str, int] = {}
+    for key, value in items:
+        found |= factored_paths(value, f"{path}.{key}" if path else str(key))
+    return found
+
+
+def use_factors(model: nn.Module, shape: Shape) -> None:
+    """Put a `LowRankLinear` in place of each Linear that ``shape`` has in factors; the weights are new."""
+    for path, ranks in factored_paths(shape).items():
+        old: Any = model.get_submodule(path)
+        model.set_submodule(path, LowRankLinear(old.in_features, old.out_features, ranks, bias=old.bias is not None))

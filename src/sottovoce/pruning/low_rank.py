@@ -1,0 +1,196 @@
+"""Linear maps into factors and back: W = U diag(z) V from the singular values, z gates over the ranks (2502.05837)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.errors import PlanError
+from ..encoder.low_rank import LowRankLinear, factored_paths
+
+Model = TypeVar("Model", bound=nn.Module)
+
+LINEARS = (
+    "*layers.*.attention.[qkv]",
+    "*layers.*.attention.out",
+    "*layers.*.feed_forward*.up",
+    "*layers.*.feed_forward*.down",
+    "*layers.*.convolution.expand",
+    "*layers.*.convolution.project",
+)
+"""The matrices of Transformer and Conformer layers."""
+
+
+@torch.no_grad()
+def factorise(
+    model: Model,
+    linears: Iterable[str] = LINEARS,
+    *,
+    ranks: float | None = None,
+    moments: Mapping[str, Tensor] | None = None,
+) -> Model:
+    """A network of the same function in which the chosen linear maps are products of two. ``model`` is left as it is.
+
+    The ranks of each are a unit of kind ``rank``, from the largest singular value to the least, and can be gated, counted,
+    planned and slimmed like all others. With all ranks the function is the same and costs more; slimming multiplies those
+    maps back that factors do not make smaller.
+
+    Args:
+        model: an encoder, a task model, or what else offers ``shape`` and ``shrunk``.
+        linears: patterns of module paths (``layers.*.feed_forward.up``).
+        ranks: part of the ranks to keep at once, in (0, 1]; ``None`` for all.
+        moments: from `input_moments`: ranks are then taken in the order of what they matter for such inputs, the
+            singular values of ``W C^(1/2)`` with ``C`` the second moment of the map's inputs.
+
+    Raises:
+        PlanError: a pattern that fits no linear map, or ranks out of bounds.
+    """
+    if ranks is not None and not 0 < ranks <= 1:
+        raise PlanError(f"ranks: {ranks} is not a part of all ranks; give a number above 0, 1 at most")
+    root: Any = model
+    shape = copy.deepcopy(root.shape)
+    weights = {name: tensor for name, tensor in model.state_dict().items()}
+    for path in chosen_linears(model, linears):
+        linear: Any = model.get_submodule(path)
+        moment = None if moments is None else moments.get(path)
+        up, down = factors(linear.weight, moment)
+        if ranks is not None:
+            kept = max(round(ranks * down.shape[0]), 1)
+            up, down = up[:, :kept], down[:kept]
+        _around(shape, path)[path.rpartition(".")[2]] = {"ranks": down.shape[0]}
+        weights |= {f"{path}.up.weight": up.contiguous(), f"{path}.down.weight": down.contiguous()}
+        del weights[f"{path}.weight"]
+        if linear.bias is not None:
+            weights[f"{path}.up.bias"] = weights.pop(f"{path}.bias")
+    return _filled(model, shape, weights)
+
+
+@torch.no_grad()
+def multiplied_back(model: Model) -> Model:
+    """``model`` with every factored map as one matrix again where that has no more weights; itself if there is none."""
+    root: Any = model
+    modules = {path: module for path, module in model.named_modules() if isinstance(module, LowRankLinear)}
+    back = {path: module for path, module in modules.items() if not module.pays}
+    if not back:
+        return model
+    shape = copy.deepcopy(root.shape)
+    weights = dict(model.state_dict())
+    for path, module in back.items():
+        del _around(shape, path)[path.rpartition(".")[2]]
+        weights[f"{path}.weight"] = (module.up.weight.double() @ module.down.weight.double()).to(module.up.weight.dtype)
+        if module.up.bias is not None:
+            weights[f"{path}.bias"] = weights.pop(f"{path}.up.bias")
+        del weights[f"{path}.up.weight"], weights[f"{path}.down.weight"]
+    return _filled(model, shape, weights)
+
+
+def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:
+    """Paths of the linear maps that any of the patterns fits and that are not factored yet, in the order of the network.
+
+    There are only those of modules that the shape knows (attention, feed-forward, convolution module): it has to hold
+    the ranks.
+
+    Raises:
+        PlanError: a pattern that fits none.
+    """
+    root: Any = model
+    done = factored_paths(root.shape)
+    linears = [path for path, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linears = [
+        path for path in linears if path.rpartition(".")[0] not in done and _place(root.shape, path.rpartition(".")[0])
+    ]
+    patterns = list(patterns)
+    found = {pattern: [path for path in linears if fnmatchcase(path, pattern)] for pattern in patterns}
+    if patterns != list(LINEARS) and (idle := [pattern for pattern in patterns if not found[pattern]]):
+        raise PlanError(f"linears: {idle[0]!r} fits no linear map; there are {', '.join(linears[:4])}, ...")
+    chosen = {path for paths in found.values() for path in paths}
+    if not chosen:
+        raise PlanError("linears: this network has no linear map that is not factored yet")
+    return [path for path in linears if path in chosen]
+
+
+def factors(weight: Tensor, moment: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """``U [m, r]`` and ``V [r, n]`` with ``U V = weight [m, n]`` and ``r = min(m, n)``, most important rank first.
+
+    Args:
+        weight: ``[m, n]``.
+        moment: second moment ``[n, n]`` of the inputs; without it all inputs count alike.
+    """
+    wide = weight.double()
+    root = inverse = None
+    if moment is not None:
+        values, vectors = torch.linalg.eigh(moment.double())
+        # Directions that were hardly seen still have to be undone exactly.
+        values = values.clamp(min=1e-8 * float(values[-1].clamp(min=1e-30)))
+        root, inverse = vectors * values.sqrt(), (vectors / values.sqrt()).T
+    u, s, v = torch.linalg.svd(wide if root is None else wide @ root, full_matrices=False)
+    half = s.sqrt()
+    down = half[:, None] * v
+    return (u * half).to(weight.dtype), (down if inverse is None else down @ inverse).to(weight.dtype)
+
+
+@torch.no_grad()
+def input_moments(
+    model: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], Any], linears: Iterable[str] = LINEARS
+) -> dict[str, Tensor]:
+    """Second moments ``[n, n]`` of the inputs of linear maps, for `factorise`.
+
+    Args:
+        model: the network; it runs as it is.
+        batches: inputs.
+        forward: how to run the network on one.
+        linears: patterns of module paths.
+    """
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+
+    def listen(path: str) -> Callable[..., None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            x = inputs[0].detach().double().flatten(0, -2)
+            sums[path] = sums.get(path, 0) + x.T @ x
+            counts[path] = counts.get(path, 0) + len(x)
+
+        return hook
+
+    paths = chosen_linears(model, linears)
+    handles = [model.get_submodule(path).register_forward_pre_hook(listen(path)) for path in paths]
+    try:
+        for batch in batches:
+            forward(model, batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {path: total / counts[path] for path, total in sums.items()}
+
+
+def _around(shape: Any, path: str) -> dict[str, Any]:
+    """The entry of the module that a linear map belongs to."""
+    found = _place(shape, path.rpartition(".")[0])
+    assert found is not None  # others are never chosen
+    return found
+
+
+def _place(shape: Any, path: str) -> dict[str, Any] | None:
+    """The entry of a module in a shape, if there is one."""
+    for key in path.split("."):
+        if isinstance(shape, list):
+            shape = shape[int(key)] if key.isdigit() and int(key) < len(shape) else None
+        else:
+            shape = shape.get(key) if isinstance(shape, dict) else None
+    return shape if isinstance(shape, dict) else None
+
+
+def _filled(model: Model, shape: Any, weights: Mapping[str, Tensor]) -> Model:
+    root: Any = model
+    like = next(model.parameters())
+    made = root.shrunk(shape).to(device=like.device, dtype=like.dtype).train(model.training)
+    made.load_state_dict(weights)
+    for name, parameter in made.named_parameters():
+        old = dict(model.named_parameters()).get(name)
+        parameter.requires_grad_(like.requires_grad if old is None else old.requires_grad)
+    return made

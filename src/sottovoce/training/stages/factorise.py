@@ -1,0 +1,65 @@
+"""Write linear maps as products of two: the same function, whose ranks a later stage can prune. Trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from ...encoder.errors import PlanError
+from ...encoder.model import SpeechEncoder
+from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
+from ..phase_options import StageOptions
+from ..stage_run import Product, StageRun
+
+
+class Factorise(StageOptions):
+    """Low-rank factorisation of linear maps from their singular values (2502.05837).
+
+    Args:
+        linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``); default: every matrix of the
+            layers.
+        ranks: part of the ranks that stays; ``null`` for all, which leaves the choice to a ``prune`` stage with
+            ``units: [rank]``.
+        weighted: by what: ``weights`` alone, or the ``inputs`` that the map sees in training data.
+        batches: training batches that inputs are seen in.
+    """
+
+    linears: list[str] = Field(list(LINEARS), min_length=1)
+    ranks: float | None = Field(None, gt=0, le=1)
+    weighted: Literal["weights", "inputs"] = "weights"
+    batches: int = Field(8, ge=1)
+    evaluate: bool = False
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        return iter(())
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        return iter(())
+
+    def misfits(self, encoder: SpeechEncoder) -> Iterator[str]:
+        """What is wrong with the patterns, for an encoder."""
+        try:
+            chosen_linears(encoder, self.linears)
+        except PlanError as error:
+            yield str(error)
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self).eval()
+        objective = at.start_objective(self, model)
+        patterns = [f"encoder.{pattern}" for pattern in self.linears]
+        moments = None
+        if self.weighted == "inputs":
+            batches = at.sample_batches(self.batches, objective)
+            with torch.no_grad():
+                moments = input_moments(
+                    model, batches, lambda model, batch: model(batch["waveform"], batch["lengths"]), patterns
+                )
+        paths = chosen_linears(model, patterns)
+        factored = factorise(model, patterns, ranks=self.ranks, moments=moments)
+        at.tell(
+            f"{len(paths)} linear maps in factors" + (f", {100 * self.ranks:g} % of their ranks" if self.ranks else "")
+        )
+        return Product(factored, objective, {"linears": len(paths)})

@@ -1,0 +1,156 @@
+"""Linear maps in factors: the same function, ranks as units, exact costs, and back again."""
+
+import pytest
+import torch
+from torch import nn
+
+from families import FAMILIES, randomise, speech
+from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
+from sottovoce.encoder.errors import PlanError
+from sottovoce.encoder.low_rank import LowRankLinear, factored_paths
+from sottovoce.encoder.units import collect
+from sottovoce.pruning.cost import CheapestForm, CostModel
+from sottovoce.pruning.importance import magnitude
+from sottovoce.pruning.low_rank import chosen_linears, factorise, factors, input_moments, multiplied_back
+from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.slim import slim_and_verify
+
+SOME = ["wavlm_base", "wav2vec2_bert", "wav2vec2_conformer_rotary"]
+
+
+def dense(family):
+    return SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=3)).eval().double()
+
+
+def states(model):
+    wave, lengths = speech(8000, 5300)
+    with torch.no_grad():
+        return model(wave.double(), lengths).hidden_states
+
+
+def far(a, b):
+    return max((x - y).abs().max().item() for x, y in zip(states(a), states(b), strict=True))
+
+
+@pytest.mark.parametrize("family", SOME)
+def test_all_ranks_are_the_same_function_and_count_like_the_matrix(family):
+    model = dense(family)
+    factored = factorise(model)
+    assert far(model, factored) < 1e-11
+    assert factored.original_shape == model.shape
+    numel = sum(p.numel() for p in factored.parameters())
+    assert CostModel(factored).cost().params == numel > cost(model).params
+    assert CheapestForm(factored).cost() == cost(model)
+    back = multiplied_back(factored)
+    assert back.shape == model.shape and far(model, back) < 1e-11
+
+
+@pytest.mark.parametrize("family", SOME)
+def test_budget_and_equality_with_ranks_heads_and_units_together(family):
+    model = factorise(dense(family))
+    kinds = ["rank", "head", "ffn"]
+    scores = magnitude(model, kinds)
+    chosen = plan(model, Budget(params=0.6), scores, round_to=1)
+    values = {n: (0.2 + 0.8 * torch.rand(len(k))).tolist() for n, k in chosen.keep.items()}
+    small, proof = slim_and_verify(model, chosen.with_values(values))
+    assert proof.worst < 1e-9
+    numel = sum(p.numel() for p in small.parameters())
+    assert chosen.after.params == numel == cost(small).params
+    assert 0.595 * chosen.reference.params < numel <= 0.6 * chosen.reference.params
+    assert all(m.pays for m in small.modules() if isinstance(m, LowRankLinear))
+    again, proof = slim_and_verify(
+        small, plan(small, Budget(params=0.5), magnitude(small, ["head", "ffn"]), round_to=1)
+    )
+    assert proof.worst < 1e-9
+
+
+def test_matrices_above_break_even_are_multiplied_back_and_their_room_is_used():
+    model = factorise(dense("wavlm_base"))
+    units = {n: u.size for n, u in collect(model).units.items() if u.kind == "rank"}
+    keep = {n: list(range(4 if "q" in n.split(".") else size - 1)) for n, size in units.items()}
+    small, proof = slim_and_verify(model, Plan(keep, units))
+    assert proof.worst < 1e-9
+    assert set(factored_paths(small.shape)) == {n.removesuffix(".ranks") for n in units if "q" in n.split(".")}
+    only_ranks = plan(model, Budget(params=0.75), magnitude(model, ["rank"]))
+    assert only_ranks.after.params > 0.745 * only_ranks.reference.params
+
+
+def test_truncation_is_the_best_of_its_rank():
+    """Eckart and Young: no product of that rank is nearer; with moments, nearer on such inputs."""
+    torch.manual_seed(0)
+    weight = torch.randn(12, 20, dtype=torch.float64)
+    inputs = torch.randn(500, 20, dtype=torch.float64) @ torch.randn(20, 20, dtype=torch.float64)
+    up, down = factors(weight)
+    assert torch.allclose(up @ down, weight)
+    error = torch.linalg.matrix_norm(weight - up[:, :5] @ down[:5])
+    assert torch.isclose(error, torch.linalg.svdvals(weight)[5:].square().sum().sqrt())
+    own_up, own_down = factors(weight, inputs.T @ inputs / 500)
+    assert torch.allclose(own_up @ own_down, weight)
+
+    def seen(up, down):
+        return (inputs @ (weight - up[:, :5] @ down[:5]).T).square().mean()
+
+    assert seen(own_up, own_down) < seen(up, down)
+    basis = torch.linalg.svd(inputs @ weight.T, full_matrices=False)  # the least that any map of rank 5 can err
+    assert torch.isclose(seen(own_up, own_down), basis.S[5:].square().sum() / (500 * 12))
+
+
+def test_moments_are_of_the_inputs():
+    model = dense("wavlm_base")
+    wave, lengths = speech(8000, 5300)
+    path = "layers.0.feed_forward.up"
+    inputs = []
+    handle = model.get_submodule(path).register_forward_pre_hook(lambda _, x: inputs.append(x[0].flatten(0, 1)))
+    found = input_moments(model, [(wave.double(), lengths)], lambda m, b: m(*b), [path])
+    handle.remove()
+    x = torch.cat(inputs)
+    assert list(found) == [path] and torch.allclose(found[path], x.T @ x / len(x))
+
+
+def test_gates_act_on_ranks_and_learn():
+    model = factorise(dense("wav2vec2_bert")).float().train()
+    gates = Gates(model, ["rank"], start=0.5)
+    gates.sample(1)
+    wave, lengths = speech(8000, 5300)
+    model(wave, lengths).hidden_states[-1].square().mean().backward()
+    assert all(part.abs().sum() > 0 for part in gates.log_alpha.grad.split(gates.sizes))
+    widths = gates.widths()
+    widths.sum().backward()
+    gates.detach()
+
+
+def test_saved_and_loaded_where_the_package_is_not_needed(tmp_path):
+    model = factorise(dense("wavlm_base").float(), ["layers.*.feed_forward.*"], ranks=0.5)
+    model.save_pretrained(tmp_path, portable=True)
+    loaded = SpeechEncoder.from_pretrained(tmp_path)
+    assert loaded.shape == model.shape and (tmp_path / "low_rank.py").exists()
+    assert far(model.double(), loaded.double()) == 0
+
+
+def test_what_stays_trainable_and_where_it_is():
+    model = dense("wavlm_base")
+    model.layers[0].requires_grad_(False)
+    factored = factorise(model, ["layers.1.*"])
+    assert not factored.layers[0].attention.q.weight.requires_grad
+    assert factored.layers[1].attention.q.up.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    "linears, ranks, message",
+    [
+        (["layers.*.feed_forwards.up"], None, "'layers.*.feed_forwards.up' fits no linear map"),
+        (["layers.*"], 1.5, "1.5 is not a part of all ranks"),
+        (["positional.*"], None, "fits no linear map"),
+    ],
+)
+def test_faults_are_named(linears, ranks, message):
+    with pytest.raises(PlanError) as caught:
+        factorise(dense("wavlm_base"), linears, ranks=ranks)
+    assert message in str(caught.value)
+
+
+def test_nothing_is_factored_twice():
+    model = factorise(dense("wavlm_base"), ["layers.0.feed_forward.up"])
+    assert not any(path.startswith("layers.0.feed_forward.up") for path in chosen_linears(model, ["layers.*"]))
+    assert isinstance(model.layers[0].feed_forward.up, LowRankLinear)
+    assert isinstance(model.layers[0].feed_forward.down, nn.Linear)

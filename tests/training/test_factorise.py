@@ -1,0 +1,65 @@
+"""The stage that writes linear maps in factors, and what follows it."""
+
+import copy
+import io
+
+import pytest
+from rich.console import Console
+
+from corpus import write_corpus
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.encoder.low_rank import factored_paths
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.cost import cost
+from sottovoce.training.compress import compress
+from toy_recipe import toy, write
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    data = toy(write_corpus(tmp_path_factory.mktemp("corpus")))
+    data["data"]["test"] = {}
+    data["budget"] = {"params": 0.7}
+    prune = copy.deepcopy(next(s["prune"] for s in data["stages"] if "prune" in s))
+    prune |= {"units": ["rank", "head"], "distillation": {"teacher": "fine_tune"}, "round_to": 1}
+    data["stages"] = [
+        data["stages"][0],
+        {"factorise": {"linears": ["layers.*"], "weighted": "inputs", "batches": 2}},
+        {"prune": prune},
+        {"distil": {"steps": 1, "distillation": {"teacher": "fine_tune"}}},
+        {"factorise": {"name": "halved", "start": "fine_tune", "ranks": 0.5, "linears": ["layers.0.*"]}},
+    ]
+    return data
+
+
+def carry_out(data, tmp_path):
+    return compress(
+        write(data, tmp_path / "toy.yaml"), tmp_path / "run", console=Console(file=io.StringIO(), width=200)
+    )
+
+
+def test_ranks_are_learned_under_the_budget(recipe, tmp_path):
+    run = carry_out(recipe, tmp_path)
+    whole, factored, small = (
+        TaskModel.from_pretrained(str(run.model(name))) for name in ("fine_tune", "factorise", "distil")
+    )
+    assert len(factored_paths(factored.encoder.shape)) == 12
+    assert cost(small.encoder).params <= 0.7 * cost(whole.encoder).params
+    assert run.finished("prune")["equality"] < 1e-9
+    paths = factored_paths(TaskModel.from_pretrained(str(run.model("halved"))).encoder.shape)
+    assert paths and all(path.startswith("layers.0.") and ranks == 8 for path, ranks in paths.items())
+
+
+def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_path):
+    data = copy.deepcopy(recipe)
+    data["stages"][1]["factorise"]["linears"] = ["layer.*"]
+    with pytest.raises(RecipeError, match=r"stages\[1\].factorise.*'layer.\*' fits no linear map"):
+        carry_out(data, tmp_path)
+    assert not (tmp_path / "run" / "models").exists()
+
+
+def test_ranks_cannot_be_pruned_before_there_are_any(recipe, tmp_path):
+    data = copy.deepcopy(recipe)
+    data["stages"].insert(1, {"slim": {"units": ["rank"]}})
+    with pytest.raises(RecipeError, match="no unit of the kind 'rank'"):
+        carry_out(data, tmp_path)
