@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..encoder.errors import CheckpointError
-from ..heads.mhfa import MHFA
+from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead
 from ..heads.task_model import TaskModel
 from .powerset import Powerset
@@ -37,11 +37,11 @@ class SpeakerFrames:
     """A verification model in two halves: encode once, pool under any mask. Embeddings are centred, of length 1.
 
     Raises:
-        CheckpointError: it does not compare speakers, or does not pool by MHFA.
+        CheckpointError: it does not compare speakers, or its head does not pool frames.
     """
 
     def __init__(self, model: TaskModel):
-        if model.config.scoring != "cosine" or not isinstance(model.head, MHFA):
+        if model.config.scoring != "cosine" or not isinstance(model.head, PoolingHead):
             raise CheckpointError(
                 f"this is a model for {model.config.task or 'something else'} and no speaker model; fine-tune one with a"
                 " verification recipe"
@@ -49,14 +49,11 @@ class SpeakerFrames:
         self.model = model
 
     def frames(self, waves: Tensor) -> Tensor:
-        """``[B, T, heads + width]``: how much each frame counts for each head, and its values."""
-        encoded = self.model.encoder(waves.to(self.model.device))
-        return torch.cat(self.model.head.frames(encoded.hidden_states), dim=-1)
+        """``[B, T, F]`` of ``[B, S]``."""
+        return self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
         """``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``."""
-        head, device = self.model.head, self.model.device
-        scores, values = frames.to(device).to(self.model.dtype).split([head.heads, head.width], dim=-1)
-        K = len(masks)
-        pooled = head.pool(scores.expand(K, -1, -1), values.expand(K, -1, -1), masks.to(device))
+        device = self.model.device
+        pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
         return self.model.scoring.centred(pooled)

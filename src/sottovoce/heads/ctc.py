@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from .fusion import weighted_sum
 from .head import Head
-from .mhfa import weighted_sum
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""

@@ -7,10 +7,24 @@ from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from .ecapa_tdnn import ECAPA
 from .head import Head
+from .mfa_conformer import MFAConformer
 from .mhfa import MHFA
+from .pooled import Pooled
+from .rawnet3 import RawNet3
+from .ska_tdnn import SKATDNN
+from .x_vector import XVector
 
-EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA}
+EMBEDDERS: dict[str, type[Head]] = {
+    "mhfa": MHFA,
+    "pooled": Pooled,
+    "x_vector": XVector,
+    "ecapa_tdnn": ECAPA,
+    "rawnet3": RawNet3,
+    "mfa_conformer": MFAConformer,
+    "ska_tdnn": SKATDNN,
+}
 
 
 def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:

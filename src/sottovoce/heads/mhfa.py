@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
-from .head import Head
+from .fusion import weighted_sum
+from .pooling import attention
+from .pooling_head import PoolingHead
 
 
-class MHFA(Head):
+class MHFA(PoolingHead):
     """Pools the hidden states of all layers and frames into one vector.
 
     Keys and values are each a softmax-weighted sum over layers, compressed to a few dimensions; the keys say, for each
@@ -48,33 +50,17 @@ class MHFA(Head):
         nn.init.ones_(self.key_weights)
         nn.init.ones_(self.value_weights)
 
-    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
-
-        Raises:
-            ValueError: another number of hidden states than the head was built for.
-        """
-        scores, values = self.frames(hidden_states)
-        if lengths is None:
-            return self.pool(scores, values)
-        return self.pool(scores, values, torch.arange(scores.shape[1], device=lengths.device)[None] < lengths[:, None])
-
-    def frames(self, hidden_states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """What there is to pool: how much each frame counts for each head ``[B, T, heads]``, and values ``[B, T, width]``.
-
-        Raises:
-            ValueError: another number of hidden states than the head was built for.
-        """
+    def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """How much each frame counts for each head, and its values: ``[B, T, heads + width]``."""
         self._check(hidden_states)
         keys = self.keys(weighted_sum(hidden_states, self.key_weights))
         values = self.values(weighted_sum(hidden_states, self.value_weights))
-        return self.attention(keys), values
+        return torch.cat([self.attention(keys), values], dim=-1)
 
-    def pool(self, scores: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, size]`` from what `frames` gave, over the frames where ``mask[B, T]`` is True (some must be)."""
-        if mask is not None:
-            scores = scores.masked_fill(~mask[..., None], float("-inf"))
-        pooled = torch.einsum("bth,btk->bhk", scores.softmax(1), values)
+    def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        scores, values = frames.split([self.heads, self.width], dim=-1)
+        weights = attention(scores, mask)
+        pooled = torch.einsum("bth,btk->bhk", weights, values.expand(len(weights), -1, -1))
         return self.project(pooled.flatten(1))
 
     def units(self) -> list[Unit]:
@@ -88,12 +74,3 @@ class MHFA(Head):
         weights = [Macs(every_frame, f"{name}.weight") for name in ("keys", "values", "attention")]
         pooling = Macs(every_frame, each=self.heads * self.width)
         return [*weights, pooling, Macs(lambda timing: 1, "project.weight")]
-
-
-def weighted_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Sum of the hidden states under ``softmax(weights)``, without stacking them."""
-    total: Tensor | None = None
-    for state, weight in zip(hidden_states, weights.softmax(0), strict=True):
-        total = state * weight if total is None else total + state * weight
-    assert total is not None
-    return total

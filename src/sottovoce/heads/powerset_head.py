@@ -8,15 +8,12 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from ..encoder.attention import SelfAttention
-from ..encoder.conformer_convolution import ConvolutionModule
-from ..encoder.feed_forward import FeedForward
-from ..encoder.layers import ConformerLayer
 from ..encoder.positions import NoPosition
-from ..encoder.stream import Stream, single
+from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit, Whole
+from .conformer import conformer
+from .fusion import weighted_sum
 from .head import Head
-from .mhfa import weighted_sum
 
 NOBODY = 0
 """The class of silence."""
@@ -63,8 +60,10 @@ class PowersetHead(Head):
         self.layer_weights = nn.Parameter(torch.ones(layers))
         self.project = nn.Linear(stream.width, width)
         self.norm = nn.LayerNorm(width)
-        own = Stream(tuple(range(width)), width, single(width))
-        self.blocks = Whole(_conformer(own, inner, heads, kernel, dropout) for _ in range(blocks))
+        self.blocks = Whole(
+            conformer(width, inner=inner, heads=heads, kernel=kernel, dropout=dropout, position=NoPosition())
+            for _ in range(blocks)
+        )
         self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
 
     @property
@@ -103,33 +102,3 @@ class PowersetHead(Head):
             return timing.frames
 
         return [Macs(every_frame, f"{name}.weight") for name in ("project", "output")]
-
-
-def _conformer(stream: Stream, inner: int, heads: int, kernel: int, dropout: float) -> ConformerLayer:
-    def feed_forward() -> FeedForward:
-        return FeedForward(stream, inner, act="swish", inner_dropout=dropout, dropout=dropout)
-
-    return ConformerLayer(
-        stream,
-        feed_forward1=feed_forward(),
-        attention=SelfAttention(
-            stream,
-            range(heads),
-            stream.width // heads,
-            position=NoPosition(),
-            attention_dropout=dropout,
-            dropout=dropout,
-        ),
-        convolution=ConvolutionModule(
-            stream,
-            stream.width,
-            kernel=kernel,
-            causal=False,
-            norm="layer",
-            act="swish",
-            eps=1e-5,
-            dropout=dropout,
-        ),
-        feed_forward2=feed_forward(),
-        eps=1e-5,
-    )

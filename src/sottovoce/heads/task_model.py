@@ -95,6 +95,10 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv1d | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, Head):
             module.initialise()
         else:

@@ -6,7 +6,54 @@ from typing import Any
 
 from pydantic import Field
 
-from .options import Options, one_of
+from .options import OneOf, Options, one_of
+
+
+class LayerSumOptions(Options):
+    """One state, or a weighted sum of all, see `LayerSum`."""
+
+    normalise: bool = Field(True, description="every channel to mean 0 and variance 1 over the utterance")
+
+
+class AdapterOptions(Options):
+    """A small network on each state, see `Adapters`."""
+
+    width: int = Field(128, ge=1)
+
+
+Fusion: Any = one_of(
+    "Fusion", {"last": LayerSumOptions, "sum": LayerSumOptions, "linear": LayerSumOptions, "adapters": AdapterOptions}
+)
+
+
+class PlainPooling(Options):
+    """A pooling without attention."""
+
+
+class AttentionOptions(Options):
+    """One weight a frame, see `Attentive`."""
+
+    bottleneck: int = Field(128, ge=1)
+
+
+class ChannelAttentionOptions(AttentionOptions):
+    """A weight for each frame and channel, see `ChannelAttentive`."""
+
+    context: bool = Field(True, description="let the attention hear mean and deviation of the utterance")
+
+
+Pooling: Any = one_of(
+    "Pooling",
+    {
+        "mean": PlainPooling,
+        "statistics": PlainPooling,
+        "attentive": AttentionOptions,
+        "channel_attentive": ChannelAttentionOptions,
+    },
+)
+
+SUM, ADAPTERS = Fusion(sum={}), Fusion(adapters={})
+STATISTICS, CHANNEL_ATTENTIVE = Pooling(statistics={}), Pooling(channel_attentive={})
 
 
 class MHFAOptions(Options):
@@ -17,9 +64,89 @@ class MHFAOptions(Options):
     size: int = Field(256, ge=2, description="of the embedding")
 
 
-Embedder: Any = one_of("Embedder", {"mhfa": MHFAOptions})
+class PooledOptions(Options):
+    """Layer adapters, or a layer sum and a linear map, straight into a pooling, see `Pooled`."""
+
+    width: int | None = Field(None, ge=1, description="of the linear map; needed behind a sum of layers")
+    size: int = Field(256, ge=2, description="of the embedding")
+    fusion: Fusion = ADAPTERS
+    pooling: Pooling = CHANNEL_ATTENTIVE
+
+
+class XVectorOptions(Options):
+    """x-vector, see `XVector`."""
+
+    channels: int = Field(512, ge=1)
+    wide: int = Field(1500, ge=1, description="channels that are pooled")
+    size: int = Field(512, ge=2, description="of the embedding")
+    fusion: Fusion = SUM
+    pooling: Pooling = STATISTICS
+
+
+class Res2Options(Options):
+    """What networks of Res2 blocks have in common."""
+
+    channels: int = Field(1024, ge=2, description="of the blocks")
+    scale: int = Field(8, ge=2, description="groups of channels inside a block")
+    wide: int = Field(1536, ge=1, description="channels that are pooled")
+    size: int = Field(192, ge=2, description="of the embedding")
+    fusion: Fusion = SUM
+    pooling: Pooling = CHANNEL_ATTENTIVE
+
+
+class ECAPAOptions(Res2Options):
+    """ECAPA-TDNN, see `ECAPA`."""
+
+    channels: int = Field(512, ge=2, description="of the blocks")
+    bottleneck: int = Field(128, ge=1, description="of the squeeze-excitation")
+
+
+class RawNet3Options(Res2Options):
+    """RawNet3 on features, see `RawNet3`."""
+
+    size: int = Field(256, ge=2, description="of the embedding")
+
+
+class SKATDNNOptions(Res2Options):
+    """SKA-TDNN, see `SKATDNN`."""
+
+    bins: int = Field(80, ge=4, description="that a linear map makes for the front part")
+    maps: int = Field(128, ge=1, description="of the front part")
+    bottleneck: int = Field(128, ge=1, description="of the squeeze-excitation")
+
+
+class MFAConformerOptions(Options):
+    """MFA-Conformer, see `MFAConformer`."""
+
+    width: int = Field(256, ge=1)
+    blocks: int = Field(6, ge=1)
+    inner: int = Field(2048, ge=1, description="feed-forward units")
+    heads: int = Field(4, ge=1)
+    kernel: int = Field(15, ge=1, description="taps of the convolution")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    size: int = Field(192, ge=2, description="of the embedding")
+    fusion: Fusion = SUM
+    pooling: Pooling = CHANNEL_ATTENTIVE
+
+
+Embedder: Any = one_of(
+    "Embedder",
+    {
+        "mhfa": MHFAOptions,
+        "pooled": PooledOptions,
+        "x_vector": XVectorOptions,
+        "ecapa_tdnn": ECAPAOptions,
+        "rawnet3": RawNet3Options,
+        "mfa_conformer": MFAConformerOptions,
+        "ska_tdnn": SKATDNNOptions,
+    },
+)
 
 
 def head_config(chosen: Any) -> dict[str, Any]:
-    """What the model's config says of a chosen head: ``{"kind": "mhfa", "width": 128, ...}``."""
-    return {"kind": chosen.kind, **chosen.options.model_dump()}
+    """What the model's config says of a choice: ``{"kind": "mhfa", "width": 128, ...}``, choices inside it likewise."""
+    found = {"kind": chosen.kind, **chosen.options.model_dump()}
+    for name in type(chosen.options).model_fields:
+        if isinstance(inner := getattr(chosen.options, name), OneOf):
+            found[name] = head_config(inner)
+    return found

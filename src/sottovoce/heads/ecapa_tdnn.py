@@ -1,0 +1,86 @@
+"""ECAPA-TDNN: channel attention, propagation and aggregation in a time-delay network (2005.07143)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.stream import Stream
+from .frames import ConvBlock, SqueezeExcitation, TimeConv
+from .fusion import Choice, build_fusion
+from .pooling_head import Extractor, Trunk
+from .res2 import res2
+
+DILATIONS = (2, 3, 4)
+
+
+class ECAPA(Extractor):
+    """Three squeeze-excitation Res2 blocks, their outputs together, channel-attentive statistics.
+
+    Args:
+        stream, layers: of the encoder, see `Head`.
+        channels: 512 (6.2 M parameters on 80 features) or 1024 (14.7 M) in the paper.
+        scale: groups of channels inside a block.
+        bottleneck: of the squeeze-excitation.
+        wide: channels that are pooled.
+        size: of the embedding.
+        fusion, pooling: as configs write them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        channels: int = 512,
+        scale: int = 8,
+        bottleneck: int = 128,
+        wide: int = 1536,
+        size: int = 192,
+        fusion: Choice = "sum",
+        pooling: Choice = "channel_attentive",
+    ):
+        into = build_fusion(stream, layers, fusion)
+        trunk = EcapaTrunk(into.width, channels, scale, bottleneck, wide)
+        super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
+
+
+class EcapaTrunk(Trunk):
+    """The frame-level layers: every block hears the sum of all outputs before it."""
+
+    reads = ("entry.conv.weight",)
+
+    def __init__(self, inputs: int, channels: int, scale: int, bottleneck: int, wide: int):
+        super().__init__()
+        self.width = wide
+        self.entry = ConvBlock(inputs, channels, 5)
+        self.blocks = nn.ModuleList(EcapaBlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
+        self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.entry(x, mask)
+        out = []
+        for block in self.blocks:
+            out.append(block(x, mask))
+            x = x + out[-1]
+        return F.relu(self.aggregate(torch.cat(out, dim=1)))
+
+
+class EcapaBlock(nn.Module):
+    """Dense, Res2 over time, dense, squeeze-excitation, and past all of it."""
+
+    def __init__(self, channels: int, dilation: int, scale: int, bottleneck: int):
+        super().__init__()
+        self.enter = ConvBlock(channels, channels)
+        self.groups = nn.ModuleList(
+            ConvBlock(channels // scale, channels // scale, 3, dilation=dilation) for _ in range(scale - 1)
+        )
+        self.leave = ConvBlock(channels, channels)
+        self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = res2(self.enter(x, mask), [partial(group, mask=mask) for group in self.groups])
+        return x + self.squeeze_excitation(self.leave(y, mask), mask)

@@ -1,0 +1,105 @@
+"""Operations on frames ``[B, C, T]`` that padding cannot reach: an utterance in a batch gives what it gives alone.
+
+A mask ``[B, T]`` is True on frames that are no padding; ``None`` stands for "all of them".
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.norms import valid
+from ..encoder.units import Macs
+
+
+def frame_mask(lengths: Tensor | None, frames: int) -> Tensor | None:
+    """Mask ``[B, T]`` of utterances of ``lengths[B]`` frames; ``None`` where nothing is padded."""
+    if lengths is None or not (lengths.is_meta or bool((lengths < frames).any())):
+        return None
+    return valid(lengths, frames)
+
+
+def silenced(x: Tensor, mask: Tensor | None) -> Tensor:
+    """``x[B, C, T]`` with zeros where there is padding."""
+    return x if mask is None else x.masked_fill(~mask[:, None], 0.0)
+
+
+def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean ``[B, C]`` of ``x[B, C, T]`` over its valid frames."""
+    if mask is None:
+        return x.mean(2)
+    return silenced(x, mask).sum(2) / mask.sum(1, keepdim=True)
+
+
+def normalised_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
+    """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
+    centred = silenced(x - mean_over_time(x, mask)[..., None], mask)
+    return centred * torch.rsqrt(mean_over_time(centred.square(), mask) + eps)[..., None]
+
+
+class TimeConv(nn.Conv1d):
+    """Convolution over time that keeps the number of frames; beyond the ends of an utterance lie zeros.
+
+    Args:
+        inputs, outputs: channels.
+        kernel: taps, an odd number.
+        dilation: frames between them.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, bias: bool = True):
+        super().__init__(inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel // 2), bias=bias)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """``[B, inputs, T] -> [B, outputs, T]``."""
+        return super().forward(silenced(x, mask) if self.kernel_size[0] > 1 else x)
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: timing.frames, "weight")]
+
+
+class FrameNorm(nn.BatchNorm1d):
+    """Batch norm ``[B, C, T] -> [B, C, T]`` whose statistics, while training, are those of valid frames."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        if mask is None or not self.training:
+            return super().forward(x)
+        frames = x.transpose(1, 2)
+        out = torch.zeros_like(frames)
+        out[mask] = super().forward(frames[mask]).to(out.dtype)
+        return out.transpose(1, 2)
+
+
+class ConvBlock(nn.Module):
+    """Convolution over time, ReLU, batch norm: the building block of time-delay networks."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1):
+        super().__init__()
+        self.conv = TimeConv(inputs, outputs, kernel, dilation=dilation)
+        self.norm = FrameNorm(outputs)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[B, inputs, T] -> [B, outputs, T]``."""
+        return self.norm(F.relu(self.conv(x, mask)), mask)
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales every channel by what the whole utterance says (Hu et al. 2018).
+
+    Args:
+        channels: of the input.
+        bottleneck: units between.
+    """
+
+    def __init__(self, channels: int, bottleneck: int):
+        super().__init__()
+        self.squeeze = nn.Linear(channels, bottleneck)
+        self.excite = nn.Linear(bottleneck, channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[B, C, T] -> [B, C, T]``."""
+        scale = torch.sigmoid(self.excite(F.relu(self.squeeze(mean_over_time(x, mask)))))
+        return x * scale[..., None]
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: 1, f"{name}.weight") for name in ("squeeze", "excite")]

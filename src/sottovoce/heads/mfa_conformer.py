@@ -1,0 +1,90 @@
+"""MFA-Conformer: the outputs of all blocks of a Conformer, side by side, under attentive statistics (2203.15249)."""
+
+from __future__ import annotations
+
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.positions import RelativePosition, SinusoidPositions
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Whole
+from .conformer import conformer
+from .fusion import Choice, build_fusion
+from .pooling_head import Extractor, Trunk
+
+
+class MFAConformer(Extractor):
+    """Conformer blocks with relative positions; what all of them say is normalised and pooled together.
+
+    The published network halves 10 ms frames first; frames here have 20 ms already.
+
+    Args:
+        stream, layers: of the encoder, see `Head`.
+        width, blocks, inner, heads, kernel: of the Conformer.
+        dropout: inside it.
+        size: of the embedding.
+        fusion, pooling: as configs write them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        width: int = 256,
+        blocks: int = 6,
+        inner: int = 2048,
+        heads: int = 4,
+        kernel: int = 15,
+        dropout: float = 0.1,
+        size: int = 192,
+        fusion: Choice = "sum",
+        pooling: Choice = "channel_attentive",
+    ):
+        into = build_fusion(stream, layers, fusion)
+        trunk = ConformerTrunk(into.width, width, blocks, inner, heads, kernel, dropout)
+        super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
+
+
+class ConformerTrunk(Trunk):
+    """The blocks, and the norm over all their outputs."""
+
+    reads = ("entry.weight",)
+
+    def __init__(self, inputs: int, width: int, blocks: int, inner: int, heads: int, kernel: int, dropout: float):
+        super().__init__()
+        self.width = blocks * width
+        self.entry = nn.Linear(inputs, width)
+        self.dropout = nn.Dropout(dropout)
+        self.positions = SinusoidPositions(width)
+        self.blocks = Whole(
+            conformer(
+                width,
+                inner=inner,
+                heads=heads,
+                kernel=kernel,
+                dropout=dropout,
+                position=RelativePosition(width, heads, width // heads),
+            )
+            for _ in range(blocks)
+        )
+        self.norm = nn.LayerNorm(self.width)
+
+    def initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, RelativePosition):
+                nn.init.zeros_(module.content)
+                nn.init.zeros_(module.position)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.dropout(self.entry(x.transpose(1, 2)))
+        context = self.positions.prepare(x.shape[1], x)
+        out = []
+        for block in self.blocks:
+            x = block(x, context, mask)
+            out.append(x)
+        return self.norm(torch.cat(out, dim=-1)).transpose(1, 2)
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: timing.frames, "entry.weight")]

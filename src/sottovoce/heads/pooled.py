@@ -1,0 +1,55 @@
+"""Hidden states straight into a pooling: what a strong encoder needs (w2v-BERT 2.0 for verification, 2510.04213)."""
+
+from __future__ import annotations
+
+
+from torch import Tensor
+
+from ..encoder.errors import CheckpointError
+from ..encoder.stream import Stream
+from .frames import TimeConv
+from .fusion import Choice, LayerSum, build_fusion
+from .pooling_head import Extractor, Trunk
+
+
+class Pooled(Extractor):
+    """Layer adapters and a pooling over all of them; or a layer sum, a linear map and a pooling.
+
+    Args:
+        stream, layers: of the encoder, see `Head`.
+        width: of a linear map before the pooling; needed where the fusion is a sum of layers, for its channels are the
+            encoder's own and may be pruned.
+        size: of the embedding.
+        fusion, pooling: as configs write them.
+
+    Raises:
+        CheckpointError: a layer sum, and no width.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        width: int | None = None,
+        size: int = 256,
+        fusion: Choice = "adapters",
+        pooling: Choice = "channel_attentive",
+    ):
+        into = build_fusion(stream, layers, fusion)
+        if width is None and isinstance(into, LayerSum):
+            raise CheckpointError("config: head pooled: a sum of layers needs a width for what is pooled")
+        super().__init__(layers, fusion=into, trunk=Dense(into.width, width), pooled=pooling, size=size)
+
+
+class Dense(Trunk):
+    """A linear map on every frame, or none."""
+
+    def __init__(self, inputs: int, width: int | None):
+        super().__init__()
+        self.width = inputs if width is None else width
+        self.linear = None if width is None else TimeConv(inputs, width)
+        self.reads = () if width is None else ("linear.weight",)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return x if self.linear is None else self.linear(x)

@@ -1,0 +1,149 @@
+"""Frames into one vector: mean, mean and deviation, and the same under learned attention.
+
+Every pooling takes frames ``[B, T, C]`` and a mask ``[B, T]`` (True: heard), and sees nothing that is masked. Frames may
+be shared by many masks: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.errors import CheckpointError
+from ..encoder.units import Macs
+from .frames import FrameNorm
+from .fusion import Choice, parted
+
+_LEAST = 1e-4
+"""Least variance: the gradient of a deviation at 0 is infinite, and one frame has none."""
+
+
+class Pooling(nn.Module, ABC):
+    """Frames of ``channels`` into one vector of ``size``."""
+
+    size: int
+
+    @abstractmethod
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[B, T, C] -> [B, size]``."""
+
+
+class Mean(Pooling):
+    """The mean of each channel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.size = channels
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return (even(x, mask) * x).sum(1)
+
+
+class Statistics(Pooling):
+    """Mean and standard deviation of each channel (Snyder et al. 2018)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.size = 2 * channels
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return statistics(x, even(x, mask))
+
+
+class Attentive(Pooling):
+    """Statistics under one weight a frame (Okabe et al. 2018): ``softmax over T of v · tanh(W x + b)``.
+
+    Args:
+        channels: of the frames.
+        bottleneck: units of the attention.
+    """
+
+    def __init__(self, channels: int, *, bottleneck: int = 128):
+        super().__init__()
+        self.size = 2 * channels
+        self.hidden = nn.Linear(channels, bottleneck)
+        self.score = nn.Linear(bottleneck, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return statistics(x, attention(self.score(torch.tanh(self.hidden(x))), mask))
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+
+
+class ChannelAttentive(Pooling):
+    """Statistics under a weight for every frame and channel, which also hears the whole utterance (2005.07143).
+
+        x, mean x, deviation x ─▶ bottleneck ─▶ ReLU ─▶ batch norm ─▶ tanh ─▶ [B, T, C] ─▶ softmax over T
+
+    Args:
+        channels: of the frames.
+        bottleneck: units of the attention.
+        context: let it hear mean and deviation of the utterance.
+    """
+
+    def __init__(self, channels: int, *, bottleneck: int = 128, context: bool = True):
+        super().__init__()
+        self.size = 2 * channels
+        self.hidden = nn.Linear(channels, bottleneck)
+        self.context = nn.Linear(2 * channels, bottleneck, bias=False) if context else None
+        self.norm = FrameNorm(bottleneck)
+        self.score = nn.Linear(bottleneck, channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        hidden = self.hidden(x)
+        if self.context is not None:  # the same for all frames, so it is multiplied once
+            hidden = hidden + self.context(statistics(x, even(x, mask)))[:, None]
+        hidden = self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
+        return statistics(x, attention(self.score(torch.tanh(hidden)), mask))
+
+    def macs(self) -> list[Macs]:
+        each = [Macs(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+        return each if self.context is None else [*each, Macs(lambda timing: 1, "context.weight")]
+
+
+POOLINGS: dict[str, type[Pooling]] = {
+    "mean": Mean,
+    "statistics": Statistics,
+    "attentive": Attentive,
+    "channel_attentive": ChannelAttentive,
+}
+
+
+def build_pooling(channels: int, chosen: Choice) -> Pooling:
+    """The pooling that a config describes: ``"mean"``, or with options ``{"kind": "attentive", "bottleneck": 128}``.
+
+    Raises:
+        CheckpointError: a kind that is not there, or options that it does not have.
+    """
+    kind, options = parted(chosen)
+    if kind not in POOLINGS:
+        raise CheckpointError(f"config: the pooling is {kind!r}; it can be {', '.join(POOLINGS)}")
+    try:
+        return POOLINGS[kind](channels, **options)
+    except TypeError as error:
+        raise CheckpointError(f"config: pooling {kind}: {error}") from None
+
+
+def even(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Weights ``[B, T, 1]`` that make a plain mean over valid frames."""
+    if mask is None:
+        return x.new_full((1, x.shape[1], 1), 1 / x.shape[1])
+    return (mask / mask.sum(1, keepdim=True)).to(x.dtype)[..., None]
+
+
+def attention(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Weights that sum to 1 over the valid frames of ``scores[B, T, ...]``."""
+    if mask is not None:
+        scores = scores.masked_fill(~mask[..., None], float("-inf"))
+    return scores.softmax(1)
+
+
+def statistics(x: Tensor, weights: Tensor) -> Tensor:
+    """Mean and standard deviation ``[B, 2 C]`` of ``x[B, T, C]`` under weights that sum to 1 over time."""
+    mean = (weights * x).sum(1)
+    variance = (weights * (x - mean[:, None]).square()).sum(1)
+    return torch.cat([mean, variance.clamp(min=_LEAST).sqrt()], dim=-1)

@@ -1,0 +1,168 @@
+"""SKA-TDNN: kernels of several sizes, and attention that chooses among them (2204.01005)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.stream import Stream
+from ..encoder.units import Macs
+from .frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
+from .fusion import Choice, build_fusion
+from .pooling_head import Extractor, Trunk
+from .res2 import res2
+from .spectral_maps import Map, MapConv, MapNorm
+
+DILATIONS = (2, 3, 4)
+KERNELS = (5, 7)
+
+
+class SKATDNN(Extractor):
+    """Maps over bins and time, then three Res2 blocks over time, both with selective kernels.
+
+    The published network has 80 mel bins, every 10 ms, halved in its front part. Here a linear map makes the bins of
+    whatever is fused, and the time step stays.
+
+    Args:
+        stream, layers: of the encoder, see `Head`.
+        bins, maps: of the front part; bins are halved twice.
+        channels: of the blocks over time.
+        scale: groups of channels inside a block.
+        bottleneck: of the squeeze-excitation.
+        wide: channels that are pooled.
+        size: of the embedding.
+        fusion, pooling: as configs write them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        bins: int = 80,
+        maps: int = 128,
+        channels: int = 1024,
+        scale: int = 8,
+        bottleneck: int = 128,
+        wide: int = 1536,
+        size: int = 192,
+        fusion: Choice = "sum",
+        pooling: Choice = "channel_attentive",
+    ):
+        into = build_fusion(stream, layers, fusion)
+        trunk = SKATrunk(into.width, bins, maps, channels, scale, bottleneck, wide)
+        super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
+
+
+class SKATrunk(Trunk):
+    """The frame-level layers: every block over time hears the sum of all outputs before it."""
+
+    reads = ("bins.weight",)
+
+    def __init__(self, inputs: int, bins: int, maps: int, channels: int, scale: int, bottleneck: int, wide: int):
+        super().__init__()
+        self.width = wide
+        half, quarter = -(-bins // 2), -(-bins // 4)
+        self.bins = TimeConv(inputs, bins)
+        self.enter = MapConv(1, maps, 3, half, stride=2)
+        self.enter_norm = MapNorm(maps)
+        self.fronts = nn.ModuleList(SpectralBlock(maps, half) for _ in range(2))
+        self.leave = MapConv(maps, maps, 3, quarter, stride=2)
+        self.leave_norm = MapNorm(maps)
+        self.entry = ConvBlock(maps * quarter, channels, 5)
+        self.blocks = nn.ModuleList(SKABlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
+        self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = self.enter_norm(F.relu(self.enter(self.bins(x)[:, None], mask)), mask)
+        for front in self.fronts:
+            y = front(y, mask)
+        y = self.leave_norm(F.relu(self.leave(y, mask)), mask)
+        x = self.entry(y.flatten(1, 2), mask)
+        out = []
+        for block in self.blocks:
+            out.append(block(x, mask))
+            x = x + out[-1]
+        return F.relu(self.aggregate(torch.cat(out, dim=1)))
+
+
+class Selection(nn.Module):
+    """How much each of several kernels counts, from a summary: ``[B, n] -> [kernels, B, n]``, sum 1 over kernels.
+
+    Args:
+        size: of the summary.
+        hidden: units between.
+        kernels: to choose from.
+        uses: how often it is asked in one pass.
+    """
+
+    def __init__(self, size: int, hidden: int, kernels: int, uses: int = 1):
+        super().__init__()
+        self.uses = uses
+        self.squeeze = nn.Linear(size, hidden)
+        self.choose = nn.Linear(hidden, kernels * size)
+
+    def forward(self, summary: Tensor) -> Tensor:
+        scores = self.choose(F.relu(self.squeeze(summary)))
+        return scores.view(len(summary), -1, summary.shape[1]).transpose(0, 1).softmax(0)
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: self.uses, f"{name}.weight") for name in ("squeeze", "choose")]
+
+
+def mixed(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """The sum of the parts, each times its weights."""
+    return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True)]).sum(0)
+
+
+class SpectralBlock(nn.Module):
+    """Convolution over bins and time, kernels selected for each bin, then for each map; past all of it.
+
+    Args:
+        maps, bins: of the input ``[B, maps, bins, T]``.
+    """
+
+    def __init__(self, maps: int, bins: int):
+        super().__init__()
+        self.enter = MapConv(maps, maps, 3, bins, bias=False)
+        self.enter_norm = MapNorm(maps)
+        self.for_bins = nn.ModuleList(Map(maps, maps, kernel, bins) for kernel in KERNELS)
+        self.for_maps = nn.ModuleList(Map(maps, maps, kernel, bins) for kernel in KERNELS)
+        self.select_bins = Selection(bins, max(16, bins // 8), len(KERNELS))
+        self.select_maps = Selection(maps, max(16, maps // 8), len(KERNELS))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = self.enter_norm(F.relu(self.enter(x, mask)), mask)
+        parts = [branch(y, mask) for branch in self.for_bins]
+        y = mixed(parts, self.select_bins(mean_over_time(sum(parts).mean(1), mask))[:, :, None, :, None])
+        parts = [branch(y, mask) for branch in self.for_maps]
+        y = mixed(parts, self.select_maps(mean_over_time(sum(parts).mean(2), mask))[..., None, None])
+        return F.relu(x + y)
+
+
+class SKABlock(nn.Module):
+    """Dense, Res2 over time with selected kernels, dense, squeeze-excitation, and past all of it."""
+
+    def __init__(self, channels: int, dilation: int, scale: int, bottleneck: int):
+        super().__init__()
+        width = channels // scale
+        self.enter = ConvBlock(channels, channels)
+        self.groups = nn.ModuleList(
+            nn.ModuleList(ConvBlock(width, width, kernel, dilation=dilation) for kernel in KERNELS)
+            for _ in range(scale - 1)
+        )
+        self.select = Selection(width, max(16, width // 4), len(KERNELS), uses=scale - 1)
+        self.leave = ConvBlock(channels, channels)
+        self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        def selected(branches: nn.ModuleList, part: Tensor) -> Tensor:
+            parts = [branch(part, mask) for branch in branches]
+            return mixed(parts, self.select(mean_over_time(sum(parts), mask))[..., None])
+
+        y = res2(self.enter(x, mask), [partial(selected, branches) for branches in self.groups])
+        return x + self.squeeze_excitation(self.leave(y, mask), mask)

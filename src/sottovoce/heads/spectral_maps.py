@@ -1,0 +1,54 @@
+"""Operations on maps over bins and time, ``[B, C, F, T]``, that padding in time cannot reach; see `frames`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.units import Macs
+
+
+class MapConv(nn.Conv2d):
+    """Convolution over bins and time that keeps the number of frames.
+
+    Args:
+        inputs, outputs: maps.
+        kernel: taps in both directions, an odd number.
+        bins: of the output.
+        stride: over bins.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, bins: int, *, stride: int = 1, bias: bool = True):
+        super().__init__(inputs, outputs, kernel, stride=(stride, 1), padding=kernel // 2, bias=bias)
+        self.bins = bins
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x if mask is None else x.masked_fill(~mask[:, None, None], 0.0))
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: self.bins * timing.frames, "weight")]
+
+
+class MapNorm(nn.BatchNorm2d):
+    """Batch norm of each map whose statistics, while training, are those of valid frames."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        if mask is None or not self.training:
+            return super().forward(x)
+        by_frame = x.permute(0, 3, 1, 2)  # [B, T, C, F]
+        out = torch.zeros_like(by_frame)
+        out[mask] = super().forward(by_frame[mask][..., None])[..., 0].to(out.dtype)
+        return out.permute(0, 2, 3, 1)
+
+
+class Map(nn.Module):
+    """Convolution over bins and time, ReLU, batch norm."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, bins: int):
+        super().__init__()
+        self.conv = MapConv(inputs, outputs, kernel, bins)
+        self.norm = MapNorm(outputs)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.norm(F.relu(self.conv(x, mask)), mask)

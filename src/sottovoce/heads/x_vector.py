@@ -1,0 +1,60 @@
+"""The x-vector: a time-delay network under statistics pooling (Snyder et al. 2018)."""
+
+from __future__ import annotations
+
+
+from torch import Tensor, nn
+
+from ..encoder.stream import Stream
+from .frames import ConvBlock
+from .fusion import Choice, build_fusion
+from .pooling_head import Extractor, Trunk
+
+CONTEXT = ((5, 1), (3, 2), (3, 3), (1, 1))
+"""(taps, dilation) of each layer; the last, wide one has one tap."""
+
+
+class XVector(Extractor):
+    """Four layers of ``channels`` that see 15 frames, one of ``wide``; mean and deviation; a linear map to ``size``.
+
+    Args:
+        stream, layers: of the encoder, see `Head`.
+        channels, wide: 512 and 1500 in the paper.
+        size: of the embedding.
+        fusion, pooling: as configs write them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        channels: int = 512,
+        wide: int = 1500,
+        size: int = 512,
+        fusion: Choice = "sum",
+        pooling: Choice = "statistics",
+    ):
+        into = build_fusion(stream, layers, fusion)
+        trunk = TimeDelay(into.width, channels, wide)
+        super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, norm=False)
+
+
+class TimeDelay(Trunk):
+    """The frame-level layers of an x-vector."""
+
+    reads = ("blocks.0.conv.weight",)
+
+    def __init__(self, inputs: int, channels: int, wide: int):
+        super().__init__()
+        self.width = wide
+        self.blocks = nn.ModuleList(
+            ConvBlock(inputs if i == 0 else channels, channels, kernel, dilation=dilation)
+            for i, (kernel, dilation) in enumerate(CONTEXT)
+        )
+        self.blocks.append(ConvBlock(channels, wide))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
