@@ -8,8 +8,9 @@ from sottovoce.encoder.errors import DataError
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed
+from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.tasks.task import EvaluationData
-from sottovoce.tasks.verification import Margin, SpeakerObjective, Verification, equal_error_threshold
+from sottovoce.tasks.verification import Verification, equal_error_threshold
 from tiny_models import tiny_model
 
 
@@ -77,7 +78,7 @@ def test_labels_are_speakers(corpus):
 
 
 def test_the_margin_follows_the_steps():
-    objective = SpeakerObjective(4, ["a", "b"], Margin(margin=0.4, margin_ramp=10))
+    objective = SpeakerObjective(4, ["a", "b"], SpeakerLoss(margin=0.4, margin_ramp=10))
     seen = []
     for step in (0, 5, 10, 20):
         objective.begin(step)

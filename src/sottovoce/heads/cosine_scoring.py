@@ -1,4 +1,4 @@
-"""How two embeddings are compared: the cosine, after the mean of known speech is taken away."""
+"""How two embeddings are compared, and everything that takes: fitted once, it travels with the model."""
 
 from __future__ import annotations
 
@@ -8,23 +8,52 @@ from torch.nn import functional as F
 
 
 class CosineScoring(nn.Module):
-    """Cosine similarity of embeddings less a mean; it travels with the model, so that scores mean the same everywhere.
+    """Cosine similarity of embeddings less a mean, under a linear map where there is one.
+
+    What else makes a score comparable lies here too, so that scores mean the same everywhere; it is used by
+    `sottovoce.tasks.speaker_scores`.
 
     Args:
         size: width of the embeddings.
+        dimensions: of what the linear map makes of them; ``None`` for no map.
+        cohort: speakers against whom scores are normalised; 0 for none.
+        top: how many of them count for an embedding, the most similar ones.
+        measures: quality measures of the calibration; ``None`` where scores are not calibrated.
 
     Attributes:
         mean: ``[size]`` mean embedding of training speech (0 before it is fitted).
+        map: ``[size, dimensions]``, of the centred unit vector.
+        cohort: ``[cohort, dimensions or size]`` unit vectors, one a speaker.
+        calibration: ``[2 + measures]``: weights of the score and of each measure, and what is added.
+        calibrated: whether there is any calibration yet.
         threshold: scores from here on up mean "same speaker" (the equal-error point on development trials); NaN while
             unknown.
     """
 
     mean: Tensor
+    map: Tensor | None
+    cohort: Tensor | None
+    calibration: Tensor | None
+    calibrated: Tensor
     threshold: Tensor
 
-    def __init__(self, size: int):
+    def __init__(
+        self,
+        size: int,
+        *,
+        dimensions: int | None = None,
+        cohort: int = 0,
+        top: int = 300,
+        measures: list[str] | None = None,
+    ):
         super().__init__()
+        self.top, self.measures = top, measures
         self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("map", torch.zeros(size, dimensions) if dimensions is not None else None)
+        self.register_buffer("cohort", torch.zeros(cohort, dimensions or size) if cohort else None)
+        self.register_buffer("calibration", torch.zeros(2 + len(measures)) if measures is not None else None)
+        if measures is not None:
+            self.register_buffer("calibrated", torch.tensor(False))
         self.register_buffer("threshold", torch.tensor(float("nan")))
 
     @torch.no_grad()
@@ -32,10 +61,15 @@ class CosineScoring(nn.Module):
         """Take the mean of ``embeddings[N, E]`` of training speech."""
         self.mean.copy_(F.normalize(embeddings, dim=-1).mean(0))
 
-    def centred(self, embeddings: Tensor) -> Tensor:
-        """Unit vectors ``[N, E]`` whose products are scores."""
+    def less_mean(self, embeddings: Tensor) -> Tensor:
+        """Unit vectors ``[N, E]`` around the mean: what the linear map is fitted on."""
         return F.normalize(F.normalize(embeddings, dim=-1) - self.mean, dim=-1)
 
+    def centred(self, embeddings: Tensor) -> Tensor:
+        """Unit vectors whose products are cosine scores."""
+        centred = self.less_mean(embeddings)
+        return centred if self.map is None else F.normalize(centred @ self.map, dim=-1)
+
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Scores ``[N]`` of pairs of embeddings ``a[N, E]`` and ``b[N, E]``."""
+        """Cosine scores ``[N]`` of pairs of embeddings ``a[N, E]`` and ``b[N, E]``."""
         return (self.centred(a) * self.centred(b)).sum(-1)

@@ -22,6 +22,7 @@ class TaskConfig(PreTrainedConfig):
         head: ``{"kind": "mhfa", ...}``: which head, and its options.
         scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
             ``None``.
+        scoring_options: of `CosineScoring`: what it has room for.
         task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``.
         labels: names of the outputs, where outputs are classes; of a ``ctc`` head they are the vocabulary, the blank
             first, in the order that makes it a tokenizer.
@@ -38,6 +39,7 @@ class TaskConfig(PreTrainedConfig):
         encoder: EncoderConfig | Mapping[str, Any] | None = None,
         head: Mapping[str, Any] | None = None,
         scoring: str | None = None,
+        scoring_options: Mapping[str, Any] | None = None,
         task: str = "",
         labels: Sequence[str] | None = None,
         **kwargs: Any,
@@ -47,6 +49,7 @@ class TaskConfig(PreTrainedConfig):
         self.encoder = encoder if isinstance(encoder, EncoderConfig) else EncoderConfig.from_dict(dict(encoder))
         self.head = dict(head) if head is not None else {"kind": "mhfa"}
         self.scoring = scoring
+        self.scoring_options = dict(scoring_options or {})
         self.task = task
         self.labels = list(labels) if labels is not None else None
         if self.head.get("kind") not in HEADS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         self.encoder = SpeechEncoder(config.encoder)
         self.head: Any = build(HEADS, config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
-        self.scoring: Any = build_scoring(config.scoring, self.head.size)
+        self.scoring: Any = build_scoring(config.scoring, self.head.size, config.scoring_options)
         self.post_init()
 
     def forward(self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any) -> TaskOutput:
@@ -105,10 +106,10 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             super()._init_weights(module)
 
 
-def build_scoring(kind: str | None, size: int) -> nn.Module | None:
+def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:
     """What makes decisions of a head's outputs."""
     if kind == "cosine":
-        return CosineScoring(size)
+        return CosineScoring(size, **options)
     return LLRScoring() if kind == "llr" else None
 
 

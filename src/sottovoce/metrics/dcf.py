@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..encoder.errors import DataError
-from .roc import operating_points
+from .roc import check_scores, operating_points, weigh
 
 
 def min_dcf(
@@ -38,11 +38,45 @@ def min_dcf(
     Raises:
         DataError: ``p_target`` is not inside (0, 1), a cost is not positive, or the scores are unusable.
     """
-    if not 0 < p_target < 1:
-        raise DataError(f"min_dcf: p_target must lie between 0 and 1, got {p_target}")
-    if c_miss <= 0 or c_fa <= 0:
-        raise DataError(f"min_dcf: costs must be positive, got c_miss {c_miss} and c_fa {c_fa}")
+    of_miss, of_false_alarm = _costs(p_target, c_miss, c_fa)
     points = operating_points(scores, targets, weights)
-    of_miss, of_false_alarm = c_miss * p_target, c_fa * (1 - p_target)
     cost = of_miss * points.miss + of_false_alarm * points.false_alarm
     return float(np.min(cost) / min(of_miss, of_false_alarm))
+
+
+def act_dcf(
+    llrs: ArrayLike,
+    targets: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    p_target: float = 0.01,
+    c_miss: float = 1.0,
+    c_fa: float = 1.0,
+) -> float:
+    """The same cost at the threshold that prior and costs prescribe for log-likelihood ratios.
+
+    Scores have to be calibrated first. Never below `min_dcf`; a detector that is badly calibrated can cost more than 1.
+
+    Args:
+        llrs: ``[N]`` natural-log likelihood ratios.
+        targets, weights, p_target, c_miss, c_fa: as for `min_dcf`.
+
+    Raises:
+        DataError: as `min_dcf`.
+    """
+    of_miss, of_false_alarm = _costs(p_target, c_miss, c_fa)
+    weigh(llrs, targets, weights)  # both kinds are there
+    llrs, targets, weights = check_scores(llrs, targets, weights)
+    accepted = llrs >= np.log(of_false_alarm / of_miss)
+    miss = np.average(~accepted[targets], weights=weights[targets])
+    false_alarm = np.average(accepted[~targets], weights=weights[~targets])
+    return float((of_miss * miss + of_false_alarm * false_alarm) / min(of_miss, of_false_alarm))
+
+
+def _costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
+    """What a miss and a false alarm cost, by how often there can be one."""
+    if not 0 < p_target < 1:
+        raise DataError(f"detection cost: p_target must lie between 0 and 1, got {p_target}")
+    if c_miss <= 0 or c_fa <= 0:
+        raise DataError(f"detection cost: costs must be positive, got c_miss {c_miss} and c_fa {c_fa}")
+    return c_miss * p_target, c_fa * (1 - p_target)

@@ -16,23 +16,26 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def embed(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Tensor]:
-    """The model's output for each cut, by the id of the cut.
+def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
+    """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
     Padding is exact, so how utterances are batched changes nothing but the time it takes.
 
     Args:
         model: it is put into evaluation mode for the time being.
         cuts: utterances; they are loaded batch by batch.
-
-    Returns:
-        id -> ``[E]`` on the CPU in float32, in the order of ``cuts``.
     """
     was_training = model.training
     model.eval()
-    found: dict[str, Tensor] = {}
-    for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
+    batches = EvaluationBatches(cuts, max_seconds=60.0)
+    found: dict[int, Tensor] = {}
+    for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
         output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
-        found |= dict(zip(batch["ids"], output.float().cpu(), strict=True))
+        found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     model.train(was_training)
-    return {cut.id: found[cut.id] for cut in cuts}
+    return torch.stack([found[id(cut)] for cut in cuts])
+
+
+def embed(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Tensor]:
+    """`embed_all`, by the id of the cut."""
+    return dict(zip([cut.id for cut in cuts], embed_all(model, cuts), strict=True))

@@ -36,6 +36,16 @@ class Objective(nn.Module, ABC):
     def begin(self, step: int) -> None:
         """Called before each forward pass with the number of the optimiser step."""
 
+    def take_over(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
+        """Go on from the weights of an objective over other ``labels``; for how many of its own there were any.
+
+        Where the labels differ, nothing is taken over, unless an objective knows how to.
+        """
+        if list(labels) != self.labels:
+            return 0
+        self.load_state_dict(weights)
+        return len(self.labels)
+
     def of(self, output: TaskOutput, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of what a model made of a batch, and values to log."""
         assert output.output is not None

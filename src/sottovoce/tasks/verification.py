@@ -6,49 +6,48 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
-from ..data.batches import Batch
 from ..data.cuts import cut_speaker
 from ..data.targets import Classes
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
-from ..heads.aam_softmax import AAMSoftmax
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from ..metrics.bootstrap import bootstrap
-from ..metrics.dcf import min_dcf
-from ..metrics.eer import eer
+from ..metrics.cllr import cllr
+from ..metrics.dcf import act_dcf, min_dcf
+from ..metrics.det import det
+from ..metrics.eer import eer, rocch_eer
 from ..metrics.trials import Trials
 from .embedders import Embedder, head_config
-from .embedding import embed
+from .embedding import embed_all
 from .options import Options
-from .task import EvaluationData, Objective, plain
+from .speaker_loss import SpeakerLoss, SpeakerObjective
+from .speaker_scoring import (
+    Scored,
+    Scoring,
+    calibrated,
+    fitted,
+    forget_calibration,
+    score,
+    settle_calibration,
+    words,
+)
+from .task import EvaluationData, plain
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-class Margin(Options):
-    """The loss: AAM-softmax, see `AAMSoftmax`."""
-
-    margin: float = Field(0.2, ge=0, lt=1.5, description="angular margin in radians")
-    margin_ramp: int = Field(0, ge=0, description="steps over which the margin grows from 0")
-    scale: float = Field(30.0, gt=0)
-    centres: int = Field(1, ge=1, description="centres of each speaker")
-    hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
-    hardest_margin: float = Field(0.06, ge=0, lt=1.5)
-
-
 class Verification(Options):
-    """An embedding of each utterance, AAM-softmax over the training speakers, cosine scores.
+    """An embedding of each utterance, softmax over the training speakers, cosine scores.
 
     Args:
         head: what makes the embedding.
         loss: options of the loss.
+        scoring: what happens to the scores.
         mean_of: at most so many training utterances give the mean that is taken away before scoring.
         draws: bootstrap draws of intervals.
     """
@@ -59,7 +58,8 @@ class Verification(Options):
     whole_utterances: ClassVar[bool] = False
 
     head: Embedder = Embedder(mhfa={})
-    loss: Margin = Margin()
+    loss: SpeakerLoss = SpeakerLoss()
+    scoring: Scoring = Scoring()
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1)
 
@@ -82,91 +82,104 @@ class Verification(Options):
         return Classes(cuts, labels)
 
     def config(self, encoder: EncoderConfig, train: Sequence[Cut] = ()) -> TaskConfig:
-        return TaskConfig(encoder=encoder, head=head_config(self.head), scoring="cosine", task="verification")
+        speakers = len({cut_speaker(cut) for cut in train})
+        return TaskConfig(
+            encoder=encoder,
+            head=head_config(self.head),
+            scoring="cosine",
+            scoring_options=self.scoring.config(self.head.options.size, speakers),
+            task="verification",
+        )
 
     def with_loss(self, changes: Mapping[str, Any]) -> Verification:
-        return self.model_copy(update={"loss": Margin.model_validate({**self.loss.model_dump(), **changes})})
+        return self.model_copy(update={"loss": self.loss.changed(changes)})
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> SpeakerObjective:
         return SpeakerObjective(model.head.size, labels, self.loss)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
-        """Fit the mean that scoring takes away, on utterances spread evenly over the training data."""
-        assert model.scoring is not None
-        places = np.linspace(0, len(train) - 1, min(self.mean_of, len(train))).round().astype(int)
-        chosen = [train[k] for k in np.unique(places)]
-        model.scoring.fit_mean(torch.stack(list(embed(model, chosen).values())))
+        """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
+        chosen = [train[k] for k in _spread(len(train), self.mean_of)]
+        model.scoring.fit_mean(embed_all(model, chosen))
+        if self.scoring.needs_speakers:
+            of: dict[str, list[Cut]] = {}
+            for cut in train:
+                of.setdefault(str(cut_speaker(cut)), []).append(cut)
+            chosen = [own[k] for own in of.values() for k in _spread(len(own), self.scoring.utterances)]
+            self.scoring.fit(model.scoring, embed_all(model, chosen), [str(cut_speaker(cut)) for cut in chosen])
+        forget_calibration(model.scoring)
 
-    def scores(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
-        """Cosine scores of all trials.
+    def scored(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> Scored:
+        """Scores of all trials before calibration, and what calibration needs besides.
 
         Raises:
             DataError: trials name utterances that are not among ``cuts``.
         """
-        assert model.scoring is not None
         known = {cut.id: cut for cut in cuts}
         names = trials.utterances()
         if absent := [name for name in names if name not in known]:
             raise DataError(f"trials: {len(absent)} utterances are not in the data, the first is {absent[0]!r}")
-        vectors = embed(model, [known[name] for name in names])
+        chosen = [known[name] for name in names]
         place = {name: k for k, name in enumerate(names)}
-        unit = model.scoring.centred(torch.stack([vectors[name] for name in names]).to(model.device)).double().cpu()
-        left, right = ([place[name] for name in side] for side in (trials.left, trials.right))
-        return (unit[left] * unit[right]).sum(-1).numpy()
+        left, right = (np.array([place[name] for name in side]) for side in (trials.left, trials.right))
+        return score(model.scoring, embed_all(model, chosen), [cut.duration for cut in chosen], left, right)
+
+    def scores(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
+        """Scores of all trials; log-likelihood ratios where the model is calibrated. Raises as `scored`."""
+        return calibrated(model.scoring, self.scored(model, cuts, trials))
 
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
-        """EER and minDCF (p_target 0.01), with 95 % intervals bootstrapped by speaker where speakers are known."""
+        """EER (interpolated, and on the convex hull of the ROC) and minDCF (p_target 0.01); of calibrated models also
+        actDCF and Cllr; with 95 % intervals bootstrapped by speaker where speakers are known; the DET curve.
+
+        Of a model that is to be calibrated and is not yet, also what `settle` needs to calibrate it on these trials.
+        """
         cuts, trials = test.cuts, test.trials
         assert trials is not None  # the recipe was checked
-        scores = self.scores(model, cuts, trials)
-        results: dict[str, Any] = {
-            "trials": len(trials),
-            "targets": int(trials.targets.sum()),
-            "threshold": equal_error_threshold(scores, trials.targets),
-        }
+        scored = self.scored(model, cuts, trials)
+        scores = calibrated(model.scoring, scored)
+        results: dict[str, Any] = {"trials": len(trials), "targets": int(trials.targets.sum())}
+        metrics = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
+        decided = scores
+        if model.scoring.calibration is not None:
+            if model.scoring.calibrated:
+                metrics |= {"act_dcf": act_dcf, "cllr": cllr}
+            else:
+                found = fitted(scored, trials.targets, model.scoring.measures)
+                results["calibration"] = {"slope": found.slope, "offset": found.offset, "measures": found.measures}
+                decided = found.apply(scored.scores, scored.measures)
+        results["threshold"] = equal_error_threshold(decided, trials.targets)
         speakers = {cut.id: cut_speaker(cut) for cut in cuts}
         left, right = ([speakers[name] for name in side] for side in (trials.left, trials.right))
         known = [s for s in (*left, *right) if s is not None]
         by_speaker = len(known) == 2 * len(trials) and len({a for a, t in zip(left, trials.targets) if t}) > 1  # noqa: B905
-        for name, metric in (("eer", eer), ("min_dcf", min_dcf)):
+        for name, metric in metrics.items():
             if by_speaker:
                 interval = bootstrap(metric, scores, trials.targets, left, right, draws=self.draws)  # type: ignore[arg-type]
                 results |= plain(name, interval)
             else:
                 results[name] = metric(scores, trials.targets)
-        results["protocol"] = f"{len(trials):,} trials" + (
+        curve = det(scores, trials.targets)
+        results["det"] = {"miss": curve.miss.tolist(), "false_alarm": curve.false_alarm.tolist()}
+        results["protocol"] = f"{len(trials):,} trials, {words(model.scoring)}" + (
             f", 95 % interval over {results['eer_interval']['speakers']} speakers" if by_speaker else ""
         )
         return results
 
     def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
-        """Decide at the equal-error point of the development trials."""
-        assert model.scoring is not None
+        """Calibrate on the development trials, where that is wanted, and decide at their equal-error point."""
         model.scoring.threshold.fill_(numbers["threshold"])
+        if "calibration" in numbers:
+            settle_calibration(model.scoring, numbers["calibration"])
 
     def told(self, numbers: Mapping[str, Any]) -> str:
         text = f"EER {100 * numbers['eer']:.2f} %"
         if "eer_interval" in numbers:
             text += f" [{100 * numbers['eer_interval']['low']:.2f}, {100 * numbers['eer_interval']['high']:.2f}]"
-        return f"{text}, minDCF {numbers['min_dcf']:.3f}, {numbers['trials']} trials"
-
-
-class SpeakerObjective(Objective):
-    """AAM-softmax whose margin grows with the steps."""
-
-    def __init__(self, size: int, speakers: Sequence[str], options: Margin):
-        super().__init__(speakers)
-        self.ramp = options.margin_ramp
-        self.loss = AAMSoftmax(size, len(speakers), **options.model_dump(exclude={"margin_ramp"}))
-
-    def begin(self, step: int) -> None:
-        self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
-
-    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        if "labels" not in batch:
-            raise DataError("verification: this data has no speaker labels; set the weight of the task loss to 0")
-        loss, accuracy = self.loss(output, batch["labels"])
-        return loss, {"accuracy": accuracy}
+        text += f", on the ROC's hull {100 * numbers['rocch_eer']:.2f} %, minDCF {numbers['min_dcf']:.3f}"
+        if "cllr" in numbers:
+            text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
+        return f"{text}, {numbers['trials']} trials"
 
 
 def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float:
@@ -175,3 +188,8 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
     misses = np.searchsorted(np.sort(scores[targets]), order) / targets.sum()
     alarms = 1 - np.searchsorted(np.sort(scores[~targets]), order) / (~targets).sum()
     return float(order[np.abs(misses - alarms).argmin()])
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of ``count`` places, evenly."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()

@@ -101,10 +101,14 @@ class EncoderOptions(Options):
         torch.manual_seed(seed)
         if self.source is not None and is_task_model(self.source):
             loaded = TaskModel.from_pretrained(self.source)
-            _check_head(self.source, loaded.config, task.config(loaded.config.encoder, train))
+            wanted = task.config(loaded.config.encoder, train)
+            _check_head(self.source, loaded.config, wanted)
             self._set_dropout(loaded.config.encoder)
+            loaded.config.scoring_options = wanted.scoring_options
             model = TaskModel(loaded.config)
-            model.load_state_dict(loaded.state_dict())
+            # Scoring is fitted anew at the end of each stage.
+            model.encoder.load_state_dict(loaded.encoder.state_dict())
+            model.head.load_state_dict(loaded.head.state_dict())
             return model
         if self.source is not None:
             encoder = SpeechEncoder.from_pretrained(self.source)

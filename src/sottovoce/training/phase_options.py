@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..tasks.options import Options, nearest
+from .augmentation import Augmentation
 from .schedules import Decay
 
 
@@ -45,7 +46,7 @@ class PhaseOptions(StageOptions):
         weight_decay: on matrices; vectors (norms, biases) have none.
         clip: largest norm of the weights' gradient; ``null`` for none.
         accumulate: batches that make one update.
-        batch, crop, train: in place of those of the data section.
+        batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.
         loss: in place of those options of the task's loss.
         recompute: compute activations of layers twice to save memory.
         checkpoint_every, log_every: steps.
@@ -62,6 +63,7 @@ class PhaseOptions(StageOptions):
     batch: int | None = Field(None, ge=1)
     crop: tuple[float, float] | None = None
     train: list[str] | None = Field(None, min_length=1)
+    augment: list[Augmentation] | None = None  # type: ignore[valid-type]
     loss: dict[str, Any] = {}
     recompute: bool = False
     checkpoint_every: int = Field(100, ge=1)

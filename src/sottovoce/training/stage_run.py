@@ -100,7 +100,11 @@ class StageRun:
     def start_objective(self, options: StageOptions, model: TaskModel) -> Objective | None:
         """The loss of the stage that this one starts from, with its weights; ``None`` where it has none."""
         path = self.run.objective(options.start or self.previous)
-        return _objective(self.task, model, labels_of(path), path) if path.exists() else None
+        if not path.exists():
+            return None
+        objective = self.task.objective(model, labels_of(path))
+        objective.load_state_dict(load_file(path))
+        return objective
 
     def teacher(self, name: str) -> SpeechEncoder:
         """The encoder of an earlier stage, or of a checkpoint."""
@@ -120,17 +124,15 @@ class StageRun:
     def task_term(self, options: PhaseOptions, model: TaskModel, weight: float = 1.0) -> TaskTerm:
         """The task's loss over the labels of the training data.
 
-        It goes on from the weights of the stage before if the labels are the same; else it starts anew and says so.
+        It goes on from the weights of the stage before, as far as that had the same labels; what starts anew is told.
         """
         labels = self.task.labels(self.train_cuts(options))
         # Where outputs are classes, what they stand for was settled when the head was made.
         labels = model.config.labels or labels
+        objective = self.task.with_loss(options.loss).objective(model, labels)
         before = self.run.objective(options.start or self.previous)
-        known = labels_of(before) if before.exists() else None
-        if known is not None and known != labels:
-            self.tell(f"{len(labels)} labels, other than the {len(known)} of the stage before: their classifier is new")
-        task = self.task.with_loss(options.loss)
-        objective = _objective(task, model, labels, before if known == labels else None)
+        if before.exists() and (taken := objective.take_over(labels_of(before), load_file(before))) < len(labels):
+            self.tell(f"{len(labels)} labels, {taken} of them known to the stage before: the classifier of others is new")
         return TaskTerm(objective, weight=weight, lr=options.lr.head, weight_decay=options.weight_decay)
 
     def distillation_term(
@@ -167,7 +169,7 @@ class StageRun:
                 batch_size=(options.batch if options else None) or data.batch,
                 seed=seed_of(self.seed, self.name, "batches"),
                 crop=(options.crop if options else None) or data.crop,
-                effects=effects(data.augment),
+                effects=effects(data.augment if options is None or options.augment is None else options.augment),
                 targets=self.task.targets(cuts, labels) if labels else None,
                 balanced=data.balanced and bool(labels),
                 cache=data.cache,
@@ -295,11 +297,3 @@ def labels_of(path: Path) -> list[str]:
     """The labels that a saved objective was trained on."""
     with safe_open(path, framework="pt") as file:
         return json.loads(file.metadata()["labels"])
-
-
-def _objective(task: Task, model: TaskModel, labels: Sequence[str], trained: Path | None) -> Objective:
-    """The loss of a task over labels, with the weights of a file if one is given."""
-    objective = task.objective(model, labels)
-    if trained is not None:
-        objective.load_state_dict(load_file(trained))
-    return objective

@@ -1,0 +1,55 @@
+"""The detection error trade-off: misses against false alarms (Martin et al. 1997)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from .roc import Floats, operating_points
+
+
+@dataclass(frozen=True)
+class DET:
+    """A curve; plain data.
+
+    Attributes:
+        miss, false_alarm: ``[N]`` error rates, from accept-all to reject-all.
+    """
+
+    miss: Floats
+    false_alarm: Floats
+
+
+def det(scores: ArrayLike, targets: ArrayLike, *, most: int = 200) -> DET:
+    """The curve of a detector, without the points that nobody would see.
+
+    Args:
+        scores: ``[N]``, higher means more likely a target.
+        targets: ``[N]``, true or 1 for target trials.
+        most: points kept, evenly along the curve as it is drawn.
+
+    Raises:
+        DataError: as `operating_points`.
+    """
+    points = operating_points(scores, targets)
+    rates = np.stack([points.miss, points.false_alarm])
+    if rates.shape[1] > most:
+        drawn = probit(rates, 1e-4)
+        way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(drawn)).sum(0))])
+        kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most)))
+        rates = rates[:, kept]
+    return DET(rates[0], rates[1])
+
+
+def probit(rates: ArrayLike, least: float) -> Floats:
+    """Rates as the axes of the plot show them, where two normal distributions make a straight line.
+
+    Args:
+        rates: fractions.
+        least: rates nearer to 0 or 1 are drawn there; their place would be at infinity.
+    """
+    found: Floats = ndtri(np.clip(np.asarray(rates, np.float64), least, 1 - least))
+    return found
