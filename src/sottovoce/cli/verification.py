@@ -52,7 +52,9 @@ def verify(
     with busy("listening"):
         found = library(load_verifier(model), a, b, channel=channel)
     if as_json:
-        print_json({"score": found.score, "threshold": found.threshold, "same": found.same})
+        print_json(
+            {"score": found.score, "threshold": found.threshold, "same": found.same, "calibrated": found.calibrated}
+        )
     elif found.threshold is None:
         console().print(f"score {found.score:.3f} (the model has no threshold: its recipe gave no development trials)")
     else:
@@ -65,6 +67,7 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz), or a folder of audio.")],
     trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
     draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
     as_json: Json = False,
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
@@ -75,8 +78,23 @@ def evaluate(
 
     with busy(f"evaluating on {trials}"):
         found = library(load_verifier(model), data, trials, draws=draws)
+    if det is not None:
+        draw_det({Path(model).name: found["det"]}, det)
     if as_json:
         print_json(found)
         return
     console().print(Verification().told(found))
-    console().print("cosine after mean subtraction; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
+    console().print(f"{found['protocol']}; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
+
+
+def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
+    """Write the DET curves of some models, by name, as a PNG."""
+    import numpy as np
+
+    from sottovoce.metrics.det import DET
+    from sottovoce.report.det import picture
+    from sottovoce.training.files import whole_file
+
+    drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}
+    with whole_file(path) as partial:
+        partial.write_bytes(picture(drawn))

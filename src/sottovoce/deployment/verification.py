@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import audio_shape, read_speech
+from ..data.audio import SAMPLE_RATE, audio_shape, read_speech
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..encoder.errors import CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
+from ..tasks.speaker_scoring import calibrated, calibration_of, score
 from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
 from .models import load_model
@@ -39,7 +41,6 @@ def load_verifier(source: str | Path) -> TaskModel:
     return model
 
 
-@torch.no_grad()
 def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None = None) -> dict[str, Tensor]:
     """Embeddings ``[E]`` of audio files, by path.
 
@@ -51,11 +52,13 @@ def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
-    found = {}
-    for file in files:
-        wave = read_speech(file, channel=channel)
-        found[str(file)] = model(wave[None].to(model.device)).output[0].float().cpu()
-    return found
+    return {str(file): embed_speech(model, read_speech(file, channel=channel)) for file in files}
+
+
+@torch.no_grad()
+def embed_speech(model: TaskModel, wave: Tensor) -> Tensor:
+    """The embedding ``[E]`` of ``wave[S]``."""
+    return model(wave[None].to(model.device)).output[0].float().cpu()
 
 
 @dataclass(frozen=True)
@@ -63,31 +66,39 @@ class Verdict:
     """Whether two utterances are of one speaker.
 
     Args:
-        score: cosine after mean subtraction, -1..1.
+        score: as the model's recipe has it: a cosine (-1..1), normalised against other speakers or not; or, of a
+            calibrated model, a log-likelihood ratio.
         threshold: from which score on it is the same speaker; ``None`` where the model was never given development
             trials to find one.
+        calibrated: whether the score is a log-likelihood ratio.
     """
 
     score: float
     threshold: float | None
+    calibrated: bool = False
 
     @property
     def same(self) -> bool | None:
         return None if self.threshold is None else self.score >= self.threshold
 
 
-@torch.no_grad()
 def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | None = None) -> Verdict:
     """Compare two files; see `embed` for what is raised."""
-    assert model.scoring is not None
-    one, other = (embed(model, [file], channel=channel)[str(file)] for file in (a, b))
-    score = model.scoring.cpu()(one[None], other[None]).item()
+    waves = [read_speech(file, channel=channel) for file in (a, b)]
+    vectors = torch.stack([embed_speech(model, wave) for wave in waves])
+    seconds = [len(wave) / SAMPLE_RATE for wave in waves]
+    scored = score(model.scoring, vectors, seconds, np.array([0]), np.array([1]))
     threshold = model.scoring.threshold.item()
-    return Verdict(score, None if math.isnan(threshold) else threshold)
+    return Verdict(
+        float(calibrated(model.scoring, scored)[0]),
+        None if math.isnan(threshold) else threshold,
+        calibration_of(model.scoring) is not None,
+    )
 
 
 def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: int = 1000) -> dict[str, Any]:
-    """EER and minDCF over a trials file, with intervals by speaker where the manifest names speakers.
+    """EER and minDCF over a trials file, with intervals by speaker where the manifest names speakers; see
+    `Verification.evaluate`.
 
     Args:
         model: from `load_verifier`.

@@ -15,7 +15,6 @@ from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
 from .frames import normalised_over_time
 
-
 Choice: TypeAlias = str | Mapping[str, Any]
 """How configs write one of several kinds: its name, or ``{"kind": name, ...}`` with its options."""
 

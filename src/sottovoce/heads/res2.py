@@ -11,7 +11,7 @@ from torch import Tensor
 def res2(x: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
     """``x[B, C, T]`` in ``len(maps) + 1`` equal groups of channels; the last goes through as it is::
 
-        x₁ ─▶ f₁ ─▶ y₁ ┐        x₂ + y₁ ─▶ f₂ ─▶ y₂ ...        xₙ ─▶ yₙ
+    x₁ ─▶ f₁ ─▶ y₁ ┐        x₂ + y₁ ─▶ f₂ ─▶ y₂ ...        xₙ ─▶ yₙ
     """
     *parts, rest = x.chunk(len(maps) + 1, dim=1)
     out: list[Tensor] = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -17,8 +19,9 @@ from sottovoce.deployment.models import load_model
 from sottovoce.deployment.published import PUBLISHED, published_subjects
 from sottovoce.deployment.subject import ours, weight_files
 from sottovoce.encoder.errors import RecipeError
+from sottovoce.metrics.det import DET
 from sottovoce.pruning.slim import TOLERANCE
-from sottovoce.report import figures, plots
+from sottovoce.report import det, figures, plots
 from sottovoce.report.anatomy import anatomy
 from sottovoce.report.page import html
 from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
@@ -27,7 +30,14 @@ from sottovoce.training.recipe import stage_name
 from sottovoce.training.run_directory import RunDirectory
 from sottovoce.training.stage_run import START
 
-METRICS = {"eer": ("EER", True), "min_dcf": ("minDCF", False), "wer": ("WER", True), "cer": ("CER", True)}
+METRICS = {
+    "eer": ("EER", True),
+    "min_dcf": ("minDCF", False),
+    "act_dcf": ("actDCF", False),
+    "cllr": ("Cllr", False),
+    "wer": ("WER", True),
+    "cer": ("CER", True),
+}
 """Key of a task's number -> how it is called, and whether it is shown in percent."""
 
 
@@ -50,8 +60,10 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     story = read_story(run, setting=setting or Setting(), at_size=at_size)
     path = Path(run) / "report.html"
     pictures = {"curves": plots.picture(plots.plots(story)), "layers": figures.layers(story.rows)}
+    pictures |= {f"det {test}": det.picture(curves) for test, curves in story.trade_offs.items()}
     for name, png in pictures.items():
-        with whole_file(Path(run) / "figures" / f"{name}.png") as partial:
+        file = re.sub(r"[^\w.]+", "-", name)  # of a test set, which may be called anything
+        with whole_file(Path(run) / "figures" / f"{file}.png") as partial:
             partial.write_bytes(png)
     write_text(path, html(story, pictures))
     return path
@@ -84,6 +96,7 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
         metrics=_metrics(directory, stages),
         rows=anatomy(encoder.shape, encoder.original_shape),
         curves=_curves(directory),
+        trade_offs=_trade_offs(directory, list(dict.fromkeys([dense, slim]))),
         tolerance=TOLERANCE,
         environment=directory.recorded_environment() if directory.environment.exists() else {},
         recipe=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110),
@@ -158,6 +171,16 @@ def _metrics(directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
         Metric(METRICS[key][0], found[key, test], is_rate=METRICS[key][1], protocol=protocols[test])
         for key, test in keys
     ]
+
+
+def _trade_offs(directory: RunDirectory, stages: Sequence[str]) -> dict[str, dict[str, DET]]:
+    """The DET curve of each of these stages on every test set, where there are any."""
+    found: dict[str, dict[str, DET]] = defaultdict(dict)
+    for stage in stages:
+        for test, numbers in ((directory.finished(stage) or {}).get("test") or {}).items():
+            if curve := numbers.get("det"):
+                found[test][stage] = DET(np.array(curve["miss"]), np.array(curve["false_alarm"]))
+    return dict(found)
 
 
 def _curves(directory: RunDirectory) -> list[Curve]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sottovoce.deployment.bench import Benchmark
+from sottovoce.metrics.det import DET
 from sottovoce.report.anatomy import Row
 
 
@@ -84,6 +85,7 @@ class Story:
         metrics: scores by stage.
         rows: what remains of every layer.
         curves: what was logged.
+        trade_offs: test set -> stage -> misses against false alarms, of the compared stages.
         tolerance: largest error that slimming allows.
         environment: hardware, threads, versions.
         recipe: as written in the run.
@@ -101,6 +103,7 @@ class Story:
     metrics: Sequence[Metric] = ()
     rows: Sequence[Row] = ()
     curves: Sequence[Curve] = ()
+    trade_offs: Mapping[str, Mapping[str, DET]] = field(default_factory=dict)
     tolerance: float = 0.0
     environment: dict[str, Any] = field(default_factory=dict)
     recipe: str = ""

@@ -132,7 +132,9 @@ class StageRun:
         objective = self.task.with_loss(options.loss).objective(model, labels)
         before = self.run.objective(options.start or self.previous)
         if before.exists() and (taken := objective.take_over(labels_of(before), load_file(before))) < len(labels):
-            self.tell(f"{len(labels)} labels, {taken} of them known to the stage before: the classifier of others is new")
+            self.tell(
+                f"{len(labels)} labels, {taken} of them known to the stage before: the classifier of others is new"
+            )
         return TaskTerm(objective, weight=weight, lr=options.lr.head, weight_decay=options.weight_decay)
 
     def distillation_term(
