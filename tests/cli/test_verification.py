@@ -46,6 +46,7 @@ def test_verify_tells_score_and_decision(sottovoce, place, tmp_path):
         "score": pytest.approx(1.0, abs=1e-5),
         "threshold": None,
         "same": None,
+        "calibrated": False,
     }
     assert "no threshold" in sottovoce("verify", place / "model", a, b).out
     decided = tiny_model()
@@ -69,6 +70,18 @@ def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, 
     ]
     assert 0 <= eer(np.array(scores + [0.0, 1.0]), np.array([*trials.targets[:6], False, True])) <= 1
     assert "EER" in sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt").out
+
+
+def test_evaluate_draws_the_trade_off(sottovoce, place, tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "det.png"
+    said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt", "--det", path)
+    assert said.code == 0 and "on the ROC's hull" in said.out and "cosine less mean" in said.out
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and min(picture.size) > 300
+    said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt", "--det", place)
+    assert said.code == 2 and len(said.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)

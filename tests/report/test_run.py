@@ -56,6 +56,16 @@ def test_the_result_is_compared_with_the_dense_model_it_came_from(run):
     assert [r.file_bytes for r in story.speed.results] == files
 
 
+def test_misses_against_false_alarms_of_dense_and_slim(run, page):
+    story = read_story(run, setting=QUICK)
+    # The last stage was not evaluated, so the picture has the dense model alone.
+    assert list(story.trade_offs["bands"]) == ["fine_tune"]
+    saved = json.loads((run / "stages" / "fine_tune.json").read_text())["test"]["bands"]["det"]
+    assert story.trade_offs["bands"]["fine_tune"].miss.tolist() == saved["miss"]
+    png = (run / "figures" / "det-bands.png").read_bytes()
+    assert png[:4] == b"\x89PNG" and base64.b64encode(png).decode() in page
+
+
 def test_every_number_of_every_stage_is_on_the_page(run, page):
     text = text_of(page)
     for name in ("fine_tune", "prune", "distil", "by_hand"):

@@ -7,9 +7,11 @@ import json
 import pytest
 import torch
 from rich.console import Console
+from safetensors.torch import load_file
 
 from corpus import write_corpus
-from sottovoce.data.cuts import read_cuts, write_cuts
+from sottovoce.data.batches import StepBatches
+from sottovoce.data.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
@@ -101,8 +103,57 @@ def test_other_speakers_get_a_new_classifier_and_it_is_said(folder, tmp_path):
     data["data"]["corpora"]["other"] = {"cuts": {"train": str(other / "train.jsonl.gz")}}
     data["stages"] = [{"fine_tune": {"steps": 1}}, {"fine_tune": {"name": "b", "steps": 1, "train": ["other/train"]}}]
     run, said = carry_out(data, tmp_path)
-    assert "b: 3 labels, other than the 4 of the stage before: their classifier is new" in said
+    assert "b: 3 labels, 0 of them known to the stage before: the classifier of others is new" in said
     assert labels_of(run.objective("b")) == ["other/s0", "other/s1", "other/s2"]
+
+
+def test_a_large_margin_stage(folder, tmp_path, monkeypatch):
+    """Longer crops, a larger margin, no augmentation, no speed-perturbed speakers: whose rows go, the others stay."""
+    heard = {}
+
+    def listen(self, step, original=StepBatches.__getitem__):
+        heard.setdefault(len(self.cuts), original(self, step))
+        return heard[len(self.cuts)]
+
+    monkeypatch.setattr(StepBatches, "__getitem__", listen)
+    data = toy(folder)
+    data["data"] |= {"test": {}, "train": ["toy/train", "toy/train@1.1"], "augment": [{"noise": {"probability": 1}}]}
+    large = {"margin": 0.5, "margin_ramp": 0}
+    data["stages"] = [
+        {"fine_tune": {"steps": 1, "crop": 0.5}},
+        {
+            "fine_tune": {
+                "name": "large-margin",
+                "steps": 1,
+                "lr": {"encoder": 0.0, "head": 0.0},
+                "weight_decay": 0.0,
+                "crop": 0.4,
+                "augment": [],
+                "train": ["toy/train"],
+                "loss": large,
+            }
+        },
+    ]
+    run, said = carry_out(data, tmp_path)
+    before, after = (run.objective(name) for name in ("fine_tune", "large-margin"))
+    assert len(labels_of(before)) == 8 and labels_of(after) == [f"toy/s{k}" for k in range(4)]
+    rows = [labels_of(before).index(label) for label in labels_of(after)]
+    assert torch.equal(load_file(after)["loss.weight"], load_file(before)["loss.weight"][rows])
+    assert "classifier of others is new" not in said
+
+    # What the stage heard are stretches of the files as they are; the stage before heard noise on them.
+    def is_clean(batch):
+        known = {cut.id: load_cut(cut) for cut in read_cuts(folder / "train.jsonl.gz")}
+        waves = zip(batch["waveform"], batch["ids"], strict=True)
+        return [torch.equal(w, known[n].unfold(0, len(w), 1)[start_of(w, known[n])]) for w, n in waves if n in known]
+
+    assert heard[12]["waveform"].shape == (2, 6400) and all(is_clean(heard[12]))
+    assert not any(is_clean(heard[24]))
+
+
+def start_of(part, whole):
+    """Where in ``whole`` the stretch nearest to ``part`` begins."""
+    return int((whole.unfold(0, len(part), 1) - part).abs().sum(1).argmin())
 
 
 def test_the_best_weights_on_development_data_and_the_threshold(folder, tmp_path):

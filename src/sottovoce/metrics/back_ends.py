@@ -71,5 +71,5 @@ def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridg
         _, directions = scipy.linalg.eigh(between, within)
     except np.linalg.LinAlgError:
         raise DataError("back-end: embeddings of a speaker do not vary in all directions; give a ridge") from None
-    found: Floats = directions[:, ::-1][:, :dimensions]
+    found: Floats = np.ascontiguousarray(directions[:, ::-1][:, :dimensions])
     return found

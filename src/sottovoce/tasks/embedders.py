@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .options import OneOf, Options, one_of
 
@@ -72,6 +72,12 @@ class PooledOptions(Options):
     fusion: Fusion = ADAPTERS
     pooling: Pooling = CHANNEL_ATTENTIVE
 
+    @model_validator(mode="after")
+    def _width_behind_a_sum(self) -> PooledOptions:
+        if self.width is None and self.fusion.kind != "adapters":
+            raise ValueError(f"behind the fusion {self.fusion.kind} give a width; its channels are the encoder's own")
+        return self
+
 
 class XVectorOptions(Options):
     """x-vector, see `XVector`."""
@@ -92,6 +98,14 @@ class Res2Options(Options):
     size: int = Field(192, ge=2, description="of the embedding")
     fusion: Fusion = SUM
     pooling: Pooling = CHANNEL_ATTENTIVE
+
+    @model_validator(mode="after")
+    def _equal_groups(self) -> Res2Options:
+        if self.channels % self.scale:
+            raise ValueError(
+                f"{self.channels} channels do not make {self.scale} equal groups; change channels or scale"
+            )
+        return self
 
 
 class ECAPAOptions(Res2Options):
@@ -127,6 +141,12 @@ class MFAConformerOptions(Options):
     size: int = Field(192, ge=2, description="of the embedding")
     fusion: Fusion = SUM
     pooling: Pooling = CHANNEL_ATTENTIVE
+
+    @model_validator(mode="after")
+    def _heads_fill_the_width(self) -> MFAConformerOptions:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"a width of {self.width} is no even number for each of {self.heads} heads")
+        return self
 
 
 Embedder: Any = one_of(

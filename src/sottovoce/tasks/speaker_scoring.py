@@ -9,6 +9,7 @@ Each is left out where a recipe does not ask for it. What was fitted lies in the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -135,13 +136,13 @@ class Scoring(Options):
         return found
 
     def fit(self, scoring: CosineScoring, embeddings: Tensor, speakers: Sequence[str]) -> None:
-        """Fit back-end and cohort on ``embeddings[N, E]`` of training speech, whose mean is known already."""
+        """Fit back-end and cohort on ``embeddings[N, E]`` (on the CPU) of training speech, whose mean is known already."""
         if self.back_end is not None:
             assert scoring.map is not None
-            centred = scoring.less_mean(embeddings.to(scoring.mean)).double().cpu().numpy()
+            centred = _exact(scoring).less_mean(embeddings.double()).numpy()
             scoring.map.copy_(torch.from_numpy(self.back_end.options.fit(centred, speakers)))
         if scoring.cohort is not None:
-            centred = scoring.centred(embeddings.to(scoring.mean)).double().cpu().numpy()
+            centred = _exact(scoring).centred(embeddings.double()).numpy()
             scoring.cohort.copy_(torch.from_numpy(cohort_means(centred, speakers)))
 
 
@@ -163,20 +164,25 @@ def score(scoring: CosineScoring, embeddings: Tensor, seconds: Sequence[float], 
 
     Args:
         scoring: of the model.
-        embeddings: ``[U, E]`` of the utterances.
+        embeddings: ``[U, E]`` of the utterances, on the CPU.
         seconds: ``[U]`` their durations.
         left, right: ``[N]`` utterance of each side.
 
     Raises:
         DataError: an embedding cannot be compared (it is zero, or all its scores against the cohort are the same).
     """
-    unit = scoring.centred(embeddings.to(scoring.mean)).double().cpu().numpy()
+    unit = _exact(scoring).centred(embeddings.double()).numpy()
     scores = (unit[left] * unit[right]).sum(-1)
     against: CohortStatistics | None = None
     if scoring.cohort is not None:
-        against = cohort_statistics(unit, scoring.cohort.double().cpu().numpy(), top=scoring.top)
+        against = cohort_statistics(unit, scoring.cohort.cpu().numpy(), top=scoring.top)
         scores = as_norm(scores, left, right, against)
     return Scored(scores, _measures(scoring.measures or [], embeddings, seconds, against, left, right))
+
+
+def _exact(scoring: CosineScoring) -> CosineScoring:
+    """A float64 copy on the CPU: scores against a cohort are small differences."""
+    return deepcopy(scoring).cpu().double()
 
 
 def _measures(
@@ -189,7 +195,7 @@ def _measures(
 ) -> dict[str, Floats]:
     of_utterance = {
         "duration": np.log(np.asarray(seconds, np.float64)),
-        "magnitude": embeddings.double().norm(dim=-1).log().cpu().numpy(),
+        "magnitude": embeddings.double().norm(dim=-1).log().numpy(),
     }
     if against is not None:
         of_utterance["cohort"] = against.mean

@@ -100,7 +100,7 @@ class Verification(Options):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
         chosen = [train[k] for k in _spread(len(train), self.mean_of)]
-        model.scoring.fit_mean(embed_all(model, chosen))
+        model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
         if self.scoring.needs_speakers:
             of: dict[str, list[Cut]] = {}
             for cut in train:
