@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import scipy.fft
-import scipy.linalg
 from lhotse import CutSet
 from numpy.typing import NDArray
 
 from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.data.manifests import import_corpus
 from sottovoce.data.synthesis import synthesize
-from sottovoce.metrics import Interval, bootstrap, eer, min_dcf, read_trials, rocch_eer
+from sottovoce.metrics import Interval, bootstrap, eer, lda, min_dcf, read_trials, rocch_eer
 
 Floats = NDArray[np.float64]
 
@@ -57,17 +56,6 @@ def statistics(wave: NDArray[np.float32], filters: Floats) -> Floats:
     return np.concatenate([mfcc.mean(0)[1:], mfcc.std(0), delta.std(0)])
 
 
-def lda(features: Floats, speakers: list[str], dimensions: int) -> Floats:
-    """``[features, dimensions]``: directions in which speakers differ most for how much they vary themselves."""
-    names, codes = np.unique(speakers, return_inverse=True)
-    means = np.stack([features[codes == code].mean(0) for code in range(len(names))])
-    within = np.cov((features - means[codes]).T)
-    within += 0.01 * np.trace(within) / len(within) * np.eye(len(within))
-    between = np.cov(means.T)
-    _, directions = scipy.linalg.eigh(between, within)
-    return directions[:, ::-1][:, : min(dimensions, len(names) - 1)]
-
-
 def score(train: CutSet, test: CutSet, trials_path: Path, draws: int) -> list[tuple[str, str, Interval]]:
     """Every metric of raw statistics and of LDA on them, with intervals by speaker."""
     filters = mel_filters()
@@ -82,7 +70,8 @@ def score(train: CutSet, test: CutSet, trials_path: Path, draws: int) -> list[tu
     known, heard = features(train), features(named)
     mean, deviation = known.mean(0), known.std(0)
     known, heard = (known - mean) / deviation, (heard - mean) / deviation
-    projection = lda(known, [str(cut_speaker(cut)) for cut in train], 40)
+    speakers = [str(cut_speaker(cut)) for cut in train]
+    projection = lda(known, speakers, min(40, len(set(speakers)) - 1))
     rows = []
     for label, of_known, of_heard in (
         ("MFCC statistics", known, heard),
