@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from transformers import PreTrainedConfig
 
 from .errors import CheckpointError
+from .filterbank import HOP, STACK
 
 Shape = dict[str, Any]
 """Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""
@@ -137,6 +139,11 @@ class EncoderConfig(PreTrainedConfig):
             if getattr(self, key) not in allowed:
                 raise CheckpointError(f"config: {key} is {getattr(self, key)!r}; it can be {', '.join(allowed)}")
         super().__init__(**kwargs)
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples from one frame of the hidden states to the next."""
+        return HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
 
     @property
     def hidden_size(self) -> int:

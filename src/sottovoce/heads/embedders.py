@@ -9,8 +9,9 @@ from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
 from .head import Head
 from .mhfa import MHFA
+from .plain_xvector import PlainXVector
 
-EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA}
+EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA, "plain_xvector": PlainXVector}
 
 
 def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
