@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 import transformers as tf
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from checkpoints.layouts import with_head
+from checkpoints.layouts import stem, with_head
 
 TOKENS = ["<s>", "</s>", "<unk>", "|", "E", "T", "A", "'", "O", "<pad>", "N"]
 """A vocabulary whose blank is not the first, as in many published ones."""
 
 
-def tokenizer(place: Path, **options: object) -> tf.Wav2Vec2CTCTokenizer:
-    place.mkdir(parents=True, exist_ok=True)
-    import json
+def save(
+    family: str, head: str, place: Path, seed: int = 0, tokens: dict[str, object] | None = None, **config: object
+) -> PreTrainedModel:
+    """A stock model ``family`` ``For`` ``head``, written with its feature extractor and, for CTC, its tokenizer.
 
-    (place / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(TOKENS)}))
-    return tf.Wav2Vec2CTCTokenizer(str(place / "vocab.json"), **options)
-
-
-def save(family: str, head: str, place: Path, seed: int = 0, normalize: bool = False, **config: object):
-    """A stock model ``family`` ``For`` ``head``, written with its feature extractor and, for CTC, its tokenizer."""
-    from checkpoints.layouts import stem
-
+    Args:
+        tokens: options of the tokenizer.
+        config: further fields of the stock config.
+    """
     model = with_head(family, getattr(tf, f"{stem(family)}For{head}"), seed, **config)
     if head == "CTC":
         with torch.no_grad():  # or every frame says the same
@@ -34,9 +33,10 @@ def save(family: str, head: str, place: Path, seed: int = 0, normalize: bool = F
     if family == "wav2vec2_bert":
         tf.SeamlessM4TFeatureExtractor().save_pretrained(place)
     else:
-        tf.Wav2Vec2FeatureExtractor(do_normalize=normalize, return_attention_mask=True).save_pretrained(place)
+        tf.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True).save_pretrained(place)
     if head == "CTC":
-        tokenizer(place).save_pretrained(place)
+        (place / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(TOKENS)}))
+        tf.Wav2Vec2CTCTokenizer(str(place / "vocab.json"), **(tokens or {})).save_pretrained(place)
     return model
 
 

@@ -29,6 +29,7 @@ from . import (
 )
 from .family import Family
 from .files import Directory, Files, locate, read_json
+from .origin import origin
 from .preprocessor import normalization
 from .stock import Loaded
 from .tensors import only_tensors, read_safetensors, read_torch, read_weights
@@ -72,15 +73,16 @@ def load_file(path: Path) -> Loaded:
     content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
-    if {"cfg", "model"} <= content.keys():
-        return original_wavlm.load(content, str(path))
-    if {"state_dict", "config"} <= content.keys():
-        return pruned.load(content, str(path))
+    for keys, kind in (({"cfg", "model"}, original_wavlm), ({"state_dict", "config"}, pruned)):
+        if keys <= content.keys():
+            config, weights, notes = kind.load(content, str(path))
+            config.origin = {"name": path.name, "license": None}
+            return config, weights, notes
     if (path.parent / "config.json").is_file():
         return load_model(Directory(path.parent), weights=only_tensors(content, str(path)))
-    keys = ", ".join(map(str, list(content)[:5]))
+    held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
-        f"{path}: an unknown kind of checkpoint (it holds {keys}, ...) and no config.json beside it. Known are stock "
+        f"{path}: an unknown kind of checkpoint (it holds {held}, ...) and no config.json beside it. Known are stock "
         "Transformers directories, original WavLM files (cfg, model) and pruned ones (state_dict, config)"
     )
 
@@ -151,7 +153,9 @@ def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
     theirs = stock.stock_config(family, fields, files.name)
     normalize, notes = normalization(files, family, theirs)
     # What is not supported is refused before weights are downloaded.
-    return _Stock(family, theirs, family.encoder_config(theirs, files.name, normalize=normalize), notes)
+    config = family.encoder_config(theirs, files.name, normalize=normalize)
+    config.origin = origin(files)
+    return _Stock(family, theirs, config, notes)
 
 
 def family_of(model_type: Any, name: str) -> Family:

@@ -60,7 +60,9 @@ def convert_head(kind: str, config: PreTrainedConfig, tensors: Tensors, files: F
 
 
 def _ctc(config: Any, tensors: Tensors, files: Files) -> Converted:
-    found = _taken({"lm_head.*": "output.*"}, {"lm_head.weight": (config.vocab_size, config.hidden_size)}, tensors, files)
+    found = _taken(
+        {"lm_head.*": "output.*"}, {"lm_head.weight": (config.vocab_size, config.hidden_size)}, tensors, files
+    )
     vocabulary = read_vocabulary(files, config.vocab_size)
     weights = {name: tensor[vocabulary.order] for name, tensor in found.weights.items()}
     head = {"kind": "ctc", "outputs": config.vocab_size, "width": None, "fusion": "last"}
@@ -140,7 +142,9 @@ def _labels(config: Any) -> list[str]:
     return [str(config.id2label[place]) for place in range(config.num_labels)]
 
 
-def _taken(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], tensors: Tensors, files: Files) -> Converted:
+def _taken(
+    names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], tensors: Tensors, files: Files
+) -> Converted:
     """Weights by our ``names``; ``linear.*`` stands for a weight, whose shape is given, and its bias.
 
     Raises:

@@ -65,16 +65,20 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz), or a folder of audio.")],
     trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
     draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    card: Annotated[bool, typer.Option("--card", help="Put the result into the README.md of the model, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
     from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.deployment.model_card import add_scores, scores_of
     from sottovoce.deployment.verification import evaluate as library
     from sottovoce.deployment.verification import load_verifier
     from sottovoce.tasks.verification import Verification
 
     with busy(f"evaluating on {trials}"):
         found = library(load_verifier(model), data, trials, draws=draws)
+    if card:
+        add_scores(model, scores_of(trials.stem, found, Verification.metric))
     if as_json:
         print_json(found)
         return

@@ -28,14 +28,34 @@ def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
     return SpeechEncoder.from_pretrained(str(source)).eval()
 
 
+def load_encoder(source: str | Path) -> SpeechEncoder:
+    """The encoder alone, of whatever `load_model` takes; a stock head need not be known, and of a recogniser no tokenizer
+    need be there.
+
+    Raises:
+        CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
+    """
+    if is_ours(source):
+        return TaskModel.from_pretrained(str(source)).eval().encoder
+    return SpeechEncoder.from_pretrained(str(source)).eval()
+
+
+def is_ours(source: str | Path) -> bool:
+    """Whether a directory or hub id holds a task model in our own format.
+
+    Raises:
+        CheckpointError: nothing there, or a config that cannot be read.
+    """
+    return _config(source).get("model_type") == TaskConfig.model_type
+
+
 def is_task_model(source: str | Path) -> bool:
     """Whether a directory or hub id holds a task model: one of ours, or a stock class with a head that we know.
 
     Raises:
         CheckpointError: nothing there, or a config that cannot be read.
     """
-    fields = _config(source)
-    return fields.get("model_type") == TaskConfig.model_type or has_task(fields)
+    return is_ours(source) or has_task(_config(source))
 
 
 def load_stock(source: str | Path) -> PreTrainedModel | None:

@@ -94,7 +94,7 @@ def characters(labels: Sequence[str]) -> Tokenizer:
     """The tokenizer of a vocabulary of characters."""
     number = {label: place for place, label in enumerate(labels)}
     tokenizer = Tokenizer(models.WordLevel(number, unk_token=UNKNOWN if UNKNOWN in number else labels[0]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s:.)"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     return tokenizer
 
 

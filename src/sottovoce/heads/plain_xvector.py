@@ -97,4 +97,3 @@ class PlainXVector(LayerSumHead):
         delays = [every_frame(lost, f"delays.{n}.weight") for n, lost in enumerate(self.lost)]
         last = [Macs(lambda timing: 1, f"{name}.weight") for name in ("embedding", "classifier")]
         return [every_frame(0, "projector.weight"), *delays, *last]
-

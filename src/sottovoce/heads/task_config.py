@@ -66,7 +66,7 @@ class TaskConfig(PreTrainedConfig):
     @property
     def inputs_to_logits_ratio(self) -> int:
         """Samples from one frame of the output to the next; stock pipelines cut long audio by it."""
-        return self.encoder.samples_per_frame * self.head.get("downsampling", 1)
+        return self.encoder.samples_per_frame * int(self.head.get("downsampling", 1))
 
     @property
     def auto_class(self) -> str | None:

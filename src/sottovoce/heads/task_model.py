@@ -49,7 +49,7 @@ class TaskOutput(ModelOutput):
     embeddings: Tensor | None = None
 
 
-class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
+class TaskModel(StrictLoading, PreTrainedModel):
     """A speech encoder and a head.
 
         model = TaskModel.from_pretrained("models/small")
@@ -142,7 +142,9 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         dtype = kwargs.get("dtype", kwargs.get("torch_dtype"))
         return (model if dtype in (None, "auto") else model.to(dtype)).eval()
 
-    def save_pretrained(self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any) -> None:
+    def save_pretrained(  # type: ignore[override]
+        self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
+    ) -> None:
         """Write ``config.json``, ``model.safetensors`` and what stock pipelines need: a feature extractor, and of a
         recogniser the tokenizer and their processor.
 
@@ -159,7 +161,8 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         from .auto_models import AUTO_MODELS  # which is built on this file
 
         own = self.config.auto_class
-        return {"AutoModel": TaskModel} | ({} if own is None else {own: AUTO_MODELS[own]})
+        classes: dict[str, type] = {"AutoModel": TaskModel}
+        return classes if own is None else {**classes, own: AUTO_MODELS[own]}
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
