@@ -126,7 +126,7 @@ class TaskModel(StrictLoading, PreTrainedModel):
                 tensors that do not fit the config.
         """
         options = {k: v for k, v in kwargs.items() if k in HUB_OPTIONS}
-        if isinstance(kwargs.get("config"), TaskConfig) or model_type(name, options) in (None, TaskConfig.model_type):
+        if isinstance(kwargs.get("config"), TaskConfig) or model_type(name, options) == TaskConfig.model_type:
             return super().from_pretrained(name, *args, **kwargs)
         try:
             checkpoints = import_module("sottovoce.checkpoints")

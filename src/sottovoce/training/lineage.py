@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 START = "start"
 """Name of the model before all stages."""
 
-TOLD = ("steps", "method", "budget", "task", "freeze", "loss")
+TOLD = ("steps", "method", "budget", "ranks", "task", "freeze", "loss")
 """Options of stages that a reader of a card wants to know."""
 
 
