@@ -40,6 +40,7 @@ def prune(
     ] = False,
 ) -> None:
     """Prune a model to a budget without training, prove the result, and save it."""
+    from sottovoce.checkpoints.origin import name_of
     from sottovoce.cli.terminal import busy, console, vacant
     from sottovoce.data.folder import speech_batches
     from sottovoce.deployment.model_card import History, write_card
@@ -70,9 +71,9 @@ def prune(
     with whole_directory(out) as partial:
         made.model.save_pretrained(partial, portable=portable)
         made.plan.save(partial / "plan.json")
-        how = [f"pruned by {method.value}, without training", f"kinds of unit: {kinds}", f"slim equals gated: {proof}"]
-        if budget is not None:
-            how.insert(1, f"budget: {budget}")
+        target = f"budget: {budget}" if budget is not None else "to given widths"
+        how = [f"started from {name_of(model)}", f"pruned by {method.value}, without training", target]
+        how += [f"kinds of unit: {kinds}", f"slim equals gated: {proof}"]
         write_card(partial, made.model, History(out.resolve().name, how, seconds=wanted.seconds if wanted else 1.0))
     screen = console()
     screen.print(made.plan.table())

@@ -138,7 +138,7 @@ def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
         f"```python\n{_usage(model, pipeline)}\n```\n",
         f"## Size\n\n{_size(model, history.seconds)}\n",
         f"## How it was made\n\n{_listed(history.steps)}\n",
-        f"## Data\n\n{_listed(history.data) if history.data else 'No training.'}\n",
+        f"## Data\n\n{_listed(history.data) if history.data else 'Nothing was learned in these steps.'}\n",
         NUMBERS[0] + _numbers(history.scores) + NUMBERS[1],
         _ancestry(name, licence),
     ]
