@@ -14,10 +14,12 @@ import pytest
 import transformers as tf
 
 from families import FAMILIES, randomise
+from stock_models import save
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHECKPOINT = "microsoft/wavlm-base-plus"
+RECOGNISER = "me/my-recogniser"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -35,6 +37,7 @@ def workplace(tmp_path_factory) -> Path:
     model = randomise(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
     model.save_pretrained(place / CHECKPOINT)
     tf.Wav2Vec2FeatureExtractor().save_pretrained(place / CHECKPOINT)
+    save("wavlm_base", "CTC", place / RECOGNISER, hidden_size=64, intermediate_size=256)
     return place
 
 

@@ -3,7 +3,8 @@
     from sottovoce import Budget, SpeechEncoder, plan, slim
 
 The names at the top are loaded when they are first used, so that ``import sottovoce`` costs nothing. The stock auto
-classes know our models once ``SpeechEncoder`` has been imported (no import hooks here: they would be in everyone's way).
+classes know our models once ``SpeechEncoder`` or ``TaskModel`` has been imported (no import hooks here: they would be in
+everyone's way).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from sottovoce.encoder.config import EncoderConfig
     from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.heads.task_model import TaskModel
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.cost import cost
     from sottovoce.pruning.gates import Gates
@@ -27,12 +29,13 @@ _HOMES = {
     "EncoderConfig": "sottovoce.encoder.config",
     "Gates": "sottovoce.pruning.gates",
     "SpeechEncoder": "sottovoce.encoder.model",
+    "TaskModel": "sottovoce.heads.task_model",
     "cost": "sottovoce.pruning.cost",
     "plan": "sottovoce.pruning.plan",
     "slim": "sottovoce.pruning.slim",
 }
 
-__all__ = ["Budget", "EncoderConfig", "Gates", "SpeechEncoder", "cost", "plan", "slim"]
+__all__ = ["Budget", "EncoderConfig", "Gates", "SpeechEncoder", "TaskModel", "cost", "plan", "slim"]
 
 
 def __getattr__(name: str) -> Any:

@@ -39,8 +39,8 @@ def head_classes(family: str) -> list[type[PreTrainedModel]]:
     return [getattr(transformers, name) for name in names if hasattr(transformers, name)]
 
 
-def with_head(family: str, head: type[PreTrainedModel], seed: int = 0) -> PreTrainedModel:
-    return randomise(head(FAMILIES[family](**SMALL_HEADS).config), seed).eval()
+def with_head(family: str, head: type[PreTrainedModel], seed: int = 0, **config: object) -> PreTrainedModel:
+    return randomise(head(FAMILIES[family](**{**SMALL_HEADS, **config}).config), seed).eval()
 
 
 def write_config(directory: Path, model: PreTrainedModel, **changes: object) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.errors import CheckpointError
@@ -18,6 +20,7 @@ from . import (
     original_wavlm,
     pruned,
     stock,
+    task_heads,
     unispeech_sat,
     wav2vec2,
     wav2vec2_bert,
@@ -26,6 +29,7 @@ from . import (
 )
 from .family import Family
 from .files import Directory, Files, locate, read_json
+from .origin import origin
 from .preprocessor import normalization
 from .stock import Loaded
 from .tensors import only_tensors, read_safetensors, read_torch, read_weights
@@ -69,33 +73,89 @@ def load_file(path: Path) -> Loaded:
     content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
-    if {"cfg", "model"} <= content.keys():
-        return original_wavlm.load(content, str(path))
-    if {"state_dict", "config"} <= content.keys():
-        return pruned.load(content, str(path))
+    for keys, kind in (({"cfg", "model"}, original_wavlm), ({"state_dict", "config"}, pruned)):
+        if keys <= content.keys():
+            config, weights, notes = kind.load(content, str(path))
+            config.origin = {"name": path.name, "license": None}
+            return config, weights, notes
     if (path.parent / "config.json").is_file():
         return load_model(Directory(path.parent), weights=only_tensors(content, str(path)))
-    keys = ", ".join(map(str, list(content)[:5]))
+    held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
-        f"{path}: an unknown kind of checkpoint (it holds {keys}, ...) and no config.json beside it. Known are stock "
+        f"{path}: an unknown kind of checkpoint (it holds {held}, ...) and no config.json beside it. Known are stock "
         "Transformers directories, original WavLM files (cfg, model) and pruned ones (state_dict, config)"
     )
 
 
 def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded:
     """Read a directory or hub repository with a ``config.json`` (see `load`)."""
+    fields = _config(files)
+    if fields.get("model_type") == EncoderConfig.model_type:
+        return EncoderConfig.from_dict(fields), read_weights(files), []
+    found = _stock(files, fields)
+    config, loaded, more = stock.convert(found.family, found.config, weights or read_weights(files), files.name)
+    return config, loaded, found.notes + more
+
+
+def load_task(name: str | os.PathLike[str], **options: Any) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
+    """Read a stock checkpoint with its head.
+
+    Args:
+        name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`.
+        options: see `load`.
+
+    Returns:
+        The fields of our `TaskConfig`, our weights by name, and notes that the user should read.
+
+    Raises:
+        CheckpointError: as `load`; or no known head, or a tokenizer that is missing or does not fit it.
+    """
+    files = locate(Path(name), options)
+    fields = _config(files)
+    found = _stock(files, fields)
+    kind = task_heads.head_class(found.family, fields)
+    if kind is None:
+        raise task_heads.refusal(files.name, fields)
+    tensors = read_weights(files)
+    beside = stock.outside(tensors, found.family, files.name)
+    head = task_heads.convert_head(kind, found.theirs, beside, files)
+    rest = {name: tensor for name, tensor in tensors.items() if name not in head.used}
+    config, loaded, more = stock.convert(found.family, found.config, rest, files.name)
+    weights = {f"encoder.{k}": v for k, v in loaded.items()} | {f"head.{k}": v for k, v in head.weights.items()}
+    return {"encoder": config, **head.fields}, weights, found.notes + more
+
+
+def has_task(fields: Mapping[str, Any]) -> bool:
+    """Whether a ``config.json`` is that of a stock class whose head `load_task` can keep."""
+    known = [family for family in FAMILIES.values() if family.model_type == fields.get("model_type")]
+    return any(task_heads.head_class(family, fields) is not None for family in known)
+
+
+@dataclass(frozen=True)
+class _Stock:
+    """A stock checkpoint before its weights are read."""
+
+    family: Family
+    theirs: PreTrainedConfig
+    config: EncoderConfig
+    notes: list[str]
+
+
+def _config(files: Files) -> dict[str, Any]:
     fields = read_json(files, "config.json")
     if fields is None:
         raise CheckpointError(f"{files.name}: no config.json{_hint(files)}")
-    model_type = fields.get("model_type")
-    if model_type == EncoderConfig.model_type:
-        return EncoderConfig.from_dict(fields), read_weights(files), []
-    family = family_of(model_type, files.name)
+    return fields
+
+
+def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
+    family = family_of(fields.get("model_type"), files.name)
     theirs = stock.stock_config(family, fields, files.name)
     normalize, notes = normalization(files, family, theirs)
-    config = family.encoder_config(theirs, files.name, normalize=normalize)  # refuses before weights are downloaded
-    config, loaded, more = stock.convert(family, config, weights or read_weights(files), files.name)
-    return config, loaded, notes + more
+    # What is not supported is refused before weights are downloaded.
+    config = family.encoder_config(theirs, files.name, normalize=normalize)
+    config.origin = origin(files)
+    return _Stock(family, theirs, config, notes)
 
 
 def family_of(model_type: Any, name: str) -> Family:

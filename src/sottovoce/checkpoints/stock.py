@@ -50,20 +50,24 @@ def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTraine
         raise CheckpointError(f"{name}: config.json is no valid {family.model_type} config: {reason}") from None
 
 
+def outside(tensors: Mapping[str, Tensor], family: Family, name: str) -> dict[str, Tensor]:
+    """The tensors of a model that are no part of the encoder inside it: those of its head, mostly."""
+    prefix = encoder_prefix(tensors, family, name)
+    if prefix:
+        return {k: v for k, v in tensors.items() if not k.startswith(prefix)}
+    return {k: v for k, v in tensors.items() if k.split(".")[0] in HEADS}
+
+
 def convert(family: Family, config: EncoderConfig, tensors: Mapping[str, Tensor], name: str) -> Loaded:
     """Our config and weights, of our config and stock tensors, and notes on what was left out.
 
     Raises:
         CheckpointError: tensors that are missing, left over or misshapen.
     """
-    prefix = encoder_prefix(tensors, family, name)
-    inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    outside = [k for k in tensors if not k.startswith(prefix)]
-    if not prefix:
-        outside = [k for k in inside if k.split(".")[0] in HEADS]
-        inside = {k: v for k, v in inside.items() if k not in outside}
+    prefix, beside = encoder_prefix(tensors, family, name), outside(tensors, family, name)
+    inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k not in beside}
     weights, unused = to_ours(config, fold(inside), family.table(config), name)
-    parts = sorted({k.split(".")[0] for k in outside} | {".".join(k.split(".")[:2]) for k in unused})
+    parts = sorted({k.split(".")[0] for k in beside} | {".".join(k.split(".")[:2]) for k in unused})
     notes = [f"{name}: left out, not part of the encoder: {', '.join(parts)}"] if parts else []
     return config, weights, notes
 

@@ -68,6 +68,7 @@ INCIDENTAL = (
     "shape",
     "original_shape",
     "stock",
+    "origin",
     "attention_heads",
     "transformers_version",
     "dtype",

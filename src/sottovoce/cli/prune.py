@@ -32,14 +32,19 @@ def prune(
     round_to: Annotated[
         int | None, typer.Option(help="Multiple of the widths (default: what hardware likes, by kind).", min=1)
     ] = None,
+    encoder_only: Annotated[
+        bool, typer.Option("--encoder-only", help="Leave the head behind that a checkpoint has.")
+    ] = False,
     portable: Annotated[
         bool, typer.Option(help="Add the code, so that it loads where sottovoce is not installed.")
     ] = False,
 ) -> None:
     """Prune a model to a budget without training, prove the result, and save it."""
+    from sottovoce.checkpoints.origin import name_of
     from sottovoce.cli.terminal import busy, console, vacant
     from sottovoce.data.folder import speech_batches
-    from sottovoce.deployment.models import load_model
+    from sottovoce.deployment.model_card import History, write_card
+    from sottovoce.deployment.models import load_encoder, load_model
     from sottovoce.encoder.errors import SottovoceError
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.prune import prune as library
@@ -54,7 +59,7 @@ def prune(
     widths = read_shape(shape) if shape is not None else None
     with busy(f"pruning {model}"):
         made = library(
-            load_model(model),
+            load_encoder(model) if encoder_only else load_model(model),
             wanted,
             shape=widths,
             method=method.value,
@@ -62,10 +67,15 @@ def prune(
             kinds=[kind.strip() for kind in kinds.split(",") if kind.strip()],
             round_to=round_to,
         )
+    proof = f"largest relative difference {made.equality.worst:.1e} (float64)"
     with whole_directory(out) as partial:
         made.model.save_pretrained(partial, portable=portable)
         made.plan.save(partial / "plan.json")
+        target = f"budget: {budget}" if budget is not None else "to given widths"
+        how = [f"started from {name_of(model)}", f"pruned by {method.value}, without training", target]
+        how += [f"kinds of unit: {kinds}", f"slim equals gated: {proof}"]
+        write_card(partial, made.model, History(out.resolve().name, how, seconds=wanted.seconds if wanted else 1.0))
     screen = console()
     screen.print(made.plan.table())
-    screen.print(f"slim equals gated: largest relative difference {made.equality.worst:.1e} (float64)")
+    screen.print(f"slim equals gated: {proof}")
     screen.print(f"written to {out}")

@@ -68,10 +68,12 @@ def evaluate(
     trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
     draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
     det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Put the result into the README.md of the model, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
     from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.deployment.model_card import add_scores, scores_of
     from sottovoce.deployment.verification import evaluate as library
     from sottovoce.deployment.verification import load_verifier
     from sottovoce.tasks.verification import Verification
@@ -80,6 +82,8 @@ def evaluate(
         found = library(load_verifier(model), data, trials, draws=draws)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
+    if card:
+        add_scores(model, scores_of(trials.stem, found, Verification.metric))
     if as_json:
         print_json(found)
         return

@@ -14,12 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..encoder.errors import DataError
+from ..heads.label_tokenizer import MARK, pieces, words
 
 BLANK = "<blank>"
 """Name of output 0."""
-
-MARK = "\u2581"
-"""Begins a word in a vocabulary of pieces."""
 
 
 def characters_of(texts: Iterable[str]) -> list[str]:
@@ -44,7 +42,7 @@ def pieces_of(texts: Iterable[str], size: int) -> list[str]:
     if size < least:
         raise DataError(f"vocabulary: {size} pieces are fewer than the {least} that single characters need")
     learner = Tokenizer(models.BPE())
-    learner.pre_tokenizer = _words()
+    learner.pre_tokenizer = words()
     learner.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size - 1, show_progress=False))
     found = learner.get_vocab()
     return [BLANK, *sorted({MARK} - found.keys()), *sorted(found, key=lambda piece: found[piece])]
@@ -68,49 +66,30 @@ class Vocabulary:
         if len(self.number) < len(self.labels) or "" in self.number:
             raise DataError("vocabulary: a label is empty or stands there twice")
         self.of_pieces = MARK in self.number
+        letters = [label for label in self.labels[1:] if len(label) == 1 and label.upper() != label.lower()]
+        self.of_capitals = bool(letters) and all(letter.isupper() for letter in letters)
         self._merging: Any = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def encode(self, text: str) -> list[int]:
-        """Labels of a text whose words are parted by single blanks.
+        """Labels of a text whose words are parted by single blanks; in capitals where there are no other letters.
 
         Raises:
             DataError: a character that no label has.
         """
+        text = text.upper() if self.of_capitals else text
         spelled = f"{MARK}{text.replace(' ', MARK)}" if self.of_pieces else text
         if unknown := sorted({character for character in spelled if character not in self.number}):
             raise DataError(f"vocabulary: {text!r} has {', '.join(map(repr, unknown))}, which no label stands for")
         if not self.of_pieces:
             return [self.number[character] for character in text]
         if self._merging is None:
-            self._merging = _merging(self.labels)
+            self._merging = pieces(self.labels)
         return self._merging.encode(text).ids
 
     def decode(self, labels: Iterable[int]) -> str:
         """The text of labels; the blank is no text. Words are parted by single blanks whatever the labels say."""
         text = "".join(self.labels[label] for label in labels if label)
         return " ".join(text.replace(MARK, " ").split())
-
-
-def _words() -> Any:
-    from tokenizers.pre_tokenizers import Metaspace
-
-    return Metaspace(replacement=MARK, prepend_scheme="always", split=True)
-
-
-def _merging(labels: Sequence[str]) -> Any:
-    """The tokenizer of a vocabulary of pieces: of all pairs that stand side by side, the piece learned first is made."""
-    from tokenizers import Tokenizer, models
-
-    number = {label: place for place, label in enumerate(labels)}
-    merges = []
-    for piece in labels[1:]:
-        pairs = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
-        # Of several ways to a piece the one by the pieces learned first, as Transformers does for such vocabularies.
-        known = [pair for pair in pairs if pair[0] in number and pair[1] in number]
-        merges += sorted(known, key=lambda pair: (number[pair[0]], number[pair[1]]))
-    tokenizer = Tokenizer(models.BPE(vocab=number, merges=merges))
-    tokenizer.pre_tokenizer = _words()
-    return tokenizer

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from transformers import PreTrainedConfig
 
 from .errors import CheckpointError
+from .filterbank import HOP, STACK
 
 Shape = dict[str, Any]
 """Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""
@@ -50,6 +52,7 @@ class EncoderConfig(PreTrainedConfig):
         layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
         stock: the stock configuration the encoder came from, so that converting back loses nothing.
+        origin: ``name`` and ``license`` of the checkpoint that the weights came from, for the model card.
 
     Raises:
         CheckpointError: a value that is not among its choices.
@@ -95,6 +98,7 @@ class EncoderConfig(PreTrainedConfig):
         layerdrop: float = 0.0,
         initializer_range: float = 0.02,
         stock: dict[str, Any] | None = None,
+        origin: dict[str, str | None] | None = None,
         **kwargs: Any,
     ):
         self.shape = parsed(shape) if shape else uniform_shape()
@@ -133,10 +137,16 @@ class EncoderConfig(PreTrainedConfig):
         self.layerdrop = layerdrop
         self.initializer_range = initializer_range
         self.stock = stock
+        self.origin = origin
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise CheckpointError(f"config: {key} is {getattr(self, key)!r}; it can be {', '.join(allowed)}")
         super().__init__(**kwargs)
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples from one frame of the hidden states to the next."""
+        return HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
 
     @property
     def hidden_size(self) -> int:

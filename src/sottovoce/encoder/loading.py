@@ -75,16 +75,31 @@ class StrictLoading:
                 trust_remote_code=True)`` loads it where sottovoce is not installed.
         """
         super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
-        write_feature_extractor(self, Path(directory))
+        feature_extractor().save_pretrained(directory)
         if portable:
             write_code(self, Path(directory))
 
+    def auto_classes(self) -> dict[str, type]:
+        """What a portable copy is loaded as: auto class -> class."""
+        return {"AutoModel": type(self)}
 
-def write_feature_extractor(model: Any, directory: Path) -> None:
+
+def feature_extractor() -> Any:
     """A stock feature extractor: waveforms go in as they are, for normalisation and filterbank are in the model."""
     from transformers import Wav2Vec2FeatureExtractor
 
-    Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True).save_pretrained(directory)
+    return Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
+
+
+def write_processor(tokenizer: Any, directory: Path, *, portable: bool) -> None:
+    """A stock processor of our feature extractor and a tokenizer, whose class is shipped if the rest of the code is."""
+    from transformers import Wav2Vec2Processor
+
+    Wav2Vec2Processor(feature_extractor(), tokenizer).save_pretrained(directory)
+    if portable:
+        kind = type(tokenizer)
+        name = f"{Path(inspect.getfile(kind)).stem}.{kind.__name__}"
+        _amend(directory / "tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, name]}})
 
 
 RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)?(\w+)( import )", re.MULTILINE)
@@ -96,17 +111,18 @@ def write_code(model: Any, directory: Path) -> None:
 
     A portable directory holds flat files only, so whatever folder a file comes from, it is imported from beside.
     """
-    main, config_file = (Path(inspect.getfile(c)) for c in (type(model), type(model.config)))
-    for source in sorted(_needed([main, config_file])):
+    classes = {"AutoConfig": type(model.config), **model.auto_classes()}
+    files = {name: Path(inspect.getfile(each)) for name, each in classes.items()}
+    for source in sorted(_needed(list(files.values()))):
         text = RELATIVE.sub(r"\1.\2\3", source.read_text(encoding="utf-8"))
         (directory / source.name).write_text(text, encoding="utf-8")
-    path = directory / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["auto_map"] = {
-        "AutoConfig": f"{config_file.stem}.{type(model.config).__name__}",
-        "AutoModel": f"{main.stem}.{type(model).__name__}",
-    }
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    auto_map = {name: f"{files[name].stem}.{each.__name__}" for name, each in classes.items()}
+    _amend(directory / "config.json", {"auto_map": auto_map})
+
+
+def _amend(path: Path, fields: Mapping[str, Any]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **fields}, indent=2) + "\n", encoding="utf-8")
 
 
 def _needed(files: list[Path]) -> set[Path]:

@@ -3,7 +3,25 @@
 from .classifier import Classifier
 from .ctc import CTC
 from .embedders import EMBEDDERS
+from .frame_classifier import FrameClassifier
 from .head import Head
+from .mean_classifier import MeanClassifier
 from .powerset_head import PowersetHead
 
-HEADS: dict[str, type[Head]] = {**EMBEDDERS, "classifier": Classifier, "ctc": CTC, "powerset": PowersetHead}
+HEADS: dict[str, type[Head]] = {
+    **EMBEDDERS,
+    "classifier": Classifier,
+    "ctc": CTC,
+    "frame_classifier": FrameClassifier,
+    "mean_classifier": MeanClassifier,
+    "powerset": PowersetHead,
+}
+
+AUTO_CLASSES = dict.fromkeys(EMBEDDERS, "AutoModelForAudioXVector") | {
+    "classifier": "AutoModelForAudioClassification",
+    "ctc": "AutoModelForCTC",
+    "frame_classifier": "AutoModelForAudioFrameClassification",
+    "mean_classifier": "AutoModelForAudioClassification",
+    "powerset": "AutoModelForAudioFrameClassification",
+}
+"""Kind of head -> the class of Transformers under which stock code looks for such a model."""

@@ -34,7 +34,7 @@ class CTC(Head):
         layers: number of hidden states, ``L + 1``.
         outputs: labels and the blank, which is output 0.
         width: of the inner map; ``None`` for one linear map, as in the stock CTC classes.
-        fusion: ``sum`` of all hidden states under softmax weights, or the ``last`` one alone.
+        fusion: ``sum`` of all hidden states under softmax weights, or what the encoder gives out (``last``) alone.
         dropout: before the output.
     """
 
@@ -60,6 +60,10 @@ class CTC(Head):
     @property
     def size(self) -> int:
         return self.outputs
+
+    @property
+    def final(self) -> bool:
+        return self.fusion == "last"
 
     def initialise(self) -> None:
         if self.layer_weights is not None:

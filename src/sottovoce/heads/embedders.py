@@ -11,6 +11,7 @@ from .ecapa_tdnn import ECAPA
 from .head import Head
 from .mfa_conformer import MFAConformer
 from .mhfa import MHFA
+from .plain_xvector import PlainXVector
 from .pooled import Pooled
 from .rawnet3 import RawNet3
 from .ska_tdnn import SKATDNN
@@ -24,6 +25,7 @@ EMBEDDERS: dict[str, type[Head]] = {
     "rawnet3": RawNet3,
     "mfa_conformer": MFAConformer,
     "ska_tdnn": SKATDNN,
+    "plain_xvector": PlainXVector,
 }
 
 

@@ -31,6 +31,15 @@ class Head(nn.Module, ABC):
             ValueError: another number of hidden states than the head was built for.
         """
 
+    @property
+    def final(self) -> bool:
+        """Whether the last of its hidden states is what the encoder gives out, after the final norm if it has one."""
+        return False
+
+    def logits(self, output: Tensor) -> Tensor:
+        """What stock code calls logits, of the head's output: the output itself, unless a head says otherwise."""
+        return output
+
     def initialise(self) -> None:
         """Give the head's bare parameters their first values.
 

@@ -45,6 +45,11 @@ class LLRScoring(nn.Module):
         self.offset.zero_()
         self.calibrated.fill_(False)
 
+    def logits(self, output: Tensor) -> Tensor:
+        """``[B, 2]`` whose softmax are probabilities of the two classes where both are as likely beforehand."""
+        ratio = self(output)
+        return torch.stack([torch.zeros_like(ratio), ratio], dim=-1)
+
     def forward(self, output: Tensor) -> Tensor:
         """Log-likelihood ratios ``[B]``."""
         return self.slope * self.scores(output) + self.offset

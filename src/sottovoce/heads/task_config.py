@@ -9,7 +9,7 @@ from transformers import PreTrainedConfig
 
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import CheckpointError
-from .catalogue import HEADS
+from .catalogue import AUTO_CLASSES, HEADS
 
 SCORINGS = (None, "cosine", "llr")
 
@@ -23,7 +23,8 @@ class TaskConfig(PreTrainedConfig):
         scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
             ``None``.
         scoring_options: of `CosineScoring`: what it has room for.
-        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``.
+        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``; of stock models
+            also ``classification`` and ``frame classification``.
         labels: names of the outputs, where outputs are classes; of a ``ctc`` head they are the vocabulary, the blank
             first, in the order that makes it a tokenizer.
 
@@ -60,7 +61,20 @@ class TaskConfig(PreTrainedConfig):
             )
         if scoring not in SCORINGS:
             raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
+        if self.labels is not None and all(isinstance(label, str) for label in self.labels):
+            kwargs["id2label"] = dict(enumerate(self.labels))
+            kwargs["label2id"] = {label: place for place, label in enumerate(self.labels)}
         super().__init__(**kwargs)
+
+    @property
+    def inputs_to_logits_ratio(self) -> int:
+        """Samples from one frame of the output to the next; stock pipelines cut long audio by it."""
+        return self.encoder.samples_per_frame * int(self.head.get("downsampling", 1))
+
+    @property
+    def auto_class(self) -> str | None:
+        """The class of Transformers under which stock code looks for such a model; ``None`` where there is none."""
+        return AUTO_CLASSES.get(self.head["kind"])
 
     def with_encoder(self, encoder: EncoderConfig) -> TaskConfig:
         """A copy with another encoder."""

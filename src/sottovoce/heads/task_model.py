@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from ..encoder.config import Shape
-from ..encoder.loading import StrictLoading
-from ..encoder.model import SpeechEncoder
+from ..encoder.errors import CheckpointError
+from ..encoder.loading import StrictLoading, write_processor
+from ..encoder.model import HUB_OPTIONS, SpeechEncoder
 from ..encoder.units import Timing
 from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
-from .embedders import build
+from .embedders import EMBEDDERS, build
 from .head import Head
+from .label_tokenizer import LabelTokenizer
 from .llr_scoring import LLRScoring
 from .task_config import TaskConfig
 
@@ -32,25 +38,32 @@ class TaskOutput(ModelOutput):
             labels of every frame ``[B, T, V]``.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
         lengths: ``[B]`` valid frames.
+        logits, embeddings: the output under the names by which stock code reads it. Logits of two classes with a
+            calibrated likelihood ratio are calibrated (`LLRScoring.logits`); embeddings are only those of an embedder.
     """
 
     output: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
+    logits: Tensor | None = None
+    embeddings: Tensor | None = None
 
 
-class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
+class TaskModel(StrictLoading, PreTrainedModel):
     """A speech encoder and a head.
 
         model = TaskModel.from_pretrained("models/small")
         embedding = model(waveform, lengths).output        # [B, E]
+
+    A stock directory or hub id of ``...ForCTC``, ``...ForSequenceClassification``, ``...ForXVector`` or
+    ``...ForAudioFrameClassification`` loads too, with its head and labels, and gives the same outputs.
 
     It is pruned like a bare encoder (its units are those of the encoder, below ``encoder.``), and the head follows.
     """
 
     config_class = TaskConfig
     config: TaskConfig
-    main_input_name = "waveform"
+    main_input_name = "input_values"  # as stock feature extractors call the waveform
     supports_gradient_checkpointing = True
     _supports_sdpa = True
 
@@ -67,8 +80,18 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         Further inputs are those of `SpeechEncoder`.
         """
         encoded = self.encoder(waveform, lengths, **inputs)
-        output = self.head(encoded.hidden_states, encoded.lengths)
-        return TaskOutput(output=output, hidden_states=encoded.hidden_states, lengths=encoded.lengths)
+        states = encoded.hidden_states
+        if self.head.final:
+            states = (*states[:-1], encoded.last_hidden_state)
+        output = self.head(states, encoded.lengths)
+        stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
+        return TaskOutput(
+            output=output,
+            hidden_states=encoded.hidden_states,
+            lengths=encoded.lengths,
+            logits=stock.logits(output),
+            embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
+        )
 
     @property
     def shape(self) -> Shape:
@@ -90,6 +113,57 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         """A model of this kind with another shape and fresh weights."""
         return type(self)(self.config.with_encoder(self.config.encoder.with_shape(shape["encoder"])))
 
+    # --- in and out ---
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, name: str | os.PathLike[str], *args: Any, **kwargs: Any
+    ) -> TaskModel:
+        """Load a task model: a directory or hub id of ours, or of a stock Transformers class with a known head.
+
+        Raises:
+            CheckpointError: nothing there, no known head, damaged, a tokenizer that is missing or does not fit, or
+                tensors that do not fit the config.
+        """
+        options = {k: v for k, v in kwargs.items() if k in HUB_OPTIONS}
+        if isinstance(kwargs.get("config"), TaskConfig) or model_type(name, options) == TaskConfig.model_type:
+            return super().from_pretrained(name, *args, **kwargs)
+        try:
+            checkpoints = import_module("sottovoce.checkpoints")
+        except ModuleNotFoundError:
+            raise CheckpointError(f"{name}: not a sottovoce model; install sottovoce to load other kinds") from None
+        fields, weights, notes = checkpoints.load_task(name, **options)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        model = cls(TaskConfig(**fields))
+        # What decisions need beside the stock weights is as new.
+        own = {k: v for k, v in model.state_dict().items() if k.startswith("scoring.")}
+        model.load_strictly(own | weights, str(name))
+        dtype = kwargs.get("dtype", kwargs.get("torch_dtype"))
+        return (model if dtype in (None, "auto") else model.to(dtype)).eval()
+
+    def save_pretrained(  # type: ignore[override]
+        self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
+    ) -> None:
+        """Write ``config.json``, ``model.safetensors`` and what stock pipelines need: a feature extractor, and of a
+        recogniser the tokenizer and their processor.
+
+        Args:
+            portable: also write the modelling code, so that the auto classes of Transformers load it with
+                ``trust_remote_code=True`` where sottovoce is not installed.
+        """
+        super().save_pretrained(directory, portable=portable, **kwargs)
+        if self.config.task == "recognition" and self.config.labels:
+            tokenizer = LabelTokenizer.of(self.config.labels)
+            write_processor(tokenizer, Path(directory), portable=portable)
+
+    def auto_classes(self) -> dict[str, type]:
+        from .auto_models import AUTO_MODELS  # which is built on this file
+
+        own = self.config.auto_class
+        classes: dict[str, type] = {"AutoModel": TaskModel}
+        return classes if own is None else {**classes, own: AUTO_MODELS[own]}
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -106,6 +180,14 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             super()._init_weights(module)
 
 
+def model_type(name: str | os.PathLike[str], options: Mapping[str, Any]) -> str | None:
+    """What ``config.json`` of a directory or hub id says it is; ``None`` where none can be read."""
+    try:
+        return PreTrainedConfig.get_config_dict(str(name), **options)[0].get("model_type")
+    except (OSError, ValueError):
+        return None
+
+
 def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:
     """What makes decisions of a head's outputs."""
     if kind == "cosine":
@@ -116,3 +198,4 @@ def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
     AutoConfig.register(TaskConfig.model_type, TaskConfig, exist_ok=True)
     AutoModel.register(TaskConfig, TaskModel, exist_ok=True)
+    import_module("sottovoce.heads.auto_models")  # they are registered with the other auto classes

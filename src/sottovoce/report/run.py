@@ -26,9 +26,8 @@ from sottovoce.report.anatomy import anatomy
 from sottovoce.report.page import html
 from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
 from sottovoce.training.files import whole_file, write_json, write_text
-from sottovoce.training.recipe import stage_name
+from sottovoce.training.lineage import starts
 from sottovoce.training.run_directory import RunDirectory
-from sottovoce.training.stage_run import START
 
 METRICS = {
     "eer": ("EER", True),
@@ -75,7 +74,7 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
     directory = RunDirectory(run)
     recipe = yaml.safe_load(directory.recipe.read_text(encoding="utf-8"))
-    chain = _starts(recipe)
+    chain = starts(recipe)
     stages = [s for name in chain if (s := _stage(directory, name)) is not None]
     if not stages:
         raise RecipeError(f"{run}: no stage is finished yet; run the same compress command again to go on")
@@ -101,18 +100,6 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
         environment=directory.recorded_environment() if directory.environment.exists() else {},
         recipe=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110),
     )
-
-
-def _starts(recipe: dict[str, Any]) -> dict[str, str]:
-    """Stage -> the stage that it starts from, in the order of the recipe."""
-    chain: dict[str, str] = {}
-    previous = START
-    for entry in recipe["stages"]:
-        kind, options = next((k, v) for k, v in entry.items() if v is not None)
-        name = stage_name(kind, options)
-        chain[name] = options.get("start") or previous
-        previous = name
-    return chain
 
 
 def _stage(directory: RunDirectory, name: str) -> Stage | None:

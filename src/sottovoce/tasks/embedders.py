@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -149,6 +149,23 @@ class MFAConformerOptions(Options):
         return self
 
 
+class PlainXVectorOptions(Options):
+    """The x-vector network of the stock ``...ForXVector`` classes, see `PlainXVector`."""
+
+    channels: list[int] = Field([512, 512, 512, 512, 1500], min_length=1, description="of each time-delay layer")
+    kernels: list[int] = Field([5, 3, 3, 1, 1], min_length=1, description="of each, in frames")
+    dilations: list[int] = Field([1, 2, 3, 1, 1], min_length=1, description="of each, in frames")
+    size: int = Field(512, ge=2, description="of the embedding")
+    fusion: Literal["sum", "last"] = "sum"
+
+    @model_validator(mode="after")
+    def _fits(self) -> PlainXVectorOptions:
+        counts = [len(self.channels), len(self.kernels), len(self.dilations)]
+        if len(set(counts)) > 1 or min(*self.channels, *self.kernels, *self.dilations) < 1:
+            raise ValueError(f"{counts} channels, kernels and dilations: give each layer one of each, all at least 1")
+        return self
+
+
 Embedder: Any = one_of(
     "Embedder",
     {
@@ -159,6 +176,7 @@ Embedder: Any = one_of(
         "rawnet3": RawNet3Options,
         "mfa_conformer": MFAConformerOptions,
         "ska_tdnn": SKATDNNOptions,
+        "plain_xvector": PlainXVectorOptions,
     },
 )
 

@@ -17,11 +17,12 @@ from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from .corpora import Corpora
 from .files import write_json
+from .lineage import START
 from .randomness import seed_of
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
-from .stage_run import START, Product, StageRun
+from .stage_run import Product, StageRun
 from .stages.factorise import Factorise
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import json
 import typing
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field, create_model, model_validator
 
+from ..deployment.models import is_ours, is_task_model, load_encoder, load_model
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
@@ -60,8 +60,11 @@ class EncoderOptions(Options):
     """A checkpoint, or the widths of a new encoder.
 
     Args:
-        source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or a task
-            model of ours, whose head is then kept.
+        source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or of a task
+            model.
+        head: ``keep`` that of a task model, or start with a ``new`` one. By default it is kept of a task model of ours,
+            and of a stock class where it does what the recipe's task trains (a ``...ForCTC`` for recognition, with its
+            vocabulary).
         config: a new, randomly initialised encoder.
         filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
@@ -70,6 +73,7 @@ class EncoderOptions(Options):
     """
 
     source: str | None = Field(None, alias="from")
+    head: Literal["keep", "new"] | None = None
     config: NewEncoder | None = None
     filters: Literal["random", "mel"] = "random"
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -79,6 +83,8 @@ class EncoderOptions(Options):
     def _one_source(self) -> EncoderOptions:
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
+        if self.config is not None and self.head == "keep":
+            raise ValueError("a new encoder has no head to keep")
         if self.filters == "mel":
             channels, kernels = (getattr(self.config, key, None) for key in ("conv_channels", "conv_kernel"))
             if not channels or not kernels:
@@ -99,19 +105,17 @@ class EncoderOptions(Options):
             DataError: training data that the head cannot be made for.
         """
         torch.manual_seed(seed)
-        if self.source is not None and is_task_model(self.source):
-            loaded = TaskModel.from_pretrained(self.source)
-            wanted = task.config(loaded.config.encoder, train)
-            _check_head(self.source, loaded.config, wanted)
-            self._set_dropout(loaded.config.encoder)
-            loaded.config.scoring_options = wanted.scoring_options
-            model = TaskModel(loaded.config)
-            # Scoring is fitted anew at the end of each stage.
-            model.encoder.load_state_dict(loaded.encoder.state_dict())
-            model.head.load_state_dict(loaded.head.state_dict())
-            return model
         if self.source is not None:
-            encoder = SpeechEncoder.from_pretrained(self.source)
+            loaded = self._loaded(self.source, task, train)
+            if isinstance(loaded, TaskModel):
+                self._set_dropout(loaded.config.encoder)
+                loaded.config.scoring_options = task.config(loaded.config.encoder, train).scoring_options
+                model = TaskModel(loaded.config)
+                # Scoring is fitted anew at the end of each stage.
+                model.encoder.load_state_dict(loaded.encoder.state_dict())
+                model.head.load_state_dict(loaded.head.state_dict())
+                return model
+            encoder = loaded
         else:
             encoder = SpeechEncoder(new_config(self.config))
             if self.filters == "mel":
@@ -123,6 +127,21 @@ class EncoderOptions(Options):
         model = TaskModel(task.config(encoder.config, train))
         model.encoder.load_state_dict(encoder.state_dict())
         return model
+
+    def _loaded(self, source: str, task: Task, train: Sequence[Cut]) -> SpeechEncoder | TaskModel:
+        """The checkpoint, with its head if that is kept."""
+        if self.head == "new" or (self.head is None and not is_task_model(source)):
+            return load_encoder(source)
+        loaded = load_model(source)
+        if not isinstance(loaded, TaskModel):
+            raise RecipeError(f"encoder.head: {source} is an encoder without a head to keep; leave 'head' out")
+        fault = head_fault(loaded.config, task.config(loaded.config.encoder, train))
+        if fault is None:
+            return loaded
+        if self.head is None and not is_ours(source):
+            warnings.warn(f"{source}: its head starts anew: {fault}", stacklevel=2)
+            return loaded.encoder
+        raise RecipeError(f"encoder.from: {source}: {fault}; take head: new, or change the recipe's task")
 
     def _set_dropout(self, config: EncoderConfig) -> None:
         config.layerdrop = self.layerdrop
@@ -139,30 +158,14 @@ def new_config(options: Any) -> EncoderConfig:
     return EncoderConfig(shape=shape, **fields)
 
 
-def is_task_model(source: str) -> bool:
-    """Whether a directory holds a task model of ours."""
-    path = Path(source) / "config.json"
-    if not path.is_file():
-        return False
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("model_type") == TaskConfig.model_type
-    except (ValueError, AttributeError):
-        return False  # what is wrong with it is told by whoever loads it
-
-
-def _check_head(source: str, found: TaskConfig, wanted: TaskConfig) -> None:
-    """Raises: RecipeError: the head of a task model is not the one that the recipe's task trains."""
+def head_fault(found: TaskConfig, wanted: TaskConfig) -> str | None:
+    """Why the head of a task model is not the one that a recipe's task trains; ``None`` where it is."""
     if found.task != wanted.task:
-        raise RecipeError(
-            f"encoder.from: {source} is a model for {found.task}, the recipe for {wanted.task}; give an encoder, or"
-            f" a model for {wanted.task}"
-        )
+        return f"it is a model for {found.task}, the recipe for {wanted.task}"
     for key in OUTPUTS:
         if found.head.get(key) != wanted.head.get(key):
-            raise RecipeError(
-                f"encoder.from: the head of {source} has {key} {found.head.get(key)!r}, the recipe's would have"
-                f" {wanted.head.get(key)!r}; give an encoder, or change the recipe's task"
-            )
+            return f"its head has {key} {found.head.get(key)!r}, the recipe's would have {wanted.head.get(key)!r}"
+    return None
 
 
 OUTPUTS = ("kind", "classes", "angular", "speakers", "at_once")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -12,9 +12,9 @@ from ..tasks.registry import TASKS
 from .budget_options import BudgetOptions
 from .corpora import DataOptions
 from .encoder_options import EncoderOptions
+from .lineage import START, stage_name
 from .loop import Compute
 from .phase_options import ChosenOptions, PhaseOptions, StageOptions
-from .stage_run import START
 from .stages import STAGES
 
 PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -108,9 +108,3 @@ class Recipe(Options):
         if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)  # type: ignore[attr-defined]
-
-
-def stage_name(kind: str, options: StageOptions | Mapping[str, Any]) -> str:
-    """How a stage is referred to."""
-    named = options.get("name") if isinstance(options, Mapping) else options.name
-    return named or kind

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from ..encoder.errors import RecipeError
 from ..tasks.options import dotted, nearest, problems_of
-from .recipe import Recipe, stage_name
+from .lineage import stage_name
+from .recipe import Recipe
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 

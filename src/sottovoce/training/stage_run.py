@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from ..data.batches import StepBatches
+from ..deployment.model_card import History, scores_of, write_card
+from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation, default_layers
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
@@ -25,8 +28,8 @@ from ..pruning.slim import slim_and_verify
 from ..tasks.task import Objective, Task
 from .augmentation import effects
 from .corpora import Corpora
-from .encoder_options import is_task_model
 from .files import whole_directory, whole_file
+from .lineage import data_line, steps
 from .loop import Compute, Phase, fit
 from .metrics_log import MetricsLog
 from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
@@ -40,9 +43,6 @@ from .terms import Batch, DistillationTerm, TaskTerm, Term
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-START = "start"
-"""Name of the model before all stages."""
 
 
 @dataclass
@@ -108,10 +108,7 @@ class StageRun:
 
     def teacher(self, name: str) -> SpeechEncoder:
         """The encoder of an earlier stage, or of a checkpoint."""
-        source = str(self.run.model(name)) if self.run.model(name).exists() else name
-        if is_task_model(source):
-            return TaskModel.from_pretrained(source).encoder
-        return SpeechEncoder.from_pretrained(source)
+        return load_encoder(self.run.model(name) if self.run.model(name).exists() else name)
 
     def budget(self, options: SlimmingOptions) -> Budget:
         """The stage's budget, or the recipe's."""
@@ -285,6 +282,7 @@ class StageRun:
         results["params_with_head"] = sum(p.numel() for p in model.parameters())
         with whole_directory(self.run.model(self.name)) as partial:
             model.save_pretrained(partial)
+            write_card(partial, model, self._history(results))
         if product.objective is not None:
             with whole_file(self.run.objective(self.name)) as path:
                 labels = json.dumps(product.objective.labels)
@@ -293,6 +291,23 @@ class StageRun:
         self.run.finish(self.name, results)
         self.run.clear(self.name)
         return results
+
+    def _history(self, results: Mapping[str, Any]) -> History:
+        """What the model's card tells of this stage."""
+        recipe = yaml.safe_load(self.run.recipe.read_text(encoding="utf-8"))
+        lines = steps(recipe, self.name)
+        if "equality" in results:
+            lines.append(f"slim network equals the gated one: largest relative difference {results['equality']:.1e}")
+        measured = {"dev": results["dev"]} if "dev" in results else {}
+        scores = [
+            score
+            for name, numbers in (measured | results.get("test", {})).items()
+            for score in scores_of(name, numbers, self.task.metric)
+        ]
+        data = (
+            [data_line(name, self.corpora.cuts(name)) for name in self.corpora.options.train] if len(lines) > 1 else []
+        )
+        return History(f"{recipe['name']}-{self.name}", lines, data, scores, self.seconds)
 
 
 def labels_of(path: Path) -> list[str]:

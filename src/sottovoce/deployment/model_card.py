@@ -1,0 +1,222 @@
+"""The model card: ``README.md`` of a model directory, as the hub reads it, with nothing in it that was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from ..checkpoints.files import HUB_ID
+from ..encoder.errors import DataError
+from ..encoder.model import SpeechEncoder
+from ..heads.task_model import TaskModel
+from ..pruning.cost import cost, human, reference_cost
+
+PIPELINES = {
+    "AutoModelForCTC": "automatic-speech-recognition",
+    "AutoModelForAudioClassification": "audio-classification",
+}
+"""Auto class -> stock pipeline."""
+
+NUMBERS = ("## Numbers\n", "\n## Licence\n")
+"""What the scores stand between."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of an evaluation.
+
+    Args:
+        data: what the model was tested on.
+        metric: its key in the results: ``eer``, ``wer``, ...
+        value: as it was computed (rates between 0 and 1).
+        low, high: ends of the interval, if there is one, of so much ``level``.
+        protocol: how it was scored, in words.
+    """
+
+    data: str
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    protocol: str = ""
+
+    @property
+    def interval(self) -> str:
+        return "" if self.low is None or self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
+
+
+def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]:
+    """The scores in the results of an evaluation: its main ``metric``, and all others that have an interval."""
+    keys = [metric, *(key for key in numbers if f"{key}_interval" in numbers and key != metric)]
+    found = []
+    for key in keys:
+        ends = numbers.get(f"{key}_interval") or {}
+        found.append(
+            Score(
+                data,
+                key,
+                float(numbers[key]),
+                ends.get("low"),
+                ends.get("high"),
+                ends.get("level", 0.95),
+                str(numbers.get("protocol", "")),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class History:
+    """How a model came to be.
+
+    Args:
+        name: of the model.
+        steps: what was done, in order, a line each.
+        data: what it learned from, a line each.
+        scores: what it was measured to do.
+        seconds: length of the utterance that multiplications are counted for.
+    """
+
+    name: str
+    steps: Sequence[str]
+    data: Sequence[str] = ()
+    scores: Sequence[Score] = field(default=())
+    seconds: float = 1.0
+
+
+def write_card(directory: str | Path, model: SpeechEncoder | TaskModel, history: History) -> None:
+    """Write ``README.md`` into a model's directory."""
+    _card(model, history).save(Path(directory) / "README.md")
+
+
+def add_scores(directory: str | Path, scores: Sequence[Score]) -> None:
+    """Put the scores of a later evaluation into the card of a saved model; older ones on the same data are replaced.
+
+    Raises:
+        DataError: the directory has no card of ours.
+    """
+    path = Path(directory) / "README.md"
+    if not path.is_file():
+        raise DataError(f"{directory}: has no README.md to put scores into; runs and prune write one")
+    card = ModelCard.load(path)
+    before, heading, rest = card.text.partition(NUMBERS[0])
+    _, licence, after = rest.partition(NUMBERS[1])
+    if not heading or not licence:
+        raise DataError(f"{path}: is no card of ours: it has no part called '## Numbers' before '## Licence'")
+    new = {(score.data, score.metric) for score in scores}
+    kept = [s for s in _known(card.data.eval_results or []) if (s.data, s.metric) not in new]
+    every = [*kept, *scores]
+    card.data.model_name = card.data.model_name or Path(directory).resolve().name
+    card.data.eval_results = _results(every, card.data.pipeline_tag)
+    card.text = before + heading + _numbers(every) + licence + after
+    card.save(path)
+
+
+def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
+    task = model.config.task if isinstance(model, TaskModel) else ""
+    encoder = model.config.encoder if isinstance(model, TaskModel) else model.config
+    origin = encoder.origin or {}
+    name, licence = origin.get("name"), origin.get("license")
+    pipeline = PIPELINES.get(model.config.auto_class or "") if isinstance(model, TaskModel) else None
+    data = ModelCardData(
+        model_name=history.name,
+        license=licence or ("unknown" if name else None),
+        base_model=name if name and HUB_ID.fullmatch(name) else None,
+        library_name="transformers",
+        pipeline_tag=pipeline,
+        tags=["sottovoce", "speech", *([task.replace(" ", "-")] if task else [])],
+        eval_results=_results(history.scores, pipeline) or None,
+    )
+    parts = [
+        f"# {history.name}\n",
+        f"{_what(task)} on a speech encoder of the family {encoder.family}, made with sottovoce.\n",
+        f"```python\n{_usage(model, pipeline)}\n```\n",
+        f"## Size\n\n{_size(model, history.seconds)}\n",
+        f"## How it was made\n\n{_listed(history.steps)}\n",
+        f"## Data\n\n{_listed(history.data) if history.data else 'Nothing was learned in these steps.'}\n",
+        NUMBERS[0] + _numbers(history.scores) + NUMBERS[1],
+        _ancestry(name, licence),
+    ]
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n".join(parts))
+
+
+def _what(task: str) -> str:
+    return f"A model for {task}" if task else "Hidden states for any task"
+
+
+def _usage(model: SpeechEncoder | TaskModel, pipeline: str | None) -> str:
+    if pipeline is not None:
+        load = f'pipeline("{pipeline}", model="PATH", trust_remote_code=True)'
+        return f'from transformers import pipeline\n\n{load}("speech.wav")'
+    auto = (model.config.auto_class if isinstance(model, TaskModel) else None) or "AutoModel"
+    return f'from transformers import {auto}\n\nmodel = {auto}.from_pretrained("PATH", trust_remote_code=True)'
+
+
+def _size(model: SpeechEncoder | TaskModel, seconds: float) -> str:
+    encoder = model.encoder if isinstance(model, TaskModel) else model
+    now, before = cost(encoder, seconds), reference_cost(encoder, seconds)
+    rows = [
+        f"| | now | before pruning |\n|---|---|---|\n| parameters of the encoder | {human(now.params)} | "
+        f"{human(before.params)} |",
+        f"| MACs of the encoder, {seconds:g} s of speech | {human(now.macs)} | {human(before.macs)} |",
+    ]
+    if isinstance(model, TaskModel):
+        rows.append(f"| parameters in all | {human(sum(p.numel() for p in model.parameters()))} | |")
+    return "\n".join(rows)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _numbers(scores: Sequence[Score]) -> str:
+    if not scores:
+        return "\nNot evaluated.\n"
+    lines = ["", "| data | metric | value | interval |", "|---|---|---|---|"]
+    for score in scores:
+        level = f" ({100 * score.level:g} %)" if score.interval else ""
+        lines.append(f"| {score.data} | {score.metric} | {score.value:.4g} | {score.interval}{level} |")
+    protocols = {score.data: score.protocol for score in scores if score.protocol}
+    return "\n".join([*lines, "", *(f"{data}: {protocol}." for data, protocol in protocols.items()), ""])
+
+
+def _results(scores: Sequence[Score], pipeline: str | None) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type=pipeline or "audio-classification",
+            dataset_type=score.data,
+            dataset_name=score.data,
+            metric_type=score.metric,
+            metric_value=score.value,
+            metric_args={
+                "interval": None if score.low is None else [score.low, score.high],
+                "level": score.level,
+                "protocol": score.protocol,
+            },
+        )
+        for score in scores
+    ]
+
+
+def _known(results: Sequence[EvalResult]) -> list[Score]:
+    found = []
+    for each in results:
+        more = each.metric_args or {}
+        low, high = more.get("interval") or (None, None)
+        level, protocol = more.get("level", 0.95), more.get("protocol", "")
+        found.append(Score(each.dataset_name, each.metric_type, each.metric_value, low, high, level, protocol))
+    return found
+
+
+def _ancestry(name: str | None, licence: str | None) -> str:
+    if name is None:
+        return (
+            "\nIts weights started from nothing, so it has no ancestor. Its training data have licences of their own.\n"
+        )
+    said = licence or "unknown \N{EN DASH} check"
+    return f"\nIts weights come from {name}, whose licence is: {said}. Its training data have licences of their own.\n"

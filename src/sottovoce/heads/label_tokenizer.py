@@ -1,0 +1,117 @@
+"""The labels of a recogniser as a tokenizer of Transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+MARK = "\u2581"
+"""Begins a word in a vocabulary of pieces."""
+
+
+UNKNOWN = "<unk>"
+"""What a vocabulary of stock code has for characters that it lacks."""
+
+
+class LabelTokenizer(PreTrainedTokenizerFast):
+    """Text to labels, and the labels of frames to text: repeats are merged, blanks dropped, words parted by one space.
+
+    What ``pipeline("automatic-speech-recognition")`` decodes a model of ours with, time stamps included.
+    """
+
+    replace_word_delimiter_char = " "
+    """What the pipeline parts words by."""
+
+    @classmethod
+    def of(cls, labels: Sequence[str]) -> LabelTokenizer:
+        """The tokenizer of ``labels[V]``, the blank first; of pieces, in the order in which they were learned."""
+        return cls(
+            tokenizer_object=pieces(labels) if MARK in labels else characters(labels),
+            pad_token=labels[0],
+            clean_up_tokenization_spaces=False,
+        )
+
+    def _decode(
+        self,
+        token_ids: int | list[int],
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+        group_tokens: bool = True,
+        output_char_offsets: bool = False,
+        output_word_offsets: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The text of labels a frame; with offsets, a dictionary of text and frames of characters and words."""
+        found = self._spoken([token_ids] if isinstance(token_ids, int) else list(token_ids), group_tokens)
+        text = "".join(each["char"] for each in found)
+        if not (output_char_offsets or output_word_offsets):
+            return text
+        offsets: dict[str, Any] = {"text": text}
+        if output_char_offsets:
+            offsets["char_offsets"] = found
+        if output_word_offsets:
+            offsets["word_offsets"] = self._get_word_offsets(found)
+        return offsets
+
+    def _spoken(self, labels: list[int], merge: bool) -> list[dict[str, Any]]:
+        """Text and frames of every label that is said; spaces at the ends, and all but one in a row, are not."""
+        found: list[dict[str, Any]] = []
+        frame, space = 0, None
+        for label, run in groupby(labels) if merge else ((label, [label]) for label in labels):
+            begin, frame = frame, frame + len(list(run))
+            if label == self.pad_token_id:
+                continue
+            text = str(self.convert_ids_to_tokens(label)).replace(MARK, " ")
+            words = text.split()
+            if text[:1].isspace() and space is None:
+                space = {"char": " ", "start_offset": begin, "end_offset": begin if words else frame}
+            if not words:
+                continue
+            if space is not None and found:
+                found.append(space)
+            found.append({"char": " ".join(words), "start_offset": begin, "end_offset": frame})
+            space = {"char": " ", "start_offset": frame, "end_offset": frame} if text[-1:].isspace() else None
+        return found
+
+    @staticmethod
+    def _get_word_offsets(offsets: list[dict[str, Any]], word_delimiter_char: str = " ") -> list[dict[str, Any]]:
+        """Words with the frames from their first to their last label; the pipeline asks for them under this name."""
+        words = []
+        for is_space, run in groupby(offsets, lambda each: each["char"] == word_delimiter_char):
+            if not is_space:
+                letters = list(run)
+                word = "".join(each["char"] for each in letters)
+                ends = {"start_offset": letters[0]["start_offset"], "end_offset": letters[-1]["end_offset"]}
+                words.append({"word": word, **ends})
+        return words
+
+
+def characters(labels: Sequence[str]) -> Tokenizer:
+    """The tokenizer of a vocabulary of characters."""
+    number = {label: place for place, label in enumerate(labels)}
+    tokenizer = Tokenizer(models.WordLevel(number, unk_token=UNKNOWN if UNKNOWN in number else labels[0]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    return tokenizer
+
+
+def pieces(labels: Sequence[str]) -> Tokenizer:
+    """The tokenizer of a vocabulary of pieces: of all pairs that stand side by side, the piece learned first is made."""
+    number = {label: place for place, label in enumerate(labels)}
+    merges = []
+    for piece in labels[1:]:
+        pairs = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
+        # Of several ways to a piece the one by the pieces learned first, as Transformers does for such vocabularies.
+        known = [pair for pair in pairs if pair[0] in number and pair[1] in number]
+        merges += sorted(known, key=lambda pair: (number[pair[0]], number[pair[1]]))
+    tokenizer = Tokenizer(models.BPE(vocab=number, merges=merges))
+    tokenizer.pre_tokenizer = words()
+    return tokenizer
+
+
+def words() -> Any:
+    """How text is cut before pieces are looked for: at the beginnings of words, which become `MARK`."""
+    return pre_tokenizers.Metaspace(replacement=MARK, prepend_scheme="always", split=True)

@@ -1,0 +1,47 @@
+"""What the heads have in common that read one sequence: a sum of all hidden states, or what the encoder gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.stream import Stream
+from .head import Head
+from .mhfa import weighted_sum
+
+Fusion = Literal["sum", "last"]
+
+
+class LayerSumHead(Head):
+    """A head on one sequence ``[B, T, D]`` that is made of all hidden states.
+
+    Args:
+        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        layers: number of hidden states, ``L + 1``.
+        fusion: ``sum`` of all hidden states under softmax weights, or the ``last`` one alone.
+    """
+
+    def __init__(self, stream: Stream, layers: int, fusion: Fusion):
+        super().__init__()
+        self.stream, self.layers, self.fusion = stream, layers, fusion
+        self.layer_weights = nn.Parameter(torch.ones(layers)) if fusion == "sum" else None
+
+    @property
+    def final(self) -> bool:
+        return self.fusion == "last"
+
+    def initialise(self) -> None:
+        if self.layer_weights is not None:
+            nn.init.ones_(self.layer_weights)
+
+    def fused(self, hidden_states: Sequence[Tensor]) -> Tensor:
+        """``[B, T, D]`` of ``L + 1`` hidden states.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
+        self._check(hidden_states)
+        return hidden_states[-1] if self.layer_weights is None else weighted_sum(hidden_states, self.layer_weights)

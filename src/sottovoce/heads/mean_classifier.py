@@ -1,0 +1,48 @@
+"""An utterance into classes through the mean of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ..encoder.norms import valid
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Unit
+from .layer_sum_head import Fusion, LayerSumHead
+
+
+class MeanClassifier(LayerSumHead):
+    """Project every frame, take the mean, classify it (the head of SUPERB's utterance tasks, 2105.01051)::
+
+        hidden states ─ fused ─▶ projector ─▶ mean over T ─▶ output ─▶ [B, classes]
+
+    Args:
+        stream, layers, fusion: see `LayerSumHead`.
+        classes: outputs.
+        width: of the projection.
+    """
+
+    def __init__(self, stream: Stream, layers: int, *, classes: int, width: int = 256, fusion: Fusion = "sum"):
+        super().__init__(stream, layers, fusion)
+        self.projector = nn.Linear(stream.width, width)
+        self.output = nn.Linear(width, classes)
+
+    @property
+    def size(self) -> int:
+        return self.output.out_features
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, classes]`` logits."""
+        x = self.projector(self.fused(hidden_states))
+        if lengths is None:
+            return self.output(x.mean(1))
+        inside = valid(lengths, x.shape[1])[..., None]
+        return self.output(x.masked_fill(~inside, 0.0).sum(1) / lengths[:, None])
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["projector.weight"])]
+
+    def macs(self) -> list[Macs]:
+        return [Macs(lambda timing: timing.frames, "projector.weight"), Macs(lambda timing: 1, "output.weight")]

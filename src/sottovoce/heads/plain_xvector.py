@@ -1,0 +1,99 @@
+"""The x-vector network in its plainest form: time-delay layers without norms, and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.errors import AudioError
+from ..encoder.norms import valid
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Timing, Unit
+from .layer_sum_head import Fusion, LayerSumHead
+
+
+class PlainXVector(LayerSumHead):
+    """One vector of an utterance (Snyder et al. 2018, as in SUPERB, 2105.01051)::
+
+        hidden states ─ fused ─▶ projector ─▶ time-delay layers ─▶ mean, deviation over T ─▶ embedding ─▶ [B, size]
+        [L+1, B, T, D]                        convolution, ReLU                                └▶ classifier
+
+    Time-delay layers see whole windows only, so ``T`` shrinks by their context. The classifier is what training put an
+    angular loss on; it belongs to the checkpoints there are, and its output is what stock code calls logits.
+
+    Args:
+        stream, layers, fusion: see `LayerSumHead`.
+        channels, kernels, dilations: one entry a time-delay layer; the projector makes as many channels as the first.
+        size: of the vector.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        channels: Sequence[int] = (512, 512, 512, 512, 1500),
+        kernels: Sequence[int] = (5, 3, 3, 1, 1),
+        dilations: Sequence[int] = (1, 2, 3, 1, 1),
+        size: int = 512,
+        fusion: Fusion = "sum",
+    ):
+        super().__init__(stream, layers, fusion)
+        self.projector = nn.Linear(stream.width, channels[0])
+        shapes = zip([channels[0], *channels[:-1]], channels, kernels, dilations, strict=True)
+        self.delays = nn.ModuleList(nn.Conv1d(i, o, k, dilation=d) for i, o, k, d in shapes)
+        self.lost = list(accumulate((k - 1) * d for k, d in zip(kernels, dilations, strict=True)))
+        self.embedding = nn.Linear(2 * channels[-1], size)
+        self.classifier = nn.Linear(size, size)
+
+    @property
+    def size(self) -> int:
+        return self.embedding.out_features
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, size]``.
+
+        Raises:
+            AudioError: an utterance with fewer than two frames after the time-delay layers.
+        """
+        x = self.projector(self.fused(hidden_states))
+        frames = torch.full(x.shape[:1], x.shape[1], device=x.device) if lengths is None else lengths
+        self._check_length(frames)
+        x = x.transpose(1, 2)
+        for layer in self.delays:
+            x = layer(x).relu()
+        count = frames - self.lost[-1]
+        inside, count = valid(count, x.shape[2])[:, None], count[:, None]
+        mean = x.masked_fill(~inside, 0.0).sum(2) / count
+        square = (x - mean[..., None]).masked_fill(~inside, 0.0).square().sum(2)
+        return self.embedding(torch.cat([mean, (square / (count - 1)).sqrt()], dim=-1))
+
+    def logits(self, output: Tensor) -> Tensor:
+        return self.classifier(output)
+
+    def _check_length(self, frames: Tensor) -> None:
+        if frames.is_meta or torch.compiler.is_compiling():
+            return
+        shortest, at = (int(x) for x in frames.min(0))
+        if shortest < self.lost[-1] + 2:
+            raise AudioError(
+                f"utterance {at} has {shortest} frames; the time-delay layers need at least {self.lost[-1] + 2}"
+            )
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["projector.weight"])]
+
+    def macs(self) -> list[Macs]:
+        def every_frame(lost: int, weight: str) -> Macs:
+            def times(timing: Timing) -> float:
+                return max(timing.frames - lost, 0)
+
+            return Macs(times, weight)
+
+        delays = [every_frame(lost, f"delays.{n}.weight") for n, lost in enumerate(self.lost)]
+        last = [Macs(lambda timing: 1, f"{name}.weight") for name in ("embedding", "classifier")]
+        return [every_frame(0, "projector.weight"), *delays, *last]
