@@ -110,7 +110,7 @@ class Timing:
 
     Args:
         samples: waveform samples.
-        levels: frames after each layer of the front end.
+        levels: frames after each layer of the front end, before any downsampling.
         frames: frames of the hidden states, ``T``.
     """
 
