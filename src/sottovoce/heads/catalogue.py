@@ -5,5 +5,12 @@ from .ctc import CTC
 from .embedders import EMBEDDERS
 from .head import Head
 from .powerset_head import PowersetHead
+from .transducer import Transducer
 
-HEADS: dict[str, type[Head]] = {**EMBEDDERS, "classifier": Classifier, "ctc": CTC, "powerset": PowersetHead}
+HEADS: dict[str, type[Head]] = {
+    **EMBEDDERS,
+    "classifier": Classifier,
+    "ctc": CTC,
+    "powerset": PowersetHead,
+    "transducer": Transducer,
+}

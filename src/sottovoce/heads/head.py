@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
+
+from ..encoder.config import Shape
 
 
 class Head(nn.Module, ABC):
@@ -13,7 +16,8 @@ class Head(nn.Module, ABC):
 
     A head is built as ``Head(stream, layers, **options)``: the residual stream that the hidden states are states of
     (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
-    model's config. It is one file, and one line in `sottovoce.heads.catalogue`.
+    model's config. One with units of its own takes what is left of their widths as a further option, ``shape``, and tells
+    it in `shape`; its kinds of unit can then be named beside those of the encoder. It is one file, and one line in `sottovoce.heads.catalogue`.
     """
 
     layers: int
@@ -30,6 +34,24 @@ class Head(nn.Module, ABC):
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
+
+    @property
+    def shape(self) -> Shape:
+        """Widths of the head's own units, by the paths under which its modules declare them."""
+        return {}
+
+    @property
+    def original_shape(self) -> Shape:
+        """The shape before any pruning."""
+        return self.shape
+
+    def output_lengths(self, lengths: Any) -> Any:
+        """Frames of the output, of so many frames of the hidden states."""
+        return lengths
+
+    def probe(self, batch: int) -> dict[str, Tensor]:
+        """Further input with which every part of the head has a share in the output, for a batch of that size."""
+        return {}
 
     def initialise(self) -> None:
         """Give the head's bare parameters their first values.

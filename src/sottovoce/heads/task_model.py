@@ -27,15 +27,17 @@ class TaskOutput(ModelOutput):
     """What a `TaskModel` returns.
 
     Args:
-        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``, or
-            labels of every frame ``[B, T, V]``.
+        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``,
+            labels of every frame ``[B, T, V]``, or frames ``[B, T, D]`` that a transducer starts from.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
-        lengths: ``[B]`` valid frames.
+        lengths: ``[B]`` valid frames of the hidden states.
+        output_lengths: ``[B]`` valid frames of an output that has frames.
     """
 
     output: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
+    output_lengths: Tensor | None = None
 
 
 class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
@@ -44,7 +46,8 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         model = TaskModel.from_pretrained("models/small")
         embedding = model(waveform, lengths).output        # [B, E]
 
-    It is pruned like a bare encoder (its units are those of the encoder, below ``encoder.``), and the head follows.
+    It is pruned like a bare encoder. Its units are those of the encoder, below ``encoder.``, and those that the head has
+    of its own, below ``head.``; what reads the residual stream follows it.
     """
 
     config_class = TaskConfig
@@ -60,34 +63,47 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         self.scoring: Any = build_scoring(config.scoring, self.head.size)
         self.post_init()
 
-    def forward(self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any) -> TaskOutput:
+    def forward(
+        self,
+        waveform: Tensor | None = None,
+        lengths: Tensor | None = None,
+        *,
+        targets: Tensor | None = None,
+        **inputs: Any,
+    ) -> TaskOutput:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
-        Further inputs are those of `SpeechEncoder`.
+        ``targets`` are what `Transducer` takes. Further inputs are those of `SpeechEncoder`.
         """
         encoded = self.encoder(waveform, lengths, **inputs)
-        output = self.head(encoded.hidden_states, encoded.lengths)
-        return TaskOutput(output=output, hidden_states=encoded.hidden_states, lengths=encoded.lengths)
+        more = {} if targets is None else {"targets": targets}
+        return TaskOutput(
+            output=self.head(encoded.hidden_states, encoded.lengths, **more),
+            hidden_states=encoded.hidden_states,
+            lengths=encoded.lengths,
+            output_lengths=self.head.output_lengths(encoded.lengths),
+        )
 
     @property
     def shape(self) -> Shape:
-        return {"encoder": self.encoder.shape}
+        return {"encoder": self.encoder.shape, "head": self.head.shape}
 
     @property
     def original_shape(self) -> Shape:
         """The shape before any pruning."""
-        return {"encoder": self.encoder.original_shape}
+        return {"encoder": self.encoder.original_shape, "head": self.head.original_shape}
 
     def timing(self, seconds: float) -> Timing:
         return self.encoder.timing(seconds)
 
     def probe(self) -> dict[str, Tensor]:
         """Input on which a slim model is compared with its gated form."""
-        return self.encoder.probe()
+        probe = self.encoder.probe()
+        return {**probe, **self.head.probe(len(probe["waveform"]))}
 
     def shrunk(self, shape: Shape) -> TaskModel:
         """A model of this kind with another shape and fresh weights."""
-        return type(self)(self.config.with_encoder(self.config.encoder.with_shape(shape["encoder"])))
+        return type(self)(self.config.with_shapes(shape["encoder"], shape["head"]))
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

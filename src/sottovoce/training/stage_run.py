@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from ..data.batches import StepBatches
 from ..distillation.features import FeatureDistillation, default_layers
 from ..encoder.model import SpeechEncoder
+from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
 from ..pruning.cost import cost
@@ -114,6 +115,11 @@ class StageRun:
         budget = options.budget.build() if options.budget is not None else self.default_budget
         assert budget is not None  # the recipe was checked
         return budget
+
+    def scope(self, model: TaskModel, kinds: Sequence[str]) -> SpeechEncoder | TaskModel:
+        """What a stage makes smaller, and what its budget is of: the encoder, or all where units of the head take part."""
+        units = collect(model).units.items()
+        return model if any(n.startswith("head.") and u.kind in kinds for n, u in units) else model.encoder
 
     # --- terms of the loss ---
 
@@ -242,13 +248,11 @@ class StageRun:
 
     # --- making smaller ---
 
-    def slimmed(self, model: TaskModel, plan: Plan) -> tuple[TaskModel, dict[str, Any]]:
-        """Carry out a plan for the encoder of ``model``; the smaller model, and proof and plan as results."""
-        whole = Plan(
-            {f"encoder.{name}": kept for name, kept in plan.keep.items()},
-            {f"encoder.{name}": size for name, size in plan.sizes.items()},
-            {f"encoder.{name}": values for name, values in plan.values.items()},
-        )
+    def slimmed(
+        self, model: TaskModel, scope: SpeechEncoder | TaskModel, plan: Plan
+    ) -> tuple[TaskModel, dict[str, Any]]:
+        """Carry out a plan for the `scope` of ``model``; the smaller model, and proof and plan as results."""
+        whole = plan if scope is model else plan.below("encoder")
         small, equality = slim_and_verify(model, whole)
         self.run.plan(self.name).parent.mkdir(parents=True, exist_ok=True)
         plan.save(self.run.plan(self.name))
