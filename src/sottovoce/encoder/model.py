@@ -205,7 +205,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         return [self.stream.part(name="residual", gated_norms=names, norms=reads)]
 
     def macs(self) -> list[Macs]:
-        return [] if self.downsampling is None else [Macs(lambda t: t.frames, parameter="downsampling.conv.weight")]
+        return [] if self.downsampling is None else [Macs(lambda t: t.frames, parameter="downsampling.weight")]
 
     # --- in and out ---
 
@@ -257,7 +257,9 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, Downsampling):
+            module.initialise()
+        elif isinstance(module, nn.Linear):
             if module.weight.numel():
                 nn.init.normal_(module.weight, std=self.config.initializer_range)
             if module.bias is not None:
@@ -270,8 +272,6 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             if module.weight.numel():
                 nn.init.normal_(module.weight, std=2 / module.weight[0].numel() ** 0.5)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, Downsampling):
-            module.initialise()
         elif isinstance(module, PositionalConvolution):
             module.scale.fill_(1.0)
         elif isinstance(module, GatedRelativeBias):

@@ -49,16 +49,14 @@ class FrameHead(Head):
     @property
     def frames_per_output(self) -> int:
         """Frames of the hidden states for one of the output."""
-        return 1 if self.downsampling is None else self.downsampling.factor
+        return 1 if self.downsampling is None else self.downsampling.stride
 
     def initialise(self) -> None:
         if self.layer_weights is not None:
             nn.init.ones_(self.layer_weights)
-        if self.downsampling is not None:
-            self.downsampling.initialise()
 
     def macs(self) -> list[Macs]:
-        return [] if self.downsampling is None else [self.every_frame("downsampling.conv.weight")]
+        return [] if self.downsampling is None else [self.every_frame("downsampling.weight")]
 
     def every_frame(self, parameter: str) -> Macs:
         """The product with ``parameter`` at each frame of the output."""

@@ -56,8 +56,9 @@ class Head(nn.Module, ABC):
     def initialise(self) -> None:
         """Give the head's bare parameters their first values.
 
-        Layers of torch inside it have theirs from the model; a bare parameter is only known here, and what a
-        constructor writes is lost where a model is built without memory and filled from a file.
+        Layers of torch inside it have theirs from the model (or from an ``initialise`` of their own); a bare parameter is
+        only known here, and what a constructor writes is lost where a model is built without memory and filled from a
+        file. A module without a parameter of its own is not asked.
         """
 
     def _check(self, hidden_states: Sequence[Tensor]) -> None:

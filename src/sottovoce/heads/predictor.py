@@ -6,6 +6,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class LabelEmbedding(nn.Embedding):
+    """Vectors of unit variance: the small ones of language models leave nothing for the joiner to see."""
+
+    def initialise(self) -> None:
+        nn.init.normal_(self.weight)
+
+
+class ContextConvolution(nn.Conv1d):
+    """Channels of about the size of those it reads."""
+
+    def initialise(self) -> None:
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+
+
 class StatelessPredictor(nn.Module):
     """What the last few labels say about the next: an embedding and one convolution (2003.07705; icefall's decoder).
 
@@ -21,10 +35,10 @@ class StatelessPredictor(nn.Module):
     def __init__(self, outputs: int, *, size: int = 512, context: int = 2, blank: int = 0):
         super().__init__()
         self.size, self.context, self.blank = size, context, blank
-        self.embedding = nn.Embedding(outputs, size)
+        self.embedding = LabelEmbedding(outputs, size)
         # Groups of four channels, as in icefall: the embedding has room enough to arrange itself.
         groups = size // 4 if size % 4 == 0 else 1
-        self.convolution = nn.Conv1d(size, size, context, groups=groups, bias=False) if context > 1 else None
+        self.convolution = ContextConvolution(size, size, context, groups=groups, bias=False) if context > 1 else None
 
     def forward(self, labels: Tensor) -> Tensor:
         """``[N, U + 1, E]``: the states before each of ``labels[N, U]``, and after the last."""
@@ -36,9 +50,3 @@ class StatelessPredictor(nn.Module):
         if self.convolution is not None:
             x = self.convolution(x.transpose(1, 2)).transpose(1, 2)
         return x.relu()
-
-    def initialise(self) -> None:
-        """Embeddings of unit size: the small ones of language models leave nothing for the joiner to see."""
-        nn.init.normal_(self.embedding.weight)
-        if self.convolution is not None:
-            nn.init.kaiming_uniform_(self.convolution.weight, nonlinearity="relu")

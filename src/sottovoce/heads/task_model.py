@@ -17,7 +17,6 @@ from ..encoder.units import Timing
 from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
 from .embedders import build
-from .head import Head
 from .llr_scoring import LLRScoring
 from .task_config import TaskConfig
 
@@ -107,12 +106,12 @@ class TaskModel(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if callable(initialise := getattr(module, "initialise", None)):
+            initialise()
+        elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, Head):
-            module.initialise()
         else:
             super()._init_weights(module)
 

@@ -109,10 +109,6 @@ class Transducer(FrameHead):
         labels = torch.arange(3 * batch).view(batch, 3) % (self.outputs - 1) + 1
         return {"targets": labels}
 
-    def initialise(self) -> None:
-        super().initialise()
-        self.predictor.initialise()
-
     def units(self) -> list[Unit]:
         return [] if self.ctc is None else [self.stream.part(reads=["ctc.weight"])]
 

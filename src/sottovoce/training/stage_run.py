@@ -24,11 +24,12 @@ from ..pruning.cost import cost
 from ..pruning.plan import Plan
 from ..pruning.slim import slim_and_verify
 from ..tasks.task import Objective, Task
-from .augmentation import effects
+from .augmentation import effects, masks
 from .corpora import Corpora
 from .encoder_options import is_task_model
 from .files import whole_directory, whole_file
 from .loop import Compute, Phase, fit
+from .masking import masked
 from .metrics_log import MetricsLog
 from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
 from .progress import ProgressBar
@@ -217,7 +218,8 @@ class StageRun:
                 ProgressBar(self.console, self.name, options.steps),
             ],
         )
-        fit(model, phase, self.compute, directory)
+        with masked(model.encoder, masks(self.corpora.options.augment)):
+            fit(model, phase, self.compute, directory)
         model.cpu()
         if selection is None:
             return {}
