@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ...pruning.cost import CostModel, reference_cost
-from ...pruning.gates import KINDS, Gates
+from ...pruning.gates import KINDS, OF_HEADS, Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.plan import plan
 from ...pruning.ramps import RAMPS
@@ -81,6 +81,9 @@ class Prune(SlimmingOptions, PhaseOptions):
         yield from self.budget_problems(has_budget)
         if self.distillation is not None:
             yield from self.distillation.problems(before)
+        for k, kind in enumerate(self.units):
+            if kind in OF_HEADS and not self.task_weight:
+                yield f"units[{k}]: only the task's loss says which {kind} units matter; give the stage task: 1.0"
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
