@@ -41,7 +41,7 @@ class Joiner(nn.Module):
         The loss makes the hidden layer itself and never calls `inner`; there a gate on a unit is one on its column.
         """
         weight = self.output.weight
-        return weight * self.inner(torch.ones(weight.shape[1], dtype=weight.dtype, device=weight.device))
+        return weight * self.inner(torch.ones(1, weight.shape[1], dtype=weight.dtype, device=weight.device))
 
     @property
     def shape(self) -> Shape:
