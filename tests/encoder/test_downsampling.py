@@ -154,7 +154,9 @@ def test_a_teacher_with_other_frames_is_refused():
 
 
 def test_no_stock_class_has_it():
-    stock = tf.WavLMModel(tf.WavLMConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8))
+    stock = tf.WavLMModel(
+        tf.WavLMConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    )
     config = SpeechEncoder.from_transformers(stock).config
     config.downsampling = 2
     with pytest.raises(CheckpointError, match="cannot express downsampling=2"):

@@ -83,7 +83,9 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
 
     kept = gates.nonzero()[:, 0]
     stream = head.stream
-    small = Transducer(stream, 3, outputs=V, predictor=12, ctc=False, fusion="last", shape={"joiner": {"width": len(kept)}}).double()
+    small = Transducer(
+        stream, 3, outputs=V, predictor=12, ctc=False, fusion="last", shape={"joiner": {"width": len(kept)}}
+    ).double()
     state = dict(head.state_dict())
     for part in (*unit.producers, *unit.consumers):
         value = state[f"joiner.{part.parameter}"]

@@ -175,7 +175,9 @@ def test_what_will_not_fit_is_said_with_numbers():
     assert 15e9 < needed < 30e9
     cpu = torch.device("cpu")
     check_memory(lengths, counts, 512, 500, cpu, free=needed)
-    with pytest.raises(DataError, match=r"up to 30000 frames and 3000 labels needs about 2\d\.\d GB, and 4\.0 GB are free"):
+    with pytest.raises(
+        DataError, match=r"up to 30000 frames and 3000 labels needs about 2\d\.\d GB, and 4\.0 GB are free"
+    ):
         check_memory(lengths, counts, 512, 500, cpu, free=4_000_000_000)
     small = rnnt_bytes(lengths[1:], counts[1:], 512, 500, CELLS["cpu"])
     assert small < needed / 100

@@ -15,7 +15,8 @@ def transcribe(
         int | None, typer.Option(help="Prefixes that a beam search keeps; without it the search is greedy.", min=1)
     ] = None,
     ngram: Annotated[
-        Path | None, typer.Option(help="For CTC: a language model in the ARPA format, over words or over the model's labels.")
+        Path | None,
+        typer.Option(help="For CTC: a language model in the ARPA format, over words or over the model's labels."),
     ] = None,
     weight: Annotated[float, typer.Option(help="Of the language model.", min=0)] = 0.5,
     bonus: Annotated[float, typer.Option(help="For each label, against a language model's liking for few.")] = 0.0,

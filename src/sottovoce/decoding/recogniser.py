@@ -13,9 +13,9 @@ from ..heads.task_model import TaskModel
 from ..heads.transducer import Transducer
 from .ctc import ctc_beam_search
 from .fusion import LanguageModel, TokenModel, WordModel
+from .hypothesis import check_search
 from .ngram import BEGIN, END, UNKNOWN, NGram
 from .transducer import transducer_beam_search, transducer_greedy
-from .hypothesis import check_search
 from .vocabulary import Vocabulary
 
 

@@ -83,7 +83,9 @@ class EncoderOptions(Options):
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
         if self.downsampling is not None and self.config is not None:
-            raise ValueError("downsampling is for an encoder 'from' a checkpoint; of a new one it is an option of its config")
+            raise ValueError(
+                "downsampling is for an encoder 'from' a checkpoint; of a new one it is an option of its config"
+            )
         if self.filters == "mel":
             channels, kernels = (getattr(self.config, key, None) for key in ("conv_channels", "conv_kernel"))
             if not channels or not kernels:
