@@ -95,7 +95,7 @@ class FrequencyMaskOptions(Options):
         return FrequencyMask(**self.model_dump())
 
 
-MASKS = {"time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions}
+MASKS: dict[str, type[Options]] = {"time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions}
 
 Augmentation = one_of(
     "Augmentation",
