@@ -68,7 +68,7 @@ def tone_recipe(folder: Path, **task: Any) -> dict[str, Any]:
             "dropout": 0.0,
         }
     }
-    plain["task"] = {"recognition": {"head": {"width": 24}, "draws": 5, **task}}
+    plain["task"] = {"recognition": {"head": {"ctc": {"width": 24}}, "draws": 5, **task}}
     plain["data"] |= {
         "corpora": {
             "tones": {"cuts": {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "dev", "test")}}

@@ -10,7 +10,7 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.recogniser import Recogniser, TransducerRecogniser
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
@@ -110,3 +110,21 @@ def test_other_models_are_named(sottovoce, place, models, speech, tmp_path):
     said = sottovoce("verify", place / "model", speech / "0.wav", speech / "1.wav")
     assert said.code == 2 and "no speaker model" in said.err
     assert sottovoce("transcribe", tmp_path / "nothing", speech / "0.wav").code == 2
+
+
+def test_a_transducer_transcribes_too(sottovoce, place, speech, tmp_path):
+    torch.manual_seed(0)
+    head = {"kind": "transducer", "outputs": len(LABELS), "predictor": 8, "width": 12, "downsampling": 2}
+    config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
+    model = randomised(TaskModel(config)).eval()
+    with torch.no_grad():
+        model.head.joiner.output.weight.mul_(20)
+    model.save_pretrained(tmp_path / "model")
+    with torch.no_grad():
+        made = model(heard(speech / "0.wav"))
+    for beam, arguments in ((None, []), (3, ["--beam", 3])):
+        text = TransducerRecogniser(model.head, LABELS, beam=beam).texts(made.output, made.output_lengths)[0]
+        said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", *arguments)
+        assert said.code == 0 and said.out == text + "\n" and text, said
+    said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", "--ngram", place / "words.arpa")
+    assert said.code == 2 and "this model is a transducer, so leave --ngram out" in said.err

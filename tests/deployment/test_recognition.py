@@ -54,8 +54,8 @@ def file(tmp_path):
 @pytest.mark.parametrize("beam", [None, 3])
 def test_windows_leave_no_seam(file, monkeypatch, seconds, beam):
     network, path, heard = near_sighted(), file(seconds), []
-    logits = recognition._logits
-    monkeypatch.setattr(recognition, "_logits", lambda m, wave: heard.append(len(wave)) or logits(m, wave))
+    logits = recognition._output
+    monkeypatch.setattr(recognition, "_output", lambda m, wave: heard.append(len(wave)) or logits(m, wave))
     recogniser = Recogniser(LABELS, beam=beam, tokens=None)
     whole = transcribe(network, path, recogniser)
     pieces = transcribe(network, path, recogniser, windows=SHORT)

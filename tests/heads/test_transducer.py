@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch.nn import functional as F
 
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.encoder.units import collect
@@ -15,9 +14,10 @@ TARGETS = torch.tensor([[2, 1, 4], [3, -1, -1]])
 
 
 def tiny(**options):
+    options = {"ctc": False, "fusion": "last", **options}
     torch.manual_seed(0)
     stream = Stream(tuple(range(D)), D, single(D))
-    return randomised(Transducer(stream, V, predictor_size=12, width=J, **options)).double()
+    return randomised(Transducer(stream, 3, outputs=V, predictor=12, width=J, **options)).double()
 
 
 class WithStream(torch.nn.Module):
@@ -60,27 +60,12 @@ def test_loss_is_that_of_the_joiner():
     head, x = tiny(), frames()
     loss = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS)
     states = head.joiner.predictor(head.predictor(TARGETS.clamp(min=0)))
-    logits = head.joiner(head(x)[:, :, None], states[:, None])
+    logits = head.joiner(head.project(x)[:, :, None], states[:, None])
     right = rnnt_loss_from_logits(logits, TARGETS, LENGTHS, TARGET_LENGTHS)
     assert abs(loss.item() - right.item()) < 1e-12
     got = torch.autograd.grad(loss, list(head.parameters()))
     wanted = torch.autograd.grad(right, list(head.parameters()))
     assert max((a - b).abs().max() for a, b in zip(got, wanted, strict=True)) < 1e-12
-
-
-@pytest.mark.parametrize("reduction", ["mean", "none"])
-def test_auxiliary_ctc_is_added_under_its_weight(reduction):
-    head, x = tiny(ctc=0.2), frames()
-    total = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS, reduction=reduction)
-    one, head.ctc = head.ctc, None
-    alone = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS, reduction=reduction)
-    ctc = []
-    for b in range(2):
-        logp = F.linear(x[b, : LENGTHS[b]], one.weight, one.bias).log_softmax(-1)
-        target = TARGETS[b, : TARGET_LENGTHS[b]]
-        ctc.append(F.ctc_loss(logp, target, (len(logp),), (len(target),), reduction="sum"))
-    right = torch.stack(ctc) if reduction == "none" else torch.stack(ctc).mean()
-    assert (total - alone - 0.2 * right).abs().max() < 1e-5
 
 
 def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
@@ -92,13 +77,15 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
     gates = torch.tensor([0, 1, 0.7, 0, 1, 1, 0, 0], dtype=torch.float64)
     attached = Attachment(head.joiner, [unit], lambda: {"width": gates})
     gated = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS)
-    logits = head.joiner(head(x)[:, :1], head.joiner.predictor(head.predictor(TARGETS[:, :0])))
+    logits = head.joiner(head.project(x)[:, :1], head.joiner.predictor(head.predictor(TARGETS[:, :0])))
     attached.remove()
     assert abs(gated.item() - head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS).item()) > 1e-3
 
     kept = gates.nonzero()[:, 0]
     stream = head.stream
-    small = Transducer(stream, V, predictor_size=12, width=len(kept)).double()
+    small = Transducer(
+        stream, 3, outputs=V, predictor=12, ctc=False, fusion="last", shape={"joiner": {"width": len(kept)}}
+    ).double()
     state = dict(head.state_dict())
     for part in (*unit.producers, *unit.consumers):
         value = state[f"joiner.{part.parameter}"]
@@ -107,12 +94,12 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
         state[f"joiner.{part.parameter}"] = value.index_select(part.dim, part.index[kept].flatten())
     small.load_state_dict(state)
     assert abs(small.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS).item() - gated.item()) < 1e-12
-    same = small.joiner(small(x)[:, :1], small.joiner.predictor(small.predictor(TARGETS[:, :0])))
+    same = small.joiner(small.project(x)[:, :1], small.joiner.predictor(small.predictor(TARGETS[:, :0])))
     assert (same - logits).abs().max() < 1e-12
 
 
 def test_every_weight_that_multiplies_a_frame_is_counted():
-    declared = collect(WithStream(tiny(ctc=0.2)))
+    declared = collect(WithStream(tiny(ctc=True)))
     counted = {each.parameter for each in declared.macs}
     joiner = {f"head.joiner.{name}.weight" for name in ("encoder", "predictor", "output")}
     assert counted == {"head.predictor.convolution.weight", *joiner}

@@ -17,7 +17,9 @@ from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.encoder.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
-from sottovoce.tasks.recognition import CTCLoss, CTCObjective, Recognition
+from sottovoce.tasks.ctc_objective import CTCObjective
+from sottovoce.tasks.recognition import Recognition
+from sottovoce.tasks.recognition_heads import RecognitionLoss
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.transcripts import spelling
 from sottovoce.training.compress import compress
@@ -185,18 +187,18 @@ def test_the_loss_is_torchs():
     log_probs = logits.log_softmax(-1).transpose(0, 1)
     arguments = (log_probs, batch["tokens"], batch["frames"], batch["token_lengths"])
     expected = F.ctc_loss(*arguments, zero_infinity=True)
-    found, values = CTCObjective([BLANK, *"abc"], CTCLoss())(logits, batch)
+    found, values = CTCObjective([BLANK, *"abc"], RecognitionLoss())(logits, batch)
     assert found.item() == pytest.approx(expected.item(), rel=1e-6) and values["too_long"] == 0
-    whole, _ = CTCObjective([BLANK, *"abc"], CTCLoss(per="utterance"))(logits, batch)
+    whole, _ = CTCObjective([BLANK, *"abc"], RecognitionLoss(per="utterance"))(logits, batch)
     assert whole.item() == pytest.approx(F.ctc_loss(*arguments, reduction="sum").item() / 2, rel=1e-6)
     # Frames of padding are no part of it.
     other = logits.detach().clone()
     other[1, 6:] = 100 * torch.randn(3, 4, generator=generator)
-    assert CTCObjective([BLANK], CTCLoss())(other, batch)[0].item() == pytest.approx(found.item(), rel=1e-6)
+    assert CTCObjective([BLANK], RecognitionLoss())(other, batch)[0].item() == pytest.approx(found.item(), rel=1e-6)
 
 
 def test_utterances_that_do_not_fit_are_told_once():
-    objective = CTCObjective([BLANK, *"abc"], CTCLoss())
+    objective = CTCObjective([BLANK, *"abc"], RecognitionLoss())
     # The second has as many frames as labels, but needs a blank between equal ones.
     batch = batch_of([[1, 2, 3], [2, 2, 3]], [3, 3], [3, 3])
     logits = torch.randn(2, 3, 4, requires_grad=True)
@@ -212,7 +214,7 @@ def test_utterances_that_do_not_fit_are_told_once():
 
 def test_unlabelled_data_is_named():
     with pytest.raises(DataError, match="no transcripts"):
-        CTCObjective([BLANK], CTCLoss())(torch.zeros(1, 2, 2), {"ids": ["a"]})
+        CTCObjective([BLANK], RecognitionLoss())(torch.zeros(1, 2, 2), {"ids": ["a"]})
 
 
 def test_scores_do_not_depend_on_batches_or_speakers_known(corpus):

@@ -12,10 +12,11 @@ def transcribe(
     model: Annotated[str, typer.Argument(help="A recognition model, as a run leaves it in models/.")],
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length.", metavar="FILE...")],
     beam: Annotated[
-        int | None, typer.Option(help="Prefixes that a beam search keeps; without it the best path is taken.", min=1)
+        int | None, typer.Option(help="Prefixes that a beam search keeps; without it the search is greedy.", min=1)
     ] = None,
     ngram: Annotated[
-        Path | None, typer.Option(help="A language model in the ARPA format, over words or over the model's labels.")
+        Path | None,
+        typer.Option(help="For CTC: a language model in the ARPA format, over words or over the model's labels."),
     ] = None,
     weight: Annotated[float, typer.Option(help="Of the language model.", min=0)] = 0.5,
     bonus: Annotated[float, typer.Option(help="For each label, against a language model's liking for few.")] = 0.0,
@@ -29,7 +30,7 @@ def transcribe(
     from sottovoce.cli.terminal import busy, print_json
     from sottovoce.data.audio import audio_shape
     from sottovoce.decoding.ngram import read_arpa
-    from sottovoce.decoding.recogniser import Recogniser
+    from sottovoce.decoding.recogniser import recogniser_of
     from sottovoce.deployment.recognition import Windows, load_recogniser
     from sottovoce.deployment.recognition import transcribe as library
 
@@ -37,8 +38,8 @@ def transcribe(
         audio_shape(file)  # a fault in the last one shows before the first is heard
     language = None if ngram is None else read_arpa(ngram)
     network = load_recogniser(model)
-    recogniser = Recogniser(
-        network.config.labels or (),
+    recogniser = recogniser_of(
+        network,
         beam=beam or (16 if language is not None else None),
         ngram=language,
         weight=weight,

@@ -1,14 +1,21 @@
-"""From the outputs of a CTC model to text."""
+"""From the outputs of a model to text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
+from ..encoder.errors import DataError
+from ..heads.task_model import TaskModel
+from ..heads.transducer import Transducer
 from .ctc import ctc_beam_search
 from .fusion import LanguageModel, TokenModel, WordModel
+from .hypothesis import check_search
 from .ngram import BEGIN, END, UNKNOWN, NGram
+from .transducer import transducer_beam_search, transducer_greedy
 from .vocabulary import Vocabulary
 
 
@@ -18,8 +25,81 @@ def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
     return TokenModel(ngram, labels) if words <= set(labels) else WordModel(ngram, labels)
 
 
+class TextSearch(Protocol):
+    """What makes text of a model's outputs."""
+
+    @property
+    def name(self) -> str:
+        """The search in words, for results."""
+
+    def frames(self, output: Tensor) -> Tensor:
+        """What the search needs of the output ``[T, ...]`` of one utterance; parts of it can be strung together."""
+
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+
+    def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
+        """What is said in each utterance of a batch, of ``output[B, T, ...]`` with ``lengths[B]`` valid frames."""
+
+
+def recogniser_of(
+    model: TaskModel, *, beam: int | None = None, ngram: NGram | None = None, weight: float = 0.5, bonus: float = 0.0
+) -> TextSearch:
+    """The search for a model's head and vocabulary; further arguments are those of `Recogniser`.
+
+    Raises:
+        DataError: a language model for a transducer.
+    """
+    labels = model.config.labels or ()
+    if not isinstance(model.head, Transducer):
+        return Recogniser(labels, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
+    if ngram is not None:
+        raise DataError("search: a language model helps CTC; this model is a transducer, so leave --ngram out")
+    return TransducerRecogniser(model.head, labels, beam=beam)
+
+
+class TransducerRecogniser:
+    """A vocabulary and a search with predictor and joiner.
+
+    Args:
+        head: of the model.
+        labels: of the model.
+        beam: prefixes that the search keeps; ``None`` is greedy.
+    """
+
+    def __init__(self, head: Transducer, labels: Sequence[str], *, beam: int | None = None):
+        check_search(beam=beam)
+        self.head, self.vocabulary, self.beam = head, Vocabulary(labels), beam
+
+    @property
+    def name(self) -> str:
+        """The search in words, for results."""
+        return "greedy transducer" if self.beam is None else f"transducer beam search, beam {self.beam}"
+
+    @torch.no_grad()
+    def frames(self, output: Tensor) -> Tensor:
+        """``[T, J]`` as the joiner adds them."""
+        return self.head.project(output)
+
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+        if self.beam is not None:
+            return self.vocabulary.decode(transducer_beam_search(self.head, frames, beam=self.beam)[0].tokens)
+        return self._greedy(frames[None], torch.tensor([len(frames)]))[0]
+
+    def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
+        """What is said in each utterance of a batch, of ``output[B, T, D]`` with ``lengths[B]`` valid frames."""
+        frames = self.frames(output)
+        if self.beam is None:
+            return self._greedy(frames, lengths)
+        return [self.text(each[:length]) for each, length in zip(frames, lengths.tolist(), strict=True)]
+
+    def _greedy(self, frames: Tensor, lengths: Tensor) -> list[str]:
+        return [self.vocabulary.decode(said) for said in transducer_greedy(self.head, frames, lengths)]
+
+
 class Recogniser:
-    """A vocabulary and a search.
+    """A vocabulary and a CTC search.
 
     Args:
         labels: of the model.
@@ -53,7 +133,8 @@ class Recogniser:
 
     def frames(self, logits: Tensor) -> Tensor:
         """What the search needs of ``logits[T, V]``: best labels ``[T]``, or for a beam log-probabilities ``[T, V]``."""
-        return logits.argmax(-1) if self.beam is None else logits.float().log_softmax(-1)
+        logits = logits.float().cpu()
+        return logits.argmax(-1) if self.beam is None else logits.log_softmax(-1)
 
     def text(self, frames: Tensor) -> str:
         """What is said in an utterance, of its `frames`: all of it, and no padding."""
@@ -71,4 +152,5 @@ class Recogniser:
 
     def texts(self, logits: Tensor, lengths: Tensor) -> list[str]:
         """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""
+        logits = logits.float().cpu()
         return [self.text(self.frames(each[:length])) for each, length in zip(logits, lengths.tolist(), strict=True)]

@@ -18,7 +18,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
 
     Args:
         head: predictor and joiner.
-        frames: ``[B, T, D]`` hidden states.
+        frames: ``[B, T, J]`` from `Transducer.project`.
         lengths: ``[B]`` valid frames.
         max_symbols: labels after which a frame is left without a blank.
 
@@ -26,8 +26,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
         DataError: ``max_symbols`` below 1.
     """
     check_search(max_symbols=max_symbols)
-    projected = head(frames)
-    B, T, _ = projected.shape
+    B, T, _ = frames.shape
     lengths = lengths.to(frames.device)
     said: list[list[int]] = [[] for _ in range(B)]
     contexts = torch.full((B, head.predictor.context), head.blank, device=frames.device)
@@ -35,7 +34,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
     for t in range(T):
         speaking = t < lengths
         for _ in range(max_symbols):
-            best = head.joiner(projected[:, t], states).argmax(-1)
+            best = head.joiner(frames[:, t], states).argmax(-1)
             speaking = speaking & (best != head.blank)
             chosen = speaking.nonzero()[:, 0]
             if not len(chosen):
@@ -58,7 +57,7 @@ def transducer_beam_search(
 
     Args:
         head: predictor and joiner.
-        frames: ``[T, D]`` hidden states, the padding cut off.
+        frames: ``[T, J]`` from `Transducer.project`, the padding cut off.
         beam: prefixes kept after each frame, and after each label within one.
         max_symbols: labels in one frame.
 
@@ -71,7 +70,7 @@ def transducer_beam_search(
     check_search(beam=beam, max_symbols=max_symbols)
     joiner = _CachedJoiner(head)
     kept: dict[tuple[int, ...], float] = {(): 0.0}
-    for frame in head(frames):
+    for frame in frames:
         kept = _after(frame, kept, joiner, beam, max_symbols)
     return [Hypothesis(tokens, score, score) for tokens, score in kept.items()]
 

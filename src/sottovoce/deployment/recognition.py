@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
-from ..decoding.recogniser import Recogniser
+from ..decoding.recogniser import TextSearch, recogniser_of
 from ..encoder.errors import AudioError, CheckpointError
+from ..heads.frame_head import FrameHead
 from ..heads.task_model import TaskModel
 from .models import load_model
 
@@ -24,7 +25,7 @@ def load_recogniser(source: str | Path) -> TaskModel:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
     model = load_model(source)
-    if not isinstance(model, TaskModel) or model.config.head["kind"] != "ctc":
+    if not isinstance(model, TaskModel) or not isinstance(model.head, FrameHead):
         raise CheckpointError(
             f"{source}: this is no recognition model; fine-tune one with `sottovoce compress` and a recognition recipe"
         )
@@ -44,7 +45,8 @@ class Windows:
     utterance: no word is cut at a seam. Windows begin at whole frames, so frames of neighbours fall together.
 
     Memory for audio and network is that of one window. What grows with the file is a number a frame for the best path
-    (50 frames a second), and the log-probabilities of all labels for a beam search.
+    (50 frames a second, or fewer with downsampling), the log-probabilities of all labels for a beam search, and a number
+    for each inner unit of the joiner for a transducer.
 
     Args:
         seconds: of a window.
@@ -84,7 +86,7 @@ class Transcript:
 def transcribe(
     model: TaskModel,
     file: str | Path,
-    recogniser: Recogniser | None = None,
+    recogniser: TextSearch | None = None,
     *,
     channel: int | None = None,
     windows: Windows | None = None,
@@ -101,27 +103,27 @@ def transcribe(
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
-    recogniser = recogniser or Recogniser(model.config.labels or ())
+    recogniser = recogniser or recogniser_of(model)
     windows = windows or Windows()
     samples, rate, _ = audio_shape(file)
     if samples <= windows.seconds * rate:
         wave = _read(file, channel, 0.0, None)
         refuse_silence(wave, str(file))
-        frames = recogniser.frames(_logits(model, wave))
+        frames = recogniser.frames(_output(model, wave))
     else:
         frames = torch.cat([recogniser.frames(part) for part in _parts(model, file, samples / rate, channel, windows)])
     return Transcript(str(file), samples / rate, recogniser.text(frames))
 
 
-def _logits(model: TaskModel, wave: Tensor) -> Tensor:
-    """``[T, V]`` of a waveform ``[S]``."""
-    return model(wave[None].to(model.device)).output[0].float().cpu()
+def _output(model: TaskModel, wave: Tensor) -> Tensor:
+    """``[T, ...]`` of a waveform ``[S]``."""
+    return model(wave[None].to(model.device)).output[0]
 
 
 def _parts(
     model: TaskModel, file: str | Path, seconds: float, channel: int | None, windows: Windows
 ) -> Iterator[Tensor]:
-    """Logits ``[t, V]`` of one stretch after another, without gaps."""
+    """Output ``[t, ...]`` of one stretch after another, without gaps."""
     hop = model.config.inputs_to_logits_ratio
     half = max(round(windows.overlap * SAMPLE_RATE / 2 / hop), 2)  # in frames
     size = max(round(windows.seconds * SAMPLE_RATE / hop), 4 * half)
@@ -134,8 +136,8 @@ def _parts(
         heard = heard or not is_silent(wave)
         if last and not heard:
             raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
-        logits = _logits(model, wave)
-        yield logits[half if start else 0 : None if last else size - half]
+        output = _output(model, wave)
+        yield output[half if start else 0 : None if last else size - half]
         start += step
 
 

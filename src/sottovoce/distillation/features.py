@@ -28,7 +28,8 @@ class FeatureDistillation(nn.Module):
         l1, cosine: weights of the two parts.
 
     Raises:
-        RecipeError: a layer that one of the two does not have, or a residual channel unknown to the teacher.
+        RecipeError: a layer that one of the two does not have, frames of different lengths, or a residual channel unknown
+            to the teacher.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class FeatureDistillation(nn.Module):
     ):
         super().__init__()
         check_layers(layers, teacher.config.num_hidden_layers, student.config.num_hidden_layers)
+        _check_frames(teacher.config.samples_per_frame, student.config.samples_per_frame)
         self.layers = tuple(layers)
         self.l1, self.cosine = l1, cosine
         # In a tuple, so that its weights are neither trained, moved, nor saved with this module.
@@ -103,6 +105,14 @@ def default_layers(layers: int, groups: int = 4) -> list[int]:
     """
     steps = min(groups - 1, layers)
     return sorted({round(k * layers / max(steps, 1)) for k in range(steps + 1)})
+
+
+def _check_frames(of_teacher: int, of_student: int) -> None:
+    if of_teacher != of_student:
+        raise RecipeError(
+            f"distillation: a frame of the teacher is {of_teacher / 16:g} ms and one of the student {of_student / 16:g} ms;"
+            " take a teacher that was trained with the same downsampling"
+        )
 
 
 def check_layers(layers: Sequence[int], of_teacher: int, of_student: int) -> None:

@@ -36,6 +36,7 @@ class EncoderConfig(PreTrainedConfig):
             one over time, ``layer`` every one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
             cannot be folded into weights (pruned checkpoints of DPHuBERT and DiariZen).
+        downsampling: so many frames become one before the layers, by a learned map; 1 for none.
         projection_norm: a LayerNorm before the projection into the residual stream.
         layer: ``post_norm``, ``pre_norm`` (Transformer) or ``conformer``.
         position: what attention knows of position: nothing, WavLM's gated relative bias, clamped relative keys,
@@ -72,6 +73,7 @@ class EncoderConfig(PreTrainedConfig):
         conv_bias: bool = False,
         conv_norm: str = "group",
         channel_scale: bool = False,
+        downsampling: int = 1,
         projection_norm: bool = True,
         layer: str = "post_norm",
         position: str = "gated_relative_bias",
@@ -111,6 +113,7 @@ class EncoderConfig(PreTrainedConfig):
         self.conv_bias = conv_bias
         self.conv_norm = conv_norm
         self.channel_scale = channel_scale
+        self.downsampling = downsampling
         self.projection_norm = projection_norm
         self.layer = layer
         self.position = position
@@ -141,12 +144,15 @@ class EncoderConfig(PreTrainedConfig):
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise CheckpointError(f"config: {key} is {getattr(self, key)!r}; it can be {', '.join(allowed)}")
+        if downsampling < 1:
+            raise CheckpointError(f"config: downsampling is {downsampling}; it can be 1 (none), 2, 3, ...")
         super().__init__(**kwargs)
 
     @property
     def samples_per_frame(self) -> int:
         """Samples from one frame of the hidden states to the next."""
-        return HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
+        front = HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
+        return front * self.downsampling
 
     @property
     def hidden_size(self) -> int:

@@ -79,7 +79,7 @@ class Projection(nn.Module):
         return [self.stream.part(writes=["linear.weight", "linear.bias"], output="linear")]
 
     def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter="linear.weight")]
+        return [Macs(lambda t: t.levels[-1], parameter="linear.weight")]
 
 
 class WaveformFrontEnd(nn.Module):
@@ -226,7 +226,8 @@ class FilterbankFrontEnd(nn.Module):
 
     def timing(self, samples: int) -> Timing:
         windows = max(0, samples - WINDOW + HOP) // HOP
-        return Timing(samples, self.filterbank.frames(samples), (windows,))
+        frames = self.filterbank.frames(samples)
+        return Timing(samples, frames, (windows, frames))
 
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         check_lengths(waveform, lengths, self.least)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +17,7 @@ from .attention import SelfAttention
 from .config import EncoderConfig, Shape
 from .conformer_convolution import ConvolutionModule
 from .convolution import StridedConv
+from .downsampling import Downsampling
 from .errors import AudioError, CheckpointError
 from .feed_forward import FeedForward
 from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
@@ -37,7 +38,7 @@ from .positions import (
     SinusoidPositions,
 )
 from .stream import Stream, paired, single
-from .units import Timing, Unit
+from .units import Macs, Timing, Unit
 
 SAMPLE_RATE = 16000
 
@@ -83,6 +84,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
             self.stream = stream = residual_stream(config)
             self.frontend = front_end(config, stream)
+            self.downsampling = Downsampling(stream, config.downsampling) if config.downsampling > 1 else None
             inner = stream if config.layer == "pre_norm" else stream.inner()
             self.positional = None
             if shape["positional"] is not None and shape["positional"]["groups"]:
@@ -137,6 +139,9 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             raise AudioError("no waveform: give float samples [batch, samples] at 16 kHz")
         else:
             x, frames = self.frontend(waveform, lengths)
+        if self.downsampling is not None:
+            x = self.downsampling(x, frames)
+            frames = None if frames is None else self.downsampling.frames(frames)
         T = x.shape[1]
         mask = None
         if frames is not None and (frames.is_meta or bool((frames < T).any())):
@@ -182,7 +187,8 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     def timing(self, seconds: float) -> Timing:
         """Frames of every stage for an utterance of that many seconds."""
-        return self.frontend.timing(round(seconds * SAMPLE_RATE))
+        timing = self.frontend.timing(round(seconds * SAMPLE_RATE))
+        return timing if self.downsampling is None else replace(timing, frames=self.downsampling.frames(timing.frames))
 
     def shrunk(self, shape: Shape) -> SpeechEncoder:
         """An encoder of this kind with another shape and fresh weights."""
@@ -197,6 +203,9 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         names = ["input_norm"] if self.input_norm is not None else []
         reads = ["final_norm"] if self.final_norm is not None else []
         return [self.stream.part(name="residual", gated_norms=names, norms=reads)]
+
+    def macs(self) -> list[Macs]:
+        return [] if self.downsampling is None else [Macs(lambda t: t.frames, parameter="downsampling.weight")]
 
     # --- in and out ---
 
@@ -248,7 +257,9 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, Downsampling):
+            module.initialise()
+        elif isinstance(module, nn.Linear):
             if module.weight.numel():
                 nn.init.normal_(module.weight, std=self.config.initializer_range)
             if module.bias is not None:

@@ -71,7 +71,8 @@ class Unit:
     Args:
         name: path of the width in the shape, relative to the declaring module.
         kind: what it is, in the field's word: ``conv``, ``head``, ``ffn``, ``convolution``, ``attention_block``,
-            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``, ``rank``.
+            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``, ``rank``; in heads
+            ``joiner``.
         size: number of elements now.
         producers: rows that compute the element.
         consumers: rows that read it.
@@ -110,7 +111,7 @@ class Timing:
 
     Args:
         samples: waveform samples.
-        levels: frames after each layer of the front end.
+        levels: frames after each layer of the front end, before any downsampling.
         frames: frames of the hidden states, ``T``.
     """
 

@@ -7,6 +7,7 @@ from .frame_classifier import FrameClassifier
 from .head import Head
 from .mean_classifier import MeanClassifier
 from .powerset_head import PowersetHead
+from .transducer import Transducer
 
 HEADS: dict[str, type[Head]] = {
     **EMBEDDERS,
@@ -15,6 +16,7 @@ HEADS: dict[str, type[Head]] = {
     "frame_classifier": FrameClassifier,
     "mean_classifier": MeanClassifier,
     "powerset": PowersetHead,
+    "transducer": Transducer,
 }
 
 AUTO_CLASSES = dict.fromkeys(EMBEDDERS, "AutoModelForAudioXVector") | {
@@ -24,4 +26,4 @@ AUTO_CLASSES = dict.fromkeys(EMBEDDERS, "AutoModelForAudioXVector") | {
     "mean_classifier": "AutoModelForAudioClassification",
     "powerset": "AutoModelForAudioFrameClassification",
 }
-"""Kind of head -> the class of Transformers under which stock code looks for such a model."""
+"""Kind of head -> the class of Transformers under which stock code looks for such a model; there is none for a transducer."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.norms import valid
 from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from .fusion import weighted_sum
-from .head import Head
+from ..encoder.units import Macs, Unit
+from .frame_head import FrameHead, Fusion
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""
@@ -20,21 +19,19 @@ BLANK = 0
 _NEVER = -1e4  # as a logit; float16 holds it
 
 
-class CTC(Head):
+class CTC(FrameHead):
     """A small network on every frame::
 
-        hidden states ─ Σ w ─▶ inner ─▶ norm ─▶ GELU ─▶ output ─▶ [B, T, outputs]
-        [L+1, B, T, D]         └────── not where width is None ──────┘
+        hidden states ─ fused ─▶ inner ─▶ norm ─▶ GELU ─▶ output ─▶ [B, T, outputs]
+        [L+1, B, T, D]           └────── not where width is None ──────┘
 
     The norm stands behind the inner map and not on the stream: hidden states of pre-norm encoders grow with depth, and
     a norm over channels that may go would have to know which of them are kept.
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
-        layers: number of hidden states, ``L + 1``.
+        stream, layers, fusion, downsampling: see `FrameHead`.
         outputs: labels and the blank, which is output 0.
         width: of the inner map; ``None`` for one linear map, as in the stock CTC classes.
-        fusion: ``sum`` of all hidden states under softmax weights, or what the encoder gives out (``last``) alone.
         dropout: before the output.
     """
 
@@ -45,13 +42,12 @@ class CTC(Head):
         *,
         outputs: int,
         width: int | None = 256,
-        fusion: Literal["sum", "last"] = "sum",
+        fusion: Fusion = "sum",
         dropout: float = 0.0,
+        downsampling: int = 1,
     ):
-        super().__init__()
-        self.layers, self.outputs, self.fusion = layers, outputs, fusion
-        self.stream = stream
-        self.layer_weights = nn.Parameter(torch.ones(layers)) if fusion == "sum" else None
+        super().__init__(stream, layers, fusion=fusion, downsampling=downsampling)
+        self.outputs = outputs
         self.inner = None if width is None else nn.Linear(stream.width, width)
         self.norm = None if width is None else nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
@@ -59,6 +55,7 @@ class CTC(Head):
 
     @property
     def size(self) -> int:
+        """Outputs."""
         return self.outputs
 
     @property
@@ -70,31 +67,26 @@ class CTC(Head):
             nn.init.ones_(self.layer_weights)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, T, outputs]`` logits; frames from ``lengths[B]`` on say the blank.
+        """``[B, T, outputs]`` logits; frames from ``output_lengths(lengths)`` on say the blank.
 
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
-        self._check(hidden_states)
-        x = hidden_states[-1] if self.layer_weights is None else weighted_sum(hidden_states, self.layer_weights)
+        x = self.fused(hidden_states, lengths)
         if self.inner is not None and self.norm is not None:
             x = F.gelu(self.norm(self.inner(x)))
         logits = self.output(self.dropout(x))
         if lengths is None:
             return logits
-        T = logits.shape[1]
-        padding = torch.arange(T, device=lengths.device)[None] >= lengths[:, None]
+        inside = valid(self.output_lengths(lengths), logits.shape[1])
         silent = torch.full((self.outputs,), _NEVER, dtype=logits.dtype, device=logits.device)
         silent[BLANK] = 0.0
-        return torch.where(padding[..., None], silent, logits)
+        return torch.where(inside[..., None], logits, silent)
 
     def units(self) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["output.weight" if self.inner is None else "inner.weight"])]
 
     def macs(self) -> list[Macs]:
-        def every_frame(timing: Timing) -> float:
-            return timing.frames
-
         names = ["output.weight"] if self.inner is None else ["inner.weight", "output.weight"]
-        return [Macs(every_frame, name) for name in names]
+        return [*super().macs(), *map(self.every_frame, names)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
+
+from ..encoder.config import Shape
 
 
 class Head(nn.Module, ABC):
@@ -14,6 +17,9 @@ class Head(nn.Module, ABC):
     A head is built as ``Head(stream, layers, **options)``: the residual stream that the hidden states are states of
     (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
     model's config. It is one file, and one line in `sottovoce.heads.catalogue`.
+
+    One with units of its own takes what is left of their widths as a further option, ``shape``, and tells it in `shape`.
+    They can then be pruned beside those of the encoder.
     """
 
     layers: int
@@ -39,12 +45,29 @@ class Head(nn.Module, ABC):
     def logits(self, output: Tensor) -> Tensor:
         """What stock code calls logits, of the head's output: the output itself, unless a head says otherwise."""
         return output
+    def shape(self) -> Shape:
+        """Widths of the head's own units, by the paths under which its modules declare them."""
+        return {}
+
+    @property
+    def original_shape(self) -> Shape:
+        """The shape before any pruning."""
+        return self.shape
+
+    def output_lengths(self, lengths: Any) -> Any:
+        """Frames of the output, of so many frames of the hidden states."""
+        return lengths
+
+    def probe(self, batch: int) -> dict[str, Tensor]:
+        """Further input with which every part of the head has a share in the output, for a batch of that size."""
+        return {}
 
     def initialise(self) -> None:
         """Give the head's bare parameters their first values.
 
-        Layers of torch inside it have theirs from the model; a bare parameter is only known here, and what a
-        constructor writes is lost where a model is built without memory and filled from a file.
+        Layers of torch inside it have theirs from the model (or from an ``initialise`` of their own); a bare parameter is
+        only known here, and what a constructor writes is lost where a model is built without memory and filled from a
+        file. A module without a parameter of its own is not asked.
         """
 
     def _check(self, hidden_states: Sequence[Tensor]) -> None:

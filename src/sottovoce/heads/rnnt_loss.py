@@ -24,7 +24,7 @@ Reduction = Literal["mean", "sum", "none"]
 
 CELLS = {"cpu": 1 << 14}
 """Nodes whose logits exist at one time, by type of device; more on an accelerator, which has to be kept busy."""
-_CELLS_ELSEWHERE = 1 << 17
+CELLS_ELSEWHERE = 1 << 17
 
 _SMALLEST = 1e-18
 """An arc taken less often than this changes no gradient, and times a small softmax it would be slow: a denormal."""
@@ -70,7 +70,7 @@ def rnnt_loss(
     B, T, _ = encoder.shape
     check_targets(targets, lengths, target_lengths, (B, T, predictor.shape[1], weight.shape[0]), blank)
     if cells is None:
-        cells = CELLS.get(encoder.device.type, _CELLS_ELSEWHERE)
+        cells = CELLS.get(encoder.device.type, CELLS_ELSEWHERE)
     kind = encoder.device.type
     # The products are in the precision of the surroundings; sums, softmax and lattice are at least in float32.
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else encoder.dtype

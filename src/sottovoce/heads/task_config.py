@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from ..encoder.config import EncoderConfig
+from ..encoder.config import EncoderConfig, Shape
 from ..encoder.errors import CheckpointError
 from .catalogue import AUTO_CLASSES, HEADS
 
@@ -25,11 +25,11 @@ class TaskConfig(PreTrainedConfig):
         scoring_options: of `CosineScoring`: what it has room for.
         task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``; of stock models
             also ``classification`` and ``frame classification``.
-        labels: names of the outputs, where outputs are classes; of a ``ctc`` head they are the vocabulary, the blank
-            first, in the order that makes it a tokenizer.
+        labels: names of the outputs, where outputs are classes; of a ``ctc`` or ``transducer`` head they are the
+            vocabulary, the blank first, in the order that makes it a tokenizer.
 
     Raises:
-        CheckpointError: an unknown head or scoring, or a ctc head with another number of outputs than labels.
+        CheckpointError: an unknown head or scoring, or a head with another number of outputs than labels.
     """
 
     model_type = "sottovoce_task"
@@ -55,9 +55,10 @@ class TaskConfig(PreTrainedConfig):
         self.labels = list(labels) if labels is not None else None
         if self.head.get("kind") not in HEADS:
             raise CheckpointError(f"config: the head is {self.head.get('kind')!r}; it can be {', '.join(HEADS)}")
-        if self.head["kind"] == "ctc" and self.head.get("outputs") != len(self.labels or ()):
+        outputs = self.head.get("outputs")
+        if outputs is not None and outputs != len(self.labels or ()):
             raise CheckpointError(
-                f"config: the ctc head has {self.head.get('outputs')} outputs and there are {len(self.labels or ())} labels"
+                f"config: the {self.head['kind']} head has {outputs} outputs and there are {len(self.labels or ())} labels"
             )
         if scoring not in SCORINGS:
             raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
@@ -76,8 +77,10 @@ class TaskConfig(PreTrainedConfig):
         """The class of Transformers under which stock code looks for such a model; ``None`` where there is none."""
         return AUTO_CLASSES.get(self.head["kind"])
 
-    def with_encoder(self, encoder: EncoderConfig) -> TaskConfig:
-        """A copy with another encoder."""
+    def with_shapes(self, encoder: Shape, head: Shape) -> TaskConfig:
+        """A copy with other shapes of encoder and head."""
         fields = self.to_dict()
-        fields["encoder"] = encoder.to_dict()
+        fields["encoder"] = self.encoder.with_shape(encoder).to_dict()
+        if head:
+            fields["head"] = {**self.head, "shape": head}
         return type(self).from_dict(fields)

@@ -23,7 +23,6 @@ from ..encoder.units import Timing
 from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
 from .embedders import EMBEDDERS, build
-from .head import Head
 from .label_tokenizer import LabelTokenizer
 from .llr_scoring import LLRScoring
 from .task_config import TaskConfig
@@ -34,12 +33,13 @@ class TaskOutput(ModelOutput):
     """What a `TaskModel` returns.
 
     Args:
-        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``, or
-            labels of every frame ``[B, T, V]``.
+        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``,
+            labels of every frame ``[B, T, V]``, or frames ``[B, T, D]`` that a transducer starts from.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
-        lengths: ``[B]`` valid frames.
         logits, embeddings: the output under the names by which stock code reads it. Logits of two classes with a
             calibrated likelihood ratio are calibrated (`LLRScoring.logits`); embeddings are only those of an embedder.
+        lengths: ``[B]`` valid frames of the hidden states.
+        output_lengths: ``[B]`` valid frames of an output that has frames.
     """
 
     output: Tensor | None = None
@@ -47,6 +47,7 @@ class TaskOutput(ModelOutput):
     lengths: Tensor | None = None
     logits: Tensor | None = None
     embeddings: Tensor | None = None
+    output_lengths: Tensor | None = None
 
 
 class TaskModel(StrictLoading, PreTrainedModel):
@@ -58,7 +59,8 @@ class TaskModel(StrictLoading, PreTrainedModel):
     A stock directory or hub id of ``...ForCTC``, ``...ForSequenceClassification``, ``...ForXVector`` or
     ``...ForAudioFrameClassification`` loads too, with its head and labels, and gives the same outputs.
 
-    It is pruned like a bare encoder (its units are those of the encoder, below ``encoder.``), and the head follows.
+    It is pruned like a bare encoder. Its units are those of the encoder, below ``encoder.``, and those that the head has
+    of its own, below ``head.``; what reads the residual stream follows it.
     """
 
     config_class = TaskConfig
@@ -74,16 +76,23 @@ class TaskModel(StrictLoading, PreTrainedModel):
         self.scoring: Any = build_scoring(config.scoring, self.head.size, config.scoring_options)
         self.post_init()
 
-    def forward(self, waveform: Tensor | None = None, lengths: Tensor | None = None, **inputs: Any) -> TaskOutput:
+    def forward(
+        self,
+        waveform: Tensor | None = None,
+        lengths: Tensor | None = None,
+        *,
+        targets: Tensor | None = None,
+        **inputs: Any,
+    ) -> TaskOutput:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
-        Further inputs are those of `SpeechEncoder`.
+        ``targets`` are what `Transducer` takes. Further inputs are those of `SpeechEncoder`.
         """
         encoded = self.encoder(waveform, lengths, **inputs)
         states = encoded.hidden_states
         if self.head.final:
             states = (*states[:-1], encoded.last_hidden_state)
-        output = self.head(states, encoded.lengths)
+        output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
         return TaskOutput(
             output=output,
@@ -91,27 +100,29 @@ class TaskModel(StrictLoading, PreTrainedModel):
             lengths=encoded.lengths,
             logits=stock.logits(output),
             embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
+            output_lengths=self.head.output_lengths(encoded.lengths),
         )
 
     @property
     def shape(self) -> Shape:
-        return {"encoder": self.encoder.shape}
+        return {"encoder": self.encoder.shape, "head": self.head.shape}
 
     @property
     def original_shape(self) -> Shape:
         """The shape before any pruning."""
-        return {"encoder": self.encoder.original_shape}
+        return {"encoder": self.encoder.original_shape, "head": self.head.original_shape}
 
     def timing(self, seconds: float) -> Timing:
         return self.encoder.timing(seconds)
 
     def probe(self) -> dict[str, Tensor]:
         """Input on which a slim model is compared with its gated form."""
-        return self.encoder.probe()
+        probe = self.encoder.probe()
+        return {**probe, **self.head.probe(len(probe["waveform"]))}
 
     def shrunk(self, shape: Shape) -> TaskModel:
         """A model of this kind with another shape and fresh weights."""
-        return type(self)(self.config.with_encoder(self.config.encoder.with_shape(shape["encoder"])))
+        return type(self)(self.config.with_shapes(shape["encoder"], shape["head"]))
 
     # --- in and out ---
 
@@ -166,7 +177,9 @@ class TaskModel(StrictLoading, PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if callable(initialise := getattr(module, "initialise", None)):
+            initialise()
+        elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -174,8 +187,6 @@ class TaskModel(StrictLoading, PreTrainedModel):
             nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, Head):
-            module.initialise()
         else:
             super()._init_weights(module)
 

@@ -27,6 +27,7 @@ NOUNS = {
     "conv": "channel",
     "head": "head",
     "ffn": "unit",
+    "joiner": "unit",
     "convolution": "channel",
     "positional_group": "group",
     "positional_tap": "tap ring",
@@ -66,6 +67,11 @@ class Plan:
     def with_values(self, values: Mapping[str, Sequence[float]]) -> Plan:
         """This plan with the values of the kept elements' gates."""
         return replace(self, values={name: [float(v) for v in each] for name, each in values.items()})
+
+    def below(self, path: str) -> Plan:
+        """This plan for a network that has the one it was made for as its part ``path``. Costs are left out."""
+        named = ({f"{path}.{name}": each for name, each in d.items()} for d in (self.keep, self.sizes, self.values))
+        return Plan(*named)  # type: ignore[arg-type]
 
     # --- from explicit widths ---
 

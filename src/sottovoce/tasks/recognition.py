@@ -1,57 +1,43 @@
-"""Recognition: what was said, by CTC over characters or pieces of words."""
+"""Recognition: what was said, by CTC or a transducer over characters or pieces of words."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator
-from torch import Tensor
-from torch.nn import functional as F
+from pydantic import Field, field_validator, model_validator
 
-from ..data.batches import Batch, BatchLoader, EvaluationBatches
+from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.targets import Tokens
-from ..decoding.recogniser import Recogniser
+from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import DataError
-from ..heads.ctc import BLANK
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
+from ..heads.transducer import Transducer
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
+from .ctc_objective import CTCObjective
 from .options import Options
+from .recognition_heads import RecognitionHead, RecognitionLoss
 from .task import EvaluationData, Objective, plain
 from .transcripts import ALPHABET, spelling, tell_lost, transcript
+from .transducer_objective import TransducerObjective
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-class CTCHead(Options):
-    """The head: `CTC`."""
-
-    width: int | None = Field(256, ge=1, description="of the inner map; null for one linear map")
-    fusion: Literal["sum", "last"] = "sum"
-    dropout: float = Field(0.0, ge=0, lt=1)
-
-
-class CTCLoss(Options):
-    """The loss (Graves et al. 2006): mean over utterances, each ``per`` label of its own, or as a whole."""
-
-    per: Literal["label", "utterance"] = "label"
-
-
 class Recognition(Options):
-    """CTC over characters, or over pieces of words; WER with an interval by speaker.
+    """CTC or a transducer over characters, or over pieces of words; WER with an interval by speaker.
 
     Args:
-        head, loss: see their classes.
+        head: ``ctc`` or ``transducer``.
+        loss: see its class.
         pieces: size of a vocabulary of byte-pair pieces, the blank included; ``None`` for characters.
         alphabet: characters that transcripts keep, besides the blank; on both sides of the scoring too.
         lower: transcripts are written in lower case.
-        beam: of the prefix beam search in evaluations; ``None`` takes the best path.
+        beam: of the beam search in evaluations; ``None`` is greedy.
         worst: how many alignments the results keep, those with most errors.
         draws: bootstrap draws of intervals.
     """
@@ -61,8 +47,8 @@ class Recognition(Options):
     scored_on_trials: ClassVar[bool] = False
     whole_utterances: ClassVar[bool] = True
 
-    head: CTCHead = CTCHead()
-    loss: CTCLoss = CTCLoss()
+    head: RecognitionHead = RecognitionHead(ctc={})
+    loss: RecognitionLoss = RecognitionLoss()
     pieces: int | None = Field(None, ge=3)
     alphabet: str = ALPHABET
     lower: bool = True
@@ -76,6 +62,14 @@ class Recognition(Options):
         if not value.strip():
             raise ValueError("an alphabet has letters")
         return value
+
+    @model_validator(mode="after")
+    def _loss_fits_head(self) -> Recognition:
+        try:
+            self.loss.check(self.head)
+        except ValueError as error:
+            raise ValueError(f"loss: {error}") from None
+        return self
 
     def normaliser(self) -> Normaliser:
         """How transcripts are written before anything is done with them."""
@@ -98,13 +92,17 @@ class Recognition(Options):
 
     def config(self, encoder: EncoderConfig, train: Sequence[Cut]) -> TaskConfig:
         labels = self.labels(train)
-        head = {"kind": "ctc", **self.head.model_dump(), "outputs": len(labels)}
+        head = {"kind": self.head.kind, **self.head.options.model_dump(), "outputs": len(labels)}
         return TaskConfig(encoder=encoder, head=head, task="recognition", labels=labels)
 
     def with_loss(self, changes: Mapping[str, Any]) -> Recognition:
-        return self.model_copy(update={"loss": CTCLoss.model_validate({**self.loss.model_dump(), **changes})})
+        loss = RecognitionLoss.model_validate({**self.loss.model_dump(), **changes})
+        loss.check(self.head)
+        return self.model_copy(update={"loss": loss})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> CTCObjective:
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+        if isinstance(model.head, Transducer):
+            return TransducerObjective(labels, self.loss, model.head)
         return CTCObjective(labels, self.loss)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
@@ -114,7 +112,7 @@ class Recognition(Options):
         """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
         normaliser = self.normaliser()
         references = {cut.id: transcript(cut, normaliser) for cut in test.cuts}
-        recogniser = Recogniser(model.config.labels or (), beam=self.beam)
+        recogniser = recogniser_of(model, beam=self.beam)
         found = recognise(model, test.cuts, recogniser)
         words = score_recognition(references, found, normaliser=normaliser)
         letters = score_recognition(references, found, unit="character", normaliser=normaliser)
@@ -154,46 +152,13 @@ class Recognition(Options):
         return f"{text} ({counts}), CER {100 * numbers['cer']:.2f} %; {numbers['protocol']}"
 
 
-class CTCObjective(Objective):
-    """CTC; an utterance with fewer frames than its labels need adds nothing, and the first of them is told."""
-
-    def __init__(self, labels: Sequence[str], options: CTCLoss):
-        super().__init__(labels)
-        self.per = options.per
-        self._told = False
-
-    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        if "tokens" not in batch:
-            raise DataError("recognition: this data has no transcripts; set the weight of the task loss to 0")
-        tokens, token_lengths, frames = batch["tokens"], batch["token_lengths"], batch["frames"]
-        # In float32 whatever the autocast: probabilities of whole utterances are far out of bfloat16's reach.
-        log_probs = output.float().log_softmax(-1).transpose(0, 1)
-        each = F.ctc_loss(log_probs, tokens, frames, token_lengths, BLANK, "none", zero_infinity=True)
-        loss = (each / token_lengths.clamp(min=1) if self.per == "label" else each).mean()
-        # Equal labels side by side need a blank between them.
-        needed = token_lengths + ((tokens[:, 1:] == tokens[:, :-1]) & (tokens[:, 1:] != BLANK)).sum(1)
-        short = needed > frames
-        if not self._told and bool(short.any()):
-            self._tell(batch, needed, short)
-        return loss, {"too_long": short.float().mean()}
-
-    def _tell(self, batch: Batch, needed: Tensor, short: Tensor) -> None:
-        self._told = True
-        k = int(short.nonzero()[0])
-        warnings.warn(
-            f"recognition: {batch['ids'][k]} has {int(batch['frames'][k])} frames, its transcript needs {int(needed[k])};"
-            " such utterances add nothing to the loss (told once; the log counts them as task/too_long)",
-            stacklevel=2,
-        )
-
-
 def _only_speaker(cut: Cut) -> str | None:
     found = {supervision.speaker for supervision in cut.supervisions}
     return found.pop() if len(found) == 1 else None
 
 
 @torch.no_grad()
-def recognise(model: TaskModel, cuts: Sequence[Cut], recogniser: Recogniser) -> dict[str, str]:
+def recognise(model: TaskModel, cuts: Sequence[Cut], recogniser: TextSearch) -> dict[str, str]:
     """What is said in each cut, by its id; batched by length, each what it would be alone.
 
     Args:
@@ -206,6 +171,6 @@ def recognise(model: TaskModel, cuts: Sequence[Cut], recogniser: Recogniser) -> 
     found: dict[str, str] = {}
     for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
         made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
-        found |= dict(zip(batch["ids"], recogniser.texts(made.output.float().cpu(), made.lengths.cpu()), strict=True))
+        found |= dict(zip(batch["ids"], recogniser.texts(made.output, made.output_lengths), strict=True))
     model.train(was_training)
     return {cut.id: found[cut.id] for cut in cuts}

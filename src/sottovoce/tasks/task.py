@@ -49,7 +49,7 @@ class Objective(nn.Module, ABC):
     def of(self, output: TaskOutput, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of what a model made of a batch, and values to log."""
         assert output.output is not None
-        return self(output.output, batch | {"frames": output.lengths})
+        return self(output.output, batch | {"frames": output.output_lengths})
 
     @abstractmethod
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -57,7 +57,7 @@ class Objective(nn.Module, ABC):
 
         Args:
             output: of the model.
-            batch: what it was made of, and ``frames`` ``[B]``: how many frames of each utterance are no padding.
+            batch: what it was made of, and ``frames`` ``[B]``: how many frames of each output are no padding.
         """
 
 

@@ -1,4 +1,4 @@
-"""The augment section of a recipe: effects on training audio, in order."""
+"""The augment section of a recipe: effects on training audio, in order, and masks on what the encoder makes of it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..data.augment import (
 )
 from ..encoder.errors import RecipeError
 from ..tasks.options import Options, one_of
+from .masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Hertz = Annotated[float, Field(ge=0, le=8_000)]
@@ -72,6 +73,30 @@ class BabbleOptions(Options):
         return Babble(self.probability, self.talkers, self.snr)
 
 
+class TimeMaskOptions(Options):
+    """Stretches of time that the encoder does not hear, see `TimeMask`."""
+
+    count: int = Field(2, ge=0, description="of each utterance")
+    per_second: float = Field(0.0, ge=0, description="and so many more for each second of it")
+    longest: float = Field(0.5, gt=0, description="seconds")
+    share: float = Field(0.2, gt=0, le=1, description="of the utterance, at most, for each")
+
+    def build(self) -> Mask:
+        return TimeMask(**self.model_dump())
+
+
+class FrequencyMaskOptions(Options):
+    """Bands of frequency that the encoder does not hear, see `FrequencyMask`."""
+
+    count: int = Field(2, ge=0, description="of each utterance")
+    widest: float = Field(0.33, gt=0, le=1, description="share of all bands")
+
+    def build(self) -> Mask:
+        return FrequencyMask(**self.model_dump())
+
+
+MASKS: dict[str, type[Options]] = {"time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions}
+
 Augmentation = one_of(
     "Augmentation",
     {
@@ -79,13 +104,19 @@ Augmentation = one_of(
         "channel": ChannelOptions,
         "noise": NoiseOptions,
         "babble": BabbleOptions,
+        **MASKS,
     },
 )
 
 
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:  # type: ignore[valid-type]
-    """The effects of a section, in order."""
-    return [each.options.build() for each in chosen]  # type: ignore[attr-defined]
+    """The effects on audio of a section, in order."""
+    return [each.options.build() for each in chosen if each.kind not in MASKS]  # type: ignore[attr-defined]
+
+
+def masks(chosen: Sequence[Augmentation]) -> list[Mask]:  # type: ignore[valid-type]
+    """The masks of a section, in order."""
+    return [each.options.build() for each in chosen if each.kind in MASKS]  # type: ignore[attr-defined]
 
 
 def _found(pattern: str) -> list[str]:

@@ -103,7 +103,7 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
 
 
 def _check(recipe: Recipe, model: TaskModel) -> None:
-    kinds = {unit.kind for unit in collect(model.encoder).units.values()}
+    kinds = {unit.kind for unit in collect(model).units.values()}
     layers = model.config.encoder.num_hidden_layers
     problems = []
     for k, entry in enumerate(recipe.stages):

@@ -126,7 +126,7 @@ class DataOptions(Options):
         test: test sets by name, evaluated after every stage.
         batch: utterances in a batch.
         crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
-        augment: effects on training audio.
+        augment: effects on training audio, and masks on the features that are made of it.
         balanced: every speaker equally often, instead of every utterance.
         cache: keep all training audio in memory as ``int16`` or ``float16``.
         workers: processes that prepare batches.

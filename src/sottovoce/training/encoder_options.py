@@ -67,6 +67,8 @@ class EncoderOptions(Options):
             vocabulary).
         config: a new, randomly initialised encoder.
         filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
+        downsampling: (with ``from``) so many frames become one before the layers, by a learned map that is put in and starts
+            as their mean; ``None`` leaves the encoder as it is.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
         layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
             out cannot be compared with a teacher's.
@@ -76,6 +78,7 @@ class EncoderOptions(Options):
     head: Literal["keep", "new"] | None = None
     config: NewEncoder | None = None
     filters: Literal["random", "mel"] = "random"
+    downsampling: int | None = Field(None, ge=2)
     dropout: float | None = Field(None, ge=0, lt=1)
     layerdrop: float = Field(0.0, ge=0, lt=1)
 
@@ -83,8 +86,10 @@ class EncoderOptions(Options):
     def _one_source(self) -> EncoderOptions:
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
-        if self.config is not None and self.head == "keep":
-            raise ValueError("a new encoder has no head to keep")
+        if self.downsampling is not None and self.config is not None:
+            raise ValueError(
+                "downsampling is for an encoder 'from' a checkpoint; of a new one it is an option of its config"
+            )
         if self.filters == "mel":
             channels, kernels = (getattr(self.config, key, None) for key in ("conv_channels", "conv_kernel"))
             if not channels or not kernels:
@@ -108,11 +113,11 @@ class EncoderOptions(Options):
         if self.source is not None:
             loaded = self._loaded(self.source, task, train)
             if isinstance(loaded, TaskModel):
-                self._set_dropout(loaded.config.encoder)
+                self._change(self.source, loaded.config.encoder)
                 loaded.config.scoring_options = task.config(loaded.config.encoder, train).scoring_options
                 model = TaskModel(loaded.config)
                 # Scoring is fitted anew at the end of each stage.
-                model.encoder.load_state_dict(loaded.encoder.state_dict())
+                model.encoder.load_state_dict(model.encoder.state_dict() | loaded.encoder.state_dict())
                 model.head.load_state_dict(loaded.head.state_dict())
                 return model
             encoder = loaded
@@ -123,9 +128,9 @@ class EncoderOptions(Options):
                 first = convolutions[0].conv.weight
                 with torch.no_grad():
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
-        self._set_dropout(encoder.config)
+        self._change(self.source, encoder.config)
         model = TaskModel(task.config(encoder.config, train))
-        model.encoder.load_state_dict(encoder.state_dict())
+        model.encoder.load_state_dict(model.encoder.state_dict() | encoder.state_dict())
         return model
 
     def _loaded(self, source: str, task: Task, train: Sequence[Cut]) -> SpeechEncoder | TaskModel:
@@ -143,7 +148,14 @@ class EncoderOptions(Options):
             return loaded.encoder
         raise RecipeError(f"encoder.from: {source}: {fault}; take head: new, or change the recipe's task")
 
-    def _set_dropout(self, config: EncoderConfig) -> None:
+    def _change(self, source: str | None, config: EncoderConfig) -> None:
+        """What the recipe wants otherwise in the config of a loaded encoder."""
+        if self.downsampling is not None:
+            if config.downsampling > 1:
+                raise RecipeError(
+                    f"encoder.downsampling: {source} already makes one frame of {config.downsampling}; leave it out"
+                )
+            config.downsampling = self.downsampling
         config.layerdrop = self.layerdrop
         if self.dropout is None:
             return

@@ -105,6 +105,8 @@ class Recipe(Options):
             except ValidationError as error:
                 loss = type(self.task.options.loss)
                 yield from (f"loss.{line}" for line in problems_of(error, loss))
+            except ValueError as error:
+                yield f"loss: {error}"
         if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)  # type: ignore[attr-defined]

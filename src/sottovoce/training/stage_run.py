@@ -20,17 +20,19 @@ from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation, default_layers
 from ..encoder.model import SpeechEncoder
+from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
 from ..pruning.cost import cost
 from ..pruning.plan import Plan
 from ..pruning.slim import slim_and_verify
 from ..tasks.task import Objective, Task
-from .augmentation import effects
+from .augmentation import effects, masks
 from .corpora import Corpora
 from .files import whole_directory, whole_file
 from .lineage import data_line, steps
 from .loop import Compute, Phase, fit
+from .masking import masked
 from .metrics_log import MetricsLog
 from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
 from .progress import ProgressBar
@@ -115,6 +117,11 @@ class StageRun:
         budget = options.budget.build() if options.budget is not None else self.default_budget
         assert budget is not None  # the recipe was checked
         return budget
+
+    def scope(self, model: TaskModel, kinds: Sequence[str]) -> SpeechEncoder | TaskModel:
+        """What a stage makes smaller, and what its budget is of: the encoder, or all where units of the head take part."""
+        units = collect(model).units.items()
+        return model if any(n.startswith("head.") and u.kind in kinds for n, u in units) else model.encoder
 
     # --- terms of the loss ---
 
@@ -212,7 +219,8 @@ class StageRun:
                 ProgressBar(self.console, self.name, options.steps),
             ],
         )
-        fit(model, phase, self.compute, directory)
+        with masked(model.encoder, masks(self.corpora.options.augment)):
+            fit(model, phase, self.compute, directory)
         model.cpu()
         if selection is None:
             return {}
@@ -243,13 +251,11 @@ class StageRun:
 
     # --- making smaller ---
 
-    def slimmed(self, model: TaskModel, plan: Plan) -> tuple[TaskModel, dict[str, Any]]:
-        """Carry out a plan for the encoder of ``model``; the smaller model, and proof and plan as results."""
-        whole = Plan(
-            {f"encoder.{name}": kept for name, kept in plan.keep.items()},
-            {f"encoder.{name}": size for name, size in plan.sizes.items()},
-            {f"encoder.{name}": values for name, values in plan.values.items()},
-        )
+    def slimmed(
+        self, model: TaskModel, scope: SpeechEncoder | TaskModel, plan: Plan
+    ) -> tuple[TaskModel, dict[str, Any]]:
+        """Carry out a plan for the `scope` of ``model``; the smaller model, and proof and plan as results."""
+        whole = plan if scope is model else plan.below("encoder")
         small, equality = slim_and_verify(model, whole)
         self.run.plan(self.name).parent.mkdir(parents=True, exist_ok=True)
         plan.save(self.run.plan(self.name))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ...pruning.cost import CostModel, reference_cost
-from ...pruning.gates import KINDS, Gates
+from ...pruning.gates import KINDS, OF_HEADS, Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.plan import plan
 from ...pruning.ramps import RAMPS
@@ -50,7 +50,8 @@ class Prune(SlimmingOptions, PhaseOptions):
     """Gates and Lagrangian, with distillation from a teacher, or the task's loss, or both; then slim.
 
     Args:
-        units: kinds of unit that may shrink.
+        units: kinds of unit that may shrink. If one of the head's is among them (``joiner``), the budget is for encoder and
+            head together.
         distillation: what is imitated; ``null`` for nothing.
         task: weight of the task's loss; default: 0 with distillation, 1 without.
         ramp, gates: see their classes.
@@ -80,6 +81,9 @@ class Prune(SlimmingOptions, PhaseOptions):
         yield from self.budget_problems(has_budget)
         if self.distillation is not None:
             yield from self.distillation.problems(before)
+        for k, kind in enumerate(self.units):
+            if kind in OF_HEADS and not self.task_weight:
+                yield f"units[{k}]: only the task's loss says which {kind} units matter; give the stage task: 1.0"
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
@@ -92,10 +96,10 @@ class Prune(SlimmingOptions, PhaseOptions):
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
-        encoder, budget = model.encoder, at.budget(self)
-        gates = Gates(encoder, self.units, start=self.gates.start)
-        costs = CostModel(encoder, budget.seconds)
-        limits = budget.constraints(costs, reference_cost(encoder, budget.seconds, budget.reference))
+        scope, budget = at.scope(model, self.units), at.budget(self)
+        gates = Gates(scope, self.units, start=self.gates.start)
+        costs = CostModel(scope, budget.seconds)
+        limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
         widths = expected_widths(costs, gates)
         lagrangian = Lagrangian(limits, widths, steps=self.ramp_steps, ramp=RAMPS[self.ramp.form])
         lr = self.gates.lr or gate_learning_rate(self.ramp_steps)
@@ -125,9 +129,9 @@ class Prune(SlimmingOptions, PhaseOptions):
             "expected_sparsity": {c.name: s for c, s in zip(limits, reached, strict=True)},
             "target_sparsity": {c.name: c.sparsity for c in limits},
         }
-        chosen = plan(encoder, budget, gates.scores(), **self.rounding())
+        chosen = plan(scope, budget, gates.scores(), **self.rounding())
         frozen = gates.freeze(chosen)
         gates.detach()
-        small, proof = at.slimmed(model, frozen)
+        small, proof = at.slimmed(model, scope, frozen)
         objective = task.objective if task else at.start_objective(self, model)
         return Product(small, objective, results | proof)

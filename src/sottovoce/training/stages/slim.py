@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...data.batches import Batch
 from ...encoder.errors import RecipeError
@@ -28,7 +28,7 @@ class Slim(SlimmingOptions, StageOptions):
 
     Args:
         method: magnitude of weights, mean activation, or first-order Taylor on the task's loss.
-        units: kinds of unit that may shrink.
+        units: kinds of unit that may shrink; of the head too, see `Prune`.
         batches: training batches that activations and gradients are averaged over.
     """
 
@@ -47,21 +47,26 @@ class Slim(SlimmingOptions, StageOptions):
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
         objective = at.start_objective(self, model)
-        chosen = plan(model.encoder, at.budget(self), self._scores(at, model, objective), **self.rounding())
-        small, proof = at.slimmed(model, chosen)
+        scope = at.scope(model, self.units)
+        chosen = plan(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
+        small, proof = at.slimmed(model, scope, chosen)
         return Product(small, objective, {"method": self.method, **proof})
 
-    def _scores(self, at: StageRun, model: TaskModel, objective: Objective | None) -> Scores:
+    def _scores(
+        self, at: StageRun, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None
+    ) -> Scores:
         if self.method == "magnitude":
-            return magnitude(model.encoder, self.units)
+            return magnitude(scope, self.units)
         batches = at.sample_batches(self.batches, objective)
-        if self.method == "activation":
-            return activation(model.encoder, batches, self.units)
+        if self.method == "activation" and scope is model.encoder:
+            return activation(scope, batches, self.units)
         if objective is None:
-            raise RecipeError(f"stage {at.name}: Taylor scores need the task's loss; fine-tune before")
+            raise RecipeError(f"stage {at.name}: {self.method} scores need the task's loss; fine-tune before")
 
-        def loss(_: SpeechEncoder, batch: Batch) -> Tensor:
-            # ``model`` holds the very encoder that is scored.
+        def loss(_: nn.Module, batch: Batch) -> Tensor:
+            # ``model`` holds the very network that is scored. What is inside a head may act in the loss alone.
             return objective.of(model(batch["waveform"], batch["lengths"]), batch)[0]
 
-        return taylor(model.encoder, loss, batches, self.units)
+        if self.method == "activation":
+            return activation(scope, batches, self.units, forward=loss)
+        return taylor(scope, loss, batches, self.units)

@@ -1,0 +1,55 @@
+"""Fewer frames: a learned map of every few neighbours into one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .convolution import StridedConv
+from .norms import valid
+from .stream import Stream
+from .units import Gateable, Unit
+
+
+class Downsampling(StridedConv):
+    """Every ``factor`` frames of the residual stream become one frame of it: ``[B, T, D] -> [B, ceil(T / factor), D]``.
+
+    It starts as their mean, so that a network that was trained without it goes on from what it knows. Frames that are
+    missing in the last group of an utterance are zero, whether it is padded or not. What it costs is told by its owner,
+    who knows how many frames come in.
+
+    Args:
+        stream: the residual stream it reads and writes.
+        factor: frames that become one.
+    """
+
+    def __init__(self, stream: Stream, factor: int):
+        super().__init__(stream.width, stream.width, factor, factor, bias=True)
+        self.stream = stream
+        self.out = Gateable()
+
+    def frames(self, length: Any) -> Any:
+        """Frames that so many (a number, or a tensor of numbers) become."""
+        return (length + self.stride - 1) // self.stride
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """``lengths[B]``: valid frames of each utterance; all if there are none."""
+        T = x.shape[1]
+        if lengths is not None:
+            x = x.masked_fill(~valid(lengths, T)[..., None], 0.0)
+        return self.out(super().forward(F.pad(x, (0, 0, 0, -T % self.stride))))
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """The mean of the frames."""
+        ids = torch.arange(self.stream.width)
+        nn.init.zeros_(self.weight)
+        self.weight[ids, ids] = 1 / self.stride
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def units(self) -> list[Unit]:
+        return [self.stream.part(reads=["weight"], writes=["weight", "bias"], output="out")]

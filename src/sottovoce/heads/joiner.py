@@ -1,0 +1,55 @@
+"""The joiner of a transducer: what a frame and the labels before it say about the next label."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.config import Shape
+from ..encoder.stream import Stream
+from ..encoder.units import Gateable, Unit, rows, site
+
+
+class Joiner(nn.Module):
+    """``output(tanh(encoder(frame) + predictor(state)))``: the logits of the next label or the blank (1303.5778).
+
+    Its inner width is a unit that can be pruned, of the kind ``joiner``. What it costs is told by the transducer, which
+    knows how many frames there are.
+
+    Args:
+        stream: the residual stream that the frames are states of.
+        predictor: size of the predictor's states, ``E``.
+        outputs: labels and the blank, ``V``.
+        width: inner units, ``J``.
+    """
+
+    def __init__(self, stream: Stream, predictor: int, outputs: int, *, width: int = 512):
+        super().__init__()
+        self.stream = stream
+        self.encoder = nn.Linear(stream.width, width)
+        self.predictor = nn.Linear(predictor, width)
+        self.inner = Gateable()
+        self.output = nn.Linear(width, outputs)
+
+    def forward(self, frames: Tensor, states: Tensor) -> Tensor:
+        """Logits ``[..., V]`` of projected ``frames[..., J]`` and ``states[..., J]`` that broadcast."""
+        return self.output(self.inner((frames + states).tanh()))
+
+    def gated_weight(self) -> Tensor:
+        """``output.weight``, times the gates of the inner units if there are any.
+
+        The loss makes the hidden layer itself and never calls `inner`; there a gate on a unit is one on its column.
+        """
+        weight = self.output.weight
+        return weight * self.inner(torch.ones(1, weight.shape[1], dtype=weight.dtype, device=weight.device))
+
+    @property
+    def shape(self) -> Shape:
+        return {"width": self.output.in_features}
+
+    def units(self) -> list[Unit]:
+        n = self.output.in_features
+        producers = tuple(rows(f"{m}.{p}", 0, n) for m in ("encoder", "predictor") for p in ("weight", "bias"))
+        consumers = (rows("output.weight", 1, n, fold=True),)
+        width = Unit("width", "joiner", n, producers=producers, consumers=consumers, gates=(site("inner", n),), floor=1)
+        return [width, self.stream.part(reads=["encoder.weight"])]

@@ -1,0 +1,115 @@
+"""Masks on what an encoder hears while it learns: stretches of time and bands of frequency become silent.
+
+    filterbank     on the log-mel features, whose mean is 0: SpecAugment (Park et al. 2019, 1904.08779)
+    waveform       on the projected features, stretches of frames and runs of channels: as wav2vec 2.0 fine-tunes
+
+They are drawn from torch's global generator, which the loop sets before each forward pass as a function of (seed, stage,
+step, rank). They only act while the encoder is in training mode, and are attached from outside for one stage: a teacher
+hears everything, and so does an evaluation in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..encoder.filterbank import BINS
+from ..encoder.frontend import FilterbankFrontEnd
+from ..encoder.model import SAMPLE_RATE, SpeechEncoder
+
+
+class Mask(Protocol):
+    """Something that makes parts of features silent."""
+
+    def kept(self, features: Tensor, frames: Tensor, step: float, bands: int) -> Tensor:
+        """What is kept of ``features[B, T, C]``, as a mask that broadcasts against them.
+
+        Args:
+            features: only their size matters.
+            frames: ``[B]`` valid ones.
+            step: seconds from one frame to the next.
+            bands: the channels are so many bands, one or several times over.
+        """
+
+
+@dataclass(frozen=True)
+class TimeMask:
+    """Stretches of time.
+
+    Args:
+        count: of each utterance.
+        per_second: and so many more for each second of it.
+        longest: seconds; each stretch is drawn evenly from 0 to that.
+        share: no stretch is longer than this share of the utterance.
+    """
+
+    count: int = 2
+    per_second: float = 0.0
+    longest: float = 0.5
+    share: float = 0.2
+
+    def kept(self, features: Tensor, frames: Tensor, step: float, bands: int) -> Tensor:
+        B, T, _ = features.shape
+        counts = self.count + (self.per_second * step * frames).floor()
+        width = (self.share * frames).clamp(max=self.longest / step)
+        return ~_spans(T, int(counts.max()), counts, width, frames)[..., None]
+
+
+@dataclass(frozen=True)
+class FrequencyMask:
+    """Bands of frequency; behind a waveform front end, runs of feature channels.
+
+    Args:
+        count: of each utterance.
+        widest: share of all bands; each mask is drawn evenly from 0 to that.
+    """
+
+    count: int = 2
+    widest: float = 0.33
+
+    def kept(self, features: Tensor, frames: Tensor, step: float, bands: int) -> Tensor:
+        B, _, C = features.shape
+        whole = torch.full((B,), bands, device=features.device)
+        silent = _spans(bands, self.count, torch.full_like(whole, self.count), self.widest * whole, whole)
+        return ~silent.repeat(1, C // bands)[:, None]
+
+
+def _spans(size: int, most: int, counts: Tensor, widest: Tensor, inside: Tensor) -> Tensor:
+    """``[B, size]``: True in ``counts[B]`` (up to ``most``) random spans, each up to ``widest[B]``, within ``inside[B]``."""
+    drawn = torch.rand(2, most, len(counts), 1).to(counts.device)  # on the CPU: the same on every device
+    width = drawn[0] * widest[:, None]
+    start = drawn[1] * (inside[:, None] - width)
+    place = torch.arange(size, device=counts.device)
+    wanted = torch.arange(most, device=counts.device)[:, None, None] < counts[:, None]
+    return ((place >= start.round()) & (place < (start + width).round()) & wanted).any(0)
+
+
+@contextmanager
+def masked(encoder: SpeechEncoder, masks: Sequence[Mask]) -> Iterator[None]:
+    """The encoder hears only what the masks leave, while it is in training mode."""
+
+    def hook(module: nn.Module, _: Any, output: tuple[Tensor, Tensor | None]) -> Any:
+        features, lengths = output
+        if not module.training:
+            return output
+        T = features.shape[1]
+        frames = torch.full(features.shape[:1], T, device=features.device) if lengths is None else lengths
+        for mask in masks:
+            features = features * mask.kept(features, frames, step, bands or features.shape[2])
+        return features, lengths
+
+    front: Any = encoder.frontend
+    step = encoder.config.samples_per_frame / encoder.config.downsampling / SAMPLE_RATE
+    mel = isinstance(front, FilterbankFrontEnd)
+    bands = BINS if mel else None
+    handle = (front.filterbank if mel else front).register_forward_hook(hook) if masks else None
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.remove()
