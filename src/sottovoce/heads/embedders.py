@@ -7,10 +7,11 @@ from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from .attentive_statistics import AttentiveStatistics
 from .head import Head
 from .mhfa import MHFA
 
-EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA}
+EMBEDDERS: dict[str, type[Head]] = {"attentive": AttentiveStatistics, "mhfa": MHFA}
 
 
 def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:

@@ -22,7 +22,7 @@ class TaskConfig(PreTrainedConfig):
         head: ``{"kind": "mhfa", ...}``: which head, and its options.
         scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
             ``None``.
-        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``.
+        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``, ``intent``.
         labels: names of the outputs, where outputs are classes; of a ``ctc`` head they are the vocabulary, the blank
             first, in the order that makes it a tokenizer.
 

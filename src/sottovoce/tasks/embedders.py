@@ -17,7 +17,19 @@ class MHFAOptions(Options):
     size: int = Field(256, ge=2, description="of the embedding")
 
 
-Embedder: Any = one_of("Embedder", {"mhfa": MHFAOptions})
+class AttentiveOptions(Options):
+    """Attentive statistics pooling, see `AttentiveStatistics`."""
+
+    width: int = Field(256, ge=1, description="of the frames that are pooled")
+    hidden: int = Field(128, ge=1, description="units of the attention")
+    heads: int = Field(1, ge=1, description="weightings of the frames")
+    size: int = Field(256, ge=2, description="of the embedding")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the pooled statistics")
+
+
+EMBEDDERS: dict[str, type[Options]] = {"attentive": AttentiveOptions, "mhfa": MHFAOptions}
+
+Embedder: Any = one_of("Embedder", EMBEDDERS)
 
 
 def head_config(chosen: Any) -> dict[str, Any]:
