@@ -86,7 +86,9 @@ def main() -> None:
         about = dict(speaker=voice.name, text=text, gender=voice.sex, custom=fields)
         cuts.append(make_cut(name=name, source=name, samples=len(wave), rate=SAMPLE_RATE, **about))
     write_cuts(cuts, options.out / "train.jsonl.gz")
-    print(f"{len(cuts)} orders, {sum(cut.duration for cut in cuts) / 3600:.2f} h, such as {cuts[0].supervisions[0].text!r}")
+    print(
+        f"{len(cuts)} orders, {sum(cut.duration for cut in cuts) / 3600:.2f} h, such as {cuts[0].supervisions[0].text!r}"
+    )
 
 
 if __name__ == "__main__":

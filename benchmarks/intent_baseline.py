@@ -35,7 +35,9 @@ def main() -> None:
     guess = Semantics(intents, tuple((kind, filler) for kind, filler in usual.items() if filler != NONE))
     labels = Questions.of(meanings, task.intents, SLOTS).labels
     numbers = task.score(splits["dev"], {cut.id: guess for cut in splits["dev"]}, labels)
-    print(f"majority of {len(meanings)} orders ({', '.join(f'{k} {v}' for k, v in usual.items())}): {task.told(numbers)}")
+    print(
+        f"majority of {len(meanings)} orders ({', '.join(f'{k} {v}' for k, v in usual.items())}): {task.told(numbers)}"
+    )
     print(", ".join(f"{kind} {100 * share:.1f} %" for kind, share in numbers["slot_accuracy_by_slot"].items()))
 
 

@@ -21,7 +21,7 @@ from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
 from tones import RATE, spoken, tone_recipe
 
-SIZES = {"": "none", "c": "small", "d": "large"}
+SIZES = {"": "none", "c": "s", "d": "xl"}
 SMALL_HEAD = {"attentive": {"width": 24, "hidden": 8, "heads": 2, "size": 16}}
 
 
@@ -46,13 +46,16 @@ def write_orders(folder, **counts):
 
 @pytest.fixture
 def orders(tmp_path):
-    return write_orders(tmp_path / "orders", train=24, dev=4, test=24)
+    return write_orders(tmp_path / "orders", train=120, test=24)
 
 
 def recipe(folder, **task):
     plain = tone_recipe(folder)
     plain["task"] = {"intent": {"head": SMALL_HEAD, "slots": ["size"], "split": "hall", "draws": 5, **task}}
-    del plain["data"]["dev"]
+    splits = {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "test")}
+    plain["data"] |= {"corpora": {"tones": {"cuts": splits}}, "dev": None}
+    plain["stages"][0]["fine_tune"]["steps"] = 60
+    plain["stages"][2]["distil"]["steps"] = 2
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(plain))
     return path
@@ -62,16 +65,14 @@ def results(run, stage):
     return json.loads((run / "stages" / f"{stage}.json").read_text())
 
 
-HEADS = {"attentive": SMALL_HEAD, "mhfa": {"mhfa": {"width": 8, "heads": 4, "size": 16}}, "ctc": {"ctc": {"width": 24}}}
+HEADS = {"attentive": SMALL_HEAD, "ctc": {"ctc": {"width": 24}}}
 
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_the_loop_trains_prunes_and_scores_it(orders, tmp_path, kind):
     path = recipe(orders, head=HEADS[kind])
-    if kind != "ctc":
-        plain = yaml.safe_load(path.read_text())
-        plain["stages"][0]["fine_tune"]["steps"] = 60
-        path.write_text(yaml.safe_dump(plain))
+    if kind == "ctc":  # which has alignments to find as well
+        path.write_text(path.read_text().replace("steps: 60", "steps: 110"))
     compress(read_recipe(path), run=tmp_path / "run")
     dense, slim = (results(tmp_path / "run", stage) for stage in ("fine_tune", "distil"))
     numbers = dense["test"]["unheard"]
@@ -178,7 +179,7 @@ def test_labels_unknown_to_training_count_as_wrong_and_are_named(orders):
     train = list(read_cuts(orders / "train.jsonl.gz"))
     model = read.encoder.build(read.task.options, 0, train).eval()
     assert model.config.labels == [
-        "intent=coffee", "intent=tea", "slot:size=large", "slot:size=none", "slot:size=small",
+        "intent=coffee", "intent=tea", "slot:size=none", "slot:size=s", "slot:size=xl",
     ]  # fmt: skip
     test = list(read_cuts(orders / "test.jsonl.gz"))
     for each in test:

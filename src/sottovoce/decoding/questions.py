@@ -1,8 +1,8 @@
 """Understanding as multiple choice: each intent and each slot is a question with one answer.
 
-    labels   intent=order  intent=cancel | slot:size=large  slot:size=none  slot:size=small | slot:milk=...
-    output        2.1          -0.3      |      0.1              1.7             -2.0       |    ...
-                  └── softmax ──┘               └─────────── softmax ────────────┘
+labels   intent=order  intent=cancel | slot:size=large  slot:size=none  slot:size=small | slot:milk=...
+output        2.1          -0.3      |      0.1              1.7             -2.0       |    ...
+              └── softmax ──┘               └─────────── softmax ────────────┘
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Questions:
             question, equals, answer = label.partition("=")
             known = self.classes.setdefault(question, [])
             if not equals or not question or answer in known or (known and question != last):
-                raise DataError(f"intents: the label {label!r} is no question=answer in its place, among its like, once")
+                raise DataError(
+                    f"intents: the label {label!r} is no question=answer in its place, among its like, once"
+                )
             known.append(answer)
             last = question
         if not self.labels:
@@ -76,25 +78,23 @@ class Questions:
 
     def understand(self, output: Tensor, lengths: Tensor | None = None) -> list[Understood]:
         """The likeliest answers, from logits ``output[B, C]``."""
-        columns = {
-            question: tuple(part.tolist() for part in logits.float().softmax(-1).max(-1))
-            for question, logits in self.split(output).items()
-        }
-        return [self._understood(columns, row) for row in range(len(output))]
+        best = {question: logits.float().softmax(-1).max(-1) for question, logits in self.split(output).items()}
+        return [
+            self._understood({question: (sure[row].item(), int(place[row])) for question, (sure, place) in best.items()})
+            for row in range(len(output))
+        ]
 
-    def _understood(self, columns: Mapping[str, tuple[list[float], list[int]]], row: int) -> Understood:
-        intents: dict[str, str] = {}
-        slots: list[tuple[str, str]] = []
-        sure: dict[str, float] = {}
-        sure_slots: list[float] = []
-        for question, (probabilities, places) in columns.items():
-            answer = self.classes[question][places[row]]
-            if not question.startswith(SLOT):
-                intents[question], sure[question] = answer, probabilities[row]
-            elif answer != NONE:
-                slots.append((question.removeprefix(SLOT), answer))
-                sure_slots.append(probabilities[row])
-        return Understood(Semantics(intents, tuple(slots)), sure, tuple(sure_slots))
+    def _understood(self, best: Mapping[str, tuple[float, int]]) -> Understood:
+        """Of the probability and the place of each question's likeliest answer."""
+        told = [(question, self.classes[question][place], sure) for question, (sure, place) in best.items()]
+        intents = {question: (answer, sure) for question, answer, sure in told if not question.startswith(SLOT)}
+        slots = [
+            ((question.removeprefix(SLOT), answer), sure)
+            for question, answer, sure in told
+            if question.startswith(SLOT) and answer != NONE
+        ]
+        meaning = Semantics({name: answer for name, (answer, _) in intents.items()}, tuple(slot for slot, _ in slots))
+        return Understood(meaning, {name: sure for name, (_, sure) in intents.items()}, tuple(sure for _, sure in slots))
 
 
 def filler_of(meaning: Semantics, kind: str) -> str:

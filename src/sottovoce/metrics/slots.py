@@ -38,9 +38,7 @@ class Counts:
     misses: float = 0.0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses
-        )
+        return Counts(self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses)
 
     @property
     def f1(self) -> float:

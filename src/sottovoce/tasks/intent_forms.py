@@ -16,7 +16,7 @@ from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..encoder.errors import DataError
 from ..metrics.semantics import Semantics
 from .embedders import EMBEDDERS, head_config
-from .options import Options, one_of
+from .options import one_of
 from .recognition import CTCHead, CTCLoss, CTCObjective
 from .task import Objective
 
@@ -77,7 +77,9 @@ class ChoiceForm:
         questions = Questions.of(meanings, self.intents, types)
         if all(len(answers) < 2 for answers in questions.classes.values()):
             said = ", ".join(questions.labels[:5])
-            raise DataError(f"intents: every utterance of the training data means the same ({said}); there is no choice")
+            raise DataError(
+                f"intents: every utterance of the training data means the same ({said}); there is no choice"
+            )
         return questions.labels
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Answers:

@@ -73,7 +73,7 @@ def _slots(listed: Any, cut: Cut) -> list[Slot]:
     if isinstance(listed, list) and all(isinstance(each, dict) for each in listed):
         found = [(each.get("type"), each.get("filler")) for each in listed]
         if all(isinstance(part, str) for pair in found for part in pair):
-            return found  # type: ignore[return-value]
+            return found
     raise DataError(f'cut {cut.id}: its slots are {listed!r:.60}; write [{{"type": "size", "filler": "large"}}]')
 
 
