@@ -19,6 +19,7 @@ from sottovoce.cli.data import data
 from sottovoce.cli.demo import demo
 from sottovoce.cli.diarization import diarize
 from sottovoce.cli.inspect import inspect
+from sottovoce.cli.intent import classify
 from sottovoce.cli.prune import prune
 from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
@@ -65,7 +66,9 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, detect, transcribe, diarize):
+TASKS = (embed, verify, evaluate, detect, transcribe, diarize, classify)
+
+for command in (demo, compress, report, inspect, prune, bench, *TASKS):
     app.command()(command)
 app.add_typer(data)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -85,6 +85,47 @@ class Classes(Targets):
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
         return [self._class[cut.id] for cut in cuts]
+
+
+class Answers(Targets):
+    """One class of each of ``Q`` questions a cut: ``labels [B, Q]`` int64.
+
+    Args:
+        cuts: all that will be asked for.
+        classes: question -> names in the order of its classes.
+        answers_of: the answers of a cut, by question.
+
+    Raises:
+        DataError: an answer of a cut is not among the classes.
+    """
+
+    def __init__(
+        self,
+        cuts: Sequence[Cut],
+        classes: Mapping[str, Sequence[str]],
+        answers_of: Callable[[Cut], Mapping[str, str]],
+    ) -> None:
+        index = {question: {name: k for k, name in enumerate(names)} for question, names in classes.items()}
+        self._classes: dict[str, list[int]] = {}
+        for cut in cuts:
+            found = answers_of(cut)
+            for question, known in index.items():
+                if found[question] not in known:
+                    raise DataError(
+                        f"cut {cut.id}: its {question} is {found[question]!r}, which is not among the {len(known)} that"
+                        " the model knows; leave it out, or train on data that has it"
+                    )
+            self._classes[cut.id] = [known[found[question]] for question, known in index.items()]
+
+    def of(self, cut: Cut, start: int, samples: int) -> Tensor:
+        return torch.tensor(self._classes[cut.id])
+
+    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"labels": torch.stack(list(found))}
+
+    def groups(self, cuts: Sequence[Cut]) -> list[int]:
+        """The class of each cut's first question."""
+        return [self._classes[cut.id][0] for cut in cuts]
 
 
 class Tokens(Targets):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from .attentive_statistics import AttentiveStatistics
 from .ecapa_tdnn import ECAPA
 from .head import Head
 from .mfa_conformer import MFAConformer
@@ -18,6 +19,7 @@ from .ska_tdnn import SKATDNN
 from .x_vector import XVector
 
 EMBEDDERS: dict[str, type[Head]] = {
+    "attentive": AttentiveStatistics,
     "mhfa": MHFA,
     "pooled": Pooled,
     "x_vector": XVector,

@@ -23,8 +23,8 @@ class TaskConfig(PreTrainedConfig):
         scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
             ``None``.
         scoring_options: of `CosineScoring`: what it has room for.
-        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``; of stock models
-            also ``classification`` and ``frame classification``.
+        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``,
+            ``intent``; of stock models also ``classification`` and ``frame classification``.
         labels: names of the outputs, where outputs are classes; of a ``ctc`` or ``transducer`` head they are the
             vocabulary, the blank first, in the order that makes it a tokenizer.
 

@@ -166,19 +166,29 @@ class PlainXVectorOptions(Options):
         return self
 
 
-Embedder: Any = one_of(
-    "Embedder",
-    {
-        "mhfa": MHFAOptions,
-        "pooled": PooledOptions,
-        "x_vector": XVectorOptions,
-        "ecapa_tdnn": ECAPAOptions,
-        "rawnet3": RawNet3Options,
-        "mfa_conformer": MFAConformerOptions,
-        "ska_tdnn": SKATDNNOptions,
-        "plain_xvector": PlainXVectorOptions,
-    },
-)
+class AttentiveOptions(Options):
+    """Attentive statistics pooling, see `AttentiveStatistics`."""
+
+    width: int = Field(256, ge=1, description="of the frames that are pooled")
+    hidden: int = Field(128, ge=1, description="units of the attention")
+    heads: int = Field(1, ge=1, description="weightings of the frames")
+    size: int = Field(256, ge=2, description="of the embedding")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the pooled statistics")
+
+
+EMBEDDERS: dict[str, type[Options]] = {
+    "attentive": AttentiveOptions,
+    "mhfa": MHFAOptions,
+    "pooled": PooledOptions,
+    "x_vector": XVectorOptions,
+    "ecapa_tdnn": ECAPAOptions,
+    "rawnet3": RawNet3Options,
+    "mfa_conformer": MFAConformerOptions,
+    "ska_tdnn": SKATDNNOptions,
+    "plain_xvector": PlainXVectorOptions,
+}
+
+Embedder: Any = one_of("Embedder", EMBEDDERS)
 
 
 def head_config(chosen: Any) -> dict[str, Any]:

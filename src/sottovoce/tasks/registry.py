@@ -1,6 +1,7 @@
 """The tasks there are, by the name that recipes and models use."""
 
 from .diarization import Diarization
+from .intent import Intent
 from .options import Options
 from .recognition import Recognition
 from .spoofing import Spoofing
@@ -8,6 +9,7 @@ from .verification import Verification
 
 TASKS: dict[str, type[Options]] = {
     "diarization": Diarization,
+    "intent": Intent,
     "recognition": Recognition,
     "spoofing": Spoofing,
     "verification": Verification,

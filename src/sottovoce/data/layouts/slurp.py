@@ -1,7 +1,8 @@
 """SLURP: ``train.jsonl``, ``train_synthetic.jsonl``, ``devel.jsonl`` and ``test.jsonl``, and the recordings they name.
 
 A line is a sentence with all its recordings. The gold intent is ``<scenario>_<action>``; the field ``intent`` is
-something else (an older, finer label) and is kept as ``slurp_intent``.
+something else (an older, finer label) and is kept as ``slurp_intent``. Real recordings were made by a headset (their
+names end in ``-headset``) and by a microphone far away, at once; ``microphone`` says which.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ SPLITS = ("train", "train_synthetic", "devel", "test")
 
 
 def slurp(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
-    """One row a recording: the sentence as ``text``, ``intent``, ``scenario``, ``action`` and ``slots``.
+    """One row a recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
 
     Args:
         source: folder of the four lists (those that are there are read), or one of them.
@@ -67,10 +68,17 @@ def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, fault
         except LookupError as error:
             faults.append(f"{where}: {error}")
             continue
-        said = {**custom, "status": status}
+        said = {**custom, "status": status, "microphone": _microphone(Path(file).stem, split)}
         kept = {key: value for key, value in said.items() if value is not None}
         rows.append(Row(str(file), path, where, split=split, text=item["sentence"], custom=kept))
     return rows
+
+
+def _microphone(name: str, split: str) -> str | None:
+    """Of a real recording ``headset`` or ``far``; synthetic speech was recorded by none."""
+    if split == "train_synthetic":
+        return None
+    return "headset" if name.endswith("-headset") else "far"
 
 
 def _slot(entity: dict[str, Any], tokens: list[dict[str, Any]]) -> dict[str, str]:

@@ -1,0 +1,48 @@
+"""Understanding as a person uses it: what does this recording ask for?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..data.audio import read_speech
+from ..decoding.interpreter import interpreter
+from ..decoding.understood import Understood
+from ..encoder.errors import CheckpointError
+from ..heads.task_model import TaskModel
+from .models import load_model
+
+
+def load_classifier(source: str | Path) -> TaskModel:
+    """A task model that understands utterances.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or a model for something else.
+    """
+    model = load_model(source)
+    task = model.config.task if isinstance(model, TaskModel) else ""
+    if not isinstance(model, TaskModel) or task != "intent":
+        what = f"a model for {task}" if task else "no intent model"
+        raise CheckpointError(
+            f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
+        )
+    interpreter(model.config)  # its labels must be readable
+    return model
+
+
+@torch.no_grad()
+def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Understood:
+    """Intent and slots of a file of any format and rate, with probabilities.
+
+    Args:
+        model: from `load_classifier`.
+        file: one utterance; it is heard as a whole.
+        channel: which one of a file with several.
+
+    Raises:
+        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+    """
+    wave = read_speech(file, channel=channel)
+    made = model(wave[None].to(model.device))
+    return interpreter(model.config).understand(made.output.float().cpu(), made.lengths.cpu())[0]

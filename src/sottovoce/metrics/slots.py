@@ -1,0 +1,96 @@
+"""How well slots were filled: F1 over exact slots, and the SLU-F1 of SLURP, which forgives parts of a filler (2011.13205).
+
+SLU-F1 sums two tables of counts. In each, a slot whose type is right is a hit whatever its filler; how far the filler is
+off is added to the false alarms and to the misses::
+
+    gold       date: tomorrow morning      place: paris
+    found      date: tomorrow              artist: paris
+
+    words      date: hit 1, both sides + 1/2        place: missed 1        artist: false alarm 1
+    letters    date: hit 1, both sides + 8/16       place: missed 1        artist: false alarm 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .edits import align
+
+Slot: TypeAlias = tuple[str, str]
+"""Type and filler."""
+
+Distance: TypeAlias = Callable[[str, str], float]
+"""``distance(gold, found) -> number``; 0 where they are equal."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was right and wrong; the parts need not be whole numbers.
+
+    Attributes:
+        hits, false_alarms, misses: true positives, false positives and false negatives.
+    """
+
+    hits: float = 0.0
+    false_alarms: float = 0.0
+    misses: float = 0.0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses)
+
+    @property
+    def f1(self) -> float:
+        """``2 hits / (2 hits + false alarms + misses)``; 0 where there is nothing at all, as in SLURP's own scorer."""
+        total = 2 * self.hits + self.false_alarms + self.misses
+        return 2 * self.hits / total if total else 0.0
+
+
+def exact_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
+    """Counts over slots of an utterance that are right in type and filler, or wrong."""
+    left = list(gold)
+    hits = 0
+    for slot in found:
+        if slot in left:
+            left.remove(slot)
+            hits += 1
+    return Counts(hits, len(found) - hits, len(left))
+
+
+def distance_counts(gold: Sequence[Slot], found: Sequence[Slot], distance: Distance) -> Counts:
+    """Counts over slots of an utterance that are right in type; a filler that is off counts by how far.
+
+    Every found slot, in order, takes the gold slot of its type that is nearest and still free, as in SLURP's scorer.
+    """
+    left = list(gold)
+    hits = false_alarms = misses = 0.0
+    for kind, filler in found:
+        free = [(distance(slot[1], filler), place) for place, slot in enumerate(left) if slot[0] == kind]
+        if not free:
+            false_alarms += 1
+            continue
+        off, place = min(free)
+        left.pop(place)
+        hits, false_alarms, misses = hits + 1, false_alarms + off, misses + off
+    return Counts(hits, false_alarms, misses + len(left))
+
+
+def word_distance(gold: str, found: str) -> float:
+    """Word errors over the words of the gold filler; above 1 where far more was found."""
+    words = gold.split()
+    return _errors(words, found.split()) / max(len(words), 1)
+
+
+def character_distance(gold: str, found: str) -> float:
+    """Character errors over the characters of the longer filler: 0..1."""
+    return _errors(list(gold), list(found)) / max(len(gold), len(found), 1)
+
+
+def slu_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
+    """The counts of SLU-F1: those by words and those by characters, added."""
+    return distance_counts(gold, found, word_distance) + distance_counts(gold, found, character_distance)
+
+
+def _errors(gold: Sequence[str], found: Sequence[str]) -> int:
+    return sum(step != "hit" for step, _, _ in align(gold, found))

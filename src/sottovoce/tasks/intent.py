@@ -1,0 +1,217 @@
+"""Spoken-language understanding: what does an utterance ask for, and with which details?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+
+from ..data.batches import BatchLoader, EvaluationBatches
+from ..data.cuts import cut_field, cut_speaker
+from ..data.targets import Targets
+from ..decoding.interpreter import interpreter
+from ..decoding.understood import Understood
+from ..encoder.config import EncoderConfig
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..metrics.semantics import Fraction, Semantics, SemanticScore
+from .intent_forms import ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
+from .meanings import meaning_of
+from .options import Options
+from .task import EvaluationData, Objective, plain
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+
+class Intent(Options):
+    """Intents and slots: questions with one answer each, or (with the ``ctc`` head) a sequence of labels.
+
+    Args:
+        head: a pooling head, which answers questions, or ``ctc``, which spells slots out.
+        loss: see its class.
+        intents: fields that say what an utterance asks for; SLURP has ``intent`` (``<scenario>_<action>``), ``scenario``
+            and ``action``. All of them together are its intent.
+        slots: types of slots to fill, or ``all`` that the training data has. A field of that name counts before the list
+            of slots.
+        split: field by which results are broken down, where recordings have it: the microphone of SLURP.
+        together: field of recordings that are drawn together for intervals, where they have no speakers: the sentence.
+        draws: bootstrap draws of intervals.
+    """
+
+    metric: ClassVar[str] = "exact_match"
+    better: ClassVar[Literal["lower", "higher"]] = "higher"
+    scored_on_trials: ClassVar[bool] = False
+    whole_utterances: ClassVar[bool] = True
+
+    head: IntentHead = IntentHead(attentive={})
+    loss: IntentLoss = IntentLoss()
+    intents: list[str] = ["intent"]
+    slots: list[str] | Literal["all"] = []
+    split: str = "microphone"
+    together: str = "slurp_id"
+    draws: int = Field(1000, ge=1)
+
+    @model_validator(mode="after")
+    def _something_is_asked(self) -> Intent:
+        if not self.intents and not self.slots:
+            raise ValueError("intents, slots: at least one must be asked for")
+        names = [*self.intents, *(() if self.slots == "all" else self.slots)]
+        if len(set(names)) < len(names) or any(not name or "=" in name for name in names):
+            raise ValueError(f"intents, slots: {', '.join(map(repr, names))} must be different names without '='")
+        if self.head.kind == "ctc" and self.loss.smoothing:
+            raise ValueError("loss.smoothing: is for questions; the ctc head has none")
+        return self
+
+    @property
+    def form(self) -> Form:
+        """How meanings become outputs."""
+        if self.head.kind == "ctc":
+            return SequenceForm(self.head)
+        return ChoiceForm(self.head, self.intents, self.slots)
+
+    def meaning(self, cut: Cut) -> Semantics:
+        """What a cut means.
+
+        Raises:
+            DataError: it does not say.
+        """
+        return meaning_of(cut, self.intents, self.slots)
+
+    def labels(self, cuts: Sequence[Cut]) -> list[str]:
+        """Names of the outputs, from the training data alone.
+
+        Raises:
+            DataError: a cut without an intent or slots, or all of them mean the same.
+        """
+        return self.form.labels([self.meaning(cut) for cut in cuts])
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Targets:
+        return self.form.targets(cuts, labels, self.meaning)
+
+    def config(self, encoder: EncoderConfig, train: Sequence[Cut]) -> TaskConfig:
+        labels = self.labels(train)
+        return TaskConfig(encoder=encoder, head=self.form.head(labels), task="intent", labels=labels)
+
+    def with_loss(self, changes: Mapping[str, Any]) -> Intent:
+        return self.model_copy(update={"loss": IntentLoss.model_validate({**self.loss.model_dump(), **changes})})
+
+    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+        return self.form.objective(labels, self.loss)
+
+    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+        """Nothing: the likeliest answer is taken."""
+
+    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+        """What `score` gives for the model's understanding of every recording."""
+        found = {name: each.semantics for name, each in understand(model, test.cuts).items()}
+        return self.score(test.cuts, found, model.config.labels or ())
+
+    def score(self, cuts: Sequence[Cut], found: Mapping[str, Semantics], labels: Sequence[str]) -> dict[str, Any]:
+        """Exact match, accuracy of intents, F1 of slots and SLU-F1 over every recording, with 95 % intervals.
+
+        A recording without a prediction is wrong. What training data never had cannot be understood; it counts as wrong,
+        and the results name it.
+
+        Args:
+            cuts: the recordings.
+            found: what each was understood as, by its id.
+            labels: names of the outputs, which are from training data.
+
+        Raises:
+            DataError: a recording does not say what it means.
+        """
+        gold = {cut.id: self.meaning(cut) for cut in cuts}
+        groups = {cut.id: cut_speaker(cut) or cut_field(cut, self.together) or cut.id for cut in cuts}
+        score = SemanticScore(gold, found, groups)
+        results: dict[str, Any] = {"recordings": len(gold), **self._rates("exact_match", score.exact_match())}
+        if self.intents:
+            results |= self._rates("intent_accuracy", score.intent_accuracy())
+        if len(self.intents) > 1:
+            results["intent_accuracy_by_field"] = {f: score.intent_accuracy([f]).value for f in self.intents}
+        if self.slots:
+            results |= self._rates("slot_f1", score.slot_f1()) | self._rates("slu_f1", score.slu_f1())
+        if self.slots and self.slots != "all":
+            results |= self._rates("slot_accuracy", score.slot_accuracy(self.slots))
+            results["slot_accuracy_by_slot"] = {kind: score.slot_accuracy([kind]).value for kind in self.slots}
+        results |= self._by_split(cuts, gold, found)
+        unknown = Counter(label for each in gold.values() for label in self.form.unknown(each, labels))
+        results["unknown_to_training"] = dict(unknown)
+        results["protocol"] = self._protocol(len(gold), groups, cuts, unknown)
+        return results
+
+    def _rates(self, name: str, rate: Fraction) -> dict[str, Any]:
+        interval = rate.interval(draws=self.draws)
+        return {name: rate.value} if interval is None else plain(name, interval)
+
+    def _by_split(
+        self, cuts: Sequence[Cut], gold: Mapping[str, Semantics], found: Mapping[str, Semantics]
+    ) -> dict[str, Any]:
+        kinds = {cut.id: kind for cut in cuts if (kind := cut_field(cut, self.split)) is not None}
+        parts = {}
+        for kind in sorted(set(kinds.values())):
+            names = [name for name in gold if kinds.get(name) == kind]
+            score = SemanticScore({n: gold[n] for n in names}, {n: found[n] for n in names if n in found})
+            part = {"recordings": len(names), "exact_match": score.exact_match().value}
+            if self.intents:
+                part["intent_accuracy"] = score.intent_accuracy().value
+            if self.slots:
+                part["slu_f1"] = score.slu_f1().value
+            parts[kind] = part
+        return {f"by_{self.split}": parts} if parts else {}
+
+    def _protocol(
+        self, recordings: int, groups: Mapping[str, str], cuts: Sequence[Cut], unknown: Mapping[str, int]
+    ) -> str:
+        counted = "speakers" if any(cut_speaker(cut) for cut in cuts) else "recordings"
+        if counted == "recordings" and len(set(groups.values())) < recordings:
+            counted = "sentences"
+        text = f"all {recordings} recordings scored, 95 % interval over {len(set(groups.values()))} {counted}"
+        if unknown:
+            first = next(iter(unknown))
+            text += f"; {sum(unknown.values())} labels are unknown to training and count as wrong, such as {first!r}"
+        return text
+
+    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+        """Nothing: no threshold decides."""
+
+    def told(self, numbers: Mapping[str, Any]) -> str:
+        said = []
+        for key, name in _TOLD.items():
+            if key in numbers:
+                text = f"{name} {100 * numbers[key]:.1f} %"
+                if bounds := numbers.get(f"{key}_interval"):
+                    text += f" [{100 * bounds['low']:.1f}, {100 * bounds['high']:.1f}]"
+                said.append(text)
+        return f"{', '.join(said)}; {numbers['protocol']}"
+
+
+_TOLD = {
+    "exact_match": "exact match",
+    "intent_accuracy": "intent accuracy",
+    "slot_accuracy": "slot accuracy",
+    "slot_f1": "slot F1",
+    "slu_f1": "SLU-F1",
+}
+
+
+@torch.no_grad()
+def understand(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Understood]:
+    """What each cut means to a model, by its id; batched by length, each what it would be alone.
+
+    Args:
+        model: it is put into evaluation mode for the time being.
+        cuts: they are loaded batch by batch.
+    """
+    was_training = model.training
+    model.eval()
+    reader = interpreter(model.config)
+    found: dict[str, Understood] = {}
+    for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
+        made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
+        found |= dict(zip(batch["ids"], reader.understand(made.output.float().cpu(), made.lengths.cpu()), strict=True))
+    model.train(was_training)
+    return {cut.id: found[cut.id] for cut in cuts}
