@@ -7,10 +7,12 @@ from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from .aasist import AASIST
 from .head import Head
 from .mhfa import MHFA
+from .sls import SLS
 
-EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA}
+EMBEDDERS: dict[str, type[Head]] = {"mhfa": MHFA, "aasist": AASIST, "sls": SLS}
 
 
 def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
