@@ -19,6 +19,11 @@ Count: TypeAlias = Callable[[Timing], int]
 """How many nodes a graph has, as a function of how long the utterance is."""
 
 DROPOUT = 0.2
+"""Of nodes before attention."""
+
+POOL_DROPOUT = 0.3
+"""Of nodes before they are scored."""
+
 PAIRS = 2**24
 """Products of pairs that are held at a time where no gradient needs them: 64 MiB."""
 
@@ -170,7 +175,7 @@ class GraphPool(nn.Module):
     def __init__(self, width: int, *, nodes: Count):
         super().__init__()
         self.nodes = nodes
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = nn.Dropout(POOL_DROPOUT)
         self.score = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

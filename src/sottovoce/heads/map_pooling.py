@@ -19,6 +19,13 @@ def pooled_columns(frames: Frames) -> Frames:
     return -(-frames // POOL)
 
 
+def valid_frames(lengths: Tensor | None, T: int) -> Tensor | None:
+    """Mask ``[B, T]`` of the frames that are no padding; ``None`` where none is padding."""
+    if lengths is None or not (lengths.is_meta or bool((lengths < T).any())):
+        return None
+    return torch.arange(T, device=lengths.device) < lengths[:, None]
+
+
 def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """The largest of each three frames and three features, and which columns are no padding.
 
@@ -27,15 +34,14 @@ def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None
         lengths: ``[B]`` valid frames.
 
     Returns:
-        ``[B, 1, F // 3, ceil(T / 3)]``, 0 where there is only padding; and a mask ``[B, ceil(T / 3)]``, or ``None`` where
-        all utterances are as long as the batch.
+        ``[B, 1, F // 3, ceil(T / 3)]``, 0 where there is only padding; and a mask ``[B, ceil(T / 3)]``, ``None`` where
+        there is no padding.
     """
     T = x.shape[1]
-    mask = None
-    if lengths is not None:
-        x = x.masked_fill((torch.arange(T, device=x.device) >= lengths[:, None])[..., None], float("-inf"))
-        columns = pooled_columns(lengths)
-        mask = torch.arange(pooled_columns(T), device=x.device) < columns[:, None]
+    inside, mask = valid_frames(lengths, T), None
+    if inside is not None and lengths is not None:
+        x = x.masked_fill(~inside[..., None], float("-inf"))
+        mask = valid_frames(pooled_columns(lengths), pooled_columns(T))
     x = F.pad(x, (0, 0, 0, -T % POOL), value=float("-inf")).transpose(1, 2)[:, None]
     x = F.max_pool2d(x, POOL)
     return (x if mask is None else x.masked_fill(~mask[:, None, None], 0.0)), mask

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
 from .head import Head
-from .map_pooling import POOL, pooled_map
+from .map_pooling import POOL, pooled_map, valid_frames
 from .valid_norm import ValidBatchNorm
 
 
@@ -53,8 +53,7 @@ class SLS(Head):
             ValueError: another number of hidden states than the head was built for.
         """
         self._check(hidden_states)
-        T = hidden_states[0].shape[1]
-        inside = None if lengths is None else torch.arange(T, device=lengths.device) < lengths[:, None]
+        inside = valid_frames(lengths, hidden_states[0].shape[1])
         x = sum(state * self.gate(_mean(state, inside)).sigmoid()[:, None] for state in hidden_states)
         x = self.project(x).transpose(1, 2)[:, None]  # [B, 1, width, T]
         x = F.selu(self.norm(x, inside))[:, 0].transpose(1, 2)

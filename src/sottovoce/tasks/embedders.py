@@ -21,7 +21,9 @@ class AASISTOptions(Options):
     """Graph attention over spectrum and time, for anti-spoofing, see `AASIST`."""
 
     bands: int = Field(128, ge=3, description="features that hidden states are projected to")
-    channels: tuple[int, ...] = Field((32, 32, 64, 64, 64, 64), min_length=1, description="of the residual convolutions")
+    channels: tuple[int, ...] = Field(
+        (32, 32, 64, 64, 64, 64), min_length=1, description="of the residual convolutions"
+    )
     width: int = Field(32, ge=1, description="of nodes in the end; the embedding has five times as many")
 
 
