@@ -44,6 +44,20 @@ def test_the_score_is_the_models(sottovoce, place, speech):
     assert "log-likelihood ratio" in sottovoce("detect", place / "model", speech / "0.wav").out
 
 
+def test_a_long_file_is_judged_in_equal_parts(sottovoce, place, tmp_path, monkeypatch):
+    monkeypatch.setattr("sottovoce.deployment.spoofing.LONGEST", 8_000)
+    wave = 0.1 * torch.randn(20_001, generator=torch.Generator().manual_seed(0)).cumsum(0).sin()
+    soundfile.write(tmp_path / "long.wav", wave.numpy(), 16_000, subtype="FLOAT")
+    found = json.loads(sottovoce("detect", place / "model", tmp_path / "long.wav", "--json").out)
+    model = TaskModel.from_pretrained(place / "model").eval()
+    with torch.no_grad():
+        logits = [model(part[None]).output[0] for part in wave.split(6_667)]
+    scores = [(each[1] - each[0]).item() for each in logits]
+    assert len(scores) == 3 and max(scores) - min(scores) > 1e-3
+    assert found["score"] == pytest.approx(sum(scores) / 3, abs=1e-4)
+    assert found["llr"] == pytest.approx(2 * found["score"] - 0.25, abs=1e-4)
+
+
 def test_without_a_calibration_it_decides_nothing(sottovoce, place, speech):
     found = json.loads(sottovoce("detect", place / "raw", speech / "0.wav", "--json").out)
     assert found["llr"] is None and found["bonafide"] is None

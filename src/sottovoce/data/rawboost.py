@@ -5,7 +5,7 @@ Three parts, each a pure function of a waveform and a generator, with the paper'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from .acoustics import Wave, mix
 from .audio import SAMPLE_RATE
 
 Range: TypeAlias = tuple[float, float]
+Part: TypeAlias = Callable[[Wave, np.random.Generator], Wave]
 
 
 def notch_filter(
@@ -93,7 +94,7 @@ def stationary(wave: Wave, generator: np.random.Generator, *, snr: Range = (10.0
     return mix(wave, noise, generator.uniform(*snr))
 
 
-PARTS = {
+PARTS: dict[int, tuple[Part, ...]] = {
     1: (convolutive,),
     2: (impulsive,),
     3: (stationary,),
