@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 import bad_audio
 from bad_audio import FAULTS
+from sottovoce.data.cuts import cut_field, make_cut, read_cuts, write_cuts
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
@@ -44,6 +46,20 @@ def test_the_score_is_the_models(sottovoce, place, speech):
     assert "log-likelihood ratio" in sottovoce("detect", place / "model", speech / "0.wav").out
 
 
+def test_a_long_file_is_judged_in_equal_parts(sottovoce, place, tmp_path, monkeypatch):
+    monkeypatch.setattr("sottovoce.deployment.spoofing.LONGEST", 8_000)
+    wave = 0.1 * torch.randn(20_001, generator=torch.Generator().manual_seed(0)).cumsum(0).sin()
+    soundfile.write(tmp_path / "long.wav", wave.numpy(), 16_000, subtype="FLOAT")
+    found = json.loads(sottovoce("detect", place / "model", tmp_path / "long.wav", "--json").out)
+    model = TaskModel.from_pretrained(place / "model").eval()
+    with torch.no_grad():
+        logits = [model(part[None]).output[0] for part in wave.split(6_667)]
+    scores = [(each[1] - each[0]).item() for each in logits]
+    assert len(scores) == 3 and max(scores) - min(scores) > 1e-3
+    assert found["score"] == pytest.approx(sum(scores) / 3, abs=1e-4)
+    assert found["llr"] == pytest.approx(2 * found["score"] - 0.25, abs=1e-4)
+
+
 def test_without_a_calibration_it_decides_nothing(sottovoce, place, speech):
     found = json.loads(sottovoce("detect", place / "raw", speech / "0.wav", "--json").out)
     assert found["llr"] is None and found["bonafide"] is None
@@ -53,6 +69,22 @@ def test_without_a_calibration_it_decides_nothing(sottovoce, place, speech):
 def test_a_model_for_something_else_is_named(sottovoce, place, speech):
     said = sottovoce("detect", place / "speaker", speech / "0.wav")
     assert said.code == 2 and "no anti-spoofing model" in said.err and len(said.err.splitlines()) == 1
+
+
+def test_copies_are_made_of_cuts(sottovoce, tmp_path):
+    wave = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    soundfile.write(tmp_path / "a.wav", wave, 16_000)
+    cut = make_cut(name="a", source=tmp_path / "a.wav", samples=16_000, rate=16_000)
+    write_cuts([cut], tmp_path / "cuts.jsonl.gz")
+    options = ["--seconds", "0.4", "--method", "lpc", "--method", "griffin_lim", "--each", "1"]
+    said = sottovoce("data", "copies", tmp_path / "cuts.jsonl.gz", "-o", tmp_path / "out", *options)
+    assert said.code == 0 and said.out.split() == [str(tmp_path / "out" / "train.jsonl.gz")]
+    attacks = [cut_field(cut, "attack") for cut in read_cuts(tmp_path / "out" / "train.jsonl.gz")]
+    assert attacks == [None, "lpc", None, "griffin_lim"]
+    said = sottovoce("data", "copies", tmp_path / "none.jsonl.gz", "-o", tmp_path / "other")
+    assert said.code == 2 and "no such file" in said.err and len(said.err.splitlines()) == 1
+    said = sottovoce("data", "copies", tmp_path / "cuts.jsonl.gz", "-o", tmp_path / "other", "--method", "vocoder")
+    assert said.code == 2 and "no method 'vocoder'" in said.err and not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, bad_audio.silence], ids=lambda f: f.__name__)

@@ -6,6 +6,8 @@ import soundfile
 
 from sottovoce.data import augment as au
 from sottovoce.data.acoustics import power
+from sottovoce.data.codecs import Coding
+from sottovoce.data.rawboost import RawBoost
 from sottovoce.encoder.errors import AudioError, DataError
 
 
@@ -28,10 +30,21 @@ def effects(recordings):
         "recorded noise": au.Noise(au.RecordedNoise(recordings), 0.5),
         "babble": au.Babble(0.5, talkers=(1, 9)),
         "channel": au.Channel(0.5),
+        "codec": Coding(0.5),
+        "rawboost": RawBoost(0.5, algorithm=4),
     }
 
 
-NAMES = ["invented rooms", "recorded rooms", "coloured noise", "recorded noise", "babble", "channel"]
+NAMES = [
+    "invented rooms",
+    "recorded rooms",
+    "coloured noise",
+    "recorded noise",
+    "babble",
+    "channel",
+    "codec",
+    "rawboost",
+]
 
 
 def batch(count=40):

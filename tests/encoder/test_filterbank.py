@@ -1,4 +1,4 @@
-"""The filterbank against the stock feature extractor of w2v-BERT 2.0."""
+"""The filterbank against the stock feature extractor of w2v-BERT 2.0, and its other scales against numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from torch import Tensor
 from transformers import SeamlessM4TFeatureExtractor
 
 from families import speech
+from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.filterbank import Filterbank
+from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.pruning.cost import cost
 
 LENGTHS = (16000, 15999, 15839, 9000, 3000, 880, 720, 560)
 
@@ -77,3 +81,63 @@ def test_gradients_stay_within_the_utterance():
     assert waveform.grad[0].any() and waveform.grad[1, :4900].any()
     assert not waveform.grad[1, 5000:].any()
     assert waveform.grad.isfinite().all()
+
+
+def by_hand(samples: np.ndarray, bins: int, norm: str) -> np.ndarray:
+    """Linear filterbank features ``[T, 2 * bins]``, one window at a time."""
+    window = np.hanning(400) ** 0.85
+    edges = np.linspace(20, 8000, bins + 2)
+    hertz = np.arange(257) * 16000 / 512
+    filters = [np.interp(hertz, edges[k : k + 3], [0, 1, 0], left=0, right=0) for k in range(bins)]
+    levels = []
+    for start in range(0, len(samples) - 399, 160):
+        x = samples[start : start + 400].astype(np.float64) * 32768
+        x = x - x.mean()
+        x = np.append(x[0] * (1 - 0.97), x[1:] - 0.97 * x[:-1])
+        power = np.abs(np.fft.rfft(x * window, 512)) ** 2
+        levels.append([np.log(max(power @ f, 1.192092955078125e-07)) for f in filters])
+    found = np.array(levels)
+    axis = 0 if norm == "bin" else None
+    found = (found - found.mean(axis)) / np.sqrt(found.var(axis, ddof=1) + 1e-7)
+    return found[: len(found) // 2 * 2].reshape(-1, 2 * bins)
+
+
+@pytest.mark.parametrize("norm", ["bin", "level"])
+@pytest.mark.parametrize("bins", [40, 80])
+def test_linear_bins_and_both_norms_by_hand(bins, norm):
+    waveform, lengths = speech(8000, 5000, 700)
+    features, frames = Filterbank(bins, "linear", norm)(waveform, lengths)
+    for i, samples in enumerate(lengths.tolist()):
+        expected = by_hand(waveform[i, :samples].numpy(), bins, norm)
+        assert len(expected) == frames[i]
+        assert np.abs(features[i, : frames[i]].numpy() - expected).max() < 1e-4
+        assert not features[i, frames[i] :].any()
+
+
+def test_a_level_hides_loudness_only():
+    waveform, lengths = speech(8000)
+    louder, _ = Filterbank(norm="level")(2 * waveform, lengths)
+    plain, _ = Filterbank(norm="level")(waveform, lengths)
+    assert (louder - plain).abs().max() < 1e-4
+    # A microphone stays, which the other norm takes away.
+    assert plain.unflatten(2, (2, 80)).mean((1, 2)).abs().max() > 0.3
+    assert Filterbank()(waveform, lengths)[0].unflatten(2, (2, 80)).mean((1, 2)).abs().max() < 0.05
+
+
+def test_an_encoder_has_the_filterbank_of_its_config(tmp_path):
+    shape = uniform_shape(
+        hidden_size=16, layers=1, heads=2, ffn=8, conv_channels=None, positional_groups=2, positional_taps=[8]
+    )
+    fields = {"front_end": "filterbank", "head_dim": 8, "attention_heads": 2, "projection_norm": False}
+    config = EncoderConfig(
+        shape=shape, filterbank_bins=30, filterbank_scale="linear", filterbank_norm="level", **fields
+    )
+    encoder = SpeechEncoder(config).eval()
+    encoder.save_pretrained(tmp_path)
+    again = SpeechEncoder.from_pretrained(tmp_path)
+    waveform, lengths = speech(8000, 5000)
+    assert torch.equal(encoder(waveform, lengths).last_hidden_state, again(waveform, lengths).last_hidden_state)
+    assert again.frontend.filterbank.size == again.frontend.projection.linear.in_features == 60
+    assert cost(encoder, 1.0).params == sum(p.numel() for p in encoder.parameters())
+    with pytest.raises(CheckpointError, match="filterbank_scale is 'bark'; it can be mel, linear"):
+        EncoderConfig(shape=shape, filterbank_scale="bark")

@@ -45,10 +45,14 @@ def corpus(tmp_path):
     return tmp_path
 
 
-def recipe(folder, **loss):
+MHFA = {"mhfa": {"width": 6, "heads": 3, "size": 10}}
+SLS = {"sls": {"width": 9, "size": 10}}
+
+
+def recipe(folder, head=MHFA, **loss):
     plain = toy(folder.parent)
     splits = {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "dev", "test")}
-    plain["task"] = {"spoofing": {"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}, "draws": 5, "loss": loss}}
+    plain["task"] = {"spoofing": {"head": head, "draws": 5, "loss": loss}}
     plain["data"] |= {
         "corpora": {"toy": {"cuts": splits}},
         "train": ["toy/train"],
@@ -68,9 +72,9 @@ def recipe(folder, **loss):
     return path
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "one_class"])
-def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, kind):
-    compress(read_recipe(recipe(corpus, kind=kind)), run=tmp_path / "run")
+@pytest.mark.parametrize(("head", "kind"), [(SLS, "cross_entropy"), (MHFA, "one_class")])
+def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, head, kind):
+    compress(read_recipe(recipe(corpus, head, kind=kind)), run=tmp_path / "run")
     dense = json.loads((tmp_path / "run" / "stages" / "fine_tune.json").read_text())["test"]["unheard"]
     assert dense["nearest_eer"] < 0.2  # 0.5 is chance
     assert dense["bonafide"] == dense["spoofed"] == 12
@@ -83,7 +87,7 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, kind):
     assert model.scoring.calibrated  # on dev
     numbers = json.loads((tmp_path / "run" / "stages" / "distil.json").read_text())
     # What was saved with the model gives the numbers that were printed.
-    task = read_recipe(recipe(corpus, kind=kind)).task.options
+    task = read_recipe(recipe(corpus, head, kind=kind)).task.options
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     with torch.inference_mode():
         llrs = np.array([model.scoring(model(load_cut(cut)[None]).output).item() for cut in cuts])

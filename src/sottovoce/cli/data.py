@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from .copies import copies
+
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
+data.command()(copies)
 
 
 @data.callback()

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import torch
 
-from ..data.audio import read_speech
+from ..data.audio import SAMPLE_RATE, read_speech
 from ..encoder.errors import CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.spoofing import THRESHOLD
 from .models import load_model
+
+LONGEST = 60 * SAMPLE_RATE
+"""Samples that are judged at once."""
 
 
 def load_detector(source: str | Path) -> TaskModel:
@@ -52,11 +55,16 @@ class Detection:
 def detect(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Detection:
     """Judge a file of any format, rate and length.
 
+    One of more than a minute is judged in equal parts of at most a minute, and its score is their mean: memory does not
+    grow with the file, and no part is much longer than what models learn from.
+
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
     wave = read_speech(file, channel=channel)
-    output = model(wave[None].to(model.device)).output.float().cpu()
+    parts = wave.tensor_split(-(-len(wave) // LONGEST))
+    output = torch.cat([model(part[None].to(model.device)).output.float().cpu() for part in parts])
     scoring = model.scoring.cpu()
-    llr = scoring(output).item() if scoring.calibrated else None
-    return Detection(scoring.scores(output).item(), llr)
+    score = scoring.scores(output).mean().item()
+    llr = scoring.slope.item() * score + scoring.offset.item() if scoring.calibrated else None
+    return Detection(score, llr)

@@ -16,6 +16,8 @@ Shape = dict[str, Any]
 
 CHOICES = {
     "front_end": ("waveform", "filterbank"),
+    "filterbank_scale": ("mel", "linear"),
+    "filterbank_norm": ("bin", "level"),
     "conv_norm": ("group", "layer"),
     "layer": ("post_norm", "pre_norm", "conformer"),
     "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
@@ -30,7 +32,8 @@ class EncoderConfig(PreTrainedConfig):
         shape: widths of every part, see `uniform_shape`. Lists of ids may be given as ranges (``"0-11,14"``).
         original_shape: the shape before any pruning: what a budget's fractions refer to. Default: ``shape``.
         family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
-        front_end: ``waveform`` (convolutions) or ``filterbank`` (80 mel bins, two frames stacked).
+        front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank, two frames stacked).
+        filterbank_bins, filterbank_scale, filterbank_norm: of the `Filterbank`; the defaults are w2v-BERT 2.0's.
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
             one over time, ``layer`` every one over channels.
@@ -67,6 +70,9 @@ class EncoderConfig(PreTrainedConfig):
         original_shape: Shape | None = None,
         family: str = "wavlm",
         front_end: str = "waveform",
+        filterbank_bins: int = 80,
+        filterbank_scale: str = "mel",
+        filterbank_norm: str = "bin",
         normalize: bool = False,
         conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
         conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
@@ -107,6 +113,9 @@ class EncoderConfig(PreTrainedConfig):
         self.original_shape = parsed(original_shape) if original_shape else self.shape
         self.family = family
         self.front_end = front_end
+        self.filterbank_bins = filterbank_bins
+        self.filterbank_scale = filterbank_scale
+        self.filterbank_norm = filterbank_norm
         self.normalize = normalize
         self.conv_kernel = list(conv_kernel)
         self.conv_stride = list(conv_stride)

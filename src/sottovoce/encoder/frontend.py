@@ -1,4 +1,4 @@
-"""From the waveform to the residual stream: strided convolutions, or a mel filterbank; then norm and projection."""
+"""From the waveform to the residual stream: strided convolutions, or a filterbank; then norm and projection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from .activations import activation
 from .convolution import StridedConv
 from .errors import AudioError
-from .filterbank import BINS, FFT, HOP, WINDOW, Filterbank
+from .filterbank import FFT, HOP, WINDOW, Filterbank
 from .norms import TimeNorm, normalize_waveform
 from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
@@ -215,13 +215,13 @@ class WaveformFrontEnd(nn.Module):
 
 
 class FilterbankFrontEnd(nn.Module):
-    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a mel filterbank (w2v-BERT 2.0)."""
+    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a filterbank (w2v-BERT 2.0)."""
 
     least = 560  # two windows of 400 samples, 160 apart, make one stacked frame
 
-    def __init__(self, projection: Projection):
+    def __init__(self, filterbank: Filterbank, projection: Projection):
         super().__init__()
-        self.filterbank = Filterbank()
+        self.filterbank = filterbank
         self.projection = projection
 
     def timing(self, samples: int) -> Timing:
@@ -236,11 +236,11 @@ class FilterbankFrontEnd(nn.Module):
         return self.from_features(features), None if lengths is None else frames
 
     def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.levels[0] * (FFT // 2 + 1) * BINS)]
+        return [Macs(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]
 
     def from_features(self, features: Tensor) -> Tensor:
-        """``[B, T, 160]`` stacked mel features, as the stock feature extractor makes them, to the stream."""
-        return self.projection(features.to(self.projection.norm.weight.dtype))
+        """``[B, T, F]`` stacked features (160 of the stock feature extractor) to the stream."""
+        return self.projection(features.to(self.projection.linear.weight.dtype))
 
 
 def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:

@@ -20,6 +20,7 @@ from .convolution import StridedConv
 from .downsampling import Downsampling
 from .errors import AudioError, CheckpointError
 from .feed_forward import FeedForward
+from .filterbank import Filterbank
 from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
 from .layers import ConformerLayer, PostNormLayer, PreNormLayer
 from .loading import StrictLoading
@@ -307,12 +308,13 @@ def residual_stream(config: EncoderConfig) -> Stream:
 
 def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | FilterbankFrontEnd:
     channels = config.shape["frontend"].get("channels")
-    inputs = channels[-1] if channels else 160
+    filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, config.filterbank_norm)
+    inputs = channels[-1] if channels else filterbank.size
     projection = Projection(
         inputs, stream, eps=config.norm_eps, dropout=config.projection_dropout, norm=config.projection_norm
     )
     if config.front_end == "filterbank":
-        return FilterbankFrontEnd(projection)
+        return FilterbankFrontEnd(filterbank, projection)
     return WaveformFrontEnd(
         stream,
         channels,

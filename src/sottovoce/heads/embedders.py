@@ -7,6 +7,7 @@ from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from .aasist import AASIST
 from .attentive_statistics import AttentiveStatistics
 from .ecapa_tdnn import ECAPA
 from .head import Head
@@ -16,6 +17,7 @@ from .plain_xvector import PlainXVector
 from .pooled import Pooled
 from .rawnet3 import RawNet3
 from .ska_tdnn import SKATDNN
+from .sls import SLS
 from .x_vector import XVector
 
 EMBEDDERS: dict[str, type[Head]] = {
@@ -28,6 +30,8 @@ EMBEDDERS: dict[str, type[Head]] = {
     "mfa_conformer": MFAConformer,
     "ska_tdnn": SKATDNN,
     "plain_xvector": PlainXVector,
+    "aasist": AASIST,
+    "sls": SLS,
 }
 
 

@@ -176,6 +176,23 @@ class AttentiveOptions(Options):
     dropout: float = Field(0.0, ge=0, lt=1, description="of the pooled statistics")
 
 
+class AASISTOptions(Options):
+    """Graph attention over spectrum and time, for anti-spoofing, see `AASIST`."""
+
+    bands: int = Field(128, ge=3, description="features that hidden states are projected to")
+    channels: tuple[int, ...] = Field(
+        (32, 32, 64, 64, 64, 64), min_length=1, description="of the residual convolutions"
+    )
+    width: int = Field(32, ge=1, description="of nodes in the end; the embedding has five times as many")
+
+
+class SLSOptions(Options):
+    """A gate for each layer, for anti-spoofing, see `SLS`."""
+
+    width: int = Field(384, ge=3, description="features that the sum of layers is projected to")
+    size: int = Field(1024, ge=2, description="of the embedding")
+
+
 EMBEDDERS: dict[str, type[Options]] = {
     "attentive": AttentiveOptions,
     "mhfa": MHFAOptions,
@@ -186,6 +203,8 @@ EMBEDDERS: dict[str, type[Options]] = {
     "mfa_conformer": MFAConformerOptions,
     "ska_tdnn": SKATDNNOptions,
     "plain_xvector": PlainXVectorOptions,
+    "aasist": AASISTOptions,
+    "sls": SLSOptions,
 }
 
 Embedder: Any = one_of("Embedder", EMBEDDERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from glob import glob
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from ..data.augment import (
     RecordedRooms,
     Reverberation,
 )
+from ..data.codecs import CODECS, Coding
+from ..data.rawboost import PARALLEL, RawBoost
 from ..encoder.errors import RecipeError
 from ..tasks.options import Options, one_of
 from .masking import FrequencyMask, Mask, TimeMask
@@ -97,6 +99,27 @@ class FrequencyMaskOptions(Options):
 
 MASKS: dict[str, type[Options]] = {"time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions}
 
+
+class CodecOptions(Options):
+    """Real codecs, see `Coding`."""
+
+    probability: Probability = 0.5
+    codecs: list[Literal[tuple(CODECS)]] = Field(list(CODECS), min_length=1)  # type: ignore[valid-type]
+
+    def build(self) -> Effect:
+        return Coding(self.probability, self.codecs)
+
+
+class RawBoostOptions(Options):
+    """Noise of lines and converters, see `RawBoost`."""
+
+    probability: Probability = 1.0
+    algorithm: int = Field(5, ge=1, le=PARALLEL)
+
+    def build(self) -> Effect:
+        return RawBoost(self.probability, self.algorithm)
+
+
 Augmentation = one_of(
     "Augmentation",
     {
@@ -105,6 +128,8 @@ Augmentation = one_of(
         "noise": NoiseOptions,
         "babble": BabbleOptions,
         **MASKS,
+        "codec": CodecOptions,
+        "rawboost": RawBoostOptions,
     },
 )
 

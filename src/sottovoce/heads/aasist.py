@@ -1,0 +1,203 @@
+"""AASIST on the hidden states of a self-supervised encoder (2110.01200; with such features: 2202.12233)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Timing, Unit
+from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
+from .head import Head
+from .map_pooling import POOL, pooled_columns, pooled_map
+from .mhfa import weighted_sum
+from .residual_map import ResidualMap
+from .valid_norm import ValidBatchNorm
+
+TEMPERATURES = 2.0, 100.0
+"""Of attention within one sort of nodes, and of attention over both."""
+
+
+class AASIST(Head):
+    """One vector of an utterance, from graphs over its spectrum and over its time::
+
+        hidden states ─ Σ w ─▶ project ─▶ map [B, 1, 128, T] ─▶ max of 3 x 3 ─▶ residual convolutions [B, 64, 42, T/3]
+                  ┌─ attention over time ─▶ 42 spectral nodes ─▶ graph attention ─▶ half ─┐
+              ─▶ ─┤                                                                       ├─▶ two branches of stack
+                  └─ attention over bands ─▶ T/3 temporal nodes ─▶ graph attention ─▶ half ┘    attention, the larger
+                                                                                             of both ─▶ readout [B, 160]
+
+    The readout is the largest and the mean of each sort of nodes, and the stack node. Published for crops of 64,600
+    samples; here an utterance of any length gives what it gives alone, for nodes of padding are left out. (Three frames
+    that are not whole at the end still make a node, so that one frame is enough.)
+
+    Args:
+        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        layers: number of hidden states, ``L + 1``.
+        bands: features that they are projected to.
+        channels: of the residual convolutions; the last is the width of nodes.
+        width: of nodes after stack attention; the vector has five times as many entries.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        layers: int,
+        *,
+        bands: int = 128,
+        channels: Sequence[int] = (32, 32, 64, 64, 64, 64),
+        width: int = 32,
+    ):
+        super().__init__()
+        self.layers, self.width = layers, width
+        self.stream = stream
+        self.layer_weights = nn.Parameter(torch.ones(layers))
+        self.project = nn.Linear(stream.width, bands)
+        self.norm = ValidBatchNorm(1)
+        rows, inner = bands // POOL, channels[-1]
+        self.map = ResidualMap(channels, rows=rows, columns=Nodes())
+        self.map_norm = ValidBatchNorm(inner)
+        self.places = nn.ModuleList([nn.Conv2d(inner, 2 * inner, 1), nn.Conv2d(2 * inner, inner, 1)])
+        self.places_norm = ValidBatchNorm(2 * inner)
+        self.bands = nn.Parameter(torch.empty(rows, inner))
+        nodes = [Nodes(rows), Nodes()]
+        self.attention = nn.ModuleList(
+            GraphAttention(inner, inner, temperature=TEMPERATURES[0], nodes=each) for each in nodes
+        )
+        self.pool = nn.ModuleList(GraphPool(inner, nodes=each) for each in nodes)
+        self.dropout = nn.Dropout(0.5)
+        self.branches = nn.ModuleList(Branch(inner, width, [each.half() for each in nodes]) for _ in range(2))
+        self.initialise()
+
+    @property
+    def size(self) -> int:
+        return 5 * self.width
+
+    def initialise(self) -> None:
+        nn.init.ones_(self.layer_weights)
+        nn.init.normal_(self.bands)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            elif isinstance(module, PairScores | Branch):
+                module.initialise()
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, 5 * width]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
+        self._check(hidden_states)
+        x = self.project(weighted_sum(hidden_states, self.layer_weights))
+        x, mask = pooled_map(x, lengths)
+        x = F.selu(self.norm(x, mask))
+        x = F.selu(self.map_norm(self.map(x, mask), mask))  # [B, C, bands / 3, T / 3]
+        places = self.places[1](self.places_norm(F.selu(self.places[0](x)), mask))
+        over_time = places if mask is None else places.masked_fill(~mask[:, None, None], float("-inf"))
+        spectral = (x * over_time.softmax(-1)).sum(-1).transpose(1, 2) + self.bands
+        temporal = (x * places.softmax(-2)).sum(-2).transpose(1, 2)
+        spectral, _ = self.pool[0](self.attention[0](spectral))
+        temporal, kept = self.pool[1](self.attention[1](temporal, mask), mask)
+        spectral, temporal, stack, kept = _larger([branch(spectral, temporal, kept) for branch in self.branches])
+        return self.dropout(torch.cat([*_readout(temporal, kept), *_readout(spectral, None), stack[:, 0]], dim=1))
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["project.weight"])]
+
+    def macs(self) -> list[Macs]:
+        rows, columns = len(self.bands), Nodes()
+
+        def places(timing: Timing) -> float:
+            return rows * columns(timing)
+
+        return [
+            Macs(lambda timing: timing.frames, "project.weight"),
+            *(Macs(places, f"places.{i}.weight") for i in range(2)),
+        ]
+
+
+class Branch(nn.Module):
+    """Two rounds of stack attention, half of the nodes dropped in between; the second adds to the first.
+
+    Args:
+        inputs: width of nodes.
+        width: after it.
+        nodes: how many spectral and temporal nodes come in.
+    """
+
+    def __init__(self, inputs: int, width: int, nodes: Sequence[Nodes]):
+        super().__init__()
+        self.stack = nn.Parameter(torch.empty(inputs))
+        halves = [each.half() for each in nodes]
+
+        def attention(inputs: int, sorts: Sequence[Nodes]) -> StackAttention:
+            return StackAttention(inputs, width, temperature=TEMPERATURES[1], first=sorts[1], second=sorts[0])
+
+        self.first, self.second = attention(inputs, nodes), attention(width, halves)
+        self.pool = nn.ModuleList(GraphPool(width, nodes=each) for each in nodes)
+        self.dropout = nn.Dropout(0.2)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """First values."""
+        nn.init.normal_(self.stack)
+
+    def forward(
+        self, spectral: Tensor, temporal: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Spectral nodes, temporal nodes, stack node, and which temporal nodes there are."""
+        start = self.stack.expand(len(spectral), 1, -1)
+        temporal, spectral, stack = self.first(temporal, spectral, start, _both(mask, spectral))
+        spectral, _ = self.pool[0](spectral)
+        temporal, mask = self.pool[1](temporal, mask)
+        more = self.second(temporal, spectral, stack, _both(mask, spectral))
+        temporal, spectral, stack = (x + y for x, y in zip((temporal, spectral, stack), more, strict=True))
+        return self.dropout(spectral), self.dropout(temporal), self.dropout(stack), mask
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """How many nodes there are: of time one for three frames, of the spectrum always the same; halved so often.
+
+    Args:
+        fixed: spectral nodes; ``None`` for nodes of time.
+        halvings: how often a `GraphPool` has been passed.
+    """
+
+    fixed: int | None = None
+    halvings: int = 0
+
+    def half(self) -> Nodes:
+        """Behind one more `GraphPool`."""
+        return Nodes(self.fixed, self.halvings + 1)
+
+    def __call__(self, timing: Timing) -> int:
+        count = pooled_columns(timing.frames) if self.fixed is None else self.fixed
+        for _ in range(self.halvings):
+            count = halved(count)
+        return count
+
+
+def _both(mask: Tensor | None, spectral: Tensor) -> Tensor | None:
+    """The mask of temporal nodes, then spectral ones, of which there are always all."""
+    return None if mask is None else torch.cat([mask, mask.new_ones(spectral.shape[:2])], dim=1)
+
+
+def _larger(branches: Sequence[tuple[Tensor, Tensor, Tensor, Tensor | None]]) -> tuple[Tensor, ...]:
+    (a, b, c, mask), (d, e, f, _) = branches
+    return torch.maximum(a, d), torch.maximum(b, e), torch.maximum(c, f), mask  # type: ignore[return-value]
+
+
+def _readout(nodes: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The largest absolute value and the mean over the nodes that there are, ``[B, D]`` each."""
+    if mask is None:
+        return nodes.abs().amax(1), nodes.mean(1)
+    nodes = nodes.masked_fill(~mask[..., None], 0.0)
+    return nodes.abs().amax(1), nodes.sum(1) / mask.sum(1, keepdim=True)

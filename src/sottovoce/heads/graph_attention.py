@@ -1,0 +1,204 @@
+"""Graph attention over spectral and temporal nodes (AASIST; Jung et al. 2021, arXiv 2110.01200).
+
+``N``: nodes of a graph, ``K``: nodes that are kept. Graphs of a batch are padded; ``mask[B, N]`` says which nodes there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.units import Macs, Timing
+from .valid_norm import ValidBatchNorm
+
+Count: TypeAlias = Callable[[Timing], int]
+"""How many nodes a graph has, as a function of how long the utterance is."""
+
+DROPOUT = 0.2
+"""Of nodes before attention."""
+
+POOL_DROPOUT = 0.3
+"""Of nodes before they are scored."""
+
+PAIRS = 2**24
+"""Products of pairs that are held at a time where no gradient needs them: 64 MiB."""
+
+
+class PairScores(nn.Module):
+    """How much one node has to say to another, ``w · tanh(P (x_i ∘ y_j) + b) / temperature``: ``[B, kinds, N, M]``.
+
+    Args:
+        inputs: width of nodes.
+        inner: rows of ``P``.
+        temperature: what scores are divided by.
+        kinds: vectors ``w``: there is one score for each.
+    """
+
+    def __init__(self, inputs: int, inner: int, *, temperature: float, kinds: int = 1):
+        super().__init__()
+        self.temperature = temperature
+        self.weight = nn.Parameter(torch.empty(inner, inputs))
+        self.bias = nn.Parameter(torch.empty(inner))
+        self.score = nn.Parameter(torch.empty(kinds, inner))
+        self.initialise()
+
+    def initialise(self) -> None:
+        """First values."""
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
+        nn.init.xavier_normal_(self.score)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        B, N, _ = x.shape
+        # P (x_i ∘ y_j) = (P diag x_i) y_j: one matrix product, and nothing of N · M · D is ever held.
+        block = N if torch.is_grad_enabled() else max(1, PAIRS // (B * y.shape[1] * len(self.bias)))
+        scores = [self._rows(rows, y) for rows in x.split(block, dim=1)]
+        return torch.cat(scores, dim=2) / self.temperature
+
+    def _rows(self, x: Tensor, y: Tensor) -> Tensor:
+        B, N, _ = x.shape
+        left = (x[:, :, None] * self.weight).flatten(1, 2)  # [B, N * inner, D]
+        pairs = (left @ y.transpose(1, 2)).unflatten(1, (N, -1))  # [B, N, inner, M]
+        return (self.score @ torch.tanh(pairs + self.bias[:, None])).transpose(1, 2)
+
+
+class GraphAttention(nn.Module):
+    """Each node becomes a mixture of all nodes, weighed by how well they go together::
+
+        a_ij = softmax_j score(x_i, x_j),     y_i = SELU(norm(O Σ_j a_ij x_j + S x_i))
+
+    Args:
+        inputs, outputs: width of nodes, before and after.
+        temperature: of the scores.
+        nodes: how many there are.
+        kinds: sorts of pairs, each with scores of its own, see `StackAttention`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, temperature: float, nodes: Count, kinds: int = 1):
+        super().__init__()
+        self.nodes = nodes
+        self.dropout = nn.Dropout(DROPOUT)
+        self.pairs = PairScores(inputs, outputs, temperature=temperature, kinds=kinds)
+        self.others = nn.Linear(inputs, outputs)
+        self.own = nn.Linear(inputs, outputs)
+        self.norm = ValidBatchNorm(outputs)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[B, N, outputs]`` from nodes ``[B, N, inputs]``."""
+        x = self.dropout(x)
+        return self.mix(x, self.pairs(x, x)[:, 0], mask)
+
+    def mix(self, x: Tensor, scores: Tensor, mask: Tensor | None) -> Tensor:
+        """Nodes after attention with scores ``[B, N, N]``."""
+        x = self.others(_attention(scores, mask) @ x) + self.own(x)
+        return F.selu(self.norm(x.transpose(1, 2), mask).transpose(1, 2))
+
+    def macs(self) -> list[Macs]:
+        def each(timing: Timing) -> float:
+            return self.nodes(timing)
+
+        def pair(timing: Timing) -> float:
+            return self.nodes(timing) ** 2
+
+        weights = [Macs(pair, "pairs.weight"), Macs(pair, "pairs.score"), Macs(each, "others.weight")]
+        return [*weights, Macs(each, "own.weight"), Macs(pair, each=self.own.in_features)]
+
+
+class StackAttention(nn.Module):
+    """Graph attention over nodes of two sorts at once, and a stack node that gathers from all of them (HS-GAL).
+
+    Pairs within the first sort, within the second and across have scores of their own. The stack node listens to every
+    node; no node listens to it.
+
+    Args:
+        inputs, outputs: width of nodes, before and after.
+        temperature: of the scores.
+        first, second: how many nodes of each sort there are.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, temperature: float, first: Count, second: Count):
+        super().__init__()
+        self.sorts = (first, second)
+        self.enter = nn.ModuleList(nn.Linear(inputs, inputs) for _ in self.sorts)
+        self.graph = GraphAttention(inputs, outputs, temperature=temperature, nodes=self._all, kinds=3)
+        self.stack = PairScores(inputs, outputs, temperature=temperature)
+        self.stack_others = nn.Linear(inputs, outputs)
+        self.stack_own = nn.Linear(inputs, outputs)
+
+    def _all(self, timing: Timing) -> int:
+        return sum(nodes(timing) for nodes in self.sorts)
+
+    def forward(
+        self, first: Tensor, second: Tensor, stack: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Nodes of both sorts ``[B, N, outputs]`` and the stack node ``[B, 1, outputs]``.
+
+        Args:
+            first, second: nodes ``[B, N, inputs]``.
+            stack: the stack node ``[B, 1, inputs]``.
+            mask: ``[B, N]`` of the nodes of both sorts, one after another.
+        """
+        count = first.shape[1]
+        x = torch.cat([enter(nodes) for enter, nodes in zip(self.enter, (first, second), strict=True)], dim=1)
+        x = self.graph.dropout(x)
+        of_first = torch.arange(x.shape[1], device=x.device) < count
+        alike = of_first[:, None] == of_first
+        within, other, across = self.graph.pairs(x, x).unbind(1)
+        scores = torch.where(alike, torch.where(of_first, within, other), across)
+        gathered = _attention(self.stack(stack, x)[:, 0], mask) @ x
+        stack = self.stack_others(gathered) + self.stack_own(stack)
+        x = self.graph.mix(x, scores, mask)
+        return x[:, :count], x[:, count:], stack
+
+    def macs(self) -> list[Macs]:
+        def every(timing: Timing) -> float:
+            return self._all(timing)
+
+        enter = [Macs(nodes, f"enter.{i}.weight") for i, nodes in enumerate(self.sorts)]
+        once = [Macs(lambda timing: 1, f"stack_{name}.weight") for name in ("others", "own")]
+        listening = [Macs(every, "stack.weight"), Macs(every, "stack.score")]
+        return [*enter, *listening, Macs(every, each=self.stack_own.in_features), *once]
+
+
+class GraphPool(nn.Module):
+    """Keeps the half of the nodes that scores highest, each multiplied by its score; at least one.
+
+    Args:
+        width: of nodes.
+        nodes: how many there are.
+    """
+
+    def __init__(self, width: int, *, nodes: Count):
+        super().__init__()
+        self.nodes = nodes
+        self.dropout = nn.Dropout(POOL_DROPOUT)
+        self.score = nn.Linear(width, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """The nodes that stay ``[B, K, D]``, the highest score first, and which of them there are ``[B, K]``."""
+        scores = self.score(self.dropout(x)).sigmoid()  # [B, N, 1]
+        ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, -1.0)
+        most = halved(x.shape[1])
+        chosen = ranked.topk(most, dim=1).indices[..., None]
+        kept = (x * scores).gather(1, chosen.expand(-1, -1, x.shape[2]))
+        if mask is None:
+            return kept, None
+        counts = (mask.sum(1) // 2).clamp(min=1)
+        return kept, torch.arange(most, device=x.device) < counts[:, None]
+
+    def macs(self) -> list[Macs]:
+        return [Macs(self.nodes, "score.weight")]
+
+
+def halved(nodes: int) -> int:
+    """How many of so many nodes a `GraphPool` keeps."""
+    return max(nodes // 2, 1)
+
+
+def _attention(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """``softmax`` over the last dimension of ``[B, N, M]``, over the nodes that there are."""
+    return (scores if mask is None else scores.masked_fill(~mask[:, None], float("-inf"))).softmax(-1)

@@ -1,0 +1,79 @@
+"""Residual two-dimensional convolutions over a map of bands and time (the encoder of AASIST, after RawNet2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.units import Macs, Timing
+from .valid_norm import ValidBatchNorm
+
+KERNEL = 2, 3
+"""Bands and columns that a convolution sees."""
+
+
+class ResidualMap(nn.Module):
+    """``[B, 1, R, T] -> [B, C, R, T]`` through one `ResidualBlock` for each entry of ``channels``.
+
+    Args:
+        channels: of each block.
+        rows: bands, ``R``.
+        columns: ``T`` as a function of how long an utterance is.
+    """
+
+    def __init__(self, channels: Sequence[int], *, rows: int, columns: Callable[[Timing], int]):
+        super().__init__()
+        inputs = [1, *channels[:-1]]
+        self.blocks = nn.ModuleList(
+            ResidualBlock(i, o, rows=rows, columns=columns, first=k == 0)
+            for k, (i, o) in enumerate(zip(inputs, channels, strict=True))
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``mask[B, T]`` says which columns there are; what stands in the others changes nothing."""
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class ResidualBlock(nn.Module):
+    """Norm and SELU (not in the first block), two convolutions with the same in between, and a way around them.
+
+    Args:
+        inputs, outputs: channels.
+        rows, columns: of the map.
+        first: whether it is the first.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, rows: int, columns: Callable[[Timing], int], first: bool):
+        super().__init__()
+        self.rows, self.columns = rows, columns
+        self.norm = None if first else ValidBatchNorm(inputs)
+        # Even kernels over bands: the first convolution adds a row, the second takes it away.
+        self.convolve = nn.Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
+        self.middle_norm = ValidBatchNorm(outputs)
+        self.again = nn.Conv2d(outputs, outputs, KERNEL, padding=(0, 1))
+        self.around = nn.Conv2d(inputs, outputs, (1, 3), padding=(0, 1)) if inputs != outputs else None
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = _masked(x, mask)
+        y = x if self.norm is None else _masked(F.selu(self.norm(x, mask)), mask)
+        y = F.selu(self.middle_norm(self.convolve(y), mask))
+        y = self.again(_masked(y, mask))
+        return y + (x if self.around is None else self.around(x))
+
+    def macs(self) -> list[Macs]:
+        def wide(timing: Timing) -> float:
+            return (self.rows + 1) * self.columns(timing)
+
+        def exact(timing: Timing) -> float:
+            return self.rows * self.columns(timing)
+
+        around = [] if self.around is None else [Macs(exact, "around.weight")]
+        return [Macs(wide, "convolve.weight"), Macs(exact, "again.weight"), *around]
+
+
+def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x.masked_fill(~mask[:, None, None], 0.0)

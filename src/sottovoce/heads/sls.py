@@ -1,0 +1,84 @@
+"""Sensitive layer selection (Zhang, Wen, Hu 2024, 10.1145/3664647.3681345): each layer as far as it has something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..encoder.stream import Stream
+from ..encoder.units import Macs, Timing, Unit
+from .head import Head
+from .map_pooling import POOL, pooled_map, valid_frames
+from .valid_norm import ValidBatchNorm
+
+
+class SLS(Head):
+    """A sigmoid gate for each layer, read off its mean over time; the gated sum of all layers; one vector::
+
+        hidden states ─┬─ mean over T ─▶ sigmoid(linear) ─▶ gates [B, L+1] ─┐
+        [L+1, B, T, D] └────────────────────────────────────────────── Σ ───┴─▶ project ─▶ norm ─▶ SELU
+                                                      ─▶ max of 3 x 3 ─▶ mean and largest over T ─▶ linear ─▶ SELU [B, size]
+
+    The published head flattens the map of a crop of 64,600 samples, so it hears no other length, and its 3 x 3 windows
+    go over neighbouring channels of the stream. Here the map is pooled over time, and made of a projection of the
+    stream, whose channels can then be pruned.
+
+    Args:
+        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        layers: number of hidden states, ``L + 1``.
+        width: features that their sum is projected to.
+        size: of the result.
+    """
+
+    def __init__(self, stream: Stream, layers: int, *, width: int = 384, size: int = 1024):
+        super().__init__()
+        self.layers = layers
+        self.stream = stream
+        self.gate = nn.Linear(stream.width, 1)
+        self.project = nn.Linear(stream.width, width)
+        self.norm = ValidBatchNorm(1)
+        self.output = nn.Linear(2 * (width // POOL), size)
+
+    @property
+    def size(self) -> int:
+        return self.output.out_features
+
+    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
+        """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+
+        Raises:
+            ValueError: another number of hidden states than the head was built for.
+        """
+        self._check(hidden_states)
+        inside = valid_frames(lengths, hidden_states[0].shape[1])
+        x = sum(state * self.gate(_mean(state, inside)).sigmoid()[:, None] for state in hidden_states)
+        x = self.project(x).transpose(1, 2)[:, None]  # [B, 1, width, T]
+        x = F.selu(self.norm(x, inside))[:, 0].transpose(1, 2)
+        x, mask = pooled_map(x, lengths)
+        x = x[:, 0].transpose(1, 2)  # [B, T / 3, width / 3]
+        largest = x if mask is None else x.masked_fill(~mask[..., None], float("-inf"))
+        return F.selu(self.output(torch.cat([_mean(x, mask), largest.amax(1)], dim=1)))
+
+    def units(self) -> list[Unit]:
+        # The stream is gated where it is written, so the columns that read it are only sliced.
+        return [self.stream.part(reads=["gate.weight", "project.weight"])]
+
+    def macs(self) -> list[Macs]:
+        def every_frame(timing: Timing) -> float:
+            return timing.frames
+
+        def once(timing: Timing) -> float:
+            return 1
+
+        gates = Macs(lambda timing: self.layers, "gate.weight")
+        return [gates, Macs(every_frame, "project.weight"), Macs(once, "output.weight")]
+
+
+def _mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """``[B, D]`` of ``[B, T, D]``, over the frames that there are."""
+    if mask is None:
+        return x.mean(1)
+    return x.masked_fill(~mask[..., None], 0.0).sum(1) / mask.sum(1, keepdim=True)

@@ -1,0 +1,211 @@
+"""AASIST and SLS: padding, any length, cost, slimming, saved and portable; the parts of AASIST by loops."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from sottovoce.encoder.units import collect
+from sottovoce.heads.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.heads.valid_norm import ValidBatchNorm
+from sottovoce.pruning.cost import CostModel
+from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.slim import slim_and_verify
+from tiny_models import output_elsewhere, randomised, speech, tiny_config
+
+EMBEDDINGS = {
+    "aasist": {"kind": "aasist", "bands": 13, "channels": [3, 4, 4], "width": 5},
+    "sls": {"kind": "sls", "width": 10, "size": 6},
+}
+KINDS = pytest.mark.parametrize("kind", EMBEDDINGS)
+
+
+def model(kind, **options):
+    torch.manual_seed(0)
+    head = {"kind": "classifier", "classes": 2, "embedding": {**EMBEDDINGS[kind], **options}}
+    found = TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing"))
+    return with_statistics(randomised(found)).eval()
+
+
+def with_statistics(module, seed=1):
+    """Running statistics of batch norms random too."""
+    generator = torch.Generator().manual_seed(seed)
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            norm.running_mean.copy_(torch.randn(norm.running_mean.shape, generator=generator) / 4)
+            norm.running_var.copy_(torch.rand(norm.running_var.shape, generator=generator) + 0.5)
+    return module
+
+
+@KINDS
+@pytest.mark.parametrize("samples", [400, 720, 1500, 5000, 7700])
+def test_padding_changes_nothing(kind, samples):
+    found, waves = model(kind).double(), speech(2, 8000).double()
+    together = found(waves, torch.tensor([8000, samples])).output
+    assert (together[1:] - found(waves[1:, :samples]).output).abs().max() < 1e-9
+    spoiled = waves.clone()
+    spoiled[1, samples:] = 3.0
+    assert (together - found(spoiled, torch.tensor([8000, samples])).output).abs().max() < 1e-9
+    assert (together[0] - together[1]).abs().max() > 1e-3  # it does listen
+
+
+@KINDS
+def test_costs_are_those_counted(kind):
+    found = model(kind)
+    states = found(speech(1, 16_000)).hidden_states
+    with FlopCounterMode(display=False) as counter:
+        found.head(states)
+    cost = CostModel(found, 1.0).cost()
+    assert cost.parts["head"].macs == pytest.approx(counter.get_total_flops() / 2, rel=1e-3)
+    assert cost.parts["head"].params == sum(p.numel() for p in found.head.parameters())
+
+
+@KINDS
+def test_the_head_follows_a_narrower_stream(kind):
+    found = model(kind)
+    assert all(name.startswith("encoder.") for name in collect(found).units)
+    small, equality = slim_and_verify(found, Plan.to_shape(found, {"encoder.residual": 10, "ffn": [5, 0]}))
+    assert equality.worst < 1e-9
+    assert small.head.embedding.project.in_features == 10
+    predicted = CostModel(found, 1.0).cost({"encoder.residual": 10}).parts["head"]
+    assert predicted.params == sum(p.numel() for p in small.head.parameters())
+
+
+@KINDS
+def test_saved_and_loaded_it_is_the_same(kind, tmp_path):
+    found = model(kind)
+    found.save_pretrained(tmp_path)
+    again = TaskModel.from_pretrained(str(tmp_path)).eval()
+    assert torch.equal(found(speech()).output, again(speech()).output)
+
+
+def test_portable_it_loads_where_this_package_is_not_installed(tmp_path):
+    found = model("aasist")  # the files of all heads are shipped
+    assert torch.equal(found(speech()).output, output_elsewhere(found, speech(), tmp_path))
+
+
+@KINDS
+def test_it_learns_from_every_parameter(kind):
+    found = model(kind).train()
+    out = found(speech(4), torch.tensor([8000, 5000, 8000, 7000])).output
+    out.square().sum().backward()
+    idle = [n for n, p in found.head.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # A bias before a softmax, or before a norm that takes it away, does nothing; layers of equal weight have a slope.
+    assert {n.split(".")[-1] for n in idle} <= {"bias"}, idle
+
+
+def test_the_published_size():
+    """AASIST has 297,866 parameters (the authors' repository), with 23 spectral nodes that are read off the waveform.
+
+    On hidden states there are 42, a projection, a weight for each layer, and an attention that makes nodes of the map
+    where AASIST took the largest value; the rest is the same.
+    """
+    head = {"kind": "classifier", "embedding": {"kind": "aasist"}}
+    aasist = TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr")).head.embedding
+    assert aasist.size == 160 and aasist.bands.shape == (42, 64)
+    of_states = (aasist.project, aasist.places, aasist.places_norm, aasist.map_norm)
+    kept = sum(p.numel() for p in aasist.parameters()) - sum(p.numel() for m in of_states for p in m.parameters())
+    kept -= aasist.layer_weights.numel() + (42 - 23) * 64
+    assert kept + 160 * 2 + 2 == 297_866  # with its classifier
+
+
+def test_pair_scores_by_loops():
+    torch.manual_seed(0)
+    scores = randomised(PairScores(5, 4, temperature=3.0, kinds=2)).double()
+    x, y = torch.randn(2, 3, 5).double(), torch.randn(2, 6, 5).double()
+    found = scores(x, y)
+    for b, k, i, j in [(0, 0, 0, 0), (1, 1, 2, 5), (0, 1, 1, 3), (1, 0, 2, 0)]:
+        inner = [
+            sum(scores.weight[o, d] * x[b, i, d] * y[b, j, d] for d in range(5)) + scores.bias[o] for o in range(4)
+        ]
+        expected = sum(scores.score[k, o] * torch.tanh(inner[o]) for o in range(4)) / 3.0
+        assert found[b, k, i, j].item() == pytest.approx(expected.item(), abs=1e-12)
+
+
+def test_pair_scores_in_blocks_are_the_same(monkeypatch):
+    scores, x = randomised(PairScores(5, 4, temperature=3.0, kinds=2)), torch.randn(2, 30, 5)
+    whole = scores(x, x)
+    monkeypatch.setattr("sottovoce.heads.graph_attention.PAIRS", 2 * 30 * 4 * 7)  # seven rows at a time
+    with torch.no_grad():
+        assert torch.allclose(scores(x, x), whole, atol=1e-6)
+    assert PAIRS > 2 * 30 * 4 * 7
+
+
+def norm_by_hand(norm, x):
+    return norm.weight * (x - norm.running_mean) / (norm.running_var + norm.eps).sqrt() + norm.bias
+
+
+def selu(x):
+    return 1.0507009873554805 * torch.where(x > 0, x, 1.6732632423543772 * (x.exp() - 1))
+
+
+def update_by_hand(layer, i, x, score):
+    """Node ``i`` after attention over ``x`` ``[N, D]`` with ``score(i, j)``."""
+    raw = torch.stack([score(i, j) for j in range(len(x))])
+    weights = raw.exp() / raw.exp().sum()
+    mixture = sum(w * node for w, node in zip(weights, x, strict=True))
+    y = layer.others.weight @ mixture + layer.others.bias + layer.own.weight @ x[i] + layer.own.bias
+    return selu(norm_by_hand(layer.norm, y))
+
+
+def pair_by_hand(pairs, kind, a, b):
+    return pairs.score[kind] @ torch.tanh(pairs.weight @ (a * b) + pairs.bias) / pairs.temperature
+
+
+def test_graph_attention_by_loops():
+    layer = with_statistics(randomised(GraphAttention(5, 4, temperature=2.0, nodes=lambda t: 6))).double().eval()
+    x = torch.randn(1, 6, 5).double()
+    found = layer(x)[0]
+    for i in range(6):
+        expected = update_by_hand(layer, i, x[0], lambda i, j: pair_by_hand(layer.pairs, 0, x[0, i], x[0, j]))
+        assert (found[i] - expected).abs().max() < 1e-12
+
+
+def test_stack_attention_by_loops():
+    torch.manual_seed(1)
+    layer = StackAttention(5, 4, temperature=2.0, first=lambda t: 3, second=lambda t: 2)
+    layer = with_statistics(randomised(layer)).double().eval()
+    first, second, stack = torch.randn(1, 3, 5).double(), torch.randn(1, 2, 5).double(), torch.randn(1, 1, 5).double()
+    a, b, s = layer(first, second, stack)
+    x = [layer.enter[0].weight @ n + layer.enter[0].bias for n in first[0]]
+    x += [layer.enter[1].weight @ n + layer.enter[1].bias for n in second[0]]
+    x = torch.stack(x)
+
+    def score(i, j):
+        kind = {(True, True): 0, (False, False): 1}.get((i < 3, j < 3), 2)
+        return pair_by_hand(layer.graph.pairs, kind, x[i], x[j])
+
+    expected = torch.stack([update_by_hand(layer.graph, i, x, score) for i in range(5)])
+    assert (torch.cat([a, b], 1)[0] - expected).abs().max() < 1e-12
+    raw = torch.stack([pair_by_hand(layer.stack, 0, stack[0, 0], n) for n in x])
+    gathered = (raw.exp() / raw.exp().sum()) @ x
+    expected = layer.stack_others.weight @ gathered + layer.stack_others.bias
+    expected = expected + layer.stack_own.weight @ stack[0, 0] + layer.stack_own.bias
+    assert (s[0, 0] - expected).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_graph_pool_keeps_the_better_half(count):
+    pool = randomised(GraphPool(4, nodes=lambda t: count)).eval()
+    x = torch.randn(2, 8, 4)
+    mask = torch.arange(8)[None] < torch.tensor([[8], [count]])
+    kept, inside = pool(x, mask)
+    scores = torch.sigmoid(x[1, :count] @ pool.score.weight[0] + pool.score.bias)
+    best = sorted(range(count), key=lambda i: -scores[i])[: max(1, count // 2)]
+    assert inside[1].sum() == len(best) and inside[0].all()
+    assert torch.allclose(kept[1][inside[1]], torch.stack([x[1, i] * scores[i] for i in best]))
+
+
+def test_the_statistics_of_a_norm_leave_padding_out():
+    norm, reference = ValidBatchNorm(3), torch.nn.BatchNorm1d(3)
+    x = torch.randn(2, 3, 4, 5)
+    mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
+    valid = torch.cat([x[0].flatten(1), x[1, :, :, :2].flatten(1)], dim=1).t()
+    expected = reference(valid)
+    found = norm(x, mask)
+    assert torch.allclose(found[0].flatten(1).t(), expected[:20], atol=1e-6)
+    assert torch.allclose(found[1, :, :, :2].flatten(1).t(), expected[20:], atol=1e-6)
+    assert torch.allclose(norm.running_mean, reference.running_mean)
+    assert torch.allclose(norm.running_var, reference.running_var)
+    assert not found[1, :, :, 2:].any()
