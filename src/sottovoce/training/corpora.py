@@ -6,6 +6,7 @@ data:
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
     said: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}              # the utterances with this in a column
     mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
+    talks: {converse: {of: {import: {path: /data/read}}}}                # conversations laid out from single voices
   train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
     unseen voices: {cuts: synthetic/test, trials: synthetic}
@@ -18,12 +19,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from ..data.conversations import Manner, converse
 from ..data.cuts import cut_field, read_cuts
 from ..data.manifests import import_corpus
 from ..data.synthesis import synthesize
-from ..encoder.errors import RecipeError
+from ..encoder.errors import DataError, RecipeError
 from ..metrics.trials import read_trials
 from ..tasks.options import Options, nearest, one_of
 from ..tasks.task import EvaluationData
@@ -71,6 +73,8 @@ class Import(Options):
     layout: str = "table"
     drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
     only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
+    rttm: str | None = Field(None, description="who speaks when: a file, or a folder of them (layout: table)")
+    uem: str | None = Field(None, description="what is scored: a file, or a folder of them (layouts: rttm, table)")
 
     def splits(self) -> list[str] | None:
         return None  # known once it has been read
@@ -78,9 +82,16 @@ class Import(Options):
     def problems(self) -> Iterator[str]:
         if not Path(self.path).exists():
             yield f"path: {self.path} does not exist"
+        for name, path in self._annotations().items():
+            if not path.exists():
+                yield f"{name}: {path} does not exist"
 
     def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty)
+        annotations = self._annotations()
+        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty, **annotations)
+
+    def _annotations(self) -> dict[str, Path]:
+        return {name: Path(path) for name, path in (("rttm", self.rttm), ("uem", self.uem)) if path is not None}
 
 
 class Manifests(Options):
@@ -101,7 +112,74 @@ class Manifests(Options):
         return {split: Path(path) for split, path in self.__pydantic_extra__.items()}
 
 
-CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
+VoicesOptions: Any = one_of("VoicesOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
+
+
+class Converse(Options):
+    """Conversations laid out from utterances of single speakers, see `sottovoce.data.conversations.converse`.
+
+    Args:
+        of: the utterances.
+        conversations: split of ``of`` -> how many.
+        folder: where they are made or found; default: inside the run.
+        seed: of everything random.
+        speakers, seconds, turn, overlap, pause, spread: see `sottovoce.data.conversations.Manner`.
+    """
+
+    of: VoicesOptions
+    conversations: dict[str, int] = Field({"train": 300}, min_length=1)
+    folder: str | None = None
+    seed: int = Field(0, ge=0)
+    speakers: tuple[int, int] = Manner.speakers
+    seconds: tuple[float, float] = Manner.seconds
+    turn: float = Manner.turn
+    overlap: float = Manner.overlap
+    pause: float = Manner.pause
+    spread: float = Manner.spread
+
+    @model_validator(mode="after")
+    def _possible(self) -> Converse:
+        try:
+            self.manner()
+        except DataError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def manner(self) -> Manner:
+        return Manner(self.speakers, self.seconds, self.turn, self.overlap, self.pause, self.spread)
+
+    def splits(self) -> list[str] | None:
+        return list(self.conversations)
+
+    def problems(self) -> Iterator[str]:
+        for problem in self.of.options.problems():
+            yield f"of.{self.of.kind}.{problem}"
+        known = self.of.options.splits()
+        for split, count in self.conversations.items():
+            if known is not None and split not in known:
+                yield f"conversations: there is no split {split!r}; {nearest(split, known)}"
+            if count < 1:
+                yield f"conversations.{split}: {count} are none"
+
+    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
+        """Make them, or find them made; the manifests of their splits."""
+        found = self.of.options.prepare(folder / "voices", None)
+        for split in self.conversations:
+            if split not in found:
+                raise RecipeError(f"converse: the voices have no split {split!r}; {nearest(split, found)}")
+        return converse(
+            {split: list(read_cuts(found[split])) for split in self.conversations},
+            Path(self.folder) if self.folder else folder / "conversations",
+            conversations=self.conversations,
+            manner=self.manner(),
+            seed=self.seed,
+            progress=told,
+        )
+
+
+CorpusOptions: Any = one_of(
+    "CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests, "converse": Converse}
+)
 
 
 class TestSet(Options):
