@@ -17,7 +17,7 @@ from sottovoce.cli.bench import bench
 from sottovoce.cli.compress import compress
 from sottovoce.cli.data import data
 from sottovoce.cli.demo import demo
-from sottovoce.cli.diarization import diarize
+from sottovoce.cli.diarization import der, diarize, plda, tune
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
 from sottovoce.cli.recognition import transcribe
@@ -65,7 +65,9 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, detect, transcribe, diarize):
+for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, detect, transcribe):
+    app.command()(command)
+for command in (diarize, tune, plda, der):
     app.command()(command)
 app.add_typer(data)
 

@@ -145,7 +145,9 @@ def _is_made(out: Path, settings: dict[str, object]) -> bool:
     except (OSError, ValueError) as error:
         raise DataError(f"{out}: exists and holds no conversations; choose another folder") from error
     if found != settings:
-        differing = [f"{key} {found.get(key)} -> {settings[key]}" for key in settings if found.get(key) != settings[key]]
+        differing = [
+            f"{key} {found.get(key)} -> {settings[key]}" for key in settings if found.get(key) != settings[key]
+        ]
         raise DataError(
             f"{out}: holds conversations made otherwise ({', '.join(differing)}); choose another folder or remove it"
         )
