@@ -68,8 +68,8 @@ class Import(Options):
                 yield f"{name}: {path} does not exist"
 
     def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        annotations = self._annotations()
-        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty, **annotations)
+        how: dict[str, Any] = {"layout": self.layout, "drop_faulty": self.drop_faulty, **self._annotations()}
+        return import_corpus(self.path, folder, **how)
 
     def _annotations(self) -> dict[str, Path]:
         return {name: Path(path) for name, path in (("rttm", self.rttm), ("uem", self.uem)) if path is not None}
