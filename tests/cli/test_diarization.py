@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.rttm import read_rttm
+from sottovoce.data.rttm import read_rttm, write_rttm
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from tiny_models import randomised, tiny_model
@@ -69,3 +71,63 @@ def test_faults_are_one_line(sottovoce, place, monkeypatch, arguments, message):
     said = sottovoce("diarize", *paths, "-o", place / "out.rttm")
     assert said.code == 2
     assert message in said.err and len(said.err.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def recordings(place):
+    """Cuts of 12 s of noise with invented turns, and of utterances of three speakers."""
+    from sottovoce.data.cuts import make_cut, write_cuts
+
+    said = [(0.5, 4.0, "a", None), (4.0, 11.0, "b", None)]
+    wave = dict(source=place / "long.wav", samples=12 * 16_000, rate=16_000)
+    write_cuts([make_cut(name="long", segments=said, **wave)], place / "long.jsonl.gz")
+    spoken = [make_cut(name=f"{k}", stretch=(4.0 * k, 4.0 * k + 4), speaker=f"s{k}", **wave) for k in range(3)]
+    write_cuts(spoken, place / "spoken.jsonl.gz")
+    return place
+
+
+def test_tune_prints_what_the_pipeline_scores(sottovoce, recordings):
+    place = recordings
+    arguments = ("tune", place / "local", place / "long.jsonl.gz", "--embedding", place / "speaker", "--step", "4")
+    said = sottovoce(*arguments, "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    best = found["threshold"]
+    assert found["der"][f"{best:g}"] == min(found["der"].values())
+    write_rttm({"long": [(0.5, 4.0, "a"), (4.0, 11.0, "b")]}, place / "ref.rttm")
+    (place / "all.uem").write_text("long 1 0.0 12.0\n")
+    for threshold in ("0.2", f"{best:g}"):
+        models = (place / "local", place / "long.wav", "--embedding", place / "speaker")
+        assert sottovoce("diarize", *models, "--step", "4", "--threshold", threshold, "-o", place / "o.rttm").code == 0
+        scored = sottovoce("der", place / "ref.rttm", place / "o.rttm", "--uem", place / "all.uem", "--json")
+        assert json.loads(scored.out)["der"] == pytest.approx(found["der"][threshold], abs=1e-6)
+    assert f"--threshold {best:g}" in sottovoce(*arguments).out
+
+
+def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
+    place = recordings
+    said = sottovoce("plda", place / "speaker", place / "spoken.jsonl.gz", "-o", place / "plda.safetensors")
+    assert said.code == 0 and "directions" in said.out, said.err
+    models = (place / "local", place / "long.wav", "--embedding", place / "speaker", "--step", "4")
+    said = sottovoce("diarize", *models, "--plda", place / "plda.safetensors", "-o", place / "o.rttm")
+    assert said.code == 0 and read_rttm(place / "o.rttm")["long"], said.err
+    assert "no speaker" in sottovoce("plda", place / "local", place / "spoken.jsonl.gz", "-o", place / "x").err
+
+
+def test_der_of_files(sottovoce, tmp_path):
+    for folder, shift in (("ref", 0.0), ("sys", 1.0)):
+        (tmp_path / folder).mkdir()
+        for name in "ab":
+            write_rttm({name: [(1.0, 5.0 + shift, "x"), (6.0, 8.0, "y")]}, tmp_path / folder / f"{name}.rttm")
+    said = sottovoce("der", tmp_path / "ref", tmp_path / "sys")
+    assert said.code == 0, said.err
+    # Of 6 s in each recording 1 s is said by nobody.
+    assert "DER 16.67 %" in said.out and "false alarm 16.67" in said.out and "collar 0 s" in said.out
+    assert "95 % interval over 2 recordings: 16.67 % [16.67, 16.67]" in said.out
+    half = json.loads(sottovoce("der", tmp_path / "ref", tmp_path / "sys", "--collar", "0.5", "--json").out)
+    assert half["der"] == pytest.approx(0.0)  # 5 .. 6 s lies within the collars of both its ends
+    for wrong, message in ((tmp_path / "none", "none"), (tmp_path, "is in another file already")):
+        said = sottovoce("der", wrong, tmp_path / "sys")
+        assert said.code == 2 and message in said.err and len(said.err.strip().splitlines()) == 1
+    write_rttm({"c": [(0, 1, "x")]}, tmp_path / "c.rttm")
+    assert "not in the reference: c" in sottovoce("der", tmp_path / "ref", tmp_path / "c.rttm").err

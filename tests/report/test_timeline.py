@@ -13,6 +13,7 @@ def test_rows_are_speakers_and_long_recordings_are_folded(tmp_path):
     assert text.count('id="axes_') == 3  # ten minutes each
     assert text.count("<!-- anna -->") == text.count("<!-- ben -->") == 3
     assert "<!-- meeting -->" in text and "<!-- 20:00 -->" in text
+    assert "<!-- 13:00 -->" in text and "<!-- 13:20 -->" not in text  # whole minutes
 
 
 def test_nobody_speaks(tmp_path):

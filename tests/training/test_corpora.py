@@ -57,3 +57,32 @@ def test_only_some_utterances_of_a_corpus(tmp_path):
     assert chosen(ask="1", kind="b") == [f"audio/train/s1/{u}.wav" for u in (1, 2)]
     with pytest.raises(RecipeError, match="data.corpora.toy: `only` leaves no utterance of train"):
         chosen(kind="c")
+
+
+def test_conversations_of_a_corpus_of_single_voices(tmp_path):
+    write_corpus(tmp_path / "voices", speakers=5, utterances=2, seconds=1.5)
+    of = {"cuts": {"train": str(tmp_path / "voices" / "train.jsonl.gz")}}
+    talks = {"converse": {"of": of, "conversations": {"train": 2}, "seconds": [4, 5], "speakers": [2, 3]}}
+    options = DataOptions(corpora={"talks": talks}, train=["talks/train"])
+    assert not list(options.problems())
+    cuts = Corpora(options, tmp_path / "work").cuts("talks/train", "talks/train@1.1")
+    assert len(cuts) == 4 and all(len({s.speaker for s in cut.supervisions}) <= 3 for cut in cuts)
+    assert cuts[2].supervisions[0].start == pytest.approx(cuts[0].supervisions[0].start / 1.1, abs=1e-3)
+    wrong = {"converse": {"of": of, "conversations": {"dev": 2}}}
+    problems = list(DataOptions(corpora={"talks": wrong}, train=["talks/train"]).problems())
+    assert any("talks.converse.conversations: there is no split 'dev'" in each for each in problems)
+    with pytest.raises(ValueError, match="does not make sense"):
+        DataOptions(corpora={"talks": {"converse": {"of": of, "overlap": 2}}}, train=["talks/train"])
+
+
+def test_turns_from_files_beside_a_table(tmp_path):
+    write_corpus(tmp_path, speakers=1, utterances=1)
+    (tmp_path / "manifest.tsv").write_text("path\tsplit\naudio/train/s0/0.wav\ttrain\n")
+    (tmp_path / "turns.rttm").write_text("SPEAKER 0 1 0.1 0.2 <NA> <NA> anna <NA> <NA>\n")
+    (tmp_path / "all.uem").write_text("0 1 0.0 0.4\n")
+    source = {"path": str(tmp_path), "rttm": str(tmp_path / "turns.rttm"), "uem": str(tmp_path / "all.uem")}
+    options = DataOptions(corpora={"toy": {"import": source}}, train=["toy/train"])
+    (cut,) = Corpora(options, tmp_path / "work").cuts("toy/train")
+    assert [s.speaker for s in cut.supervisions] == ["toy/anna"] and cut.custom["uem"] == [[0.0, 0.4]]
+    absent = DataOptions(corpora={"toy": {"import": source | {"rttm": "absent"}}}, train=["toy/train"])
+    assert list(absent.problems()) == ["data.corpora.toy.import.rttm: absent does not exist"]

@@ -17,7 +17,7 @@ from sottovoce.cli.bench import bench
 from sottovoce.cli.compress import compress
 from sottovoce.cli.data import data
 from sottovoce.cli.demo import demo
-from sottovoce.cli.diarization import diarize
+from sottovoce.cli.diarization import der, diarize, plda, tune
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.intent import classify
 from sottovoce.cli.prune import prune
@@ -66,7 +66,7 @@ def _options(
     """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
 
 
-TASKS = (embed, verify, evaluate, detect, transcribe, diarize, classify)
+TASKS = (embed, verify, evaluate, detect, transcribe, diarize, tune, plda, der, classify)
 
 for command in (demo, compress, report, inspect, prune, bench, *TASKS):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""``sottovoce diarize``: who spoke when in a file."""
+"""``sottovoce diarize``: who spoke when in a file; ``tune`` and ``plda``, what it goes by; ``der``, how well."""
 
 from __future__ import annotations
 
@@ -76,3 +76,88 @@ def diarize(
     found = {turn.speaker for turn in turns}
     spoken = sum(turn.end - turn.start for turn in turns)
     console().print(f"{len(found)} speakers, {len(turns)} turns, {spoken:.1f} s of speech in {duration:.1f} s: {out}")
+
+
+def tune(
+    model: Annotated[str, typer.Argument(help="A diarization model.")],
+    data: Annotated[
+        Path, typer.Argument(help="Lhotse cuts (.jsonl.gz) of recordings with turns; never your test data.")
+    ],
+    embedding: Annotated[str, typer.Option(help="The speaker model that tells who is who.")],
+    step: Annotated[float, typer.Option(help="Seconds from window to window.")] = 0.8,
+    window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+) -> None:
+    """Find the --threshold for diarize: DER of whole recordings at each."""
+    from rich.table import Table
+
+    from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.data.cuts import read_cuts
+    from sottovoce.deployment.diarization import load_embedder, load_local
+    from sottovoce.tasks.diarization_scores import DecisionOptions, best_threshold, threshold_scores
+
+    options = DecisionOptions(window=window, step=step)
+    options.settings()
+    with busy("listening"):
+        local, embedder = load_local(model), load_embedder(embedding)
+        thresholds = [round(0.05 * k, 2) for k in range(4, 27)]
+        found = threshold_scores(local, embedder, list(read_cuts(data)), options, thresholds)
+    best = best_threshold(found)
+    if as_json:
+        print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in found.items()}})
+        return
+    table = Table("threshold", "DER %", "miss", "false alarm", "confusion", title=str(found[best].protocol))
+    for each, score in found.items():
+        numbers = (score.der, score.miss, score.false_alarm, score.confusion)
+        table.add_row(f"{each:.2f}", *(f"{100 * n:.2f}" for n in numbers), style="bold" if each == best else None)
+    console().print(table)
+    console().print(f"--threshold {best:g}", highlight=False)
+
+
+def plda(
+    model: Annotated[str, typer.Argument(help="A speaker model.")],
+    data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz) of utterances with speakers.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file.")],
+    seconds: Annotated[float, typer.Option(help="Stretches that are embedded: as short as turns are.")] = 2.0,
+    size: Annotated[int | None, typer.Option(help="Directions that are kept; default: all.", min=1)] = None,
+) -> None:
+    """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
+    from sottovoce.cli.terminal import busy, console
+    from sottovoce.data.cuts import read_cuts
+    from sottovoce.deployment.diarization import load_embedder
+    from sottovoce.deployment.plda import fit_plda
+
+    with busy("listening"):
+        fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)
+    fitted.save(out)
+    console().print(
+        f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}"
+    )
+
+
+def der(
+    reference: Annotated[Path, typer.Argument(help="RTTM file, or a folder of them.")],
+    system: Annotated[Path, typer.Argument(help="RTTM file, or a folder of them.")],
+    uem: Annotated[Path | None, typer.Option(help="What is scored: a UEM file, or a folder of them.")] = None,
+    collar: Annotated[float, typer.Option(help="Seconds on EACH side of a boundary that are not scored.", min=0)] = 0.0,
+    skip_overlap: Annotated[bool, typer.Option("--skip-overlap", help="Leave out where several speak.")] = False,
+    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+) -> None:
+    """Diarization and Jaccard error rate, by recording and in all, with an interval over recordings."""
+    from sottovoce.cli.terminal import console, print_json
+    from sottovoce.deployment.der import score_files
+    from sottovoce.metrics.diarization import Protocol
+
+    score = score_files(reference, system, uem, Protocol(collar=collar, skip_overlap=skip_overlap))
+    interval = score.interval(draws=draws) if len(score.files) > 1 else None
+    if as_json:
+        rates = {name: getattr(score, name) for name in ("der", "miss", "false_alarm", "confusion", "jer", "speech")}
+        bounds = None if interval is None else [interval.low, interval.high]
+        files = {file.name: {"der": file.der, "jer": file.jer, "speech": file.speech} for file in score.files}
+        print_json({**rates, "der_interval": bounds, "protocol": str(score.protocol), "recordings": files})
+        return
+    console().print(score.table(), highlight=False)
+    console().print(str(score), highlight=False)
+    if interval is not None:
+        console().print(f"95 % interval over {len(score.files)} recordings: {interval.percent()}", highlight=False)

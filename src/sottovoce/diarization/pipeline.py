@@ -99,6 +99,21 @@ class Local:
     samples: int
 
 
+@dataclass(frozen=True)
+class Voices:
+    """What the embedding model heard.
+
+    Attributes:
+        vectors: ``[W, K, E]`` of the local speakers of each window; zeros where one says nothing.
+        active: ``[W, K]`` which of them speak.
+        clear: ``[W, K]`` which of them speak alone for long enough to take part in finding clusters.
+    """
+
+    vectors: NDArray[np.float32]
+    active: NDArray[np.bool_]
+    clear: NDArray[np.bool_]
+
+
 def diarize(
     audio: Audio,
     local_model: LocalModel,
@@ -126,25 +141,14 @@ def diarize(
     """
     settings, count = settings or Settings(), count or SpeakerCount()
     local = decide(audio, local_model, powerset or Powerset(), settings, progress)
-    active = local.activity.any(1)
-    if not active.any():
+    if embedder is None and len(local.starts) > 1:
+        raise DataError(
+            f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
+        )
+    if not local.activity.any():
         return []
-    at_once = 1 if settings.exclusive else local.activity.shape[2] if count.most is None else count.most
-    counts = speaker_counts(local.activity, local.starts, local.frames).clip(max=at_once)
-    if embedder is None:
-        if len(local.starts) > 1:
-            raise DataError(
-                f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
-            )
-        clusters = np.where(active, np.arange(active.shape[1]), -1)
-    else:
-        clusters = identify(audio, embedder, local, settings, count, progress)
-    spoken = stitched(local.activity, local.starts, clusters, counts)
-    # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
-    heard = np.flatnonzero(spoken.any(0))
-    heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
-    names = [f"speaker{place}" for place in range(1, len(heard) + 1)]
-    return turns_of(spoken[:, heard], names, local.samples / SAMPLE_RATE)
+    voices = None if embedder is None else embed(audio, embedder, local, settings, progress)
+    return join(local, voices, settings, count)
 
 
 @torch.no_grad()
@@ -190,15 +194,10 @@ def decide(
 
 
 @torch.no_grad()
-def identify(
-    audio: Audio,
-    embedder: FrameEmbedder,
-    local: Local,
-    settings: Settings,
-    count: SpeakerCount,
-    progress: Progress | None = None,
-) -> NDArray[np.int64]:
-    """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
+def embed(
+    audio: Audio, embedder: FrameEmbedder, local: Local, settings: Settings, progress: Progress | None = None
+) -> Voices:
+    """Embed every local speaker."""
 
     def done(frames: int) -> None:
         if progress is not None:
@@ -209,11 +208,39 @@ def identify(
     masks, alone = masks_of(local.activity, round(settings.alone * second))
     vectors = pooled(embedder, frames, local.starts, masks)
     active = np.asarray(masks.any(1), np.bool_)
-    clear = active & (alone >= settings.clean * second)
+    return Voices(vectors, active, active & (alone >= settings.clean * second))
+
+
+def join(local: Local, voices: Voices | None, settings: Settings, count: SpeakerCount | None = None) -> list[Turn]:
+    """The turns that local decisions and voices make; without voices local speakers are taken for what they are.
+
+    This takes no time beside `decide` and `embed`, which know nothing of the settings of clustering: to compare some,
+    call it again.
+    """
+    count = count or SpeakerCount()
+    active = local.activity.any(1)
+    if not active.any():
+        return []
+    at_once = 1 if settings.exclusive else local.activity.shape[2] if count.most is None else count.most
+    counts = speaker_counts(local.activity, local.starts, local.frames).clip(max=at_once)
+    clusters = np.where(active, np.arange(active.shape[1]), -1)
+    if voices is not None:
+        clusters = identify(voices, settings, count)
+    spoken = stitched(local.activity, local.starts, clusters, counts)
+    # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
+    heard = np.flatnonzero(spoken.any(0))
+    heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
+    names = [f"speaker{place}" for place in range(1, len(heard) + 1)]
+    return turns_of(spoken[:, heard], names, local.samples / SAMPLE_RATE)
+
+
+def identify(voices: Voices, settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
+    """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
+    clear = voices.clear
     if clear.sum() < max(count.least, 1):
-        clear = active.copy()
-    centres = _centres(vectors[clear].astype(np.float64), settings, count)
-    return assign(vectors, active, centres)
+        clear = voices.active
+    centres = _centres(voices.vectors[clear].astype(np.float64), settings, count)
+    return assign(voices.vectors, voices.active, centres)
 
 
 def _centres(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCount) -> NDArray[np.float64]:

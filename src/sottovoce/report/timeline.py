@@ -10,6 +10,8 @@ from ..encoder.errors import DataError
 
 _LINE = 600.0
 _INCHES = 12.0
+_STEPS = (1, 2, 5, 10, 15, 30, 60)
+"""Seconds between the numbers on a line."""
 
 
 def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title: str = "") -> Path:
@@ -47,8 +49,7 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
         axis.set_xlim(0, span)
         axis.set_ylim(len(names) - 0.5, -0.5) if names else axis.set_yticks([])
         axis.set_yticks(range(len(names)), names)
-        ticks = axis.get_xticks()
-        ticks = ticks[(ticks >= 0) & (ticks <= span)]
+        ticks = range(0, int(span) + 1, next((step for step in _STEPS if span <= 12 * step), _STEPS[-1]))
         axis.set_xticks(ticks, [_clock(first + tick) for tick in ticks])
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.activity import SpeakerActivity, turns_in
 from ..data.batches import Batch
 from ..diarization.loss import powerset_loss
+from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.powerset import Powerset
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
@@ -117,7 +118,8 @@ class Diarization(Options):
         results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
         results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
         if self.decisions.embedding is not None:
-            whole = recording_score(model, test.cuts, self.decisions)
+            embedder = SpeakerFrames(TaskModel.from_pretrained(self.decisions.embedding).eval())
+            whole = recording_score(LocalScores(model), embedder, test.cuts, self.decisions)
             results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
                 "jer": whole.jer,
                 "protocol": f"{len(whole.files)} recordings, step {self.decisions.step:g} s; {whole.protocol}",

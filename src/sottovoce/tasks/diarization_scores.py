@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
@@ -13,7 +14,7 @@ from ..data.cuts import load_cut
 from ..data.rttm import Turn
 from ..diarization.ahc import Ahc
 from ..diarization.models import LocalScores, SpeakerFrames
-from ..diarization.pipeline import Settings, decide, diarize
+from ..diarization.pipeline import Settings, decide, embed, join
 from ..diarization.stitching import turns_of
 from ..diarization.windows import Wave
 from ..heads.task_model import TaskModel
@@ -91,17 +92,45 @@ def local_score(model: TaskModel, cuts: Sequence[Cut], options: DecisionOptions)
     return score_diarization(reference, system, scored, options.protocol())
 
 
-def recording_score(model: TaskModel, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
+def recording_score(
+    local: LocalScores, embedder: SpeakerFrames, cuts: Sequence[Cut], options: DecisionOptions
+) -> DiarizationScore:
     """Errors of the whole pipeline in each recording."""
-    assert options.embedding is not None
-    local, embedder = LocalScores(model), SpeakerFrames(TaskModel.from_pretrained(options.embedding).eval())
-    settings = options.settings()
-    system = {
-        cut.id: diarize(_blocks(cut), local, embedder, powerset=local.powerset, settings=settings) for cut in cuts
-    }
+    return threshold_scores(local, embedder, cuts, options, [options.threshold])[options.threshold]
+
+
+def threshold_scores(
+    local: LocalScores,
+    embedder: SpeakerFrames,
+    cuts: Sequence[Cut],
+    options: DecisionOptions,
+    thresholds: Sequence[float],
+) -> dict[float, DiarizationScore]:
+    """Errors of the whole pipeline at each threshold of clustering; the networks run once.
+
+    Args:
+        local, embedder: the models.
+        cuts: recordings with turns.
+        options: everything but the threshold.
+        thresholds: cosine distances, 0..2.
+    """
+    settings = {each: replace(options.settings(), ahc=Ahc(each)) for each in thresholds}
+    system: dict[float, dict[str, list[Turn]]] = {each: {} for each in thresholds}
+    for cut in cuts:
+        decided = decide(_blocks(cut), local, local.powerset, options.settings())
+        voices = embed(_blocks(cut), embedder, decided, options.settings())
+        for threshold in thresholds:
+            system[threshold][cut.id] = join(decided, voices, settings[threshold])
     reference = {cut.id: turns_in(cut) for cut in cuts}
     regions = {cut.id: scored_regions(cut) for cut in cuts}
-    return score_diarization(reference, system, regions, options.protocol())
+    return {each: score_diarization(reference, system[each], regions, options.protocol()) for each in thresholds}
+
+
+def best_threshold(scores: Mapping[float, DiarizationScore]) -> float:
+    """The threshold with the lowest DER; of several, the middle one, which is safest elsewhere."""
+    lowest = min(score.der for score in scores.values())
+    best = sorted(threshold for threshold, score in scores.items() if score.der == lowest)
+    return best[len(best) // 2]
 
 
 def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ data:
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
     said: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}              # the utterances with this in a column
     mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
+    talks: {converse: {of: {import: {path: /data/read}}}}                # conversations laid out from single voices
   train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
     unseen voices: {cuts: synthetic/test, trials: synthetic}
@@ -16,92 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from ..data.cuts import cut_field, read_cuts
-from ..data.manifests import import_corpus
-from ..data.synthesis import synthesize
 from ..encoder.errors import RecipeError
 from ..metrics.trials import read_trials
-from ..tasks.options import Options, nearest, one_of
+from ..tasks.options import Options, nearest
 from ..tasks.task import EvaluationData
 from .augmentation import Augmentation
+from .corpus_options import CorpusOptions, Import, Told
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-Told = Callable[[int, int], None]
-"""``told(done, total)``."""
-
-
-class Synthesize(Options):
-    """A corpus of invented speakers, see `sottovoce.data.synthesis.synthesize`."""
-
-    speakers_train: int = Field(80, ge=2)
-    speakers_test: int = Field(40, ge=2)
-    utterances: int = Field(12, ge=3)
-    seed: int = Field(0, ge=0)
-    folder: str | None = Field(None, description="where it is made or found; default: inside the run")
-
-    def splits(self) -> list[str] | None:
-        return ["train", "test"]
-
-    def problems(self) -> Iterator[str]:
-        return iter(())
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        """Make it, or find it made; the manifests of its splits, and its trials."""
-        made = synthesize(
-            Path(self.folder) if self.folder else folder,
-            speakers_train=self.speakers_train,
-            speakers_test=self.speakers_test,
-            utterances=self.utterances,
-            seed=self.seed,
-            progress=told,
-        )
-        return {"train": made.train, "test": made.test, "": made.trials}
-
-
-class Import(Options):
-    """A corpus in one of the layouts that `sottovoce.data.manifests.import_corpus` knows."""
-
-    path: str
-    layout: str = "table"
-    drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
-    only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
-
-    def splits(self) -> list[str] | None:
-        return None  # known once it has been read
-
-    def problems(self) -> Iterator[str]:
-        if not Path(self.path).exists():
-            yield f"path: {self.path} does not exist"
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty)
-
-
-class Manifests(Options):
-    """Lhotse manifests: split -> ``.jsonl.gz``."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str]
-
-    def splits(self) -> list[str] | None:
-        return list(self.__pydantic_extra__)
-
-    def problems(self) -> Iterator[str]:
-        for split, path in self.__pydantic_extra__.items():
-            if not Path(path).is_file():
-                yield f"{split}: {path} does not exist"
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return {split: Path(path) for split, path in self.__pydantic_extra__.items()}
-
-
-CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
 
 
 class TestSet(Options):

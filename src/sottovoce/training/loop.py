@@ -19,6 +19,7 @@ from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, newest
+from .clipping import Clipping
 from .randomness import begin_step
 from .terms import Term, Values, add, weight_groups
 
@@ -50,8 +51,8 @@ class Phase:
         encoder_lr, head_lr, weight_decay: of the two groups of weights.
         rate: factor of the weights' learning rates at each step.
         accumulate: batches whose gradients make one step.
-        clip: largest norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never clipped:
-            what they should do does not depend on how steep the weights are.
+        clip: makes what limits the norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never
+            clipped: what they should do does not depend on how steep the weights are.
         checkpoint_every: steps between training states on disk.
         recompute: keep no activations of layers, compute them again in the backward pass.
     """
@@ -66,7 +67,7 @@ class Phase:
     weight_decay: float
     rate: Callable[[int], float]
     accumulate: int = 1
-    clip: float | None = None
+    clip: Callable[[], Clipping] | None = None
     checkpoint_every: int = 100
     recompute: bool = False
     callbacks: Sequence[Callback] = field(default_factory=tuple)
@@ -79,6 +80,7 @@ class TrainingModule(LightningModule):
         super().__init__()
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
+        self.clipping = phase.clip() if phase.clip is not None else None
         self._phase = phase
         self._workers = workers
         self.seen: Values = {}
@@ -116,9 +118,8 @@ class TrainingModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
         # Called after unscaling in mixed precision.
-        if self._phase.clip is not None:
-            weights = [p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(weights, self._phase.clip)
+        if self.clipping is not None:
+            self.clipping([p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]])
 
     def train_dataloader(self) -> DataLoader[Batch]:
         # Lightning asks for it after it has restored the step.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ..tasks.options import Options, nearest
 from .augmentation import Augmentation
+from .clipping import AutoClip, Clipping, FixedClipping
 from .schedules import Decay
 
 
@@ -34,6 +36,13 @@ class StageOptions(Options):
     evaluate: bool = True
 
 
+class AutoClipOptions(Options):
+    """Gradients are clipped at a percentile of the last norms; see `sottovoce.training.clipping.AutoClip`."""
+
+    percentile: float = Field(90.0, gt=0, le=100)
+    history: int = Field(1000, ge=1, description="norms that are remembered")
+
+
 class PhaseOptions(StageOptions):
     """What every stage that trains can be told.
 
@@ -44,7 +53,7 @@ class PhaseOptions(StageOptions):
         decay: what the rates do after it.
         final: factor of the rates at the end.
         weight_decay: on matrices; vectors (norms, biases) have none.
-        clip: largest norm of the weights' gradient; ``null`` for none.
+        clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for none.
         accumulate: batches that make one update.
         batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.
         loss: in place of those options of the task's loss.
@@ -58,7 +67,7 @@ class PhaseOptions(StageOptions):
     decay: Decay = "cosine"
     final: float = Field(0.0, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
-    clip: float | None = Field(5.0, gt=0)
+    clip: Annotated[float, Field(gt=0)] | AutoClipOptions | None = 5.0
     accumulate: int = Field(1, ge=1)
     batch: int | None = Field(None, ge=1)
     crop: tuple[float, float] | None = None
@@ -68,6 +77,12 @@ class PhaseOptions(StageOptions):
     recompute: bool = False
     checkpoint_every: int = Field(100, ge=1)
     log_every: int = Field(10, ge=1)
+
+    def clipping(self) -> Callable[[], Clipping] | None:
+        """Makes what clips the gradients of one training phase."""
+        if isinstance(self.clip, AutoClipOptions):
+            return partial(AutoClip, self.clip.percentile, self.clip.history)
+        return None if self.clip is None else partial(FixedClipping, self.clip)
 
     @field_validator("crop", mode="before")
     @classmethod

@@ -210,7 +210,7 @@ class StageRun:
             weight_decay=options.weight_decay,
             rate=schedule(options.steps, warmup=options.warmup, decay=options.decay, final=options.final),
             accumulate=options.accumulate,
-            clip=options.clip,
+            clip=options.clipping(),
             checkpoint_every=options.checkpoint_every,
             recompute=options.recompute,
             callbacks=[

@@ -1,0 +1,102 @@
+"""Dense against slim diarization on real recordings: windows, whole recordings, and whole recordings of known number.
+
+    python benchmarks/diarization_table.py DATA [--run runs/diarization-conv] [--voices runs/diarization-voices] [--set ...]
+
+Carries out recipes/diarization-voices.yaml and recipes/diarization-conv.yaml (or goes on with them), finds the threshold
+of clustering on the training conversations with the dense model, and prints a table for the dev recordings. Nothing is
+chosen by these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from diarization_data import COLUMNS, parser, read_data, told
+from rich.console import Console
+from rich.table import Table
+
+from sottovoce.data.cuts import load_cut
+from sottovoce.data.rttm import Turn
+from sottovoce.deployment.diarization import load_embedder, load_local
+from sottovoce.diarization.ahc import Ahc
+from sottovoce.diarization.models import LocalScores, SpeakerFrames
+from sottovoce.diarization.pipeline import Settings, decide, embed, join
+from sottovoce.diarization.speaker_count import SpeakerCount
+from sottovoce.pruning.cost import cost
+from sottovoce.tasks.diarization_scores import DecisionOptions, best_threshold, local_score, threshold_scores
+from sottovoce.training.compress import compress
+from sottovoce.training.recipe_file import read_recipe
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+STEP, TUNING_STEP = 0.8, 4.0
+THRESHOLDS = [round(0.05 * k, 2) for k in range(4, 27)]
+AMI = {"path": "", "rttm": "rttm", "uem": "uem"}
+MODELS = {"dense": "fine_tune", "slim": "distil"}
+
+
+def diarized(
+    cuts: Sequence[Cut], local: LocalScores, embedder: SpeakerFrames, settings: Settings
+) -> dict[str, dict[str, list[Turn]]]:
+    """Turns by recording: as they are found, and where the number of speakers is known."""
+    found: dict[str, dict[str, list[Turn]]] = {"": {}, ", number known": {}}
+    for cut in cuts:
+        audio = partial(lambda cut: [load_cut(cut).numpy()], cut)
+        decided = decide(audio, local, local.powerset, settings)
+        heard = embed(audio, embedder, decided, settings)
+        known = SpeakerCount.of(len({turn.speaker for turn in cut.supervisions}))
+        for number, count in zip(found, (SpeakerCount(), known), strict=True):
+            found[number][cut.id] = join(decided, heard, settings, count)
+    return found
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--run", type=Path, default=Path("runs/diarization-conv"))
+    arguments.add_argument("--voices", type=Path, default=Path("runs/diarization-voices"))
+    arguments.add_argument("--set", dest="changes", action="append", default=[])
+    options = arguments.parse_args()
+    data, recipes = options.data, Path(__file__).parents[1] / "recipes"
+    voices = [
+        f"data.corpora.{each}.import.path={data / place}" for each, place in (("libri", "libri261"), ("wuw2", "wuw2"))
+    ]
+    compress(read_recipe(recipes / "diarization-voices.yaml", [*voices, *options.changes]), run=options.voices)
+    turns = [
+        f"data.corpora.conv.import.path={data / 'conv'}",
+        *(f"data.corpora.ami.import.{key}={data / 'ami14' / place}" for key, place in AMI.items()),
+        f"data.corpora.simulated.converse.of.import.path={data / 'libri261'}",
+    ]
+    compress(read_recipe(recipes / "diarization-conv.yaml", [*turns, *options.changes]), run=options.run)
+
+    console = Console(width=140)
+    embedder = load_embedder(options.voices / "models" / "fine_tune")
+    models = {name: load_local(options.run / "models" / stage) for name, stage in MODELS.items()}
+    train = [cut for each in read_data(data, "train") if each.name == "conv" for cut in each.cuts]
+    tuning = DecisionOptions(step=TUNING_STEP)
+    threshold = best_threshold(threshold_scores(models["dense"], embedder, train, tuning, THRESHOLDS))
+    console.print(
+        f"threshold {threshold:g}: the best for the dense model on the {len(train)} training conversations of conv"
+    )
+
+    table = Table("data", "model", "params", "MACs", "what", *COLUMNS, title="dev, collar 0, overlap scored")
+    settings = Settings(step=STEP, ahc=Ahc(threshold))
+    for each in read_data(data, "dev"):
+        for name, local in models.items():
+            of = cost(local.model.encoder, 8.0)
+            size = (f"{of.params / 1e3:.0f} k", f"{of.macs / 1e9:.2f} G")
+            windows = local_score(local.model, each.cuts, DecisionOptions())
+            table.add_row(each.name, name, *size, "windows of 8 s", *told(windows, each.cuts))
+            for known, system in diarized(each.cuts, local, embedder, settings).items():
+                for reference, score in each.scores(system).items():
+                    table.add_row(reference, name, *size, f"recordings{known}", *told(score, each.cuts))
+    console.print(table)
+    console.print(f"torch {torch.__version__}, step {STEP:g} s, AHC; the head is not in params and MACs (8 s)")
+
+
+if __name__ == "__main__":
+    main()

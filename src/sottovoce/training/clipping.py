@@ -1,0 +1,60 @@
+"""How gradients are clipped: at a norm that is given, or at one that the norms seen so far decide."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Clipping(nn.Module, ABC):
+    """Scales gradients down in place; what it remembers is part of the training state."""
+
+    def forward(self, weights: Sequence[Tensor]) -> Tensor:
+        """Clip the gradients of ``weights`` together; their norm before that."""
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        nn.utils.clip_grads_with_norm_(list(weights), self.limit(norm), norm)
+        return norm
+
+    @abstractmethod
+    def limit(self, norm: Tensor) -> float:
+        """The largest norm, now that a step has ``norm``."""
+
+
+class FixedClipping(Clipping):
+    """Clips at ``largest``."""
+
+    def __init__(self, largest: float):
+        super().__init__()
+        self.largest = largest
+
+    def limit(self, norm: Tensor) -> float:
+        return self.largest
+
+
+class AutoClip(Clipping):
+    """Clips at a percentile of the last norms, the present one included (Seetharaman et al. 2020, 2007.14469).
+
+    Args:
+        percentile: 0..100; 100 never clips.
+        history: norms that are remembered.
+    """
+
+    norms: Tensor
+    seen: Tensor
+
+    def __init__(self, percentile: float = 90.0, history: int = 1000):
+        super().__init__()
+        self.percentile, self.history = percentile, history
+        self.register_buffer("norms", torch.zeros(history))  # a ring
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def limit(self, norm: Tensor) -> float:
+        if torch.isfinite(norm):  # a step that mixed precision is going to skip says nothing
+            self.norms[int(self.seen) % self.history] = norm
+            self.seen += 1
+        count = min(int(self.seen), self.history)
+        return torch.quantile(self.norms[:count], self.percentile / 100).item() if count else float("inf")

@@ -1,0 +1,117 @@
+"""Clipping of gradients, and that what it remembers survives a stop."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sottovoce.tasks.verification import Margin, SpeakerObjective
+from sottovoce.training.clipping import AutoClip, FixedClipping
+from sottovoce.training.loop import Compute, Phase, fit
+from sottovoce.training.phase_options import PhaseOptions
+from sottovoce.training.schedules import schedule
+from sottovoce.training.steps import StepCallback
+from sottovoce.training.terms import TaskTerm
+from tiny_models import tiny_model
+
+
+def weights(*gradients):
+    made = [nn.Parameter(torch.zeros(len(g))) for g in gradients]
+    for weight, gradient in zip(made, gradients, strict=True):
+        weight.grad = torch.tensor(gradient)
+    return made
+
+
+def total(made):
+    return float(torch.cat([each.grad for each in made]).norm())
+
+
+def test_a_fixed_norm():
+    steep, flat = weights([3.0, 0.0], [4.0]), weights([0.3, 0.4])
+    assert float(FixedClipping(1.0)(steep)) == 5.0 and total(steep) == pytest.approx(1.0)
+    FixedClipping(1.0)(flat)
+    assert total(flat) == 0.5  # to the bit
+
+
+def test_a_percentile_of_the_last_norms():
+    clip, generator, norms = AutoClip(80, history=7), np.random.default_rng(0), []
+    for _ in range(30):
+        made = weights(generator.normal(size=5).astype(np.float32), (9 * generator.normal(size=3)).astype(np.float32))
+        norms.append(total(made))
+        clip(made)
+        assert total(made) == pytest.approx(min(norms[-1], np.percentile(norms[-7:], 80)), rel=1e-5)
+
+
+def test_a_step_that_is_going_to_be_skipped_says_nothing():
+    clip = AutoClip()
+    clip(weights([3.0, 4.0]))
+    clip(weights([float("inf")]))
+    made = weights([30.0, 40.0])
+    clip(made)
+    assert total(made) == pytest.approx(np.percentile([5.0, 50.0], 90))
+
+
+class Noise(torch.utils.data.Dataset):
+    """Batch ``k`` is a function of ``k``."""
+
+    def __getitem__(self, step):
+        generator = torch.Generator().manual_seed(step)
+        waveform = torch.rand(1, generator=generator) * torch.randn(4, 1600, generator=generator)
+        labels = torch.randint(3, (4,), generator=generator)
+        return {"waveform": waveform, "lengths": torch.full((4,), 1600), "labels": labels, "ids": list("abcd")}
+
+
+class Power(StepCallback):
+    """Cut at a step."""
+
+    def __init__(self, off):
+        super().__init__()
+        self.off = off
+
+    def on_step(self, trainer, module, step):
+        if step == self.off:
+            raise KeyboardInterrupt
+
+
+def trained(folder, clip, off=None):
+    torch.manual_seed(0)
+    model = tiny_model()
+    objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+    phase = Phase(
+        name="test",
+        seed=0,
+        steps=8,
+        batches=lambda rank, world: Noise(),
+        terms=[TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.1)],
+        encoder_lr=1e-3,
+        head_lr=1e-2,
+        weight_decay=0.1,
+        rate=schedule(8),
+        clip=clip,
+        checkpoint_every=1,
+        callbacks=[Power(off)] if off else [],
+    )
+    fit(model, phase, Compute("cpu"), folder)
+    return model.state_dict()
+
+
+def test_what_it_remembers_is_part_of_the_training_state(tmp_path):
+    clip = PhaseOptions(steps=8, clip={"percentile": 50, "history": 5}).clipping()
+    straight = trained(tmp_path / "straight", clip)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "resumed", clip, off=5)
+    resumed = trained(tmp_path / "resumed", clip)
+    unclipped = trained(tmp_path / "unclipped", None)
+    forgetful = trained(tmp_path / "other", partial(AutoClip, 50, 1))
+    for name, tensor in straight.items():
+        assert torch.equal(tensor.nan_to_num(7.0), resumed[name].nan_to_num(7.0)), name
+    for other in (unclipped, forgetful):
+        assert not torch.equal(straight["head.keys.weight"], other["head.keys.weight"])
+
+
+@pytest.mark.parametrize("wrong", [0, {"percentile": 0}, {"percentile": 101}, {"history": 0}, {"percent": 90}])
+def test_options_out_of_range(wrong):
+    with pytest.raises(ValueError):
+        PhaseOptions(steps=1, clip=wrong)
