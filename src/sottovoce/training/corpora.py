@@ -3,10 +3,12 @@
 data:
   corpora:
     synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
+    said: {synthesize: {task: recognition, styles: [command]}}           # and dev; a corpus for any task
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
-    said: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}              # the utterances with this in a column
-    mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
     talks: {converse: {of: {import: {path: /data/read}}}}                # conversations laid out from single voices
+    meetings: {import: {path: /data/rttm, layout: rttm, audio: /data/wav, split: train}}
+    spoken: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}            # the utterances with this in a column
+    mine: {cuts: {train: mine/train.jsonl.gz, more: /disk2/shar}}        # Lhotse manifests, Shar directories
   train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
     unseen voices: {cuts: synthetic/test, trials: synthetic}
@@ -15,7 +17,7 @@ data:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,7 @@ from ..metrics.trials import read_trials
 from ..tasks.options import Options, nearest
 from ..tasks.task import EvaluationData
 from .augmentation import Augmentation
-from .corpus_options import CorpusOptions, Import, Told
+from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -91,13 +93,20 @@ class DataOptions(Options):
                 yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
-            if each.trials is None:
-                continue
-            known = self.corpora.get(each.trials)
-            if known is None and not Path(each.trials).is_file():
-                yield f"{path}.trials: {each.trials} is neither a file nor a synthesised corpus"
-            elif known is not None and known.kind != "synthesize":
-                yield f"{path}.trials: the corpus {each.trials} brings no trials; give a trials file"
+            yield from self._trials_problems(each, f"{path}.trials")
+
+    def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
+        if test.trials is None:
+            return
+        if (known := self.corpora.get(test.trials)) is None:
+            if not Path(test.trials).is_file():
+                yield f"{path}: {test.trials} is neither a file nor a synthesised corpus"
+            return
+        over = known.options.trials() if isinstance(known.options, Synthesize) else []
+        if not over:
+            yield f"{path}: the corpus {test.trials} brings no trials; give a trials file"
+        elif test.cuts not in (places := [f"{test.trials}/{split}" for split in over]):
+            yield f"{path}: the corpus {test.trials} brings trials over {' and '.join(places)}, not over {test.cuts}"
 
     def reference_problems(self, reference: str, path: str) -> Iterator[str]:
         """What is wrong with a ``corpus/split@speed`` reference."""
@@ -134,7 +143,7 @@ class Corpora:
     def __init__(self, options: DataOptions, folder: Path):
         self.options = options
         self.folder = folder
-        self._splits: dict[str, Mapping[str, Path]] = {}
+        self._prepared: dict[str, Prepared] = {}
 
     def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
         """Make and import everything now, and not when it is first needed.
@@ -143,12 +152,12 @@ class Corpora:
             DataError: as the makers do.
         """
         for name in self.options.corpora:
-            self._splits_of(name, told(name) if told is not None else None)
+            self._corpus(name, told(name) if told is not None else None)
 
-    def _splits_of(self, name: str, told: Told | None = None) -> Mapping[str, Path]:
-        if name not in self._splits:
-            self._splits[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
-        return self._splits[name]
+    def _corpus(self, name: str, told: Told | None = None) -> Prepared:
+        if name not in self._prepared:
+            self._prepared[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
+        return self._prepared[name]
 
     def cuts(self, *references: str) -> list[Cut]:
         """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
@@ -159,7 +168,7 @@ class Corpora:
         found: list[Cut] = []
         for reference in references:
             name, split, speed = _parts(reference)
-            splits = self._splits_of(name)
+            splits = self._corpus(name).splits
             if split not in splits:
                 raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
             chosen = self._chosen(name, read_cuts(splits[split]))
@@ -183,5 +192,5 @@ class Corpora:
         """Utterances, and trials where there are any."""
         trials = options.trials
         if trials in self.options.corpora:
-            trials = str(self._splits_of(trials)[""])
+            trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
         return EvaluationData(self.cuts(options.cuts), None if trials is None else read_trials(trials))
