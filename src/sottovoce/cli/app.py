@@ -20,6 +20,7 @@ from sottovoce.cli.demo import demo
 from sottovoce.cli.diarization import diarize
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.prune import prune
+from sottovoce.cli.recipes import recipes
 from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
 from sottovoce.cli.spoofing import detect
@@ -68,6 +69,7 @@ def _options(
 for command in (demo, compress, report, inspect, prune, bench, embed, verify, evaluate, detect, transcribe, diarize):
     app.command()(command)
 app.add_typer(data)
+app.add_typer(recipes, name="recipes")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import transformers
@@ -24,6 +25,9 @@ from .run_directory import RunDirectory
 from .stage_run import START, Product, StageRun
 from .stages.factorise import Factorise
 
+Around = Callable[[str, Callable[[], Product]], Product]
+"""``around(name of a stage, its work)`` does the work."""
+
 
 def compress(
     recipe: str | os.PathLike[str] | Recipe,
@@ -31,6 +35,7 @@ def compress(
     set: Sequence[str] = (),
     *,
     console: Console | None = None,
+    around: Around | None = None,
 ) -> RunDirectory:
     """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
 
@@ -42,6 +47,7 @@ def compress(
         run: directory of the run; default: ``runs/<name of the recipe>``.
         set: changes to the recipe, ``path=value``.
         console: where progress is shown; default: the terminal.
+        around: carries out the work of each stage, to measure it.
 
     Returns:
         the run's directory, with models and results.
@@ -67,12 +73,17 @@ def compress(
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
             torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
-            stage.finish(entry.options.run(stage), evaluate=entry.options.evaluate, began=began)
+            product = (around or _at_once)(name, partial(entry.options.run, stage))
+            stage.finish(product, evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False)
         directory.clear(name)
         previous = name
     return directory
+
+
+def _at_once(name: str, work: Callable[[], Product]) -> Product:
+    return work()
 
 
 def _stage_run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ from .recipe import Recipe, stage_name
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Recipe:
+Scale = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes another recipe of one, as plain data."""
+
+
+def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale: Scale | None = None) -> Recipe:
     """Read and check a recipe.
 
     ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
@@ -29,12 +33,16 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Re
         path: a YAML file.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
+        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.training.scaled`.
 
     Raises:
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
     """
     problems: list[str] = []
     data = _expanded(_loaded(Path(path)), problems)
+    if scale is not None and not problems:
+        data = scale(data)
+    data.pop("toy", None)  # only `scale` reads it
     for change in changes:
         _set(data, change, problems)
     recipe, found = _checked(data)
@@ -43,6 +51,18 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Re
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}:{lines}")
     return recipe
+
+
+def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A recipe as plain data with what it extends, unchecked; variables that are not set stay as they are written.
+
+    Raises:
+        RecipeError: the file cannot be read.
+    """
+    loaded = _loaded(Path(path))
+    problems: list[str] = []
+    expanded = _expanded(loaded, problems)
+    return loaded if problems else expanded
 
 
 def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
