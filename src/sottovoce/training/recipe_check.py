@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
+from ..deployment.environment import environment
 from ..deployment.measure import resident_peak
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
-from ..pruning.cost import cost
+from ..pruning.cost import cost, human
 from .compress import compress
 from .recipe import Recipe, stage_name
 from .recipe_file import read_recipe
@@ -24,6 +27,7 @@ from .run_directory import RunDirectory
 from .scaled import trial
 from .stage_run import START, Product
 from .stand_ins import STOCK, stand_in
+from .yaml_file import plain_recipe
 
 GPUS: dict[str, dict[str, float]] = {
     "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 156e12},
@@ -150,3 +154,46 @@ class _Sizes:
                 return TaskModel(TaskConfig.from_pretrained(path)).encoder
             config = stand_in(name) if name in STOCK else EncoderConfig.from_pretrained(name)
             return SpeechEncoder(config)
+
+
+def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> RenderableType:
+    """What a check found, stage by stage."""
+    recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "toy"})
+    precision = recipe.compute.precision
+    table = Table(title=f"{path.stem}: one step of every stage was taken")
+    for column in (
+        "stage",
+        "encoder",
+        "steps",
+        "utterances a step",
+        "MACs a step",
+        "peak here",
+        "took",
+        f"{gpu} hours",
+    ):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    hours = []
+    for each in found:
+        cropped = f"{each.batch} x {each.crop:g} s" if each.crop else f"{each.batch}, whole"
+        estimate = each.hours(gpu, precision) if each.steps else 0.0
+        hours.append(estimate)
+        table.add_row(
+            each.name if each.name == each.kind else f"{each.name} ({each.kind})",
+            human(each.params),
+            f"{each.steps:,}" if each.steps else "–",
+            cropped if each.steps else "–",
+            human(each.macs) if each.steps else "–",
+            "–" if each.peak is None else f"{each.peak / 2**30:.1f} GiB",
+            f"{each.seconds:.0f} s",
+            "–" if not estimate else f"{estimate:.1f}",
+        )
+    facts = environment()
+    known = [h for h in hours if h is not None]
+    total = f"about {sum(known):.0f} hours" if len(known) == len(hours) else f"no {precision} there"
+    return Group(
+        table,
+        Text(
+            f"{gpu}: {total}, at {100 * UTILISATION:g} % of its {precision} peak. Here: batch 1, {precision}, "
+            f"{facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
+        ),
+    )

@@ -13,11 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from ..encoder.errors import RecipeError
-from ..tasks.options import dotted, nearest, problems_of
+from ..tasks.options import nearest, problems_of
 from .recipe import Recipe, stage_name
-
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
+from .yaml_file import expanded, loaded
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -39,7 +37,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
     """
     problems: list[str] = []
-    data = _expanded(_loaded(Path(path)), problems)
+    data = expanded(loaded(Path(path)), problems)
     if scale is not None and not problems:
         data = scale(data)
     data.pop("toy", None)  # only `scale` reads it
@@ -51,18 +49,6 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}:{lines}")
     return recipe
-
-
-def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A recipe as plain data with what it extends, unchecked; variables that are not set stay as they are written.
-
-    Raises:
-        RecipeError: the file cannot be read.
-    """
-    loaded = _loaded(Path(path))
-    problems: list[str] = []
-    expanded = _expanded(loaded, problems)
-    return loaded if problems else expanded
 
 
 def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
@@ -91,53 +77,6 @@ def _without(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
         if isinstance(holder, dict):
             holder.pop(each["loc"][-1], None)
     return rest
-
-
-def _loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path.resolve() in below:
-        raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark is not None else ""
-        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', error)})") from None
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping with name, encoder, task, data and stages")
-    parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    return merged(_loaded(path.parent / str(parent), (*below, path.resolve())), data)
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``: mappings are merged, everything else is replaced."""
-    out = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = merged(out[key], value) if both else value
-    return out
-
-
-def _expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
-    if isinstance(data, dict):
-        return {key: _expanded(value, problems, (*path, key)) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
-    if not isinstance(data, str):
-        return data
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1], match[2])
-        if found is None:
-            problems.append(f"{dotted(path)}: the environment variable {match[1]} is not set")
-        return found or ""
-
-    return _VARIABLE.sub(value, data)
 
 
 def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:

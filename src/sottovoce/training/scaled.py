@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..encoder.model import SpeechEncoder
-from .recipe_file import merged
 from .stand_ins import STOCK, TINY_LAYERS, stand_in
+from .yaml_file import merged
 
 Plain = dict[str, Any]
 
