@@ -23,6 +23,7 @@ from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
 from .stage_run import START, Product, StageRun
+from .stages.adapt import Adapt
 from .stages.factorise import Factorise
 
 Around = Callable[[str, Callable[[], Product]], Product]
@@ -118,8 +119,9 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
     problems = []
     for k, entry in enumerate(recipe.stages):
         problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.check(layers, kinds)]
+        if isinstance(entry.options, Adapt | Factorise):
+            problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
         if isinstance(entry.options, Factorise):
-            problems += [f"stages[{k}].factorise.{problem}" for problem in entry.options.misfits(model.encoder)]
             kinds = kinds | {"rank"}
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)
