@@ -67,7 +67,10 @@ def toy(data: Plain, folder: Path) -> Plain:
             options["average"] = min(options.get("average", 1), 2)
         distillation = options.get("distillation") or {}
         if distillation.get("layers"):
-            distillation["layers"] = sorted({round(k * TINY_LAYERS / layers) for k in distillation["layers"]})
+            distillation["layers"] = _fewer(distillation["layers"], layers)
+        if isinstance(distillation.get("projections"), list):
+            groups = [_fewer(group, layers) for group in distillation["projections"]]
+            distillation["projections"] = [[k for k in g if k not in sum(groups[:i], [])] for i, g in enumerate(groups)]
     return merged(data, own)
 
 
@@ -101,6 +104,11 @@ def _layers(encoder: Plain) -> int:
     if encoder.get("from"):
         return stand_in(encoder["from"]).num_hidden_layers
     return (encoder.get("config") or {}).get("layers", 12)
+
+
+def _fewer(chosen: list[int], layers: int) -> list[int]:
+    """Hidden states of a network of so many layers as those of the tiny one."""
+    return sorted({round(k * TINY_LAYERS / layers) for k in chosen})
 
 
 def _smaller(encoder: Plain, folder: Path) -> Plain:
