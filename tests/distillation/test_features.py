@@ -86,3 +86,21 @@ def test_default_layers_are_those_of_the_papers():
     assert default_layers(12) == [0, 4, 8, 12]
     assert default_layers(24) == [0, 8, 16, 24]
     assert default_layers(1) == [0, 1]
+
+
+def test_groups_of_layers_share_one_projection():
+    teacher, student = tiny_encoder(), tiny_encoder()
+    features = FeatureDistillation(teacher, student, [0, 1, 2], projections=[[0], [1, 2]])
+    assert len(features.projections) == 2
+    with torch.no_grad():
+        features.projections[1].weight.mul_(-1)
+    x, lengths = speech(), torch.tensor([8000, 5000])
+    out = student(x, lengths)
+    _, parts = features(out.hidden_states, out.lengths, x, lengths)
+    assert parts["layer_0"] < -0.99 and parts["layer_1"] > 0.99 and parts["layer_2"] > 0.99
+
+
+@pytest.mark.parametrize("groups", [[[0], [1]], [[0, 1], [1, 2]], [[0, 1, 2, 3]]])
+def test_groups_have_to_share_out_the_layers(groups):
+    with pytest.raises(RecipeError, match="every layer belongs in one group"):
+        FeatureDistillation(tiny_encoder(), tiny_encoder(), [0, 1, 2], projections=groups)

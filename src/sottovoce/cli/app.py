@@ -21,6 +21,7 @@ from sottovoce.cli.diarization import der, diarize, plda, tune
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.intent import classify
 from sottovoce.cli.prune import prune
+from sottovoce.cli.recipes import recipes
 from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
 from sottovoce.cli.spoofing import detect
@@ -71,6 +72,7 @@ TASKS = (embed, verify, evaluate, detect, transcribe, diarize, tune, plda, der, 
 for command in (demo, compress, report, inspect, prune, bench, *TASKS):
     app.command()(command)
 app.add_typer(data)
+app.add_typer(recipes, name="recipes")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

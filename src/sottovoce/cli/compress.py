@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,19 +14,29 @@ def compress(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change the recipe: stage.prune.steps=2000. Repeat it for more.")
     ] = None,
+    toy: Annotated[
+        bool, typer.Option(help="Make everything small: a tiny encoder, synthetic speech, a few steps. Does it run?")
+    ] = False,
     report: Annotated[bool, typer.Option(help="Measure dense and slim at the end and write report.html.")] = True,
 ) -> None:
     """Fine-tune, prune, distil and slim as a recipe says. The same command again goes on where it was stopped."""
     from sottovoce.cli.terminal import console
     from sottovoce.training.compress import compress as library
     from sottovoce.training.packaged import find_recipe
+    from sottovoce.training.recipe_file import read_recipe
 
     if report:
         from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
 
     screen = console()
-    done = library(find_recipe(recipe), run, changes or (), console=screen)
+    done = library(read_recipe(find_recipe(recipe), changes or (), _toy if toy else None), run, console=screen)
     if report:
         screen.print(f"report: {write_report(done.path)}", highlight=False)
     else:
         screen.print(f"run: {done.path}", highlight=False)
+
+
+def _toy(data: dict[str, Any]) -> dict[str, Any]:
+    from sottovoce.training.scaled import toy
+
+    return toy(data, Path("runs") / f"{data.get('name')}-toy-encoder")

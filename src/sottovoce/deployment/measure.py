@@ -104,6 +104,15 @@ def peak_bytes(run: Run, device: str | torch.device = "cpu") -> int | None:
     return max(_status_bytes("VmHWM") - before, 0)
 
 
+def resident_peak(run: Run) -> int | None:
+    """The largest resident set of the process while it runs: what a machine has to have. None where no counter tells."""
+    _return_free_memory()
+    if not _reset_high_water():
+        return None
+    run()
+    return _status_bytes("VmHWM")
+
+
 def _return_free_memory() -> None:
     # Memory that was freed but is still held by the process would hide what the run needs.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if Path("/proc/self").exists() else None

@@ -24,12 +24,13 @@ class FeatureDistillation(nn.Module):
         teacher: the encoder to imitate; it is put into evaluation mode and frozen.
         student: the encoder that learns; only its shape is read here.
         layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last.
-        projections: put a Linear map, identity at the start, behind each chosen hidden state of the student.
+        projections: put a Linear map, identity at the start, behind each chosen hidden state of the student; or groups of
+            these layers, each with one map for all of them (DPHuBERT: ``[[0], [4, 8, 12]]``).
         l1, cosine: weights of the two parts.
 
     Raises:
-        RecipeError: a layer that one of the two does not have, frames of different lengths, or a residual channel unknown
-            to the teacher.
+        RecipeError: a layer that one of the two does not have, groups that are not the chosen layers, frames of
+            different lengths, or a residual channel unknown to the teacher.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class FeatureDistillation(nn.Module):
         student: SpeechEncoder,
         layers: Sequence[int],
         *,
-        projections: bool = False,
+        projections: bool | Sequence[Sequence[int]] = False,
         l1: float = 1.0,
         cosine: float = 1.0,
     ):
@@ -52,7 +53,10 @@ class FeatureDistillation(nn.Module):
         channels = kept_channels(teacher.shape["residual"], student.shape["residual"])
         self.register_buffer("channels", channels, persistent=False)
         width = student.config.hidden_size
-        self.projections = nn.ModuleList(identity(width) for _ in self.layers) if projections else None
+        groups = [[layer] for layer in self.layers] if projections is True else list(projections or ())
+        check_groups(groups, self.layers)
+        self.projections = nn.ModuleList(identity(width) for _ in groups) if groups else None
+        self._map_of = {layer: k for k, group in enumerate(groups) for layer in group}
 
     @property
     def teacher(self) -> SpeechEncoder:
@@ -83,8 +87,10 @@ class FeatureDistillation(nn.Module):
         """
         mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
         parts: dict[str, Tensor] = {}
-        for k, (layer, target) in enumerate(zip(self.layers, self.targets(waveform, lengths), strict=True)):
-            state = hidden_states[layer] if self.projections is None else self.projections[k](hidden_states[layer])
+        for layer, target in zip(self.layers, self.targets(waveform, lengths), strict=True):
+            state = hidden_states[layer]
+            if self.projections is not None:
+                state = self.projections[self._map_of[layer]](state)
             parts[f"layer_{layer}"] = feature_distance(state, target, mask, l1=self.l1, cosine=self.cosine)
         return torch.stack(list(parts.values())).sum(), {name: part.detach() for name, part in parts.items()}
 
@@ -112,6 +118,15 @@ def _check_frames(of_teacher: int, of_student: int) -> None:
         raise RecipeError(
             f"distillation: a frame of the teacher is {of_teacher / 16:g} ms and one of the student {of_student / 16:g} ms;"
             " take a teacher that was trained with the same downsampling"
+        )
+
+
+def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None:
+    """Raise `RecipeError` unless the groups share out the layers (or there are none)."""
+    if groups and sorted(layer for group in groups for layer in group) != sorted(layers):
+        raise RecipeError(
+            f"distillation: the projections are for the layers {[list(group) for group in groups]}, but {list(layers)} are"
+            " imitated; every layer belongs in one group"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import transformers
@@ -23,7 +24,11 @@ from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
+from .stages.adapt import Adapt
 from .stages.factorise import Factorise
+
+Around = Callable[[str, Callable[[], Product]], Product]
+"""``around(name of a stage, its work)`` does the work."""
 
 
 def compress(
@@ -32,6 +37,7 @@ def compress(
     set: Sequence[str] = (),
     *,
     console: Console | None = None,
+    around: Around | None = None,
 ) -> RunDirectory:
     """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
 
@@ -43,6 +49,7 @@ def compress(
         run: directory of the run; default: ``runs/<name of the recipe>``.
         set: changes to the recipe, ``path=value``.
         console: where progress is shown; default: the terminal.
+        around: carries out the work of each stage, to measure it.
 
     Returns:
         the run's directory, with models and results.
@@ -68,12 +75,17 @@ def compress(
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
             torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
-            stage.finish(entry.options.run(stage), evaluate=entry.options.evaluate, began=began)
+            product = (around or _at_once)(name, partial(entry.options.run, stage))
+            stage.finish(product, evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False)
         directory.clear(name)
         previous = name
     return directory
+
+
+def _at_once(name: str, work: Callable[[], Product]) -> Product:
+    return work()
 
 
 def _stage_run(
@@ -108,8 +120,9 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
     problems = []
     for k, entry in enumerate(recipe.stages):
         problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.check(layers, kinds)]
+        if isinstance(entry.options, Adapt | Factorise):
+            problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
         if isinstance(entry.options, Factorise):
-            problems += [f"stages[{k}].factorise.{problem}" for problem in entry.options.misfits(model.encoder)]
             kinds = kinds | {"rank"}
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)

@@ -12,6 +12,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (_PACKAGE / "recipes", _PACKAGE.parents[1] / "recipes")
 
 
+def known_recipes() -> dict[str, Path]:
+    """Name -> file of every recipe that comes with sottovoce."""
+    return {each.stem: each for place in PLACES for each in sorted(place.glob("*.yaml"))}
+
+
 def find_recipe(name: str | Path) -> Path:
     """The recipe file that is meant: a path, or the name of a recipe that comes with sottovoce (``demo``).
 
@@ -21,7 +26,7 @@ def find_recipe(name: str | Path) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    known = {each.stem: each for place in PLACES for each in sorted(place.glob("*.yaml"))}
+    known = known_recipes()
     if str(name) in known:
         return known[str(name)]
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {nearest(str(name), known)}")

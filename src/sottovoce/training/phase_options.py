@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ..distillation.features import check_groups, default_layers
+from ..encoder.errors import RecipeError
 from ..tasks.options import Options, nearest
 from .augmentation import Augmentation
 from .clipping import AutoClip, Clipping, FixedClipping
@@ -117,14 +119,15 @@ class DistillationOptions(Options):
     Args:
         teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
         layers: hidden states; default: four at equal distances.
-        projections: Linear maps, identity at the start, behind the student's states.
+        projections: Linear maps, identity at the start, behind the student's states: one each, or one for each of the
+            groups of layers that are given, ``[[0], [4, 8, 12]]``.
         l1, cosine: weights of the two parts.
         weight: of the whole.
     """
 
     teacher: str
     layers: list[int] | None = Field(None, min_length=1)
-    projections: bool = False
+    projections: bool | list[list[int]] = False
     l1: float = Field(1.0, ge=0)
     cosine: float = Field(1.0, ge=0)
     weight: float = Field(1.0, gt=0)
@@ -141,3 +144,8 @@ class DistillationOptions(Options):
         for k, layer in enumerate(self.layers or ()):
             if not 0 <= layer <= layers:
                 yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"
+        if isinstance(self.projections, list):
+            try:
+                check_groups(self.projections, self.layers or default_layers(layers))
+            except RecipeError as error:
+                yield f"distillation.projections: {str(error).removeprefix('distillation: ')}"

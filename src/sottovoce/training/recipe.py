@@ -39,6 +39,25 @@ class ComputeOptions(Options):
         return Compute(self.accelerator, self.devices, PRECISIONS[self.precision], workers)
 
 
+class About(Options):
+    """Where a recipe comes from, for those who look for one.
+
+    Args:
+        system: what is reproduced, in the authors' name for it.
+        paper: arXiv numbers.
+        published: the authors' own result, with what it was measured on.
+        prepare: commands that make the corpora it needs.
+        differs: constants for which the published code does something else than the paper says, and which was taken;
+            or that have no public source.
+    """
+
+    system: str
+    paper: list[str] = Field(min_length=1)
+    published: str
+    prepare: list[str] = []
+    differs: list[str] = []
+
+
 TaskChoice: Any = one_of("TaskChoice", TASKS)
 StageChoice: Any = one_of("StageChoice", STAGES)
 
@@ -49,10 +68,12 @@ class Recipe(Options):
     Args:
         name: of the run.
         seed: every random choice is a function of it, the stage, the step and the rank.
+        about: where it comes from, of a published system's recipe.
         encoder, task, data, budget, compute, stages: see their classes.
     """
 
     name: str = Field(min_length=1)
+    about: About | None = None
     seed: int = Field(0, ge=0)
     encoder: EncoderOptions
     task: TaskChoice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ import yaml
 from pydantic import ValidationError
 
 from ..encoder.errors import RecipeError
-from ..tasks.options import dotted, nearest, problems_of
+from ..tasks.options import nearest, problems_of
 from .lineage import stage_name
 from .recipe import Recipe
+from .yaml_file import expanded, loaded
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+Scale = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes another recipe of one, as plain data."""
 
 
-def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Recipe:
+def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale: Scale | None = None) -> Recipe:
     """Read and check a recipe.
 
     ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
@@ -30,12 +32,16 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Re
         path: a YAML file.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
+        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.training.scaled`.
 
     Raises:
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
     """
     problems: list[str] = []
-    data = _expanded(_loaded(Path(path)), problems)
+    data = expanded(loaded(Path(path)), problems)
+    if scale is not None and not problems:
+        data = scale(data)
+    data.pop("toy", None)  # only `scale` reads it
     for change in changes:
         _set(data, change, problems)
     recipe, found = _checked(data)
@@ -72,53 +78,6 @@ def _without(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
         if isinstance(holder, dict):
             holder.pop(each["loc"][-1], None)
     return rest
-
-
-def _loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path.resolve() in below:
-        raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark is not None else ""
-        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', error)})") from None
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping with name, encoder, task, data and stages")
-    parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    return merged(_loaded(path.parent / str(parent), (*below, path.resolve())), data)
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``: mappings are merged, everything else is replaced."""
-    out = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = merged(out[key], value) if both else value
-    return out
-
-
-def _expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
-    if isinstance(data, dict):
-        return {key: _expanded(value, problems, (*path, key)) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
-    if not isinstance(data, str):
-        return data
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1], match[2])
-        if found is None:
-            problems.append(f"{dotted(path)}: the environment variable {match[1]} is not set")
-        return found or ""
-
-    return _VARIABLE.sub(value, data)
 
 
 def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Stages: one file each, and one line here."""
 
 from ...tasks.options import Options
+from .adapt import Adapt
 from .distil import Distil
 from .factorise import Factorise
 from .fine_tune import FineTune
@@ -9,6 +10,7 @@ from .slim import Slim
 
 STAGES: dict[str, type[Options]] = {
     "fine_tune": FineTune,
+    "adapt": Adapt,
     "factorise": Factorise,
     "prune": Prune,
     "slim": Slim,

@@ -1,0 +1,60 @@
+"""``sottovoce recipes``: what published systems there are as recipes, what they say, and whether they would run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+recipes = typer.Typer(help="The recipes that come with sottovoce: list, show, check.", no_args_is_help=False)
+
+
+@recipes.callback(invoke_without_command=True)
+def listed(context: typer.Context) -> None:
+    """List all recipes: what they reproduce, their task and encoder, and the published result."""
+    if context.invoked_subcommand is not None:
+        return
+    from sottovoce.cli.terminal import console
+    from sottovoce.training.catalogue import recipes_table
+
+    console().print(recipes_table())
+
+
+@recipes.command()
+def show(name: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")]) -> None:
+    """Print a recipe as it is written, after those that it extends."""
+    from sottovoce.training.packaged import find_recipe
+    from sottovoce.training.yaml_file import chain
+
+    for path in chain(find_recipe(name)):
+        typer.echo(f"# {path.name}\n\n{path.read_text(encoding='utf-8').rstrip()}\n")
+
+
+@recipes.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    gpu: Annotated[str, typer.Option(help="GPU that hours are estimated for: A100, H100, V100, RTX 4090.")] = "A100",
+    folder: Annotated[
+        Path | None, typer.Option(help="Where models of this check are kept; default: nowhere, they are removed.")
+    ] = None,
+) -> None:
+    """Take one real optimiser step of every stage with the real models, on synthetic speech, and say what it takes."""
+    from tempfile import TemporaryDirectory
+
+    from sottovoce.cli.terminal import busy, console, vacant
+    from sottovoce.encoder.errors import RecipeError
+    from sottovoce.tasks.options import nearest
+    from sottovoce.training.packaged import find_recipe
+    from sottovoce.training.recipe_check import GPUS, check_recipe, check_table
+
+    if gpu not in GPUS:
+        raise RecipeError(f"--gpu {gpu}: unknown; {nearest(gpu, GPUS)}")
+    path = find_recipe(name)
+    screen = console()
+    with TemporaryDirectory(prefix="sottovoce-check-") as temporary:
+        place = vacant(folder) if folder is not None else Path(temporary)
+        place.mkdir(parents=True, exist_ok=True)
+        with busy(f"checking {path.stem}"):
+            found = check_recipe(path, place, lambda stage: screen.print(f"{stage} ...", style="dim", highlight=False))
+    screen.print(check_table(path, found, gpu))

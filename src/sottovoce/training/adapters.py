@@ -1,0 +1,65 @@
+"""Low-rank adapters (LoRA, Hu et al. 2021) on the linear maps of an encoder, by peft, and back without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..encoder.errors import RecipeError
+
+
+def attach_adapters(
+    encoder: nn.Module, targets: Iterable[str], *, rank: int, alpha: float, dropout: float = 0.0
+) -> int:
+    """Put an adapter on every linear map whose path ends in one of ``targets``; everything else is frozen.
+
+    Args:
+        encoder: changed in place.
+        targets: ends of module paths: ``attention.q``, ``feed_forward.up``.
+        rank: of the adapters.
+        alpha: their sum is scaled by ``alpha / rank``.
+        dropout: before them.
+
+    Returns:
+        how many adapters there are.
+
+    Raises:
+        RecipeError: a target that no linear map has.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    linears = [path for path, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    chosen = []
+    for target in targets:
+        found = [path for path in linears if path == target or path.endswith(f".{target}")]
+        if not found:
+            ends = sorted({".".join(path.split(".")[-2:]) for path in linears if path.startswith("layers.")})
+            raise RecipeError(f"targets: no linear map ends in {target!r}; in the layers there are {', '.join(ends)}")
+        chosen += found
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=chosen)
+    inject_adapter_in_model(config, encoder)
+    return len(set(chosen))
+
+
+@torch.no_grad()
+def merge_adapters(encoder: Any) -> None:
+    """Add every adapter to the weight that it belongs to, and take it off: the encoder is a plain one again.
+
+    The product is made in float64 and rounded once.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    for path, module in list(encoder.named_modules()):
+        if isinstance(module, LoraLayer):
+            base: Any = module.get_base_layer()
+            for name in module.active_adapters:
+                down, up = module.lora_A[name].weight, module.lora_B[name].weight
+                more = module.scaling[name] * (up.double() @ down.double())
+                base.weight.copy_(base.weight.double() + more)
+            encoder.set_submodule(path, base)
+    if hasattr(encoder, "peft_config"):
+        del encoder.peft_config
+    encoder.requires_grad_(True)

@@ -1,0 +1,200 @@
+"""The honest test of a full-scale recipe without its corpus: its real models take one real step of every stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..deployment.environment import environment
+from ..deployment.measure import resident_peak
+from ..encoder.config import EncoderConfig
+from ..encoder.model import SpeechEncoder
+from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..pruning.cost import cost, human
+from .compress import compress
+from .lineage import START, stage_name
+from .recipe import Recipe
+from .recipe_file import read_recipe
+from .run_directory import RunDirectory
+from .scaled import trial
+from .stage_run import Product
+from .stand_ins import STOCK, stand_in
+from .yaml_file import plain_recipe
+
+GPUS: dict[str, dict[str, float]] = {
+    "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 156e12},
+    "H100": {"bf16": 989e12, "fp16": 989e12, "float32": 494e12},
+    "V100": {"fp16": 125e12, "float32": 15.7e12},
+    "RTX 4090": {"bf16": 165e12, "fp16": 165e12, "float32": 82.6e12},
+}
+"""Operations a second that the makers' data sheets give for dense products (float32: as torch computes it by default
+there, in TF32 where there is that)."""
+
+UTILISATION = 0.3
+"""Part of these that training of speech encoders is taken to reach."""
+
+
+@dataclass(frozen=True)
+class StageCheck:
+    """What one step of a stage took here, and what all of its steps would take elsewhere.
+
+    Args:
+        name, kind: of the stage.
+        steps: of the full-scale stage; 0 for one that trains nothing.
+        batch: utterances that make one step, gradient accumulation included.
+        crop: seconds of each, the mean of a range; ``None`` where whole utterances are taken.
+        params: of the encoder that the stage starts from.
+        macs: multiply-accumulates of one step: forward, backward (twice that), recomputation and teacher.
+        peak: largest resident memory of the process, bytes, at batch 1.
+        seconds: that one step with all around it (loading, slimming with its proof) took here.
+    """
+
+    name: str
+    kind: str
+    steps: int
+    batch: int
+    crop: float | None
+    params: int
+    macs: float
+    peak: int | None
+    seconds: float
+
+    def hours(self, gpu: str, precision: str) -> float | None:
+        """Estimated hours of the whole stage on one GPU; None where it has no such precision."""
+        rate = GPUS[gpu].get(precision)
+        return None if rate is None else 2 * self.macs * self.steps / (rate * UTILISATION) / 3600
+
+
+def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
+    """Carry out every stage of a recipe with one optimiser step of one synthetic utterance.
+
+    The networks have their real sizes and random weights, precision and recomputation are the recipe's, slimming meets
+    the recipe's budget and proves itself. Nothing is said of results, of course.
+
+    Args:
+        path: of the recipe.
+        folder: for models and speech; several times the size of the model.
+        told: is told the name of each stage before it begins.
+
+    Raises:
+        RecipeError: anything is wrong with the recipe.
+        SottovoceError: a stage cannot be carried out.
+    """
+    plain: dict[str, Any] = {}
+
+    def scaled(data: dict[str, Any]) -> dict[str, Any]:
+        plain.update(data)
+        return trial(data, folder / "published")
+
+    small = read_recipe(path, scale=scaled)
+    full = Recipe.model_validate({key: value for key, value in plain.items() if key != "toy"})
+    measured: dict[str, tuple[int | None, float]] = {}
+
+    def around(name: str, work: Callable[[], Product]) -> Product:
+        told(name)
+        began = time.perf_counter()
+        done: list[Product] = []
+        peak = resident_peak(lambda: done.append(work()))
+        if peak is None and not done:
+            done.append(work())
+        measured[name] = (peak, time.perf_counter() - began)
+        return done[0]
+
+    with open(folder / "log.txt", "w", encoding="utf-8") as log:
+        run = compress(small, folder / "run", console=Console(file=log, width=140), around=around)
+    sizes = _Sizes(run, full)
+    found, previous = [], START
+    for entry in full.stages:
+        name, options = stage_name(entry.kind, entry.options), entry.options
+        crop = getattr(options, "crop", None) or full.data.crop
+        batch = (getattr(options, "batch", None) or full.data.batch) * getattr(options, "accumulate", 1)
+        seconds = sum(crop) / 2 if crop else None
+        start = options.start or previous
+        steps = getattr(options, "steps", 0)
+        macs = batch * sizes.macs_of_one(options, start, seconds or TYPICAL) if steps else 0.0
+        peak, took = measured[name]
+        found.append(StageCheck(name, entry.kind, steps, batch, seconds, sizes.params(start), macs, peak, took))
+        previous = name
+    return found
+
+
+TYPICAL = 12.0
+"""Seconds that a whole utterance is counted with: the mean of LibriSpeech."""
+
+
+class _Sizes:
+    """What the networks of a run cost, by the name of the stage that made them."""
+
+    def __init__(self, run: RunDirectory, recipe: Recipe):
+        self.run, self.recipe = run, recipe
+
+    def params(self, name: str) -> int:
+        return cost(self._network(name)).params
+
+    def macs_of_one(self, options: Any, start: str, seconds: float) -> float:
+        """Of one utterance."""
+        student = cost(self._network(start), seconds).macs
+        passes = 1.0 if getattr(options, "freeze", False) else 3.0 + bool(getattr(options, "recompute", False))
+        teacher = getattr(getattr(options, "distillation", None), "teacher", None)
+        return passes * student + (cost(self._network(teacher), seconds).macs if teacher else 0.0)
+
+    def _network(self, name: str) -> SpeechEncoder:
+        """The encoder of a stage or of a published checkpoint, without memory for its weights."""
+        path = self.run.model(name)
+        with torch.device("meta"):
+            if path.exists():
+                return TaskModel(TaskConfig.from_pretrained(path)).encoder
+            config = stand_in(name) if name in STOCK else EncoderConfig.from_pretrained(name)
+            return SpeechEncoder(config)
+
+
+def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> RenderableType:
+    """What a check found, stage by stage."""
+    recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "toy"})
+    precision = recipe.compute.precision
+    table = Table(title=f"{path.stem}: one step of every stage was taken")
+    for column in (
+        "stage",
+        "encoder",
+        "steps",
+        "utterances a step",
+        "MACs a step",
+        "peak here",
+        "took",
+        f"{gpu} hours",
+    ):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    hours = []
+    for each in found:
+        cropped = f"{each.batch} x {each.crop:g} s" if each.crop else f"{each.batch}, whole"
+        estimate = each.hours(gpu, precision) if each.steps else 0.0
+        hours.append(estimate)
+        table.add_row(
+            each.name if each.name == each.kind else f"{each.name} ({each.kind})",
+            human(each.params),
+            f"{each.steps:,}" if each.steps else "–",
+            cropped if each.steps else "–",
+            human(each.macs) if each.steps else "–",
+            "–" if each.peak is None else f"{each.peak / 2**30:.1f} GiB",
+            f"{each.seconds:.0f} s",
+            "–" if not estimate else f"{estimate:.1f}",
+        )
+    facts = environment()
+    known = [h for h in hours if h is not None]
+    total = f"about {sum(known):.0f} hours" if len(known) == len(hours) else f"no {precision} there"
+    return Group(
+        table,
+        Text(
+            f"{gpu}: {total}, at {100 * UTILISATION:g} % of its {precision} peak. Here: batch 1, {precision}, "
+            f"{facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
+        ),
+    )

@@ -1,0 +1,193 @@
+"""A recipe for real data and real models as one that runs here: the same stages with everything else made small.
+
+Both work on a recipe as plain data, before it is checked:
+
+    toy      a tiny encoder of the same kind, synthetic speech of the same task, a few steps a stage: does it run?
+    trial    the encoder at its size with random weights, synthetic speech, one step a stage of one utterance: does it fit?
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ..encoder.model import SpeechEncoder
+from .stand_ins import STOCK, TINY_LAYERS, stand_in
+from .yaml_file import merged
+
+Plain = dict[str, Any]
+
+TOY_STEPS = 4
+
+_SPEECH: dict[str, Plain] = {
+    "verification": {"speakers_train": 4, "speakers_test": 3, "utterances": 4},
+    "spoofing": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 3},
+    "recognition": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 4},
+    "intent": {"speakers_train": 4, "speakers_dev": 2, "speakers_test": 2, "utterances": 6},
+    "diarization": {"conversations_train": 3, "conversations_dev": 2, "conversations_test": 2, "seconds": 8},
+}
+
+_TINY_CONFIG: Plain = {
+    "hidden_size": 32,
+    "layers": TINY_LAYERS,
+    "heads": 4,
+    "ffn": 48,
+    "convolution": 24,
+    "positional_groups": 4,
+    "positional_taps": [16],
+    "depthwise_kernel": 7,
+}
+
+
+def toy(data: Plain, folder: Path) -> Plain:
+    """A recipe at toy scale: seconds on any machine.
+
+    A recipe may say in a section ``toy`` what else has to be smaller (a head, a vocabulary); it is merged in.
+
+    Args:
+        data: the recipe as plain data.
+        folder: where stand-ins for published encoders are written.
+    """
+    data = copy.deepcopy(data)
+    own = data.pop("toy", {})
+    layers = _layers(data["encoder"])
+    data["name"] = f"{data['name']}-toy"
+    data["encoder"] = _smaller(data["encoder"], folder)
+    _synthetic(data, batch=2, crop=0.8)
+    for options in _stages(data):
+        _few_steps(options, TOY_STEPS)
+        _own_data(data, options)
+        if options.get("batch"):
+            options["batch"] = 2
+        if options.get("crop"):
+            options["crop"] = 0.8
+        if options.get("evaluate_every"):
+            options["evaluate_every"] = TOY_STEPS // 2
+            options["average"] = min(options.get("average", 1), 2)
+        distillation = options.get("distillation") or {}
+        if distillation.get("layers"):
+            distillation["layers"] = _fewer(distillation["layers"], layers)
+        if isinstance(distillation.get("projections"), list):
+            groups = [_fewer(group, layers) for group in distillation["projections"]]
+            distillation["projections"] = [[k for k in g if k not in sum(groups[:i], [])] for i, g in enumerate(groups)]
+    return merged(data, own)
+
+
+def trial(data: Plain, folder: Path) -> Plain:
+    """A recipe with its real models, precision and recomputation, and one step of one utterance in every stage.
+
+    Args:
+        data: the recipe as plain data.
+        folder: where stand-ins for published encoders are written.
+    """
+    data = copy.deepcopy(data)
+    data.pop("toy", None)
+    if (source := data["encoder"].get("from")) in STOCK:
+        data["encoder"]["from"] = _stood_in(source, folder, tiny=False)
+    _synthetic(data, batch=1, crop=_longest(data["data"].get("crop", 3.0)))
+    for options in _stages(data):
+        _few_steps(options, 1)
+        _own_data(data, options)
+        options["evaluate"] = False
+        if options.get("batch"):
+            options["batch"] = 1
+        if options.get("crop"):
+            options["crop"] = _longest(options["crop"])
+        for key in ("evaluate_every", "keep", "average"):
+            options.pop(key, None)
+    return data
+
+
+def _layers(encoder: Plain) -> int:
+    """Layers of the encoder of a recipe, at its size."""
+    if encoder.get("from"):
+        return stand_in(encoder["from"]).num_hidden_layers
+    return (encoder.get("config") or {}).get("layers", 12)
+
+
+def _fewer(chosen: list[int], layers: int) -> list[int]:
+    """Hidden states of a network of so many layers as those of the tiny one."""
+    return sorted({round(k * TINY_LAYERS / layers) for k in chosen})
+
+
+def _smaller(encoder: Plain, folder: Path) -> Plain:
+    if encoder.get("from"):
+        return {**encoder, "from": _stood_in(encoder["from"], folder, tiny=True)}
+    config = dict(encoder["config"])
+    for key, value in _TINY_CONFIG.items():
+        if config.get(key) is not None or key in ("hidden_size", "layers", "heads", "ffn"):
+            config[key] = value
+    config.pop("attention_heads", None)
+    config.pop("head_dim", None)
+    if config.get("conv_channels"):
+        config["conv_channels"] = [12] * len(config["conv_channels"])
+    return {**encoder, "config": config}
+
+
+def _stood_in(source: str, folder: Path, *, tiny: bool) -> str:
+    path = folder / source.replace("/", "--")
+    if not path.is_dir():
+        SpeechEncoder(stand_in(source, tiny=tiny)).save_pretrained(path)
+    return str(path)
+
+
+def _synthetic(data: Plain, *, batch: int, crop: float) -> None:
+    """Synthetic speech in place of the recipe's corpora."""
+    task = next(iter(data["task"]))
+    section = data["data"]
+    test: Plain = {"cuts": "synthetic/test"} | ({"trials": "synthetic"} if task == "verification" else {})
+    section |= {
+        "corpora": {"synthetic": {"synthesize": {"task": task, **_SPEECH[task]}}},
+        "train": _references(section["train"]),
+        "test": {"synthetic": test},
+        "batch": batch,
+        "crop": None if section.get("crop", 0) is None else crop,
+        "workers": 0,
+    }
+    if section.get("dev") is not None:
+        section["dev"] = test
+    section["augment"] = [_invented(effect) for effect in section.get("augment", ())]
+    data["compute"] = {**data.get("compute", {}), "accelerator": "cpu", "devices": 1}
+
+
+def _references(train: list[str]) -> list[str]:
+    """``corpus/split@0.9`` of any corpus as ``synthetic/train@0.9``, each once."""
+    speeds = dict.fromkeys(reference.partition("@")[2] for reference in train)
+    return [f"synthetic/train@{speed}" if speed else "synthetic/train" for speed in speeds]
+
+
+def _own_data(data: Plain, options: Plain) -> None:
+    if options.get("train"):
+        options["train"] = _references(options["train"])
+    if options.get("augment"):
+        options["augment"] = [_invented(effect) for effect in options["augment"]]
+
+
+def _invented(effect: Any) -> Any:
+    """An effect without the recordings that it takes from files."""
+    if not isinstance(effect, dict):
+        return effect
+    return {kind: {k: v for k, v in (options or {}).items() if k != "files"} for kind, options in effect.items()}
+
+
+def _stages(data: Plain) -> list[Plain]:
+    """The options of every stage, to be changed in place."""
+    stages = [entry if isinstance(entry, dict) else {entry: {}} for entry in data["stages"]]
+    data["stages"] = [{kind: options or {} for kind, options in entry.items()} for entry in stages]
+    return [options for entry in data["stages"] for options in entry.values()]
+
+
+def _few_steps(options: Plain, steps: int) -> None:
+    if "steps" not in options:
+        return
+    options["steps"] = steps
+    options["warmup"] = min(options.get("warmup", 0), steps // 2)
+    options["accumulate"] = min(options.get("accumulate", 1), steps)
+    if (options.get("ramp") or {}).get("steps"):
+        options["ramp"]["steps"] = max(steps // 2, 1)
+    options.pop("checkpoint_every", None)
+
+
+def _longest(crop: Any) -> float:
+    return float(crop if isinstance(crop, int | float) else max(crop or (3.0,)))

@@ -1,0 +1,55 @@
+"""Train adapters and the head while the encoder's own weights rest, then merge: the first stage of 2510.04213."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from ...encoder.errors import RecipeError
+from ...encoder.model import SpeechEncoder
+from ..adapters import attach_adapters, merge_adapters
+from ..phase_options import ChosenOptions
+from ..stage_run import Product, StageRun
+
+
+class Adapt(ChosenOptions):
+    """LoRA: the task's loss, through low-rank adapters on chosen linear maps of the frozen encoder.
+
+    The stage ends with a plain model, the adapters merged into the weights.
+
+    Args:
+        rank, alpha: of the adapters.
+        targets: ends of the paths of linear maps.
+        adapter_dropout: before the adapters.
+    """
+
+    rank: int = Field(64, ge=1)
+    alpha: float = Field(128, gt=0)
+    targets: list[str] = Field(["attention.q", "attention.v"], min_length=1)
+    adapter_dropout: float = Field(0.0, ge=0, lt=1)
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        return iter(())
+
+    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+        return iter(())
+
+    def misfits(self, encoder: SpeechEncoder) -> Iterator[str]:
+        """What is wrong with the targets, for an encoder."""
+        try:
+            self._attach(type(encoder)(encoder.config))
+        except RecipeError as error:
+            yield str(error)
+
+    def run(self, at: StageRun) -> Product:
+        model = at.start_model(self)
+        task = at.task_term(self, model)
+        count = self._attach(model.encoder)
+        at.tell(f"{count} adapters of rank {self.rank}")
+        chosen = at.train(self, model, [task])
+        merge_adapters(model.encoder)
+        return Product(model, task.objective, chosen | {"adapters": count})
+
+    def _attach(self, encoder: SpeechEncoder) -> int:
+        return attach_adapters(encoder, self.targets, rank=self.rank, alpha=self.alpha, dropout=self.adapter_dropout)

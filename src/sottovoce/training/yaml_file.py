@@ -1,0 +1,97 @@
+"""Recipes as plain data: YAML with ``extends`` and environment variables. Loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..encoder.errors import RecipeError
+from ..tasks.options import dotted
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A recipe as plain data with what it extends, unchecked; variables that are not set stay as they are written.
+
+    Raises:
+        RecipeError: the file cannot be read.
+    """
+    data = loaded(Path(path))
+    problems: list[str] = []
+    filled = expanded(data, problems)
+    return data if problems else filled
+
+
+def chain(path: Path) -> list[Path]:
+    """A recipe after those that it extends, the first of all first.
+
+    Raises:
+        RecipeError: a file cannot be read.
+    """
+    parent = _read(path).get("extends")
+    loaded(path)  # refuses one that extends itself
+    return [*(chain(path.parent / str(parent)) if parent else []), path]
+
+
+def loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A recipe as it is written, merged into what it extends.
+
+    Raises:
+        RecipeError: it cannot be read, or extends itself.
+    """
+    if path.resolve() in below:
+        raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
+    data = _read(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    return merged(loaded(path.parent / str(parent), (*below, path.resolve())), data)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark is not None else ""
+        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(data, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping with name, encoder, task, data and stages")
+    return data
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes``: mappings are merged, everything else is replaced."""
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merged(out[key], value) if both else value
+    return out
+
+
+def expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
+    """``data`` with environment variables filled in; variables without a value are told in ``problems``."""
+    if isinstance(data, dict):
+        return {key: expanded(value, problems, (*path, key)) for key, value in data.items()}
+    if isinstance(data, list):
+        return [expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
+    if not isinstance(data, str):
+        return data
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], match[2])
+        if found is None:
+            problems.append(f"{dotted(path)}: the environment variable {match[1]} is not set")
+        return found or ""
+
+    return _VARIABLE.sub(value, data)
