@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from encoder.test_downsampling import encoder
-from sottovoce.encoder.filterbank import BINS
+BINS = 80
 from sottovoce.training.augmentation import MASKS, effects, masks
 from sottovoce.training.compress import compress
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked

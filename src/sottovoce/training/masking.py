@@ -18,7 +18,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..encoder.filterbank import BINS
 from ..encoder.frontend import FilterbankFrontEnd
 from ..encoder.model import SAMPLE_RATE, SpeechEncoder
 
@@ -106,7 +105,7 @@ def masked(encoder: SpeechEncoder, masks: Sequence[Mask]) -> Iterator[None]:
     front: Any = encoder.frontend
     step = encoder.config.samples_per_frame / encoder.config.downsampling / SAMPLE_RATE
     mel = isinstance(front, FilterbankFrontEnd)
-    bands = BINS if mel else None
+    bands = front.filterbank.bins if mel else None
     handle = (front.filterbank if mel else front).register_forward_hook(hook) if masks else None
     try:
         yield
