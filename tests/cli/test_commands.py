@@ -77,13 +77,13 @@ def test_bench_compares_with_the_stock_class(sottovoce, models):
 def test_a_corpus_is_synthesised_and_found_made(sottovoce, tmp_path):
     pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
     arguments = ["--speakers-train", 2, "--speakers-test", 2, "--utterances", 3, "--seed", 5]
-    said = sottovoce("data", "synthesize", "-o", tmp_path / "corpus", *arguments)
+    said = sottovoce("data", "synthesize", "verification", "-o", tmp_path / "corpus", *arguments)
     assert said.code == 0, said.err
     assert said.out.split() == [str(tmp_path / "corpus" / n) for n in ("train.jsonl.gz", "test.jsonl.gz", "trials.txt")]
     before = (tmp_path / "corpus" / "trials.txt").stat().st_mtime_ns
-    assert sottovoce("data", "synthesize", "-o", tmp_path / "corpus", *arguments).code == 0
+    assert sottovoce("data", "synthesize", "verification", "-o", tmp_path / "corpus", *arguments).code == 0
     assert (tmp_path / "corpus" / "trials.txt").stat().st_mtime_ns == before
-    other = sottovoce("data", "synthesize", "-o", tmp_path / "corpus", "--seed", 6)
+    other = sottovoce("data", "synthesize", "verification", "-o", tmp_path / "corpus", "--seed", 6)
     assert other.code == 2 and str(tmp_path / "corpus") in other.err
 
 

@@ -67,13 +67,13 @@ def test_synthesize_on_a_full_disk(sottovoce, volume):
     pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
     disk = volume("size=200k")
     arguments = ["--speakers-train", 2, "--speakers-test", 2, "--utterances", 3]
-    one_line(sottovoce("data", "synthesize", "-o", disk / "corpus", *arguments), "No space left")
+    one_line(sottovoce("data", "synthesize", "verification", "-o", disk / "corpus", *arguments), "No space left")
     assert not (disk / "corpus").exists()
 
 
 def test_synthesize_into_a_read_only_folder(sottovoce, read_only):
     pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
-    said = sottovoce("data", "synthesize", "-o", read_only / "corpus")
+    said = sottovoce("data", "synthesize", "verification", "-o", read_only / "corpus")
     one_line(said, "Read-only file system", "Permission denied")
 
 

@@ -8,11 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sottovoce.data import synthesis
 from sottovoce.data.cuts import load_cut, read_cuts
 from sottovoce.data.sentences import sentence
-from sottovoce.data.synthesis import synthesize
-from sottovoce.data.voices import ACCENTS, VARIANTS, invent_voices
+from sottovoce.data.synthesis import synthesize, utterances
+from sottovoce.data.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
 from sottovoce.encoder.errors import DataError
 from sottovoce.metrics import read_trials
 
@@ -91,7 +90,7 @@ def test_trials_are_fair(corpus):
 
 @needs_espeak
 def test_a_corpus_that_is_there_is_left_alone(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(synthesis, "speak", None)  # nothing is said again
+    monkeypatch.setattr(utterances, "speak", None)  # nothing is said again
     assert synthesize(corpus.folder, **SIZE) == corpus
     with pytest.raises(DataError, match=r"holds a corpus made otherwise \(seed 1 -> 3\)"):
         synthesize(corpus.folder, **(SIZE | {"seed": 3}))
@@ -121,8 +120,10 @@ def test_nothing_half_made_carries_the_name(tmp_path):
 def test_arguments_that_make_no_sense(tmp_path):
     for options, message in (
         ({"task": "singing"}, "no synthetic corpus for the task 'singing'"),
-        ({"utterances": 2}, "utterances must be at least 3"),
-        ({"speakers_test": 1}, "at least 2 for training and 2 for testing, got 80 and 1"),
+        ({"utterances": 2}, "synthesize verification: utterances: input should be greater than or equal to 3 .got 2"),
+        ({"speakers_test": 1}, "speakers_test: input should be greater than or equal to 2 .got 1"),
+        ({"speakers_dev": 1}, "dev needs 2 or more .one of each sex., or none; got 1"),
+        ({"speeker_dev": 1}, "has no option 'speeker_dev'.*did you mean 'speakers_dev'"),
     ):
         with pytest.raises(DataError, match=message):
             synthesize(tmp_path / "corpus", **options)
@@ -139,14 +140,22 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 def test_voices_are_spread_and_disjoint():
-    train, test = invent_voices(200, 80, np.random.default_rng(0))
+    counts = {"train": 200, "test": 80}
+    train, test = invent_voices(counts, np.random.default_rng(0)).values()
     assert len({voice.name for voice in train + test}) == 280
     assert not {voice.variant for voice in train} & {voice.variant for voice in test}
     assert {voice.variant for voice in train + test} == {name for names in VARIANTS.values() for name in names.split()}
     assert {voice.accent for voice in train} == set(ACCENTS)
-    assert invent_voices(200, 80, np.random.default_rng(0)) == (train, test)
+    assert invent_voices(counts, np.random.default_rng(0)) == {"train": train, "test": test}
     same = [a.distance(b) for a, b in itertools.combinations(test, 2) if a.sex == b.sex]
     other = [a.distance(b) for a, b in itertools.combinations(test, 2) if a.sex != b.sex]
+    three = invent_voices({**counts, "dev": 30}, np.random.default_rng(0))
+    assert {voice.variant for voice in three["test"]} == {voice.variant for voice in test}
+    for a, b in itertools.combinations(three.values(), 2):
+        assert not {voice.variant for voice in a} & {voice.variant for voice in b}
+    assert Counter(voice.sex for voice in three["dev"]) == {"f": 15, "m": 15}
+    native = invent_voices(counts, np.random.default_rng(0), NATIVE)
+    assert {voice.accent for side in native.values() for voice in side} == set(NATIVE)
     assert 0.7 < np.median(same) < 1.6 < min(other) and test[0].distance(test[0]) == 0
 
 

@@ -17,31 +17,52 @@ def _group() -> None:
 
 @data.command()
 def synthesize(
+    task: Annotated[str, typer.Argument(help="diarization, intent, recognition, spoofing or verification.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the corpus.")],
-    speakers_train: Annotated[int, typer.Option(help="Speakers to train on.")] = 80,
-    speakers_test: Annotated[int, typer.Option(help="Other speakers to test on.")] = 40,
-    utterances: Annotated[int, typer.Option(help="Utterances of each speaker.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same corpus.")] = None,
+    speakers_train: Annotated[int | None, typer.Option(help="Speakers to train on.")] = None,
+    speakers_dev: Annotated[int | None, typer.Option(help="Other speakers to choose models by; 0 for none.")] = None,
+    speakers_test: Annotated[int | None, typer.Option(help="Other speakers again, to test on.")] = None,
+    utterances: Annotated[int | None, typer.Option(help="Utterances of each speaker (not of diarization).")] = None,
+    scene: Annotated[str | None, typer.Option(help="rooms (reverberant, noisy) or dry.")] = None,
+    styles: Annotated[str | None, typer.Option(help="Of sentence,question,command,digits (recognition).")] = None,
+    spoofed: Annotated[int | None, typer.Option(help="Spoofed recordings for a bona fide one (spoofing).")] = None,
+    attacks: Annotated[str | None, typer.Option(help="Attacks in all splits, with commas (spoofing).")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Attacks only in the test split (spoofing).")] = None,
+    conversations_train: Annotated[int | None, typer.Option(help="Recordings to train on (diarization).")] = None,
+    conversations_dev: Annotated[int | None, typer.Option(help="Recordings to choose models by (diarization).")] = None,
+    conversations_test: Annotated[int | None, typer.Option(help="Recordings to test on (diarization).")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of a conversation, about (diarization).")] = None,
+    voices: Annotated[
+        tuple[int, int] | None, typer.Option(help="Fewest and most in a conversation (diarization).")
+    ] = None,
+    overlap: Annotated[float | None, typer.Option(help="Part of the speech that is of two (diarization).")] = None,
+    pause: Annotated[float | None, typer.Option(help="Mean seconds between turns (diarization).")] = None,
 ) -> None:
-    """Make a corpus of many invented speakers: audio, Lhotse cuts and trials."""
+    """Make a corpus of invented speakers for a task: audio, Lhotse cuts, and trials or RTTM and UEM."""
+    given = dict(locals())  # before anything else has a name here
     from rich.console import Console
     from rich.progress import Progress
 
     from sottovoce.data.synthesis import synthesize as library
 
+    lists = {name: _names(given.pop(name)) for name in ("styles", "attacks", "held_out")}
+    options = {name: value for name, value in (given | lists).items() if value is not None}
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("speaking", total=None)
+        shown = bar.add_task("speaking", total=None)
         corpus = library(
-            out,
-            speakers_train=speakers_train,
-            speakers_test=speakers_test,
-            utterances=utterances,
-            seed=seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            options.pop("out"),
+            progress=lambda done, total: bar.update(shown, completed=done, total=total),
+            **options,
         )
-    for path in (corpus.train, corpus.test, corpus.trials):
+    for path in corpus.parts():
         typer.echo(path)
+
+
+def _names(text: str | None) -> list[str] | None:
+    """``lpc,splice`` as a list; nothing as an empty one."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 @data.command("import")

@@ -3,6 +3,9 @@
     sentence  = [time] subject verb object [place]
     subject   = determiner [adjective] person        object = determiner [adjective] thing | number thing-s
 
+    question  = "where" "did" determiner [adjective] person verb determiner thing
+    digits    = digit digit digit ...
+
 The words were chosen so that all sounds of English come up in a few sentences.
 """
 
@@ -37,14 +40,19 @@ PLACES = (
     "beyond the hills; outside the theatre; in the village; by the window; over there"
 )
 NUMBERS = "two; three; four; five; six; seven; eight; nine; twelve; thirty"
+DIGITS = "zero; one; two; three; four; five; six; seven; eight; nine"
+QUESTIONS = "where; when; why; how"
+BARE = (
+    "find; carry; measure; open; choose; paint; buy; watch; repair; borrow; join; forget; notice; push; describe; hide; "
+    "wrap; shake; thank; enjoy"
+)
 
 
 def sentence(generator: np.random.Generator) -> str:
     """One sentence of 5 to 15 lower-case words, drawn from the grammar."""
 
     def pick(words: str) -> str:
-        choices = words.split("; ")
-        return choices[generator.integers(len(choices))]
+        return _pick(words, generator)
 
     def maybe(words: str, probability: float) -> list[str]:
         return [pick(words)] if generator.random() < probability else []
@@ -56,4 +64,27 @@ def sentence(generator: np.random.Generator) -> str:
     else:
         thing = [pick(DETERMINERS), *maybe(ADJECTIVES, 0.5), pick(THINGS)]
     words = [*maybe(TIMES, 0.4), *subject, pick(VERBS), *thing, *maybe(PLACES, 0.5)]
-    return re.sub(r"\ba(?= [aeiou])", "an", " ".join(words))
+    return _articles(" ".join(words))
+
+
+def question(generator: np.random.Generator) -> str:
+    """``where did the old teacher hide a mirror``: 6 to 9 lower-case words."""
+    words = [_pick(QUESTIONS, generator), "did", _pick(DETERMINERS, generator)]
+    if generator.random() < 0.4:
+        words.append(_pick(ADJECTIVES, generator))
+    words += [_pick(PEOPLE, generator), _pick(BARE, generator), _pick(DETERMINERS, generator), _pick(THINGS, generator)]
+    return _articles(" ".join(words))
+
+
+def digits(generator: np.random.Generator) -> str:
+    """3 to 7 digits, in words."""
+    return " ".join(_pick(DIGITS, generator) for _ in range(generator.integers(3, 8)))
+
+
+def _pick(words: str, generator: np.random.Generator) -> str:
+    choices = words.split("; ")
+    return choices[generator.integers(len(choices))]
+
+
+def _articles(text: str) -> str:
+    return re.sub(r"\ba(?= [aeiou])", "an", text)

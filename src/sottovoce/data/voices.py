@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,11 +24,17 @@ VARIANTS: dict[Sex, str] = {
 }
 """Voice variants of espeak-ng that sound like people (robots, whispers and demons are left out)."""
 
+NATIVE = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
+"""Languages of espeak-ng that read English as it is spelled."""
+
 ACCENTS = (
-    *("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd"),
+    *NATIVE,
     *("de", "nl", "sv", "es", "it", "fr", "pl", "da", "nb", "fi", "cs", "ro", "hu", "pt", "el", "ca"),
 )
-"""Languages whose sounds and rhythm are put on English text: native accents first, then foreign ones."""
+"""Languages whose sounds and rhythm are put on English text. The foreign ones read its letters in their own way."""
+
+SPLITS = ("train", "test", "dev")
+"""The sides of a corpus, in the order in which their voices are drawn: without the last, the others stay the same."""
 
 
 @dataclass(frozen=True)
@@ -79,36 +85,41 @@ class Voice:
         return float(np.sqrt(np.mean(np.square(differences))))
 
 
-def invent_voices(train: int, test: int, generator: np.random.Generator) -> tuple[list[Voice], list[Voice]]:
-    """Speakers for training and others for testing, half of each sex; no voice variant is in both.
+def invent_voices(
+    counts: Mapping[str, int], generator: np.random.Generator, accents: Sequence[str] = ACCENTS
+) -> dict[str, list[Voice]]:
+    """Speakers for each side of a corpus, half of each sex; no voice variant is on two sides.
 
     A variant serves several speakers of one side where there are more speakers than variants; they differ in the rest.
 
     Args:
-        train: number of training speakers.
-        test: number of test speakers.
+        counts: number of speakers of each side, a key of `SPLITS`; a side may be left out, or have none.
         generator: of the choice.
+        accents: that they may have.
 
     Raises:
-        DataError: fewer than 2 speakers are asked for on a side.
+        DataError: a side has 1 speaker.
     """
-    if train < 2 or test < 2:
-        raise DataError(f"synthetic speakers: at least 2 for training and 2 for testing, got {train} and {test}")
-    pools: dict[Sex, tuple[list[str], list[str]]] = {}
+    for side, count in counts.items():
+        if count == 1:
+            raise DataError(f"synthetic speakers: {side} needs 2 or more (one of each sex), or none; got 1")
+    pools: dict[Sex, dict[str, list[str]]] = {}
     for sex, names in VARIANTS.items():
         shuffled = [str(name) for name in generator.permutation(names.split())]
-        held_out = len(shuffled) // 3
-        pools[sex] = shuffled[held_out:], shuffled[:held_out]
-    sides = []
-    for side, count in enumerate((train, test)):
-        chosen: dict[Sex, Iterator[Voice]] = {
-            sex: _cycle(pools[sex][side], sex, ("train", "test")[side], generator) for sex in VARIANTS
-        }
-        sides.append([next(chosen["f" if place % 2 == 0 else "m"]) for place in range(count)])
-    return sides[0], sides[1]
+        test = len(shuffled) // 3
+        dev = test + (len(shuffled) // 6 if counts.get("dev") else 0)
+        pools[sex] = {"test": shuffled[:test], "dev": shuffled[test:dev], "train": shuffled[dev:]}
+    sides = {}
+    for side in SPLITS:
+        if count := counts.get(side, 0):
+            of_sex = {sex: _cycle(pools[sex][side], sex, side, generator, accents) for sex in VARIANTS}
+            sides[side] = [next(of_sex["f" if place % 2 == 0 else "m"]) for place in range(count)]
+    return sides
 
 
-def _cycle(variants: list[str], sex: Sex, side: str, generator: np.random.Generator) -> Iterator[Voice]:
+def _cycle(
+    variants: list[str], sex: Sex, side: str, generator: np.random.Generator, accents: Sequence[str]
+) -> Iterator[Voice]:
     number = 0
     while True:
         for variant in variants:
@@ -116,7 +127,7 @@ def _cycle(variants: list[str], sex: Sex, side: str, generator: np.random.Genera
                 name=f"{side}-{sex}{number:03d}",
                 sex=sex,
                 variant=variant,
-                accent=ACCENTS[generator.integers(len(ACCENTS))],
+                accent=accents[generator.integers(len(accents))],
                 tract=round(float(generator.uniform(0.9, 1.1)), 3),
                 pitch=int(generator.integers(25, 76)),
                 range=int(generator.integers(25, 81)),

@@ -1,0 +1,64 @@
+"""A folder that one process at a time fills; what is finished is renamed out of it, so that nothing is seen half-made."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def exclusive(place: Path) -> Iterator[Path]:
+    """An empty folder inside ``place``, which nobody else has: another process that asks for ``place`` waits.
+
+        place/.lock      locked while this process is at work
+        place/work/      what it is given; to be renamed, as a whole or in parts
+
+    At the end, ``place`` is gone. What a process left that was killed is removed by the next one. Whoever had to wait
+    finds the result of the other, and should look for it first.
+
+    Args:
+        place: a name that nothing else uses, beside what is made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    work, lock = place / "work", place / ".lock"
+    with _locked(lock):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            # In this order: once the lock is gone, all in ``place`` may belong to the next process.
+            shutil.rmtree(work, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                place.rmdir()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("wb")
+        except FileNotFoundError:  # the process before has just removed its folder
+            continue
+        with file:
+            with contextlib.suppress(OSError):  # a file system without locks: then as if alone
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _names(path, file):  # and not a lock that was removed while this process waited for it
+                yield file
+                return
+
+
+def _names(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

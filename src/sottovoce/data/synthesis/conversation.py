@@ -1,0 +1,77 @@
+"""Who speaks when in an invented conversation: turns with pauses between them, and exactly so much overlap as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ...encoder.errors import DataError
+
+Milliseconds: TypeAlias = int
+
+_LEAD = 500
+"""Silence before the first turn."""
+
+_SAME = 0.15
+"""How often a speaker goes on after a pause."""
+
+
+def speaker_order(turns: int, speakers: int, generator: np.random.Generator) -> list[int]:
+    """The speaker of each turn; all of them speak, where there are as many turns."""
+    order = generator.permutation(speakers).tolist()[:turns]
+    while len(order) < turns:
+        others = [speaker for speaker in range(speakers) if speaker != order[-1]]
+        order.append(order[-1] if generator.random() < _SAME else others[generator.integers(len(others))])
+    return order
+
+
+def starts_of(
+    durations: Sequence[Milliseconds],
+    speakers: Sequence[int],
+    generator: np.random.Generator,
+    *,
+    overlap: float,
+    pause: float,
+) -> list[Milliseconds]:
+    """When each turn begins.
+
+        anna   |-----------------|               |--------|
+        ben                 |-------------|                      <- overlap     at most two at once
+        carl                                                |--------|          <- pause
+
+    A turn may run into the last half of the one before, if that is another speaker's, and has its first half alone then;
+    which do is drawn, until the overlap is what was asked for.
+
+    Args:
+        durations: of the turns, in their order.
+        speakers: of the turns.
+        generator: of pauses and overlaps.
+        overlap: seconds in which two speak, as a part of those in which anyone does.
+        pause: mean seconds between two turns that do not overlap.
+
+    Raises:
+        DataError: these turns cannot overlap so much.
+    """
+    # The time in which anyone speaks is that of all turns, counted once where two speak: O / (D - O) = overlap.
+    wanted = round(sum(durations) * overlap / (1 + overlap))
+    changes = [k for k in range(1, len(speakers)) if speakers[k] != speakers[k - 1]]
+    room = {k: min(durations[k - 1], durations[k]) // 2 for k in changes}
+    if wanted > sum(room.values()):
+        raise DataError(
+            f"synthesize diarization: {len(durations)} turns cannot overlap by {overlap:g} of the speech;"
+            " ask for less, or for longer conversations"
+        )
+    overlaps = dict.fromkeys(changes, 0)
+    for all_of_it in (False, True):  # the second time, only if the first was not enough
+        for k in generator.permutation(changes).tolist() if changes else []:
+            most = min(wanted - sum(overlaps.values()), room[k] - overlaps[k])
+            drawn = most if all_of_it else min(most, round(room[k] * generator.uniform(0.2, 1.0)))
+            overlaps[k] += drawn
+    starts, end = [], _LEAD
+    for k, duration in enumerate(durations):
+        gap = 0 if k == 0 else round(1_000 * generator.gamma(2.0, pause / 2))
+        starts.append(end - overlaps[k] if overlaps.get(k) else end + gap)
+        end = starts[-1] + duration
+    return starts

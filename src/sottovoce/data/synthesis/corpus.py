@@ -1,0 +1,155 @@
+"""A corpus without any recording: invented speakers, to learn and to test on.
+
+corpus/
+  audio/{train,dev,test}/...
+  train.jsonl.gz  dev.jsonl.gz  test.jsonl.gz     Lhotse cuts; paths count from this folder, which can be moved
+  trials.txt, test.rttm, ...                      what else the task has
+  corpus.json                                     what it was made with
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...encoder.errors import DataError
+from ..cuts import require_lhotse
+from ..espeak import require_espeak
+from ..exclusive import exclusive
+from ..options import checked
+from .base import Synthesis
+from .diarization import DiarizationSynthesis
+from .intent import IntentSynthesis
+from .recognition import RecognitionSynthesis
+from .spoofing import SpoofingSynthesis
+from .verification import TRIALS, VerificationSynthesis
+
+SYNTHESES: dict[str, type[Synthesis]] = {
+    "diarization": DiarizationSynthesis,
+    "intent": IntentSynthesis,
+    "recognition": RecognitionSynthesis,
+    "spoofing": SpoofingSynthesis,
+    "verification": VerificationSynthesis,
+}
+"""What ``synthesize(task=...)`` knows."""
+
+Progress = Callable[[int, int], None]
+"""``progress(done, total)`` files of audio."""
+
+_SETTINGS = "corpus.json"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where the parts of a synthesised corpus lie."""
+
+    folder: Path
+
+    def cuts(self, split: str) -> Path:
+        """The manifest of a split."""
+        return self.folder / f"{split}.jsonl.gz"
+
+    @property
+    def train(self) -> Path:
+        """Cuts to train on."""
+        return self.cuts("train")
+
+    @property
+    def dev(self) -> Path:
+        """Cuts of other speakers, to choose models by."""
+        return self.cuts("dev")
+
+    @property
+    def test(self) -> Path:
+        """Cuts of other speakers again."""
+        return self.cuts("test")
+
+    @property
+    def trials(self) -> Path:
+        """Pairs of test cuts, of a corpus for verification."""
+        return self.folder / TRIALS["test"]
+
+    def parts(self) -> list[Path]:
+        """The manifests, and all files beside them: trials, RTTM, UEM."""
+        manifests = [path for path in (self.train, self.dev, self.test) if path.is_file()]
+        others = [path for path in self.folder.iterdir() if path.is_file() and path.name != _SETTINGS]
+        return manifests + sorted(set(others) - set(manifests))
+
+
+def synthesis_of(task: str, options: dict[str, Any]) -> Synthesis:
+    """The checked options of a corpus for a task.
+
+    Raises:
+        DataError: the task or an option is unknown, or a value makes no sense.
+    """
+    if task not in SYNTHESES:
+        raise DataError(f"synthesize: no synthetic corpus for the task {task!r}; known are {', '.join(SYNTHESES)}")
+    return checked(SYNTHESES[task], options, f"synthesize {task}")
+
+
+def synthesize(
+    out: str | Path, *, task: str = "verification", progress: Progress | None = None, **options: Any
+) -> Corpus:
+    """Make a corpus for a task, or find it made.
+
+    The same arguments give the same corpus. It appears under its name only when it is whole; a folder that already
+    holds the corpus of these arguments is left as it is. Of several processes that ask for it at once, one makes it and
+    the others wait.
+
+    Args:
+        out: the folder; it must not exist, be empty, or hold this corpus.
+        task: a key of `SYNTHESES`.
+        progress: called after each file of audio.
+        options: see the task's class.
+
+    Raises:
+        DataError: as `synthesis_of`; ``out`` holds something else or cannot be written; espeak-ng or Lhotse is missing.
+    """
+    out = Path(out)
+    synthesis = synthesis_of(task, options)
+    settings = {"format": synthesis.FORMAT, "task": task, **synthesis.model_dump(mode="json")}
+    if _is_made(out, settings):
+        return Corpus(out)
+    require_espeak()
+    require_lhotse()
+    total, done = synthesis.total(), 0
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    try:
+        with exclusive(out.with_name(f".{out.name}.partial")) as work:
+            if _is_made(out, settings):  # by another process, meanwhile
+                return Corpus(out)
+            synthesis.write(work, told)
+            (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+            if out.is_dir():
+                out.rmdir()  # it is empty
+            work.rename(out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+    return Corpus(out)
+
+
+def _is_made(out: Path, settings: dict[str, object]) -> bool:
+    """Whether the corpus is there already; anything else in its place is an error."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    try:
+        found = json.loads((out / _SETTINGS).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{out}: exists and is no synthetic corpus; choose another folder") from error
+    if found != settings:
+        differing = ", ".join(
+            f"{key} {found.get(key)} -> {settings.get(key)}"
+            for key in {**settings, **found}
+            if found.get(key) != settings.get(key)
+        )
+        raise DataError(f"{out}: holds a corpus made otherwise ({differing}); choose another folder or remove it")
+    return True

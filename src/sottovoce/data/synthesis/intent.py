@@ -1,0 +1,25 @@
+"""Spoken commands with what they mean."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from ..commands import INTENTS, command
+from .base import Scene
+from .utterances import Line, UtteranceSynthesis, dealt
+
+
+class IntentSynthesis(UtteranceSynthesis):
+    """Commands with native accents, labelled as SLURP is: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
+    and ``slots``. Every intent comes equally often, so that each split has all where it has enough utterances."""
+
+    speakers_train: int = Field(40, ge=2)
+    speakers_dev: int = Field(8, ge=0)
+    speakers_test: int = Field(8, ge=2)
+    utterances: int = Field(12, ge=3)
+    scene: Scene = "dry"
+
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+        said = command(generator, list(INTENTS)[dealt(len(INTENTS), place, *key, 6)])
+        return Line(said.text, said.labels())

@@ -1,0 +1,51 @@
+"""Utterances with transcripts, in several styles of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from ..commands import command
+from ..sentences import digits, question, sentence
+from .base import Scene
+from .utterances import Line, UtteranceSynthesis
+
+Style: TypeAlias = Literal["sentence", "question", "command", "digits"]
+
+STYLES: dict[Style, Callable[[np.random.Generator], str]] = {
+    "sentence": sentence,
+    "question": question,
+    "command": lambda generator: command(generator).text,
+    "digits": digits,
+}
+"""What makes up a text of each style."""
+
+
+class RecognitionSynthesis(UtteranceSynthesis):
+    """Transcribed speech with native accents; ``style`` is kept as a field.
+
+    Attributes:
+        styles: ``sentence`` and ``question`` (made up from some 200 words), ``command`` (as in a corpus for intents) and
+            ``digits`` (3 to 7 of them); one alone is a task that a small network can learn in minutes.
+    """
+
+    speakers_train: int = Field(40, ge=2)
+    speakers_dev: int = Field(8, ge=0)
+    speakers_test: int = Field(8, ge=2)
+    utterances: int = Field(12, ge=3)
+    scene: Scene = "dry"
+    styles: Annotated[tuple[Style, ...], Field(min_length=1)] = ("sentence", "question", "command", "digits")
+
+    @field_validator("styles")
+    @classmethod
+    def _once(cls, value: tuple[Style, ...]) -> tuple[Style, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a style is named twice")
+        return value
+
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+        style = self.styles[generator.integers(len(self.styles))]
+        return Line(STYLES[style](generator), {"style": style})

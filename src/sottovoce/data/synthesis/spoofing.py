@@ -1,0 +1,67 @@
+"""Recordings as they were made, and others that went through a machine."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from ..acoustics import Wave
+from ..resynthesis import ATTACKS, resynthesise
+from ..sentences import sentence
+from .base import KEYS
+from .utterances import Line, Said, UtteranceSynthesis, dealt
+
+SEEN = ("griffin_lim", "lpc", "phase_noise", "splice", "folded")
+"""Attacks that are in all splits."""
+
+UNSEEN = ("mel_griffin_lim", "cepstral", "pitch_shift", "sinusoidal")
+"""Attacks that only the test split has."""
+
+
+class SpoofingSynthesis(UtteranceSynthesis):
+    """Bona fide recordings in rooms, and recordings of the same kind that were resynthesised.
+
+    espeak-ng is itself a synthesiser: bona fide means that nothing was done to a recording after its microphone. What is
+    learned is to hear vocoders. A sentence is said once, so that nothing can be told by comparing. ``label`` is
+    ``bonafide`` or ``spoof``, ``attack`` (of spoofed ones) the name of the method.
+
+    Attributes:
+        utterances: of each speaker, bona fide and spoofed together.
+        spoofed: spoofed recordings for each bona fide one.
+        attacks: methods, keys of `ATTACKS`, in all splits.
+        held_out: further methods that only the test split has.
+    """
+
+    speakers_train: int = Field(24, ge=2)
+    speakers_dev: int = Field(8, ge=0)
+    speakers_test: int = Field(12, ge=2)
+    utterances: int = Field(9, ge=3)
+    spoofed: int = Field(2, ge=1)
+    attacks: tuple[str, ...] = Field(SEEN, min_length=1)
+    held_out: tuple[str, ...] = UNSEEN
+
+    @field_validator("attacks", "held_out")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in ATTACKS]:
+            raise ValueError(f"there is no attack {unknown[0]!r}; known are {', '.join(ATTACKS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _apart(self) -> SpoofingSynthesis:
+        if len({*self.attacks, *self.held_out}) < len(self.attacks) + len(self.held_out):
+            raise ValueError("an attack is named twice in attacks and held_out")
+        return self
+
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+        text, kinds = sentence(generator), self.spoofed + 1
+        kind = dealt(kinds, place, *key, 7)
+        if kind == self.spoofed:
+            return Line(text, {"label": "bonafide"})
+        known = self.attacks + (self.held_out if key[1] == KEYS["test"] else ())
+        attack = known[dealt(len(known), place // kinds * self.spoofed + kind, *key, 8)]
+        return Line(text, {"label": "spoof", "attack": attack})
+
+    def treat(self, said: Said, wave: Wave) -> Wave:
+        attack = said.line.custom.get("attack")
+        return wave if attack is None else resynthesise(wave, attack, np.random.default_rng([*said.key, 5]))
