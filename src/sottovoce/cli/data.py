@@ -166,3 +166,16 @@ def show(
         print_json(found.as_dict())
     else:
         console().print(corpus(str(manifest), found))
+
+
+@data.command("export-shar")
+def export_shar(
+    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the shards.")],
+    shard_size: Annotated[int, typer.Option(help="Cuts in a shard.")] = 1_000,
+) -> None:
+    """Write cuts with their audio as Lhotse Shar: few large files, read where they lie."""
+    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.shar import export_shar as library
+
+    typer.echo(library(read_cuts(manifest), out, shard_size=shard_size))

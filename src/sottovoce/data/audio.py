@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import warnings
@@ -65,29 +66,57 @@ def read_audio(
         raise AudioError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
     try:
         with soundfile.SoundFile(path) as file:
-            rate, channels = file.samplerate, file.channels
             if (fault := _cut_off(path, file)) is not None:
                 raise AudioError(f"{path}: {fault}; copy or convert the file again")
-            first = round(start * rate)
-            count = file.frames - first if duration is None else round(duration * rate)
-            if first < 0 or count < 0 or first > file.frames:
-                raise AudioError(
-                    f"{path}: cannot read from {start:g} s for {duration} s of a file of {file.frames / rate:.3f} s"
-                )
-            count = min(count, file.frames - first)
-            file.seek(first)
-            samples = file.read(count, dtype="float32", always_2d=True)
+            return _read(file, str(path), channel, start, duration)
     except soundfile.LibsndfileError as error:
-        reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        raise AudioError(
-            f"{path}: cannot be decoded ({reason}); convert it, for example with 'ffmpeg -i IN -ar 16000 OUT.wav'"
-        ) from error
+        raise _undecodable(str(path), error) from error
+
+
+def decode_audio(
+    encoded: bytes, name: str, *, channel: int | None = None, start: float = 0.0, duration: float | None = None
+) -> Tensor:
+    """`read_audio` of the contents of a file.
+
+    Args:
+        encoded: all of the file.
+        name: what errors call it.
+        channel, start, duration: as `read_audio`.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(encoded)) as file:
+            if (fault := _cut_off(encoded, file)) is not None:
+                raise AudioError(f"{name}: {fault}; copy or convert it again")
+            return _read(file, name, channel, start, duration)
+    except soundfile.LibsndfileError as error:
+        raise _undecodable(name, error) from error
+
+
+def _read(file: soundfile.SoundFile, name: str, channel: int | None, start: float, duration: float | None) -> Tensor:
+    rate, channels = file.samplerate, file.channels
+    first = round(start * rate)
+    count = file.frames - first if duration is None else round(duration * rate)
+    if first < 0 or count < 0 or first > file.frames:
+        raise AudioError(f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s")
+    count = min(count, file.frames - first)
+    file.seek(first)
+    samples = file.read(count, dtype="float32", always_2d=True)
     if len(samples) < count:
         raise AudioError(
-            f"{path}: cut off: the header promises {count / rate:.3f} s, but only {len(samples) / rate:.3f} s can be "
+            f"{name}: cut off: the header promises {count / rate:.3f} s, but only {len(samples) / rate:.3f} s can be "
             "decoded; copy or convert the file again"
         )
-    return as_waveform(samples, rate, str(path), channel=channel if channel is not None or channels > 1 else 0)
+    return as_waveform(samples, rate, name, channel=channel if channel is not None or channels > 1 else 0)
+
+
+def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
+    reason = error.error_string.removeprefix("Error : ").rstrip(".")
+    return AudioError(
+        f"{name}: cannot be decoded ({reason}); convert it, for example with 'ffmpeg -i IN -ar 16000 OUT.wav'"
+    )
 
 
 def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: int | None = None) -> Tensor:
@@ -181,22 +210,22 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
         ) from error
 
 
-def _cut_off(path: Path, file: soundfile.SoundFile) -> str | None:
+def _cut_off(source: Path | bytes, file: soundfile.SoundFile) -> str | None:
     """What shows, before decoding, that the end of a file is missing; libsndfile itself only shortens such files."""
     if file.format in ("WAV", "WAVEX", "RF64"):
         found = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
         if found and int(found[1]) not in _STREAMED and int(found[1]) > int(found[2]):
             return f"cut off: the header promises {found[1]} bytes of audio, the file has {found[2]}"
-    if file.format == "OGG" and not _ends_stream(path):
+    if file.format == "OGG" and not _ends_stream(source):
         return "cut off: the Ogg stream has no last page"
     return None
 
 
-def _ends_stream(path: Path) -> bool:
+def _ends_stream(source: Path | bytes) -> bool:
     """Whether the last page of an Ogg file is complete and marked as the last (RFC 3533, section 6)."""
     longest = 27 + 255 + 255 * 255
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - longest))
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+        file.seek(max(0, file.seek(0, io.SEEK_END) - longest))
         tail = file.read()
     page = tail[tail.rfind(b"OggS") :]
     if len(page) < 27 or len(page) < 27 + page[26]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..encoder.errors import AudioError, DataError
-from .audio import as_waveform, read_audio
+from .audio import as_waveform, decode_audio, read_audio
+from .shar import SHAR, Member, in_memory
 
 if TYPE_CHECKING:
     from lhotse import CutSet
@@ -212,10 +213,14 @@ def load_cut(cut: Cut) -> Tensor:
     recording = getattr(cut, "recording", None)
     if recording is not None and len(recording.sources) == 1 and not recording.transforms:
         source = recording.sources[0]
-        if source.type == "file" and isinstance(cut.channel, int):
+        if source.type in ("file", SHAR) and isinstance(cut.channel, int):
             whole = cut.start == 0 and cut.duration == recording.duration
             stretch = {} if whole else {"start": cut.start, "duration": cut.duration}
-            return read_audio(source.source, channel=source.channels.index(cut.channel), **stretch)
+            channel = source.channels.index(cut.channel)
+            if source.type == SHAR:
+                return decode_audio(Member.of(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
+            return read_audio(source.source, channel=channel, **stretch)
+    cut = in_memory(cut)
     try:
         samples = cut.load_audio()
     except Exception as error:  # Lhotse raises whatever its many backends raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import inspect
 import logging
 import shutil
 from collections import defaultdict
@@ -16,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ..encoder.errors import DataError
 from .cuts import require_lhotse, write_cuts
 from .embedded import write_embedded
+from .exclusive import exclusive
 from .layouts import LAYOUTS, Layout, Row
+from .layouts.options import options_model
+from .options import checked
 from .row_checks import cut_of, read_headers
 
 if TYPE_CHECKING:
@@ -78,10 +80,11 @@ def import_corpus(
     """
     require_lhotse()
     source, out = Path(source), Path(out)
-    reader = _reader(layout, options)
+    reader = layout_of(layout)
+    told = dict(checked(options_model(reader), options, f"the layout {layout}"))
     faults: list[str] = []
     faulty: list[str] = []
-    rows = reader(source, faults, **options)
+    rows = reader(source, faults, **told)
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
     rows = _named(rows, split, faults)
@@ -105,22 +108,17 @@ def import_corpus(
     return {name: out / f"{name}.jsonl.gz" for name in splits}
 
 
-def options_of(layout: Layout) -> list[str]:
-    """The options that a layout takes."""
-    parameters = inspect.signature(layout).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+def layout_of(name: str) -> Layout:
+    """The layout of a name.
 
-
-def _reader(layout: str, options: dict[str, Any]) -> Layout:
-    if layout not in LAYOUTS:
-        near = difflib.get_close_matches(layout, LAYOUTS, n=1)
+    Raises:
+        DataError: there is none.
+    """
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name, LAYOUTS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"unknown layout {layout!r}; known are {', '.join(sorted(LAYOUTS))}{hint}")
-    known = options_of(LAYOUTS[layout])
-    for name in options:
-        if name not in known:
-            raise DataError(f"the layout {layout} has no option {name!r}; it has {', '.join(known) or 'none'}")
-    return LAYOUTS[layout]
+        raise DataError(f"unknown layout {name!r}; known are {', '.join(sorted(LAYOUTS))}{hint}")
+    return LAYOUTS[name]
 
 
 def _named(rows: list[Row], split: str | None, faults: list[str]) -> list[Row]:
@@ -150,16 +148,13 @@ def _staged(out: Path) -> Iterator[Path]:
     Raises:
         DataError: it cannot be written.
     """
-    staging = out / ".import.partial"
     made = [each for each in (out, *out.parents) if not each.exists()]
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        yield staging
+        with exclusive(out / ".import.partial") as staging:
+            yield staging
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror})") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         for each in made:
             with contextlib.suppress(OSError):  # not empty: all went well
                 each.rmdir()

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.linalg
+import scipy.ndimage
 import scipy.signal
 import soxr
 import torch
@@ -39,13 +40,13 @@ def _istft(spectrum: NDArray[np.complex64], length: int) -> Wave:
 
 
 def _phases(shape: tuple[int, ...], width: float, generator: np.random.Generator) -> NDArray[np.complex64]:
-    return np.exp(1j * width * generator.uniform(-1, 1, shape)).astype(np.complex64)
+    return np.asarray(np.exp(1j * width * generator.uniform(-1, 1, shape)), np.complex64)
 
 
 def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Generator) -> Wave:
     """The waveform whose magnitudes are nearest, from random phases: Griffin and Lim 1984, accelerated (Perraudin 2013)."""
     guess = magnitude * _phases(magnitude.shape, np.pi, generator)
-    before = np.zeros_like(guess)
+    before = np.zeros(guess.shape, np.complex64)
     for _ in range(_ROUNDS):
         found = _stft(_istft(guess, length))
         ahead = found + np.complex64(_MOMENTUM) * (found - before)
@@ -129,7 +130,7 @@ def _pitch(wave: Wave) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     best = shortest + normalised[:, shortest:].argmax(1)
     loud = lags[:, 0] > 1e-3 * lags[:, 0].max()
     voiced = (np.take_along_axis(normalised, best[:, None], 1)[:, 0] > 0.45) & loud
-    return voiced, SAMPLE_RATE / scipy.signal.medfilt(best.astype(np.float64), 5)
+    return voiced, SAMPLE_RATE / scipy.ndimage.median_filter(best.astype(np.float64), 5)
 
 
 def sinusoidal(wave: Wave, generator: np.random.Generator) -> Wave:
@@ -138,10 +139,8 @@ def sinusoidal(wave: Wave, generator: np.random.Generator) -> Wave:
     size = np.abs(spectrum)
     around = np.pad(size, ((1, 1), (0, 0)))
     peak = (size >= around[:-2]) & (size >= around[2:])
-    weakest = -np.sort(-np.where(peak, size, 0), axis=0)[24]  # at most so many a frame
-    peak &= size > weakest
-    near = peak | np.roll(peak, 1, 0) | np.roll(peak, -1, 0)
-    return _istft(np.where(near, spectrum, 0), len(wave))
+    weakest = -np.sort(-np.where(peak, size, 0), axis=0)[20]  # at most so many a frame
+    return _istft(np.where(peak & (size > weakest), spectrum, 0), len(wave))
 
 
 def splice(wave: Wave, generator: np.random.Generator) -> Wave:

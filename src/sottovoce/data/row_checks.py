@@ -11,6 +11,7 @@ from ..encoder.errors import AudioError
 from .audio import SAMPLE_RATE, SHORTEST, audio_shape
 from .cuts import make_cut
 from .layouts.rows import Row, Segment
+from .shar import SHAR, Member
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -59,7 +60,7 @@ def cut_of(
         channel: which channel of several.
         beside: audio below this folder is named relative to it, and moves with the manifest.
     """
-    if row.cut is not None and row.content is None:
+    if row.cut is not None:
         faults += (said := _ready(row, row.cut, headers))
         return None if said else row.cut
     header = headers[row.path]
@@ -78,8 +79,6 @@ def cut_of(
             return None
         segments = [said for said in inside if said is not None]
     source = row.path.relative_to(beside) if row.content is not None else header.path
-    if row.cut is not None:
-        return _with_file(row.cut, source, header)
     regions = [[a, min(b, end - start)] for a, b in row.regions or [] if a < end - start]
     of_cut = {**(row.custom if segments is not None else {}), **({"uem": regions} if regions else {})}
     return make_cut(
@@ -140,8 +139,10 @@ def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str
         if recording is None:
             continue
         for source in recording.sources:
-            if source.type not in ("file", "memory"):
+            if source.type not in ("file", "memory", SHAR):
                 faults.append(f"{row.where}: {cut.id}: its audio is a {source.type}; only files are read")
+            if source.type == SHAR:
+                faults += _unfit_member(recording, Member.of(source.source), f"{row.where}: {cut.id}")
             if source.type != "file":
                 continue
             header = headers.get(Path(source.source)) or _header(Path(source.source))
@@ -158,6 +159,18 @@ def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str
     return faults + [f"{row.where}: {cut.id}: {fault}" for fault in outside(cut)]
 
 
+def _unfit_member(recording: Any, member: Member, where: str) -> list[str]:
+    """What is wrong with a recording inside a tar. Lossy codecs may give a little more or less than is listed."""
+    try:
+        samples, rate, _ = member.shape()
+    except AudioError as error:
+        return [f"{where}: {error}"]
+    if rate != recording.sampling_rate or abs(samples - recording.num_samples) > _TOLERANCE * rate:
+        listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
+        return [f"{where}: {member.tar} has {samples} samples at {rate} Hz, but {listed}"]
+    return []
+
+
 def outside(cut: Cut) -> list[str]:
     """What is wrong with the times of a cut's supervisions. Those that are partly inside are not: cuts are cut so."""
     return [
@@ -165,21 +178,3 @@ def outside(cut: Cut) -> list[str]:
         for said in cut.supervisions
         if not (said.duration > 0 and said.end > 0 and said.start < cut.duration)
     ]
-
-
-def _with_file(cut: Cut, source: Path, header: Header) -> Cut:
-    """A cut whose recording is now a file."""
-    from lhotse import Recording
-    from lhotse.audio import AudioSource
-    from lhotse.utils import fastcopy
-
-    whole = Recording(
-        id=cut.recording.id,
-        sources=[AudioSource(type="file", channels=list(range(header.channels)), source=str(source))],
-        sampling_rate=header.rate,
-        num_samples=header.samples,
-        duration=header.samples / header.rate,
-    )
-    # Lossy codecs may give some samples less than the cut counts on.
-    duration = min(cut.duration, round(whole.duration - cut.start, 8))
-    return fastcopy(cut, recording=whole, duration=duration)

@@ -127,7 +127,7 @@ def _cycle(
                 name=f"{side}-{sex}{number:03d}",
                 sex=sex,
                 variant=variant,
-                accent=accents[generator.integers(len(accents))],
+                accent=accents[int(generator.integers(len(accents)))],
                 tract=round(float(generator.uniform(0.9, 1.1)), 3),
                 pitch=int(generator.integers(25, 76)),
                 range=int(generator.integers(25, 81)),

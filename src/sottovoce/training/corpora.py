@@ -3,9 +3,11 @@
 data:
   corpora:
     synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
+    said: {synthesize: {task: recognition, styles: [command]}}           # and dev; a corpus for any task
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
-    said: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}              # the utterances with this in a column
-    mine: {cuts: {train: mine/train.jsonl.gz}}                           # Lhotse manifests
+    meetings: {import: {path: /data/rttm, layout: rttm, audio: /data/wav, split: train}}
+    spoken: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}            # the utterances with this in a column
+    mine: {cuts: {train: mine/train.jsonl.gz, more: /disk2/shar}}        # Lhotse manifests, Shar directories
   train: [synthetic/train, wuw2/train, wuw2/train@1.1]                 # the last: played faster, as other speakers
   test:
     unseen voices: {cuts: synthetic/test, trials: synthetic}
@@ -14,94 +16,22 @@ data:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from ..data.cuts import cut_field, read_cuts
-from ..data.manifests import import_corpus
-from ..data.synthesis import synthesize
 from ..encoder.errors import RecipeError
 from ..metrics.trials import read_trials
-from ..tasks.options import Options, nearest, one_of
+from ..tasks.options import Options, nearest
 from ..tasks.task import EvaluationData
 from .augmentation import Augmentation
+from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-Told = Callable[[int, int], None]
-"""``told(done, total)``."""
-
-
-class Synthesize(Options):
-    """A corpus of invented speakers, see `sottovoce.data.synthesis.synthesize`."""
-
-    speakers_train: int = Field(80, ge=2)
-    speakers_test: int = Field(40, ge=2)
-    utterances: int = Field(12, ge=3)
-    seed: int = Field(0, ge=0)
-    folder: str | None = Field(None, description="where it is made or found; default: inside the run")
-
-    def splits(self) -> list[str] | None:
-        return ["train", "test"]
-
-    def problems(self) -> Iterator[str]:
-        return iter(())
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        """Make it, or find it made; the manifests of its splits, and its trials."""
-        made = synthesize(
-            Path(self.folder) if self.folder else folder,
-            speakers_train=self.speakers_train,
-            speakers_test=self.speakers_test,
-            utterances=self.utterances,
-            seed=self.seed,
-            progress=told,
-        )
-        return {"train": made.train, "test": made.test, "": made.trials}
-
-
-class Import(Options):
-    """A corpus in one of the layouts that `sottovoce.data.manifests.import_corpus` knows."""
-
-    path: str
-    layout: str = "table"
-    drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
-    only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
-
-    def splits(self) -> list[str] | None:
-        return None  # known once it has been read
-
-    def problems(self) -> Iterator[str]:
-        if not Path(self.path).exists():
-            yield f"path: {self.path} does not exist"
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return import_corpus(self.path, folder, layout=self.layout, drop_faulty=self.drop_faulty)
-
-
-class Manifests(Options):
-    """Lhotse manifests: split -> ``.jsonl.gz``."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str]
-
-    def splits(self) -> list[str] | None:
-        return list(self.__pydantic_extra__)
-
-    def problems(self) -> Iterator[str]:
-        for split, path in self.__pydantic_extra__.items():
-            if not Path(path).is_file():
-                yield f"{split}: {path} does not exist"
-
-    def prepare(self, folder: Path, told: Told | None) -> dict[str, Path]:
-        return {split: Path(path) for split, path in self.__pydantic_extra__.items()}
-
-
-CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
 
 
 class TestSet(Options):
@@ -162,13 +92,20 @@ class DataOptions(Options):
                 yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
-            if each.trials is None:
-                continue
-            known = self.corpora.get(each.trials)
-            if known is None and not Path(each.trials).is_file():
-                yield f"{path}.trials: {each.trials} is neither a file nor a synthesised corpus"
-            elif known is not None and known.kind != "synthesize":
-                yield f"{path}.trials: the corpus {each.trials} brings no trials; give a trials file"
+            yield from self._trials_problems(each, f"{path}.trials")
+
+    def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
+        if test.trials is None:
+            return
+        if (known := self.corpora.get(test.trials)) is None:
+            if not Path(test.trials).is_file():
+                yield f"{path}: {test.trials} is neither a file nor a synthesised corpus"
+            return
+        over = known.options.trials() if isinstance(known.options, Synthesize) else []
+        if not over:
+            yield f"{path}: the corpus {test.trials} brings no trials; give a trials file"
+        elif test.cuts not in (places := [f"{test.trials}/{split}" for split in over]):
+            yield f"{path}: the corpus {test.trials} brings trials over {' and '.join(places)}, not over {test.cuts}"
 
     def reference_problems(self, reference: str, path: str) -> Iterator[str]:
         """What is wrong with a ``corpus/split@speed`` reference."""
@@ -205,7 +142,7 @@ class Corpora:
     def __init__(self, options: DataOptions, folder: Path):
         self.options = options
         self.folder = folder
-        self._splits: dict[str, Mapping[str, Path]] = {}
+        self._prepared: dict[str, Prepared] = {}
 
     def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
         """Make and import everything now, and not when it is first needed.
@@ -214,12 +151,12 @@ class Corpora:
             DataError: as the makers do.
         """
         for name in self.options.corpora:
-            self._splits_of(name, told(name) if told is not None else None)
+            self._corpus(name, told(name) if told is not None else None)
 
-    def _splits_of(self, name: str, told: Told | None = None) -> Mapping[str, Path]:
-        if name not in self._splits:
-            self._splits[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
-        return self._splits[name]
+    def _corpus(self, name: str, told: Told | None = None) -> Prepared:
+        if name not in self._prepared:
+            self._prepared[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
+        return self._prepared[name]
 
     def cuts(self, *references: str) -> list[Cut]:
         """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
@@ -230,7 +167,7 @@ class Corpora:
         found: list[Cut] = []
         for reference in references:
             name, split, speed = _parts(reference)
-            splits = self._splits_of(name)
+            splits = self._corpus(name).splits
             if split not in splits:
                 raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
             chosen = self._chosen(name, read_cuts(splits[split]))
@@ -254,5 +191,5 @@ class Corpora:
         """Utterances, and trials where there are any."""
         trials = options.trials
         if trials in self.options.corpora:
-            trials = str(self._splits_of(trials)[""])
+            trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
         return EvaluationData(self.cuts(options.cuts), None if trials is None else read_trials(trials))

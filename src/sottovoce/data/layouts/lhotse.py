@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...encoder.errors import DataError
 from ..cuts import locate_audio
+from ..shar import SHAR, index
 from .listing import read_json_lines
 from .rows import Row
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lhotse(source: Path, faults: list[str]) -> list[Row]:
-    """One row a cut, with the cut as it is. The audio of a Shar directory is written beside the cuts.
+    """One row a cut, with the cut as it is. The audio of a Shar directory stays in its tars.
 
     Args:
         source: the CutSet, or the Shar directory.
@@ -51,26 +51,20 @@ def _file_of(cut: Cut) -> Path | None:
     return Path(recording.sources[0].source) if recording is not None and recording.sources else None
 
 
-class _Member:
-    """A file inside a tar."""
-
-    def __init__(self, path: Path, offset: int, size: int) -> None:
-        self.path, self.offset, self.size = path, offset, size
-
-    def __call__(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
-
-
 def _shar(source: Path, faults: list[str]) -> list[Row]:
+    from lhotse.audio import AudioSource
+
     lists = sorted(path for path in source.glob("cuts.*") if ".jsonl" in path.name)
     if not lists:
         faults.append(f"{source}: no Shar directory: no cuts.000000.jsonl.gz in it")
     rows = []
     for path in lists:
         tar = source / f"recording.{path.name.split('.')[1]}.tar"
-        members, recordings = _members(tar, faults)
+        try:
+            members, recordings = index(tar)
+        except DataError as error:
+            faults.append(str(error))
+            continue
         for where, cut in _cuts(path, faults):
             if cut.id not in members or cut.id not in recordings:
                 faults.append(f"{where}: {cut.id} has no audio in {tar.name}")
@@ -78,24 +72,7 @@ def _shar(source: Path, faults: list[str]) -> list[Row]:
                 faults.append(f"{where}: {cut.id} is a {type(cut).__name__}; Shar is read where it holds MonoCuts")
             else:
                 cut.recording = recordings[cut.id]
-                rows.append(Row(cut.id, tar, where, cut=cut, content=members[cut.id]))
+                channels = cut.recording.channel_ids or [0]
+                cut.recording.sources = [AudioSource(SHAR, list(channels), str(members[cut.id]))]
+                rows.append(Row(cut.id, tar, where, cut=cut))
     return rows
-
-
-def _members(tar: Path, faults: list[str]) -> tuple[dict[str, _Member], dict[str, Any]]:
-    """The audio and the recordings in a shard, by cut. Only headers are read here, and the audio where it is needed."""
-    from lhotse import Recording
-
-    audio: dict[str, _Member] = {}
-    recordings: dict[str, Any] = {}
-    try:
-        with tarfile.open(tar, "r:") as archive:  # not compressed: Lhotse writes it so, and files can be found in it
-            for member in archive:
-                name, _, ending = member.name.rpartition(".")
-                if ending == "json" and (file := archive.extractfile(member)) is not None:
-                    recordings[name] = Recording.from_dict(json.loads(file.read()))
-                elif ending not in ("nodata", "nometa"):
-                    audio[name] = _Member(tar, member.offset_data, member.size)
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
-        faults.append(f"{tar}: cannot be read as a shard of recordings ({error})")
-    return audio, recordings

@@ -41,8 +41,8 @@ def starts_of(
         ben                 |-------------|                      <- overlap     at most two at once
         carl                                                |--------|          <- pause
 
-    A turn may run into the last half of the one before, if that is another speaker's, and has its first half alone then;
-    which do is drawn, until the overlap is what was asked for.
+    A turn may run into the last half of the one before, if that is another speaker's, and has its second half alone
+    then. Which do is drawn, until the overlap is what was asked for; where halves are not enough, they run in further.
 
     Args:
         durations: of the turns, in their order.
@@ -55,23 +55,26 @@ def starts_of(
         DataError: these turns cannot overlap so much.
     """
     # The time in which anyone speaks is that of all turns, counted once where two speak: O / (D - O) = overlap.
-    wanted = round(sum(durations) * overlap / (1 + overlap))
+    missing = round(sum(durations) * overlap / (1 + overlap))
+    overlaps = [0] * (len(durations) + 1)  # of a turn with the one before
     changes = [k for k in range(1, len(speakers)) if speakers[k] != speakers[k - 1]]
-    room = {k: min(durations[k - 1], durations[k]) // 2 for k in changes}
-    if wanted > sum(room.values()):
+    for k in generator.permutation(changes).tolist():
+        room = min(durations[k - 1], durations[k]) // 2
+        overlaps[k] = min(missing, round(room * generator.uniform(0.2, 1.0)))
+        missing -= overlaps[k]
+    for k in changes:  # up to where a third would join in
+        room = min(durations[k - 1] - overlaps[k - 1], durations[k] - overlaps[k + 1])
+        more = min(missing, max(room - overlaps[k], 0))
+        overlaps[k] += more
+        missing -= more
+    if missing:
         raise DataError(
             f"synthesize diarization: {len(durations)} turns cannot overlap by {overlap:g} of the speech;"
             " ask for less, or for longer conversations"
         )
-    overlaps = dict.fromkeys(changes, 0)
-    for all_of_it in (False, True):  # the second time, only if the first was not enough
-        for k in generator.permutation(changes).tolist() if changes else []:
-            most = min(wanted - sum(overlaps.values()), room[k] - overlaps[k])
-            drawn = most if all_of_it else min(most, round(room[k] * generator.uniform(0.2, 1.0)))
-            overlaps[k] += drawn
     starts, end = [], _LEAD
     for k, duration in enumerate(durations):
         gap = 0 if k == 0 else round(1_000 * generator.gamma(2.0, pause / 2))
-        starts.append(end - overlaps[k] if overlaps.get(k) else end + gap)
+        starts.append(end - overlaps[k] if overlaps[k] else end + gap)
         end = starts[-1] + duration
     return starts

@@ -119,7 +119,7 @@ class UtteranceSynthesis(Synthesis):
         """Who says what, where; round robin over the speakers, so that neighbours in the list are different people."""
         generator = np.random.default_rng([*key, 0])
         rooms = [generator.permutation(_ROOMS)[:SESSIONS] for _ in voices]
-        script = []
+        script: list[Said] = []
         for number in range(self.utterances):
             session = number * SESSIONS // self.utterances
             for place, voice in enumerate(voices):

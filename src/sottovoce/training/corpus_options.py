@@ -1,0 +1,178 @@
+"""A corpus in a recipe: made, imported, or there as manifests.
+
+synthesize: {task: intent, speakers_train: 20}        options of the task: see `sottovoce.data.synthesis`
+import: {path: meetings.rttm, layout: rttm, audio: wav, uem: all.uem}      options of the layout: see its function
+cuts: {train: mine/train.jsonl.gz, dev: /disk2/shar/dev}                   manifests, or Shar directories
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..data.layouts import LAYOUTS
+from ..data.layouts.options import options_model
+from ..data.manifests import import_corpus
+from ..data.synthesis import SYNTHESES, synthesize
+from ..data.synthesis.verification import TRIALS
+from ..tasks.options import Options, known_keys, nearest, one_of, problems_of
+
+Told: TypeAlias = Callable[[int, int], None]
+"""``told(done, total)``."""
+
+
+class Prepared(NamedTuple):
+    """A corpus that is there.
+
+    Attributes:
+        splits: the manifest of each split.
+        trials: those that the corpus brings, by the split that they are over.
+    """
+
+    splits: Mapping[str, Path]
+    trials: Mapping[str, Path] = {}
+
+
+class Chosen(Options):
+    """A section in which one key decides which further keys there are; their defaults are filled in like all others."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    @classmethod
+    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+        """The model of the further keys, ``None`` where the deciding key is wrong."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The further keys."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, section: Any) -> Any:
+        model = cls.further(section) if isinstance(section, dict) else None
+        own = known_keys(cls)
+        try:
+            further = {} if model is None else {key: section[key] for key in section if key not in own}
+            filled = {} if model is None else model.model_validate(further).model_dump(mode="json")
+        except ValidationError:
+            return section  # `problems` tells what is wrong, together with all else
+        return {**section, **filled} if isinstance(section, dict) else section
+
+    def option_problems(self, model: type[BaseModel]) -> Iterator[str]:
+        """What is wrong with the further keys."""
+        known = [*known_keys(type(self)), *model.model_fields]
+        given = self.options
+        for key in given.keys() - model.model_fields.keys():
+            yield f"{key}: unknown; {nearest(key, known)}"
+        try:
+            model.model_validate({key: given[key] for key in given if key in model.model_fields})
+        except ValidationError as error:
+            yield from problems_of(error, model)
+
+
+class Synthesize(Chosen):
+    """A corpus of invented speakers, see `sottovoce.data.synthesis`; further keys are the options of its task."""
+
+    task: str = "verification"
+    folder: str | None = Field(None, description="where it is made or found; default: inside the run")
+
+    @classmethod
+    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+        return SYNTHESES.get(str(section.get("task", "verification")))
+
+    def splits(self) -> list[str] | None:
+        return [split for split in ("train", "dev", "test") if self.options.get(f"speakers_{split}") != 0]
+
+    def trials(self) -> list[str]:
+        """Splits over which it brings trials."""
+        return [split for split in self.splits() or () if self.task == "verification" and split in TRIALS]
+
+    def problems(self) -> Iterator[str]:
+        if self.task in SYNTHESES:
+            yield from self.option_problems(SYNTHESES[self.task])
+        else:
+            yield f"task: no corpus is synthesised for {self.task!r}; {nearest(self.task, SYNTHESES)}"
+
+    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+        """Make it, or find it made."""
+        made = synthesize(Path(self.folder or folder), task=self.task, progress=told, **self.options)
+        splits = {split: made.cuts(split) for split in self.splits() or ()}
+        return Prepared(splits, {split: made.folder / TRIALS[split] for split in self.trials()})
+
+
+class Import(Chosen):
+    """A corpus in one of the layouts that `import_corpus` knows; further keys are the options of the layout."""
+
+    path: str
+    layout: str = "table"
+    split: str | None = Field(None, description="what a corpus of one split is called")
+    channel: int | None = Field(None, ge=0, description="of files with several")
+    drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
+    only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
+
+    @classmethod
+    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+        layout = LAYOUTS.get(str(section.get("layout", "table")))
+        return None if layout is None else options_model(layout)
+
+    def splits(self) -> list[str] | None:
+        return None if self.split is None else [self.split]  # otherwise known once it has been read
+
+    def problems(self) -> Iterator[str]:
+        if not Path(self.path).exists():
+            yield f"path: {self.path} does not exist"
+        if self.layout not in LAYOUTS:
+            yield f"layout: no layout is called {self.layout!r}; {nearest(self.layout, LAYOUTS)}"
+            return
+        model = options_model(LAYOUTS[self.layout])
+        if found := list(self.option_problems(model)):
+            yield from found
+            return
+        for name, value in model.model_validate(self.options):
+            if isinstance(value, Path) and not value.exists():
+                yield f"{name}: {value} does not exist"
+
+    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+        splits = import_corpus(
+            self.path,
+            folder,
+            layout=self.layout,
+            split=self.split,
+            channel=self.channel,
+            drop_faulty=self.drop_faulty,
+            **self.options,
+        )
+        return Prepared(splits)
+
+
+class Manifests(Options):
+    """Lhotse manifests: split -> ``.jsonl.gz``, or a Shar directory, whose audio stays in its tars."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
+    def splits(self) -> list[str] | None:
+        return list(self.__pydantic_extra__)
+
+    def problems(self) -> Iterator[str]:
+        for split, path in self.__pydantic_extra__.items():
+            if not Path(path).exists():
+                yield f"{split}: {path} does not exist"
+
+    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+        given = {split: Path(path) for split, path in self.__pydantic_extra__.items()}
+        indexed = {
+            split: import_corpus(path, folder, layout="lhotse", split=split)[split]
+            for split, path in given.items()
+            if path.is_dir()
+        }
+        return Prepared(given | indexed)
+
+
+CorpusOptions: Any = one_of("CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
