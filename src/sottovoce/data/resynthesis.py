@@ -45,12 +45,12 @@ def _phases(shape: tuple[int, ...], width: float, generator: np.random.Generator
 
 def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Generator) -> Wave:
     """The waveform whose magnitudes are nearest, from random phases: Griffin and Lim 1984, accelerated (Perraudin 2013)."""
-    guess = magnitude * _phases(magnitude.shape, np.pi, generator)
-    before = np.zeros(guess.shape, np.complex64)
+    guess = np.asarray(magnitude * _phases(magnitude.shape, np.pi, generator), np.complex64)
+    before: NDArray[np.complex64] = np.zeros_like(guess)
     for _ in range(_ROUNDS):
         found = _stft(_istft(guess, length))
         ahead = found + np.complex64(_MOMENTUM) * (found - before)
-        guess, before = magnitude * ahead / np.maximum(np.abs(ahead), 1e-9), found
+        guess, before = np.asarray(magnitude * ahead / np.maximum(np.abs(ahead), 1e-9), np.complex64), found
     return _istft(guess, length)
 
 
