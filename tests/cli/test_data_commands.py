@@ -129,6 +129,40 @@ def test_help_names_every_layout_and_imports_nothing_heavy(sottovoce):
     assert done.stdout.strip() == "set()"
 
 
+def test_a_corpus_of_any_task(sottovoce, tmp_path):
+    pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
+    sizes = ["--speakers-train", 2, "--speakers-dev", 0, "--speakers-test", 2]
+    talks = ["--conversations-train", 1, "--conversations-dev", 0, "--conversations-test", 1, "--seconds", 10]
+    said = sottovoce("data", "synthesize", "diarization", "-o", tmp_path / "c", *sizes, *talks, "--voices", 2, 2)
+    names = ["train.jsonl.gz", "test.jsonl.gz", "test.rttm", "test.uem", "train.rttm", "train.uem"]
+    assert said.code == 0 and said.out.split() == [str(tmp_path / "c" / name) for name in names], said
+    assert sottovoce("data", "check", tmp_path / "c/train.jsonl.gz").code == 0
+    assert "10.0 % of it overlapped" in sottovoce("data", "show", tmp_path / "c/train.jsonl.gz").out
+    for arguments, message in (
+        (["singing"], "no synthetic corpus for the task 'singing'"),
+        (["intent", "--overlap", 0.1], "synthesize intent has no option 'overlap'"),
+        (["spoofing", "--attacks", "lpc,"], "holds a corpus made otherwise"),
+        (["spoofing", "--attacks", "lcp"], "there is no attack 'lcp'"),
+        (["spoofing", "--attacks", ","], "attacks: tuple should have at least 1 item"),
+    ):
+        said = sottovoce("data", "synthesize", *arguments, "-o", tmp_path / "c")
+        assert said.code == 2 and message in said.err and len(said.err.splitlines()) == 1, said
+
+
+def test_shar_out_and_in(sottovoce, corpus, tmp_path):
+    (corpus / "list.csv").write_text("path\na.flac\nb.flac\nc.flac\n")
+    assert sottovoce("data", "import", "table", corpus / "list.csv", "-o", tmp_path / "cuts").code == 0
+    arguments = ["data", "export-shar", tmp_path / "cuts/all.jsonl.gz", "-o", tmp_path / "shar", "--shard-size", 2]
+    said = sottovoce(*arguments)
+    assert said.code == 0 and said.out.strip() == str(tmp_path / "shar")
+    assert len(list((tmp_path / "shar").glob("recording.*.tar"))) == 2
+    again = sottovoce(*arguments)
+    assert again.code == 2 and "not an empty folder" in again.err and len(again.err.splitlines()) == 1
+    assert sottovoce("data", "import", "lhotse", tmp_path / "shar", "-o", tmp_path / "index").code == 0
+    said = sottovoce("data", "check", tmp_path / "index/all.jsonl.gz")
+    assert said.code == 0 and said.out.startswith("3 cuts"), said
+
+
 def test_a_full_or_read_only_place(sottovoce, corpus, tmp_path):
     (tmp_path / "file").touch()
     said = sottovoce(

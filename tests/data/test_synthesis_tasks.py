@@ -174,6 +174,21 @@ def test_spoofed_recordings_and_their_attacks(corpora):
     assert all(-34 < level < -19 for each in levels.values() for level in each)
 
 
+@needs_espeak
+def test_spoofed_recordings_are_what_the_attack_makes_and_bona_fide_ones_what_they_were(tmp_path):
+    few = dict(speakers_train=2, speakers_dev=0, speakers_test=2, utterances=3, held_out=[])
+    first, other = (
+        synthesize(tmp_path / attack, task="spoofing", attacks=[attack], **few) for attack in ("folded", "splice")
+    )
+    for ours, theirs in zip(read_cuts(first.train), read_cuts(other.train), strict=True):
+        one, two = load_cut(ours).numpy(), load_cut(theirs).numpy()
+        assert np.array_equal(one, two) == (ours.supervisions[0].custom["label"] == "bonafide")
+        if ours.supervisions[0].custom["label"] == "spoof":  # the upper half mirrors the lower one
+            lines = np.log(np.abs(np.fft.rfft(one)) + 1e-9)
+            size = len(lines) // 4
+            assert np.corrcoef(lines[size : 2 * size - 200], lines[::-1][size : 2 * size - 200])[0, 1] > 0.6
+
+
 class TestConversations:
     @pytest.mark.parametrize("overlap", [0.0, 0.07, 0.3])
     def test_overlap_is_exactly_as_asked_for(self, overlap):

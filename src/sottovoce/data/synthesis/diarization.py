@@ -49,7 +49,7 @@ class DiarizationSynthesis(Synthesis):
     conversations_train: int = Field(30, ge=1)
     conversations_dev: int = Field(6, ge=0)
     conversations_test: int = Field(8, ge=1)
-    seconds: float = Field(30.0, ge=10, le=3600)
+    seconds: float = Field(20.0, ge=10, le=3600)
     voices: tuple[int, int] = (2, 4)
     overlap: float = Field(0.1, ge=0, le=0.35)
     pause: float = Field(0.5, gt=0, le=10)
