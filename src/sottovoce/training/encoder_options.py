@@ -61,7 +61,8 @@ class EncoderOptions(Options):
 
     Args:
         source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or a task
-            model of ours, whose head is then kept.
+            model of ours.
+        head: of a task model: ``kept``, to go on with its task, or ``new``, to take its encoder for any task.
         config: a new, randomly initialised encoder.
         filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
@@ -70,6 +71,7 @@ class EncoderOptions(Options):
     """
 
     source: str | None = Field(None, alias="from")
+    head: Literal["kept", "new"] = "kept"
     config: NewEncoder | None = None
     filters: Literal["random", "mel"] = "random"
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -99,14 +101,18 @@ class EncoderOptions(Options):
             DataError: training data that the head cannot be made for.
         """
         torch.manual_seed(seed)
+        loaded = None
         if self.source is not None and is_task_model(self.source):
             loaded = TaskModel.from_pretrained(self.source)
+        if loaded is not None and self.head == "kept":
             _check_head(self.source, loaded.config, task.config(loaded.config.encoder, train))
             self._set_dropout(loaded.config.encoder)
             model = TaskModel(loaded.config)
             model.load_state_dict(loaded.state_dict())
             return model
-        if self.source is not None:
+        if loaded is not None:
+            encoder = loaded.encoder
+        elif self.source is not None:
             encoder = SpeechEncoder.from_pretrained(self.source)
         else:
             encoder = SpeechEncoder(new_config(self.config))
@@ -150,8 +156,8 @@ def _check_head(source: str, found: TaskConfig, wanted: TaskConfig) -> None:
     """Raises: RecipeError: the head of a task model is not the one that the recipe's task trains."""
     if found.task != wanted.task:
         raise RecipeError(
-            f"encoder.from: {source} is a model for {found.task}, the recipe for {wanted.task}; give an encoder, or"
-            f" a model for {wanted.task}"
+            f"encoder.from: {source} is a model for {found.task}, the recipe for {wanted.task}; give a model for"
+            f" {wanted.task}, or take its encoder alone with head: new"
         )
     for key in OUTPUTS:
         if found.head.get(key) != wanted.head.get(key):
