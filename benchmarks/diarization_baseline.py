@@ -57,16 +57,19 @@ def median(scores: list[DiarizationScore]) -> DiarizationScore:
 
 def main() -> None:
     options = parser(__doc__).parse_args()
-    table = Table("data", "baseline", "speech", *COLUMNS, title="dev, whole recordings, collar 0, overlap scored")
+    columns = ("data", "baseline", "speech", "what", *COLUMNS)
+    table = Table(*columns, title="dev, collar 0, overlap scored")
     for data in read_data(options.data, "dev"):
         for how, speech in (("known", known_speech(data)), ("loudness", loud_speech(data))):
-            for of, score in data.scores(one_speaker(speech)).items():
-                table.add_row(of, "one speaker", how, *told(score, data.cuts))
-            drawn = [data.scores(at_random(data, speech, seed)) for seed in range(SEEDS)]
-            for of in drawn[0]:
-                score = median([each[of] for each in drawn])
-                table.add_row(of, f"random, number known (median of {SEEDS})", how, *told(score, data.cuts))
+            drawn = [at_random(data, speech, seed) for seed in range(SEEDS)]
+            for name, systems in (("one speaker", [one_speaker(speech)]), ("random, number known", drawn)):
+                rows = {(data.name, "windows of 8 s"): [data.window_scores(each) for each in systems]}
+                scores = [data.scores(each) for each in systems]
+                rows |= {(of, "recordings"): [each[of] for each in scores] for of in scores[0]}
+                for (of, what), found in rows.items():
+                    table.add_row(of, name, how, what, *told(median(found), data.cuts))
     Console(width=140).print(table)
+    print(f"random: the median of {SEEDS} draws; in windows as many speakers as the recording has")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.manifests import import_corpus
 from sottovoce.data.rttm import Turn, read_rttm
@@ -39,6 +41,25 @@ class TestData:
             f"{self.name}{of}": score_diarization({n: turns.get(n, []) for n in whole}, system, whole)
             for of, turns in self.references.items()
         }
+
+    def window_scores(self, system: Mapping[str, list[Turn]], seconds: float = 8.0) -> DiarizationScore:
+        """Local DER against the first reference: windows side by side, each with a pairing of speakers of its own."""
+        turns = next(iter(self.references.values()))
+        parts = {
+            f"{cut.id}@{start:g}": (cut.id, start, min(start + seconds, cut.duration))
+            for cut in self.cuts
+            for start in np.arange(0.0, cut.duration, seconds).tolist()
+        }
+        return score_diarization(
+            {part: _inside(turns[name], start, end) for part, (name, start, end) in parts.items()},
+            {part: _inside(system[name], start, end) for part, (name, start, end) in parts.items()},
+            {part: [(start, end)] for part, (_, start, end) in parts.items()},
+        )
+
+
+def _inside(turns: list[Turn], start: float, end: float) -> list[Turn]:
+    near = (Turn(max(turn.start, start), min(turn.end, end), turn.speaker) for turn in turns)
+    return [turn for turn in near if turn.start < turn.end]
 
 
 def read_data(root: Path, split: str) -> list[TestData]:

@@ -67,6 +67,7 @@ def main() -> None:
     ]
     compress(read_recipe(recipes / "diarization-voices.yaml", [*voices, *options.changes]), run=options.voices)
     turns = [
+        f"encoder.from={options.voices / 'models/fine_tune'}",
         f"data.corpora.conv.import.path={data / 'conv'}",
         *(f"data.corpora.ami.import.{key}={data / 'ami14' / place}" for key, place in AMI.items()),
         f"data.corpora.simulated.converse.of.import.path={data / 'libri261'}",

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from sottovoce.encoder.errors import CheckpointError, RecipeError
+from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.filters import mel_filters
@@ -35,6 +36,22 @@ def test_a_task_model_keeps_its_head(tmp_path):
     before.save_pretrained(tmp_path)
     model = EncoderOptions.model_validate({"from": str(tmp_path), "dropout": 0.0}).build(TASK, 0)
     assert torch.equal(model.train()(speech()).output, before(speech()).output)
+
+
+def test_the_encoder_of_a_model_for_another_task(tmp_path):
+    before = tiny_model()
+    before.save_pretrained(tmp_path)
+    task = Diarization(head={"speakers": 2, "width": 12, "blocks": 1, "inner": 8, "heads": 2, "kernel": 3})
+    with pytest.raises(RecipeError, match="a model for verification, the recipe for diarization.* head: new"):
+        EncoderOptions.model_validate({"from": str(tmp_path)}).build(task, 0)
+    model = EncoderOptions.model_validate({"from": str(tmp_path), "head": "new"}).build(task, 0).eval()
+    assert model.config.task == "diarization" and model(speech()).output.shape[-1] == 4
+    expected = before.eval().encoder(speech()).hidden_states
+    for one, other in zip(model.encoder(speech()).hidden_states, expected, strict=True):
+        assert torch.equal(one, other)
+    # A head of the same task, but a new one.
+    again = EncoderOptions.model_validate({"from": str(tmp_path), "head": "new"}).build(TASK, 0)
+    assert not torch.equal(again.head.project.weight, before.head.project.weight)
 
 
 def test_what_is_not_there_is_told():
