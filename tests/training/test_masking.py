@@ -110,8 +110,10 @@ def test_a_recipe_names_them_among_its_augmentation(tmp_path):
 
     once = losses("once", recipe)
     assert once == losses("again", recipe)
-    plain["data"]["augment"] = plain["data"]["augment"][:1]
-    assert once != losses("without", read_recipe(write(plain, tmp_path / "b.yaml")))
+    plain["stages"][0]["fine_tune"]["augment"] = plain["data"]["augment"][:1]
+    without = losses("without", read_recipe(write(plain, tmp_path / "b.yaml")))
+    plain["data"]["augment"] = plain["stages"][0]["fine_tune"].pop("augment")
+    assert once != without == losses("never", read_recipe(write(plain, tmp_path / "d.yaml")))
     plain["data"]["augment"] = [{"time_mask": {"longst": 0.1}}]
     with pytest.raises(ValueError, match=r"data.augment\[0\].time_mask.longst: unknown; did you mean 'longest'"):
         read_recipe(write(plain, tmp_path / "c.yaml"))

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..encoder.norms import valid
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
-from .frame_head import FrameHead, Fusion
+from .frame_head import FrameHead, Summed
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""
@@ -42,7 +42,7 @@ class CTC(FrameHead):
         *,
         outputs: int,
         width: int | None = 256,
-        fusion: Fusion = "sum",
+        fusion: Summed = "sum",
         dropout: float = 0.0,
         downsampling: int = 1,
     ):

@@ -14,7 +14,7 @@ from ..encoder.units import Macs, Timing
 from .fusion import weighted_sum
 from .head import Head
 
-Fusion = Literal["sum", "last"]
+Summed = Literal["sum", "last"]
 
 
 class FrameHead(Head):
@@ -30,7 +30,7 @@ class FrameHead(Head):
         downsampling: frames that become one before the head.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, fusion: Fusion = "sum", downsampling: int = 1):
+    def __init__(self, stream: Stream, layers: int, *, fusion: Summed = "sum", downsampling: int = 1):
         super().__init__()
         self.layers, self.fusion, self.stream = layers, fusion, stream
         self.layer_weights = nn.Parameter(torch.ones(layers)) if fusion == "sum" else None

@@ -13,13 +13,6 @@ class LabelEmbedding(nn.Embedding):
         nn.init.normal_(self.weight)
 
 
-class ContextConvolution(nn.Conv1d):
-    """Channels of about the size of those it reads."""
-
-    def initialise(self) -> None:
-        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
-
-
 class StatelessPredictor(nn.Module):
     """What the last few labels say about the next: an embedding and one convolution (2003.07705; icefall's decoder).
 
@@ -38,7 +31,7 @@ class StatelessPredictor(nn.Module):
         self.embedding = LabelEmbedding(outputs, size)
         # Groups of four channels, as in icefall: the embedding has room enough to arrange itself.
         groups = size // 4 if size % 4 == 0 else 1
-        self.convolution = ContextConvolution(size, size, context, groups=groups, bias=False) if context > 1 else None
+        self.convolution = nn.Conv1d(size, size, context, groups=groups, bias=False) if context > 1 else None
 
     def forward(self, labels: Tensor) -> Tensor:
         """``[N, U + 1, E]``: the states before each of ``labels[N, U]``, and after the last."""

@@ -11,7 +11,7 @@ from ..encoder.config import Shape
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
 from .ctc import BLANK
-from .frame_head import FrameHead, Fusion
+from .frame_head import FrameHead, Summed
 from .joiner import Joiner
 from .predictor import StatelessPredictor
 from .rnnt_loss import Reduction, rnnt_loss
@@ -45,7 +45,7 @@ class Transducer(FrameHead):
         context: int = 2,
         width: int = 512,
         ctc: bool = True,
-        fusion: Fusion = "sum",
+        fusion: Summed = "sum",
         downsampling: int = 1,
         shape: Shape | None = None,
     ):

@@ -175,7 +175,7 @@ class StageRun:
                 batch_size=(options.batch if options else None) or data.batch,
                 seed=seed_of(self.seed, self.name, "batches"),
                 crop=(options.crop if options else None) or data.crop,
-                effects=effects(data.augment if options is None or options.augment is None else options.augment),
+                effects=effects(self._augmentation(options)),
                 targets=self.task.targets(cuts, labels) if labels else None,
                 balanced=data.balanced and bool(labels),
                 cache=data.cache,
@@ -184,6 +184,11 @@ class StageRun:
             )
 
         return made
+
+    def _augmentation(self, options: PhaseOptions | None) -> list[Any]:
+        """The stage's own augmentation, or that of the data section."""
+        own = options.augment if options is not None else None
+        return self.corpora.options.augment if own is None else own
 
     def sample_batches(self, count: int, objective: Objective | None) -> Iterator[Batch]:
         """A few training batches."""
@@ -219,7 +224,7 @@ class StageRun:
                 ProgressBar(self.console, self.name, options.steps),
             ],
         )
-        with masked(model.encoder, masks(self.corpora.options.augment)):
+        with masked(model.encoder, masks(self._augmentation(options))):
             fit(model, phase, self.compute, directory)
         model.cpu()
         if selection is None:
