@@ -40,7 +40,11 @@ class SpeakerFrames:
     """
 
     def __init__(self, model: TaskModel):
-        if model.config.scoring != "cosine" or not isinstance(model.head, PoolingHead):
+        if model.config.scoring == "cosine" and not isinstance(model.head, PoolingHead):
+            raise CheckpointError(
+                f"the head {model.config.head['kind']} of this speaker model cannot pool under a mask; take one with mhfa"
+            )
+        if model.config.scoring != "cosine":
             raise CheckpointError(
                 f"this is a model for {model.config.task or 'something else'} and no speaker model; fine-tune one with a"
                 " verification recipe"

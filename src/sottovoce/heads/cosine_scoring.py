@@ -15,7 +15,8 @@ class CosineScoring(nn.Module):
 
     Args:
         size: width of the embeddings.
-        dimensions: of what the linear map makes of them; ``None`` for no map.
+        linear: put a linear map behind the mean.
+        dimensions: of what it makes of the embeddings; ``None`` for as many as they have.
         cohort: speakers against whom scores are normalised; 0 for none.
         top: how many of them count for an embedding, the most similar ones.
         measures: quality measures of the calibration; ``None`` where scores are not calibrated.
@@ -41,6 +42,7 @@ class CosineScoring(nn.Module):
         self,
         size: int,
         *,
+        linear: bool = False,
         dimensions: int | None = None,
         cohort: int = 0,
         top: int = 300,
@@ -49,7 +51,7 @@ class CosineScoring(nn.Module):
         super().__init__()
         self.top, self.measures = top, measures
         self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("map", torch.zeros(size, dimensions) if dimensions is not None else None)
+        self.register_buffer("map", torch.zeros(size, dimensions or size) if linear else None)
         self.register_buffer("cohort", torch.zeros(cohort, dimensions or size) if cohort else None)
         self.register_buffer("calibration", torch.zeros(2 + len(measures)) if measures is not None else None)
         if measures is not None:

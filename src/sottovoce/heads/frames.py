@@ -50,7 +50,7 @@ class TimeConv(nn.Conv1d):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, bias: bool = True):
         super().__init__(inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel // 2), bias=bias)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, inputs, T] -> [B, outputs, T]``."""
         return super().forward(silenced(x, mask) if self.kernel_size[0] > 1 else x)
 
@@ -61,7 +61,7 @@ class TimeConv(nn.Conv1d):
 class FrameNorm(nn.BatchNorm1d):
     """Batch norm ``[B, C, T] -> [B, C, T]`` whose statistics, while training, are those of valid frames."""
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None or not self.training:
             return super().forward(x)
         frames = x.transpose(1, 2)

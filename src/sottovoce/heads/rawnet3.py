@@ -65,8 +65,9 @@ class RawNet3Trunk(Trunk):
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
 
     def initialise(self) -> None:
-        for block in self.blocks:
-            nn.init.ones_(block.scaling.shift)
+        for module in self.modules():
+            if isinstance(module, FeatureMapScaling):
+                nn.init.ones_(module.shift)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         first = self.blocks[0](x, mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -160,7 +161,7 @@ class SKABlock(nn.Module):
         self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        def selected(branches: nn.ModuleList, part: Tensor) -> Tensor:
+        def selected(branches: Any, part: Tensor) -> Tensor:
             parts = [branch(part, mask) for branch in branches]
             return mixed(parts, self.select(mean_over_time(sum(parts), mask))[..., None])
 

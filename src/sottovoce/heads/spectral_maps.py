@@ -23,7 +23,7 @@ class MapConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride=(stride, 1), padding=kernel // 2, bias=bias)
         self.bins = bins
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x if mask is None else x.masked_fill(~mask[:, None, None], 0.0))
 
     def macs(self) -> list[Macs]:
@@ -33,7 +33,7 @@ class MapConv(nn.Conv2d):
 class MapNorm(nn.BatchNorm2d):
     """Batch norm of each map whose statistics, while training, are those of valid frames."""
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None or not self.training:
             return super().forward(x)
         by_frame = x.permute(0, 3, 1, 2)  # [B, T, C, F]

@@ -35,8 +35,8 @@ class WCCNOptions(Options):
 
     ridge: float = Field(1.0, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
-    def dimensions_of(self, size: int) -> int:
-        return size
+    def config(self) -> dict[str, Any]:
+        return {"linear": True}
 
     def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
         return wccn(embeddings, speakers, ridge=self.ridge)
@@ -48,8 +48,8 @@ class LDAOptions(Options):
     dimensions: int = Field(100, ge=1)
     ridge: float = Field(0.01, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
-    def dimensions_of(self, size: int) -> int:
-        return self.dimensions
+    def config(self) -> dict[str, Any]:
+        return {"linear": True, "dimensions": self.dimensions}
 
     def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
         return lda(embeddings, speakers, self.dimensions, ridge=self.ridge)
@@ -115,15 +115,15 @@ class Scoring(Options):
         """Whether training speech must be embedded speaker by speaker."""
         return self.back_end is not None or self.as_norm is not None
 
-    def config(self, size: int, speakers: int) -> dict[str, Any]:
-        """Options of `CosineScoring` for embeddings of ``size`` and so many training speakers.
+    def config(self, speakers: int) -> dict[str, Any]:
+        """Options of `CosineScoring` with so many training speakers.
 
         Raises:
             DataError: AS-norm with fewer training speakers than it needs.
         """
         found: dict[str, Any] = {}
         if self.back_end is not None:
-            found["dimensions"] = self.back_end.options.dimensions_of(size)
+            found |= self.back_end.options.config()
         if self.as_norm is not None:
             if self.as_norm.top > speakers:
                 raise DataError(

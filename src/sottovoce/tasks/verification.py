@@ -87,7 +87,7 @@ class Verification(Options):
             encoder=encoder,
             head=head_config(self.head),
             scoring="cosine",
-            scoring_options=self.scoring.config(self.head.options.size, speakers),
+            scoring_options=self.scoring.config(speakers),
             task="verification",
         )
 
