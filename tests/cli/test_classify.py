@@ -20,7 +20,8 @@ SPELLED = ["<blank>", "intent=order", "slot:size", "a", "b"]
 def place(tmp_path_factory):
     """``model``, which answers questions, ``spelling``, ``speaker``, which is for something else, and ``nameless``."""
     folder = tmp_path_factory.mktemp("intents")
-    head = {"kind": "classifier", "embedding": {"kind": "attentive", "width": 8, "hidden": 4, "size": 6}, "classes": 6}
+    pooled = {"kind": "pooled", "width": 8, "size": 6, "fusion": "sum", "pooling": "attentive"}
+    head = {"kind": "classifier", "embedding": pooled, "classes": 6}
     config = dict(encoder=tiny_config(), task="intent")
     randomised(TaskModel(TaskConfig(head=head, labels=LABELS, **config))).save_pretrained(folder / "model")
     randomised(TaskModel(TaskConfig(head=head, labels=["a", "b"], **config))).save_pretrained(folder / "nameless")

@@ -22,7 +22,8 @@ from sottovoce.training.recipe_file import read_recipe
 from tones import RATE, spoken, tone_recipe
 
 SIZES = {"": "none", "c": "s", "d": "xl"}
-SMALL_HEAD = {"attentive": {"width": 24, "hidden": 8, "heads": 2, "size": 16}}
+POOLING = {"channel_attentive": {"bottleneck": 8}}
+SMALL_HEAD = {"pooled": {"width": 24, "size": 16, "fusion": {"sum": {}}, "pooling": POOLING}}
 
 
 def write_orders(folder, **counts):
@@ -65,7 +66,7 @@ def results(run, stage):
     return json.loads((run / "stages" / f"{stage}.json").read_text())
 
 
-HEADS = {"attentive": SMALL_HEAD, "ctc": {"ctc": {"width": 24}}}
+HEADS = {"pooled": SMALL_HEAD, "ctc": {"ctc": {"width": 24}}}
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -142,7 +143,7 @@ def test_options_that_make_no_sense_together():
         ({"intents": ["a"], "slots": ["a"]}, "different names"),
         ({"slots": ["a=b"]}, "different names without '='"),
         ({"head": {"ctc": {}}, "loss": {"smoothing": 0.1}}, "loss.smoothing: is for questions"),
-        ({"head": {"ctc": {}, "mhfa": {}}}, "give exactly one of attentive, mhfa, ctc"),
+        ({"head": {"ctc": {}, "mhfa": {}}}, "give exactly one of mhfa, pooled, .*, ctc"),
         ({"slot": ["a"]}, "Extra inputs"),
     ):
         with pytest.raises(ValueError, match=told):

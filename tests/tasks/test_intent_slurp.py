@@ -70,7 +70,8 @@ def recipe(place, path, **task):
 
 
 def test_intents_are_scenario_and_action_and_every_recording_is_scored(slurp, tmp_path):
-    head = {"attentive": {"width": 24, "hidden": 8, "heads": 2, "size": 16}}
+    pooling = {"attentive": {"bottleneck": 8}}
+    head = {"pooled": {"width": 24, "size": 16, "fusion": {"sum": {}}, "pooling": pooling}}
     compress(recipe(slurp, tmp_path / "recipe.yaml", head=head), run=tmp_path / "run")
     numbers = json.loads((tmp_path / "run" / "stages" / "fine_tune.json").read_text())["test"]["test"]
     assert numbers["recordings"] == 8

@@ -47,7 +47,7 @@ class Intent(Options):
     scored_on_trials: ClassVar[bool] = False
     whole_utterances: ClassVar[bool] = True
 
-    head: IntentHead = IntentHead(attentive={})
+    head: IntentHead = IntentHead(pooled={"width": 256, "fusion": {"sum": {}}})
     loss: IntentLoss = IntentLoss()
     intents: list[str] = ["intent"]
     slots: list[str] | Literal["all"] = []
