@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from encoder.test_downsampling import encoder
+
 BINS = 80
 from sottovoce.training.augmentation import MASKS, effects, masks
 from sottovoce.training.compress import compress

@@ -8,7 +8,6 @@ from typing import Any
 from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
 from .aasist import AASIST
-from .attentive_statistics import AttentiveStatistics
 from .ecapa_tdnn import ECAPA
 from .head import Head
 from .mfa_conformer import MFAConformer
@@ -21,7 +20,6 @@ from .sls import SLS
 from .x_vector import XVector
 
 EMBEDDERS: dict[str, type[Head]] = {
-    "attentive": AttentiveStatistics,
     "mhfa": MHFA,
     "pooled": Pooled,
     "x_vector": XVector,

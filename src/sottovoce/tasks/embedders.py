@@ -166,16 +166,6 @@ class PlainXVectorOptions(Options):
         return self
 
 
-class AttentiveOptions(Options):
-    """Attentive statistics pooling, see `AttentiveStatistics`."""
-
-    width: int = Field(256, ge=1, description="of the frames that are pooled")
-    hidden: int = Field(128, ge=1, description="units of the attention")
-    heads: int = Field(1, ge=1, description="weightings of the frames")
-    size: int = Field(256, ge=2, description="of the embedding")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of the pooled statistics")
-
-
 class AASISTOptions(Options):
     """Graph attention over spectrum and time, for anti-spoofing, see `AASIST`."""
 
@@ -194,7 +184,6 @@ class SLSOptions(Options):
 
 
 EMBEDDERS: dict[str, type[Options]] = {
-    "attentive": AttentiveOptions,
     "mhfa": MHFAOptions,
     "pooled": PooledOptions,
     "x_vector": XVectorOptions,

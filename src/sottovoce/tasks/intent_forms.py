@@ -15,9 +15,10 @@ from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..encoder.errors import DataError
 from ..metrics.semantics import Semantics
+from .ctc_objective import CTCObjective
 from .embedders import EMBEDDERS, head_config
-from .options import one_of
-from .recognition import CTCHead, CTCLoss, CTCObjective
+from .options import Options, one_of
+from .recognition_heads import CTCOptions, RecognitionLoss
 from .task import Objective
 
 if TYPE_CHECKING:
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
 Read = Callable[["Cut"], Semantics]
 """The meaning of a cut."""
 
-IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, "ctc": CTCHead})
+IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, "ctc": CTCOptions})
 
 
-class IntentLoss(CTCLoss):
+class IntentLoss(Options):
     """The loss.
 
     Args:
         smoothing: of the right answers to questions (label smoothing, 1512.00567).
         questions: whether the cross-entropies of several questions are added or averaged.
-        per: of the ctc head, see `CTCLoss`.
+        per: of the ctc head, see `RecognitionLoss`.
     """
 
     smoothing: float = Field(0.0, ge=0, lt=1)
     questions: Literal["sum", "mean"] = "mean"
+    per: Literal["label", "utterance"] = "label"
 
 
 class Form(Protocol):
@@ -125,7 +127,7 @@ class SequenceForm:
         return {**head_config(self.chosen), "outputs": len(labels)}
 
     def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
-        return CTCObjective(labels, loss)
+        return CTCObjective(labels, RecognitionLoss(per=loss.per))
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         marks = [f"{name}={what}" for name, what in meaning.intents.items()]
