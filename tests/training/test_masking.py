@@ -7,7 +7,6 @@ import torch
 
 from encoder.test_downsampling import encoder
 
-BINS = 80
 from sottovoce.training.augmentation import MASKS, effects, masks
 from sottovoce.training.compress import compress
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked
@@ -16,6 +15,7 @@ from tiny_models import speech
 from tones import tone_recipe, write_tones
 from toy_recipe import write
 
+BINS = 80
 STEP = 0.02
 
 
