@@ -15,7 +15,7 @@ from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
-from ..metrics.bootstrap import bootstrap
+from ..metrics.bootstrap import Metric, bootstrap
 from ..metrics.cllr import cllr
 from ..metrics.dcf import act_dcf, min_dcf
 from ..metrics.det import det
@@ -99,13 +99,10 @@ class Verification(Options):
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
-        chosen = [train[k] for k in _spread(len(train), self.mean_of)]
+        chosen = [train[k] for k in spread(len(train), self.mean_of)]
         model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
         if self.scoring.needs_speakers:
-            of: dict[str, list[Cut]] = {}
-            for cut in train:
-                of.setdefault(str(cut_speaker(cut)), []).append(cut)
-            chosen = [own[k] for own in of.values() for k in _spread(len(own), self.scoring.utterances)]
+            chosen = spread_by_speaker(train, self.scoring.utterances)
             self.scoring.fit(model.scoring, embed_all(model, chosen), [str(cut_speaker(cut)) for cut in chosen])
         forget_calibration(model.scoring)
 
@@ -139,7 +136,7 @@ class Verification(Options):
         scored = self.scored(model, cuts, trials)
         scores = calibrated(model.scoring, scored)
         results: dict[str, Any] = {"trials": len(trials), "targets": int(trials.targets.sum())}
-        metrics = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
+        metrics: dict[str, Metric] = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
         decided = scores
         if model.scoring.calibration is not None:
             if model.scoring.calibrated:
@@ -190,6 +187,14 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
     return float(order[np.abs(misses - alarms).argmin()])
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """At most so many of ``count`` places, evenly."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+
+
+def spread_by_speaker(cuts: Sequence[Cut], most: int) -> list[Cut]:
+    """At most so many utterances of each speaker, evenly over what there are."""
+    of: dict[str, list[Cut]] = {}
+    for cut in cuts:
+        of.setdefault(str(cut_speaker(cut)), []).append(cut)
+    return [own[k] for own in of.values() for k in spread(len(own), most)]

@@ -69,7 +69,7 @@ class DataOptions(Options):
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1)
     crop: tuple[float, float] | None = (2.0, 3.0)
-    augment: list[Augmentation] = []  # type: ignore[valid-type]
+    augment: list[Augmentation] = []
     balanced: bool = False
     cache: str | None = None
     workers: int = Field(0, ge=0)

@@ -74,7 +74,7 @@ class PhaseOptions(StageOptions):
     batch: int | None = Field(None, ge=1)
     crop: tuple[float, float] | None = None
     train: list[str] | None = Field(None, min_length=1)
-    augment: list[Augmentation] | None = None  # type: ignore[valid-type]
+    augment: list[Augmentation] | None = None
     loss: dict[str, Any] = {}
     recompute: bool = False
     checkpoint_every: int = Field(100, ge=1)
