@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from glob import glob
-<<<<<<< HEAD
 from typing import Annotated, Literal
-=======
-from typing import Annotated, Any
->>>>>>> 7abf6a3 (A benchmark of back-ends and score normalisation over the models of a run)
 
 from pydantic import Field
 
@@ -79,7 +75,6 @@ class BabbleOptions(Options):
         return Babble(self.probability, self.talkers, self.snr)
 
 
-<<<<<<< HEAD
 class TimeMaskOptions(Options):
     """Stretches of time that the encoder does not hear, see `TimeMask`."""
 
@@ -126,9 +121,6 @@ class RawBoostOptions(Options):
 
 
 Augmentation = one_of(
-=======
-Augmentation: Any = one_of(
->>>>>>> 7abf6a3 (A benchmark of back-ends and score normalisation over the models of a run)
     "Augmentation",
     {
         "reverberation": ReverberationOptions,
@@ -142,7 +134,6 @@ Augmentation: Any = one_of(
 )
 
 
-<<<<<<< HEAD
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:  # type: ignore[valid-type]
     """The effects on audio of a section, in order."""
     return [each.options.build() for each in chosen if each.kind not in MASKS]  # type: ignore[attr-defined]
@@ -151,11 +142,6 @@ def effects(chosen: Sequence[Augmentation]) -> list[Effect]:  # type: ignore[val
 def masks(chosen: Sequence[Augmentation]) -> list[Mask]:  # type: ignore[valid-type]
     """The masks of a section, in order."""
     return [each.options.build() for each in chosen if each.kind in MASKS]  # type: ignore[attr-defined]
-=======
-def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
-    """The effects of a section, in order."""
-    return [each.options.build() for each in chosen]
->>>>>>> 7abf6a3 (A benchmark of back-ends and score normalisation over the models of a run)
 
 
 def _found(pattern: str) -> list[str]:
