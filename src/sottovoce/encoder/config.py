@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from .chunks import Chunks
 from .errors import CheckpointError
 
 Shape = dict[str, Any]
@@ -14,6 +15,7 @@ Shape = dict[str, Any]
 
 CHOICES = {
     "front_end": ("waveform", "filterbank"),
+    "feature_norm": ("utterance", "running"),
     "conv_norm": ("group", "layer"),
     "layer": ("post_norm", "pre_norm", "conformer"),
     "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
@@ -29,6 +31,7 @@ class EncoderConfig(PreTrainedConfig):
         original_shape: the shape before any pruning: what a budget's fractions refer to. Default: ``shape``.
         family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
         front_end: ``waveform`` (convolutions) or ``filterbank`` (80 mel bins, two frames stacked).
+        feature_norm: what the mel bins are normalised over: the whole utterance, or the last 10 s (streaming).
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
             one over time, ``layer`` every one over channels.
@@ -49,6 +52,10 @@ class EncoderConfig(PreTrainedConfig):
         activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
         layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
+        chunk_frames: frames of a chunk of attention (see `Chunks`); ``None``: every frame sees the whole utterance.
+        left_chunks: chunks before its own that a frame sees.
+        training_chunks: sizes of which training draws one a step; ``None``: ``chunk_frames`` always.
+        full_context: probability of a training step in which every frame sees the whole utterance.
         stock: the stock configuration the encoder came from, so that converting back loses nothing.
 
     Raises:
@@ -63,6 +70,7 @@ class EncoderConfig(PreTrainedConfig):
         original_shape: Shape | None = None,
         family: str = "wavlm",
         front_end: str = "waveform",
+        feature_norm: str = "utterance",
         normalize: bool = False,
         conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
         conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
@@ -94,6 +102,10 @@ class EncoderConfig(PreTrainedConfig):
         convolution_dropout: float = 0.0,
         layerdrop: float = 0.0,
         initializer_range: float = 0.02,
+        chunk_frames: int | None = None,
+        left_chunks: int = 4,
+        training_chunks: Sequence[int] | None = None,
+        full_context: float = 0.0,
         stock: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
@@ -101,6 +113,7 @@ class EncoderConfig(PreTrainedConfig):
         self.original_shape = parsed(original_shape) if original_shape else self.shape
         self.family = family
         self.front_end = front_end
+        self.feature_norm = feature_norm
         self.normalize = normalize
         self.conv_kernel = list(conv_kernel)
         self.conv_stride = list(conv_stride)
@@ -132,6 +145,10 @@ class EncoderConfig(PreTrainedConfig):
         self.convolution_dropout = convolution_dropout
         self.layerdrop = layerdrop
         self.initializer_range = initializer_range
+        self.chunk_frames = chunk_frames
+        self.left_chunks = left_chunks
+        self.training_chunks = None if training_chunks is None else list(training_chunks)
+        self.full_context = full_context
         self.stock = stock
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
@@ -151,6 +168,11 @@ class EncoderConfig(PreTrainedConfig):
     def original_hidden_size(self) -> int:
         """Residual width before any pruning."""
         return len(self.original_shape["residual"])
+
+    @property
+    def chunks(self) -> Chunks | None:
+        """What frames see, unless the encoder is told otherwise; ``None`` for everything."""
+        return None if self.chunk_frames is None else Chunks(self.chunk_frames, self.left_chunks)
 
     def with_shape(self, shape: Shape) -> EncoderConfig:
         """A copy with another shape; ``original_shape`` stays."""

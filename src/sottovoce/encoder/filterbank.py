@@ -7,6 +7,8 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from .feature_norm import Heard, RunningNorm, UtteranceNorm
+
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
 BINS, STACK = 80, 2
 LOWEST, HIGHEST, RATE = 20.0, 8000.0, 16000  # Hz
@@ -14,12 +16,13 @@ FLOOR = 1.192092955078125e-07
 
 
 class Filterbank(nn.Module):
-    """Kaldi-style log-mel filterbank, normalised per utterance and bin, two frames stacked into one.
+    """Kaldi-style log-mel filterbank, normalised per bin, two frames stacked into one.
 
-    Equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but batched and differentiable::
+    Normalised over each utterance it is equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but
+    batched and differentiable; with running statistics it can be told what came before::
 
         waveform ─▶ 25 ms windows every 10 ms, scaled to 16 bit ─▶ no DC, pre-emphasis 0.97, Povey window
-                 ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 over the utterance
+                 ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 (``norm``)
                  ─▶ pairs of frames side by side: 160 features every 20 ms
 
     A last window without a partner is part of the statistics, but not of the features: the stock extractor pads it with
@@ -29,10 +32,17 @@ class Filterbank(nn.Module):
     so that no ``.half()``, ``.to("meta")`` or checkpoint can spoil them. The computation is in float64 whatever the
     dtype of the waveform, autocast or not: float32 transforms put noise into bins that are almost empty, which the
     normalisation then amplifies. (float32 on Apple's GPU, which has nothing better.)
+
+    Args:
+        norm: statistics of the utterance, or running ones.
     """
 
     size = BINS * STACK
     """Number of features of a frame."""
+
+    def __init__(self, norm: UtteranceNorm | RunningNorm | None = None):
+        super().__init__()
+        self.norm = norm or UtteranceNorm()
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features of a padded batch.
@@ -44,15 +54,28 @@ class Filterbank(nn.Module):
         Returns:
             ``[B, T, 160]`` in the dtype of the waveform, zero behind the end of an utterance; and valid frames ``[B]``.
         """
-        device, exact = waveform.device, torch.float32 if waveform.device.type == "mps" else torch.float64
-        windows = _windows(lengths)
-        mels = self._log_mels(waveform.to(exact))
+        device, windows = waveform.device, _windows(lengths)
+        mels = self._log_mels(waveform)
         valid = (torch.arange(mels.shape[1], device=device) < windows[:, None])[..., None]
-        mels = _normalised(mels, valid, windows[:, None, None].to(exact))
-        frames, longest = windows // STACK, mels.shape[1] // STACK
-        features = mels[:, : longest * STACK].reshape(len(mels), longest, self.size)
-        inside = torch.arange(longest, device=device) < frames[:, None]
+        features = self._stacked(self.norm(mels, valid))
+        frames = windows // STACK
+        inside = torch.arange(features.shape[1], device=device) < frames[:, None]
         return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
+
+    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+        """Features ``[B, T, 160]`` of samples ``[B, S]`` from the middle of an utterance, under running statistics.
+
+        Args:
+            waveform: from the first sample of a frame on, all of it valid.
+            heard: the statistics so far; brought up to date with the windows of these frames.
+        """
+        assert isinstance(self.norm, RunningNorm)  # whoever streams has checked it
+        mels = self._log_mels(waveform)
+        return self._stacked(self.norm(mels[:, : mels.shape[1] // STACK * STACK], heard=heard)).to(waveform.dtype)
+
+    def _stacked(self, mels: Tensor) -> Tensor:
+        frames = mels.shape[1] // STACK
+        return mels[:, : frames * STACK].reshape(len(mels), frames, self.size)
 
     @staticmethod
     def frames(samples: int) -> int:
@@ -61,6 +84,7 @@ class Filterbank(nn.Module):
 
     @staticmethod
     def _log_mels(waveform: Tensor) -> Tensor:
+        waveform = waveform.to(torch.float32 if waveform.device.type == "mps" else torch.float64)
         B, S = waveform.shape
         if S < WINDOW:
             return waveform.new_zeros(B, 0, BINS)
@@ -72,14 +96,6 @@ class Filterbank(nn.Module):
         # Autocast leaves float64 alone; where float32 is all there is, it must be told to.
         with torch.autocast("mps", enabled=False) if waveform.device.type == "mps" else nullcontext():
             return (power @ _mel_filters(x)).clamp(min=FLOOR).log()
-
-
-def _normalised(x: Tensor, valid: Tensor, count: Tensor) -> Tensor:
-    """Mean 0 and variance 1 of each bin over the valid windows of each utterance; 0 elsewhere."""
-    mean = torch.where(valid, x, 0).sum(1, keepdim=True) / count.clamp(min=1)
-    x = torch.where(valid, x - mean, 0)
-    variance = x.square().sum(1, keepdim=True) / (count - 1).clamp(min=1)
-    return x / (variance + 1e-7).sqrt()
 
 
 def _windows(samples: Tensor) -> Tensor:
