@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from .ctc import ctc_beam_search
 from .fusion import LanguageModel, TokenModel, WordModel
 from .ngram import BEGIN, END, UNKNOWN, NGram
+from .prefixes import PrefixSearch
+from .streams import CTCBeamStream, CTCGreedyStream, StreamingSearch
+from .timing import TimedLabel
 from .vocabulary import Vocabulary
 
 
@@ -55,19 +59,27 @@ class Recogniser:
         """What the search needs of ``logits[T, V]``: best labels ``[T]``, or for a beam log-probabilities ``[T, V]``."""
         return logits.argmax(-1) if self.beam is None else logits.float().log_softmax(-1)
 
-    def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+    def labels(self, frames: Tensor) -> list[TimedLabel]:
+        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
         if self.beam is None:
-            return self.vocabulary.decode(frames.unique_consecutive().tolist())
-        best = ctc_beam_search(
-            frames,
-            beam=self.beam,
-            tokens=self.tokens,
-            language=self.language,
-            weight=self.weight,
-            bonus=self.bonus,
-        )[0]
-        return self.vocabulary.decode(best.tokens)
+            search = CTCGreedyStream()
+            return search.push(frames) + search.finish()
+        best = ctc_beam_search(frames, **self._options())[0]
+        return [TimedLabel(*each) for each in zip(best.tokens, best.frames, best.frames, strict=True)]
+
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`."""
+        return self.vocabulary.decode(each.label for each in self.labels(frames))
+
+    def streaming(self) -> StreamingSearch:
+        """This search for an utterance whose `frames` come bit by bit."""
+        if self.beam is None:
+            return CTCGreedyStream()
+        return CTCBeamStream(PrefixSearch(len(self.vocabulary), **self._options()))
+
+    def _options(self) -> dict[str, Any]:
+        names = ("beam", "tokens", "language", "weight", "bonus")
+        return {name: getattr(self, name) for name in names}
 
     def texts(self, logits: Tensor, lengths: Tensor) -> list[str]:
         """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,13 +12,10 @@ from torch import Tensor
 
 from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
 from ..decoding.recogniser import Recogniser
-from ..encoder.config import EncoderConfig
+from ..decoding.timing import Word, words_of
 from ..encoder.errors import AudioError, CheckpointError
 from ..heads.task_model import TaskModel
 from .models import load_model
-
-_MEL_STEP = 320
-"""Samples a frame of the filterbank's stacked features."""
 
 
 def load_recogniser(source: str | Path) -> TaskModel:
@@ -78,11 +74,13 @@ class Transcript:
         file: its path.
         seconds: its length.
         text: empty where no word was heard.
+        words: each with its time.
     """
 
     file: str
     seconds: float
     text: str
+    words: tuple[Word, ...] = ()
 
 
 @torch.no_grad()
@@ -115,7 +113,10 @@ def transcribe(
         frames = recogniser.frames(_logits(model, wave))
     else:
         frames = torch.cat([recogniser.frames(part) for part in _parts(model, file, samples / rate, channel, windows)])
-    return Transcript(str(file), samples / rate, recogniser.text(frames))
+    labels = recogniser.labels(frames)
+    words = words_of(labels, recogniser.vocabulary, model.encoder.frontend.hop / SAMPLE_RATE)
+    text = recogniser.vocabulary.decode(each.label for each in labels)
+    return Transcript(str(file), samples / rate, text, tuple(words))
 
 
 def _logits(model: TaskModel, wave: Tensor) -> Tensor:
@@ -127,7 +128,7 @@ def _parts(
     model: TaskModel, file: str | Path, seconds: float, channel: int | None, windows: Windows
 ) -> Iterator[Tensor]:
     """Logits ``[t, V]`` of one stretch after another, without gaps."""
-    hop = _hop(model.config.encoder)
+    hop = model.encoder.frontend.hop
     half = max(round(windows.overlap * SAMPLE_RATE / 2 / hop), 2)  # in frames
     size = max(round(windows.seconds * SAMPLE_RATE / hop), 4 * half)
     step = size - 2 * half
@@ -148,8 +149,3 @@ def _read(file: str | Path, channel: int | None, start: float, duration: float |
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SilenceWarning)  # of a window there is nothing to say, of a file it is an error
         return read_audio(file, channel=channel, start=start, duration=duration)
-
-
-def _hop(config: EncoderConfig) -> int:
-    """Samples from one frame to the next."""
-    return _MEL_STEP if config.front_end == "filterbank" else math.prod(config.conv_stride)

@@ -190,7 +190,7 @@ class EncoderStream:
         weight = self.encoder.frontend.projection.linear.weight
         nothing = weight.new_zeros(len(self._samples), 0, len(weight))
         states = [[nothing] * (len(self.encoder.layers) + 1), *(out.hidden_states for out in outputs)]
-        joined = tuple(torch.cat(each, 1) for each in zip(*states, strict=True))  # type: ignore[arg-type]
-        last = torch.cat([nothing, *(out.last_hidden_state for out in outputs)], 1)  # type: ignore[list-item]
+        joined = tuple(torch.cat(each, 1) for each in zip(*states, strict=True))
+        last = torch.cat([nothing, *(out.last_hidden_state for out in outputs if out.last_hidden_state is not None)], 1)
         lengths = torch.full((len(last),), last.shape[1], device=last.device)
         return EncoderOutput(last, joined, lengths)
