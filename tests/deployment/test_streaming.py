@@ -83,7 +83,7 @@ def test_words_come_while_it_is_heard(model, file):
             ends.append((place + 1_600) / 16_000 - word.end)
         assert isinstance(stream.pending, str)
     # What was said early is told early: not a second after its end, and not before it was heard.
-    assert len(ends) > 5 and 0 <= min(ends) and sorted(ends)[len(ends) // 2] < 1.0
+    assert len(ends) > 5 and min(ends) >= 0 and sorted(ends)[len(ends) // 2] < 1.0
     rest = stream.finish()
     assert [w.text for w in settled + rest] == transcribe(model, file(4.0)).text.split()
     again = [*stream.push(wave), *stream.finish()]  # the next utterance begins from nothing

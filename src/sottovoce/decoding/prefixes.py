@@ -16,6 +16,9 @@ Times = Any
 
 _NEVER = -np.inf
 
+HOPELESS = 15.0
+"""How far below the best (as log-probability: 3 in 10 million) a prefix of a stream is given up."""
+
 
 def unrolled(times: Times) -> list[int]:
     """The frames, first to last."""
@@ -74,20 +77,23 @@ class PrefixSearch:
     def settle(self, decide: bool = False) -> list[tuple[int, int]]:
         """Labels that all prefixes now have in common, which nothing can change any more; they are forgotten here.
 
+        Prefixes that are `HOPELESS` are dropped first: without that, a label of which there was no doubt would wait for
+        as long as its unlikeliest rival is among the beam.
+
         Args:
-            decide: drop all prefixes but the best first.
+            decide: drop all prefixes but the best.
 
         Returns:
             (label, frame where it came up) of each.
         """
         tree, beams = self._tree, self._beams
-        best = int((beams.totals() + np.array([tree.extras[node] for node in beams.nodes.tolist()])).argmax())
-        if decide:
-            beams = self._beams = beams.only(best)
-            best = 0
+        ranking = beams.totals() + np.array([tree.extras[node] for node in beams.nodes.tolist()])
+        best_first = np.argsort(-ranking)
+        hopeful = int((ranking > ranking.max() - HOPELESS).sum())
+        beams = self._beams = beams.of(best_first[: 1 if decide else hopeful])
         root = tree.shared(beams.nodes)
         labels = tree.tokens(root)
-        frames = unrolled(beams.times[best])[: len(labels)]
+        frames = unrolled(beams.times[0])[: len(labels)]
         beams.nodes = tree.cut(root, beams.nodes)
         beams.times = [rolled(unrolled(times)[len(labels) :]) for times in beams.times]
         return list(zip(labels, frames, strict=True))
@@ -184,10 +190,10 @@ class _Beams:
     def totals(self) -> Floats:
         return np.logaddexp(self.in_blank, self.in_label)
 
-    def only(self, k: int) -> _Beams:
-        """Number ``k`` of them alone."""
-        one = slice(k, k + 1)
-        return _Beams(self.nodes[one], self.in_blank[one], self.in_label[one], self.times[one])
+    def of(self, chosen: NDArray[np.int64]) -> _Beams:
+        """Some of them."""
+        times = [self.times[k] for k in chosen.tolist()]
+        return _Beams(self.nodes[chosen], self.in_blank[chosen], self.in_label[chosen], times)
 
     def after(
         self, frame: Floats, labels: NDArray[np.int64], blank: int, beam: int, tree: _Prefixes, now: int

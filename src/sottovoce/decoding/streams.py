@@ -62,8 +62,8 @@ class CTCGreedyStream:
 
 
 class CTCBeamStream:
-    """Prefix beam search; a label is settled where all prefixes have it. Every label is given the one frame where it came
-    up.
+    """Prefix beam search; a label is settled where all prefixes that have a chance have it. Every label is given the one
+    frame where it came up.
 
     Args:
         search: at its beginning.

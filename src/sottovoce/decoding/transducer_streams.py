@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..heads.transducer import Transducer
 from .hypothesis import check_search
-from .prefixes import rolled, unrolled
+from .prefixes import HOPELESS, rolled, unrolled
 from .streams import PATIENCE
 from .timing import TimedLabel
 from .transducer import START, CachedJoiner, after, context_states
@@ -85,8 +85,9 @@ class TransducerBeamStream:
         for frame in self.head.joiner.encoder(frames):
             self._kept = after(frame, self._kept, self._joiner, self.beam, self.max_symbols, self._frame)
             self._frame += 1
-        if self._frame - self._since > PATIENCE:
-            self._kept = dict(list(self._kept.items())[:1])
+        best = next(iter(self._kept.values()))[0]
+        hopeful = {prefix: each for prefix, each in self._kept.items() if each[0] > best - HOPELESS}
+        self._kept = dict(list(hopeful.items())[:1]) if self._frame - self._since > PATIENCE else hopeful
         settled = self._settle()
         if settled or not self.pending:
             self._since = self._frame
