@@ -77,8 +77,9 @@ class PrefixSearch:
     def settle(self, decide: bool = False) -> list[tuple[int, int]]:
         """Labels that all prefixes now have in common, which nothing can change any more; they are forgotten here.
 
-        Prefixes that are `HOPELESS` are dropped first: without that, a label of which there was no doubt would wait for
-        as long as its unlikeliest rival is among the beam.
+        Two kinds of prefix are given up first, or labels would wait for as long as an old rival is among the beam: what is
+        `HOPELESS`, and what ends like a likelier one (the same label, the same state of the language model), for from now
+        on they have the same chances.
 
         Args:
             decide: drop all prefixes but the best.
@@ -88,9 +89,12 @@ class PrefixSearch:
         """
         tree, beams = self._tree, self._beams
         ranking = beams.totals() + np.array([tree.extras[node] for node in beams.nodes.tolist()])
-        best_first = np.argsort(-ranking)
-        hopeful = int((ranking > ranking.max() - HOPELESS).sum())
-        beams = self._beams = beams.of(best_first[: 1 if decide else hopeful])
+        best: dict[tuple[int, State], int] = {}
+        for k in np.argsort(-ranking).tolist():
+            node = int(beams.nodes[k])
+            if ranking[k] > ranking.max() - HOPELESS:
+                best.setdefault((tree.last[node], tree.states[node]), k)
+        beams = self._beams = beams.of(np.array(list(best.values())[: 1 if decide else None]))
         root = tree.shared(beams.nodes)
         labels = tree.tokens(root)
         frames = unrolled(beams.times[0])[: len(labels)]

@@ -85,13 +85,20 @@ class TransducerBeamStream:
         for frame in self.head.joiner.encoder(frames):
             self._kept = after(frame, self._kept, self._joiner, self.beam, self.max_symbols, self._frame)
             self._frame += 1
-        best = next(iter(self._kept.values()))[0]
-        hopeful = {prefix: each for prefix, each in self._kept.items() if each[0] > best - HOPELESS}
-        self._kept = dict(list(hopeful.items())[:1]) if self._frame - self._since > PATIENCE else hopeful
+        self._give_up(decide=self._frame - self._since > PATIENCE)
         settled = self._settle()
         if settled or not self.pending:
             self._since = self._frame
         return settled
+
+    def _give_up(self, decide: bool) -> None:
+        """Drop prefixes that are hopeless, and those that end like a likelier one: the predictor cannot tell them apart."""
+        best, context = next(iter(self._kept.values()))[0], self.head.predictor.context
+        hopeful: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for prefix, (score, _) in self._kept.items():
+            if score > best - HOPELESS:
+                hopeful.setdefault(prefix[-context:], prefix)
+        self._kept = {prefix: self._kept[prefix] for prefix in list(hopeful.values())[: 1 if decide else None]}
 
     def _settle(self) -> list[TimedLabel]:
         """The labels that all prefixes have in common; of these only what the predictor looks at is remembered."""
