@@ -69,7 +69,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             self.position = shared_position(config, stream)
             self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in config.shape["layers"])
             self.final_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if config.final_norm else None
-            use_factors(self, shape)
+            use_factors(self, config.shape)
         self.post_init()
 
     def forward(

@@ -159,8 +159,7 @@ class EncoderStream:
         check_lengths(waveform, None, 0)
         if not bool(torch.isfinite(waveform).all()):
             raise AudioError("a piece of the stream has samples that are NaN or infinite; leave it out")
-        weight = self.encoder.frontend.projection.linear.weight
-        waveform = waveform.to(weight.device)
+        waveform = waveform.to(self.encoder.device)
         if self._samples is None:
             self._samples = waveform
         elif len(waveform) != len(self._samples):
@@ -187,8 +186,8 @@ class EncoderStream:
         if len(outputs) == 1:
             return outputs[0]
         assert self._samples is not None
-        weight = self.encoder.frontend.projection.linear.weight
-        nothing = weight.new_zeros(len(self._samples), 0, len(weight))
+        size = (len(self._samples), 0, self.encoder.stream.width)
+        nothing = torch.zeros(size, dtype=self.encoder.dtype, device=self.encoder.device)
         states = [[nothing] * (len(self.encoder.layers) + 1), *(out.hidden_states for out in outputs)]
         joined = tuple(torch.cat(each, 1) for each in zip(*states, strict=True))
         last = torch.cat([nothing, *(out.last_hidden_state for out in outputs if out.last_hidden_state is not None)], 1)
