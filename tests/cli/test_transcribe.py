@@ -69,7 +69,20 @@ def test_of_several_files_each_is_named(sottovoce, place, speech):
     lines = sottovoce("transcribe", place / "model", *files).out.splitlines()
     assert lines == [f"{file}\t{expected(place, file)}" for file in files]
     found = json.loads(sottovoce("transcribe", place / "model", *files, "--json").out)
+    words = [each.pop("words") for each in found]
     assert found == [{"file": str(f), "seconds": 1.0, "text": expected(place, f)} for f in files]
+    assert [" ".join(word["text"] for word in each) for each in words] == [each["text"] for each in found]
+
+
+def test_timings_are_lines_of_a_ctm_file(sottovoce, place, speech):
+    file = speech / "0.wav"
+    said = sottovoce("transcribe", place / "model", file, "--timings")
+    words = json.loads(sottovoce("transcribe", place / "model", file, "--json").out)[0]["words"]
+    rows = [line.split() for line in said.out.splitlines()]
+    assert [(row[0], row[1], row[4]) for row in rows] == [("0", "1", word["text"]) for word in words] and len(rows) > 1
+    for row, word in zip(rows, words, strict=True):
+        assert float(row[2]) == word["start"] < word["end"] <= 1.0
+        assert float(row[3]) == pytest.approx(word["end"] - word["start"])
 
 
 def test_searches(sottovoce, place, speech):

@@ -129,9 +129,7 @@ def test_an_encoder_has_the_filterbank_of_its_config(tmp_path):
         hidden_size=16, layers=1, heads=2, ffn=8, conv_channels=None, positional_groups=2, positional_taps=[8]
     )
     fields = {"front_end": "filterbank", "head_dim": 8, "attention_heads": 2, "projection_norm": False}
-    config = EncoderConfig(
-        shape=shape, filterbank_bins=30, filterbank_scale="linear", filterbank_norm="level", **fields
-    )
+    config = EncoderConfig(shape=shape, filterbank_bins=30, filterbank_scale="linear", feature_norm="level", **fields)
     encoder = SpeechEncoder(config).eval()
     encoder.save_pretrained(tmp_path)
     again = SpeechEncoder.from_pretrained(tmp_path)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from encoder.test_downsampling import encoder
-
 from sottovoce.training.augmentation import MASKS, effects, masks
 from sottovoce.training.compress import compress
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked

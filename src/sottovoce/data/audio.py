@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -134,19 +135,7 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     Raises:
         AudioError: as `read_audio`.
     """
-    samples = samples[:, None] if samples.ndim == 1 else samples
-    channels = samples.shape[1]
-    if channel is None and channels > 1:
-        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
-    if channel is not None and not 0 <= channel < channels:
-        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
-    mono = np.ascontiguousarray(samples[:, channel or 0], dtype=np.float32)
-    if not np.isfinite(mono).all():
-        bad = np.flatnonzero(~np.isfinite(mono))
-        raise AudioError(
-            f"{name}: {len(bad)} of {len(mono)} samples are NaN or infinite (the first at {bad[0] / rate:.3f} s); "
-            "write the file again or leave it out"
-        )
+    mono = one_channel(samples[:, None] if samples.ndim == 1 else samples, rate, name, channel=channel)
     if rate != SAMPLE_RATE:
         _notice(rate, name)
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
@@ -158,6 +147,65 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     if is_silent(waveform):
         warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
     return waveform
+
+
+def one_channel(
+    samples: NDArray[np.float32], rate: int, name: str, *, channel: int | None = None, start: float = 0.0
+) -> NDArray[np.float32]:
+    """One channel ``[S]`` of ``samples[S, channels]``, checked.
+
+    Args:
+        samples, rate, name, channel: see `as_waveform`.
+        start: seconds of the file before these samples.
+
+    Raises:
+        AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
+    """
+    channels = samples.shape[1]
+    if channel is None and channels > 1:
+        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
+    if channel is not None and not 0 <= channel < channels:
+        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
+    mono = np.ascontiguousarray(samples[:, channel or 0], dtype=np.float32)
+    if not np.isfinite(mono).all():
+        bad = np.flatnonzero(~np.isfinite(mono))
+        raise AudioError(
+            f"{name}: {len(bad)} of {len(mono)} samples are NaN or infinite (the first at {start + bad[0] / rate:.3f} s); "
+            "write the file again or leave it out"
+        )
+    return mono
+
+
+def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: int | None = None) -> Iterator[Tensor]:
+    """Read a file of any format and rate bit by bit, as a microphone would give it; resampled without seams.
+
+    Args:
+        path: the file.
+        seconds: of each piece.
+        channel: which channel of a file with several, counted from 0.
+
+    Yields:
+        ``[S]`` float32 at 16 kHz; some may be empty where the rate is another.
+
+    Raises:
+        AudioError: as `read_audio`, as soon as it shows; a file of any length is read, a silent one too.
+    """
+    frames, rate, _ = audio_shape(path)
+    resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    if resampler is not None:
+        _notice(rate, str(path))
+    done = 0
+    with soundfile.SoundFile(path) as file:
+        while done < frames:
+            samples = file.read(min(max(round(seconds * rate), 1), frames - done), dtype="float32", always_2d=True)
+            if not len(samples):
+                raise AudioError(
+                    f"{path}: cut off: the header promises {frames / rate:.3f} s, but only {done / rate:.3f} s can be "
+                    "decoded; copy or convert the file again"
+                )
+            mono = one_channel(samples, rate, str(path), channel=channel, start=done / rate)
+            done += len(samples)
+            yield torch.from_numpy(mono if resampler is None else resampler.resample_chunk(mono, last=done >= frames))
 
 
 def read_speech(path: str | Path, *, channel: int | None = None) -> Tensor:

@@ -15,11 +15,13 @@ class Hypothesis:
         tokens: labels, without blanks.
         score: what the search ranks by: natural ``acoustic`` log-probability, plus what a language model adds.
         acoustic: natural log of the probability of all alignments with these labels that the search kept.
+        frames: where each label came up; of the alignments that it came by, that of the likeliest step.
     """
 
     tokens: tuple[int, ...]
     score: float
     acoustic: float
+    frames: tuple[int, ...] = ()
 
 
 def check_search(**at_least_one: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,11 @@ from .ctc import ctc_beam_search
 from .fusion import LanguageModel, TokenModel, WordModel
 from .hypothesis import check_search
 from .ngram import BEGIN, END, UNKNOWN, NGram
+from .prefixes import PrefixSearch
+from .streams import CTCBeamStream, CTCGreedyStream, StreamingSearch
+from .timing import TimedLabel
 from .transducer import transducer_beam_search, transducer_greedy
+from .transducer_streams import TransducerBeamStream, TransducerGreedyStream
 from .vocabulary import Vocabulary
 
 
@@ -28,6 +32,8 @@ def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
 class TextSearch(Protocol):
     """What makes text of a model's outputs."""
 
+    vocabulary: Vocabulary
+
     @property
     def name(self) -> str:
         """The search in words, for results."""
@@ -35,11 +41,17 @@ class TextSearch(Protocol):
     def frames(self, output: Tensor) -> Tensor:
         """What the search needs of the output ``[T, ...]`` of one utterance; parts of it can be strung together."""
 
+    def labels(self, frames: Tensor) -> list[TimedLabel]:
+        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
+
     def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+        """What is said in an utterance, of its `frames`."""
 
     def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
         """What is said in each utterance of a batch, of ``output[B, T, ...]`` with ``lengths[B]`` valid frames."""
+
+    def streaming(self) -> StreamingSearch:
+        """This search for an utterance whose `frames` come bit by bit."""
 
 
 def recogniser_of(
@@ -81,21 +93,29 @@ class TransducerRecogniser:
         """``[T, J]`` as the joiner adds them."""
         return self.head.project(output)
 
-    def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`: all of it, and no padding."""
-        if self.beam is not None:
-            return self.vocabulary.decode(transducer_beam_search(self.head, frames, beam=self.beam)[0].tokens)
-        return self._greedy(frames[None], torch.tensor([len(frames)]))[0]
+    def labels(self, frames: Tensor) -> list[TimedLabel]:
+        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
+        if self.beam is None:
+            return TransducerGreedyStream(self.head).push(frames)
+        best = transducer_beam_search(self.head, frames, beam=self.beam)[0]
+        return [TimedLabel(*each) for each in zip(best.tokens, best.frames, best.frames, strict=True)]
 
     def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
         """What is said in each utterance of a batch, of ``output[B, T, D]`` with ``lengths[B]`` valid frames."""
         frames = self.frames(output)
         if self.beam is None:
-            return self._greedy(frames, lengths)
+            return [self.vocabulary.decode(said) for said in transducer_greedy(self.head, frames, lengths)]
         return [self.text(each[:length]) for each, length in zip(frames, lengths.tolist(), strict=True)]
 
-    def _greedy(self, frames: Tensor, lengths: Tensor) -> list[str]:
-        return [self.vocabulary.decode(said) for said in transducer_greedy(self.head, frames, lengths)]
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`."""
+        return self.vocabulary.decode(each.label for each in self.labels(frames))
+
+    def streaming(self) -> StreamingSearch:
+        """This search for an utterance whose `frames` come bit by bit."""
+        if self.beam is None:
+            return TransducerGreedyStream(self.head)
+        return TransducerBeamStream(self.head, beam=self.beam)
 
 
 class Recogniser:
@@ -136,19 +156,27 @@ class Recogniser:
         logits = logits.float().cpu()
         return logits.argmax(-1) if self.beam is None else logits.log_softmax(-1)
 
-    def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`: all of it, and no padding."""
+    def labels(self, frames: Tensor) -> list[TimedLabel]:
+        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
         if self.beam is None:
-            return self.vocabulary.decode(frames.unique_consecutive().tolist())
-        best = ctc_beam_search(
-            frames,
-            beam=self.beam,
-            tokens=self.tokens,
-            language=self.language,
-            weight=self.weight,
-            bonus=self.bonus,
-        )[0]
-        return self.vocabulary.decode(best.tokens)
+            search = CTCGreedyStream()
+            return search.push(frames) + search.finish()
+        best = ctc_beam_search(frames, **self._options())[0]
+        return [TimedLabel(*each) for each in zip(best.tokens, best.frames, best.frames, strict=True)]
+
+    def text(self, frames: Tensor) -> str:
+        """What is said in an utterance, of its `frames`."""
+        return self.vocabulary.decode(each.label for each in self.labels(frames))
+
+    def streaming(self) -> StreamingSearch:
+        """This search for an utterance whose `frames` come bit by bit."""
+        if self.beam is None:
+            return CTCGreedyStream()
+        return CTCBeamStream(PrefixSearch(len(self.vocabulary), **self._options()))
+
+    def _options(self) -> dict[str, Any]:
+        names = ("beam", "tokens", "language", "weight", "bonus")
+        return {name: getattr(self, name) for name in names}
 
     def texts(self, logits: Tensor, lengths: Tensor) -> list[str]:
         """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""

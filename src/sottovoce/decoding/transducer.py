@@ -10,6 +10,10 @@ from torch import Tensor
 
 from ..heads.transducer import Transducer
 from .hypothesis import Hypothesis, check_search
+from .prefixes import Times, unrolled
+
+MOST_CONTEXTS = 20_000
+"""Contexts of labels whose predictor state is kept (of 512 numbers each, 40 MB)."""
 
 
 @torch.no_grad()
@@ -30,7 +34,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
     lengths = lengths.to(frames.device)
     said: list[list[int]] = [[] for _ in range(B)]
     contexts = torch.full((B, head.predictor.context), head.blank, device=frames.device)
-    states = _states(head, contexts)
+    states = context_states(head, contexts)
     for t in range(T):
         speaking = t < lengths
         for _ in range(max_symbols):
@@ -42,7 +46,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
             for b, token in zip(chosen.tolist(), best[chosen].tolist(), strict=True):
                 said[b].append(token)
             contexts[chosen] = torch.cat([contexts[chosen, 1:], best[chosen, None]], 1)
-            states[chosen] = _states(head, contexts[chosen])
+            states[chosen] = context_states(head, contexts[chosen])
     return said
 
 
@@ -68,24 +72,31 @@ def transducer_beam_search(
         DataError: a beam or ``max_symbols`` below 1.
     """
     check_search(beam=beam, max_symbols=max_symbols)
-    joiner = _CachedJoiner(head)
-    kept: dict[tuple[int, ...], float] = {(): 0.0}
-    for frame in frames:
-        kept = _after(frame, kept, joiner, beam, max_symbols)
-    return [Hypothesis(tokens, score, score) for tokens, score in kept.items()]
+    joiner = CachedJoiner(head)
+    kept = START
+    for now, frame in enumerate(frames):
+        kept = after(frame, kept, joiner, beam, max_symbols, now)
+    return [Hypothesis(tokens, score, score, tuple(unrolled(times))) for tokens, (score, times) in kept.items()]
 
 
-def _after(
-    frame: Tensor, kept: dict[tuple[int, ...], float], joiner: _CachedJoiner, beam: int, max_symbols: int
-) -> dict[tuple[int, ...], float]:
-    """The best prefixes ``labels -> log-probability`` after one more projected ``frame[J]``, best first."""
+Kept = dict[tuple[int, ...], tuple[float, Times]]
+"""Labels of a prefix -> its log-probability, and the frames where they came up; the best first."""
+
+START: Kept = {(): (0.0, None)}
+
+
+def after(frame: Tensor, kept: Kept, joiner: CachedJoiner, beam: int, max_symbols: int, now: int) -> Kept:
+    """The best prefixes after one more projected ``frame[J]``, which is number ``now``."""
     ended: dict[tuple[int, ...], float] = {}
+    likeliest: dict[tuple[int, ...], tuple[float, Times]] = {}
     speaking = kept
     for symbols in range(max_symbols + 1):
         prefixes = list(speaking)
-        scores = joiner(frame, prefixes) + np.array(list(speaking.values()))[:, None]
+        scores = joiner(frame, prefixes) + np.array([score for score, _ in speaking.values()])[:, None]
         for prefix, score in zip(prefixes, scores[:, joiner.blank].tolist(), strict=True):
             ended[prefix] = float(np.logaddexp(ended.get(prefix, -math.inf), score))
+            if prefix not in likeliest or score > likeliest[prefix][0]:
+                likeliest[prefix] = score, speaking[prefix][1]
         if symbols == max_symbols:
             break
         scores[:, joiner.blank] = -np.inf
@@ -100,11 +111,13 @@ def _after(
         rows, tokens = np.divmod(best, scores.shape[1])
         said = zip(rows.tolist(), tokens.tolist(), flat[best].tolist(), strict=True)
         # No two of these are equal: a label more can be said by one prefix only.
-        speaking = {(*prefixes[row], token): score for row, token, score in said}
-    return dict(sorted(ended.items(), key=lambda item: -item[1])[:beam])
+        before = list(speaking.values())
+        speaking = {(*prefixes[row], token): (score, (before[row][1], now)) for row, token, score in said}
+    best_first = sorted(ended.items(), key=lambda item: -item[1])[:beam]
+    return {prefix: (score, likeliest[prefix][1]) for prefix, score in best_first}
 
 
-class _CachedJoiner:
+class CachedJoiner:
     """Log-probabilities for many prefixes; what the predictor makes of a context is computed once."""
 
     def __init__(self, head: Transducer):
@@ -114,14 +127,16 @@ class _CachedJoiner:
     def __call__(self, frame: Tensor, prefixes: list[tuple[int, ...]]) -> np.ndarray:
         """``[N, V]`` float64 for a projected ``frame[J]``."""
         ends = [((self.blank,) * self.context + prefix)[-self.context :] for prefix in prefixes]
+        if len(self._states) > MOST_CONTEXTS:
+            self._states = {}
         if new := list({end for end in ends if end not in self._states}):
-            states = _states(self.head, torch.tensor(new, device=frame.device))
+            states = context_states(self.head, torch.tensor(new, device=frame.device))
             self._states |= dict(zip(new, states, strict=True))
         logits = self.head.joiner(frame, torch.stack([self._states[end] for end in ends]))
         wide = logits if logits.dtype == torch.float64 else logits.float()
         return wide.log_softmax(-1).double().cpu().numpy()
 
 
-def _states(head: Transducer, contexts: Tensor) -> Tensor:
+def context_states(head: Transducer, contexts: Tensor) -> Tensor:
     """``[N, J]``: what the joiner adds for the last labels ``contexts[N, context]``."""
     return head.joiner.predictor(head.predictor.states(contexts)[:, 0])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
 from ..decoding.recogniser import TextSearch, recogniser_of
+from ..decoding.timing import Word, words_of
 from ..encoder.errors import AudioError, CheckpointError
 from ..heads.frame_head import FrameHead
 from ..heads.task_model import TaskModel
@@ -75,11 +76,13 @@ class Transcript:
         file: its path.
         seconds: its length.
         text: empty where no word was heard.
+        words: each with its time.
     """
 
     file: str
     seconds: float
     text: str
+    words: tuple[Word, ...] = ()
 
 
 @torch.no_grad()
@@ -112,7 +115,10 @@ def transcribe(
         frames = recogniser.frames(_output(model, wave))
     else:
         frames = torch.cat([recogniser.frames(part) for part in _parts(model, file, samples / rate, channel, windows)])
-    return Transcript(str(file), samples / rate, recogniser.text(frames))
+    labels = recogniser.labels(frames)
+    words = words_of(labels, recogniser.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
+    text = recogniser.vocabulary.decode(each.label for each in labels)
+    return Transcript(str(file), samples / rate, text, tuple(words))
 
 
 def _output(model: TaskModel, wave: Tensor) -> Tensor:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .cache import LayerCache
 from .positions import NoPosition
 from .stream import Stream
 from .units import Gateable, Macs, Unit, join, rows, site
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the frames of a forward pass know of one another; the same for all layers.
+
+    Args:
+        position: from the encoder half of the position scheme.
+        allowed: ``[B | 1, 1, T | 1, K]``, True where a query may look; ``None`` for everywhere.
+    """
+
+    position: Any = None
+    allowed: Tensor | None = None
 
 
 class SelfAttention(nn.Module):
@@ -49,8 +64,8 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(inner, stream.width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """``context``: from the encoder half of the position scheme. ``mask``: ``[B, T]``, True on valid frames."""
+    def forward(self, x: Tensor, sight: Sight = Sight(), cache: LayerCache | None = None) -> Tensor:  # noqa: B008
+        """``cache``: of the chunks before this one."""
         B, T, _ = x.shape
         if not self.heads:
             return self.out(x.new_zeros(B, T, 0))
@@ -58,12 +73,14 @@ class SelfAttention(nn.Module):
         def split(y: Tensor) -> Tensor:
             return y.view(B, T, -1, self.head_dim).transpose(1, 2)
 
-        turned = self.position.rotate(x, context)
+        turned = self.position.rotate(x, sight.position)
         q, k, v = split(self.q(turned)), split(self.k(turned)), split(self.v(x))
-        q, bias = self.position.bias(x, q, context)
+        if cache is not None:
+            k, v = cache.attend(k, v)
+        q, bias = self.position.bias(x, q, sight.position)
+        allowed = sight.allowed
         if self.position.backwards:
-            k, v, mask = k.flip(2), v.flip(2), None if mask is None else mask.flip(1)
-        allowed = None if mask is None else mask[:, None, None, :]
+            k, v, allowed = k.flip(2), v.flip(2), None if allowed is None else allowed.flip(3)
         if bias is not None:
             allowed = bias.to(q.dtype) if allowed is None else bias.to(q.dtype).masked_fill(~allowed, float("-inf"))
         dropout = self.attention_dropout if self.training else 0.0

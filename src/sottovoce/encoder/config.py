@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from .chunks import Chunks
 from .errors import CheckpointError
 from .filterbank import HOP, STACK
 
@@ -17,7 +18,7 @@ Shape = dict[str, Any]
 CHOICES = {
     "front_end": ("waveform", "filterbank"),
     "filterbank_scale": ("mel", "linear"),
-    "filterbank_norm": ("bin", "level"),
+    "feature_norm": ("utterance", "level", "running"),
     "conv_norm": ("group", "layer"),
     "layer": ("post_norm", "pre_norm", "conformer"),
     "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
@@ -33,7 +34,9 @@ class EncoderConfig(PreTrainedConfig):
         original_shape: the shape before any pruning: what a budget's fractions refer to. Default: ``shape``.
         family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
         front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank, two frames stacked).
-        filterbank_bins, filterbank_scale, filterbank_norm: of the `Filterbank`; the defaults are w2v-BERT 2.0's.
+        filterbank_bins, filterbank_scale: of the `Filterbank`; the defaults are w2v-BERT 2.0's.
+        feature_norm: what its bins are normalised by: each by the ``utterance``; only its ``level``, of all bins together;
+            or each ``running``, by the last 10 s, for a stream.
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
             one over time, ``layer`` every one over channels.
@@ -55,6 +58,10 @@ class EncoderConfig(PreTrainedConfig):
         activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
         layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
+        chunk_frames: frames of a chunk of attention (see `Chunks`); ``None``: every frame sees the whole utterance.
+        left_chunks: chunks before its own that a frame sees.
+        training_chunks: sizes of which training draws one a step; ``None``: ``chunk_frames`` always.
+        full_context: probability of a training step in which every frame sees the whole utterance.
         stock: the stock configuration the encoder came from, so that converting back loses nothing.
         origin: ``name`` and ``license`` of the checkpoint that the weights came from, for the model card.
 
@@ -72,7 +79,7 @@ class EncoderConfig(PreTrainedConfig):
         front_end: str = "waveform",
         filterbank_bins: int = 80,
         filterbank_scale: str = "mel",
-        filterbank_norm: str = "bin",
+        feature_norm: str = "utterance",
         normalize: bool = False,
         conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
         conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
@@ -105,6 +112,10 @@ class EncoderConfig(PreTrainedConfig):
         convolution_dropout: float = 0.0,
         layerdrop: float = 0.0,
         initializer_range: float = 0.02,
+        chunk_frames: int | None = None,
+        left_chunks: int = 4,
+        training_chunks: Sequence[int] | None = None,
+        full_context: float = 0.0,
         stock: dict[str, Any] | None = None,
         origin: dict[str, str | None] | None = None,
         **kwargs: Any,
@@ -115,7 +126,7 @@ class EncoderConfig(PreTrainedConfig):
         self.front_end = front_end
         self.filterbank_bins = filterbank_bins
         self.filterbank_scale = filterbank_scale
-        self.filterbank_norm = filterbank_norm
+        self.feature_norm = feature_norm
         self.normalize = normalize
         self.conv_kernel = list(conv_kernel)
         self.conv_stride = list(conv_stride)
@@ -148,6 +159,10 @@ class EncoderConfig(PreTrainedConfig):
         self.convolution_dropout = convolution_dropout
         self.layerdrop = layerdrop
         self.initializer_range = initializer_range
+        self.chunk_frames = chunk_frames
+        self.left_chunks = left_chunks
+        self.training_chunks = None if training_chunks is None else list(training_chunks)
+        self.full_context = full_context
         self.stock = stock
         self.origin = origin
         for key, allowed in CHOICES.items():
@@ -176,6 +191,11 @@ class EncoderConfig(PreTrainedConfig):
     def original_hidden_size(self) -> int:
         """Residual width before any pruning."""
         return len(self.original_shape["residual"])
+
+    @property
+    def chunks(self) -> Chunks | None:
+        """What frames see, unless the encoder is told otherwise; ``None`` for everything."""
+        return None if self.chunk_frames is None else Chunks(self.chunk_frames, self.left_chunks)
 
     def with_shape(self, shape: Shape) -> EncoderConfig:
         """A copy with another shape; ``original_shape`` stays."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .activations import activation
+from .cache import LayerCache
 from .stream import Stream
 from .units import Gateable, Macs, Rows, Unit, elements, rows, site
 
@@ -47,14 +48,15 @@ class ConvolutionModule(nn.Module):
         self.project = nn.Linear(channels, stream.width, bias=False)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``mask``: ``[B, T]``, True on valid frames; ``None`` when all are."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, cache: LayerCache | None = None) -> Tensor:
+        """``mask``: ``[B, T]``, True on valid frames; ``None`` when all are. ``cache``: of the chunks before (causal only)."""
         if self.depthwise is None:
             return torch.zeros_like(x)
         if mask is not None:  # what lies past the end must not leak in through the depthwise kernel
             x = x.masked_fill(~mask[..., None], 0.0)
-        x = F.glu(self.expand(x), dim=-1)
-        x = self.depthwise(F.pad(x.transpose(1, 2), self.padding)).transpose(1, 2)
+        x = F.glu(self.expand(x), dim=-1).transpose(1, 2)
+        x = F.pad(x, self.padding) if cache is None else cache.extend(x, self.padding[0])
+        x = self.depthwise(x).transpose(1, 2)
         x = self._batch_norm(x, mask) if isinstance(self.norm, nn.BatchNorm1d) else self.norm(x)
         return self.dropout(self.project(self.inner(self.act(x))))
 

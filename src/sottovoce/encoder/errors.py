@@ -27,3 +27,7 @@ class RecipeError(SottovoceError):
 
 class DataError(SottovoceError):
     """Manifests, corpora, trials or scores that cannot be read or do not fit together."""
+
+
+class StreamingError(SottovoceError):
+    """An encoder that cannot work chunk by chunk, or chunks that make no sense."""

@@ -8,6 +8,8 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from .feature_norm import Heard, RunningNorm, UtteranceNorm
+
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
 STACK = 2  # windows in a frame
 LOWEST, HIGHEST, RATE = 20.0, 8000.0, 16000  # Hz
@@ -15,13 +17,13 @@ FLOOR = 1.192092955078125e-07
 
 
 class Filterbank(nn.Module):
-    """Kaldi-style log filterbank, normalised per utterance, two frames stacked into one.
+    """Kaldi-style log filterbank, normalised, two frames stacked into one.
 
     As it comes, it is equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but batched and
-    differentiable::
+    differentiable; with running statistics it can be told what came before::
 
         waveform ─▶ 25 ms windows every 10 ms, scaled to 16 bit ─▶ no DC, pre-emphasis 0.97, Povey window
-                 ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 over the utterance
+                 ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 (``norm``)
                  ─▶ pairs of frames side by side: 160 features every 20 ms
 
     A last window without a partner is part of the statistics, but not of the features: the stock extractor pads it with
@@ -36,13 +38,12 @@ class Filterbank(nn.Module):
         bins: triangles, evenly spaced ...
         scale: on the ``mel`` scale, or in hertz (``linear``), which is as fine at 7 kHz as at 1 kHz: machines are heard
             up there.
-        norm: mean 0 and variance 1 of each ``bin``; or only of the ``level``, of all bins taken together. The first
-            removes microphone and room, and with them what is lasting about a recording; the second only its loudness.
+        norm: statistics of the utterance, bin by bin or of all bins together, or running ones.
     """
 
-    def __init__(self, bins: int = 80, scale: str = "mel", norm: str = "bin"):
+    def __init__(self, bins: int = 80, scale: str = "mel", norm: UtteranceNorm | RunningNorm | None = None):
         super().__init__()
-        self.bins, self.scale, self.norm = bins, scale, norm
+        self.bins, self.scale, self.norm = bins, scale, norm or UtteranceNorm()
 
     @property
     def size(self) -> int:
@@ -59,15 +60,28 @@ class Filterbank(nn.Module):
         Returns:
             ``[B, T, bins * 2]`` in the dtype of the waveform, zero behind the end of an utterance; and valid frames ``[B]``.
         """
-        device, exact = waveform.device, torch.float32 if waveform.device.type == "mps" else torch.float64
-        windows = _windows(lengths)
-        levels = self._log_levels(waveform.to(exact))
+        device, windows = waveform.device, _windows(lengths)
+        levels = self._log_levels(waveform)
         valid = (torch.arange(levels.shape[1], device=device) < windows[:, None])[..., None]
-        levels = _normalised(levels, valid, (1,) if self.norm == "bin" else (1, 2))
-        frames, longest = windows // STACK, levels.shape[1] // STACK
-        features = levels[:, : longest * STACK].reshape(len(levels), longest, self.size)
-        inside = torch.arange(longest, device=device) < frames[:, None]
+        features = self._stacked(self.norm(levels, valid))
+        frames = windows // STACK
+        inside = torch.arange(features.shape[1], device=device) < frames[:, None]
         return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
+
+    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+        """Features ``[B, T, bins * 2]`` of samples ``[B, S]`` from the middle of an utterance, under running statistics.
+
+        Args:
+            waveform: from the first sample of a frame on, all of it valid.
+            heard: the statistics so far; brought up to date with the windows of these frames.
+        """
+        assert isinstance(self.norm, RunningNorm)  # whoever streams has checked it
+        levels = self._log_levels(waveform)
+        return self._stacked(self.norm(levels[:, : levels.shape[1] // STACK * STACK], heard=heard)).to(waveform.dtype)
+
+    def _stacked(self, levels: Tensor) -> Tensor:
+        frames = levels.shape[1] // STACK
+        return levels[:, : frames * STACK].reshape(len(levels), frames, self.size)
 
     @staticmethod
     def frames(samples: int) -> int:
@@ -75,6 +89,7 @@ class Filterbank(nn.Module):
         return max(0, samples - WINDOW + HOP) // HOP // STACK
 
     def _log_levels(self, waveform: Tensor) -> Tensor:
+        waveform = waveform.to(torch.float32 if waveform.device.type == "mps" else torch.float64)
         B, S = waveform.shape
         if S < WINDOW:
             return waveform.new_zeros(B, 0, self.bins)
@@ -86,15 +101,6 @@ class Filterbank(nn.Module):
         # Autocast leaves float64 alone; where float32 is all there is, it must be told to.
         with torch.autocast("mps", enabled=False) if waveform.device.type == "mps" else nullcontext():
             return (power @ _filters(x, self.bins, _mel if self.scale == "mel" else _hertz)).clamp(min=FLOOR).log()
-
-
-def _normalised(x: Tensor, valid: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Mean 0 and variance 1 over ``dims`` of the valid windows of each utterance; 0 elsewhere."""
-    count = valid.expand_as(x).sum(dims, keepdim=True).to(x.dtype)
-    mean = torch.where(valid, x, 0).sum(dims, keepdim=True) / count.clamp(min=1)
-    x = torch.where(valid, x - mean, 0)
-    variance = x.square().sum(dims, keepdim=True) / (count - 1).clamp(min=1)
-    return x / (variance + 1e-7).sqrt()
 
 
 def _windows(samples: Tensor) -> Tensor:

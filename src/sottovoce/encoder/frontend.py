@@ -13,7 +13,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from .activations import activation
 from .convolution import StridedConv
 from .errors import AudioError
-from .filterbank import FFT, HOP, WINDOW, Filterbank
+from .feature_norm import Heard
+from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 from .norms import TimeNorm, normalize_waveform
 from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
@@ -132,6 +133,11 @@ class WaveformFrontEnd(nn.Module):
         """Fewest samples that give a frame."""
         return receptive_field(self.conv)
 
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return math.prod(layer.conv.stride for layer in self.conv)
+
     def timing(self, samples: int) -> Timing:
         levels = self.levels(samples)
         return Timing(samples, levels[-1], tuple(levels))
@@ -151,6 +157,10 @@ class WaveformFrontEnd(nn.Module):
         if self.scale is not None:
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
+
+    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance; it needs to remember nothing."""
+        return self(waveform, None)[0]
 
     def _early(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
         """The early convolutions, at inference on a CPU over overlapping stretches of the input.
@@ -218,6 +228,7 @@ class FilterbankFrontEnd(nn.Module):
     """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a filterbank (w2v-BERT 2.0)."""
 
     least = 560  # two windows of 400 samples, 160 apart, make one stacked frame
+    hop = HOP * STACK
 
     def __init__(self, filterbank: Filterbank, projection: Projection):
         super().__init__()
@@ -234,6 +245,10 @@ class FilterbankFrontEnd(nn.Module):
         whole = torch.full(waveform.shape[:1], waveform.shape[1], device=waveform.device)
         features, frames = self.filterbank(waveform, whole if lengths is None else lengths)
         return self.from_features(features), None if lengths is None else frames
+
+    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance, see `Filterbank.following`."""
+        return self.from_features(self.filterbank.following(waveform, heard))
 
     def macs(self) -> list[Macs]:
         return [Macs(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]

@@ -1,4 +1,9 @@
-"""The three kinds of layer. A block that has been removed is ``None`` and adds nothing; its bias is gone with it."""
+"""The three kinds of layer: ``[B, T, D] -> [B, T, D]``. A block that has been removed is ``None`` and adds nothing; its
+bias is gone with it.
+
+A layer is told what its frames see of one another (``sight``), which of them are valid (``mask [B, T]``, ``None`` for all),
+and in a stream what it remembers of the chunks before (``cache``).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .attention import SelfAttention
+from .attention import SelfAttention, Sight
+from .cache import LayerCache
 from .conformer_convolution import ConvolutionModule
 from .feed_forward import FeedForward
 from .stream import Stream
@@ -27,9 +33,15 @@ class PostNormLayer(GradientCheckpointingLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sight: Sight = Sight(),  # noqa: B008
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
         if self.attention is not None:
-            x = x + self.attention(x, context, mask)
+            x = x + self.attention(x, sight, cache)
         x = self.attention_norm(x)
         if self.feed_forward is not None:
             x = x + self.feed_forward(x)
@@ -58,9 +70,15 @@ class PreNormLayer(GradientCheckpointingLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm: Any = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sight: Sight = Sight(),  # noqa: B008
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
         if self.attention is not None:
-            x = x + self.attention(self.attention_norm(x), context, mask)
+            x = x + self.attention(self.attention_norm(x), sight, cache)
         if self.feed_forward is not None:
             x = x + self.feed_forward(self.feed_forward_norm(x))
         return x
@@ -98,13 +116,19 @@ class ConformerLayer(GradientCheckpointingLayer):
             setattr(self, f"{name}_norm", nn.LayerNorm(stream.width, eps=eps) if present else None)
         self.final_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sight: Sight = Sight(),  # noqa: B008
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
         if self.feed_forward1 is not None:
             x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
         if self.attention is not None:
-            x = x + self.attention(self.attention_norm(x), context, mask)
+            x = x + self.attention(self.attention_norm(x), sight, cache)
         if self.convolution is not None:
-            x = x + self.convolution(self.convolution_norm(x), mask)
+            x = x + self.convolution(self.convolution_norm(x), mask, cache)
         if self.feed_forward2 is not None:
             x = x + 0.5 * self.feed_forward2(self.feed_forward2_norm(x))
         return self.final_norm(x)

@@ -4,60 +4,34 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
-from transformers.utils import ModelOutput
 
-from .attention import SelfAttention
+from .attention import Sight
+from .build import build_layer, front_end, positional_convolution, residual_stream, shared_position
+from .cache import LayerCache, Memory
+from .chunks import Chunks
 from .config import EncoderConfig, Shape
-from .conformer_convolution import ConvolutionModule
 from .convolution import StridedConv
 from .downsampling import Downsampling
 from .errors import AudioError, CheckpointError
-from .feed_forward import FeedForward
-from .filterbank import Filterbank
-from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
-from .layers import ConformerLayer, PostNormLayer, PreNormLayer
+from .frontend import FilterbankFrontEnd
 from .loading import StrictLoading
 from .low_rank import use_factors
 from .norms import valid
+from .output import EncoderOutput
 from .positional_convolution import PositionalConvolution, PositionalLayer
-from .positions import (
-    GatedRelativeBias,
-    NoPosition,
-    RelativeBiasTable,
-    RelativeKey,
-    RelativeKeyPositions,
-    RelativePosition,
-    Rotary,
-    RotaryAngles,
-    SinusoidPositions,
-)
-from .stream import Stream, paired, single
+from .positions import GatedRelativeBias, RelativePosition, Span
+from .streaming import EncoderStream
 from .units import Macs, Timing, Unit
 
 SAMPLE_RATE = 16000
-
-
-@dataclass
-class EncoderOutput(ModelOutput):
-    """What a `SpeechEncoder` returns.
-
-    Args:
-        last_hidden_state: ``[B, T, D]``, after the final norm where there is one; ``None`` when stopped early.
-        hidden_states: ``L + 1`` of ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
-            layers ``hidden_states[-1]`` is *before* the final norm, as in the stock classes.
-        lengths: ``[B]`` valid frames of each utterance; frames past them hold nothing of meaning.
-    """
-
-    last_hidden_state: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    lengths: Tensor | None = None
 
 
 class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
@@ -68,6 +42,10 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         out.hidden_states[4]                      # [B, T, D]
 
     Padding is exact: an utterance in a padded batch gives what it gives alone.
+
+    Attributes:
+        chunks: what a frame sees of the others (``None``: all); from the config, and anyone's to change. A stream in the
+            same chunks gives the same.
     """
 
     config_class = EncoderConfig
@@ -80,30 +58,21 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: EncoderConfig):
         super().__init__(config)
-        shape = config.shape
+        self.chunks = config.chunks
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
             self.stream = stream = residual_stream(config)
             self.frontend = front_end(config, stream)
             self.downsampling = Downsampling(stream, config.downsampling) if config.downsampling > 1 else None
             inner = stream if config.layer == "pre_norm" else stream.inner()
-            self.positional = None
-            if shape["positional"] is not None and shape["positional"]["groups"]:
-                self.positional = PositionalConvolution(
-                    inner,
-                    shape["positional"]["groups"],
-                    len(config.original_shape["positional"]["groups"]),
-                    shape["positional"]["taps"],
-                    norm=config.positional_norm,
-                    act="gelu",
-                )
+            self.positional = positional_convolution(config, inner)
             post_norm = config.layer == "post_norm"
             self.input_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if post_norm else None
             self.dropout = nn.Dropout(config.dropout)
             self.position = shared_position(config, stream)
-            self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in shape["layers"])
+            self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in config.shape["layers"])
             self.final_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if config.final_norm else None
-            use_factors(self, shape)
+            use_factors(self, config.shape)
         self.post_init()
 
     def forward(
@@ -150,24 +119,60 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             x = x.masked_fill(~mask[..., None], 0.0)
         if self.positional is not None:
             x = x + self.positional(x, mask)
+        sight = Sight(self.position.prepare(Span(T), x), self._allowed(T, mask, x.device))
+        states, last = self._through_layers(x, sight, mask, upto)
+        if frames is None:
+            frames = torch.full((x.shape[0],), T, device=x.device)
+        return EncoderOutput(last_hidden_state=last, hidden_states=states, lengths=frames)
+
+    def following(self, waveform: Tensor, memory: Memory) -> EncoderOutput:
+        """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
+
+        Args:
+            waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the last one's window.
+            memory: of the chunks before; brought up to date.
+        """
+        x = self.frontend.following(waveform, memory.heard)
+        B, T, _ = x.shape
+        span = Span(T, min(memory.frames, memory.past), memory.frames)
+        states, last = self._through_layers(x, Sight(self.position.prepare(span, x)), caches=memory.layers)
+        memory.frames += T
+        return EncoderOutput(last, states, torch.full((B,), T, device=x.device))
+
+    def _allowed(self, T: int, mask: Tensor | None, device: torch.device) -> Tensor | None:
+        """Which keys a query may look at: valid ones, and of these the ones that its chunk sees."""
+        if self.chunks is None:
+            return None if mask is None else mask[:, None, None, :]
+        allowed = self.chunks.mask(T, device)[None, None]
+        # A query in the padding must see something, or softmax makes it no number; nobody looks at it.
+        return allowed if mask is None else allowed & (mask[:, None, None, :] | ~mask[:, None, :, None])
+
+    def _through_layers(
+        self,
+        x: Tensor,
+        sight: Sight,
+        mask: Tensor | None = None,
+        upto: int | None = None,
+        caches: Sequence[LayerCache | None] | None = None,
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Hidden states, and the last one after the final norm (``None`` when stopped early)."""
         if self.input_norm is not None:
             x = self.input_norm(x)
         x = self.dropout(x)
-        context = self.position.prepare(T, x)
         states = [x]
-        for layer in self.layers[:upto]:
+        layers = list(self.layers)[:upto]
+        for layer, cache in zip(layers, caches or [None] * len(layers), strict=True):
             # LayerDrop (Fan et al. 2019): while training, a layer is left out now and then.
-            if self.training and self.config.layerdrop and torch.rand([]) < self.config.layerdrop:
-                states.append(x)
-                continue
-            x = layer(x, context, mask)
+            if not (self.training and self.config.layerdrop and torch.rand([]) < self.config.layerdrop):
+                x = layer(x, sight, mask, cache)
             states.append(x)
-        last = None
-        if upto is None or upto >= len(self.layers):
-            last = x if self.final_norm is None else self.final_norm(x)
-        if frames is None:
-            frames = torch.full((x.shape[0],), T, device=x.device)
-        return EncoderOutput(last_hidden_state=last, hidden_states=tuple(states), lengths=frames)
+        if upto is not None and upto < len(self.layers):
+            return tuple(states), None
+        return tuple(states), x if self.final_norm is None else self.final_norm(x)
+
+    def streaming(self, chunks: Chunks | None = None) -> EncoderStream:
+        """A stream of audio through this encoder, in pieces of any size, see `EncoderStream`."""
+        return EncoderStream(self, chunks)
 
     def _from_features(self, features: Tensor) -> Tensor:
         if not isinstance(self.frontend, FilterbankFrontEnd):
@@ -296,114 +301,6 @@ def is_ours(name: str | os.PathLike[str], config: Any) -> bool:
         return False
     with open(path, encoding="utf-8") as file:
         return f'"model_type": "{EncoderConfig.model_type}"' in file.read()
-
-
-def residual_stream(config: EncoderConfig) -> Stream:
-    ids = tuple(config.shape["residual"])
-    index = paired(ids, config.head_dim) if config.position == "rotary" else single(len(ids))
-    positional = config.original_shape["positional"]
-    strata = len(positional["groups"]) if positional is not None else 1
-    return Stream(ids, config.original_hidden_size, index, strata)
-
-
-def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | FilterbankFrontEnd:
-    channels = config.shape["frontend"].get("channels")
-    filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, config.filterbank_norm)
-    inputs = channels[-1] if channels else filterbank.size
-    projection = Projection(
-        inputs, stream, eps=config.norm_eps, dropout=config.projection_dropout, norm=config.projection_norm
-    )
-    if config.front_end == "filterbank":
-        return FilterbankFrontEnd(filterbank, projection)
-    return WaveformFrontEnd(
-        stream,
-        channels,
-        config.conv_kernel,
-        config.conv_stride,
-        bias=config.conv_bias,
-        norm=config.conv_norm,
-        act="gelu",
-        normalize=config.normalize,
-        projection=projection,
-        scale=config.channel_scale,
-    )
-
-
-def shared_position(config: EncoderConfig, stream: Stream) -> NoPosition:
-    """The encoder half of the position scheme."""
-    if config.position == "gated_relative_bias":
-        return RelativeBiasTable(config.num_buckets, config.max_distance, config.attention_heads)
-    if config.position == "relative_key":
-        return RelativeKeyPositions(config.left_positions, config.right_positions)
-    if config.position == "rotary":
-        return RotaryAngles(stream, config.head_dim, config.rotary_base)
-    if config.position == "relative":
-        return SinusoidPositions(stream.original)
-    return NoPosition()
-
-
-def layer_position(config: EncoderConfig, stream: Stream, heads: list[int]) -> NoPosition:
-    """The layer half of the position scheme."""
-    if config.position == "gated_relative_bias":
-        return GatedRelativeBias(stream, heads, config.head_dim, config.attention_heads)
-    if config.position == "relative_key":
-        return RelativeKey(config.left_positions + config.right_positions + 1, config.head_dim)
-    if config.position == "rotary":
-        return Rotary(stream, config.head_dim)
-    if config.position == "relative":
-        return RelativePosition(stream.original, len(heads), config.head_dim)
-    return NoPosition()
-
-
-def build_layer(config: EncoderConfig, stream: Stream, entry: Shape) -> nn.Module:
-    """One layer of the widths in ``entry``, a layer's part of the shape."""
-
-    def feed_forward(name: str) -> FeedForward | None:
-        if entry[name] is None:
-            return None
-        return FeedForward(
-            stream,
-            entry[name]["units"],
-            act=config.activation,
-            inner_dropout=config.activation_dropout,
-            dropout=config.dropout,
-        )
-
-    conformer = config.layer == "conformer"
-    attention = None
-    if entry["attention"] is not None:
-        heads = entry["attention"]["heads"]
-        attention = SelfAttention(
-            stream,
-            heads,
-            config.head_dim,
-            position=layer_position(config, stream, heads),
-            attention_dropout=config.attention_dropout,
-            dropout=config.attention_dropout if conformer else config.dropout,
-        )
-    if not conformer:
-        make = PreNormLayer if config.layer == "pre_norm" else PostNormLayer
-        return make(stream, attention=attention, feed_forward=feed_forward("feed_forward"), eps=config.layer_eps)
-    convolution = None
-    if entry["convolution"] is not None:
-        convolution = ConvolutionModule(
-            stream,
-            entry["convolution"]["channels"],
-            kernel=config.depthwise_kernel,
-            causal=config.causal_convolution,
-            norm=config.convolution_norm,
-            act=config.activation,
-            eps=config.layer_eps,
-            dropout=config.convolution_dropout,
-        )
-    return ConformerLayer(
-        stream,
-        feed_forward1=feed_forward("feed_forward1"),
-        attention=attention,
-        convolution=convolution,
-        feed_forward2=feed_forward("feed_forward2"),
-        eps=config.layer_eps,
-    )
 
 
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load

@@ -1,15 +1,18 @@
-"""What attention knows of position. Each scheme has two halves: one for the encoder, prepared once for a length, and one
-for each layer, which turns that into rotated inputs, biased queries or an additive mask.
+"""What attention knows of position. Each scheme has two halves: one for the encoder, prepared once for a span of frames,
+and one for each layer, which turns that into rotated inputs, biased queries or an additive mask.
 
-    encoder half   prepare(T) -> context, shared by all layers
+    encoder half   prepare(span) -> context, shared by all layers
     layer half     rotate(x, context) -> x for queries and keys
-                   bias(x, q, context) -> q, additive bias [B | 1, H, T, T] or None
+                   bias(x, q, context) -> q, additive bias [B | 1, H, T, K] or None
+
+``T`` queries meet ``K`` keys: the same frames, and in a stream as many before them as the cache remembers.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,13 +22,32 @@ from .stream import Places, Stream
 from .units import Macs, Rows, elements, rows
 
 
+@dataclass(frozen=True)
+class Span:
+    """Which frames attention is computed for.
+
+    Args:
+        frames: queries, ``T``.
+        past: keys before the first of them; there are ``K = past + frames`` keys.
+        first: number of the first query in its utterance.
+    """
+
+    frames: int
+    past: int = 0
+    first: int = 0
+
+    @property
+    def keys(self) -> int:
+        return self.past + self.frames
+
+
 class NoPosition(nn.Module):
     """Attention without position (the positional convolution has it): both halves, and the base of the others."""
 
     backwards = False
     """Whether the bias is for keys in reverse order (attention does not mind which order they come in)."""
 
-    def prepare(self, frames: int, like: Tensor) -> Any:
+    def prepare(self, span: Span, like: Tensor) -> Any:
         return None
 
     def rotate(self, x: Tensor, context: Any) -> Tensor:
@@ -57,9 +79,9 @@ class RelativeBiasTable(NoPosition):
         self.buckets, self.max_distance = buckets, max_distance
         self.table = nn.Embedding(buckets, heads)
 
-    def prepare(self, frames: int, like: Tensor) -> Tensor:
-        """Bias by distance ``[H0, 2T - 1]``, from key ``T - 1`` of query 0 down to key 0 of query ``T - 1``."""
-        distance = torch.arange(frames - 1, -frames, -1, device=like.device)
+    def prepare(self, span: Span, like: Tensor) -> Tensor:
+        """Bias by distance ``[H0, T + K - 1]``, from the last key of the first query down to key 0 of the last one."""
+        distance = torch.arange(span.frames - 1, -span.keys, -1, device=like.device)
         return self.table(self._bucket(distance)).t()
 
     def _bucket(self, distance: Tensor) -> Tensor:
@@ -76,7 +98,7 @@ class GatedRelativeBias(NoPosition):
 
     Head ``h`` keeps the slice and the column that it had originally, after other heads or stream channels have gone.
 
-    Only ``j - i`` matters. With the keys backwards, entry ``(i, T - 1 - j)`` of the bias is number ``i + (T - 1 - j)`` of
+    Only ``j - i`` matters. With the keys backwards, entry ``(i, K - 1 - j)`` of the bias is number ``i + (K - 1 - j)`` of
     the row of distances: the matrix is a view of the row, never made.
     """
 
@@ -101,7 +123,7 @@ class GatedRelativeBias(NoPosition):
             slices, table = slices.index_select(2, kept), context.index_select(0, kept)
         a, b = torch.sigmoid(self.gate(slices).unflatten(-1, (2, 4)).sum(-1)).unbind(-1)  # [B, T, H]
         gate = a * (b * self.constant - 1.0) + 2.0
-        return q, gate.transpose(1, 2)[..., None] * table.contiguous().unfold(1, T, 1)
+        return q, gate.transpose(1, 2)[..., None] * table.contiguous().unfold(1, table.shape[1] - T + 1, 1)
 
     def head_rows(self) -> tuple[Rows, ...]:
         return (rows("constant", 0, len(self.heads)),)
@@ -121,10 +143,10 @@ class RelativeKeyPositions(NoPosition):
         super().__init__()
         self.left, self.right = left, right
 
-    def prepare(self, frames: int, like: Tensor) -> Tensor:
-        """Index ``[T, T]`` of the distance of key ``j`` from query ``i``."""
-        place = torch.arange(frames, device=like.device)
-        return (place[None, :] - place[:, None]).clamp(-self.left, self.right) + self.left
+    def prepare(self, span: Span, like: Tensor) -> Tensor:
+        """Index ``[T, K]`` of the distance of key ``j`` from query ``i``."""
+        place = torch.arange(span.keys, device=like.device)
+        return (place[None, :] - place[span.past :, None]).clamp(-self.left, self.right) + self.left
 
 
 class RelativeKey(NoPosition):
@@ -154,12 +176,13 @@ class RotaryAngles(NoPosition):
         super().__init__()
         self.channels, self.head_dim, self.base = Places(stream.ids), head_dim, base
 
-    def prepare(self, frames: int, like: Tensor) -> Tensor:
+    def prepare(self, span: Span, like: Tensor) -> Tensor:
         """``[2, T, D]``: cosine, and sine with the sign that the channel's partner takes."""
         half = self.head_dim // 2
         channel = self.channels(like.device) % self.head_dim
         frequency = self.base ** (-2.0 * (channel % half).to(like.dtype) / self.head_dim)
-        angle = torch.arange(frames, device=like.device, dtype=like.dtype)[:, None] * frequency
+        place = torch.arange(span.first, span.first + span.frames, device=like.device, dtype=like.dtype)
+        angle = place[:, None] * frequency
         sign = torch.where(channel < half, -1.0, 1.0).to(like.dtype)
         return torch.stack([angle.cos(), angle.sin() * sign])
 
@@ -179,15 +202,15 @@ class Rotary(NoPosition):
 
 
 class SinusoidPositions(NoPosition):
-    """Sinusoids of the distances ``T - 1 ... 1 - T`` (Dai et al. 2019), of the original width: the encoder half."""
+    """Sinusoids of the distances ``K - 1 ... 1 - T`` (Dai et al. 2019), of the original width: the encoder half."""
 
     def __init__(self, width: int):
         super().__init__()
         self.width = width
 
-    def prepare(self, frames: int, like: Tensor) -> Tensor:
-        """``[2T - 1, D0]``."""
-        distance = torch.arange(frames - 1, -frames, -1, device=like.device, dtype=torch.float32)
+    def prepare(self, span: Span, like: Tensor) -> Tensor:
+        """``[T + K - 1, D0]``."""
+        distance = torch.arange(span.keys - 1, -span.frames, -1, device=like.device, dtype=torch.float32)
         frequency = torch.exp(
             torch.arange(0, self.width, 2, device=like.device, dtype=torch.float32) * -(math.log(10000.0) / self.width)
         )
@@ -207,11 +230,12 @@ class RelativePosition(NoPosition):
 
     def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
         T = q.shape[2]
-        keys = self.project(context).view(-1, self.heads, self.head_dim).permute(1, 2, 0)  # [H, d, 2T - 1]
-        by_distance = ((q + self.position[:, None]) * self.head_dim**-0.5) @ keys  # [B, H, T, 2T - 1]
-        place = torch.arange(T, device=q.device)
-        index = place[None, :] - place[:, None] + T - 1  # key j from query i, in the order T - 1 ... 1 - T
-        return q + self.content[:, None], by_distance.gather(3, index.expand(*q.shape[:2], T, T))
+        keys = self.project(context).view(-1, self.heads, self.head_dim).permute(1, 2, 0)  # [H, d, T + K - 1]
+        by_distance = ((q + self.position[:, None]) * self.head_dim**-0.5) @ keys  # [B, H, T, T + K - 1]
+        K = keys.shape[2] - T + 1
+        key, query = torch.arange(K, device=q.device), torch.arange(T, device=q.device)
+        index = key[None, :] - query[:, None] + T - 1  # key j from query i, in the order K - 1 ... 1 - T
+        return q + self.content[:, None], by_distance.gather(3, index.expand(*q.shape[:2], T, K))
 
     def head_rows(self) -> tuple[Rows, ...]:
         n = self.heads

@@ -6,7 +6,7 @@ import inspect
 import typing
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import Field, create_model, model_validator
@@ -15,6 +15,7 @@ from ..deployment.models import is_ours, is_task_model, load_encoder, load_model
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
+from ..encoder.streaming import check_streamable
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from ..tasks.options import Options
@@ -24,11 +25,14 @@ from .filters import mel_filters
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
+STREAMING = ("chunk_frames", "left_chunks", "training_chunks", "full_context")
+"""What `StreamingOptions` say of a config."""
+
 _SHAPE = inspect.signature(uniform_shape).parameters
 _CONFIG = {
     name: parameter
     for name, parameter in inspect.signature(EncoderConfig.__init__).parameters.items()
-    if name not in ("self", "shape", "original_shape", "stock", "kwargs")
+    if name not in ("self", "shape", "original_shape", "stock", "kwargs", *STREAMING)
 }
 DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 
@@ -56,6 +60,36 @@ NewEncoder = create_model("NewEncoder", __base__=_Consistent, **_fields())
 NewEncoder.__doc__ = "A randomly initialised encoder: arguments of `uniform_shape` and `EncoderConfig`."
 
 
+class StreamingOptions(Options):
+    """Makes an encoder that hears a stream: causal convolutions, running statistics, attention in chunks.
+
+    An encoder from a checkpoint computes something else then: fine-tune it before anything is cut.
+
+    Args:
+        chunk: frames (of 20 ms) of a chunk, in evaluations and in the finished model; default: the first of ``chunks``.
+        chunks: sizes of which each training step draws one, so that the model works at all of them.
+        left: chunks before its own that a frame sees.
+        full: probability of a training step in which every frame sees the whole utterance: the model then also works
+            without a stream.
+    """
+
+    chunk: int | None = Field(None, ge=1)
+    chunks: list[Annotated[int, Field(ge=1)]] = Field([16, 8, 32], min_length=1)
+    left: int = Field(4, ge=0)
+    full: float = Field(0.3, ge=0, lt=1)
+
+    def change(self, config: EncoderConfig) -> None:
+        """Make the config that of an encoder that streams.
+
+        Raises:
+            StreamingError: it has parts that cannot be made to.
+        """
+        config.causal_convolution, config.feature_norm, config.normalize = True, "running", False
+        config.chunk_frames, config.left_chunks = self.chunk or self.chunks[0], self.left
+        config.training_chunks, config.full_context = list(self.chunks), self.full
+        check_streamable(config)
+
+
 class EncoderOptions(Options):
     """A checkpoint, or the widths of a new encoder.
 
@@ -70,6 +104,7 @@ class EncoderOptions(Options):
         downsampling: (with ``from``) so many frames become one before the layers, by a learned map that is put in and starts
             as their mean; ``None`` leaves the encoder as it is.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
+        streaming: make it one that hears a stream, see `StreamingOptions`; ``None`` leaves it as it is.
         layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
             out cannot be compared with a teacher's.
     """
@@ -81,6 +116,7 @@ class EncoderOptions(Options):
     downsampling: int | None = Field(None, ge=2)
     dropout: float | None = Field(None, ge=0, lt=1)
     layerdrop: float = Field(0.0, ge=0, lt=1)
+    streaming: StreamingOptions | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> EncoderOptions:
@@ -95,6 +131,8 @@ class EncoderOptions(Options):
             if not channels or not kernels:
                 raise ValueError("filters: mel needs a new encoder with convolutions")
             mel_filters(channels[0], kernels[0])
+        if self.streaming is not None and self.config is not None:
+            self.streaming.change(new_config(self.config))
         return self
 
     def build(self, task: Task, seed: int, train: Sequence[Cut] = ()) -> TaskModel:
@@ -156,6 +194,8 @@ class EncoderOptions(Options):
                     f"encoder.downsampling: {source} already makes one frame of {config.downsampling}; leave it out"
                 )
             config.downsampling = self.downsampling
+        if self.streaming is not None:
+            self.streaming.change(config)
         config.layerdrop = self.layerdrop
         if self.dropout is None:
             return

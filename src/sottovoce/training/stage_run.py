@@ -36,6 +36,7 @@ from .masking import masked
 from .metrics_log import MetricsLog
 from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
 from .progress import ProgressBar
+from .random_chunks import RandomChunks
 from .randomness import seed_of
 from .run_directory import RunDirectory
 from .schedules import schedule
@@ -219,6 +220,7 @@ class StageRun:
             checkpoint_every=options.checkpoint_every,
             recompute=options.recompute,
             callbacks=[
+                *self._random_chunks(model, terms),
                 log,
                 *([selection] if selection else []),
                 ProgressBar(self.console, self.name, options.steps),
@@ -232,6 +234,14 @@ class StageRun:
         assert isinstance(options, ChosenOptions)
         steps = selection.finish(model, options.keep, options.average)
         return {"weights_of_steps": steps, "evaluated": dict(selection.evaluated)}
+
+    def _random_chunks(self, model: TaskModel, terms: Sequence[Term]) -> list[RandomChunks]:
+        """For an encoder that learns to stream; teachers that do see what it sees."""
+        if model.config.encoder.chunk_frames is None:
+            return []
+        teachers = [term.features.teacher for term in terms if isinstance(term, DistillationTerm)]
+        streaming = [each for each in teachers if each.config.chunk_frames is not None]
+        return [RandomChunks(model.encoder, *streaming, seed=self.seed, stage=self.name)]
 
     def _selection(self, options: ChosenOptions, directory: Path, log: MetricsLog) -> Selection | None:
         if not options.evaluate_every:

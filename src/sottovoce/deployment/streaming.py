@@ -1,0 +1,185 @@
+"""Recognition while someone speaks: words as they come, how late they are, and whether the machine keeps up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.audio import SAMPLE_RATE, audio_pieces, audio_shape, is_silent
+from ..decoding.recogniser import TextSearch, recogniser_of
+from ..decoding.timing import Word, WordBuilder
+from ..encoder.chunks import Chunks
+from ..encoder.errors import AudioError, StreamingError
+from ..encoder.output import EncoderOutput
+from ..encoder.streaming import Latency
+from ..heads.frame_head import FrameHead
+from ..heads.task_model import TaskModel
+
+
+def chunks_of(model: TaskModel, seconds: float | None = None, left: int | None = None) -> Chunks | None:
+    """The model's own chunks, with another length or another number of chunks to look back where that is given.
+
+    Raises:
+        StreamingError: the model was made for no chunks and none are given.
+    """
+    own, config = model.encoder.chunks, model.config.encoder
+    if seconds is None and own is None:
+        raise StreamingError(
+            f"this model ({config.family}) says nothing about chunks; give --chunk SECONDS, or train it with"
+            " encoder.streaming"
+        )
+    frame = model.encoder.frontend.hop / SAMPLE_RATE
+    size = own.size if own is not None else 0
+    if seconds is not None:
+        size = round(seconds / frame)
+    return Chunks(size, config.left_chunks if left is None else left)
+
+
+class StreamingRecogniser:
+    """One utterance, or one day of speech, through a recogniser.
+
+        recogniser = StreamingRecogniser(model)
+        for piece in microphone:               # [S] at 16 kHz, any S
+            for word in recogniser.push(piece):
+                print(word.text, word.start)
+        recogniser.finish()                    # the last words
+
+    A word that was returned is never taken back; `pending` is the best guess at what follows it. Memory does not grow with
+    what is heard.
+
+    Args:
+        model: with an encoder that can stream, in evaluation mode.
+        recogniser: the search; greedy by default.
+        chunks: default: the model's own, see `chunks_of`.
+
+    Raises:
+        StreamingError: an encoder that cannot work chunk by chunk, or no chunks.
+    """
+
+    def __init__(self, model: TaskModel, recogniser: TextSearch | None = None, chunks: Chunks | None = None):
+        if isinstance(model.head, FrameHead) and model.head.downsampling is not None:
+            raise StreamingError("this model cannot stream: its head makes one frame of several (use downsampling: 1)")
+        self.model = model
+        self.recogniser = recogniser or recogniser_of(model)
+        self._encoder = model.encoder.streaming(chunks or chunks_of(model))
+        self._search = self.recogniser.streaming()
+        self._step = model.encoder.frontend.hop / SAMPLE_RATE
+        self._words = WordBuilder(self.recogniser.vocabulary, self._step)
+
+    @property
+    def latency(self) -> Latency:
+        """Algorithmic latency of the encoder. A word is told when its end is known: with the label that follows it."""
+        return self._encoder.latency
+
+    @property
+    def pending(self) -> str:
+        """What may have been said since the last word that was returned."""
+        settled = self._words.begun
+        return settled + self.recogniser.vocabulary.decode(each.label for each in self._search.pending)
+
+    @torch.no_grad()
+    def push(self, waveform: Tensor) -> list[Word]:
+        """Hear ``[S]`` samples at 16 kHz; words that are complete now.
+
+        Raises:
+            AudioError: not ``[S]`` floats, or samples that are no numbers.
+        """
+        return self._heard(self._encoder.push(waveform[None]))
+
+    @torch.no_grad()
+    def finish(self) -> list[Word]:
+        """The last words. What is pushed next begins another utterance.
+
+        Raises:
+            AudioError: less was heard than one frame needs.
+        """
+        words = self._heard(self._encoder.flush()) + self._words.push(self._search.finish()) + self._words.finish()
+        self._search = self.recogniser.streaming()
+        self._words = WordBuilder(self.recogniser.vocabulary, self._step)
+        return words
+
+    def _heard(self, encoded: EncoderOutput) -> list[Word]:
+        assert encoded.hidden_states is not None
+        if not encoded.hidden_states[0].shape[1]:
+            return []
+        states = encoded.hidden_states
+        if self.model.head.final:
+            assert encoded.last_hidden_state is not None
+            states = (*states[:-1], encoded.last_hidden_state)
+        output = self.model.head(states)[0]
+        return self._words.push(self._search.push(self.recogniser.frames(output)))
+
+
+@dataclass(frozen=True)
+class StreamedTranscript:
+    """What is said in a file that was heard as a stream.
+
+    Args:
+        file: its path.
+        seconds: its length.
+        text: empty where no word was heard.
+        words: each with its time.
+        latency: algorithmic, in seconds: between a sound and the frame it belongs to, at worst.
+        real_time_factor: seconds of computing for a second of audio, reading the file included.
+    """
+
+    file: str
+    seconds: float
+    text: str
+    words: tuple[Word, ...]
+    latency: float
+    real_time_factor: float
+
+
+def transcribe_stream(
+    model: TaskModel,
+    file: str | Path,
+    recogniser: TextSearch | None = None,
+    *,
+    chunks: Chunks | None = None,
+    channel: int | None = None,
+    piece: float = 0.1,
+    said: Callable[[Word], None] | None = None,
+) -> StreamedTranscript:
+    """Write down what is said in an audio file, hearing it as a stream (as fast as the machine can).
+
+    Args:
+        model: from `load_recogniser`, with an encoder that can stream.
+        file: of any format, rate and length; never in memory as a whole.
+        recogniser, chunks: see `StreamingRecogniser`.
+        channel: which one of a file with several.
+        piece: seconds that are heard at a time.
+        said: is told each word as soon as it is known.
+
+    Raises:
+        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        StreamingError: as `StreamingRecogniser`.
+    """
+    frames, rate, _ = audio_shape(file)
+    stream, words = StreamingRecogniser(model, recogniser, chunks), []
+    low, high, begin = float("inf"), float("-inf"), time.perf_counter()
+
+    def found(new: list[Word]) -> None:
+        for word in new:
+            words.append(word)
+            if said is not None:
+                said(word)
+
+    for samples in audio_pieces(file, piece, channel=channel):
+        if len(samples):
+            low, high = min(low, float(samples.min())), max(high, float(samples.max()))
+        found(stream.push(samples))
+    if is_silent(torch.tensor([low, high])):
+        raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
+    try:
+        found(stream.finish())
+    except AudioError as error:
+        raise AudioError(f"{file}: too short: {error}") from None
+    seconds, spent = frames / rate, time.perf_counter() - begin
+    text = " ".join(word.text for word in words)
+    return StreamedTranscript(str(file), seconds, text, tuple(words), stream.latency.seconds, spent / seconds)

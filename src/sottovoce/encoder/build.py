@@ -1,0 +1,151 @@
+"""The parts of an encoder as its config says: each function makes one of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import nn
+
+from .attention import SelfAttention
+from .config import EncoderConfig, Shape
+from .conformer_convolution import ConvolutionModule
+from .feature_norm import RunningNorm, UtteranceNorm
+from .feed_forward import FeedForward
+from .filterbank import Filterbank
+from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
+from .layers import ConformerLayer, PostNormLayer, PreNormLayer
+from .positional_convolution import PositionalConvolution
+from .positions import (
+    GatedRelativeBias,
+    NoPosition,
+    RelativeBiasTable,
+    RelativeKey,
+    RelativeKeyPositions,
+    RelativePosition,
+    Rotary,
+    RotaryAngles,
+    SinusoidPositions,
+)
+from .stream import Stream, paired, single
+
+
+def residual_stream(config: EncoderConfig) -> Stream:
+    ids = tuple(config.shape["residual"])
+    index = paired(ids, config.head_dim) if config.position == "rotary" else single(len(ids))
+    positional = config.original_shape["positional"]
+    strata = len(positional["groups"]) if positional is not None else 1
+    return Stream(ids, config.original_hidden_size, index, strata)
+
+
+FEATURE_NORMS = {"utterance": UtteranceNorm, "level": partial(UtteranceNorm, level=True), "running": RunningNorm}
+
+
+def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | FilterbankFrontEnd:
+    channels = config.shape["frontend"].get("channels")
+    filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, FEATURE_NORMS[config.feature_norm]())
+    inputs = channels[-1] if channels else filterbank.size
+    projection = Projection(
+        inputs, stream, eps=config.norm_eps, dropout=config.projection_dropout, norm=config.projection_norm
+    )
+    if config.front_end == "filterbank":
+        return FilterbankFrontEnd(filterbank, projection)
+    return WaveformFrontEnd(
+        stream,
+        channels,
+        config.conv_kernel,
+        config.conv_stride,
+        bias=config.conv_bias,
+        norm=config.conv_norm,
+        act="gelu",
+        normalize=config.normalize,
+        projection=projection,
+        scale=config.channel_scale,
+    )
+
+
+def positional_convolution(config: EncoderConfig, stream: Stream) -> PositionalConvolution | None:
+    """``None`` where there is none, or all of its groups are gone."""
+    shape = config.shape["positional"]
+    if shape is None or not shape["groups"]:
+        return None
+    groups = len(config.original_shape["positional"]["groups"])
+    return PositionalConvolution(
+        stream, shape["groups"], groups, shape["taps"], norm=config.positional_norm, act="gelu"
+    )
+
+
+def shared_position(config: EncoderConfig, stream: Stream) -> NoPosition:
+    """The encoder half of the position scheme."""
+    if config.position == "gated_relative_bias":
+        return RelativeBiasTable(config.num_buckets, config.max_distance, config.attention_heads)
+    if config.position == "relative_key":
+        return RelativeKeyPositions(config.left_positions, config.right_positions)
+    if config.position == "rotary":
+        return RotaryAngles(stream, config.head_dim, config.rotary_base)
+    if config.position == "relative":
+        return SinusoidPositions(stream.original)
+    return NoPosition()
+
+
+def layer_position(config: EncoderConfig, stream: Stream, heads: list[int]) -> NoPosition:
+    """The layer half of the position scheme."""
+    if config.position == "gated_relative_bias":
+        return GatedRelativeBias(stream, heads, config.head_dim, config.attention_heads)
+    if config.position == "relative_key":
+        return RelativeKey(config.left_positions + config.right_positions + 1, config.head_dim)
+    if config.position == "rotary":
+        return Rotary(stream, config.head_dim)
+    if config.position == "relative":
+        return RelativePosition(stream.original, len(heads), config.head_dim)
+    return NoPosition()
+
+
+def build_layer(config: EncoderConfig, stream: Stream, entry: Shape) -> nn.Module:
+    """One layer of the widths in ``entry``, a layer's part of the shape."""
+
+    def feed_forward(name: str) -> FeedForward | None:
+        if entry[name] is None:
+            return None
+        return FeedForward(
+            stream,
+            entry[name]["units"],
+            act=config.activation,
+            inner_dropout=config.activation_dropout,
+            dropout=config.dropout,
+        )
+
+    conformer = config.layer == "conformer"
+    attention = None
+    if entry["attention"] is not None:
+        heads = entry["attention"]["heads"]
+        attention = SelfAttention(
+            stream,
+            heads,
+            config.head_dim,
+            position=layer_position(config, stream, heads),
+            attention_dropout=config.attention_dropout,
+            dropout=config.attention_dropout if conformer else config.dropout,
+        )
+    if not conformer:
+        make = PreNormLayer if config.layer == "pre_norm" else PostNormLayer
+        return make(stream, attention=attention, feed_forward=feed_forward("feed_forward"), eps=config.layer_eps)
+    convolution = None
+    if entry["convolution"] is not None:
+        convolution = ConvolutionModule(
+            stream,
+            entry["convolution"]["channels"],
+            kernel=config.depthwise_kernel,
+            causal=config.causal_convolution,
+            norm=config.convolution_norm,
+            act=config.activation,
+            eps=config.layer_eps,
+            dropout=config.convolution_dropout,
+        )
+    return ConformerLayer(
+        stream,
+        feed_forward1=feed_forward("feed_forward1"),
+        attention=attention,
+        convolution=convolution,
+        feed_forward2=feed_forward("feed_forward2"),
+        eps=config.layer_eps,
+    )

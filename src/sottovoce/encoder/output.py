@@ -1,0 +1,24 @@
+"""What an encoder returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+
+@dataclass
+class EncoderOutput(ModelOutput):
+    """What a `SpeechEncoder` returns.
+
+    Args:
+        last_hidden_state: ``[B, T, D]``, after the final norm where there is one; ``None`` when stopped early.
+        hidden_states: ``L + 1`` of ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
+            layers ``hidden_states[-1]`` is *before* the final norm, as in the stock classes.
+        lengths: ``[B]`` valid frames of each utterance; frames past them hold nothing of meaning.
+    """
+
+    last_hidden_state: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    lengths: Tensor | None = None
