@@ -11,21 +11,25 @@ from torch.nn import functional as F
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from .frames import frame_mask
+from .fusion import Choice, build_fusion
 from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
 from .head import Head
 from .map_pooling import POOL, pooled_columns, pooled_map
-from .mhfa import weighted_sum
 from .residual_map import ResidualMap
-from .valid_norm import ValidBatchNorm
+from .spectral_maps import MapNorm
 
 TEMPERATURES = 2.0, 100.0
 """Of attention within one sort of nodes, and of attention over both."""
+
+PLAIN_SUM = {"kind": "sum", "normalise": False}
+"""The batch norm behind the projection brings features to one size, and keeps what is lasting about a recording."""
 
 
 class AASIST(Head):
     """One vector of an utterance, from graphs over its spectrum and over its time::
 
-        hidden states ─ Σ w ─▶ project ─▶ map [B, 1, 128, T] ─▶ max of 3 x 3 ─▶ residual convolutions [B, 64, 42, T/3]
+        hidden states ─ fusion ─▶ project ─▶ map [B, 1, 128, T] ─▶ max of 3 x 3 ─▶ residual convolutions [B, 64, 42, T/3]
                   ┌─ attention over time ─▶ 42 spectral nodes ─▶ graph attention ─▶ half ─┐
               ─▶ ─┤                                                                       ├─▶ two branches of stack
                   └─ attention over bands ─▶ T/3 temporal nodes ─▶ graph attention ─▶ half ┘    attention, the larger
@@ -41,6 +45,7 @@ class AASIST(Head):
         bands: features that they are projected to.
         channels: of the residual convolutions; the last is the width of nodes.
         width: of nodes after stack attention; the vector has five times as many entries.
+        fusion: how the hidden states become one, as configs write it (see `build_fusion`); published is ``last``.
     """
 
     def __init__(
@@ -51,18 +56,18 @@ class AASIST(Head):
         bands: int = 128,
         channels: Sequence[int] = (32, 32, 64, 64, 64, 64),
         width: int = 32,
+        fusion: Choice = PLAIN_SUM,
     ):
         super().__init__()
         self.layers, self.width = layers, width
-        self.stream = stream
-        self.layer_weights = nn.Parameter(torch.ones(layers))
-        self.project = nn.Linear(stream.width, bands)
-        self.norm = ValidBatchNorm(1)
+        self.fusion = build_fusion(stream, layers, fusion)
+        self.project = nn.Linear(self.fusion.width, bands)
+        self.norm = MapNorm(1)
         rows, inner = bands // POOL, channels[-1]
         self.map = ResidualMap(channels, rows=rows, columns=Nodes())
-        self.map_norm = ValidBatchNorm(inner)
+        self.map_norm = MapNorm(inner)
         self.places = nn.ModuleList([nn.Conv2d(inner, 2 * inner, 1), nn.Conv2d(2 * inner, inner, 1)])
-        self.places_norm = ValidBatchNorm(2 * inner)
+        self.places_norm = MapNorm(2 * inner)
         self.bands = nn.Parameter(torch.empty(rows, inner))
         nodes = [Nodes(rows), Nodes()]
         self.attention = nn.ModuleList(
@@ -78,7 +83,7 @@ class AASIST(Head):
         return 5 * self.width
 
     def initialise(self) -> None:
-        nn.init.ones_(self.layer_weights)
+        self.fusion.initialise()
         nn.init.normal_(self.bands)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -94,8 +99,8 @@ class AASIST(Head):
             ValueError: another number of hidden states than the head was built for.
         """
         self._check(hidden_states)
-        x = self.project(weighted_sum(hidden_states, self.layer_weights))
-        x, mask = pooled_map(x, lengths)
+        x = self.fusion(hidden_states, frame_mask(lengths, hidden_states[0].shape[1]))
+        x, mask = pooled_map(self.project(x.transpose(1, 2)), lengths)
         x = F.selu(self.norm(x, mask))
         x = F.selu(self.map_norm(self.map(x, mask), mask))  # [B, C, bands / 3, T / 3]
         places = self.places[1](self.places_norm(F.selu(self.places[0](x)), mask))
@@ -108,8 +113,7 @@ class AASIST(Head):
         return self.dropout(torch.cat([*_readout(temporal, kept), *_readout(spectral, None), stack[:, 0]], dim=1))
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
-        return [self.stream.part(reads=["project.weight"])]
+        return self.fusion.reader("project.weight")
 
     def macs(self) -> list[Macs]:
         rows, columns = len(self.bands), Nodes()

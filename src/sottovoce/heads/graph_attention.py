@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.units import Macs, Timing
-from .valid_norm import ValidBatchNorm
+from .frames import FrameNorm
 
 Count: TypeAlias = Callable[[Timing], int]
 """How many nodes a graph has, as a function of how long the utterance is."""
@@ -85,7 +85,7 @@ class GraphAttention(nn.Module):
         self.pairs = PairScores(inputs, outputs, temperature=temperature, kinds=kinds)
         self.others = nn.Linear(inputs, outputs)
         self.own = nn.Linear(inputs, outputs)
-        self.norm = ValidBatchNorm(outputs)
+        self.norm = FrameNorm(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, N, outputs]`` from nodes ``[B, N, inputs]``."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ..encoder.norms import valid
+from .frames import frame_mask
 
 POOL = 3
 """Frames, and features, of which one place of the map is the largest."""
@@ -17,13 +19,6 @@ Frames = TypeVar("Frames", int, Tensor)
 def pooled_columns(frames: Frames) -> Frames:
     """Columns of the map of so many frames; one or two frames that are left over make one too."""
     return -(-frames // POOL)
-
-
-def valid_frames(lengths: Tensor | None, T: int) -> Tensor | None:
-    """Mask ``[B, T]`` of the frames that are no padding; ``None`` where none is padding."""
-    if lengths is None or not (lengths.is_meta or bool((lengths < T).any())):
-        return None
-    return torch.arange(T, device=lengths.device) < lengths[:, None]
 
 
 def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -38,10 +33,10 @@ def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None
         there is no padding.
     """
     T = x.shape[1]
-    inside, mask = valid_frames(lengths, T), None
+    inside, mask = frame_mask(lengths, T), None
     if inside is not None and lengths is not None:
         x = x.masked_fill(~inside[..., None], float("-inf"))
-        mask = valid_frames(pooled_columns(lengths), pooled_columns(T))
+        mask = valid(pooled_columns(lengths), pooled_columns(T))
     x = F.pad(x, (0, 0, 0, -T % POOL), value=float("-inf")).transpose(1, 2)[:, None]
     x = F.max_pool2d(x, POOL)
     return (x if mask is None else x.masked_fill(~mask[:, None, None], 0.0)), mask

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.units import Macs, Timing
-from .valid_norm import ValidBatchNorm
+from .spectral_maps import MapNorm
 
 KERNEL = 2, 3
 """Bands and columns that a convolution sees."""
@@ -50,10 +50,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, rows: int, columns: Callable[[Timing], int], first: bool):
         super().__init__()
         self.rows, self.columns = rows, columns
-        self.norm = None if first else ValidBatchNorm(inputs)
+        self.norm = None if first else MapNorm(inputs)
         # Even kernels over bands: the first convolution adds a row, the second takes it away.
         self.convolve = nn.Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
-        self.middle_norm = ValidBatchNorm(outputs)
+        self.middle_norm = MapNorm(outputs)
         self.again = nn.Conv2d(outputs, outputs, KERNEL, padding=(0, 1))
         self.around = nn.Conv2d(inputs, outputs, (1, 3), padding=(0, 1)) if inputs != outputs else None
 

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from .frames import frame_mask, mean_over_time
 from .head import Head
-from .map_pooling import POOL, pooled_map, valid_frames
-from .valid_norm import ValidBatchNorm
+from .map_pooling import POOL, pooled_map
+from .spectral_maps import MapNorm
 
 
 class SLS(Head):
@@ -39,7 +40,7 @@ class SLS(Head):
         self.stream = stream
         self.gate = nn.Linear(stream.width, 1)
         self.project = nn.Linear(stream.width, width)
-        self.norm = ValidBatchNorm(1)
+        self.norm = MapNorm(1)
         self.output = nn.Linear(2 * (width // POOL), size)
 
     @property
@@ -53,14 +54,17 @@ class SLS(Head):
             ValueError: another number of hidden states than the head was built for.
         """
         self._check(hidden_states)
-        inside = valid_frames(lengths, hidden_states[0].shape[1])
-        x = sum(state * self.gate(_mean(state, inside)).sigmoid()[:, None] for state in hidden_states)
-        x = self.project(x).transpose(1, 2)[:, None]  # [B, 1, width, T]
-        x = F.selu(self.norm(x, inside))[:, 0].transpose(1, 2)
-        x, mask = pooled_map(x, lengths)
-        x = x[:, 0].transpose(1, 2)  # [B, T / 3, width / 3]
-        largest = x if mask is None else x.masked_fill(~mask[..., None], float("-inf"))
-        return F.selu(self.output(torch.cat([_mean(x, mask), largest.amax(1)], dim=1)))
+        inside = frame_mask(lengths, hidden_states[0].shape[1])
+        x = torch.stack([self._gated(state, inside) for state in hidden_states]).sum(0)
+        x = F.selu(self.norm(self.project(x).transpose(1, 2)[:, None], inside))[:, 0]  # [B, width, T]
+        x, mask = pooled_map(x.transpose(1, 2), lengths)
+        x = x[:, 0]  # [B, width / 3, T / 3]
+        largest = x if mask is None else x.masked_fill(~mask[:, None], float("-inf"))
+        return F.selu(self.output(torch.cat([mean_over_time(x, mask), largest.amax(2)], dim=1)))
+
+    def _gated(self, state: Tensor, inside: Tensor | None) -> Tensor:
+        mean = mean_over_time(state.transpose(1, 2), inside)
+        return state * self.gate(mean).sigmoid()[:, None]
 
     def units(self) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.
@@ -75,10 +79,3 @@ class SLS(Head):
 
         gates = Macs(lambda timing: self.layers, "gate.weight")
         return [gates, Macs(every_frame, "project.weight"), Macs(once, "output.weight")]
-
-
-def _mean(x: Tensor, mask: Tensor | None) -> Tensor:
-    """``[B, D]`` of ``[B, T, D]``, over the frames that there are."""
-    if mask is None:
-        return x.mean(1)
-    return x.masked_fill(~mask[..., None], 0.0).sum(1) / mask.sum(1, keepdim=True)
