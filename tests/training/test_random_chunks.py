@@ -12,14 +12,14 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.errors import StreamingError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
-from sottovoce.tasks.verification import Pooling, Verification
+from sottovoce.tasks.verification import Verification
 from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.random_chunks import RandomChunks, draw
 from sottovoce.training.terms import DistillationTerm
 from tiny_models import HEAD, speech
 
-TASK = Verification(head=Pooling(width=6, heads=3, size=10))
+TASK = Verification.model_validate({"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}})
 SMALL = {"hidden_size": 16, "layers": 2, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2}
 CONFORMER = {**SMALL, "layer": "conformer", "convolution": 16, "position": "rotary", "positional_groups": None}
 FILTERBANK = {**CONFORMER, "front_end": "filterbank", "conv_channels": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch.nn.functional as F
@@ -21,11 +22,27 @@ class Sight:
 
     Args:
         position: from the encoder half of the position scheme.
-        allowed: ``[B | 1, 1, T | 1, K]``, True where a query may look; ``None`` for everywhere.
+        valid: ``[B, T]``, True on frames that are no padding; ``None`` for all.
+        window: ``[T, K]``, True where a query may look; ``None`` for everywhere.
     """
 
     position: Any = None
-    allowed: Tensor | None = None
+    valid: Tensor | None = None
+    window: Tensor | None = None
+
+    @cached_property
+    def allowed(self) -> Tensor | None:
+        """``[B | 1, 1, T | 1, K]``: valid keys within the window; ``None`` for all."""
+        if self.window is None:
+            return None if self.valid is None else self.valid[:, None, None, :]
+        if self.valid is None:
+            return self.window[None, None]
+        # A query in the padding must see something, or softmax makes it no number; nobody looks at it.
+        return self.window & (self.valid[:, None, None, :] | ~self.valid[:, None, :, None])
+
+
+ALL = Sight()
+"""Every frame is valid and sees every other."""
 
 
 class SelfAttention(nn.Module):
@@ -64,7 +81,7 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(inner, stream.width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, sight: Sight = Sight(), cache: LayerCache | None = None) -> Tensor:  # noqa: B008
+    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
         """``cache``: of the chunks before this one."""
         B, T, _ = x.shape
         if not self.heads:

@@ -1,8 +1,8 @@
 """The three kinds of layer: ``[B, T, D] -> [B, T, D]``. A block that has been removed is ``None`` and adds nothing; its
 bias is gone with it.
 
-A layer is told what its frames see of one another (``sight``), which of them are valid (``mask [B, T]``, ``None`` for all),
-and in a stream what it remembers of the chunks before (``cache``).
+A layer is told what its frames see of one another (``sight``), and in a stream what it remembers of the chunks before
+(``cache``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .attention import SelfAttention, Sight
+from .attention import ALL, SelfAttention, Sight
 from .cache import LayerCache
 from .conformer_convolution import ConvolutionModule
 from .feed_forward import FeedForward
@@ -33,13 +33,7 @@ class PostNormLayer(GradientCheckpointingLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(
-        self,
-        x: Tensor,
-        sight: Sight = Sight(),  # noqa: B008
-        mask: Tensor | None = None,
-        cache: LayerCache | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.attention is not None:
             x = x + self.attention(x, sight, cache)
         x = self.attention_norm(x)
@@ -70,13 +64,7 @@ class PreNormLayer(GradientCheckpointingLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm: Any = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
 
-    def forward(
-        self,
-        x: Tensor,
-        sight: Sight = Sight(),  # noqa: B008
-        mask: Tensor | None = None,
-        cache: LayerCache | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.attention is not None:
             x = x + self.attention(self.attention_norm(x), sight, cache)
         if self.feed_forward is not None:
@@ -116,19 +104,13 @@ class ConformerLayer(GradientCheckpointingLayer):
             setattr(self, f"{name}_norm", nn.LayerNorm(stream.width, eps=eps) if present else None)
         self.final_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(
-        self,
-        x: Tensor,
-        sight: Sight = Sight(),  # noqa: B008
-        mask: Tensor | None = None,
-        cache: LayerCache | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.feed_forward1 is not None:
             x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
         if self.attention is not None:
             x = x + self.attention(self.attention_norm(x), sight, cache)
         if self.convolution is not None:
-            x = x + self.convolution(self.convolution_norm(x), mask, cache)
+            x = x + self.convolution(self.convolution_norm(x), sight.valid, cache)
         if self.feed_forward2 is not None:
             x = x + 0.5 * self.feed_forward2(self.feed_forward2_norm(x))
         return self.final_norm(x)

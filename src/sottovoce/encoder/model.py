@@ -119,8 +119,8 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             x = x.masked_fill(~mask[..., None], 0.0)
         if self.positional is not None:
             x = x + self.positional(x, mask)
-        sight = Sight(self.position.prepare(Span(T), x), self._allowed(T, mask, x.device))
-        states, last = self._through_layers(x, sight, mask, upto)
+        window = None if self.chunks is None else self.chunks.mask(T, x.device)
+        states, last = self._through_layers(x, Sight(self.position.prepare(Span(T), x), mask, window), upto)
         if frames is None:
             frames = torch.full((x.shape[0],), T, device=x.device)
         return EncoderOutput(last_hidden_state=last, hidden_states=states, lengths=frames)
@@ -139,19 +139,10 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         memory.frames += T
         return EncoderOutput(last, states, torch.full((B,), T, device=x.device))
 
-    def _allowed(self, T: int, mask: Tensor | None, device: torch.device) -> Tensor | None:
-        """Which keys a query may look at: valid ones, and of these the ones that its chunk sees."""
-        if self.chunks is None:
-            return None if mask is None else mask[:, None, None, :]
-        allowed = self.chunks.mask(T, device)[None, None]
-        # A query in the padding must see something, or softmax makes it no number; nobody looks at it.
-        return allowed if mask is None else allowed & (mask[:, None, None, :] | ~mask[:, None, :, None])
-
     def _through_layers(
         self,
         x: Tensor,
         sight: Sight,
-        mask: Tensor | None = None,
         upto: int | None = None,
         caches: Sequence[LayerCache | None] | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
@@ -164,7 +155,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         for layer, cache in zip(layers, caches or [None] * len(layers), strict=True):
             # LayerDrop (Fan et al. 2019): while training, a layer is left out now and then.
             if not (self.training and self.config.layerdrop and torch.rand([]) < self.config.layerdrop):
-                x = layer(x, sight, mask, cache)
+                x = layer(x, sight, cache)
             states.append(x)
         if upto is not None and upto < len(self.layers):
             return tuple(states), None

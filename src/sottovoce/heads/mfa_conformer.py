@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..encoder.positions import RelativePosition, SinusoidPositions
+from ..encoder.attention import Sight
+from ..encoder.positions import RelativePosition, SinusoidPositions, Span
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Whole
 from .conformer import conformer
@@ -78,10 +79,10 @@ class ConformerTrunk(Trunk):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.dropout(self.entry(x.transpose(1, 2)))
-        context = self.positions.prepare(x.shape[1], x)
+        sight = Sight(self.positions.prepare(Span(x.shape[1]), x), mask)
         out = []
         for block in self.blocks:
-            x = block(x, context, mask)
+            x = block(x, sight)
             out.append(x)
         return self.norm(torch.cat(out, dim=-1)).transpose(1, 2)
 

@@ -8,6 +8,7 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
+from ..encoder.attention import Sight
 from ..encoder.positions import NoPosition
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit, Whole
@@ -85,7 +86,7 @@ class PowersetHead(Head):
         if lengths is not None:
             mask = torch.arange(x.shape[1], device=lengths.device)[None] < lengths[:, None]
         for block in self.blocks:
-            x = block(x, None, mask)
+            x = block(x, Sight(valid=mask))
         logits = self.output(x)
         if mask is None:
             return logits
