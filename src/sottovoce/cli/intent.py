@@ -53,9 +53,9 @@ def _plain(understood: Understood) -> dict[str, Any]:
 
 def _lines(understood: Understood) -> list[str]:
     meaning = understood.semantics
-    told = [(name, what, understood.intents[name]) for name, what in meaning.intents.items()]
+    told: list[tuple[str, str, float]] = [(k, what, understood.intents[k]) for k, what in meaning.intents.items()]
     told += [(kind, filler, sure) for (kind, filler), sure in zip(meaning.slots, understood.slots, strict=True)]
     if not told:
         return ["nothing was understood"]
-    wide, wider = (max(len(each[column]) for each in told) for column in (0, 1))
+    wide, wider = max(len(name) for name, _, _ in told), max(len(what) for _, what, _ in told)
     return [f"{name:<{wide}}  {what:<{wider}}  {100 * sure:5.1f} %" for name, what, sure in told]

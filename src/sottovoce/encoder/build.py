@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -37,7 +38,11 @@ def residual_stream(config: EncoderConfig) -> Stream:
     return Stream(ids, config.original_hidden_size, index, strata)
 
 
-FEATURE_NORMS = {"utterance": UtteranceNorm, "level": partial(UtteranceNorm, level=True), "running": RunningNorm}
+FEATURE_NORMS: dict[str, Any] = {
+    "utterance": UtteranceNorm,
+    "level": partial(UtteranceNorm, level=True),
+    "running": RunningNorm,
+}
 
 
 def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | FilterbankFrontEnd:

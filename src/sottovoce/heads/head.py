@@ -46,6 +46,7 @@ class Head(nn.Module, ABC):
         """What stock code calls logits, of the head's output: the output itself, unless a head says otherwise."""
         return output
 
+    @property
     def shape(self) -> Shape:
         """Widths of the head's own units, by the paths under which its modules declare them."""
         return {}

@@ -11,9 +11,7 @@ from torch import nn
 from ..encoder.errors import RecipeError
 
 
-def attach_adapters(
-    encoder: nn.Module, targets: Iterable[str], *, rank: int, alpha: float, dropout: float = 0.0
-) -> int:
+def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, alpha: int, dropout: float = 0.0) -> int:
     """Put an adapter on every linear map whose path ends in one of ``targets``; everything else is frozen.
 
     Args:
@@ -56,7 +54,8 @@ def merge_adapters(encoder: Any) -> None:
         if isinstance(module, LoraLayer):
             base: Any = module.get_base_layer()
             for name in module.active_adapters:
-                down, up = module.lora_A[name].weight, module.lora_B[name].weight
+                down: Any = module.lora_A[name].weight
+                up: Any = module.lora_B[name].weight
                 more = module.scaling[name] * (up.double() @ down.double())
                 base.weight.copy_(base.weight.double() + more)
             encoder.set_submodule(path, base)

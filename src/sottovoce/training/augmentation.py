@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from glob import glob
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -120,7 +120,7 @@ class RawBoostOptions(Options):
         return RawBoost(self.probability, self.algorithm)
 
 
-Augmentation = one_of(
+Augmentation: Any = one_of(
     "Augmentation",
     {
         "reverberation": ReverberationOptions,
@@ -134,7 +134,7 @@ Augmentation = one_of(
 )
 
 
-def effects(chosen: Sequence[Augmentation]) -> list[Effect]:  # type: ignore[valid-type]
+def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
     """The effects on audio of a section, in order."""
     return [each.options.build() for each in chosen if each.kind not in MASKS]  # type: ignore[attr-defined]
 

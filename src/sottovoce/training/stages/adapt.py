@@ -25,7 +25,7 @@ class Adapt(ChosenOptions):
     """
 
     rank: int = Field(64, ge=1)
-    alpha: float = Field(128, gt=0)
+    alpha: int = Field(128, ge=1)
     targets: list[str] = Field(["attention.q", "attention.v"], min_length=1)
     adapter_dropout: float = Field(0.0, ge=0, lt=1)
 
