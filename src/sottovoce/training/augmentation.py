@@ -136,12 +136,12 @@ Augmentation: Any = one_of(
 
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
     """The effects on audio of a section, in order."""
-    return [each.options.build() for each in chosen if each.kind not in MASKS]  # type: ignore[attr-defined]
+    return [each.options.build() for each in chosen if each.kind not in MASKS]
 
 
-def masks(chosen: Sequence[Augmentation]) -> list[Mask]:  # type: ignore[valid-type]
+def masks(chosen: Sequence[Augmentation]) -> list[Mask]:
     """The masks of a section, in order."""
-    return [each.options.build() for each in chosen if each.kind in MASKS]  # type: ignore[attr-defined]
+    return [each.options.build() for each in chosen if each.kind in MASKS]
 
 
 def _found(pattern: str) -> list[str]:
