@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from families import FAMILIES, randomise, speech
+from sottovoce.encoder.attention import Sight
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.errors import AudioError, StreamingError
@@ -166,6 +167,16 @@ def test_padding_changes_nothing_under_chunks_either(name):
     assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
 
 
+def test_every_query_sees_a_key_and_valid_ones_see_no_padding():
+    """Not every attention kernel makes numbers of a query that sees nothing."""
+    valid = torch.arange(20)[None] < torch.tensor([20, 6, 11])[:, None]
+    window = Chunks(4, left=1).mask(20)
+    allowed = Sight(None, valid, window).allowed[:, 0]
+    assert allowed.any(-1).all()
+    for b in range(3):
+        assert torch.equal(allowed[b][valid[b]], (window & valid[b])[valid[b]])
+
+
 def test_nothing_depends_on_what_comes_after_its_chunk():
     encoder, chunks = ENCODERS["bert"]().double(), Chunks(5, left=2)
     encoder.chunks = chunks
@@ -213,7 +224,7 @@ def test_memory_does_not_grow():
         kept = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in [*tensors, memory.heard.windows]}
         sizes.append(sum(kept.values()) + stream._samples.untyped_storage().nbytes())
     half = len(sizes) // 2
-    assert max(sizes[half:]) <= max(sizes[:half])
+    assert max(sizes[half:]) <= 1.05 * max(sizes[:half])  # what waits for its chunk is now more, now less
 
 
 def test_running_statistics_follow_the_last_ten_seconds():
