@@ -18,7 +18,7 @@ def test_every_head_can_be_chosen_with_its_defaults(kind):
     encoder = tiny_encoder()
     with torch.device("meta"):
         head = build(EMBEDDERS, json.loads(json.dumps(config)), encoder.stream, 3)
-        assert type(head) is EMBEDDERS[kind] and head.size == config["size"]
+        assert type(head) is EMBEDDERS[kind] and head.size == config.get("size", head.size)
         default = build(EMBEDDERS, {"kind": kind}, encoder.stream, 3)
     # The defaults of recipes are those of the classes.
     assert [p.shape for p in head.parameters()] == [p.shape for p in default.parameters()]
