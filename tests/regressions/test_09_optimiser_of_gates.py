@@ -8,7 +8,7 @@ from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
-from sottovoce.tasks.verification import Margin, SpeakerObjective
+from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
@@ -39,7 +39,7 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5):
     costs = CostModel(model.encoder, 1.0)
     limits = Budget(params=keep).constraints(costs, reference_cost(model.encoder))
     lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=ramp)
-    objective = SpeakerObjective(model.head.size, list("ab"), Margin())
+    objective = SpeakerObjective(model.head.size, list("ab"), SpeakerLoss())
     terms = [
         BudgetTerm(gates, costs, lagrangian, gate_lr=lr, multiplier_lr=lr, seed=0, stage="x"),
         TaskTerm(objective, weight=1.0, lr=1e-3, weight_decay=0.5),

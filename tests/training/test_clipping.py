@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sottovoce.tasks.verification import Margin, SpeakerObjective
+from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.phase_options import PhaseOptions
@@ -78,7 +78,7 @@ class Power(StepCallback):
 def trained(folder, clip, off=None):
     torch.manual_seed(0)
     model = tiny_model()
-    objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+    objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
     phase = Phase(
         name="test",
         seed=0,

@@ -8,7 +8,7 @@ from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
-from sottovoce.tasks.verification import Margin, SpeakerObjective
+from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
@@ -55,7 +55,7 @@ def everything(model, lr=0.05):
     budget = BudgetTerm(gates, costs, lagrangian, gate_lr=lr, multiplier_lr=lr, seed=0, stage="test")
     teacher = tiny_model(seed=5).encoder
     distillation = DistillationTerm(FeatureDistillation(teacher, model.encoder, [0, 2]), weight=2.0, lr=1e-3)
-    objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+    objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
     return [budget, distillation, TaskTerm(objective, weight=0.5, lr=1e-2, weight_decay=0.1)]
 
 
@@ -108,7 +108,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(tmp_path):
     results = []
     for name, batches, accumulate in (("one", Noise, 1), ("two", Halves, 2)):
         model = tiny_model()
-        objective = SpeakerObjective(model.head.size, list("abc"), Margin())
+        objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
         torch.manual_seed(1)
         torch.nn.init.normal_(objective.loss.weight)
         terms = [TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.0)]

@@ -54,7 +54,7 @@ def test_problems_between_the_parts(base, tmp_path):
     data["data"]["test"]["bands"]["trials"] = "none.txt"
     data["typo"] = 1  # a fault of another kind does not hide the rest
     assert problems(data, tmp_path) == [
-        "typo: unknown; known here: budget, compute, data, encoder, name, seed, stages, task",
+        "typo: unknown; known here: about, budget, compute, data, encoder, name, seed, stages, task",
         "data.train[0]: there is no corpus 'tyo'; did you mean 'toy'?",
         "data.train[1]: the corpus toy has no split 'trian'; did you mean 'train'?",
         "data.test.bands.trials: none.txt is neither a file nor a synthesised corpus",
