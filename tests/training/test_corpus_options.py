@@ -171,3 +171,24 @@ def test_the_same_recipe_from_shar_ends_in_the_same_weights(tmp_path):
     ]
     assert results[0] == results[1]
     assert not list((tmp_path / "run/data").rglob("*.flac"))
+
+
+def test_copies_of_speech_are_a_corpus(meetings, tmp_path):
+    of = {
+        "import": {"path": str(meetings / "list.csv"), "columns": {"path": "file", "speaker": "who"}, "split": "train"}
+    }
+    section = {"copies": {"of": of, "methods": ["lpc", "cepstral"], "copies": 1, "seconds": 0.3, "stretches": 2}}
+    data = DataOptions.model_validate({"corpora": {"made": section}, "train": ["made/train"]})
+    assert not list(data.problems())
+    cuts = Corpora(data, tmp_path / "run").cuts("made/train")
+    kinds = [(cut.supervisions[0].custom["label"], cut.supervisions[0].custom.get("attack")) for cut in cuts]
+    assert kinds == [("bonafide", None), ("spoof", "lpc"), ("bonafide", None), ("spoof", "cepstral")] * 2
+    assert {cut.supervisions[0].speaker for cut in cuts} == {"made/x"}
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.flac")}
+    Corpora(data, tmp_path / "run").cuts("made/train")  # as a run does that goes on
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.flac")}
+    section["copies"] |= {"split": "test"}
+    wrong = DataOptions.model_validate({"corpora": {"made": section}, "train": ["made/test"]})
+    assert list(wrong.problems()) == ["data.corpora.made.copies.split: there is no split 'test'; known here: train"]
+    with pytest.raises(ValueError, match="'lpc'"):
+        DataOptions.model_validate({"corpora": {"made": {"copies": {"of": of, "methods": ["lcp"]}}}, "train": ["x/y"]})

@@ -3,6 +3,7 @@
 synthesize: {task: intent, speakers_train: 20}        options of the task: see `sottovoce.data.synthesis`
 import: {path: meetings.rttm, layout: rttm, audio: wav, uem: all.uem}      options of the layout: see its function
 cuts: {train: mine/train.jsonl.gz, dev: /disk2/shar/dev}                   manifests, or Shar directories
+copies: {of: {import: {path: speech}}, split: train}                       bona fide speech and spoofed copies of it
 converse: {of: {import: {path: /data/read}}}          conversations laid out from single voices
 """
 
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..data.conversations import Manner, converse
+from ..data.copy_synthesis import MANIFEST, METHODS, copy_synthesise
 from ..data.cuts import read_cuts
 from ..data.layouts import LAYOUTS
 from ..data.layouts.options import options_model
 from ..data.manifests import import_corpus
+from ..data.resynthesis import ATTACKS
 from ..data.synthesis import SYNTHESES, synthesize
 from ..data.synthesis.verification import TRIALS
 from ..encoder.errors import DataError, RecipeError
@@ -245,6 +248,46 @@ class Converse(Options):
         return Prepared(made)
 
 
+class Copies(Options):
+    """Bona fide speech and spoofed copies of it, see `sottovoce.data.copy_synthesis.copy_synthesise`.
+
+    Args:
+        of: the speech.
+        split: which split of it; that of the copies has the same name.
+        methods, copies, seconds, stretches, seed: see there.
+    """
+
+    of: VoicesOptions
+    split: str = "train"
+    methods: list[Literal[tuple(ATTACKS)]] = Field(list(METHODS), min_length=1)  # type: ignore[valid-type]
+    copies: int = Field(2, ge=1)
+    seconds: float = Field(2.5, gt=0)
+    stretches: int = Field(3, ge=1)
+    seed: int = Field(0, ge=0)
+
+    def splits(self) -> list[str] | None:
+        return [self.split]
+
+    def problems(self) -> Iterator[str]:
+        for problem in self.of.options.problems():
+            yield f"of.{self.of.kind}.{problem}"
+        known = self.of.options.splits()
+        if known is not None and self.split not in known:
+            yield f"split: there is no split {self.split!r}; {nearest(self.split, known)}"
+
+    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+        """Make them, or find them made."""
+        found = self.of.options.prepare(folder / "speech", None).splits
+        if self.split not in found:
+            raise RecipeError(f"copies: the speech has no split {self.split!r}; {nearest(self.split, found)}")
+        made = folder / MANIFEST
+        if not made.exists():
+            options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
+            copy_synthesise(read_cuts(found[self.split]), folder, told=told, **options)
+        return Prepared({self.split: made})
+
+
 CorpusOptions: Any = one_of(
-    "CorpusOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests, "converse": Converse}
+    "CorpusOptions",
+    {"synthesize": Synthesize, "import": Import, "cuts": Manifests, "converse": Converse, "copies": Copies},
 )
