@@ -1,6 +1,6 @@
-"""Invented coffee orders, spoken by invented voices: what `recipes/intent-barista.yaml` hears before the real ones.
+"""Invented coffee orders, spoken by invented voices: what `recipes/intent-barista.yaml` hears among the real ones.
 
-    python benchmarks/coffee_orders.py OUT [--orders 3000] [--seed 0]
+    python benchmarks/coffee_orders.py OUT [--orders 1500] [--seed 0]
 
 Writes OUT/train.jsonl.gz: cuts with the six slots of barista619 as fields. The menu is that of barista619's training
 set; how orders are worded is made up, for the corpus has no transcripts. Nothing is taken from its recordings.
@@ -12,14 +12,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
 from sottovoce.data.audio import SAMPLE_RATE
 from sottovoce.data.cuts import make_cut, write_cuts
-from sottovoce.data.espeak import ESPEAK_RATE, speak
-from sottovoce.data.voices import invent_voices
-from sottovoce.encoder.errors import DataError
+from sottovoce.data.synthesis.base import write_wave
+from sottovoce.data.synthesis.scenes import at_level
+from sottovoce.data.synthesis.utterances import voiced
+from sottovoce.data.voices import NATIVE, invent_voices
 
 MENU = {
     "drink": "iced mocha; mocha; cappuccino; house coffee; americano; iced coffee; coffee; latte; drip coffee; espresso",
@@ -67,23 +66,19 @@ def order(generator: np.random.Generator) -> tuple[str, dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--orders", type=int, default=3000)
+    parser.add_argument("--orders", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     generator = np.random.default_rng(options.seed)
-    voices, _ = invent_voices(VOICES, 2, generator)
+    voices = invent_voices({"train": VOICES}, generator, NATIVE)["train"]
     orders = [(voices[number % VOICES], *order(generator)) for number in range(options.orders)]
-    (options.out / "audio").mkdir(parents=True, exist_ok=True)
     cuts = []
     requests = [voice.utterance(text, generator) for voice, text, _ in orders]
-    for number, ((voice, text, slots), said) in enumerate(zip(orders, speak(requests), strict=True)):
-        wave = soxr.resample(said, ESPEAK_RATE * voice.tract, SAMPLE_RATE)
-        if not np.abs(wave).max() > 0:
-            raise DataError(f"espeak-ng said nothing for {text!r}")
+    heard = voiced(requests, [voice for voice, _, _ in orders])
+    for number, ((voice, text, slots), wave) in enumerate(zip(orders, heard, strict=True)):
         name = f"audio/{number:05d}.wav"
-        soundfile.write(options.out / name, 0.3 * wave / np.abs(wave).max(), SAMPLE_RATE, subtype="PCM_16")
-        fields = {"intent": "orderDrink", **slots}
-        about = dict(speaker=voice.name, text=text, gender=voice.sex, custom=fields)
+        write_wave(options.out, name, at_level(wave, -26))
+        about = dict(speaker=voice.name, text=text, gender=voice.sex, custom={"intent": "orderDrink", **slots})
         cuts.append(make_cut(name=name, source=name, samples=len(wave), rate=SAMPLE_RATE, **about))
     write_cuts(cuts, options.out / "train.jsonl.gz")
     print(
