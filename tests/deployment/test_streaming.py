@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from sottovoce.data.audio import audio_pieces, read_audio
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.deployment.recognition import transcribe
 from sottovoce.deployment.streaming import StreamingRecogniser, chunks_of, transcribe_stream
@@ -33,9 +33,9 @@ def streaming_config(**changes):
     )  # fmt: skip
 
 
-def recogniser_model(config):
+def recogniser_model(config, **head):
     torch.manual_seed(0)
-    head = {"kind": "ctc", "outputs": 6, "width": 12}
+    head = {"kind": "ctc", "outputs": 6, "width": 12, **head}
     found = randomised(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
     with torch.no_grad():
         found.head.output.weight.mul_(20)
@@ -72,6 +72,28 @@ def test_a_stream_says_what_the_whole_file_says(model, file, beam):
     assert found.latency == pytest.approx(4 * 0.02 + 0.015) and found.real_time_factor > 0
     other = transcribe_stream(model, path, recogniser, chunks=Chunks(16, 4))
     assert other.text != whole.text and other.latency == pytest.approx(16 * 0.02 + 0.015)
+
+
+@pytest.mark.parametrize("beam", [None, 4])
+def test_transducers_and_downsampled_frames_stream_too(file, beam):
+    """Every third frame of the front end, and of these every second."""
+    torch.manual_seed(0)
+    head = {"kind": "transducer", "outputs": 6, "predictor": 8, "context": 2, "width": 10, "ctc": False}
+    config = TaskConfig(
+        encoder=streaming_config(downsampling=3), head=head | {"downsampling": 2}, task="recognition", labels=LABELS
+    )
+    network = randomised(TaskModel(config)).eval()
+    with torch.no_grad():
+        network.head.joiner.output.weight.mul_(30)
+    recogniser = recogniser_of(network, beam=beam)
+    whole = transcribe(network, file(4.0), recogniser)
+    # With a beam, in one piece: in small ones it gives up prefixes earlier.
+    found = transcribe_stream(network, file(4.0), recogniser, piece=0.1 if beam is None else 4.0)
+    assert len(whole.text) > 3 and found.latency == pytest.approx(4 * 0.06 + 0.015)
+    if beam is None:
+        assert (found.text, found.words) == (whole.text, whole.words)
+    with pytest.raises(StreamingError, match="chunks of 5 frames: the head makes one frame of 2"):
+        transcribe_stream(network, file(), chunks=Chunks(5))
 
 
 def test_words_come_while_it_is_heard(model, file):

@@ -82,6 +82,8 @@ ENCODERS = {
     "no_position": lambda: conformer("none"),
     "gated_bias": lambda: conformer("gated_relative_bias"),
     "hollow": hollow,
+    "downsampled": lambda: conformer("rotary", downsampling=3),
+    "downsampled_slim": lambda: slim(conformer("relative", downsampling=2)),
     "wav2vec2_relative": lambda: wave2vec_conformer("relative"),
     "wav2vec2_rotary": lambda: wave2vec_conformer("rotary"),
     "wav2vec2_slim": lambda: slim(wave2vec_conformer("rotary")),

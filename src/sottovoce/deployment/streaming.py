@@ -17,7 +17,6 @@ from ..encoder.chunks import Chunks
 from ..encoder.errors import AudioError, StreamingError
 from ..encoder.output import EncoderOutput
 from ..encoder.streaming import Latency
-from ..heads.frame_head import FrameHead
 from ..heads.task_model import TaskModel
 
 
@@ -33,7 +32,7 @@ def chunks_of(model: TaskModel, seconds: float | None = None, left: int | None =
             f"this model ({config.family}) says nothing about chunks; give --chunk SECONDS, or train it with"
             " encoder.streaming"
         )
-    frame = model.encoder.frontend.hop / SAMPLE_RATE
+    frame = config.samples_per_frame / SAMPLE_RATE
     size = own.size if own is not None else 0
     if seconds is not None:
         size = round(seconds / frame)
@@ -62,13 +61,17 @@ class StreamingRecogniser:
     """
 
     def __init__(self, model: TaskModel, recogniser: TextSearch | None = None, chunks: Chunks | None = None):
-        if isinstance(model.head, FrameHead) and model.head.downsampling is not None:
-            raise StreamingError("this model cannot stream: its head makes one frame of several (use downsampling: 1)")
+        chunks = chunks or chunks_of(model)
+        together = model.config.inputs_to_logits_ratio // model.config.encoder.samples_per_frame
+        if chunks is not None and chunks.size % together:
+            raise StreamingError(
+                f"chunks of {chunks.size} frames: the head makes one frame of {together}; take a multiple of that"
+            )
         self.model = model
         self.recogniser = recogniser or recogniser_of(model)
-        self._encoder = model.encoder.streaming(chunks or chunks_of(model))
+        self._encoder = model.encoder.streaming(chunks)
         self._search = self.recogniser.streaming()
-        self._step = model.encoder.frontend.hop / SAMPLE_RATE
+        self._step = model.config.inputs_to_logits_ratio / SAMPLE_RATE
         self._words = WordBuilder(self.recogniser.vocabulary, self._step)
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from torch import nn
 
@@ -38,7 +38,7 @@ def residual_stream(config: EncoderConfig) -> Stream:
     return Stream(ids, config.original_hidden_size, index, strata)
 
 
-FEATURE_NORMS: dict[str, Any] = {
+FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
     "utterance": UtteranceNorm,
     "level": partial(UtteranceNorm, level=True),
     "running": RunningNorm,

@@ -133,6 +133,7 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             memory: of the chunks before; brought up to date.
         """
         x = self.frontend.following(waveform, memory.heard)
+        x = x if self.downsampling is None else self.downsampling(x)
         B, T, _ = x.shape
         span = Span(T, min(memory.frames, memory.past), memory.frames)
         states, last = self._through_layers(x, Sight(self.position.prepare(span, x)), caches=memory.layers)

@@ -36,8 +36,6 @@ def obstacles(config: EncoderConfig) -> list[str]:
         found.append("normalises the whole waveform (use normalize: false)")
     if config.front_end == "waveform" and config.conv_norm == "group":
         found.append("has a GroupNorm over the whole utterance (use conv_norm: layer, or front_end: filterbank)")
-    if config.downsampling > 1:
-        found.append(f"makes one frame of {config.downsampling} before its layers (use downsampling: 1)")
     positional = config.shape["positional"]
     if positional is not None and positional["groups"]:
         found.append("has a positional convolution that looks ahead (use positional_groups: null)")
@@ -114,7 +112,8 @@ class EncoderStream:
     def latency(self) -> Latency:
         """Algorithmic latency, from the shape of the network alone."""
         frontend, rate = self.encoder.frontend, 16_000
-        return Latency(self.chunks.size * frontend.hop / rate, (frontend.least - frontend.hop) / rate)
+        chunk = self.chunks.size * self.encoder.config.samples_per_frame
+        return Latency(chunk / rate, (frontend.least - frontend.hop) / rate)
 
     @property
     def frames(self) -> int:
@@ -135,7 +134,7 @@ class EncoderStream:
             AudioError: another shape or type, another batch size than before, or samples that are no numbers.
         """
         self._hear(waveform)
-        size, outputs = self.chunks.size, []
+        size, outputs = self.chunks.size * self.encoder.config.downsampling, []
         while self._waiting() >= size:
             outputs.append(self._next(size))
         return self._strung(outputs)
@@ -170,12 +169,13 @@ class EncoderStream:
             self._samples = torch.cat([self._samples, waveform], 1)
 
     def _waiting(self) -> int:
-        """Frames whose window is full and that have not come out."""
+        """Frames of the front end whose window is full and that have not gone into a chunk."""
         assert self._samples is not None
         frontend = self.encoder.frontend
         return max(0, (self._samples.shape[1] - frontend.least) // frontend.hop + 1)
 
     def _next(self, frames: int) -> EncoderOutput:
+        """The next so many frames of the front end as a chunk."""
         assert self._samples is not None
         frontend = self.encoder.frontend
         window = self._samples[:, : (frames - 1) * frontend.hop + frontend.least]
