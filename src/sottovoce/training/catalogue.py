@@ -46,7 +46,7 @@ def _budgets(data: dict[str, Any]) -> str:
 
 
 def _amounts(budget: dict[str, Any]) -> str:
-    parts = [f"{amount} {what}" for what, amount in budget.items() if what in ("params", "macs")]
+    parts = [f"{amount} {what}" for what, amount in budget.items() if what in ("params", "macs") and amount]
     for part, limits in (budget.get("per") or {}).items():
         parts += [f"{amount} {part} {what}" for what, amount in limits.items()]
     return ", ".join(parts)

@@ -21,11 +21,19 @@ Plain = dict[str, Any]
 TOY_STEPS = 4
 
 _SPEECH: dict[str, Plain] = {
-    "verification": {"speakers_train": 4, "speakers_test": 3, "utterances": 4},
+    "verification": {"speakers_train": 4, "speakers_dev": 3, "speakers_test": 3, "utterances": 4},
     "spoofing": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 3},
     "recognition": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 4},
     "intent": {"speakers_train": 4, "speakers_dev": 2, "speakers_test": 2, "utterances": 6},
-    "diarization": {"conversations_train": 3, "conversations_dev": 2, "conversations_test": 2, "seconds": 8},
+    "diarization": {
+        "speakers_train": 4,
+        "speakers_dev": 4,
+        "speakers_test": 4,
+        "conversations_train": 3,
+        "conversations_dev": 2,
+        "conversations_test": 2,
+        "seconds": 10,
+    },
 }
 
 _TINY_CONFIG: Plain = {
@@ -136,17 +144,17 @@ def _synthetic(data: Plain, *, batch: int, crop: float) -> None:
     """Synthetic speech in place of the recipe's corpora."""
     task = next(iter(data["task"]))
     section = data["data"]
-    test: Plain = {"cuts": "synthetic/test"} | ({"trials": "synthetic"} if task == "verification" else {})
+    trials = {"trials": "synthetic"} if task == "verification" else {}
     section |= {
         "corpora": {"synthetic": {"synthesize": {"task": task, **_SPEECH[task]}}},
         "train": _references(section["train"]),
-        "test": {"synthetic": test},
+        "test": {"synthetic": {"cuts": "synthetic/test", **trials}} if section.get("test") else {},
         "batch": batch,
         "crop": None if section.get("crop", 0) is None else crop,
         "workers": 0,
     }
     if section.get("dev") is not None:
-        section["dev"] = test
+        section["dev"] = {"cuts": "synthetic/dev", **trials}
     section["augment"] = [_invented(effect) for effect in section.get("augment", ())]
     data["compute"] = {**data.get("compute", {}), "accelerator": "cpu", "devices": 1}
 

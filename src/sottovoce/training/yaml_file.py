@@ -13,6 +13,21 @@ import yaml
 from ..encoder.errors import RecipeError
 from ..tasks.options import dotted
 
+
+class Instead(dict[str, Any]):
+    """A section that takes the place of what is extended: ``head: !instead {x_vector: {}}``."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML and ``!instead``."""
+
+
+def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
+    return Instead(loader.construct_mapping(node, deep=True))
+
+
+_Loader.add_constructor("!instead", _instead)  # type: ignore[type-var]
+
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -56,7 +71,7 @@ def loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
     except UnicodeDecodeError:
@@ -71,11 +86,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``: mappings are merged, everything else is replaced."""
+    """``base`` with ``changes``: mappings are merged, unless written ``!instead``; all else is replaced."""
     out = dict(base)
     for key, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = merged(out[key], value) if both else value
+        out[key] = merged(out[key], value) if both and not isinstance(value, Instead) else value
     return out
 
 
