@@ -1,0 +1,177 @@
+"""The recipes of published systems: they are what the papers say, and each runs at toy scale."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.cost import cost
+from sottovoce.training.catalogue import recipes_table
+from sottovoce.training.compress import compress
+from sottovoce.training.packaged import known_recipes
+from sottovoce.training.recipe import Recipe
+from sottovoce.training.recipe_file import read_recipe
+from sottovoce.training.scaled import toy
+from sottovoce.training.yaml_file import plain_recipe
+
+SYSTEMS = {
+    "2505.24111": ["diarizen-base", "diarizen-large"],
+    "2302.14132": [f"hj-{budget}{task}" for budget in ("size", "separate", "macs") for task in ("", "-intent")],
+    "2305.17651": ["dphubert"],
+    "2502.05837": [
+        *(f"synergy-{how}-{what}" for how in ("l0", "lowrank") for what in ("ctc", "rnnt", "streaming")),
+        "synergy-prune-then-train",
+    ],
+    "2508.16232": ["hybrid-verification", "hybrid-spoofing", "hybrid-spoofing-distilled"],
+    "2401.17230": [f"espnet-{head}" for head in ("ecapa", "ska", "xvector", "mfa-conformer", "rawnet3")],
+    "2510.04213": ["w2vbert-verification"],
+}
+NAMES = [name for names in SYSTEMS.values() for name in names]
+QUICK = ["diarizen-base", "synergy-lowrank-rnnt", "hybrid-spoofing", "w2vbert-verification"]
+ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesised corpus$")
+
+
+def full(name):
+    data = plain_recipe(known_recipes()[name])
+    data.pop("toy", None)
+    return Recipe.model_validate(data)
+
+
+def stages(name):
+    recipe = full(name)
+    return dict(zip(recipe.names(), [entry.options for entry in recipe.stages], strict=True))
+
+
+def test_every_system_is_there():
+    told = {name: data["about"] for name, path in known_recipes().items() if (data := plain_recipe(path)).get("about")}
+    assert set(told) == set(NAMES)
+    for paper, names in SYSTEMS.items():
+        assert all(paper in told[name]["paper"] for name in names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_lacks_nothing_but_its_corpora(name):
+    recipe = full(name)
+    assert recipe.name == name
+    assert [problem for problem in recipe.problems() if not ABSENT.search(problem)] == []
+    about = recipe.about
+    assert about.system and about.published and about.differs
+    assert any("sottovoce data import" in line or "lhotse" in line or "recipes show" in line for line in about.prepare)
+
+
+def test_diarizen():
+    for name, source in (("diarizen-base", "wavlm-base-plus"), ("diarizen-large", "wavlm-large")):
+        recipe, by_name = full(name), stages(name)
+        assert recipe.encoder.source == f"microsoft/{source}" and recipe.budget.params == "20%"
+        head = recipe.task.options.head
+        assert (head.width, head.blocks, head.inner, head.heads, head.kernel) == (256, 4, 1024, 4, 31)
+        assert recipe.data.crop == (8, 8) and len(recipe.task.options.powerset.sets) == 11
+        assert list(by_name) == ["fine_tune", "prune", "distil", "again"]
+        task, prune, distil = by_name["fine_tune"], by_name["prune"], by_name["distil"]
+        assert (task.lr.encoder, task.lr.head, task.decay, task.average) == (2e-5, 1e-3, "constant", 5)
+        assert (task.clip.percentile, task.clip.history) == (90, 1000)
+        assert (prune.lr.encoder, prune.gates.lr, prune.units) == (2e-4, 2e-2, ["conv", "head", "ffn"])
+        assert prune.steps / prune.ramp.steps == 6 and prune.steps / distil.steps == 1.5  # 30, 5 and 20 epochs
+        assert prune.distillation.teacher == distil.distillation.teacher == "fine_tune"
+
+
+def test_hj_pruning_has_three_constraints_and_no_teacher():
+    for task in ("", "-intent"):
+        budgets = {kind: full(f"hj-{kind}{task}").budget for kind in ("size", "separate", "macs")}
+        assert budgets["size"].params and not budgets["size"].per and budgets["size"].macs is None
+        assert set(budgets["separate"].per) == {"frontend", "layers"} and budgets["separate"].params is None
+        assert budgets["macs"].macs and budgets["macs"].params is None
+        prune = stages(f"hj-macs{task}")["prune"]
+        assert prune.distillation is None and prune.task_weight == 1 and "conv" in prune.units
+
+
+def test_dphubert():
+    prune, distil = stages("dphubert").values()
+    assert (prune.steps, prune.warmup, prune.decay, prune.ramp.steps) == (50_000, 15_000, "linear", 5_000)
+    assert (prune.lr.encoder, prune.gates.lr, distil.steps, distil.lr.encoder) == (2e-4, 2e-2, 25_000, 1e-4)
+    assert prune.distillation.projections == distil.distillation.projections == [[0], [4, 8, 12]]
+    assert full("dphubert").budget.params == "25%" and prune.task_weight == 0
+
+
+def test_synergy():
+    for what in ("ctc", "rnnt", "streaming"):
+        l0, lowrank = full(f"synergy-l0-{what}"), full(f"synergy-lowrank-{what}")
+        for recipe in (l0, lowrank):
+            assert recipe.task.options.head.kind == ("ctc" if what == "ctc" else "transducer")
+            assert (recipe.encoder.streaming is not None) == (what == "streaming")
+        by_name = stages(l0.name)
+        assert by_name["prune"].units == ["head", "ffn", "convolution"]
+        assert by_name["prune"].task_weight and by_name["prune"].distillation
+        assert stages(lowrank.name)["prune"].units == ["rank"] and "factorise" in lowrank.names()
+    joint, apart = stages("synergy-l0-rnnt"), stages("synergy-prune-then-train")
+    assert apart["prune"].task_weight == 0
+    assert sum(each.steps for each in joint.values()) == sum(each.steps for each in apart.values())
+
+
+def test_hybrid():
+    for name, heads, kept in (("hybrid-verification", 64, "30%"), ("hybrid-spoofing", 32, "70%")):
+        recipe, (prune,) = full(name), stages(name).values()
+        head = recipe.task.options.head.options
+        assert (head.width, head.heads, head.size, recipe.budget.params) == (128, heads, 256, kept)
+        assert prune.lr.encoder == pytest.approx(0.05 * prune.lr.head) and prune.lr.head == 5e-4
+        assert prune.lr.head * prune.final == pytest.approx(5e-5) and prune.gates.lr == 5e-2
+        assert set(prune.units) == {"conv", "head", "ffn", "attention_block", "ffn_block"}
+        assert prune.ramp.steps == prune.steps and prune.distillation is None
+        assert [effect.options.probability for effect in recipe.data.augment] == [0.8, 0.8]
+        assert recipe.data.crop == (3, 3) and any("5e-4" in line for line in recipe.about.differs)
+    cure = stages("hybrid-spoofing-distilled")["prune"]
+    assert cure.distillation and cure.task_weight == 0 and all("unlabelled" in place for place in cure.train)
+
+
+def test_espnet():
+    for name in SYSTEMS["2401.17230"]:
+        recipe, by_name = full(name), stages(name)
+        loss = recipe.task.options.loss
+        assert (loss.margin, loss.scale, loss.centres, loss.hardest, loss.hardest_margin) == (0.3, 30, 3, 5, 0.06)
+        assert recipe.encoder.source == "microsoft/wavlm-large" and by_name["frozen"].freeze
+        assert not by_name["joint"].freeze and by_name["large_margin"].loss == {"margin": 0.5, "hardest": 0}
+    kinds = {name: full(name).task.options.head.kind for name in SYSTEMS["2401.17230"]}
+    assert len(set(kinds.values())) == 5
+
+
+def test_w2vbert():
+    recipe, by_name = full("w2vbert-verification"), stages("w2vbert-verification")
+    lora, joint, margin, prune, distil, *again = by_name.values()
+    assert (lora.rank, lora.alpha, lora.targets) == (64, 128, ["attention.q", "attention.v"])
+    assert (joint.lr.encoder, joint.lr.encoder * joint.final) == (1e-5, 5e-6)
+    assert (margin.crop, margin.loss, margin.augment) == ((5, 6), {"margin": 0.5}, [])
+    assert (prune.start, prune.distillation.teacher, prune.crop, prune.ramp.steps) == ("joint", "joint", (4, 4), 10_000)
+    assert prune.distillation.layers == list(range(25)) and distil.distillation == prune.distillation
+    assert lora.steps / joint.steps == pytest.approx(15 / 4, rel=1e-3)
+    assert prune.steps / margin.steps == pytest.approx(10) and recipe.budget.params == "20%"
+    assert [type(each) for each in again] == [type(lora), type(joint), type(margin)]
+    assert recipe.task.options.scoring.as_norm and "duration" in recipe.task.options.scoring.calibration.measures
+
+
+def test_a_section_can_stand_instead_of_the_extended_one(tmp_path):
+    (tmp_path / "a.yaml").write_text("task: {head: {mhfa: {width: 3}}, loss: {margin: 0.1}}\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\ntask: {head: !instead {x_vector: {}}, loss: {scale: 20}}\n")
+    assert plain_recipe(tmp_path / "b.yaml") == {
+        "task": {"head": {"x_vector": {}}, "loss": {"margin": 0.1, "scale": 20}}
+    }
+
+
+def test_the_table_names_them_all():
+    out = io.StringIO()
+    Console(file=out, width=400).print(recipes_table())
+    assert all(name in out.getvalue() for name in NAMES) and "None" not in out.getvalue()
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
+def test_a_recipe_runs_at_toy_scale(name, tmp_path):
+    recipe = read_recipe(known_recipes()[name], scale=lambda data: toy(data, tmp_path / "encoder"))
+    run = compress(recipe, tmp_path / "run", console=Console(file=io.StringIO(), width=200))
+    for entry, stage in zip(recipe.stages, recipe.names(), strict=True):
+        results = run.finished(stage)
+        if entry.kind == "prune":
+            assert results["equality"] < 1e-6
+    dense, small = (TaskModel.from_pretrained(str(run.model(stage))) for stage in ("start", recipe.names()[-1]))
+    if recipe.budget and isinstance(kept := recipe.budget.params, str):
+        assert cost(small.encoder).params <= float(kept[:-1]) / 100 * cost(dense.encoder).params
