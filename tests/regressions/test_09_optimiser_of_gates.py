@@ -1,6 +1,8 @@
 """Fault 9: l1 clamped to one sign, gates under weight decay, gradients clipped before unscaling, the rate of the gates
 moved by the weights' schedule, the gates' gradients scaled away with those of the features."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
 from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.training.clipping import FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
@@ -62,7 +65,7 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5):
             1e-3,
             0.5,
             schedule(steps, warmup=3),
-            clip=clip,
+            clip=partial(FixedClipping, clip),
             callbacks=[watch],
         ),
         Compute("cpu"),

@@ -29,7 +29,7 @@ SYSTEMS = {
     "2510.04213": ["w2vbert-verification"],
 }
 NAMES = [name for names in SYSTEMS.values() for name in names]
-QUICK = ["diarizen-base", "synergy-lowrank-rnnt", "hybrid-spoofing", "w2vbert-verification"]
+QUICK = ["diarizen-base", "hybrid-spoofing"]
 ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesised corpus$")
 
 

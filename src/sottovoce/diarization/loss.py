@@ -46,5 +46,5 @@ def permuted(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) 
         inside = (torch.arange(inside.shape[1], device=inside.device) < lengths.to(inside.device)[:, None]).float()
     wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
     missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
-    orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).cpu().numpy()]
+    orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).float().cpu().numpy()]
     return torch.stack([each[:, order] for each, order in zip(reference, orders, strict=True)])
