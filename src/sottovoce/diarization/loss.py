@@ -44,7 +44,8 @@ def permuted(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) 
     inside = torch.ones(reference.shape[:2], device=reference.device)
     if lengths is not None:
         inside = (torch.arange(inside.shape[1], device=inside.device) < lengths.to(inside.device)[:, None]).float()
-    wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
-    missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
-    orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).float().cpu().numpy()]
+    with torch.autocast(decided.device.type, enabled=False):  # bfloat16 counts to 256, and NumPy does not know it
+        wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
+        missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
+    orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).cpu().numpy()]
     return torch.stack([each[:, order] for each, order in zip(reference, orders, strict=True)])

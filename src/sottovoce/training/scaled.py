@@ -63,6 +63,7 @@ def toy(data: Plain, folder: Path) -> Plain:
     data["name"] = f"{data['name']}-toy"
     data["encoder"] = _smaller(data["encoder"], folder)
     _synthetic(data, batch=2, crop=0.8)
+    data["compute"]["precision"] = "float32"  # many processors only imitate bf16, a hundred times slower
     for options in _stages(data):
         _few_steps(options, TOY_STEPS)
         _own_data(data, options)
