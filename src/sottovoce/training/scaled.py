@@ -40,7 +40,7 @@ _TINY_CONFIG: Plain = {
     "hidden_size": 32,
     "layers": TINY_LAYERS,
     "heads": 4,
-    "ffn": 48,
+    "ffn": 128,  # much that can go, so that the budgets of large networks can be met
     "convolution": 24,
     "positional_groups": 4,
     "positional_taps": [16],

@@ -37,7 +37,7 @@ STOCK: dict[str, tuple[str, dict[str, Any]]] = {
 """Hub id -> kind of model and its config, where that is not the library's default (from the models' config.json)."""
 
 TINY_LAYERS = 3
-_TINY = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": TINY_LAYERS, "intermediate_size": 48}
+_TINY = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": TINY_LAYERS, "intermediate_size": 128}
 _TINY_PARTS = {
     "conv_dim": (12, 16, 20, 16, 14, 12, 18),
     "num_conv_pos_embeddings": 16,
