@@ -14,6 +14,7 @@ from sottovoce.data.targets import Answers
 from sottovoce.encoder.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.semantics import Semantics
+from sottovoce.report.run import METRICS
 from sottovoce.tasks.intent import Intent, understand
 from sottovoce.tasks.intent_forms import ChoiceObjective, IntentLoss
 from sottovoce.tasks.task import EvaluationData
@@ -200,6 +201,15 @@ def test_a_recording_without_a_prediction_is_wrong():
     assert numbers["intent_accuracy"] == pytest.approx(2 / 3)
     assert "all 3 recordings scored, 95 % interval over 2 sentences" in numbers["protocol"]
     assert "slot_f1" not in numbers and "by_microphone" not in numbers
+
+
+def test_a_report_shows_what_the_task_tells():
+    cuts = [cut("a", intent="x", size="large"), cut("b", intent="y", size="none")]
+    task = Intent(slots=["size"])
+    numbers = task.score(cuts, {}, task.labels(cuts))
+    shown = {METRICS[key][0] for key in numbers.keys() & METRICS.keys()}
+    assert shown == {"exact match", "intent accuracy", "slot accuracy", "slot F1", "SLU-F1"}
+    assert all(name in task.told(numbers) for name in shown)
 
 
 def test_several_intent_fields_are_one_intent_together():

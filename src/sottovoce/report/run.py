@@ -36,6 +36,11 @@ METRICS = {
     "cllr": ("Cllr", False),
     "wer": ("WER", True),
     "cer": ("CER", True),
+    "exact_match": ("exact match", True),
+    "intent_accuracy": ("intent accuracy", True),
+    "slot_accuracy": ("slot accuracy", True),
+    "slot_f1": ("slot F1", True),
+    "slu_f1": ("SLU-F1", True),
 }
 """Key of a task's number -> how it is called, and whether it is shown in percent."""
 
