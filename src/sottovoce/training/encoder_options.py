@@ -122,6 +122,8 @@ class EncoderOptions(Options):
     def _one_source(self) -> EncoderOptions:
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
+        if self.config is not None and self.head == "keep":
+            raise ValueError("a new encoder has no head to keep")
         if self.head is not None and self.config is not None:
             raise ValueError("a new encoder has no head to keep or to leave; leave 'head' out")
         if self.downsampling is not None and self.config is not None:
