@@ -26,7 +26,7 @@ def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
     return Instead(loader.construct_mapping(node, deep=True))
 
 
-_Loader.add_constructor("!instead", _instead)  # type: ignore[type-var]
+_Loader.add_constructor("!instead", _instead)
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
