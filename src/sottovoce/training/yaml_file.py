@@ -23,7 +23,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
-    return Instead(loader.construct_mapping(node, deep=True))
+    return Instead({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
 
 
 _Loader.add_constructor("!instead", _instead)
