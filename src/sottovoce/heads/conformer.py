@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import nn
 
 from ..encoder.attention import SelfAttention
-from ..encoder.conformer_convolution import ConvolutionModule
 from ..encoder.config import Shape
+from ..encoder.conformer_convolution import ConvolutionModule
 from ..encoder.feed_forward import FeedForward
 from ..encoder.layers import ConformerLayer
 from ..encoder.positions import NoPosition

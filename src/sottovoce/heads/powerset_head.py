@@ -65,9 +65,7 @@ class PowersetHead(Head):
         self.norm = nn.LayerNorm(width)
         self._original_shape = {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}
         self._shape = shape or self._original_shape
-        self.blocks = conformers(
-            width, self._shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout
-        )
+        self.blocks = conformers(width, self._shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout)
         self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
 
     @property
