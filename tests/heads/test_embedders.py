@@ -12,6 +12,7 @@ from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.encoder.units import collect
 from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.frames import FrameNorm
 from sottovoce.heads.pooling_head import PoolingHead
@@ -84,7 +85,9 @@ def test_costs_are_counted(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_it_follows_a_narrower_stream_and_is_saved(name, tmp_path):
     model = model_of(name)
-    small, equality = slim_and_verify(model, Plan.to_shape(model, {"encoder.residual": 10, "ffn": [5, 0]}))
+    ffn = {f"encoder.layers.{k}.feed_forward.units": n for k, n in enumerate([5, 0])}
+    own = {name: 1 for name, unit in collect(model).units.items() if name.startswith("head.") and unit.kind == "ffn"}
+    small, equality = slim_and_verify(model, Plan.to_shape(model, {"encoder.residual": 10, **ffn, **own}))
     assert equality.worst < 1e-9
     small.save_pretrained(tmp_path)
     again = TaskModel.from_pretrained(tmp_path).eval()

@@ -1,13 +1,16 @@
-"""The powerset head: padding, cost, slimming (the encoder around it, not its own layers), a portable model."""
+"""The powerset head: padding, cost, slimming (the encoder around it, and its own layers), a portable model."""
 
+import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.units import collect
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel
 from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.prune import prune
 from sottovoce.pruning.slim import slim_and_verify
 from tiny_models import randomised, speech, tiny_config
 
@@ -39,15 +42,61 @@ def test_padding_changes_nothing_and_is_silence():
     assert (together.output[1, T:].softmax(-1)[:, 0] == 1).all()
 
 
-def test_its_own_layers_are_not_pruned():
-    names = collect(model()).units
-    assert names and all(name.startswith("encoder.") for name in names)
-    assert names["encoder.residual"].size == 16
+def test_its_width_stays_and_is_no_part_of_the_encoders():
+    units = collect(model()).units
+    assert [name for name, unit in units.items() if unit.kind == "residual"] == ["encoder.residual"]
+    assert units["encoder.residual"].size == 16
+    assert units["head.blocks.1.feed_forward2.units"].size == 20 and units["head.blocks.0.attention.heads"].size == 3
+
+
+def test_its_own_layers_are_pruned_equal(tmp_path):
+    found = model()
+    widths = {
+        "head.blocks.0.feed_forward1.units": 7,
+        "head.blocks.0.attention.heads": 1,
+        "head.blocks.0.convolution.channels": 5,
+        "head.blocks.1.attention": 0,
+        "head.blocks.1.convolution": 0,
+        "head.blocks.1.feed_forward2": 0,
+        "head.blocks.1.feed_forward1.units": 0,
+    }
+    small, equality = slim_and_verify(found, Plan.to_shape(found, widths))
+    assert equality.worst < 1e-9
+    first, second = small.head.blocks
+    assert (first.feed_forward1.up.out_features, first.attention.heads, second.attention) == (7, [0], None)
+    left = CostModel(small, 1.0).cost().parts["head"]
+    assert left.params == sum(p.numel() for p in small.head.parameters())
+    assert small.head.original_shape == found.head.shape
+    small.save_pretrained(tmp_path)
+    again = TaskModel.from_pretrained(str(tmp_path)).eval()
+    assert torch.equal(small(speech()).output, again(speech()).output)
+
+
+def test_one_budget_takes_from_encoder_and_head():
+    found = model()
+    made = prune(found, Budget(params=0.8), kinds=["head", "ffn", "convolution"], round_to=1)
+    gone = {name for name, kept in made.plan.keep.items() if len(kept) < collect(found).units[name].size}
+    assert {name.split(".")[0] for name in gone} == {"encoder", "head"}
+    assert sum(p.numel() for p in made.model.parameters()) <= 0.8 * sum(p.numel() for p in found.parameters())
+
+
+@pytest.mark.parametrize("method", ["activation", "taylor"])
+def test_scores_without_labels_know_the_head(method):
+    found = model()
+    batch = {"waveform": speech(2, 4000), "lengths": torch.tensor([4000, 3000])}
+    units = ["head.blocks.1.feed_forward2.units", "head.blocks.0.convolution.channels"]
+    with torch.no_grad():  # some elements that say nothing
+        found.head.blocks[1].feed_forward2.down.weight[:, :8] = 0
+        found.head.blocks[1].feed_forward2.up.weight[:8] = 0
+        found.head.blocks[1].feed_forward2.up.bias[:8] = 0
+    made = prune(found, shape={units[0]: 12}, method=method, batches=[batch], kinds=["ffn", "convolution"])
+    assert made.plan.keep[units[0]] == list(range(8, 20))
 
 
 def test_slim_equals_gated_and_the_head_follows():
     found = model()
-    small, equality = slim_and_verify(found, Plan.to_shape(found, {"ffn": [5, 0], "encoder.residual": 10}))
+    ffn = {f"encoder.layers.{k}.feed_forward.units": n for k, n in enumerate([5, 0])}
+    small, equality = slim_and_verify(found, Plan.to_shape(found, ffn | {"encoder.residual": 10}))
     assert equality.worst < 1e-9
     assert small.head.project.in_features == 10 and small(speech()).output.shape[2] == 7
 

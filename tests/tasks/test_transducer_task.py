@@ -41,6 +41,7 @@ def recipe_of(corpus, **task):
     plain = tone_recipe(corpus, head=HEAD, **task)
     plain["encoder"]["config"]["downsampling"] = 2
     plain["stages"][1]["prune"]["units"] = [*plain["stages"][1]["prune"]["units"], "joiner"]
+    plain["stages"][1]["prune"]["scope"] = "model"
     return plain
 
 
@@ -67,6 +68,7 @@ def texts_of(model, cuts):
 def test_the_loop_teaches_it_and_pruning_leaves_it(corpus, tmp_path):
     plain = recipe_of(corpus, loss={"warmup": 60})
     plain["stages"][0]["fine_tune"]["steps"] = 300
+    plain["stages"][2]["distil"]["steps"] = 60
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
     dense, small = (results_of(tmp_path / "run", s)["test"]["unheard"] for s in ("fine_tune", "distil"))
     assert dense["wer"] < 0.3 and small["wer"] < 0.6
@@ -79,6 +81,7 @@ def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_p
         {
             "prune": {
                 "steps": 4,
+                "scope": "model",
                 "units": ["ffn", "joiner"],
                 "task": 1.0,
                 "distillation": {"teacher": "fine_tune"},
@@ -227,7 +230,16 @@ def test_stages_change_the_loss_and_are_checked(corpus, tmp_path):
     with pytest.raises(RecipeError) as fault:
         read_recipe(written(plain, tmp_path))
     assert "stages[0].fine_tune.loss: ctc and warmup are for the head transducer" in str(fault.value)
-    assert "only the task's loss says which joiner units matter; give the stage task: 1.0" in str(fault.value)
+    assert "scope: only the task's loss says which units of the head matter; give the stage task: 1.0" in str(
+        fault.value
+    )
+
+
+def test_units_of_the_head_need_its_scope(corpus, tmp_path):
+    plain = recipe_of(corpus)
+    del plain["stages"][1]["prune"]["scope"]
+    with pytest.raises(RecipeError, match="only the head has units of the kind 'joiner'; give the stage scope: model"):
+        compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
 
 
 def test_a_ctc_model_has_no_joiner(corpus, tmp_path):
@@ -243,7 +255,15 @@ def test_one_shot_pruning_takes_the_joiner_too(corpus, tmp_path, method):
     plain["data"]["test"] = {}
     plain["stages"] = [
         {"fine_tune": {"steps": 1}},
-        {"slim": {"method": method, "units": ["ffn", "joiner"], "batches": 1, "budget": {"params": 0.8}}},
+        {
+            "slim": {
+                "method": method,
+                "scope": "model",
+                "units": ["ffn", "joiner"],
+                "batches": 1,
+                "budget": {"params": 0.8},
+            }
+        },
     ]
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
     before, after = (TaskModel.from_pretrained(str(tmp_path / "run" / "models" / s)) for s in ("fine_tune", "slim"))

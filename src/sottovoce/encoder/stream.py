@@ -25,6 +25,7 @@ class Stream:
             in pairs, which can only go together.
         strata: elements form this many equal runs that must keep equally many (groups of a positional convolution).
         gated: writers are gated themselves (pre-norm); otherwise the norm that follows them is.
+        fixed: nothing of it is ever removed, and it is no part of an encoder's (the stream of a head's own layers).
     """
 
     ids: tuple[int, ...]
@@ -32,6 +33,7 @@ class Stream:
     index: Tensor
     strata: int = 1
     gated: bool = True
+    fixed: bool = False
 
     @property
     def width(self) -> int:
@@ -82,6 +84,7 @@ class Stream:
             strata=self.strata,
             floor=self.strata,
             owns=self.index,
+            fixed=self.fixed,
         )
 
 

@@ -84,6 +84,7 @@ class Unit:
         strata: the elements form this many equal consecutive runs, and all runs must keep equally many.
         floor: fewest elements that must stay.
         owns: ``[size, r]``: the entries of the width in the shape that an element stands for (default: one each).
+        fixed: nothing of it is ever removed; `collect` leaves it out.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Unit:
     strata: int = 1
     floor: int = 0
     owns: Tensor | None = None
+    fixed: bool = False
 
     @property
     def rows(self) -> tuple[Rows, ...]:
@@ -178,13 +180,6 @@ def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: It
     return Unit(name, kind, 1, consumers=folded, gates=(Site(name, whole),), contains=tuple(contains))
 
 
-class Whole(nn.ModuleList):
-    """Layers that are never pruned: they cost what they cost, and nothing in them is a unit.
-
-    A head built of encoder layers keeps them in one; their stream is no part of the encoder's.
-    """
-
-
 class Factored(nn.Module):
     """A linear map that keeps its weight as the product ``up.weight @ down.weight``, its bias in ``up``.
 
@@ -232,15 +227,11 @@ def collect(model: nn.Module) -> Declarations:
     units: dict[str, Unit] = {}
     shared: dict[str, list[Unit]] = {}
     macs: list[Macs] = []
-    whole = [path for path, module in model.named_modules() if isinstance(module, Whole)]
     factored = {path for path, module in model.named_modules() if isinstance(module, Factored)}
     for path, module in model.named_modules():
-        untouched = any(inside(path, each) for each in whole)
-        sizes: dict[str | None, int] = {}
         if callable(declare := getattr(module, "units", None)):
             for unit in declare():
-                if untouched:
-                    sizes[unit.name] = unit.size
+                if unit.fixed:
                     continue
                 unit = _absolute(unit, path, factored)
                 if unit.shared:
@@ -251,8 +242,6 @@ def collect(model: nn.Module) -> Declarations:
                     units[unit.name] = unit
         if callable(declare := getattr(module, "macs", None)):
             for each in declare():
-                if each.unit in sizes:  # what every element costs, for as many as there always are
-                    each = replace(each, unit=None, each=each.each * sizes[each.unit])
                 unit_name = join(path, each.unit) if each.unit is not None else None
                 for parameter in _multiplied(each.parameter, path, factored):
                     macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.attention import Sight
+from ..encoder.config import Shape
 from ..encoder.positions import RelativePosition, SinusoidPositions, Span
 from ..encoder.stream import Stream
-from ..encoder.units import Macs, Whole
-from .conformer import conformer
+from ..encoder.units import Macs
+from .conformer import conformers, whole_layer
 from .fusion import Choice, build_fusion
 from .pooling_head import Extractor, Trunk
 
@@ -25,6 +26,7 @@ class MFAConformer(Extractor):
         dropout: inside it.
         size: of the embedding.
         fusion, pooling: as configs write them.
+        shape: what is left of the blocks after pruning; ``None`` where nothing has been pruned.
     """
 
     def __init__(
@@ -41,10 +43,22 @@ class MFAConformer(Extractor):
         size: int = 192,
         fusion: Choice = "sum",
         pooling: Choice = "channel_attentive",
+        shape: Shape | None = None,
     ):
         into = build_fusion(stream, layers, fusion)
-        trunk = ConformerTrunk(into.width, width, blocks, inner, heads, kernel, dropout)
+        whole = {"trunk": {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}}
+        left = shape or whole
+        trunk = ConformerTrunk(into.width, width, left["trunk"]["blocks"], width // heads, kernel, dropout)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
+        self._shape, self._original_shape = left, whole
+
+    @property
+    def shape(self) -> Shape:
+        return self._shape
+
+    @property
+    def original_shape(self) -> Shape:
+        return self._original_shape
 
 
 class ConformerTrunk(Trunk):
@@ -52,22 +66,19 @@ class ConformerTrunk(Trunk):
 
     reads = ("entry.weight",)
 
-    def __init__(self, inputs: int, width: int, blocks: int, inner: int, heads: int, kernel: int, dropout: float):
+    def __init__(self, inputs: int, width: int, layers: list[Shape], head_dim: int, kernel: int, dropout: float):
         super().__init__()
-        self.width = blocks * width
+        self.width = len(layers) * width
         self.entry = nn.Linear(inputs, width)
         self.dropout = nn.Dropout(dropout)
         self.positions = SinusoidPositions(width)
-        self.blocks = Whole(
-            conformer(
-                width,
-                inner=inner,
-                heads=heads,
-                kernel=kernel,
-                dropout=dropout,
-                position=RelativePosition(width, heads, width // heads),
-            )
-            for _ in range(blocks)
+        self.blocks = conformers(
+            width,
+            layers,
+            head_dim=head_dim,
+            kernel=kernel,
+            dropout=dropout,
+            position=lambda heads: RelativePosition(width, heads, head_dim),
         )
         self.norm = nn.LayerNorm(self.width)
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.attention import Sight
-from ..encoder.positions import NoPosition
+from ..encoder.config import Shape
 from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit, Whole
-from .conformer import conformer
+from ..encoder.units import Macs, Timing, Unit
+from .conformer import conformers, whole_layer
 from .fusion import weighted_sum
 from .head import Head
 
@@ -28,8 +28,8 @@ class PowersetHead(Head):
         hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
         [L+1, B, T, D]          [B, T, 256]
 
-    The Conformers have no positional encoding, a LayerNorm in their convolution module (a batch says nothing about
-    another), and are not pruned: they are small beside the encoder.
+    The Conformers have no positional encoding, and a LayerNorm in their convolution module (a batch says nothing about
+    another). Their units can be pruned with those of the encoder; their width stays.
 
     Args:
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
@@ -39,6 +39,7 @@ class PowersetHead(Head):
         blocks: how many there are.
         inner, heads, kernel: their feed-forward units, attention heads and convolution taps.
         dropout: inside them.
+        shape: what is left of the Conformers after pruning; ``None`` where nothing has been pruned.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class PowersetHead(Head):
         heads: int = 4,
         kernel: int = 31,
         dropout: float = 0.1,
+        shape: Shape | None = None,
     ):
         super().__init__()
         self.layers, self.speakers, self.at_once = layers, speakers, at_once
@@ -61,15 +63,22 @@ class PowersetHead(Head):
         self.layer_weights = nn.Parameter(torch.ones(layers))
         self.project = nn.Linear(stream.width, width)
         self.norm = nn.LayerNorm(width)
-        self.blocks = Whole(
-            conformer(width, inner=inner, heads=heads, kernel=kernel, dropout=dropout, position=NoPosition())
-            for _ in range(blocks)
-        )
+        self._original_shape = {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}
+        self._shape = shape or self._original_shape
+        self.blocks = conformers(width, self._shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout)
         self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
 
     @property
     def size(self) -> int:
         return self.output.out_features
+
+    @property
+    def shape(self) -> Shape:
+        return self._shape
+
+    @property
+    def original_shape(self) -> Shape:
+        return self._original_shape
 
     def initialise(self) -> None:
         nn.init.ones_(self.layer_weights)

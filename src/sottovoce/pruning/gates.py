@@ -23,9 +23,6 @@ from .scores import Scores
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 KINDS = ("conv", "head", "ffn")
 
-OF_HEADS = ("joiner",)
-"""Kinds that only heads have: what a loss on hidden states says nothing about."""
-
 
 class Gates(nn.Module):
     """One gate for every element of the chosen units, attached to ``model`` from outside.

@@ -84,7 +84,8 @@ def _scores(model: nn.Module, method: str, batches: Iterable[Any], kinds: Iterab
 
 
 def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """A loss for Taylor scores without labels: every hidden state, scaled to unit size, projected on random signs.
+    """A loss for Taylor scores without labels: every hidden state, and what a head makes of them, scaled to unit size,
+    projected on random signs.
 
     The gradient of such a projection with respect to a gate has, on average over the signs, the norm of what the gate
     changes in the hidden states. (Distillation from the network itself would not do: its gradient is zero there.)
@@ -93,9 +94,11 @@ def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     output = model(batch["waveform"].to(device), batch["lengths"].to(device))
     signs = torch.Generator().manual_seed(0)
     total = torch.zeros((), device=device)
-    for state in output.hidden_states:
-        inside = torch.arange(state.shape[1], device=device) < output.lengths[:, None]
-        valid = state[inside]
+    parts = [(state, output.lengths) for state in output.hidden_states]
+    if (made := output.get("output")) is not None:
+        parts.append((made, output.output_lengths if made.dim() == 3 else None))
+    for state, lengths in parts:
+        valid = state if lengths is None else state[torch.arange(state.shape[1], device=device) < lengths[:, None]]
         sign = (torch.randint(2, valid.shape, generator=signs) * 2 - 1).to(valid)
         total = total + (valid * sign).sum() / (valid.detach().square().sum() + 1e-12).sqrt()
     return total

@@ -115,7 +115,8 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
 
 
 def _check(recipe: Recipe, model: TaskModel) -> None:
-    kinds = {unit.kind for unit in collect(model).units.values()}
+    parts = {"encoder": model.encoder, "model": model}
+    kinds = {scope: {unit.kind for unit in collect(part).units.values()} for scope, part in parts.items()}
     layers = model.config.encoder.num_hidden_layers
     problems = []
     for k, entry in enumerate(recipe.stages):
@@ -123,7 +124,7 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
         if isinstance(entry.options, Adapt | Factorise):
             problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
         if isinstance(entry.options, Factorise):
-            kinds = kinds | {"rank"}
+            kinds = {scope: of | {"rank"} for scope, of in kinds.items()}
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{recipe.name}: the recipe does not fit the encoder:{lines}")

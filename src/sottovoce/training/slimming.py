@@ -1,13 +1,16 @@
-"""What the stages that make a network smaller share: the budget and how widths are rounded."""
+"""What the stages that make a network smaller share: of what, which units, how far, and how widths are rounded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from ..tasks.options import Options
+from ..encoder.model import SpeechEncoder
+from ..heads.task_model import TaskModel
+from ..pruning.gates import KINDS
+from ..tasks.options import Options, nearest
 from .budget_options import BudgetOptions
 
 
@@ -15,16 +18,25 @@ class SlimmingOptions(Options):
     """How far a network is to shrink, and what it may not lose.
 
     Args:
+        scope: what shrinks, and what the budget counts: the ``encoder`` alone, or the whole ``model``, with the units of
+            its head (a transducer's ``joiner``, the Conformers of a diarization head).
+        units: kinds of unit that may shrink.
         budget: in place of the recipe's.
         round_to: multiple of the widths, for all or by kind; default: what hardware likes.
         protect: units that stay whole: names, kinds, paths or patterns.
         floors: fewest elements that stay, by the same.
     """
 
+    scope: Literal["encoder", "model"] = "encoder"
+    units: list[str] = Field(list(KINDS), min_length=1)
     budget: BudgetOptions | None = None
     round_to: int | dict[str, int] | None = None
     protect: list[str] = []
     floors: dict[str, int] = Field({})
+
+    def of(self, model: TaskModel) -> SpeechEncoder | TaskModel:
+        """What shrinks."""
+        return model if self.scope == "model" else model.encoder
 
     def rounding(self) -> dict[str, Any]:
         """Arguments of `plan`."""
@@ -33,3 +45,14 @@ class SlimmingOptions(Options):
     def budget_problems(self, has_budget: bool) -> Iterator[str]:
         if self.budget is None and not has_budget:
             yield "budget: missing; give one here or for the whole recipe"
+
+    def unit_problems(self, kinds: Mapping[str, set[str]]) -> Iterator[str]:
+        """Units that are not there; ``kinds``: those of the encoder and of the model."""
+        for k, kind in enumerate(self.units):
+            if kind in kinds[self.scope]:
+                continue
+            if kind in kinds["model"]:
+                yield f"units[{k}]: only the head has units of the kind {kind!r}; give the stage scope: model"
+            else:
+                known = kinds[self.scope]
+                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, known)}"

@@ -20,7 +20,6 @@ from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation, default_layers
 from ..encoder.model import SpeechEncoder
-from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
 from ..pruning.cost import cost
@@ -118,11 +117,6 @@ class StageRun:
         budget = options.budget.build() if options.budget is not None else self.default_budget
         assert budget is not None  # the recipe was checked
         return budget
-
-    def scope(self, model: TaskModel, kinds: Sequence[str]) -> SpeechEncoder | TaskModel:
-        """What a stage makes smaller, and what its budget is of: the encoder, or all where units of the head take part."""
-        units = collect(model).units.items()
-        return model if any(n.startswith("head.") and u.kind in kinds for n, u in units) else model.encoder
 
     # --- terms of the loss ---
 

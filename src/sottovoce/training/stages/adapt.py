@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class Adapt(ChosenOptions):
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return iter(())
 
-    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         return iter(())
 
     def misfits(self, encoder: SpeechEncoder) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class Distil(ChosenOptions):
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.distillation.problems(before)
 
-    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         return self.distillation.check(layers)
 
     def run(self, at: StageRun) -> Product:

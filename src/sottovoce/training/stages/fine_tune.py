@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..phase_options import ChosenOptions
 from ..stage_run import Product, StageRun
@@ -28,5 +28,5 @@ class FineTune(ChosenOptions):
         model.encoder.requires_grad_(True)
         return Product(model, task.objective, chosen)
 
-    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         return iter(())

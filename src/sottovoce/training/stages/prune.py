@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from ...pruning.cost import CostModel, reference_cost
-from ...pruning.gates import KINDS, OF_HEADS, Gates
+from ...pruning.gates import Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.plan import plan
 from ...pruning.ramps import RAMPS
-from ...tasks.options import Options, nearest
+from ...tasks.options import Options
 from ..phase_options import DistillationOptions, PhaseOptions
 from ..slimming import SlimmingOptions
 from ..stage_run import Product, StageRun
@@ -50,14 +50,11 @@ class Prune(SlimmingOptions, PhaseOptions):
     """Gates and Lagrangian, with distillation from a teacher, or the task's loss, or both; then slim.
 
     Args:
-        units: kinds of unit that may shrink. If one of the head's is among them (``joiner``), the budget is for encoder and
-            head together.
         distillation: what is imitated; ``null`` for nothing.
         task: weight of the task's loss; default: 0 with distillation, 1 without.
         ramp, gates: see their classes.
     """
 
-    units: list[str] = Field(list(KINDS), min_length=1)
     distillation: DistillationOptions | None = None
     task: float | None = Field(None, ge=0)
     ramp: RampOptions = RampOptions()
@@ -81,22 +78,19 @@ class Prune(SlimmingOptions, PhaseOptions):
         yield from self.budget_problems(has_budget)
         if self.distillation is not None:
             yield from self.distillation.problems(before)
-        for k, kind in enumerate(self.units):
-            if kind in OF_HEADS and not self.task_weight:
-                yield f"units[{k}]: only the task's loss says which {kind} units matter; give the stage task: 1.0"
+        if self.scope == "model" and not self.task_weight:
+            yield "scope: only the task's loss says which units of the head matter; give the stage task: 1.0"
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
-    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
+    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         if self.distillation is not None:
             yield from self.distillation.check(layers)
-        for k, kind in enumerate(self.units):
-            if kind not in kinds:
-                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, kinds)}"
+        yield from self.unit_problems(kinds)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
-        scope, budget = at.scope(model, self.units), at.budget(self)
+        scope, budget = self.of(model), at.budget(self)
         gates = Gates(scope, self.units, start=self.gates.start)
         costs = CostModel(scope, budget.seconds)
         limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))

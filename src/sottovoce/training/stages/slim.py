@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -12,11 +12,9 @@ from ...data.batches import Batch
 from ...encoder.errors import RecipeError
 from ...encoder.model import SpeechEncoder
 from ...heads.task_model import TaskModel
-from ...pruning.gates import KINDS
 from ...pruning.importance import activation, magnitude, taylor
 from ...pruning.plan import plan
 from ...pruning.scores import Scores
-from ...tasks.options import nearest
 from ...tasks.task import Objective
 from ..phase_options import StageOptions
 from ..slimming import SlimmingOptions
@@ -28,26 +26,22 @@ class Slim(SlimmingOptions, StageOptions):
 
     Args:
         method: magnitude of weights, mean activation, or first-order Taylor on the task's loss.
-        units: kinds of unit that may shrink; of the head too, see `Prune`.
         batches: training batches that activations and gradients are averaged over.
     """
 
     method: Literal["magnitude", "activation", "taylor"] = "magnitude"
-    units: list[str] = Field(list(KINDS), min_length=1)
     batches: int = Field(8, ge=1)
 
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.budget_problems(has_budget)
 
-    def check(self, layers: int, kinds: set[str]) -> Iterator[str]:
-        for k, kind in enumerate(self.units):
-            if kind not in kinds:
-                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, kinds)}"
+    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
+        return self.unit_problems(kinds)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
         objective = at.start_objective(self, model)
-        scope = at.scope(model, self.units)
+        scope = self.of(model)
         chosen = plan(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
         small, proof = at.slimmed(model, scope, chosen)
         return Product(small, objective, {"method": self.method, **proof})
