@@ -62,9 +62,7 @@ def main() -> None:
     arguments.add_argument("--set", dest="changes", action="append", default=[])
     options = arguments.parse_args()
     data, recipes = options.data, Path(__file__).parents[1] / "recipes"
-    voices = [
-        f"data.corpora.{each}.import.path={data / place}" for each, place in (("libri", "libri261"), ("wuw2", "wuw2"))
-    ]
+    voices = [f"data.corpora.libri.import.path={data / 'libri261'}"]
     compress(read_recipe(recipes / "diarization-voices.yaml", [*voices, *options.changes]), run=options.voices)
     turns = [
         f"encoder.from={options.voices / 'models/fine_tune'}",

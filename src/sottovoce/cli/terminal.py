@@ -29,9 +29,6 @@ def print_json(data: Any) -> None:
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """A spinner on standard error while something takes its time; nothing where that is no terminal."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # bars of tensors and shards would tear this one apart
     with Console(stderr=True).status(text):
         yield
 

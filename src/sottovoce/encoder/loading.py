@@ -6,12 +6,14 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers.utils import logging
 
 from .errors import CheckpointError
 
@@ -27,6 +29,19 @@ def complaint(name: str, missing: list[str], surplus: list[str], misshapen: list
     if not parts:
         return None
     return CheckpointError(f"{name}: the tensors do not fit the config: {'; '.join(parts)}")
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """No bar of tensors read: it is over at once, and tears apart what a program shows of its own work. (That of a
+    download stays.)"""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 class StrictLoading:
@@ -55,9 +70,10 @@ class StrictLoading:
     def from_pretrained(cls: Any, name: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
         report = kwargs.pop("output_loading_info", False)
         try:
-            model, info = super().from_pretrained(  # type: ignore[misc]
-                name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
-            )
+            with _without_bars() if os.path.isdir(name) else nullcontext():
+                model, info = super().from_pretrained(  # type: ignore[misc]
+                    name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+                )
         except (SafetensorError, json.JSONDecodeError) as error:
             raise CheckpointError(f"{name}: damaged: {error}; copy it again from its source") from None
         except OSError as error:

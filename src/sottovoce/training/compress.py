@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
-import transformers
 from rich.console import Console
 from rich.progress import Progress
 
@@ -59,7 +58,6 @@ def compress(
         SottovoceError: data, checkpoints or the budget are at fault.
     """
     console = console or Console()
-    transformers.utils.logging.disable_progress_bar()  # its bars tear ours apart
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set)
     directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
     if recipe.compute.threads is not None:
