@@ -33,7 +33,7 @@ def complaint(name: str, missing: list[str], surplus: list[str], misshapen: list
 
 @contextmanager
 def _without_bars() -> Iterator[None]:
-    """No bar of tensors read: it is over at once, and tears apart what a program shows of its own work. (That of a
+    """No bar of tensors read or written: it is over at once, and tears apart what a program shows of its own work. (That of a
     download stays.)"""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -90,7 +90,8 @@ class StrictLoading:
             portable: also write the modelling code, so that ``AutoModel.from_pretrained(directory,
                 trust_remote_code=True)`` loads it where sottovoce is not installed.
         """
-        super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
+        with _without_bars():
+            super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
         feature_extractor().save_pretrained(directory)
         if portable:
             write_code(self, Path(directory))
