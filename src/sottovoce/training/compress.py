@@ -25,6 +25,7 @@ from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
 from .stages.adapt import Adapt
 from .stages.factorise import Factorise
+from .start_checks import start_problems
 
 Around = Callable[[str, Callable[[], Product]], Product]
 """``around(name of a stage, its work)`` does the work."""
@@ -123,6 +124,7 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
             problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
         if isinstance(entry.options, Factorise):
             kinds = {scope: of | {"rank"} for scope, of in kinds.items()}
+    problems = problems or list(start_problems(recipe, model))
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{recipe.name}: the recipe does not fit the encoder:{lines}")

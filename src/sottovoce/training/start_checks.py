@@ -1,0 +1,88 @@
+"""What can be known to go wrong in a later stage before the first one is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from ..deployment.models import load_encoder
+from ..distillation.features import FeatureDistillation, default_layers
+from ..encoder.errors import RecipeError, SottovoceError
+from ..encoder.units import collect
+from ..heads.task_model import TaskModel
+from ..pruning.cost import CostModel, human, reference_cost
+from ..pruning.plan import plan
+from ..pruning.scores import Scores
+from .lineage import START
+from .recipe import Recipe
+from .slimming import SlimmingOptions
+from .stages.factorise import Factorise
+
+
+def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
+    """Budgets that cannot be met or remove nothing, and teachers that do not fit; ``model``: before all stages."""
+    yield from _budget_problems(recipe, model)
+    yield from _teacher_problems(recipe, model)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What the stages up to one may have left: kinds of unit that have shrunk, limits that hold, and whose they are."""
+
+    units: frozenset[tuple[str, str]] = frozenset()
+    limits: Mapping[tuple[str, str, float], float] = field(default_factory=dict)
+    by: str = ""
+    factored: bool = False
+
+
+def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
+    after, previous = {START: _Left()}, START
+    for k, (name, entry) in enumerate(zip(recipe.names(), recipe.stages, strict=True)):
+        options, where = entry.options, f"stages[{k}].{entry.kind}"
+        before = after[options.start or previous]
+        after[name], previous = before, name
+        if isinstance(options, Factorise):
+            after[name] = replace(before, factored=True)
+        chosen = getattr(options, "budget", None) or recipe.budget
+        if not isinstance(options, SlimmingOptions) or chosen is None or before.factored:
+            continue  # what ranks cost is only known when they are there
+        budget, scope = chosen.build(), options.of(model)
+        # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone.
+        units = before.units | {(options.scope, kind) for kind in options.units}
+        sizes = {n: unit.size for n, unit in collect(scope).units.items() if (options.scope, unit.kind) in units}
+        try:
+            plan(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **options.rounding())
+            costs = CostModel(scope, budget.seconds)
+            limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
+        except SottovoceError as error:
+            yield f"{where}.{error}"
+            continue
+        if budget.reference != "original":
+            continue  # a fraction of what the stage before leaves
+        now = {(options.scope, limit.name, budget.seconds): limit.target for limit in limits}
+        if all(before.limits.get(key, math.inf) <= target for key, target in now.items()):
+            (_, quantity, _), target = next(iter(now.items()))
+            held = human(before.limits[next(iter(now))])
+            yield (
+                f"{where}.budget: {quantity} may be {human(target)}, but {before.by} leaves {held}, so nothing would go; "
+                "lower the one or raise the other"
+            )
+        after[name] = replace(before, units=units, limits={**before.limits, **now}, by=where)
+
+
+def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
+    for k, entry in enumerate(recipe.stages):
+        distillation = getattr(entry.options, "distillation", None)
+        if distillation is None or distillation.teacher in (START, *recipe.names()):
+            continue
+        where = f"stages[{k}].{entry.kind}.distillation.teacher: {distillation.teacher}"
+        try:
+            layers = distillation.layers or default_layers(model.config.encoder.num_hidden_layers)
+            FeatureDistillation(load_encoder(distillation.teacher), model.encoder, layers)
+        except RecipeError as error:
+            yield f"{where}: {error}"
+        except SottovoceError as error:
+            yield str(error)

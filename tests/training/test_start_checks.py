@@ -1,0 +1,69 @@
+"""Faults of later stages that are told before the first one trains."""
+
+import pytest
+import yaml
+
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.training.compress import compress
+from sottovoce.training.recipe_file import read_recipe
+from tiny_models import tiny_config
+from toy_recipe import toy
+
+FINE_TUNE = {"fine_tune": {"steps": 1}}
+
+
+def told(place, stages, **changes):
+    """What is told of a recipe; no stage may have run."""
+    plain = toy(place) | changes
+    plain["stages"] = [FINE_TUNE, *stages]
+    (place / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    with pytest.raises(RecipeError) as fault:
+        compress(read_recipe(place / "recipe.yaml"), run=place / "run")
+    assert not (place / "run" / "models").exists()
+    return str(fault.value)
+
+
+def prune(**options):
+    return {"prune": {"steps": 2, "units": ["ffn"], **options}}
+
+
+def test_a_budget_that_cannot_be_met(tmp_path):
+    found = told(tmp_path, [prune(budget={"params": 0.05})])
+    assert "stages[1].prune.budget: params may be" in found and "with everything removed that may go" in found
+
+
+def test_a_budget_that_removes_nothing(tmp_path):
+    found = told(tmp_path, [prune(budget={"params": 0.85}), prune(name="again", budget={"params": 0.9})])
+    assert "stages[2].prune.budget: params may be" in found and "stages[1].prune leaves" in found
+
+
+def test_a_part_that_may_cost_more_than_the_whole(tmp_path):
+    found = told(tmp_path, [prune(budget={"params": "3k", "per": {"layers": {"params": "4k"}}})])
+    assert "stages[1].prune.budget: layers params may be 4.000 k, but the whole network only 3.000 k" in found
+
+
+def test_branches_from_one_stage_have_budgets_of_their_own(tmp_path):
+    plain = toy(tmp_path)
+    first = {"slim": {"units": ["ffn"], "budget": {"params": 0.85}, "round_to": 1}}
+    second = {
+        "slim": {"units": ["ffn"], "name": "other", "start": "fine_tune", "budget": {"params": 0.9}, "round_to": 1}
+    }
+    plain["stages"] = [FINE_TUNE, first, second]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    compress(read_recipe(tmp_path / "recipe.yaml"), run=tmp_path / "run")
+    assert (tmp_path / "run" / "models" / "other").exists()
+
+
+def test_a_teacher_of_another_depth(tmp_path):
+    SpeechEncoder(tiny_config(layers=1)).save_pretrained(tmp_path / "teacher")
+    distil = {"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher"), "layers": [0, 2]}}}
+    found = told(tmp_path, [distil])
+    assert f"stages[1].distil.distillation.teacher: {tmp_path / 'teacher'}: " in found
+    assert "hidden state 2 is chosen, but the teacher has 0..1" in found
+
+
+def test_a_teacher_that_cannot_be_loaded(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
+    assert str(tmp_path / "teacher") in found
