@@ -66,7 +66,8 @@ class StreamingOptions(Options):
     An encoder from a checkpoint computes something else then: fine-tune it before anything is cut.
 
     Args:
-        chunk: frames (of 20 ms, without downsampling) of a chunk, in evaluations and in the finished model; default: the first of ``chunks``.
+        chunk: frames (of 20 ms, without downsampling) of a chunk, in evaluations and in the finished model; default: the
+            first of ``chunks``.
         chunks: sizes of which each training step draws one, so that the model works at all of them.
         left: chunks before its own that a frame sees.
         full: probability of a training step in which every frame sees the whole utterance: the model then also works
