@@ -50,6 +50,7 @@ class Phase:
         terms: summands of the loss.
         encoder_lr, head_lr, weight_decay: of the two groups of weights.
         rate: factor of the weights' learning rates at each step.
+        encoder_gradient: factor of the gradients of the encoder's weights, before any clipping; not of its gates.
         accumulate: batches whose gradients make one step.
         clip: makes what limits the norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never
             clipped: what they should do does not depend on how steep the weights are.
@@ -66,6 +67,7 @@ class Phase:
     head_lr: float
     weight_decay: float
     rate: Callable[[int], float]
+    encoder_gradient: float = 1.0
     accumulate: int = 1
     clip: Callable[[], Clipping] | None = None
     checkpoint_every: int = 100
@@ -118,6 +120,10 @@ class TrainingModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
         # Called after unscaling in mixed precision.
+        if (factor := self._phase.encoder_gradient) != 1:
+            for weight in self.model.encoder.parameters():
+                if weight.grad is not None:
+                    weight.grad.mul_(factor)
         if self.clipping is not None:
             self.clipping([p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]])
 

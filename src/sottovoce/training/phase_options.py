@@ -61,6 +61,9 @@ class PhaseOptions(StageOptions):
         final: factor of the rates at the end.
         weight_decay: on matrices; vectors (norms, biases) have none.
         clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for none.
+        encoder_gradient: factor of the gradients of the encoder's weights, before they are clipped with the head's. The
+            optimiser does not mind the size of gradients: it is the learning rates that say how far weights move, and this
+            that says how much the encoder counts in the norm.
         accumulate: batches that make one update.
         batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.
         loss: in place of those options of the task's loss.
@@ -75,6 +78,7 @@ class PhaseOptions(StageOptions):
     final: float = Field(0.0, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     clip: Annotated[float, Field(gt=0)] | AutoClipOptions | None = 5.0
+    encoder_gradient: float = Field(1.0, gt=0)
     accumulate: int = Field(1, ge=1)
     batch: int | None = Field(None, ge=1)
     crop: tuple[float, float] | None = None

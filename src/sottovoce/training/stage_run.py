@@ -221,6 +221,7 @@ class StageRun:
             head_lr=options.lr.head,
             weight_decay=options.weight_decay,
             rate=schedule(options.steps, warmup=options.warmup, decay=options.decay, final=options.final),
+            encoder_gradient=options.encoder_gradient,
             accumulate=options.accumulate,
             clip=options.clipping(),
             checkpoint_every=options.checkpoint_every,
