@@ -91,8 +91,9 @@ def test_a_transducer_is_imitated_on_its_transcripts(corpus, tmp_path):
     pruned = {"steps": 2, "distillation": imitated, "units": ["joiner"], "scope": "model", "budget": {"params": 0.99}}
     pruned["round_to"] = 1
     head = {"transducer": {"predictor": 8, "width": 12}}
-    data = recipe_of(corpus, head, [{"prune": pruned}])
+    data = recipe_of(corpus, head, [{"prune": pruned}, {"distil": {"steps": 1, "distillation": imitated}}])
     run = carry_out(data, tmp_path)
+    assert changed(run, "prune", "distil", "head.joiner") and changed(run, "prune", "distil", "head.predictor")
     small = TaskModel.from_pretrained(str(run.model("prune"))).head
     assert logged(run, "prune")["distillation/logits"] >= 0 and small.joiner.output.in_features < 12
     data["stages"][1]["prune"]["train"] = ["tones/plain"]

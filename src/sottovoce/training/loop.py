@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
+from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, newest
 from .clipping import Clipping
@@ -83,6 +84,7 @@ class TrainingModule(LightningModule):
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
         self.clipping = phase.clip() if phase.clip is not None else None
+        self._frozen = not any(p.requires_grad for p in model.encoder.parameters())
         self._phase = phase
         self._workers = workers
         self.seen: Values = {}
@@ -97,6 +99,8 @@ class TrainingModule(LightningModule):
         for term in phase.terms:
             term.begin(step)
         begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
+        if self._frozen:
+            rest(self.model.encoder)
         output = self.model(batch["waveform"], batch["lengths"])
         loss, seen = add(list(phase.terms), self.model, batch, output)
         if not torch.isfinite(loss):
@@ -133,6 +137,13 @@ class TrainingModule(LightningModule):
         steps = _From(start, self._phase.steps * self._phase.accumulate)
         batches = self._phase.batches(self.global_rank, self.trainer.world_size)
         return BatchLoader(batches, steps, workers=self._workers)
+
+
+def rest(encoder: SpeechEncoder) -> None:
+    """Let a frozen encoder compute what it will compute in use: statistics are those that it has, not a batch's."""
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.eval()
 
 
 def _one(step: int) -> float:
