@@ -227,7 +227,7 @@ def test_teachers_are_refused_before_anything_is_trained(corpus, teachers, tmp_p
 
 
 def test_a_slim_model_whose_head_never_learned_is_no_teacher_either(corpus, tmp_path):
-    plain = recipe_of(corpus, {"ctc": {"width": 8}}, [{"slim": {"budget": {"params": 0.9}}}])
+    plain = recipe_of(corpus, {"ctc": {"width": 8}}, [{"slim": {"units": ["ffn"], "budget": {"params": 0.9}}}])
     plain["stages"] = [plain["stages"][1], {"distil": {"steps": 1, "distillation": {"teacher": "slim", "logits": {}}}}]
     with pytest.raises(RecipeError, match="the head of slim has not been trained"):
         carry_out(plain, tmp_path)
