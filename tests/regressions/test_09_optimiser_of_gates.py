@@ -36,7 +36,8 @@ class Watch(StepCallback):
         self.l1.append(module.terms[0].lagrangian.l1.item())
 
 
-def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5):
+def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_gradient=1.0):
+    torch.manual_seed(0)
     model, watch = tiny_model(), Watch()
     gates = Gates(model.encoder)
     costs = CostModel(model.encoder, 1.0)
@@ -65,6 +66,7 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5):
             1e-3,
             0.5,
             schedule(steps, warmup=3),
+            encoder_gradient=encoder_gradient,
             clip=partial(FixedClipping, clip),
             callbacks=[watch],
         ),
@@ -90,6 +92,13 @@ def test_clipping_leaves_gates_and_multipliers_alone(tmp_path):
     assert max(weights) <= 1.01e-4
     # Untouched: the gradient of l1 is the gap between sparsity and its target, far above the limit.
     assert watch.gradients[-1]["multipliers"] > 0.1
+
+
+def test_scaling_the_gradients_of_the_encoder_leaves_gates_alone(tmp_path):
+    plain, scaled = (trained(tmp_path / f"{f}", steps=1, clip=1e9, encoder_gradient=f)[0] for f in (1.0, 0.1))
+    before, after = plain.gradients[0], scaled.gradients[0]
+    assert after["gates"] == before["gates"] > 0 and after["multipliers"] == before["multipliers"]
+    assert after["encoder"] == pytest.approx(0.1 * before["encoder"], rel=1e-5)
 
 
 def test_l1_takes_the_sign_it_needs(tmp_path):

@@ -75,11 +75,11 @@ class Power(StepCallback):
             raise KeyboardInterrupt
 
 
-def trained(folder, clip, off=None):
+def trained(folder, clip, off=None, **changes):
     torch.manual_seed(0)
     model = tiny_model()
     objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
-    phase = Phase(
+    options = dict(
         name="test",
         seed=0,
         steps=8,
@@ -93,7 +93,7 @@ def trained(folder, clip, off=None):
         checkpoint_every=1,
         callbacks=[Power(off)] if off else [],
     )
-    fit(model, phase, Compute("cpu"), folder)
+    fit(model, Phase(**(options | changes)), Compute("cpu"), folder)
     return model.state_dict()
 
 
@@ -109,6 +109,64 @@ def test_what_it_remembers_is_part_of_the_training_state(tmp_path):
         assert torch.equal(tensor.nan_to_num(7.0), resumed[name].nan_to_num(7.0)), name
     for other in (unclipped, forgetful):
         assert not torch.equal(straight["head.keys.weight"], other["head.keys.weight"])
+
+
+class Heard(FixedClipping):
+    """Clips nothing, and tells the norm that it saw."""
+
+    def __init__(self, seen):
+        super().__init__(float("inf"))
+        self.seen = seen
+
+    def limit(self, norm):
+        self.seen.append(norm.item())
+        return super().limit(norm)
+
+
+class Used(StepCallback):
+    """Norms of the gradients that the optimiser has used, of encoder and rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.rest = [], []
+
+    def on_step(self, trainer, module, step):
+        inside = {id(p) for p in module.model.encoder.parameters()}
+        for place, chosen in ((self.encoder, True), (self.rest, False)):
+            grads = [
+                p.grad.flatten()
+                for group in trainer.optimizers[0].param_groups
+                for p in group["params"]
+                if p.grad is not None and (id(p) in inside) == chosen
+            ]
+            place.append(torch.cat(grads).norm().item())
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_clipping_sees_the_scaled_gradients_of_the_encoder(tmp_path, accumulate):
+    seen, used = {}, {}
+    for factor in (1.0, 0.1):
+        seen[factor], used[factor] = [], Used()
+        clip, watch = partial(Heard, seen[factor]), [used[factor]]
+        place = tmp_path / str(factor)
+        trained(place, clip, steps=1, accumulate=accumulate, encoder_gradient=factor, callbacks=watch)
+    (whole,), (part,) = used[1.0].encoder, used[0.1].encoder
+    assert part == pytest.approx(0.1 * whole, rel=1e-5) and used[0.1].rest == used[1.0].rest
+    assert seen[0.1] == [pytest.approx(float(np.hypot(0.1 * whole, used[1.0].rest[0])), rel=1e-5)]
+    assert seen[1.0] == [pytest.approx(float(np.hypot(whole, used[1.0].rest[0])), rel=1e-5)] and seen[1.0] != seen[0.1]
+
+
+def test_gradients_are_scaled_without_clipping_too(tmp_path):
+    used = [Used(), Used()]
+    for watch, factor in zip(used, (1.0, 4.0), strict=True):
+        trained(tmp_path / str(factor), None, steps=1, encoder_gradient=factor, callbacks=[watch])
+    assert used[1].encoder == [pytest.approx(4 * used[0].encoder[0], rel=1e-5)]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
+def test_factors_out_of_range(wrong):
+    with pytest.raises(ValueError):
+        PhaseOptions(steps=1, encoder_gradient=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, {"percentile": 0}, {"percentile": 101}, {"history": 0}, {"percent": 90}])

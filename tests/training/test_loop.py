@@ -3,7 +3,10 @@ import torch
 from torch.utils.data import Dataset
 
 from sottovoce.distillation.features import FeatureDistillation
+from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.errors import RecipeError
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
@@ -13,7 +16,7 @@ from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm
-from tiny_models import tiny_model
+from tiny_models import HEAD, tiny_model
 
 CPU = Compute("cpu")
 
@@ -167,3 +170,21 @@ def test_schedules():
     assert [round(rate(s), 3) for s in (0, 9, 10, 55, 100, 200)] == [0.1, 1.0, 1.0, 0.55, 0.1, 0.1]
     assert schedule(10, decay="constant")(9) == 1.0
     assert schedule(10, decay="linear")(5) == 0.5
+
+
+def test_statistics_of_a_frozen_encoder_rest(tmp_path):
+    torch.manual_seed(0)
+    shape = uniform_shape(
+        hidden_size=16, layers=2, heads=2, ffn=24, conv_channels=(8,) * 7, positional_groups=None, convolution=12
+    )
+    encoder = EncoderConfig(shape=shape, head_dim=8, attention_heads=2, layer="conformer", convolution_norm="batch")
+    model = TaskModel(TaskConfig(encoder=encoder, head=HEAD, task="verification"))
+    statistics = {n: b.clone() for n, b in model.encoder.named_buffers() if "running" in n}
+    assert len(statistics) == 4
+    objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
+    for frozen in (True, False):
+        model.encoder.requires_grad_(not frozen)
+        terms = [TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.0)]
+        fit(model, phase(terms, steps=1), CPU, tmp_path / str(frozen))
+        now = dict(model.encoder.named_buffers())
+        assert all(torch.equal(now[n], b) == frozen for n, b in statistics.items())

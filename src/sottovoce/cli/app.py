@@ -20,6 +20,7 @@ from sottovoce.cli.demo import demo
 from sottovoce.cli.diarization import der, diarize, plda, tune
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.intent import classify
+from sottovoce.cli.probe import probe
 from sottovoce.cli.prune import prune
 from sottovoce.cli.recipes import recipes
 from sottovoce.cli.recognition import transcribe
@@ -69,7 +70,7 @@ def _options(
 
 TASKS = (embed, verify, evaluate, detect, transcribe, diarize, tune, plda, der, classify)
 
-for command in (demo, compress, report, inspect, prune, bench, *TASKS):
+for command in (demo, compress, report, inspect, prune, bench, probe, *TASKS):
     app.command()(command)
 app.add_typer(data)
 app.add_typer(recipes, name="recipes")

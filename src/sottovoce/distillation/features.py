@@ -66,7 +66,10 @@ class FeatureDistillation(nn.Module):
     def targets(self, waveform: Tensor, lengths: Tensor | None) -> list[Tensor]:
         """The teacher's chosen hidden states ``[B, T, D_student]``, detached."""
         self.teacher.to(waveform.device)  # type: ignore[arg-type]
-        states = self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states
+        return self.chosen(self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states)
+
+    def chosen(self, states: Sequence[Tensor]) -> list[Tensor]:
+        """Those of the teacher's hidden states ``[B, T, D]`` that are imitated, as the student has them."""
         chosen = [states[layer] for layer in self.layers]
         return chosen if self.channels is None else [state[..., self.channels] for state in chosen]
 
@@ -85,9 +88,15 @@ class FeatureDistillation(nn.Module):
             waveform: ``[B, S]`` that the student heard.
             lengths: ``[B]`` valid samples.
         """
+        return self.distance(hidden_states, frames, self.targets(waveform, lengths))
+
+    def distance(
+        self, hidden_states: Sequence[Tensor], frames: Tensor | None, targets: Sequence[Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """`forward`, where the `targets` are there already."""
         mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
         parts: dict[str, Tensor] = {}
-        for layer, target in zip(self.layers, self.targets(waveform, lengths), strict=True):
+        for layer, target in zip(self.layers, targets, strict=True):
             state = hidden_states[layer]
             if self.projections is not None:
                 state = self.projections[self._map_of[layer]](state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,22 @@ from .frame_head import FrameHead, Summed
 from .joiner import Joiner
 from .predictor import StatelessPredictor
 from .rnnt_loss import Reduction, rnnt_loss
+
+
+class Joint(NamedTuple):
+    """What goes into the additive joiner at the nodes of a batch of lattices.
+
+    Args:
+        frames: ``[B, T, J]`` projected.
+        states: ``[B, U + 1, J]`` projected, of the predictor, the first before any label.
+        weight: ``[V, J]`` of the last linear map.
+        bias: ``[V]``.
+    """
+
+    frames: Tensor
+    states: Tensor
+    weight: Tensor
+    bias: Tensor
 
 
 class Transducer(FrameHead):
@@ -95,15 +112,19 @@ class Transducer(FrameHead):
         cells: int | None = None,
     ) -> Tensor:
         """Transducer loss of frames ``[B, T, D]``; arguments, results and errors are those of `rnnt_loss`."""
+        joint = self.joint(frames, targets, target_lengths)
+        return rnnt_loss(*joint, targets, lengths, target_lengths, blank=self.blank, reduction=reduction, cells=cells)
+
+    def joint(self, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Joint:
+        """What the joiner makes the logits of frames ``[B, T, D]`` and labels ``targets[B, U]`` from.
+
+        Beyond ``target_lengths[B]`` targets may be anything.
+        """
         U = targets.shape[1]
         padding = torch.arange(U, device=targets.device) >= target_lengths.to(targets.device)[:, None]
         labels = targets.masked_fill(padding, self.blank)  # padding may be anything, -1 for one
         states = self.joiner.predictor(self.predictor(labels.clamp(0, self.outputs - 1)))
-        weight, bias = self.joiner.gated_weight(), self.joiner.output.bias
-        return rnnt_loss(
-            self.project(frames), states, weight, bias, targets, lengths, target_lengths,
-            blank=self.blank, reduction=reduction, cells=cells,
-        )  # fmt: skip
+        return Joint(self.project(frames), states, self.joiner.gated_weight(), self.joiner.output.bias)
 
     def probe(self, batch: int) -> dict[str, Tensor]:
         labels = torch.arange(3 * batch).view(batch, 3) % (self.outputs - 1) + 1

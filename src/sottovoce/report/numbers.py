@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from sottovoce.pruning.cost import human
 
+METRICS = {
+    "der": ("DER", True),
+    "eer": ("EER", True),
+    "min_dcf": ("minDCF", False),
+    "act_dcf": ("actDCF", False),
+    "cllr": ("Cllr", False),
+    "wer": ("WER", True),
+    "cer": ("CER", True),
+    "exact_match": ("exact match", True),
+    "intent_accuracy": ("intent accuracy", True),
+    "slot_accuracy": ("slot accuracy", True),
+    "slot_f1": ("slot F1", True),
+    "slu_f1": ("SLU-F1", True),
+}
+"""Key of a task's number -> how it is called, and whether it is shown in percent."""
+
 
 def octets(size: float | None) -> str:
     """A size in bytes, by powers of ten; None is a dash.

@@ -23,26 +23,12 @@ from sottovoce.metrics.det import DET
 from sottovoce.pruning.slim import TOLERANCE
 from sottovoce.report import det, figures, plots
 from sottovoce.report.anatomy import anatomy
+from sottovoce.report.numbers import METRICS
 from sottovoce.report.page import html
 from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
 from sottovoce.training.files import whole_file, write_json, write_text
 from sottovoce.training.lineage import starts
 from sottovoce.training.run_directory import RunDirectory
-
-METRICS = {
-    "eer": ("EER", True),
-    "min_dcf": ("minDCF", False),
-    "act_dcf": ("actDCF", False),
-    "cllr": ("Cllr", False),
-    "wer": ("WER", True),
-    "cer": ("CER", True),
-    "exact_match": ("exact match", True),
-    "intent_accuracy": ("intent accuracy", True),
-    "slot_accuracy": ("slot accuracy", True),
-    "slot_f1": ("slot F1", True),
-    "slu_f1": ("SLU-F1", True),
-}
-"""Key of a task's number -> how it is called, and whether it is shown in percent."""
 
 
 def write_report(run: str | Path, *, setting: Setting | None = None, at_size: str | None = None) -> Path:

@@ -113,7 +113,7 @@ def outcome(story: Story) -> RenderableType:
             table.add_row("parameters of the encoder", human(dense.params), human(slim.params), less)
         _add(table, story.speed, "parameters with the head")
         for metric in story.metrics:
-            show = [_estimated(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
+            show = [estimated(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
             table.add_row(metric.name, *show, "")
     if story.speed_at_size is not None:
         table.add_section()
@@ -134,7 +134,8 @@ def _add(table: Table, benchmark: Benchmark, parameters: str) -> None:
     table.add_row("time", *times, f"{slim.speedup.median:.1f}× faster")
 
 
-def _estimated(estimate: Estimate | None, is_rate: bool) -> str:
+def estimated(estimate: Estimate | None, is_rate: bool) -> str:
+    """A value with its interval, a rate in percent; a dash where there is none."""
     if estimate is None:
         return "–"
     scale, digits, sign = (100, 2, " %") if is_rate else (1, 3, "")

@@ -13,6 +13,7 @@ from ..data.batches import Batch
 from ..diarization.loss import powerset_loss
 from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.powerset import Powerset
+from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
@@ -102,6 +103,9 @@ class Diarization(Options):
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> DiarizationObjective:
         return DiarizationObjective(labels, self.powerset)
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        return FrameImitation(temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: decisions are the highest class."""

@@ -14,6 +14,7 @@ from ..data.cuts import cut_field, cut_speaker
 from ..data.targets import Targets
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
+from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -101,6 +102,9 @@ class Intent(Options):
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
         return self.form.objective(labels, self.loss)
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        return self.form.imitation(student.config.labels or (), temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the likeliest answer is taken."""

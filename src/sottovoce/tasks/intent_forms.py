@@ -13,6 +13,7 @@ from ..data.batches import Batch
 from ..data.targets import Answers, Targets, Tokens
 from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
+from ..distillation.logits import ClassImitation, FrameImitation, Imitation
 from ..encoder.errors import DataError
 from ..metrics.semantics import Semantics
 from .ctc_objective import CTCObjective
@@ -59,6 +60,9 @@ class Form(Protocol):
     def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
         """The loss."""
 
+    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
+        """What it costs outputs to differ from a teacher's."""
+
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         """What of a meaning no output can say."""
 
@@ -94,6 +98,9 @@ class ChoiceForm:
     def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return ChoiceObjective(labels, loss)
 
+    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
+        return ClassImitation(temperature, [len(answers) for answers in Questions(labels).classes.values()])
+
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         questions = Questions(labels)
         return [f"{q}={a}" for q, a in questions.answers(meaning).items() if a not in questions.classes[q]]
@@ -128,6 +135,9 @@ class SequenceForm:
 
     def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return CTCObjective(labels, RecognitionLoss(per=loss.per))
+
+    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
+        return FrameImitation(temperature)
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         marks = [f"{name}={what}" for name, what in meaning.intents.items()]

@@ -12,6 +12,8 @@ from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.targets import Tokens
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
+from ..distillation.lattice import LatticeImitation
+from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -104,6 +106,11 @@ class Recognition(Options):
         if isinstance(model.head, Transducer):
             return TransducerObjective(labels, self.loss, model.head)
         return CTCObjective(labels, self.loss)
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        if isinstance(student.head, Transducer):
+            return LatticeImitation(student.head, teacher.head, student.config.labels or (), temperature)
+        return FrameImitation(temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the search needs no more than the weights."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..data.batches import Batch
 from ..data.cuts import cut_field, cut_speaker
 from ..data.targets import Classes
+from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
@@ -46,6 +47,11 @@ class SpoofLoss(Options):
     margin_bonafide: float = Field(0.9, gt=-1, le=1, description="least cosine of bona fide speech")
     margin_spoof: float = Field(0.2, ge=-1, lt=1, description="largest cosine of anything else")
     scale: float = Field(20.0, gt=0)
+
+    @property
+    def middle(self) -> float:
+        """The cosine between the two margins."""
+        return (self.margin_bonafide + self.margin_spoof) / 2
 
 
 class Spoofing(Options):
@@ -112,6 +118,11 @@ class Spoofing(Options):
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> SpoofObjective:
         return SpoofObjective(labels, self.loss)
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        if self.loss.kind == "one_class":
+            return ScoreImitation(temperature, self.loss.scale, self.loss.middle)
+        return ClassImitation(temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
@@ -185,5 +196,4 @@ class SpoofObjective(Objective):
         cosine, real = output[:, 0], labels == 1
         short = torch.where(real, options.margin_bonafide - cosine, cosine - options.margin_spoof)
         each = F.softplus(options.scale * short) * self.weights[labels]
-        middle = (options.margin_bonafide + options.margin_spoof) / 2
-        return each.mean(), {"accuracy": ((cosine > middle) == real).float().mean()}
+        return each.mean(), {"accuracy": ((cosine > options.middle) == real).float().mean()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..data.batches import Batch
 from ..data.targets import Targets
+from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel, TaskOutput
@@ -119,6 +120,13 @@ class Task(Protocol):
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
         """The loss over these classes."""
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        """What it costs outputs to differ from those of a teacher for the same task.
+
+        Raises:
+            RecipeError: a temperature, where outputs are no classes.
+        """
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit on training data what evaluation needs besides weights."""

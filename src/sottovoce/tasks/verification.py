@@ -11,8 +11,9 @@ from pydantic import Field
 
 from ..data.cuts import cut_speaker
 from ..data.targets import Classes
+from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import DataError
+from ..encoder.errors import DataError, RecipeError
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from ..metrics.bootstrap import Metric, bootstrap
@@ -96,6 +97,11 @@ class Verification(Options):
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> SpeakerObjective:
         return SpeakerObjective(model.head.size, labels, self.loss)
+
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        if temperature != 1:
+            raise RecipeError("embeddings are compared by their cosine, which has no temperature; leave it out")
+        return EmbeddingImitation()
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""

@@ -127,7 +127,7 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
     problems = problems or list(start_problems(recipe, model))
     if problems:
         lines = "".join(f"\n  {line}" for line in problems)
-        raise RecipeError(f"{recipe.name}: the recipe does not fit the encoder:{lines}")
+        raise RecipeError(f"{recipe.name}: the recipe does not fit the model:{lines}")
 
 
 def _note_environment(directory: RunDirectory, console: Console) -> None:

@@ -215,13 +215,14 @@ def new_config(options: Any) -> EncoderConfig:
     return EncoderConfig(shape=shape, **fields)
 
 
-def head_fault(found: TaskConfig, wanted: TaskConfig) -> str | None:
-    """Why the head of a task model is not the one that a recipe's task trains; ``None`` where it is."""
+def head_fault(found: TaskConfig, wanted: TaskConfig, owner: str = "the recipe") -> str | None:
+    """Why the outputs of a task model do not mean those that a recipe (or another ``owner``) wants; ``None`` where they
+    do."""
     if found.task != wanted.task:
-        return f"it is a model for {found.task}, the recipe for {wanted.task}"
+        return f"it is a model for {found.task}, {owner} for {wanted.task}"
     for key in OUTPUTS:
         if found.head.get(key) != wanted.head.get(key):
-            return f"its head has {key} {found.head.get(key)!r}, the recipe's would have {wanted.head.get(key)!r}"
+            return f"its head has {key} {found.head.get(key)!r}, {owner}'s would have {wanted.head.get(key)!r}"
     return None
 
 

@@ -67,7 +67,8 @@ def _told(name: str, kind: str, options: Mapping[str, Any], recipe: Mapping[str,
     if kind in ("prune", "slim") and not options.get("budget") and recipe.get("budget"):
         facts.append(f"budget {_plain(recipe['budget'])}")
     if distillation := options.get("distillation"):
-        facts.append(f"distillation from {name_of(distillation['teacher'])}")
+        what = " of logits alone" if distillation.get("layers") == [] else " of features and logits"
+        facts.append(f"distillation{what * bool(distillation.get('logits'))} from {name_of(distillation['teacher'])}")
     called = "" if name == kind else f" ({kind})"
     return f"{name}{called}: {', '.join(facts) or 'as it is by default'}"
 

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
+from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, newest
 from .clipping import Clipping
@@ -50,6 +51,7 @@ class Phase:
         terms: summands of the loss.
         encoder_lr, head_lr, weight_decay: of the two groups of weights.
         rate: factor of the weights' learning rates at each step.
+        encoder_gradient: factor of the gradients of the encoder's weights, before any clipping; not of its gates.
         accumulate: batches whose gradients make one step.
         clip: makes what limits the norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never
             clipped: what they should do does not depend on how steep the weights are.
@@ -66,6 +68,7 @@ class Phase:
     head_lr: float
     weight_decay: float
     rate: Callable[[int], float]
+    encoder_gradient: float = 1.0
     accumulate: int = 1
     clip: Callable[[], Clipping] | None = None
     checkpoint_every: int = 100
@@ -81,6 +84,7 @@ class TrainingModule(LightningModule):
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
         self.clipping = phase.clip() if phase.clip is not None else None
+        self._frozen = not any(p.requires_grad for p in model.encoder.parameters())
         self._phase = phase
         self._workers = workers
         self.seen: Values = {}
@@ -95,6 +99,8 @@ class TrainingModule(LightningModule):
         for term in phase.terms:
             term.begin(step)
         begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
+        if self._frozen:
+            rest(self.model.encoder)
         output = self.model(batch["waveform"], batch["lengths"])
         loss, seen = add(list(phase.terms), self.model, batch, output)
         if not torch.isfinite(loss):
@@ -118,6 +124,10 @@ class TrainingModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
         # Called after unscaling in mixed precision.
+        if (factor := self._phase.encoder_gradient) != 1:
+            for weight in self.model.encoder.parameters():
+                if weight.grad is not None:
+                    weight.grad.mul_(factor)
         if self.clipping is not None:
             self.clipping([p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]])
 
@@ -127,6 +137,13 @@ class TrainingModule(LightningModule):
         steps = _From(start, self._phase.steps * self._phase.accumulate)
         batches = self._phase.batches(self.global_rank, self.trainer.world_size)
         return BatchLoader(batches, steps, workers=self._workers)
+
+
+def rest(encoder: SpeechEncoder) -> None:
+    """Let a frozen encoder compute what it will compute in use: statistics are those that it has, not a batch's."""
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.eval()
 
 
 def _one(step: int) -> float:

@@ -37,6 +37,11 @@ class StageOptions(Options):
     start: str | None = None
     evaluate: bool = True
 
+    @property
+    def trains_head(self) -> bool:
+        """Whether the head learns something."""
+        return False
+
 
 class AutoClipOptions(Options):
     """Gradients are clipped at a percentile of the last norms; see `sottovoce.training.clipping.AutoClip`."""
@@ -56,6 +61,9 @@ class PhaseOptions(StageOptions):
         final: factor of the rates at the end.
         weight_decay: on matrices; vectors (norms, biases) have none.
         clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for none.
+        encoder_gradient: factor of the gradients of the encoder's weights, before they are clipped with the head's. The
+            optimiser does not mind the size of gradients: it is the learning rates that say how far weights move, and this
+            that says how much the encoder counts in the norm.
         accumulate: batches that make one update.
         batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.
         loss: in place of those options of the task's loss.
@@ -70,6 +78,7 @@ class PhaseOptions(StageOptions):
     final: float = Field(0.0, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     clip: Annotated[float, Field(gt=0)] | AutoClipOptions | None = 5.0
+    encoder_gradient: float = Field(1.0, gt=0)
     accumulate: int = Field(1, ge=1)
     batch: int | None = Field(None, ge=1)
     crop: tuple[float, float] | None = None
@@ -113,24 +122,55 @@ class ChosenOptions(PhaseOptions):
         return self
 
 
+class LogitsOptions(Options):
+    """Outputs that are imitated: classes by their divergence, embeddings by their cosine.
+
+    A transducer is imitated at every node of the lattice of a transcript, so its audio needs transcripts; anything else
+    needs only audio.
+
+    Args:
+        weight: beside the features, whose parts have weights of their own.
+        temperature: that logits are divided by; embeddings have none.
+    """
+
+    weight: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0)
+
+
 class DistillationOptions(Options):
-    """What is imitated.
+    """What is imitated: hidden states, and outputs if ``logits`` are asked for.
 
     Args:
         teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
-        layers: hidden states; default: four at equal distances.
+        layers: hidden states; default: four at equal distances; an empty list for none.
+        logits: outputs, of a teacher with the same kind of head and labels, see `LogitsOptions`; ``null`` for none. The
+            head is trained then.
         projections: Linear maps, identity at the start, behind the student's states: one each, or one for each of the
             groups of layers that are given, ``[[0], [4, 8, 12]]``.
-        l1, cosine: weights of the two parts.
+        l1, cosine: weights of the two parts of the distance of hidden states.
         weight: of the whole.
     """
 
     teacher: str
-    layers: list[int] | None = Field(None, min_length=1)
+    layers: list[int] | None = None
+    logits: LogitsOptions | None = None
     projections: bool | list[list[int]] = False
     l1: float = Field(1.0, ge=0)
     cosine: float = Field(1.0, ge=0)
     weight: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _something_is_imitated(self) -> DistillationOptions:
+        if self.layers == []:
+            if self.logits is None:
+                raise ValueError("layers: an empty list and no logits: nothing is imitated; give one of the two")
+            if self.projections:
+                raise ValueError("projections stand behind hidden states; with layers: [] leave them out")
+        return self
+
+    def chosen(self, layers: int) -> list[int]:
+        """The hidden states that are imitated, of a network with so many layers."""
+        return default_layers(layers) if self.layers is None else self.layers
 
     def problems(self, before: list[str]) -> Iterator[str]:
         """What is wrong with the teacher."""
@@ -146,6 +186,6 @@ class DistillationOptions(Options):
                 yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"
         if isinstance(self.projections, list):
             try:
-                check_groups(self.projections, self.layers or default_layers(layers))
+                check_groups(self.projections, self.chosen(layers))
             except RecipeError as error:
                 yield f"distillation.projections: {str(error).removeprefix('distillation: ')}"

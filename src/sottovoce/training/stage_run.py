@@ -18,7 +18,8 @@ from torch.utils.data import Dataset
 from ..data.batches import StepBatches
 from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
-from ..distillation.features import FeatureDistillation, default_layers
+from ..distillation.features import FeatureDistillation
+from ..distillation.logits import LogitsDistillation
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
@@ -33,7 +34,7 @@ from .lineage import data_line, steps
 from .loop import Compute, Phase, fit
 from .masking import masked
 from .metrics_log import MetricsLog
-from .phase_options import ChosenOptions, DistillationOptions, PhaseOptions, StageOptions
+from .phase_options import ChosenOptions, DistillationOptions, LogitsOptions, PhaseOptions, StageOptions
 from .progress import ProgressBar
 from .random_chunks import RandomChunks
 from .randomness import seed_of
@@ -41,6 +42,7 @@ from .run_directory import RunDirectory
 from .schedules import schedule
 from .selection import Selection
 from .slimming import SlimmingOptions
+from .teachers import check_teacher, load_teacher
 from .terms import Batch, DistillationTerm, TaskTerm, Term
 
 if TYPE_CHECKING:
@@ -139,18 +141,29 @@ class StageRun:
     def distillation_term(
         self, options: PhaseOptions, model: TaskModel, distillation: DistillationOptions
     ) -> DistillationTerm:
-        """Feature distillation from the teacher that is named."""
-        teacher = self.teacher(distillation.teacher)
-        layers = distillation.layers or default_layers(model.config.encoder.num_hidden_layers)
-        features = FeatureDistillation(
-            teacher,
-            model.encoder,
-            layers,
-            projections=distillation.projections,
-            l1=distillation.l1,
-            cosine=distillation.cosine,
-        )
-        return DistillationTerm(features, weight=distillation.weight, lr=options.lr.encoder)
+        """Distillation from the teacher that is named."""
+        logits = features = None
+        if distillation.logits is not None:
+            logits = self._logits(distillation.teacher, model, distillation.logits, options.loss)
+        if layers := distillation.chosen(model.config.encoder.num_hidden_layers):
+            features = FeatureDistillation(
+                logits.teacher.encoder if logits is not None else self.teacher(distillation.teacher),
+                model.encoder,
+                layers,
+                projections=distillation.projections,
+                l1=distillation.l1,
+                cosine=distillation.cosine,
+            )
+        return DistillationTerm(features, logits, weight=distillation.weight, lr=options.lr.encoder)
+
+    def _logits(
+        self, name: str, model: TaskModel, options: LogitsOptions, loss: Mapping[str, Any]
+    ) -> LogitsDistillation:
+        """Distillation of outputs, from an earlier stage or a checkpoint."""
+        teacher = load_teacher(self.run.model(name) if self.run.model(name).exists() else name)
+        check_teacher(teacher, model)
+        imitation = self.task.with_loss(loss).imitation(model, teacher, options.temperature)
+        return LogitsDistillation(teacher, imitation, weight=options.weight)
 
     # --- data ---
 
@@ -194,8 +207,7 @@ class StageRun:
 
     def train(self, options: PhaseOptions, model: TaskModel, terms: Sequence[Term]) -> dict[str, Any]:
         """Train ``model`` in place on the terms, and choose its weights; what is worth telling of it."""
-        tasks = [term for term in terms if isinstance(term, TaskTerm)]
-        labels = tasks[0].objective.labels if tasks else ()
+        labels: Sequence[str] = next((term.labels for term in terms if term.labels), ())
         directory = self.run.checkpoints(self.name)
         log = MetricsLog(self.run, self.name, options.log_every)
         selection = self._selection(options, directory, log) if isinstance(options, ChosenOptions) else None
@@ -209,6 +221,7 @@ class StageRun:
             head_lr=options.lr.head,
             weight_decay=options.weight_decay,
             rate=schedule(options.steps, warmup=options.warmup, decay=options.decay, final=options.final),
+            encoder_gradient=options.encoder_gradient,
             accumulate=options.accumulate,
             clip=options.clipping(),
             checkpoint_every=options.checkpoint_every,
@@ -233,7 +246,7 @@ class StageRun:
         """For an encoder that learns to stream; teachers that do see what it sees."""
         if model.config.encoder.chunk_frames is None:
             return []
-        teachers = [term.features.teacher for term in terms if isinstance(term, DistillationTerm)]
+        teachers = [term.teacher for term in terms if isinstance(term, DistillationTerm)]
         streaming = [each for each in teachers if each.config.chunk_frames is not None]
         return [RandomChunks(model.encoder, *streaming, seed=self.seed, stage=self.name)]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ..deployment.models import load_encoder
-from ..distillation.features import FeatureDistillation, default_layers
+from ..distillation.features import FeatureDistillation
 from ..encoder.errors import RecipeError, SottovoceError
 from ..encoder.units import collect
 from ..heads.task_model import TaskModel
@@ -20,6 +20,7 @@ from .lineage import START
 from .recipe import Recipe
 from .slimming import SlimmingOptions
 from .stages.factorise import Factorise
+from .teachers import logits_problems
 
 
 def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
@@ -76,13 +77,16 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
 def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     for k, entry in enumerate(recipe.stages):
         distillation = getattr(entry.options, "distillation", None)
-        if distillation is None or distillation.teacher in (START, *recipe.names()):
+        if distillation is None:
             continue
-        where = f"stages[{k}].{entry.kind}.distillation.teacher: {distillation.teacher}"
+        where = f"stages[{k}].{entry.kind}.distillation"
+        yield from (f"{where}.{problem}" for problem in logits_problems(recipe, distillation, model))
+        layers = distillation.chosen(model.config.encoder.num_hidden_layers)
+        if distillation.teacher in (START, *recipe.names()) or not layers:
+            continue
         try:
-            layers = distillation.layers or default_layers(model.config.encoder.num_hidden_layers)
             FeatureDistillation(load_encoder(distillation.teacher), model.encoder, layers)
         except RecipeError as error:
-            yield f"{where}: {error}"
+            yield f"{where}.teacher: {distillation.teacher}: {error}"
         except SottovoceError as error:
             yield str(error)

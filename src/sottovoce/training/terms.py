@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from ..data.batches import Batch
 from ..distillation.features import FeatureDistillation
+from ..distillation.logits import LogitsDistillation
+from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel, TaskOutput
 from ..pruning.cost import CostModel
 from ..pruning.gates import Gates
@@ -27,6 +30,9 @@ class Term(nn.Module, ABC):
         name: in logs.
         weight: it is multiplied by.
     """
+
+    labels: Sequence[str] = ()
+    """Names of the classes, where batches must carry labels for it."""
 
     def __init__(self, name: str, weight: float = 1.0):
         super().__init__()
@@ -56,6 +62,7 @@ class TaskTerm(Term):
     def __init__(self, objective: Objective, *, weight: float, lr: float, weight_decay: float):
         super().__init__("task", weight)
         self.objective = objective
+        self.labels = objective.labels
         self._lr, self._weight_decay = lr, weight_decay
 
     def begin(self, step: int) -> None:
@@ -69,18 +76,54 @@ class TaskTerm(Term):
 
 
 class DistillationTerm(Term):
-    """Feature distillation from a frozen teacher."""
+    """Distillation from a frozen teacher: of its hidden states, of its outputs, or of both.
 
-    def __init__(self, features: FeatureDistillation, *, weight: float, lr: float):
+    Args:
+        features: the distance of hidden states; ``None`` for none.
+        logits: that of outputs; ``None`` for none. With both, the teacher hears a batch once.
+        lr: of the projections behind the student's hidden states.
+    """
+
+    def __init__(
+        self,
+        features: FeatureDistillation | None,
+        logits: LogitsDistillation | None = None,
+        *,
+        weight: float,
+        lr: float,
+    ):
         super().__init__("distillation", weight)
-        self.features = features
+        self.features, self.logits = features, logits
         self._lr = lr
+        if logits is not None:
+            self.labels = logits.imitation.labels
+
+    @property
+    def teacher(self) -> SpeechEncoder:
+        """The encoder that is imitated."""
+        if self.features is not None:
+            return self.features.teacher
+        assert self.logits is not None
+        return self.logits.teacher.encoder
 
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         assert output.hidden_states is not None
-        return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
+        if self.logits is None:
+            assert self.features is not None
+            return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
+        told = self.logits.told(batch)
+        logits = self.logits(output, told, batch)
+        total, values = self.logits.weight * logits, {"logits": logits.detach()}
+        if self.features is not None:
+            assert told.hidden_states is not None
+            targets = self.features.chosen(told.hidden_states)
+            features, parts = self.features.distance(output.hidden_states, output.lengths, targets)
+            total, values = total + features, values | parts
+        return total, values
 
     def groups(self) -> list[dict[str, Any]]:
+        if self.features is None:
+            return []
         return [_group("projections", self.features, lr=self._lr, weight_decay=0.0)]
 
 

@@ -29,6 +29,10 @@ class Adapt(ChosenOptions):
     targets: list[str] = Field(["attention.q", "attention.v"], min_length=1)
     adapter_dropout: float = Field(0.0, ge=0, lt=1)
 
+    @property
+    def trains_head(self) -> bool:
+        return True
+
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return iter(())
 

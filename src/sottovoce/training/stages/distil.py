@@ -11,15 +11,20 @@ from ..stage_run import Product, StageRun
 
 
 class Distil(ChosenOptions):
-    """Feature distillation, with or without the task's loss.
+    """Distillation, with or without the task's loss.
 
     Args:
         distillation: what is imitated.
-        task: weight of the task's loss; with 0 the audio needs no labels and the head is not trained.
+        task: weight of the task's loss; with 0 the audio needs no labels, and the head is only trained where logits are
+            imitated.
     """
 
     distillation: DistillationOptions
     task: float = Field(0.0, ge=0)
+
+    @property
+    def trains_head(self) -> bool:
+        return bool(self.task or self.distillation.logits)
 
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.distillation.problems(before)
@@ -31,7 +36,7 @@ class Distil(ChosenOptions):
         model = at.start_model(self)
         terms = [at.distillation_term(self, model, self.distillation)]
         task = at.task_term(self, model, self.task) if self.task else None
-        model.head.requires_grad_(task is not None)
+        model.head.requires_grad_(self.trains_head)
         chosen = at.train(self, model, [*terms, *([task] if task else [])])
         model.head.requires_grad_(True)
         return Product(model, task.objective if task else at.start_objective(self, model), chosen)

@@ -17,6 +17,10 @@ class FineTune(ChosenOptions):
 
     freeze: bool = False
 
+    @property
+    def trains_head(self) -> bool:
+        return True
+
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return iter(())
 

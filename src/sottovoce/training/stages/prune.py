@@ -51,7 +51,8 @@ class Prune(SlimmingOptions, PhaseOptions):
 
     Args:
         distillation: what is imitated; ``null`` for nothing.
-        task: weight of the task's loss; default: 0 with distillation, 1 without.
+        task: weight of the task's loss; default: 0 with distillation, 1 without. The head is trained by it, and by logits
+            that are imitated.
         ramp, gates: see their classes.
     """
 
@@ -71,6 +72,10 @@ class Prune(SlimmingOptions, PhaseOptions):
         return self.task if self.task is not None else float(self.distillation is None)
 
     @property
+    def trains_head(self) -> bool:
+        return bool(self.task_weight or (self.distillation and self.distillation.logits))
+
+    @property
     def ramp_steps(self) -> int:
         return self.ramp.steps or max(round(0.6 * self.steps), 1)
 
@@ -78,8 +83,9 @@ class Prune(SlimmingOptions, PhaseOptions):
         yield from self.budget_problems(has_budget)
         if self.distillation is not None:
             yield from self.distillation.problems(before)
-        if self.scope == "model" and not self.task_weight:
-            yield "scope: only the task's loss says which units of the head matter; give the stage task: 1.0"
+        if self.scope == "model" and not self.trains_head:
+            told = "only the task's loss says which units of the head matter; give the stage task: 1.0"
+            yield f"scope: {told}, or imitate logits"
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
@@ -113,7 +119,7 @@ class Prune(SlimmingOptions, PhaseOptions):
         task = at.task_term(self, model, self.task_weight) if self.task_weight else None
         if task is not None:
             terms.append(task)
-        model.head.requires_grad_(task is not None)
+        model.head.requires_grad_(self.trains_head)
         at.train(self, model, terms)
         model.head.requires_grad_(True)
 

@@ -1,0 +1,125 @@
+"""Distillation of a transducer: at every node of the lattice, what comes next (Panchapagesan et al. 2021, 2011.06110).
+
+A transducer has ``V`` outputs at each of ``T (U + 1)`` nodes, far too many to be compared one by one. Of a node three
+things matter to the transcript: the blank, the next label, and everything else together::
+
+    z[t, u] ──softmax──▶  p(blank)   p(label u + 1)   1 - both        at u = U there is no next label
+
+The logits are made for some thousand nodes at a time and made again for the gradient, so they never exist together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from ..heads.rnnt_lattice import check_targets
+from ..heads.rnnt_loss import CELLS, CELLS_ELSEWHERE
+from ..heads.transducer import Joint, Transducer
+from .logits import Imitation
+
+_NEVER = float("-inf")
+
+
+class LatticeImitation(Imitation):
+    """Of frames ``[B, T, D]`` that a transducer starts from: `lattice_divergence` on the transcripts of the batch.
+
+    Args:
+        student, teacher: the heads; they are looked at anew at every step.
+        labels: the vocabulary of both, the blank included.
+        temperature: see `lattice_divergence`.
+    """
+
+    def __init__(self, student: Transducer, teacher: Transducer, labels: Sequence[str], temperature: float = 1.0):
+        self.student, self.teacher, self.labels = student, teacher, list(labels)
+        self.temperature = temperature
+
+    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+        tokens, counts = batch["tokens"], batch["token_lengths"]
+        with torch.no_grad():
+            aim = self.teacher.joint(target, tokens, counts)
+        joint = self.student.joint(output, tokens, counts)
+        return lattice_divergence(
+            joint, aim, tokens, batch["frames"], counts, blank=self.student.blank, temperature=self.temperature
+        )
+
+
+def lattice_divergence(
+    student: Joint,
+    teacher: Joint,
+    targets: Tensor,
+    lengths: Tensor,
+    target_lengths: Tensor,
+    *,
+    blank: int = 0,
+    temperature: float = 1.0,
+    cells: int | None = None,
+) -> Tensor:
+    """``T² KL`` between the three collapsed outputs of teacher and student, a mean over all nodes of a batch.
+
+    The paper adds the nodes up; a mean has the same size for short and long utterances.
+
+    Args:
+        student, teacher: what goes into their joiners (`Transducer.joint`); inner widths ``J`` may differ.
+        targets: ``[B, U]`` labels, never the blank; anything beyond ``target_lengths``.
+        lengths: ``[B]`` frames, 1 to ``T``.
+        target_lengths: ``[B]`` labels, 0 to ``U``.
+        blank: which of the ``V`` outputs is the blank.
+        temperature: logits are divided by it before they are collapsed.
+        cells: nodes whose logits are held at one time.
+
+    Returns:
+        A scalar, at least float32.
+
+    Raises:
+        DataError: lengths that do not fit the tensors, or a target that is the blank or no output.
+    """
+    B, T, _ = student.frames.shape
+    check_targets(targets, lengths, target_lengths, (B, T, student.states.shape[1], len(student.bias)), blank)
+    device = student.frames.device
+    cells = cells or CELLS.get(device.type, CELLS_ELSEWHERE)
+    parts, nodes = [], 0
+    for b, (frames, labels) in enumerate(zip(lengths.tolist(), target_lengths.tolist(), strict=True)):
+        following = F.pad(targets[b, :labels].to(device), (0, 1), value=blank)  # after the last label only the blank
+        step = max(1, cells // (labels + 1))
+        for start in range(0, frames, step):
+            span = slice(start, min(start + step, frames))
+            part, aim = (
+                Joint(each.frames[b, span], each.states[b, : labels + 1], each.weight, each.bias)
+                for each in (student, teacher)
+            )
+            with torch.no_grad():
+                told = collapsed(aim, following, blank, temperature)
+            arguments = (told, following, blank, temperature, *part)
+            parts.append(checkpoint(_distance, *arguments, use_reentrant=False, preserve_rng_state=False))
+        nodes += frames * (labels + 1)
+    return temperature**2 * torch.stack(parts).sum() / nodes
+
+
+def _distance(told: Tensor, following: Tensor, blank: int, temperature: float, *part: Tensor) -> Tensor:
+    """Divergence from the log-probabilities ``told[t, U + 1, 3]``, summed over the nodes of a part of a lattice."""
+    each = told.exp() * (told - collapsed(Joint(*part), following, blank, temperature))
+    return each.masked_fill(told == _NEVER, 0.0).sum()
+
+
+def collapsed(joint: Joint, following: Tensor, blank: int, temperature: float = 1.0) -> Tensor:
+    """Log-probabilities of the blank, the next label and everything else, ``[t, U + 1, 3]``, of one utterance.
+
+    Args:
+        joint: frames ``[t, J]``, states ``[U + 1, J]``, and the joiner's last linear map.
+        following: ``[U + 1]`` the next label of each state; the blank where there is none.
+        blank, temperature: see `lattice_divergence`.
+    """
+    logits = F.linear((joint.frames[:, None] + joint.states).tanh(), joint.weight, joint.bias)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+    label = following.expand(logits.shape[:2])[..., None]
+    said = logits.gather(2, label)[..., 0].masked_fill(following == blank, _NEVER)
+    # Summed without the two rather than as 1 - both, of which nothing would be left where they are likely.
+    taken = F.pad(label, (0, 1), value=blank)
+    others = logits.scatter(2, taken, _NEVER).logsumexp(2)
+    return torch.stack([logits[..., blank], said, others], 2).log_softmax(2)

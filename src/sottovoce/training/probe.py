@@ -1,0 +1,170 @@
+"""Probes: what an encoder knows of every task without being trained for it, as SUPERB asks (Yang et al. 2021, 2105.01051).
+
+    frozen encoder ─ hidden states ─▶ learned sum ─▶ small head ─▶ the task's metric
+
+A probe is a recipe whose stages train nothing but a head. The same probes of two encoders say what compression has cost,
+where no single task can.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..checkpoints.origin import name_of
+from ..deployment.model_card import Score, scores_of
+from ..deployment.models import load_encoder
+from ..encoder.config import EncoderConfig
+from ..encoder.errors import RecipeError
+from ..encoder.model import SAMPLE_RATE
+from ..pruning.cost import Cost, cost
+from ..tasks.registry import TASKS
+from .compress import compress
+from .packaged import find_recipe
+from .recipe import Recipe
+from .recipe_file import read_recipe
+from .scaled import toy as at_toy_scale
+from .stages.fine_tune import FineTune
+
+PROBES = {task: f"probe-{task}" for task in TASKS}
+"""Task -> the recipe of its probe that comes with sottovoce."""
+
+FRAME = 0.02
+"""Seconds of a frame, in which it is labelled who speaks."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the probes of one model found.
+
+    Args:
+        model: as it was named.
+        cost: of its encoder, for one second.
+        scores: (name of the probe, name of its test set) -> the task's main score.
+    """
+
+    model: str
+    cost: Cost
+    scores: Mapping[tuple[str, str], Score]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        found = [
+            {"probe": probe, "test": test, "metric": score.metric, "value": score.value}
+            | ({} if score.low is None else {"low": score.low, "high": score.high, "level": score.level})
+            | {"protocol": score.protocol}
+            for (probe, test), score in self.scores.items()
+        ]
+        return {"model": self.model, "params": self.cost.params, "macs": self.cost.macs, "scores": found}
+
+
+def probe(
+    models: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    recipes: Sequence[str | os.PathLike[str]] = tuple(PROBES.values()),
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    changes: Sequence[str] = (),
+    toy: bool = False,
+    console: Console | None = None,
+) -> list[Probed]:
+    """Probe the encoders of some models, one after another, with the same recipes.
+
+    What is finished is not done again: the same call goes on where it was stopped. Models are not kept, results are.
+
+    Args:
+        models: directories or hub ids of anything `SpeechEncoder.from_pretrained` loads, or of task models, whose heads are
+            left out.
+        folder: for the runs, one of each model and recipe.
+        recipes: YAML files, or names of recipes; all of their stages are ``fine_tune`` with ``freeze: true``. What they say
+            of the encoder is replaced.
+        steps, seed: in place of those of the recipes.
+        changes: to the recipes, ``path=value``.
+        toy: make data and steps small: does it run?
+        console: where progress is shown; default: the terminal.
+
+    Returns:
+        one of each model, in order.
+
+    Raises:
+        RecipeError: a recipe that is no probe, or one that cannot be read.
+        CheckpointError: a model that cannot be loaded.
+        SottovoceError: data are at fault.
+    """
+    folder = Path(folder)
+
+    def read(recipe: str | os.PathLike[str], model: str) -> Recipe:
+        def scale(data: dict[str, Any]) -> dict[str, Any]:
+            return _of(at_toy_scale(data, folder / "stand-ins") if toy else data, model, steps, seed)
+
+        return read_recipe(find_recipe(Path(recipe)), changes, scale)
+
+    work = []
+    for model in map(str, models):
+        encoder = load_encoder(model)
+        read_all = [read(each, model) for each in recipes]
+        for recipe in read_all:
+            _check(recipe, model, encoder.config)
+        work.append((model, cost(encoder, 1.0), read_all))
+    if len(names := [recipe.name for recipe in work[0][2]]) > len(set(names)):
+        raise RecipeError(f"probe: two of the recipes have one name ({', '.join(sorted(names))}); give them two")
+    found = []
+    for number, (model, price, recipes_of_it) in enumerate(work, 1):
+        place = folder / f"{number}-{re.sub(r'[^A-Za-z0-9_.]+', '-', name_of(model))}"
+        scores: dict[tuple[str, str], Score] = {}
+        for recipe in recipes_of_it:
+            numbers = _carried_out(recipe, place / recipe.name, console)
+            for test, each in numbers.items():
+                scores[recipe.name, test] = scores_of(test, each, recipe.task.options.metric)[0]
+        found.append(Probed(model, price, scores))
+    return found
+
+
+def _of(data: dict[str, Any], model: str, steps: int | None, seed: int | None) -> dict[str, Any]:
+    """A recipe, as plain data, as the probe of a model."""
+    data = {**data, "encoder": {"from": model, "head": "new", "dropout": 0.0}}
+    if seed is not None:
+        data["seed"] = seed
+    if steps is not None:
+        data["stages"] = [
+            {kind: {**(options or {}), "steps": steps} for kind, options in entry.items()}
+            if isinstance(entry, Mapping)
+            else entry
+            for entry in data.get("stages", ())
+        ]
+    return data
+
+
+def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
+    """Raises: RecipeError: something else than a head is trained, nothing is tested, or the encoder's frames do not fit."""
+    for name, entry in zip(recipe.names(), recipe.stages, strict=True):
+        if not (isinstance(entry.options, FineTune) and entry.options.freeze):
+            raise RecipeError(
+                f"probe: the stage {name} of {recipe.name} trains the encoder; take fine_tune: {{freeze: true}}"
+            )
+    if not recipe.data.test or not recipe.stages[-1].options.evaluate:
+        raise RecipeError(f"probe: {recipe.name} tests nothing; give data.test, and evaluate its last stage")
+    frame = encoder.samples_per_frame / SAMPLE_RATE
+    if recipe.task.kind == "diarization" and frame != FRAME:
+        raise RecipeError(
+            f"probe: {model} has frames of {1000 * frame:g} ms, and diarization is labelled every {1000 * FRAME:g} ms;"
+            " name the other tasks"
+        )
+
+
+def _carried_out(recipe: Recipe, place: Path, console: Console | None) -> dict[str, Any]:
+    """The results of a probe's tests."""
+    run = compress(recipe, place, console=console)
+    # Each has the whole encoder again.
+    shutil.rmtree(run.path / "models", ignore_errors=True)
+    results = run.finished(recipe.names()[-1])
+    assert results is not None
+    return results["test"]
