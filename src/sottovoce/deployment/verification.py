@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import SAMPLE_RATE, audio_shape, read_speech
+from ..data.audio import audio_shape
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
-from ..encoder.errors import CheckpointError
+from ..data.long_audio import speech_parts
+from ..encoder.errors import AudioError, CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
@@ -52,13 +53,24 @@ def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
-    return {str(file): embed_speech(model, read_speech(file, channel=channel)) for file in files}
+    files = list(files)
+    for file in files:
+        audio_shape(file)  # a fault in the last one shows before the first is heard
+    return {str(file): embed_file(model, file, channel=channel) for file in files}
 
 
 @torch.no_grad()
-def embed_speech(model: TaskModel, wave: Tensor) -> Tensor:
-    """The embedding ``[E]`` of ``wave[S]``."""
-    return model(wave[None].to(model.device)).output[0].float().cpu()
+def embed_file(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Tensor:
+    """The embedding ``[E]`` of a file; of one of more than a minute the mean over its parts (`speech_parts`).
+
+    Raises:
+        AudioError: see `embed`.
+    """
+    try:
+        outputs = [model(part[None].to(model.device)).output[0] for part in speech_parts(file, channel=channel)]
+        return torch.stack(outputs).float().mean(0).cpu()
+    except AudioError as error:  # a head that needs several frames does not know of whom it speaks
+        raise error if str(file) in str(error) else AudioError(f"{file}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -84,9 +96,8 @@ class Verdict:
 
 def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | None = None) -> Verdict:
     """Compare two files; see `embed` for what is raised."""
-    waves = [read_speech(file, channel=channel) for file in (a, b)]
-    vectors = torch.stack([embed_speech(model, wave) for wave in waves])
-    seconds = [len(wave) / SAMPLE_RATE for wave in waves]
+    seconds = [samples / rate for samples, rate, _ in map(audio_shape, (a, b))]
+    vectors = torch.stack([embed_file(model, file, channel=channel) for file in (a, b)])
     scored = score(model.scoring, vectors, seconds, np.array([0]), np.array([1]))
     threshold = model.scoring.threshold.item()
     return Verdict(
