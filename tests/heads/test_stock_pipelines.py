@@ -240,7 +240,8 @@ embed = transformers.AutoModelForAudioXVector.from_pretrained("speakers", trust_
 inputs = processor(wave, sampling_rate=16000, return_tensors="pt")
 print(json.dumps({
     "text": found["text"], "words": len(found["chunks"]), "chunked": again["text"], "classes": classify(wave),
-    "intents": understand(wave), "labels": processor(text="a cab")["input_ids"], "embedding": embed(**inputs).embeddings[0].tolist(),
+    "intents": understand(wave), "labels": processor(text="a cab")["input_ids"],
+    "embedding": embed(**inputs).embeddings[0].tolist(),
 }))
 """
 

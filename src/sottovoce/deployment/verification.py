@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..data.audio import audio_shape
+from ..data.audit import refuse_missing
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts
@@ -121,15 +122,19 @@ def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: i
         DataError: trials that cannot be read, or name utterances that are not in the data.
         AudioError: an utterance that cannot be used.
     """
-    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data)), read_trials(trials)))
+    pairs = read_trials(trials)
+    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data), set(pairs.utterances())), pairs))
 
 
-def _cuts(data: Path) -> list[Cut]:
+def _cuts(data: Path, wanted: set[str]) -> list[Cut]:
+    """Those of the data that are ``wanted``, as far as they are there."""
     if not data.is_dir():
-        return list(read_cuts(data))
+        cuts = [cut for cut in read_cuts(data) if cut.id in wanted]
+        refuse_missing(cuts, str(data))
+        return cuts
+    files = {file.relative_to(data).as_posix(): file for file in audio_files(data)}
     cuts = []
-    for file in audio_files(data):
-        samples, rate, _ = audio_shape(file)
-        name = file.relative_to(data).as_posix()
-        cuts.append(make_cut(name=name, source=file.resolve(), samples=samples, rate=rate))
+    for name in files.keys() & wanted:
+        samples, rate, _ = audio_shape(files[name])
+        cuts.append(make_cut(name=name, source=files[name].resolve(), samples=samples, rate=rate))
     return cuts
