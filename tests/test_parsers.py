@@ -33,14 +33,13 @@ PARSERS = {
     "chain of recipes": chain,
 }
 SPOKEN = "SPEAKER a 1 0 0.5 <NA> <NA> anna <NA> <NA>"
-WORDS = [
-    *("a b 0 1 -1 0.5 1e9 nan inf <NA> target nontarget ;; SPEAKER".split()),
-    *(r"\data\ ngram 1=1 1=-1 2=1 \1-grams: \2-grams: \end\ <s> </s>".split()),
-    *("- : {} [] [ { ? | > % @ ` ! !instead !!binary &a *a <<: null ${A} ${A:-3} 2001-99-99 0x".split()),
-    *("name: encoder: task: data: stages: extends: head: [1,2] Name: prune".split()),
-    *('{"id": "type" "MonoCut" }'.split()),
-    SPOKEN, "\ufeff", "\u2028", "\x85", "\x00", "\t", "  ", "x" * 300,
-]  # fmt: skip
+TELLING = r"""
+a b 0 1 -1 0.5 1e9 nan inf <NA> target nontarget ;; SPEAKER
+\data\ ngram 1=1 1=-1 2=1 \1-grams: \2-grams: \end\ <s> </s>
+- : {} [] [ { ? | > % @ ` ! !instead !!binary &a *a <<: null ${A} ${A:-3} 2001-99-99 0x
+name: encoder: task: data: stages: extends: head: [1,2] Name: prune {"id": "type" "MonoCut" }
+"""
+WORDS = [*TELLING.split(), SPOKEN, "\ufeff", "\u2028", "\x85", "\x00", "\t", "  ", "x" * 300]
 lines = st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=11).map(" ".join)
 texts = st.lists(lines, max_size=6).map("\n".join) | st.text()
 anything = texts.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=80)

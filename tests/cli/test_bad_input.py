@@ -12,12 +12,14 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
+from sottovoce.data.cuts import make_cut
 from sottovoce.data.rttm import read_rttm
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
+from sottovoce.tasks.embedding import embed_all
 from tiny_models import randomised, tiny_config, tiny_encoder, tiny_model
 
 EMBEDDING = {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}
@@ -187,4 +189,7 @@ def test_the_embedding_of_a_long_file_is_the_mean_over_equal_parts(sottovoce, pl
     with torch.no_grad():
         wanted = torch.stack([tiny_model()(part).output[0] for part in parts])
     assert wanted.std(0).max() > 1e-3
+    monkeypatch.setattr("sottovoce.tasks.embedding.LONGEST", 1.0)
+    cut = make_cut(name="long", source=tmp_path / "long.wav", samples=40_000, rate=16_000)
+    assert torch.allclose(embed_all(tiny_model(), [cut, cut])[1], wanted.mean(0), atol=1e-5)
     assert np.allclose(np.load(tmp_path / "x.npz")["embeddings"][0], wanted.mean(0).numpy(), atol=1e-5)

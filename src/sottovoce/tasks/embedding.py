@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,8 +45,9 @@ def _parts(cut: Cut) -> list[Cut]:
     count = math.ceil(round(cut.duration / LONGEST, 6))
     if count < 2:
         return [cut]
-    length = cut.duration / count
-    return [cut.truncate(offset=part * length, duration=length) for part in range(count)]
+    rate = cut.sampling_rate
+    bounds = [cut.num_samples * part // count for part in range(count + 1)]
+    return [cut.truncate(offset=a / rate, duration=(b - a) / rate) for a, b in pairwise(bounds)]
 
 
 def embed(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Tensor]:
