@@ -41,6 +41,31 @@ def truncated(place: Path) -> Path:
     return path
 
 
+def _cut_in_two(place: Path, name: str, **kind: str) -> Path:
+    path = place / name
+    soundfile.write(path, _noise(3.0), RATE, **kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def truncated_flac(place: Path) -> Path:
+    return _cut_in_two(place, "cut.flac")
+
+
+def truncated_opus(place: Path) -> Path:
+    return _cut_in_two(place, "cut.opus", format="OGG", subtype="OPUS")
+
+
+def garbled_flac(place: Path) -> Path:
+    """What a disk or network lost is in the middle: the header and the end are in order."""
+    path = place / "garbled.flac"
+    soundfile.write(path, _noise(3.0), RATE)
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + bytes(400) + content[half + 400 :])
+    return path
+
+
 def stereo(place: Path) -> Path:
     return _written(place, "stereo.wav", np.stack([_noise(1.0), _noise(1.0)], axis=1))
 
@@ -55,6 +80,10 @@ def three_samples(place: Path) -> Path:
     return _written(place, "three.wav", _noise(3 / RATE))
 
 
+def ten_milliseconds(place: Path) -> Path:
+    return _written(place, "click.wav", _noise(0.01))
+
+
 def no_samples(place: Path) -> Path:
     return _written(place, "none.wav", np.zeros(0))
 
@@ -63,9 +92,27 @@ def silence(place: Path) -> Path:
     return _written(place, "silence.wav", np.zeros(RATE))
 
 
+def clipped(place: Path) -> Path:
+    """Not a fault: loud."""
+    return _written(place, "clipped.wav", np.clip(30 * _noise(1.5), -1.0, 1.0))
+
+
 def other_rate(place: Path) -> Path:
     """Not a fault: resampled."""
     return _written(place, "8k.wav", _noise(1.5, 8_000), rate=8_000)
 
 
-FAULTS: list[Maker] = [missing, empty, no_audio, truncated, stereo, not_a_number, three_samples, no_samples]
+FAULTS: list[Maker] = [
+    missing,
+    empty,
+    no_audio,
+    truncated,
+    truncated_flac,
+    truncated_opus,
+    garbled_flac,
+    stereo,
+    not_a_number,
+    three_samples,
+    ten_milliseconds,
+    no_samples,
+]

@@ -104,12 +104,6 @@ def test_faulty_audio_is_one_line(sottovoce, place, tmp_path, fault):
     assert len(said.err.splitlines()) == 1
 
 
-def test_ten_milliseconds_are_no_utterance(sottovoce, place, tmp_path):
-    soundfile.write(tmp_path / "click.wav", heard(bad_audio.other_rate(tmp_path))[0, :160], 16_000)
-    said = sottovoce("transcribe", place / "model", tmp_path / "click.wav")
-    assert said.code == 2 and said.err.count("\n") == 1 and "too short: 160 samples" in said.err
-
-
 def test_a_missing_file_is_told_before_the_others_are_heard(sottovoce, place, speech, tmp_path):
     said = sottovoce("transcribe", place / "model", speech / "0.wav", tmp_path / "none.wav")
     assert said.code == 2 and said.out == "" and "none.wav: no such file" in said.err

@@ -6,7 +6,7 @@ import soundfile
 
 from sottovoce.data.copy_synthesis import METHODS, copy_synthesise
 from sottovoce.data.cuts import cut_field, cut_speaker, load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.encoder.errors import DataError
+from sottovoce.encoder.errors import AudioError, DataError
 
 
 def voice(seconds, pitch, seed):
@@ -93,3 +93,23 @@ def test_spoofed_speech_alone_is_refused(corpus, tmp_path):
     spoofed = [cut for cut in read_cuts(corpus) if cut.id == "c"]
     with pytest.raises(DataError, match="no bona fide speech"):
         copy_synthesise(spoofed, tmp_path / "out")
+
+
+def test_nothing_is_half_made_and_nothing_is_lost(corpus, tmp_path):
+    cuts = list(read_cuts(corpus))
+    (tmp_path / "d.wav").unlink()
+    with pytest.raises(AudioError, match="d.wav: no such file"):
+        copy_synthesise(cuts, tmp_path / "new", seconds=0.5)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "mine" / "audio").mkdir(parents=True)
+    (tmp_path / "mine" / "audio" / "x.wav").touch()
+    with pytest.raises(DataError, match="audio: exists already and would be lost"):
+        copy_synthesise(cuts[:2], tmp_path / "mine", seconds=0.5)
+    assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["audio", "x.wav"]
+
+
+def test_names_with_slashes_are_different_files(corpus, tmp_path):
+    first, second = (cut for cut in read_cuts(corpus) if cut.id in "ab")
+    first.id, second.id = "x/y", "x_y"
+    made = list(read_cuts(copy_synthesise([first, second], tmp_path / "out", seconds=0.25, stretches=1)))
+    assert len({cut.recording.sources[0].source for cut in made}) == len(made) == 6

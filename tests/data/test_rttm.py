@@ -118,6 +118,13 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path, turns, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "a.rttm").mkdir()
+    with pytest.raises(DataError, match="a.rttm: cannot be written"):
+        write_rttm({"m": [(0, 1, "s")]}, tmp_path / "a.rttm")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.rttm"]
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match="none.rttm: cannot be read"):
         read_rttm(tmp_path / "none.rttm")

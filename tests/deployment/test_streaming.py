@@ -5,7 +5,8 @@ import pytest
 import soundfile
 import torch
 
-from sottovoce.data.audio import audio_pieces, read_audio
+from sottovoce.data.audio import read_audio
+from sottovoce.data.long_audio import audio_pieces
 from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.deployment.recognition import transcribe

@@ -14,9 +14,12 @@ import pytest
 import soundfile
 import torch
 import transformers as tf
+from huggingface_hub import ModelCard
 
 from families import speech
 from sottovoce.decoding.vocabulary import Vocabulary, pieces_of
+from sottovoce.deployment.intent import classify, load_classifier
+from sottovoce.deployment.model_card import History, write_card
 from sottovoce.deployment.recognition import transcribe
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.heads.label_tokenizer import LabelTokenizer
@@ -28,6 +31,7 @@ from stock_models import save
 from tiny_models import randomised, tiny_config, tiny_model
 
 SENTENCES = ["a cab at a bay", "bad cab cab", "a bad day at a cab"]
+QUESTIONS = ["intent=order", "intent=cancel", "intent=ask", "slot:size=large", "slot:size=none", "slot:milk=oat"]
 HEADS = {
     "classifier": {
         "kind": "classifier",
@@ -49,6 +53,11 @@ def task_model(head: dict, labels: list[str] | None = None, **fields) -> TaskMod
     model = randomised(TaskModel(config)).eval()
     small = Plan.to_shape(model, {"ffn": [5, 3], "encoder.residual": 12})
     return slim(model, small)
+
+
+def understanding(labels: list[str]) -> TaskModel:
+    """A model that answers the questions of ``labels``."""
+    return task_model({**HEADS["classifier"], "classes": len(labels)}, labels, task="intent")
 
 
 def recogniser(pieces: bool) -> TaskModel:
@@ -143,6 +152,40 @@ def test_classes_have_names_and_calibrated_probabilities(tmp_path, wave):
             )
 
 
+@pytest.mark.parametrize("labels", [QUESTIONS, QUESTIONS[3:]], ids=["intent", "slots"])
+def test_of_several_questions_the_first_is_answered(labels, tmp_path, wave):
+    model = understanding(labels)
+    model.save_pretrained(tmp_path)
+    soundfile.write(tmp_path / "a.wav", wave, 16000, subtype="FLOAT")
+    with torch.no_grad():
+        output = model(torch.from_numpy(wave)[None]).output[0]
+    first = [label.split("=")[1] for label in labels if label.split("=")[0] == labels[0].split("=")[0]]
+    wanted = dict(zip(first, output[: len(first)].softmax(0).tolist(), strict=True))
+    found = tf.pipeline("audio-classification", model=str(tmp_path))(wave)
+    assert {each["label"]: each["score"] for each in found} == pytest.approx(wanted, 1e-4)
+    understood = classify(load_classifier(tmp_path), tmp_path / "a.wav").semantics
+    best = understood.intents.get("intent", dict(understood.slots).get("size", "none"))
+    assert found[0]["label"] == best
+    loaded = tf.AutoModelForAudioClassification.from_pretrained(tmp_path).eval()
+    assert loaded.config.num_labels == len(first) < len(loaded.config.labels)
+    with torch.no_grad():
+        made = loaded(torch.from_numpy(wave)[None])
+    assert torch.equal(made.logits[0], output[: len(first)]) and torch.equal(made.output[0], output)
+
+
+def test_a_sequence_of_meaning_has_no_pipeline(tmp_path):
+    labels = ["<blank>", "intent=order", "slot:size", "a", "b"]
+    model = task_model({"kind": "ctc", "outputs": 5, "width": 12}, labels, task="intent")
+    model.save_pretrained(tmp_path)
+    write_card(tmp_path, model, History("sequence", []))
+    card = ModelCard.load(tmp_path / "README.md")
+    assert card.data.pipeline_tag is None and "AutoModelForCTC.from_pretrained" in card.text
+    assert not (tmp_path / "tokenizer_config.json").exists()
+    assert isinstance(tf.AutoModelForCTC.from_pretrained(tmp_path), TaskModel)
+    write_card(tmp_path, understanding(QUESTIONS), History("questions", []))
+    assert ModelCard.load(tmp_path / "README.md").data.pipeline_tag == "audio-classification"
+
+
 def test_stock_classes_that_were_converted_answer_as_before(tmp_path, wave):
     save("wavlm_large", "SequenceClassification", tmp_path / "stock", num_labels=3, use_weighted_layer_sum=True)
     with warnings.catch_warnings():
@@ -192,11 +235,13 @@ classify = transformers.pipeline("audio-classification", model="classes", trust_
 found = listen(wave.copy(), return_timestamps="word")
 again = listen(wave.copy(), chunk_length_s=1.0)
 processor = transformers.AutoProcessor.from_pretrained("ctc", trust_remote_code=True)
+understand = transformers.pipeline("audio-classification", model="intents", trust_remote_code=True)
 embed = transformers.AutoModelForAudioXVector.from_pretrained("speakers", trust_remote_code=True).eval()
 inputs = processor(wave, sampling_rate=16000, return_tensors="pt")
 print(json.dumps({
     "text": found["text"], "words": len(found["chunks"]), "chunked": again["text"], "classes": classify(wave),
-    "labels": processor(text="a cab")["input_ids"], "embedding": embed(**inputs).embeddings[0].tolist(),
+    "intents": understand(wave), "labels": processor(text="a cab")["input_ids"],
+    "embedding": embed(**inputs).embeddings[0].tolist(),
 }))
 """
 
@@ -205,6 +250,7 @@ def test_portable_copies_do_the_same_where_this_package_is_not_installed(tmp_pat
     models = {
         "ctc": recogniser(True),
         "classes": task_model(HEADS["classifier"], ["spoof", "bonafide"], scoring="llr", task="spoofing"),
+        "intents": understanding(QUESTIONS),
         "speakers": tiny_model(),
     }
     for name, model in models.items():
@@ -223,9 +269,11 @@ def test_portable_copies_do_the_same_where_this_package_is_not_installed(tmp_pat
     assert found["text"] == listen(wave.copy())["text"] and found["words"] == len(found["text"].split()) > 3
     assert found["chunked"] == listen(wave.copy(), chunk_length_s=1.0)["text"]
     assert found["labels"] == Vocabulary(models["ctc"].config.labels).encode("a cab")
-    here = tf.pipeline("audio-classification", model=str(tmp_path / "classes"))(wave)
-    assert [each["label"] for each in found["classes"]] == [each["label"] for each in here]
-    assert [each["score"] for each in found["classes"]] == pytest.approx([each["score"] for each in here])
+    for name in ("classes", "intents"):
+        here = tf.pipeline("audio-classification", model=str(tmp_path / name))(wave)
+        assert [each["label"] for each in found[name]] == [each["label"] for each in here]
+        assert [each["score"] for each in found[name]] == pytest.approx([each["score"] for each in here])
+    assert {each["label"] for each in found["intents"]} == {"order", "cancel", "ask"}
     with torch.no_grad():
         wanted = models["speakers"](torch.from_numpy(wave)[None]).embeddings[0]
     assert torch.allclose(torch.tensor(found["embedding"]), wanted, atol=1e-5)

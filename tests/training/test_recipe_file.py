@@ -121,7 +121,7 @@ def test_environment_variables(base, tmp_path, monkeypatch):
     "text, told",
     [
         ("- a\n", "is a mapping"),
-        ("a: [1\n", "line 2: not YAML"),
+        ("a: [1\n", r"not YAML \(line 2: "),
         (b"\xff\xfe\x00", "not a text file"),
         (None, "cannot be read"),
     ],

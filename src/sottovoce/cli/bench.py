@@ -20,7 +20,7 @@ def bench(
         str | None,
         typer.Option(help="What it is compared with; a stock Transformers checkpoint runs as its stock class."),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Length of each utterance.", min=0.1)] = 8.0,
+    seconds: Annotated[float, typer.Option(help="Length of each utterance.", min=0.1, max=86_400)] = 8.0,
     batch: Annotated[int, typer.Option(help="Utterances at once.", min=1)] = 1,
     threads: Annotated[int, typer.Option(help="Threads of torch on the processor.", min=1)] = 2,
     dtype: Annotated[Precision, typer.Option(help="Of weights and activations.")] = Precision.float32,

@@ -9,7 +9,9 @@ import typer
 
 def inspect(
     model: Annotated[str, typer.Argument(help="A model directory, a checkpoint file or a hub id.")],
-    seconds: Annotated[float, typer.Option(help="Length of the utterance that MACs are counted for.", min=0.1)] = 8.0,
+    seconds: Annotated[
+        float, typer.Option(help="Length of the utterance that MACs are counted for.", min=0.1, max=86_400)
+    ] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data instead of a picture.")] = False,
 ) -> None:
     """Show widths, parameters and MACs of a model, layer by layer."""

@@ -19,12 +19,11 @@ def classify(
 ) -> None:
     """Say the intent and the slots of utterances, with probabilities."""
     from sottovoce.cli.terminal import busy, print_json
-    from sottovoce.data.audio import audio_shape
+    from sottovoce.deployment.intent import check_utterance, load_classifier
     from sottovoce.deployment.intent import classify as library
-    from sottovoce.deployment.intent import load_classifier
 
     for file in files:
-        audio_shape(file)  # a fault in the last one shows before the first is heard
+        check_utterance(file)  # a fault in the last one shows before the first is heard
     network = load_classifier(model)
     found = []
     for file in files:

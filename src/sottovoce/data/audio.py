@@ -7,6 +7,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def read_audio(
         AudioError: the file is missing, empty, not audio or cut off; it has several channels and none was chosen; a
             sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
     """
+    with opened(path) as file:
+        return _read(file, str(path), channel, start, duration)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """A file to decode, whose header is in order; what fails while it is open is told by its name, too.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio or cut off.
+    """
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give an audio file")
@@ -69,7 +81,7 @@ def read_audio(
         with soundfile.SoundFile(path) as file:
             if (fault := _cut_off(path, file)) is not None:
                 raise AudioError(f"{path}: {fault}; copy or convert the file again")
-            return _read(file, str(path), channel, start, duration)
+            yield file
     except soundfile.LibsndfileError as error:
         raise _undecodable(str(path), error) from error
 
@@ -106,11 +118,16 @@ def _read(file: soundfile.SoundFile, name: str, channel: int | None, start: floa
     file.seek(first)
     samples = file.read(count, dtype="float32", always_2d=True)
     if len(samples) < count:
-        raise AudioError(
-            f"{name}: cut off: the header promises {count / rate:.3f} s, but only {len(samples) / rate:.3f} s can be "
-            "decoded; copy or convert the file again"
-        )
+        raise cut_short(name, count / rate, len(samples) / rate)
     return as_waveform(samples, rate, name, channel=channel if channel is not None or channels > 1 else 0)
+
+
+def cut_short(name: str, promised: float, there: float) -> AudioError:
+    """What is wrong with audio of which fewer seconds can be decoded than its header says."""
+    return AudioError(
+        f"{name}: cut off: the header promises {promised:.3f} s, but only {there:.3f} s can be decoded; copy or convert"
+        " the file again"
+    )
 
 
 def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
@@ -137,7 +154,7 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     """
     mono = one_channel(samples[:, None] if samples.ndim == 1 else samples, rate, name, channel=channel)
     if rate != SAMPLE_RATE:
-        _notice(rate, name)
+        notice(rate, name)
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     if len(mono) < SHORTEST:
         raise AudioError(
@@ -147,6 +164,19 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     if is_silent(waveform):
         warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
     return waveform
+
+
+def chosen_channel(channel: int | None, channels: int, name: str) -> int:
+    """The channel to hear.
+
+    Raises:
+        AudioError: there are several channels and none was chosen, or not the one.
+    """
+    if channel is None and channels > 1:
+        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
+    if channel is not None and not 0 <= channel < channels:
+        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
+    return channel or 0
 
 
 def one_channel(
@@ -161,12 +191,7 @@ def one_channel(
     Raises:
         AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
     """
-    channels = samples.shape[1]
-    if channel is None and channels > 1:
-        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
-    if channel is not None and not 0 <= channel < channels:
-        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
-    mono = np.ascontiguousarray(samples[:, channel or 0], dtype=np.float32)
+    mono = np.ascontiguousarray(samples[:, chosen_channel(channel, samples.shape[1], name)], dtype=np.float32)
     if not np.isfinite(mono).all():
         bad = np.flatnonzero(~np.isfinite(mono))
         raise AudioError(
@@ -174,38 +199,6 @@ def one_channel(
             "write the file again or leave it out"
         )
     return mono
-
-
-def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: int | None = None) -> Iterator[Tensor]:
-    """Read a file of any format and rate bit by bit, as a microphone would give it; resampled without seams.
-
-    Args:
-        path: the file.
-        seconds: of each piece.
-        channel: which channel of a file with several, counted from 0.
-
-    Yields:
-        ``[S]`` float32 at 16 kHz; some may be empty where the rate is another.
-
-    Raises:
-        AudioError: as `read_audio`, as soon as it shows; a file of any length is read, a silent one too.
-    """
-    frames, rate, _ = audio_shape(path)
-    resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-    if resampler is not None:
-        _notice(rate, str(path))
-    done = 0
-    with soundfile.SoundFile(path) as file:
-        while done < frames:
-            samples = file.read(min(max(round(seconds * rate), 1), frames - done), dtype="float32", always_2d=True)
-            if not len(samples):
-                raise AudioError(
-                    f"{path}: cut off: the header promises {frames / rate:.3f} s, but only {done / rate:.3f} s can be "
-                    "decoded; copy or convert the file again"
-                )
-            mono = one_channel(samples, rate, str(path), channel=channel, start=done / rate)
-            done += len(samples)
-            yield torch.from_numpy(mono if resampler is None else resampler.resample_chunk(mono, last=done >= frames))
 
 
 def read_speech(path: str | Path, *, channel: int | None = None) -> Tensor:
@@ -242,20 +235,8 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
     Raises:
         AudioError: the file is missing, empty, not audio or visibly cut off.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes)")
-    try:
-        with soundfile.SoundFile(path) as file:
-            if (fault := _cut_off(path, file)) is not None:
-                raise AudioError(f"{path}: {fault}")
-            return file.frames, file.samplerate, file.channels
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: cannot be decoded ({error.error_string.removeprefix('Error : ').rstrip('.')})"
-        ) from error
+    with opened(path) as file:
+        return file.frames, file.samplerate, file.channels
 
 
 def _cut_off(source: Path | bytes, file: soundfile.SoundFile) -> str | None:
@@ -282,7 +263,8 @@ def _ends_stream(source: Path | bytes) -> bool:
     return bool(page[5] & 4) and len(page) >= 27 + len(lacing) + sum(lacing)
 
 
-def _notice(rate: int, name: str) -> None:
+def notice(rate: int, name: str) -> None:
+    """Say once for each rate that audio is resampled."""
     if rate not in _noticed:
         _noticed.add(rate)
         _log.warning("%s: %d Hz audio is resampled to %d Hz (said once for this rate)", name, rate, SAMPLE_RATE)

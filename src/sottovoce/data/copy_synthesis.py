@@ -6,9 +6,11 @@ method, so that is all there is to learn.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 import soundfile
@@ -17,6 +19,7 @@ from ..encoder.errors import DataError
 from .acoustics import Wave, power
 from .audio import SAMPLE_RATE, SHORTEST
 from .cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
+from .exclusive import exclusive
 from .resynthesis import ATTACKS, resynthesise
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def copy_synthesise(
 
     Args:
         cuts: speech; what is labelled as spoofed is left out.
-        folder: for ``audio/`` and the manifest, which is written last.
+        folder: for ``audio/`` and the manifest, which appear when all is done.
         methods: keys of `ATTACKS`.
         copies: of each stretch, by different methods.
         seconds: length of a stretch; a shorter utterance is one.
@@ -58,7 +61,7 @@ def copy_synthesise(
         The manifest. ``label`` is ``bonafide`` or ``spoof``, ``attack`` of copies the method.
 
     Raises:
-        DataError: an unknown method, more copies than methods, or no bona fide speech.
+        DataError: an unknown method, more copies than methods, no bona fide speech, or a corpus in the folder already.
         AudioError: an utterance that cannot be read.
     """
     if unknown := [name for name in methods if name not in ATTACKS]:
@@ -68,12 +71,40 @@ def copy_synthesise(
             f"copies: {copies} copies by {len(set(methods))} methods of {stretches} stretches of {seconds:g} s;"
             f" give at least one of each, 25 ms, and no more copies than methods"
         )
+    for taken in (folder / MANIFEST, folder / "audio"):
+        if taken.exists():
+            raise DataError(f"{taken}: exists already and would be lost; remove it or name another folder")
+    try:
+        with exclusive(folder / ".copies.partial") as staging:
+            made = _made(cuts, staging, methods, copies, round(seconds * SAMPLE_RATE), stretches, seed, told)
+            write_cuts(made, staging / MANIFEST)
+            (staging / "audio").replace(folder / "audio")
+            (staging / MANIFEST).replace(folder / MANIFEST)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        with contextlib.suppress(OSError):  # not empty: all went well, or it was there before
+            folder.rmdir()
+    return folder / MANIFEST
+
+
+def _made(
+    cuts: Iterable[Cut],
+    folder: Path,
+    methods: Sequence[str],
+    copies: int,
+    length: int,
+    stretches: int,
+    seed: int,
+    told: Callable[[int, int], None] | None,
+) -> list[Cut]:
+    """The stretches and their copies, with audio below ``folder``."""
     chosen = [cut for cut in cuts if cut_field(cut, "label") != "spoof"]
     made: list[Cut] = []
     turn = 0
     for number, cut in enumerate(chosen):
         wave = load_cut(cut).numpy()
-        for place, stretch in _stretches(wave, round(seconds * SAMPLE_RATE), stretches, [seed, number]):
+        for place, stretch in _stretches(wave, length, stretches, [seed, number]):
             kinds = [methods[(turn + k) % len(methods)] for k in range(copies)]
             turn += copies
             made.append(_written(folder, cut, place, stretch, None))
@@ -84,7 +115,7 @@ def copy_synthesise(
             told(number + 1, len(chosen))
     if not made:
         raise DataError("copies: no bona fide speech in these cuts; give cuts of people's voices")
-    return write_cuts(made, folder / MANIFEST)
+    return made
 
 
 def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[tuple[int, Wave]]:
@@ -97,7 +128,7 @@ def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[t
 
 def _written(folder: Path, cut: Cut, place: int, wave: Wave, method: str | None) -> Cut:
     name = f"{cut.id}-{place}" + (f"-{method}" if method else "")
-    path = folder / "audio" / f"{name.replace('/', '_')}.flac"
+    path = folder / "audio" / f"{quote(name, safe=' ')}.flac"  # a/b and a_b are two files
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         soundfile.write(path, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16")

@@ -7,6 +7,7 @@ import gzip
 import importlib.util
 import io
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,7 +163,7 @@ def read_cuts(path: str | Path) -> CutSet:
                 cuts[cut.id] = locate_audio(cut, path.parent)
     except DataError:
         raise
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: not a manifest of cuts, or damaged, after line {number} ({error})") from error
     if not cuts:
         raise DataError(f"{path}: no cuts in it")
@@ -177,6 +178,15 @@ def locate_audio(cut: Cut, folder: Path) -> Cut:
             if source.type == "file" and not Path(source.source).is_absolute() and (folder / source.source).is_file():
                 source.source = str((folder / source.source).resolve())
     return cut
+
+
+def files_of(cut: Cut) -> list[str]:
+    """The audio files that a cut is made of; what lies elsewhere (in a tar, in the manifest itself) is none."""
+    parts = getattr(cut, "tracks", None) or [cut]
+    recordings = [getattr(getattr(part, "cut", part), "recording", None) for part in parts]
+    return [
+        source.source for each in recordings if each is not None for source in each.sources if source.type == "file"
+    ]
 
 
 def cut_speaker(cut: Cut) -> str | None:

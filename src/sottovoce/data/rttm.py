@@ -8,6 +8,7 @@ Times are kept to the microsecond: what is written reads back as the same number
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -228,5 +229,7 @@ def _write(text: str, path: Path) -> Path:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
     return path

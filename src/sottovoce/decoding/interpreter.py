@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
 from .questions import Questions
 from .semantic_vocabulary import SemanticVocabulary
@@ -16,14 +17,19 @@ class Interpreter(Protocol):
     """From outputs to meanings."""
 
     def understand(self, output: Tensor, lengths: Tensor) -> list[Understood]:
-        """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames."""
+        """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
 
 
 def interpreter(config: TaskConfig) -> Interpreter:
     """The interpreter of a model.
 
     Raises:
-        DataError: its labels are none of an understanding model.
+        DataError: its labels are none of an understanding model, or not one for each output.
     """
     labels = config.labels or ()
-    return SemanticVocabulary(labels) if config.head["kind"] == "ctc" else Questions(labels)
+    if config.head["kind"] == "ctc":
+        return SemanticVocabulary(labels)
+    questions = Questions(labels)
+    if (outputs := config.head.get("classes")) != len(labels):
+        raise DataError(f"intents: the model has {outputs} outputs and {len(labels)} labels; there is one for each")
+    return questions

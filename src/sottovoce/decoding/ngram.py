@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def read_arpa(path: str | Path) -> NGram:
             return _Reader(path, file).read()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text; give a language model in the ARPA format") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); give a language model in the ARPA format") from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
+from ..data.audio import SilenceWarning
 from ..data.rttm import Turn
 from ..diarization.audio_file import AudioFile
 from ..diarization.models import LocalScores, SpeakerFrames
@@ -51,6 +53,8 @@ def diarize(
 ) -> list[Turn]:
     """The turns in a file. It is decoded in pieces, so its length is no matter: about 100 MB an hour.
 
+    In digital silence nobody speaks, whatever a model makes of it; a `SilenceWarning` says so.
+
     Args:
         file: audio of any format, rate and length.
         local, embedder: from `load_local` and `load_embedder`; without the second the file must fit in one window.
@@ -64,7 +68,11 @@ def diarize(
         DataError: it does not fit in one window and there is no embedder.
     """
     audio = AudioFile(file, channel=channel)
-    return pipeline(audio, local, embedder, powerset=local.powerset, settings=settings, count=count, progress=progress)
+    turns = pipeline(audio, local, embedder, powerset=local.powerset, settings=settings, count=count, progress=progress)
+    if audio.silent:
+        warnings.warn(f"{file}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
+        return []
+    return turns
 
 
 def _task_model(source: str | Path) -> TaskModel:

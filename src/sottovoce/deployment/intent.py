@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from ..data.audio import read_speech
+from ..data.audio import audio_shape, read_speech
+from ..data.long_audio import LONGEST
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
-from ..encoder.errors import CheckpointError
+from ..encoder.errors import AudioError, CheckpointError, DataError
 from ..heads.task_model import TaskModel
 from .models import load_model
 
@@ -27,8 +28,24 @@ def load_classifier(source: str | Path) -> TaskModel:
         raise CheckpointError(
             f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
         )
-    interpreter(model.config)  # its labels must be readable
+    try:
+        interpreter(model.config)  # its labels must be readable
+    except DataError as error:
+        raise CheckpointError(f"{source}: {error}") from None
     return model
+
+
+def check_utterance(file: str | Path) -> None:
+    """Stop early where a file is none that can be classified, as far as its header says so.
+
+    Raises:
+        AudioError: it is missing, empty, not audio, visibly cut off, or longer than a minute.
+    """
+    samples, rate, _ = audio_shape(file)
+    if samples > LONGEST * rate:
+        raise AudioError(
+            f"{file}: {samples / rate:.0f} s is no single utterance; at most {LONGEST:g} s are classified, so cut it first"
+        )
 
 
 @torch.no_grad()
@@ -37,12 +54,14 @@ def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) 
 
     Args:
         model: from `load_classifier`.
-        file: one utterance; it is heard as a whole.
+        file: one utterance of up to a minute; it is heard as a whole.
         channel: which one of a file with several.
 
     Raises:
-        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        AudioError: a file that is missing, damaged, silent, too short, longer than a minute, or has several channels and
+            none is chosen.
     """
+    check_utterance(file)
     wave = read_speech(file, channel=channel)
     made = model(wave[None].to(model.device))
-    return interpreter(model.config).understand(made.output.float().cpu(), made.lengths.cpu())[0]
+    return interpreter(model.config).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]

@@ -15,12 +15,6 @@ from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from ..pruning.cost import cost, human, reference_cost
 
-PIPELINES = {
-    "AutoModelForCTC": "automatic-speech-recognition",
-    "AutoModelForAudioClassification": "audio-classification",
-}
-"""Auto class -> stock pipeline."""
-
 NUMBERS = ("## Numbers\n", "\n## Licence\n")
 """What the scores stand between."""
 
@@ -122,7 +116,7 @@ def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
     encoder = model.config.encoder if isinstance(model, TaskModel) else model.config
     origin = encoder.origin or {}
     name, licence = origin.get("name"), origin.get("license")
-    pipeline = PIPELINES.get(model.config.auto_class or "") if isinstance(model, TaskModel) else None
+    pipeline = model.config.pipeline if isinstance(model, TaskModel) else None
     data = ModelCardData(
         model_name=history.name,
         license=licence or ("unknown" if name else None),

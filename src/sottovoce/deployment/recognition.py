@@ -26,7 +26,8 @@ def load_recogniser(source: str | Path) -> TaskModel:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
     model = load_model(source)
-    if not isinstance(model, TaskModel) or not isinstance(model.head, FrameHead):
+    frames = isinstance(model, TaskModel) and isinstance(model.head, FrameHead)
+    if not isinstance(model, TaskModel) or not frames or model.config.task not in ("recognition", ""):
         raise CheckpointError(
             f"{source}: this is no recognition model; fine-tune one with `sottovoce compress` and a recognition recipe"
         )

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..data.audio import SAMPLE_RATE, read_speech
+from ..data.long_audio import speech_parts
 from ..encoder.errors import CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.spoofing import THRESHOLD
 from .models import load_model
-
-LONGEST = 60 * SAMPLE_RATE
-"""Samples that are judged at once."""
 
 
 def load_detector(source: str | Path) -> TaskModel:
@@ -55,16 +52,14 @@ class Detection:
 def detect(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Detection:
     """Judge a file of any format, rate and length.
 
-    One of more than a minute is judged in equal parts of at most a minute, and its score is their mean: memory does not
-    grow with the file, and no part is much longer than what models learn from.
+    One of more than a minute is judged in equal parts of at most a minute (`speech_parts`), and its score is their mean:
+    memory does not grow with the file.
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
-    wave = read_speech(file, channel=channel)
-    parts = wave.tensor_split(-(-len(wave) // LONGEST))
-    output = torch.cat([model(part[None].to(model.device)).output.float().cpu() for part in parts])
-    scoring = model.scoring.cpu()
-    score = scoring.scores(output).mean().item()
-    llr = scoring.slope.item() * score + scoring.offset.item() if scoring.calibrated else None
-    return Detection(score, llr)
+    parts = speech_parts(file, channel=channel)
+    outputs = [model(part[None].to(model.device)).output.float() for part in parts]
+    score = model.scoring.scores(torch.cat(outputs).double()).mean()
+    llr = model.scoring.slope * score + model.scoring.offset if model.scoring.calibrated else None
+    return Detection(score.item(), None if llr is None else llr.item())

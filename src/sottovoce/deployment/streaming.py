@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.audio import SAMPLE_RATE, audio_pieces, audio_shape, is_silent
+from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
+from ..data.long_audio import audio_pieces
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, WordBuilder
 from ..encoder.chunks import Chunks

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import SAMPLE_RATE, audio_shape, read_speech
+from ..data.audio import audio_shape
+from ..data.audit import refuse_missing
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
-from ..encoder.errors import CheckpointError
+from ..data.long_audio import speech_parts
+from ..encoder.errors import AudioError, CheckpointError
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
@@ -52,13 +54,24 @@ def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
     """
-    return {str(file): embed_speech(model, read_speech(file, channel=channel)) for file in files}
+    files = list(files)
+    for file in files:
+        audio_shape(file)  # a fault in the last one shows before the first is heard
+    return {str(file): embed_file(model, file, channel=channel) for file in files}
 
 
 @torch.no_grad()
-def embed_speech(model: TaskModel, wave: Tensor) -> Tensor:
-    """The embedding ``[E]`` of ``wave[S]``."""
-    return model(wave[None].to(model.device)).output[0].float().cpu()
+def embed_file(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Tensor:
+    """The embedding ``[E]`` of a file; of one of more than a minute the mean over its parts (`speech_parts`).
+
+    Raises:
+        AudioError: see `embed`.
+    """
+    try:
+        outputs = [model(part[None].to(model.device)).output[0] for part in speech_parts(file, channel=channel)]
+        return torch.stack(outputs).float().mean(0).cpu()
+    except AudioError as error:  # a head that needs several frames does not know of whom it speaks
+        raise error if str(file) in str(error) else AudioError(f"{file}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -84,9 +97,8 @@ class Verdict:
 
 def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | None = None) -> Verdict:
     """Compare two files; see `embed` for what is raised."""
-    waves = [read_speech(file, channel=channel) for file in (a, b)]
-    vectors = torch.stack([embed_speech(model, wave) for wave in waves])
-    seconds = [len(wave) / SAMPLE_RATE for wave in waves]
+    seconds = [samples / rate for samples, rate, _ in map(audio_shape, (a, b))]
+    vectors = torch.stack([embed_file(model, file, channel=channel) for file in (a, b)])
     scored = score(model.scoring, vectors, seconds, np.array([0]), np.array([1]))
     threshold = model.scoring.threshold.item()
     return Verdict(
@@ -110,15 +122,19 @@ def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: i
         DataError: trials that cannot be read, or name utterances that are not in the data.
         AudioError: an utterance that cannot be used.
     """
-    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data)), read_trials(trials)))
+    pairs = read_trials(trials)
+    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data), set(pairs.utterances())), pairs))
 
 
-def _cuts(data: Path) -> list[Cut]:
+def _cuts(data: Path, wanted: set[str]) -> list[Cut]:
+    """Those of the data that are ``wanted``, as far as they are there."""
     if not data.is_dir():
-        return list(read_cuts(data))
+        cuts = [cut for cut in read_cuts(data) if cut.id in wanted]
+        refuse_missing(cuts, str(data))
+        return cuts
+    files = {file.relative_to(data).as_posix(): file for file in audio_files(data)}
     cuts = []
-    for file in audio_files(data):
-        samples, rate, _ = audio_shape(file)
-        name = file.relative_to(data).as_posix()
-        cuts.append(make_cut(name=name, source=file.resolve(), samples=samples, rate=rate))
+    for name in files.keys() & wanted:
+        samples, rate, _ = audio_shape(files[name])
+        cuts.append(make_cut(name=name, source=files[name].resolve(), samples=samples, rate=rate))
     return cuts

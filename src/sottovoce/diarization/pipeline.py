@@ -11,6 +11,7 @@ windows only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ class Settings:
     exclusive: bool = False
 
     def __post_init__(self) -> None:
-        if self.window < 0.025 or not 0 < self.step <= self.window or self.batch < 1:
+        if not 0.025 <= self.window < math.inf or not 0 < self.step <= self.window or self.batch < 1:
             raise DataError(
                 f"diarization: a step of {self.step:g} s and windows of {self.window:g} s do not make sense; the step is"
                 " no longer than the window"

@@ -27,3 +27,9 @@ AUTO_CLASSES = dict.fromkeys(EMBEDDERS, "AutoModelForAudioXVector") | {
     "powerset": "AutoModelForAudioFrameClassification",
 }
 """Kind of head -> the class of Transformers under which stock code looks for such a model; there is none for a transducer."""
+
+PIPELINES = {
+    "AutoModelForCTC": "automatic-speech-recognition",
+    "AutoModelForAudioClassification": "audio-classification",
+}
+"""Class of Transformers -> the stock pipeline that runs it."""

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from ..encoder.norms import valid
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
-from .frame_head import FrameHead, Summed
+from .frame_head import FrameHead
+from .layer_sum_head import Fusion
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""
@@ -42,7 +43,7 @@ class CTC(FrameHead):
         *,
         outputs: int,
         width: int | None = 256,
-        fusion: Summed = "sum",
+        fusion: Fusion = "sum",
         dropout: float = 0.0,
         downsampling: int = 1,
     ):
@@ -57,14 +58,6 @@ class CTC(FrameHead):
     def size(self) -> int:
         """Outputs."""
         return self.outputs
-
-    @property
-    def final(self) -> bool:
-        return self.fusion == "last"
-
-    def initialise(self) -> None:
-        if self.layer_weights is not None:
-            nn.init.ones_(self.layer_weights)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, T, outputs]`` logits; frames from ``output_lengths(lengths)`` on say the blank.

@@ -13,8 +13,7 @@ from ..encoder.config import Shape
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
 from .conformer import conformers, whole_layer
-from .fusion import weighted_sum
-from .head import Head
+from .layer_sum_head import LayerSumHead
 
 NOBODY = 0
 """The class of silence."""
@@ -22,7 +21,7 @@ NOBODY = 0
 _NEVER = -1e4  # as a logit; float16 holds it
 
 
-class PowersetHead(Head):
+class PowersetHead(LayerSumHead):
     """Layer sum, projection, Conformers, and a class for each set of speakers::
 
         hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
@@ -57,10 +56,8 @@ class PowersetHead(Head):
         dropout: float = 0.1,
         shape: Shape | None = None,
     ):
-        super().__init__()
-        self.layers, self.speakers, self.at_once = layers, speakers, at_once
-        self.stream = stream
-        self.layer_weights = nn.Parameter(torch.ones(layers))
+        super().__init__(stream, layers, "sum")
+        self.speakers, self.at_once = speakers, at_once
         self.project = nn.Linear(stream.width, width)
         self.norm = nn.LayerNorm(width)
         self._original_shape = {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}
@@ -80,17 +77,13 @@ class PowersetHead(Head):
     def original_shape(self) -> Shape:
         return self._original_shape
 
-    def initialise(self) -> None:
-        nn.init.ones_(self.layer_weights)
-
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, T, classes]`` logits; in frames from ``lengths[B]`` on nobody speaks.
 
         Raises:
             ValueError: another number of hidden states than the head was built for.
         """
-        self._check(hidden_states)
-        x = self.norm(self.project(weighted_sum(hidden_states, self.layer_weights)))
+        x = self.norm(self.project(self.fused(hidden_states)))
         mask = None
         if lengths is not None:
             mask = torch.arange(x.shape[1], device=lengths.device)[None] < lengths[:, None]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from transformers import PreTrainedConfig
 
 from ..encoder.config import EncoderConfig, Shape
 from ..encoder.errors import CheckpointError
-from .catalogue import AUTO_CLASSES, HEADS
+from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
 
 SCORINGS = (None, "cosine", "llr")
 
@@ -26,7 +27,8 @@ class TaskConfig(PreTrainedConfig):
         task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``,
             ``intent``; of stock models also ``classification`` and ``frame classification``.
         labels: names of the outputs, where outputs are classes; of a ``ctc`` or ``transducer`` head they are the
-            vocabulary, the blank first, in the order that makes it a tokenizer.
+            vocabulary, the blank first, in the order that makes it a tokenizer; of an ``intent`` model with a
+            ``classifier`` they are ``question=answer``, those of one question side by side.
 
     Raises:
         CheckpointError: an unknown head or scoring, or a head with another number of outputs than labels.
@@ -62,9 +64,10 @@ class TaskConfig(PreTrainedConfig):
             )
         if scoring not in SCORINGS:
             raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
-        if self.labels is not None and all(isinstance(label, str) for label in self.labels):
-            kwargs["id2label"] = dict(enumerate(self.labels))
-            kwargs["label2id"] = {label: place for place, label in enumerate(self.labels)}
+        classes = self.labels if self.answers is None else self.answers
+        if classes is not None and all(isinstance(label, str) for label in classes):
+            kwargs["id2label"] = dict(enumerate(classes))
+            kwargs["label2id"] = {label: place for place, label in enumerate(classes)}
         super().__init__(**kwargs)
 
     @property
@@ -76,6 +79,31 @@ class TaskConfig(PreTrainedConfig):
     def auto_class(self) -> str | None:
         """The class of Transformers under which stock code looks for such a model; ``None`` where there is none."""
         return AUTO_CLASSES.get(self.head["kind"])
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether its labels are text, so that a tokenizer belongs to it."""
+        return self.task == "recognition" and bool(self.labels)
+
+    @property
+    def pipeline(self) -> str | None:
+        """The stock pipeline that runs it; ``None`` where there is none, as of a sequence of labels that are no text."""
+        if self.auto_class == "AutoModelForCTC" and not self.transcribes:
+            return None
+        return PIPELINES.get(self.auto_class or "")
+
+    @property
+    def answers(self) -> list[str] | None:
+        """Answers to the first question of a model that answers several, the intent where it is asked for one.
+
+        Stock code knows one question a model, so these are its classes, and their outputs, the first ones, its logits.
+        ``None`` of all other models.
+        """
+        if self.task != "intent" or self.head["kind"] != "classifier" or not self.labels:
+            return None
+        pairs = [label.partition("=") for label in map(str, self.labels)]
+        asked = [answer for _, _, answer in takewhile(lambda pair: pair[:2] == (pairs[0][0], "="), pairs)]
+        return asked or None
 
     def with_shapes(self, encoder: Shape, head: Shape) -> TaskConfig:
         """A copy with other shapes of encoder and head."""

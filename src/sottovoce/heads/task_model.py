@@ -37,7 +37,8 @@ class TaskOutput(ModelOutput):
             labels of every frame ``[B, T, V]``, or frames ``[B, T, D]`` that a transducer starts from.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
         logits, embeddings: the output under the names by which stock code reads it. Logits of two classes with a
-            calibrated likelihood ratio are calibrated (`LLRScoring.logits`); embeddings are only those of an embedder.
+            calibrated likelihood ratio are calibrated (`LLRScoring.logits`), those of an understanding model are of its
+            first question (`TaskConfig.answers`); embeddings are only those of an embedder.
         lengths: ``[B]`` valid frames of the hidden states.
         output_lengths: ``[B]`` valid frames of an output that has frames.
     """
@@ -94,11 +95,12 @@ class TaskModel(StrictLoading, PreTrainedModel):
             states = (*states[:-1], encoded.last_hidden_state)
         output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
+        logits, answers = stock.logits(output), self.config.answers
         return TaskOutput(
             output=output,
             hidden_states=encoded.hidden_states,
             lengths=encoded.lengths,
-            logits=stock.logits(output),
+            logits=logits if answers is None else logits[:, : len(answers)],
             embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
             output_lengths=self.head.output_lengths(encoded.lengths),
         )
@@ -164,8 +166,8 @@ class TaskModel(StrictLoading, PreTrainedModel):
                 ``trust_remote_code=True`` where sottovoce is not installed.
         """
         super().save_pretrained(directory, portable=portable, **kwargs)
-        if self.config.task == "recognition" and self.config.labels:
-            tokenizer = LabelTokenizer.of(self.config.labels)
+        if self.config.transcribes:
+            tokenizer = LabelTokenizer.of(self.config.labels or ())
             write_processor(tokenizer, Path(directory), portable=portable)
 
     def auto_classes(self) -> dict[str, type]:

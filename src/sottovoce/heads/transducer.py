@@ -12,8 +12,9 @@ from ..encoder.config import Shape
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
 from .ctc import BLANK
-from .frame_head import FrameHead, Summed
+from .frame_head import FrameHead
 from .joiner import Joiner
+from .layer_sum_head import Fusion
 from .predictor import StatelessPredictor
 from .rnnt_loss import Reduction, rnnt_loss
 
@@ -62,7 +63,7 @@ class Transducer(FrameHead):
         context: int = 2,
         width: int = 512,
         ctc: bool = True,
-        fusion: Summed = "sum",
+        fusion: Fusion = "sum",
         downsampling: int = 1,
         shape: Shape | None = None,
     ):

@@ -114,7 +114,7 @@ def read_shape(path: str | Path) -> dict[str, Any]:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no text, or a date such as 2001-99-99
         raise PlanError(f"{path}: neither YAML nor JSON ({str(error).splitlines()[0]})") from None
     if not isinstance(found, dict) or not found or not all(isinstance(v, int | list) for v in found.values()):
         raise PlanError(f"{path}: holds no widths; write a line for each kind, such as 'head: [2, 3, 3]'")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..data.batches import BatchLoader, EvaluationBatches
+from ..data.long_audio import LONGEST
 from ..heads.task_model import TaskModel
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
-    Padding is exact, so how utterances are batched changes nothing but the time it takes.
+    Padding is exact, so how utterances are batched changes nothing but the time it takes. Of an utterance of more than a
+    minute it is the mean over equal parts, as of a file (`sottovoce.data.long_audio.speech_parts`).
 
     Args:
         model: it is put into evaluation mode for the time being.
@@ -27,13 +31,23 @@ def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
     """
     was_training = model.training
     model.eval()
-    batches = EvaluationBatches(cuts, max_seconds=60.0)
+    whole = {id(cut): _parts(cut) for cut in cuts}
+    batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
     found: dict[int, Tensor] = {}
     for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
         output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
         found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     model.train(was_training)
-    return torch.stack([found[id(cut)] for cut in cuts])
+    return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
+
+
+def _parts(cut: Cut) -> list[Cut]:
+    count = math.ceil(round(cut.duration / LONGEST, 6))
+    if count < 2:
+        return [cut]
+    rate = cut.sampling_rate
+    bounds = [cut.num_samples * part // count for part in range(count + 1)]
+    return [cut.truncate(offset=a / rate, duration=(b - a) / rate) for a, b in pairwise(bounds)]
 
 
 def embed(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Tensor]:

@@ -216,6 +216,7 @@ def understand(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Understood]:
     found: dict[str, Understood] = {}
     for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
         made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
-        found |= dict(zip(batch["ids"], reader.understand(made.output.float().cpu(), made.lengths.cpu()), strict=True))
+        understood = reader.understand(made.output.float().cpu(), made.output_lengths.cpu())
+        found |= dict(zip(batch["ids"], understood, strict=True))
     model.train(was_training)
     return {cut.id: found[cut.id] for cut in cuts}

@@ -78,7 +78,12 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 
 def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    where = [step for step in error["loc"] if not _is_tag(step)]
+    where: list[int | str] = []
+    for step in error["loc"]:
+        if not _is_tag(step) or _names_anything(model, where):
+            where.append(step)
+    if error["type"] == "extra_forbidden" and where[-1:] != [error["loc"][-1]]:
+        where.append(error["loc"][-1])  # whatever it is, it is a key
     path = dotted(where)
     if error["type"] == "extra_forbidden":
         section = _section(model, where[:-1])
@@ -119,6 +124,17 @@ def known_keys(model: type[BaseModel]) -> list[str]:
 
 def _section(model: type[BaseModel], where: Iterable[int | str]) -> type[BaseModel] | None:
     """The model of the section at a location."""
+    return next((a for a in _alternatives(_annotation(model, where)) if _is_model(a)), None)
+
+
+def _names_anything(model: type[BaseModel], where: Iterable[int | str]) -> bool:
+    """Whether the section at a location is a mapping whose keys are the user's own names."""
+    kinds = [each for each in _alternatives(_annotation(model, where)) if each is not type(None)]
+    return len(kinds) == 1 and get_origin(kinds[0]) is dict
+
+
+def _annotation(model: type[BaseModel], where: Iterable[int | str]) -> Any:
+    """The type of what stands at a location, ``None`` where it is unknown."""
     found: Any = model
     for step in where:
         if isinstance(step, int):
@@ -133,7 +149,7 @@ def _section(model: type[BaseModel], where: Iterable[int | str]) -> type[BaseMod
             continue
         names = {field.alias or name: field.annotation for name, field in owner.model_fields.items()}
         found = names.get(step)
-    return next((a for a in _alternatives(found) if _is_model(a)), None)
+    return found
 
 
 def _alternatives(annotation: Any) -> list[Any]:

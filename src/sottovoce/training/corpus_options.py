@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..data.audit import refuse_missing
 from ..data.conversations import Manner, converse
 from ..data.copy_synthesis import MANIFEST, METHODS, copy_synthesise
 from ..data.cuts import read_cuts
@@ -179,6 +180,9 @@ class Manifests(Options):
             for split, path in given.items()
             if path.is_dir()
         }
+        for split, path in given.items():
+            if split not in indexed:
+                refuse_missing(read_cuts(path), str(path))
         return Prepared(given | indexed)
 
 

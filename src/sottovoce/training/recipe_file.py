@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ..encoder.errors import RecipeError
 from ..tasks.options import nearest, problems_of
 from .lineage import stage_name
 from .recipe import Recipe
-from .yaml_file import expanded, loaded
+from .yaml_file import expanded, loaded, yaml_value
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -87,20 +86,22 @@ def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
         problems.append(f"--set {change}: write path=value, such as stage.prune.steps=200")
         return
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        problems.append(f"--set {change}: {text!r} is not a YAML value")
+        value = yaml_value(text)
+    except ValueError as error:
+        problems.append(f"--set {path}: {text[:60]!r} is not a YAML value ({error})")
         return
-    steps: list[Any] = [int(s) if s.isdigit() else s for s in re.split(r"[.\[\]]+", path.rstrip("]"))]
+    steps: list[Any] = [int(s) if re.fullmatch("[0-9]{1,9}", s) else s for s in re.split(r"[.\[\]]+", path.rstrip("]"))]
     holder: Any = data
     if steps[0] in ("stage", "stages") and len(steps) > 2 and isinstance(steps[1], str):
-        entries = {stage_name(*_kind(entry)): entry for entry in data.get("stages", ()) if isinstance(entry, dict)}
+        stages = data.get("stages")
+        known = [entry for entry in stages if isinstance(entry, dict)] if isinstance(stages, list) else []
+        entries = {stage_name(*_kind(entry)): entry for entry in known}
         if steps[1] not in entries:
             problems.append(f"--set {path}: no stage is called {steps[1]!r}; {nearest(steps[1], entries)}")
             return
         holder = entries[steps[1]]
         kind, _ = _kind(holder)
-        holder[kind] = holder[kind] or {}
+        holder[kind] = holder.get(kind) or {}
         steps = [kind, *steps[2:]]
     for step in steps[:-1]:
         if isinstance(holder, dict):
@@ -118,4 +119,5 @@ def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
 
 def _kind(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     kind = next(iter(entry), "")
-    return str(kind), entry.get(kind) or {}
+    options = entry.get(kind)
+    return str(kind), options if isinstance(options, Mapping) else {}

@@ -19,7 +19,21 @@ class Instead(dict[str, Any]):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML and ``!instead``."""
+    """Plain YAML and ``!instead``. An alias inside what it stands for, which would have no end, is an error."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._begun: list[str | None] = []
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent) and anchor in self._begun:
+            raise yaml.composer.ComposerError(None, None, f"{anchor!r} is part of itself", event.start_mark)
+        self._begun.append(anchor)
+        node = super().compose_node(parent, index)
+        self._begun.pop()
+        return node
 
 
 def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
@@ -29,6 +43,23 @@ def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
 _Loader.add_constructor("!instead", _instead)
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def yaml_value(text: str) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        ValueError: it is no YAML; the message is a line that says where and why.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise ValueError(f"line {mark.line + 1}: {error.problem}" if mark is not None else str(error.problem)) from None
+    except (yaml.YAMLError, ValueError) as error:  # a control character, or a date such as 2001-99-99
+        raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -71,15 +102,15 @@ def loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
-    except UnicodeDecodeError:
+    except ValueError:  # bytes that are no text, or a name with a NUL in it
         raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark is not None else ""
-        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', error)})") from None
+    try:
+        data = yaml_value(text)
+    except ValueError as error:
+        raise RecipeError(f"{path}: not YAML ({error})") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{path}: a recipe is a mapping with name, encoder, task, data and stages")
     return data
