@@ -33,6 +33,8 @@ class FeatureDistillation(nn.Module):
             different lengths, or a residual channel unknown to the teacher.
     """
 
+    channels: Tensor | None
+
     def __init__(
         self,
         teacher: SpeechEncoder,

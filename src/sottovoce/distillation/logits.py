@@ -88,8 +88,8 @@ class ScoreImitation(Imitation):
         self.temperature, self.scale, self.middle = temperature, scale, middle
 
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
-        pair = (F.pad(self.scale * (each.float() - self.middle), (1, 0)) for each in (output, target))
-        return divergence(*pair, self.temperature).mean()
+        ours, theirs = (F.pad(self.scale * (each.float() - self.middle), (1, 0)) for each in (output, target))
+        return divergence(ours, theirs, self.temperature).mean()
 
 
 def divergence(output: Tensor, target: Tensor, temperature: float = 1.0) -> Tensor:

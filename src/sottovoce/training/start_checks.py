@@ -63,7 +63,9 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
             continue
         if budget.reference != "original":
             continue  # a fraction of what the stage before leaves
-        now = {(options.scope, limit.name, budget.seconds): limit.target for limit in limits}
+        now: dict[tuple[str, str, float], float] = {
+            (options.scope, limit.name, budget.seconds): limit.target for limit in limits
+        }
         if all(before.limits.get(key, math.inf) <= target for key, target in now.items()):
             (_, quantity, _), target = next(iter(now.items()))
             held = human(before.limits[next(iter(now))])
