@@ -51,7 +51,12 @@ def task_model(head: dict, labels: list[str] | None = None, **fields) -> TaskMod
     torch.manual_seed(0)
     config = TaskConfig(encoder=tiny_config(), head=head, labels=labels, **fields)
     model = randomised(TaskModel(config)).eval()
-    small = Plan.to_shape(model, {"ffn": [5, 3], "encoder.residual": 12})
+    widths = {
+        "encoder.layers.0.feed_forward.units": 5,
+        "encoder.layers.1.feed_forward.units": 3,
+        "encoder.residual": 12,
+    }
+    small = Plan.to_shape(model, widths)
     return slim(model, small)
 
 
