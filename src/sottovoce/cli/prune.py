@@ -28,6 +28,7 @@ def prune(
     audio: Annotated[
         Path | None, typer.Option(help="A file or folder of speech, for the methods activation and taylor.")
     ] = None,
+    channel: Annotated[int | None, typer.Option(help="Which channel of files with several, from 0.", min=0)] = None,
     kinds: Annotated[str, typer.Option(help="Kinds of unit that may shrink, with commas.")] = "conv,head,ffn",
     round_to: Annotated[
         int | None, typer.Option(help="Multiple of the widths (default: what hardware likes, by kind).", min=1)
@@ -54,7 +55,7 @@ def prune(
     vacant(out)
     if audio is None and method is not Method.magnitude:
         raise SottovoceError(f"--method {method.value} listens to speech: give some with --audio")
-    batches = speech_batches(audio) if audio is not None else ()
+    batches = speech_batches(audio, channel=channel) if audio is not None else ()
     wanted = Budget.parse(budget) if budget is not None else None
     widths = read_shape(shape) if shape is not None else None
     with busy(f"pruning {model}"):

@@ -27,13 +27,16 @@ def audio_files(path: str | Path) -> list[Path]:
     return files
 
 
-def speech_batches(path: str | Path, *, most: int = 64, seconds: float = 10.0) -> Iterator[Batch]:
+def speech_batches(
+    path: str | Path, *, most: int = 64, seconds: float = 10.0, channel: int | None = None
+) -> Iterator[Batch]:
     """One utterance a batch, so that nothing is padding.
 
     Args:
         path: a file or a folder.
         most: so many files at most, spread evenly over the folder.
         seconds: of each, from its beginning.
+        channel: of files with several.
 
     Raises:
         AudioError: nothing there, or a file that cannot be used.
@@ -41,4 +44,4 @@ def speech_batches(path: str | Path, *, most: int = 64, seconds: float = 10.0) -
     files = audio_files(path)
     step = max(len(files) / most, 1.0)
     chosen = [files[int(k * step)] for k in range(min(most, len(files)))]
-    return (collate([read_audio(file, duration=seconds).numpy()], [str(file)]) for file in chosen)
+    return (collate([read_audio(file, duration=seconds, channel=channel).numpy()], [str(file)]) for file in chosen)
