@@ -30,7 +30,7 @@ def diarize(
     from rich.console import Console
     from rich.progress import Progress
 
-    from sottovoce.cli.terminal import busy, console
+    from sottovoce.cli.terminal import busy, console, many
     from sottovoce.data.rttm import write_rttm
     from sottovoce.deployment.diarization import diarize as library
     from sottovoce.deployment.diarization import load_embedder, load_local
@@ -75,7 +75,8 @@ def diarize(
         timeline(turns, duration, picture, title=file.name)
     found = {turn.speaker for turn in turns}
     spoken = sum(turn.end - turn.start for turn in turns)
-    console().print(f"{len(found)} speakers, {len(turns)} turns, {spoken:.1f} s of speech in {duration:.1f} s: {out}")
+    told = f"{many(len(found), 'speaker')}, {many(len(turns), 'turn')}, {spoken:.1f} s of speech in {duration:.1f} s"
+    console().print(f"{told}: {out}")
 
 
 def tune(

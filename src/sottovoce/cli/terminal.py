@@ -26,6 +26,11 @@ def print_json(data: Any) -> None:
     sys.stdout.write("\n")
 
 
+def many(count: int, thing: str) -> str:
+    """``1 turn``, ``2 turns``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """A spinner on standard error while something takes its time; nothing where that is no terminal."""
