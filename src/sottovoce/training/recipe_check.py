@@ -190,7 +190,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
         )
     facts = environment()
     known = [h for h in hours if h is not None]
-    total = f"about {sum(known):.0f} hours" if len(known) == len(hours) else f"no {precision} there"
+    total = f"about {sum(known):.2g} hours" if len(known) == len(hours) else f"no {precision} there"
     return Group(
         table,
         Text(
