@@ -16,8 +16,9 @@ from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, cost
 from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.importance import magnitude
+from sottovoce.pruning.importance import activation, magnitude, taylor
 from sottovoce.pruning.plan import Plan, plan
+from sottovoce.pruning.prune import sensitivity
 from sottovoce.pruning.slim import compare, slim, slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config
 
@@ -48,6 +49,12 @@ def test_padding_changes_nothing(head):
     states = found.head.joiner.predictor(found.head.predictor(targets))
     again = found.head.joiner(found.head.project(frames)[:, :, None], states[:, None])
     assert torch.allclose(again, together.output, atol=1e-6)
+
+
+def test_scores_without_labels_hear_the_joiner():
+    found, batch = model(), {"waveform": speech(2, 8000), "lengths": torch.tensor([8000, 5000])}
+    for scores in (taylor(found, sensitivity, [batch], ["joiner"]), activation(found, [batch], ["joiner"])):
+        assert (scores["head.joiner.width"] > 0).all()
 
 
 @pytest.mark.parametrize("head", VARIANTS, ids=str)

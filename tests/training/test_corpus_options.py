@@ -187,6 +187,11 @@ def test_copies_of_speech_are_a_corpus(meetings, tmp_path):
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.flac")}
     Corpora(data, tmp_path / "run").cuts("made/train")  # as a run does that goes on
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.flac")}
+    manifest = tmp_path / "run/made/train.jsonl.gz"
+    whole = manifest.read_bytes()
+    manifest.unlink()  # as one leaves it that was killed just before the end
+    Corpora(data, tmp_path / "run").cuts("made/train")
+    assert manifest.read_bytes() == whole
     section["copies"] |= {"split": "test"}
     wrong = DataOptions.model_validate({"corpora": {"made": section}, "train": ["made/test"]})
     assert list(wrong.problems()) == ["data.corpora.made.copies.split: there is no split 'test'; known here: train"]

@@ -7,6 +7,7 @@ from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
+from sottovoce.training.start_checks import start_problems
 from tiny_models import tiny_config
 from toy_recipe import toy
 
@@ -53,6 +54,37 @@ def test_branches_from_one_stage_have_budgets_of_their_own(tmp_path):
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
     compress(read_recipe(tmp_path / "recipe.yaml"), run=tmp_path / "run")
     assert (tmp_path / "run" / "models" / "other").exists()
+
+
+CONFORMER = {"mfa_conformer": {"width": 16, "blocks": 1, "inner": 24, "heads": 2, "size": 10, "pooling": "mean"}}
+FIRST = {"name": "first", "units": ["conv", "ffn"], "round_to": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"protect": ["layers.0"]}),
+        ({"budget": {"params": 0.7, "reference": "current"}}, {}),
+        ({}, {"scope": "model", "units": ["convolution"], "budget": {"params": 0.7}}),
+        ({"scope": "model", "budget": {"params": 0.7}}, {}),
+    ],
+    ids=["protected since", "of the current", "then the model", "the model before"],
+)
+def test_what_has_gone_before_counts_as_gone(tmp_path, first, second):
+    first = FIRST | {"budget": {"params": 0.6}} | first
+    second = {"name": "second", "units": ["head"], "budget": {"params": 0.5}, "task": 1.0} | second
+    plain = toy(tmp_path) | {"stages": [FINE_TUNE, prune(**first, task=1.0), prune(**second)]}
+    plain["task"]["verification"]["head"] = CONFORMER
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+
+
+def test_names_are_checked_in_later_stages_too(tmp_path):
+    found = told(
+        tmp_path, [prune(budget={"params": 0.8}), prune(name="again", budget={"params": 0.7}, protect=["fnn"])]
+    )
+    assert "stages[2].prune.protect: no unit or kind is called 'fnn'" in found
 
 
 def test_a_teacher_of_another_depth(tmp_path):

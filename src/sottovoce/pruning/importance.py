@@ -78,7 +78,7 @@ def activation(
     try:
         with _evaluating(model), torch.no_grad():
             for batch in batches:
-                (forward or _run)(model, batch)
+                (forward or run)(model, batch)
     finally:
         for handle in handles:
             handle.remove()
@@ -186,9 +186,12 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _run(model: nn.Module, batch: Any) -> Any:
+def run(model: nn.Module, batch: Any) -> Any:
+    """Run a network on waveforms, with what else its head needs for every part of it to have a share (`Head.probe`)."""
     device = next(model.parameters()).device
     if isinstance(batch, Tensor):
         return model(batch.to(device))
-    lengths = batch.get("lengths")
-    return model(batch["waveform"].to(device), None if lengths is None else lengths.to(device))
+    lengths, waveform = batch.get("lengths"), batch["waveform"].to(device)
+    probe = getattr(getattr(model, "head", None), "probe", None)
+    further = {} if probe is None else {name: each.to(device) for name, each in probe(len(waveform)).items()}
+    return model(waveform, None if lengths is None else lengths.to(device), **further)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..encoder.errors import PlanError
 from .budget import Budget
 from .gates import KINDS
-from .importance import activation, magnitude, taylor
+from .importance import activation, magnitude, run, taylor
 from .plan import Plan, plan
 from .scores import Scores
 from .slim import Equality, slim_and_verify
@@ -88,15 +88,15 @@ def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     projected on random signs.
 
     The gradient of such a projection with respect to a gate has, on average over the signs, the norm of what the gate
-    changes in the hidden states. (Distillation from the network itself would not do: its gradient is zero there.)
+    changes in them. (Distillation from the network itself would not do: its gradient is zero there.)
     """
     device = next(model.parameters()).device
-    output = model(batch["waveform"].to(device), batch["lengths"].to(device))
+    output = run(model, batch)
     signs = torch.Generator().manual_seed(0)
     total = torch.zeros((), device=device)
     parts = [(state, output.lengths) for state in output.hidden_states]
     if (made := output.get("output")) is not None:
-        parts.append((made, output.output_lengths if made.dim() == 3 else None))
+        parts.append((made, output.output_lengths if made.dim() > 2 else None))
     for state, lengths in parts:
         valid = state if lengths is None else state[torch.arange(state.shape[1], device=device) < lengths[:, None]]
         sign = (torch.randint(2, valid.shape, generator=signs) * 2 - 1).to(valid)

@@ -11,7 +11,7 @@ from ..tasks.options import Options
 
 
 class BudgetOptions(Options):
-    """What the encoder of the result may cost, see `Budget`. Its head is only counted where units of the head may shrink."""
+    """What the encoder of the result may cost, see `Budget`. Its head is only counted by a stage with ``scope: model``."""
 
     params: Amount | None = None
     macs: Amount | None = None

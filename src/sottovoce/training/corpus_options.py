@@ -9,6 +9,7 @@ converse: {of: {import: {path: /data/read}}}          conversations laid out fro
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -286,6 +287,7 @@ class Copies(Options):
             raise RecipeError(f"copies: the speech has no split {self.split!r}; {nearest(self.split, found)}")
         made = folder / MANIFEST
         if not made.exists():
+            shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
             copy_synthesise(read_cuts(found[self.split]), folder, told=told, **options)
         return Prepared({self.split: made})

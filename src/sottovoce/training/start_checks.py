@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from ..distillation.features import FeatureDistillation
 from ..encoder.errors import RecipeError, SottovoceError
 from ..encoder.units import collect
 from ..heads.task_model import TaskModel
+from ..pruning.choices import rules
 from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.plan import plan
 from ..pruning.scores import Scores
@@ -51,11 +53,16 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         if not isinstance(options, SlimmingOptions) or chosen is None or before.factored:
             continue  # what ranks cost is only known when they are there
         budget, scope = chosen.build(), options.of(model)
-        # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone.
+        # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone, whatever
+        # this stage itself protects.
         units = before.units | {(options.scope, kind) for kind in options.units}
-        sizes = {n: unit.size for n, unit in collect(scope).units.items() if (options.scope, unit.kind) in units}
+        after[name] = replace(before, units=units)
+        declared = collect(scope)
+        sizes = {n: unit.size for n, unit in declared.units.items() if _may_go(n, unit.kind, units)}
+        rounding: dict[str, Any] = {"round_to": 1} if before.units else options.rounding()
         try:
-            plan(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **options.rounding())
+            rules(declared, **options.rounding())
+            plan(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **rounding)
             costs = CostModel(scope, budget.seconds)
             limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
         except SottovoceError as error:
@@ -74,6 +81,11 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
                 "lower the one or raise the other"
             )
         after[name] = replace(before, units=units, limits={**before.limits, **now}, by=where)
+
+
+def _may_go(name: str, kind: str, units: frozenset[tuple[str, str]]) -> bool:
+    """Whether a unit of the encoder or of the model is among those that have shrunk."""
+    return ("model", kind) in units or (("encoder", kind) in units and not name.startswith("head."))
 
 
 def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
