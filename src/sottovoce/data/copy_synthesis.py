@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import numpy as np
 import soundfile
@@ -128,7 +127,7 @@ def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[t
 
 def _written(folder: Path, cut: Cut, place: int, wave: Wave, method: str | None) -> Cut:
     name = f"{cut.id}-{place}" + (f"-{method}" if method else "")
-    path = folder / "audio" / f"{quote(name, safe=' ')}.flac"  # a/b and a_b are two files
+    path = folder / "audio" / (name.replace("%", "%25").replace("/", "%2F") + ".flac")  # a/b and a_b are two files
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         soundfile.write(path, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16")
