@@ -75,8 +75,8 @@ def diarize(
         timeline(turns, duration, picture, title=file.name)
     found = {turn.speaker for turn in turns}
     spoken = sum(turn.end - turn.start for turn in turns)
-    told = f"{many(len(found), 'speaker')}, {many(len(turns), 'turn')}, {spoken:.1f} s of speech in {duration:.1f} s"
-    console().print(f"{told}: {out}")
+    summary = f"{many(len(found), 'speaker')}, {many(len(turns), 'turn')}, {spoken:.1f} s of speech in {duration:.1f} s"
+    console().print(f"{summary}: {out}")
 
 
 def tune(
