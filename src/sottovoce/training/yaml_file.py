@@ -29,7 +29,8 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()
         anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent) and anchor in self._begun:
-            raise yaml.composer.ComposerError(None, None, f"{anchor!r} is part of itself", event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.composer.ComposerError(None, None, f"{anchor!r} is part of itself", mark)
         self._begun.append(anchor)
         node = super().compose_node(parent, index)
         self._begun.pop()
