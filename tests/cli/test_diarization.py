@@ -35,7 +35,7 @@ def test_a_file_becomes_an_rttm_and_a_picture(sottovoce, place):
     said = sottovoce(*arguments, *embedding, "--picture", place / "out.png")
     assert said.code == 0, said.err
     turns = read_rttm(place / "out.rttm")["long"]
-    assert f"{len(turns)} turns" in said.out and "in 12.0 s" in said.out
+    assert f"{len(turns)} turn" in said.out and "in 12.0 s" in said.out
     assert turns[0].start >= 0 and max(turn.end for turn in turns) <= 12.0
     assert (place / "out.png").read_bytes().startswith(b"\x89PNG")
     assert sottovoce(*arguments, *embedding, "--speakers", "1").code == 0

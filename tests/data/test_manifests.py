@@ -178,7 +178,7 @@ def test_folders_of_speakers(tmp_path, caplog):
     (root / "loose.wav").write_bytes(b"")
     (root / "id1/a/1.wav").write_bytes(b"")
     assert any(
-        fault == f"{root / 'id1/a/1.wav'}: the file is empty (0 bytes)"
+        fault == f"{root / 'id1/a/1.wav'}: the file is empty (0 bytes); replace it or leave it out"
         for fault in faults(root, tmp_path / "not", layout="folder")
     )
 
