@@ -50,7 +50,7 @@ def test_after_a_kill(tmp_path):
     child = multiprocessing.get_context("fork").Process(target=die)
     child.start()
     child.join()
-    assert child.exitcode == -signal.SIGKILL and (tmp_path / "place/work/half").exists()
+    assert child.exitcode == -signal.SIGKILL and (tmp_path / "place/new/half").exists()
     with exclusive(tmp_path / "place") as work:
         assert not any(work.iterdir())
         work.rename(tmp_path / "done")

@@ -16,7 +16,7 @@ def exclusive(place: Path) -> Iterator[Path]:
     """An empty folder inside ``place``, which nobody else has: another process that asks for ``place`` waits.
 
         place/.lock      locked while this process is at work
-        place/work/      what it is given; to be renamed, as a whole or in parts
+        place/new/       what it is given; to be renamed, as a whole or in parts
 
     At the end, ``place`` is gone. What a process left that was killed is removed by the next one. Whoever had to wait
     finds the result of the other, and should look for it first.
@@ -27,7 +27,7 @@ def exclusive(place: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    work, lock = place / "work", place / ".lock"
+    work, lock = place / "new", place / ".lock"
     with _locked(lock):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
