@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from transformers.utils import logging
 
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.heads.task_config import TaskConfig
@@ -21,6 +22,13 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
         assert torch.equal(tensor, again.state_dict()[name]), name
     assert torch.equal(model(speech()).output, again.eval()(speech()).output)
     assert again.config.task == "verification"
+
+
+def test_no_bar_of_tensors_is_shown_and_those_of_others_stay(tmp_path, capfd):
+    logging.enable_progress_bar()
+    tiny_model().save_pretrained(tmp_path)
+    TaskModel.from_pretrained(tmp_path)
+    assert capfd.readouterr() == ("", "") and logging.is_progress_bar_enabled()
 
 
 def test_slim_saved_and_slimmed_again(tmp_path):

@@ -18,11 +18,20 @@ class Head(nn.Module, ABC):
     (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
     model's config. It is one file, and one line in `sottovoce.heads.catalogue`.
 
-    One with units of its own takes what is left of their widths as a further option, ``shape``, and tells it in `shape`.
-    They can then be pruned beside those of the encoder.
+    One with units of its own takes what is left of their widths as a further option, ``shape``, and keeps it. They can then
+    be pruned beside those of the encoder.
+
+    Attributes:
+        shape: widths of the head's own units, by the paths under which its modules declare them.
+        original_shape: the shape before any pruning.
     """
 
     layers: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shape: Shape = {}
+        self.original_shape: Shape = {}
 
     @property
     @abstractmethod
@@ -45,16 +54,6 @@ class Head(nn.Module, ABC):
     def logits(self, output: Tensor) -> Tensor:
         """What stock code calls logits, of the head's output: the output itself, unless a head says otherwise."""
         return output
-
-    @property
-    def shape(self) -> Shape:
-        """Widths of the head's own units, by the paths under which its modules declare them."""
-        return {}
-
-    @property
-    def original_shape(self) -> Shape:
-        """The shape before any pruning."""
-        return self.shape
 
     def output_lengths(self, lengths: Any) -> Any:
         """Frames of the output, of so many frames of the hidden states."""

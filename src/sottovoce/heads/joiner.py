@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..encoder.config import Shape
 from ..encoder.stream import Stream
 from ..encoder.units import Gateable, Unit, rows, site
 
@@ -42,10 +41,6 @@ class Joiner(nn.Module):
         """
         weight = self.output.weight
         return weight * self.inner(torch.ones(1, weight.shape[1], dtype=weight.dtype, device=weight.device))
-
-    @property
-    def shape(self) -> Shape:
-        return {"width": self.output.in_features}
 
     def units(self) -> list[Unit]:
         n = self.output.in_features

@@ -50,15 +50,7 @@ class MFAConformer(Extractor):
         left = shape or whole
         trunk = ConformerTrunk(into.width, width, left["trunk"]["blocks"], width // heads, kernel, dropout)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
-        self._shape, self._original_shape = left, whole
-
-    @property
-    def shape(self) -> Shape:
-        return self._shape
-
-    @property
-    def original_shape(self) -> Shape:
-        return self._original_shape
+        self.shape, self.original_shape = left, whole
 
 
 class ConformerTrunk(Trunk):

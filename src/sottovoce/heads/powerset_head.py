@@ -60,22 +60,14 @@ class PowersetHead(LayerSumHead):
         self.speakers, self.at_once = speakers, at_once
         self.project = nn.Linear(stream.width, width)
         self.norm = nn.LayerNorm(width)
-        self._original_shape = {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}
-        self._shape = shape or self._original_shape
-        self.blocks = conformers(width, self._shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout)
+        self.original_shape = {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}
+        self.shape = shape or self.original_shape
+        self.blocks = conformers(width, self.shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout)
         self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
 
     @property
     def size(self) -> int:
         return self.output.out_features
-
-    @property
-    def shape(self) -> Shape:
-        return self._shape
-
-    @property
-    def original_shape(self) -> Shape:
-        return self._original_shape
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, T, classes]`` logits; in frames from ``lengths[B]`` on nobody speaks.

@@ -70,22 +70,15 @@ class Transducer(FrameHead):
         super().__init__(stream, layers, fusion=fusion, downsampling=downsampling)
         self.outputs, self.blank = outputs, BLANK
         self.predictor = StatelessPredictor(outputs, size=predictor, context=context, blank=BLANK)
-        self.width = width
-        self.joiner = Joiner(stream, predictor, outputs, width=(shape or self.original_shape)["joiner"]["width"])
+        self.original_shape = {"joiner": {"width": width}}
+        self.shape = shape or self.original_shape
+        self.joiner = Joiner(stream, predictor, outputs, width=self.shape["joiner"]["width"])
         self.ctc = nn.Linear(stream.width, outputs) if ctc else None
 
     @property
     def size(self) -> int:
         """Outputs."""
         return self.outputs
-
-    @property
-    def shape(self) -> Shape:
-        return {"joiner": self.joiner.shape}
-
-    @property
-    def original_shape(self) -> Shape:
-        return {"joiner": {"width": self.width}}
 
     def forward(
         self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None, *, targets: Tensor | None = None
