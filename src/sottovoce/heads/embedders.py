@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..encoder.errors import CheckpointError
@@ -33,7 +33,7 @@ EMBEDDERS: dict[str, type[Head]] = {
 }
 
 
-def build(kinds: Mapping[str, type[Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
+def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
     """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
 
     Args:
