@@ -112,6 +112,25 @@ def test_a_recipe_makes_an_encoder_that_streams(config, tmp_path):
     again.eval().streaming()
 
 
+def test_a_convolution_made_causal_hears_the_past_as_before(tmp_path):
+    """Where nothing was heard of the future, nothing changes: the same frames meet the same taps."""
+    for kernel in (5, 6):
+        config = FILTERBANK | {"depthwise_kernel": kernel}
+        plain = EncoderOptions.model_validate({"config": config}).build(TASK, 0).encoder.eval()
+        for parameter in plain.parameters():
+            torch.nn.init.normal_(parameter)
+        convolutions = [layer.convolution for layer in plain.layers]
+        for each in convolutions:
+            each.depthwise.weight.data[..., each.padding[0] + 1 :] = 0
+        plain.save_pretrained(tmp_path / str(kernel))
+        options = {"from": str(tmp_path / str(kernel)), "streaming": {"chunk": 6}}
+        streams = EncoderOptions.model_validate(options).build(TASK, 0).encoder.eval()
+        for one, other in zip(convolutions, (layer.convolution for layer in streams.layers), strict=True):
+            assert one.padding != other.padding
+            x = torch.randn(2, 20, 16)
+            assert torch.allclose(one(x), other(x), atol=1e-5) and one(x).abs().max() > 0.1
+
+
 def test_what_cannot_stream_is_told_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="GroupNorm.*positional convolution that looks ahead"):
         EncoderOptions.model_validate({"config": SMALL, "streaming": {}})

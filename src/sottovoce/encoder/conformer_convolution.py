@@ -60,6 +60,17 @@ class ConvolutionModule(nn.Module):
         x = self._batch_norm(x, mask) if isinstance(self.norm, nn.BatchNorm1d) else self.norm(x)
         return self.dropout(self.project(self.inner(self.act(x))))
 
+    def move_taps(self, before: int) -> None:
+        """Bring the taps of a kernel that began ``before`` frames before its output to the same frames of this one.
+
+        Those on frames that this one does not see are lost. A centred kernel read as a causal one would come late in every
+        layer, by half its length.
+        """
+        if self.depthwise is not None:
+            shift = self.padding[0] - before
+            with torch.no_grad():
+                self.depthwise.weight.copy_(F.pad(self.depthwise.weight, (shift, -shift)))
+
     def _batch_norm(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if mask is None or not self.training:
             return self.norm(x.flatten(0, 1)).view_as(x)

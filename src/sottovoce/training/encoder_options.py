@@ -13,6 +13,7 @@ from pydantic import Field, create_model, model_validator
 
 from ..deployment.models import is_ours, is_task_model, load_encoder, load_model
 from ..encoder.config import EncoderConfig, uniform_shape
+from ..encoder.conformer_convolution import ConvolutionModule
 from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming import check_streamable
@@ -123,8 +124,6 @@ class EncoderOptions(Options):
     def _one_source(self) -> EncoderOptions:
         if (self.source is None) == (self.config is None):
             raise ValueError("give either 'from' (a checkpoint) or 'config' (a new encoder)")
-        if self.config is not None and self.head == "keep":
-            raise ValueError("a new encoder has no head to keep")
         if self.head is not None and self.config is not None:
             raise ValueError("a new encoder has no head to keep or to leave; leave 'head' out")
         if self.downsampling is not None and self.config is not None:
@@ -160,7 +159,7 @@ class EncoderOptions(Options):
                 loaded.config.scoring_options = task.config(loaded.config.encoder, train).scoring_options
                 model = TaskModel(loaded.config)
                 # Scoring is fitted anew at the end of each stage.
-                model.encoder.load_state_dict(model.encoder.state_dict() | loaded.encoder.state_dict())
+                _fill(model.encoder, loaded.encoder)
                 model.head.load_state_dict(loaded.head.state_dict())
                 return model
             encoder = loaded
@@ -173,7 +172,7 @@ class EncoderOptions(Options):
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
         self._change(self.source, encoder.config)
         model = TaskModel(task.config(encoder.config, train))
-        model.encoder.load_state_dict(model.encoder.state_dict() | encoder.state_dict())
+        _fill(model.encoder, encoder)
         return model
 
     def _loaded(self, source: str, task: Task, train: Sequence[Cut]) -> SpeechEncoder | TaskModel:
@@ -206,6 +205,14 @@ class EncoderOptions(Options):
             return
         for name in DROPOUTS:
             setattr(config, name, self.dropout)
+
+
+def _fill(encoder: SpeechEncoder, loaded: SpeechEncoder) -> None:
+    """Give an encoder the weights of another, which its config may read otherwise."""
+    encoder.load_state_dict(encoder.state_dict() | loaded.state_dict())
+    for name, module in encoder.named_modules():
+        if isinstance(module, ConvolutionModule):
+            module.move_taps(loaded.get_submodule(name).padding[0])
 
 
 def new_config(options: Any) -> EncoderConfig:
