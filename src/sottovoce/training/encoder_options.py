@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
@@ -210,9 +210,13 @@ class EncoderOptions(Options):
 def _fill(encoder: SpeechEncoder, loaded: SpeechEncoder) -> None:
     """Give an encoder the weights of another, which its config may read otherwise."""
     encoder.load_state_dict(encoder.state_dict() | loaded.state_dict())
-    for name, module in encoder.named_modules():
-        if isinstance(module, ConvolutionModule):
-            module.move_taps(loaded.get_submodule(name).padding[0])
+    before = {name: each.padding[0] for name, each in _convolutions(loaded)}
+    for name, convolution in _convolutions(encoder):
+        convolution.move_taps(before[name])
+
+
+def _convolutions(encoder: SpeechEncoder) -> Iterator[tuple[str, ConvolutionModule]]:
+    return ((name, each) for name, each in encoder.named_modules() if isinstance(each, ConvolutionModule))
 
 
 def new_config(options: Any) -> EncoderConfig:
