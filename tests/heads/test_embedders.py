@@ -15,7 +15,7 @@ from sottovoce.encoder.stream import Stream, single
 from sottovoce.encoder.units import collect
 from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.frames import FrameNorm
-from sottovoce.heads.pooling_head import PoolingHead
+from sottovoce.heads.pooling_head import PoolingHead, VectorNorm
 from sottovoce.heads.spectral_maps import MapNorm
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
@@ -126,6 +126,14 @@ def test_batch_statistics_while_training_are_those_of_valid_frames(norm):
     ).sqrt()
     assert (torch.cat([got[0], got[1, ..., :5]], dim=-1) - expected).abs().max() < 1e-5
     assert (layer.running_mean - 0.1 * heard.flatten(1).mean(1)).abs().max() < 1e-6
+
+
+def test_one_utterance_alone_is_normed_by_running_statistics():
+    norm, plain = VectorNorm(4), torch.nn.BatchNorm1d(4)
+    several = torch.randn(5, 4)
+    assert torch.equal(norm(several), plain(several))
+    assert torch.equal(norm(several[:1]), plain.eval()(several[:1])) and norm.training
+    assert torch.equal(norm.running_var, plain.running_var) and norm.num_batches_tracked == 1
 
 
 @pytest.mark.parametrize(

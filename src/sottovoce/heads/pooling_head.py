@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..encoder.units import Macs, Unit
@@ -59,6 +60,18 @@ class Trunk(nn.Module, ABC):
         """Give bare parameters their first values, see `Head.initialise`."""
 
 
+class VectorNorm(nn.BatchNorm1d):
+    """Batch norm of one vector an utterance, ``[B, C] -> [B, C]``.
+
+    A batch of one has no statistics: it is brought to the running ones, as in evaluation, and they stay as they are.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > 1:
+            return super().forward(x)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
 class Extractor(PoolingHead):
     """Fusion, trunk, pooling, embedding: the shape that all published speaker embedders have::
 
@@ -91,9 +104,9 @@ class Extractor(PoolingHead):
         self.fusion = fusion
         self.trunk = trunk
         self.pooling = build_pooling(trunk.width, pooled)
-        self.norm = nn.BatchNorm1d(self.pooling.size) if norm else None
+        self.norm = VectorNorm(self.pooling.size) if norm else None
         self.embed = nn.Linear(self.pooling.size, size)
-        self.out_norm = nn.BatchNorm1d(size) if out_norm else None
+        self.out_norm = VectorNorm(size) if out_norm else None
 
     @property
     def size(self) -> int:

@@ -20,6 +20,9 @@ Plain = dict[str, Any]
 
 TOY_STEPS = 4
 
+COHORT = 3
+"""Of the few speakers there are, so many are the nearest to an utterance in AS-norm."""
+
 _SPEECH: dict[str, Plain] = {
     "verification": {"speakers_train": 4, "speakers_dev": 3, "speakers_test": 3, "utterances": 4},
     "spoofing": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 3},
@@ -157,6 +160,9 @@ def _synthetic(data: Plain, *, batch: int, crop: float) -> None:
     if section.get("dev") is not None:
         section["dev"] = {"cuts": "synthetic/dev", **trials}
     section["augment"] = [_invented(effect) for effect in section.get("augment", ())]
+    scoring = data["task"][task].get("scoring") or {}
+    if isinstance(cohort := scoring.get("as_norm"), dict):
+        data["task"][task]["scoring"] = {**scoring, "as_norm": {**cohort, "top": COHORT}}
     data["compute"] = {**data.get("compute", {}), "accelerator": "cpu", "devices": 1}
 
 

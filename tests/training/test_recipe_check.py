@@ -1,0 +1,60 @@
+"""A published recipe is checked without its corpus: every stage takes a step of its real network."""
+
+import pytest
+from rich.console import Console
+
+from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.pruning.cost import cost
+from sottovoce.training.encoder_options import EncoderOptions, new_config
+from sottovoce.training.packaged import known_recipes
+from sottovoce.training.recipe_check import GPUS, UTILISATION, check_recipe, check_table
+
+SMALL = {
+    "hidden_size": 16, "layers": 12, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2,
+    "positional_taps": [16],
+}  # fmt: skip
+
+RECIPE = """
+extends: {published}
+encoder: !instead {{config: {config}}}
+task:
+  verification:
+    head: {{ecapa_tdnn: {{channels: 16, wide: 24, bottleneck: 8, size: 16, pooling: {{channel_attentive: {{bottleneck: 8}}}}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("check")
+    recipe = folder / "small.yaml"
+    recipe.write_text(RECIPE.format(published=known_recipes()["espnet-ecapa"].resolve(), config=SMALL))
+    told = []
+    return recipe, check_recipe(recipe, folder, told.append), told
+
+
+def test_every_stage_takes_a_step_and_is_told_at_full_scale(checked):
+    _, (frozen, joint, margin), told = checked
+    assert told == [frozen.name, joint.name, margin.name] == ["frozen", "joint", "large_margin"]
+    assert all(stage.steps > 1000 and stage.batch > 32 and stage.seconds > 0 for stage in (frozen, joint, margin))
+    assert all(stage.peak is None or stage.peak > 0 for stage in (frozen, joint, margin))
+    encoder = SpeechEncoder(new_config(EncoderOptions.model_validate({"config": SMALL}).config))
+    assert joint.params == cost(encoder).params == sum(p.numel() for p in encoder.parameters())
+    # Nothing goes back through a frozen encoder; recomputation is one more pass forward.
+    assert frozen.macs / frozen.batch == pytest.approx(cost(encoder, frozen.crop).macs)
+    assert joint.macs / joint.batch == pytest.approx(4 * cost(encoder, joint.crop).macs)
+    assert margin.crop > joint.crop
+
+
+def test_hours_follow_from_macs(checked):
+    _, (stage, *_), _ = checked
+    assert stage.hours("A100", "bf16") * 3600 * GPUS["A100"]["bf16"] * UTILISATION == pytest.approx(
+        2 * stage.macs * stage.steps
+    )
+    assert stage.hours("V100", "bf16") is None
+
+
+def test_the_table_names_stages_and_the_machine(checked, capsys):
+    recipe, found, _ = checked
+    Console(width=200).print(check_table(recipe, found, "A100"))
+    said = capsys.readouterr().out
+    assert all(stage.name in said for stage in found) and "A100: about" in said and "torch" in said
