@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
 from .files import partial_of, settle
 from .steps import StepCallback
+
+
+class StraightToDisk(TorchCheckpointIO):
+    """Writes a training state as it goes. Lightning's own way builds it in memory first: another three times the model."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        try:
+            with open(path, "wb") as file:
+                torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch gives up its file and hides why, a full disk for example
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")
 

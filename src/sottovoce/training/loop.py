@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import warnings
@@ -19,7 +20,7 @@ from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
-from .checkpoints import Checkpoints, newest
+from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
 from .randomness import begin_step
 from .terms import Term, Values, add, weight_groups
@@ -190,6 +191,7 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
+            plugins=StraightToDisk(),
             num_sanity_val_steps=0,
             callbacks=[*phase.callbacks, Checkpoints(directory, phase.checkpoint_every, phase.steps)],
         )
@@ -201,7 +203,11 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
             raise
     if phase.recompute:
         model.gradient_checkpointing_disable()
+    model.zero_grad()
     model.eval()
+    # What comes next (slimming with its proof, say) needs the memory of gradients and optimiser.
+    del trainer, module
+    gc.collect()
 
 
 class _quiet(warnings.catch_warnings):

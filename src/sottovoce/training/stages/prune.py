@@ -121,6 +121,7 @@ class Prune(SlimmingOptions, PhaseOptions):
             terms.append(task)
         model.head.requires_grad_(self.trains_head)
         at.train(self, model, terms)
+        terms.clear()  # slimming a large network needs the memory of its teacher
         model.head.requires_grad_(True)
 
         reached = lagrangian.sparsity(expected_widths(costs, gates)).tolist()
