@@ -20,7 +20,7 @@ Plain = dict[str, Any]
 
 TOY_STEPS = 4
 
-COHORT = 3
+COHORT = 2
 """Of the few speakers there are, so many are the nearest to an utterance in AS-norm."""
 
 _SPEECH: dict[str, Plain] = {
@@ -38,6 +38,9 @@ _SPEECH: dict[str, Plain] = {
         "seconds": 10,
     },
 }
+
+_LESS: dict[str, Plain] = {task: {"speakers_train": 2, "utterances": 3} for task in ("verification", "spoofing")}
+"""For networks of real size: what these tasks fit at the end of a stage hears all training speech."""
 
 _TINY_CONFIG: Plain = {
     "hidden_size": 32,
@@ -65,7 +68,7 @@ def toy(data: Plain, folder: Path) -> Plain:
     layers = _layers(data["encoder"])
     data["name"] = f"{data['name']}-toy"
     data["encoder"] = _smaller(data["encoder"], folder)
-    _synthetic(data, batch=2, crop=0.8)
+    _synthetic(data, _speech(data), batch=2, crop=0.8)
     data["compute"]["precision"] = "float32"  # many processors only imitate bf16, a hundred times slower
     for options in _stages(data):
         _few_steps(options, TOY_STEPS)
@@ -97,7 +100,8 @@ def trial(data: Plain, folder: Path) -> Plain:
     data.pop("toy", None)
     if (source := data["encoder"].get("from")) in STOCK:
         data["encoder"]["from"] = _stood_in(source, folder, tiny=False)
-    _synthetic(data, batch=1, crop=_longest(data["data"].get("crop", 3.0)))
+    speech = _speech(data)
+    _synthetic(data, speech | _LESS.get(speech["task"], {}), batch=1, crop=_longest(data["data"].get("crop", 3.0)))
     for options in _stages(data):
         _few_steps(options, 1)
         _own_data(data, options)
@@ -144,13 +148,19 @@ def _stood_in(source: str, folder: Path, *, tiny: bool) -> str:
     return str(path)
 
 
-def _synthetic(data: Plain, *, batch: int, crop: float) -> None:
-    """Synthetic speech in place of the recipe's corpora."""
+def _speech(data: Plain) -> Plain:
+    """Of what size synthetic speech is for the recipe's task."""
     task = next(iter(data["task"]))
+    return {"task": task, **_SPEECH[task]}
+
+
+def _synthetic(data: Plain, speech: Plain, *, batch: int, crop: float) -> None:
+    """Synthetic speech in place of the recipe's corpora."""
+    task = speech["task"]
     section = data["data"]
     trials = {"trials": "synthetic"} if task == "verification" else {}
     section |= {
-        "corpora": {"synthetic": {"synthesize": {"task": task, **_SPEECH[task]}}},
+        "corpora": {"synthetic": {"synthesize": speech}},
         "train": _references(section["train"]),
         "test": {"synthetic": {"cuts": "synthetic/test", **trials}} if section.get("test") else {},
         "batch": batch,
