@@ -1,3 +1,6 @@
+import tracemalloc
+import weakref
+
 import pytest
 import torch
 from torch.utils.data import Dataset
@@ -12,6 +15,7 @@ from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
 from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.training.checkpoints import StraightToDisk
 from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
@@ -163,6 +167,31 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         model.head.project.bias.fill_(float("inf"))
     with pytest.raises(RecipeError, match="loss is nan at step 0"):
         fit(model, phase(everything(model)), CPU, tmp_path)
+
+
+def test_what_follows_has_the_memory_of_training(tmp_path):
+    model, optimisers = tiny_model(), []
+
+    class Keep(StepCallback):
+        def on_step(self, trainer, module, step):
+            optimisers.append(weakref.ref(trainer.optimizers[0]))
+
+    fit(model, phase(everything(model), callbacks=[Keep()]), CPU, tmp_path)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert optimisers and all(each() is None for each in optimisers)
+
+
+def test_a_training_state_is_not_built_in_memory_first(tmp_path):
+    state = {"weights": torch.randn(2_000_000), "step": 7}
+    tracemalloc.start()
+    try:
+        StraightToDisk().save_checkpoint(state, tmp_path / "state")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    again = torch.load(tmp_path / "state", weights_only=True)
+    assert torch.equal(again["weights"], state["weights"]) and again["step"] == 7
+    assert peak < 2e6  # of 8e6 bytes
 
 
 def test_schedules():

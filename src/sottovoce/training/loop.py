@@ -206,7 +206,8 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
     model.zero_grad()
     model.eval()
     # What comes next (slimming with its proof, say) needs the memory of gradients and optimiser.
-    del trainer, module
+    module.trainer = None  # whom Lightning's callbacks hold
+    del trainer
     gc.collect()
 
 
