@@ -1,8 +1,10 @@
-"""What understanding coffee orders costs without listening: every slot gets what it has most often in training.
+"""What understanding costs without listening: every slot gets what it has most often in training, and the
+intent is the most frequent one.
 
 A trained model must beat this on the same recordings, or it has heard nothing.
 
-    python benchmarks/intent_baseline.py DATA/barista619
+    python benchmarks/intent_baseline.py DATA/barista619                                 # six slots of coffee orders
+    python benchmarks/intent_baseline.py RUN/data/commands/train.jsonl.gz RUN/data/commands/dev.jsonl.gz   # of intent-commands
 """
 
 from __future__ import annotations
@@ -19,26 +21,33 @@ from sottovoce.decoding.understood import NONE
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.tasks.intent import Intent
 
-SLOTS = ["drink", "size", "roast", "shots", "milk", "sugar"]
+ORDERS = ["drink", "size", "roast", "shots", "milk", "sugar"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path)
-    corpus = parser.parse_args().corpus
-    task = Intent(slots=SLOTS)
-    with tempfile.TemporaryDirectory() as folder:
-        splits = {name: list(read_cuts(path)) for name, path in import_corpus(corpus, Path(folder)).items()}
-    meanings = [task.meaning(cut) for cut in splits["train"]]
-    usual = {kind: Counter(filler_of(each, kind) for each in meanings).most_common(1)[0][0] for kind in SLOTS}
-    intents = {name: Counter(each.intents[name] for each in meanings).most_common(1)[0][0] for name in task.intents}
-    guess = Semantics(intents, tuple((kind, filler) for kind, filler in usual.items() if filler != NONE))
-    labels = Questions.of(meanings, task.intents, SLOTS).labels
-    numbers = task.score(splits["dev"], {cut.id: guess for cut in splits["dev"]}, labels)
-    print(
-        f"majority of {len(meanings)} orders ({', '.join(f'{k} {v}' for k, v in usual.items())}): {task.told(numbers)}"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "corpus", type=Path, help="of coffee orders; or cuts to count, with intents of scenario and action"
     )
-    print(", ".join(f"{kind} {100 * share:.1f} %" for kind, share in numbers["slot_accuracy_by_slot"].items()))
+    parser.add_argument("dev", type=Path, nargs="?", help="cuts to score")
+    given = parser.parse_args()
+    if given.dev is not None:
+        train, dev = list(read_cuts(given.corpus)), list(read_cuts(given.dev))
+        task = Intent(intents=["scenario", "action"], slots="all")
+        kinds = sorted({kind for cut in train for kind, _ in task.meaning(cut).slots})
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            splits = {name: list(read_cuts(path)) for name, path in import_corpus(given.corpus, Path(folder)).items()}
+        train, dev, task, kinds = splits["train"], splits["dev"], Intent(slots=ORDERS), ORDERS
+    meanings = [task.meaning(cut) for cut in train]
+    usual = {kind: Counter(filler_of(each, kind) for each in meanings).most_common(1)[0][0] for kind in kinds}
+    intents = dict(Counter(tuple(each.intents.items()) for each in meanings).most_common(1)[0][0])
+    guess = Semantics(intents, tuple((kind, filler) for kind, filler in usual.items() if filler != NONE))
+    labels = Questions.of(meanings, task.intents, kinds).labels
+    numbers = task.score(dev, {cut.id: guess for cut in dev}, labels)
+    answers = ", ".join(f"{question} {answer}" for question, answer in {**intents, **usual}.items() if answer != NONE)
+    print(f"majority of {len(meanings)} ({answers}): {task.told(numbers)}")
+    print(", ".join(f"{kind} {100 * share:.1f} %" for kind, share in numbers.get("slot_accuracy_by_slot", {}).items()))
 
 
 if __name__ == "__main__":
