@@ -22,6 +22,7 @@ SYSTEMS = {
     "2305.17651": ["dphubert"],
     "2502.05837": [
         *(f"synergy-{how}-{what}" for how in ("l0", "lowrank") for what in ("ctc", "rnnt", "streaming")),
+        "synergy-l0-agnostic",
         "synergy-prune-then-train",
     ],
     "2508.16232": ["hybrid-verification", "hybrid-spoofing", "hybrid-spoofing-distilled"],
@@ -159,6 +160,17 @@ def test_a_section_can_stand_instead_of_the_extended_one(tmp_path):
     (tmp_path / "b.yaml").write_text("extends: a.yaml\ntask: {head: !instead {x_vector: {}}, loss: {scale: 20}}\n")
     assert plain_recipe(tmp_path / "b.yaml") == {
         "task": {"head": {"x_vector": {}}, "loss": {"margin": 0.1, "scale": 20}}
+    }
+
+
+def test_a_list_can_go_on_where_the_extended_one_ends(tmp_path):
+    (tmp_path / "a.yaml").write_text("about: {differs: [one]}\ndata: {train: [a/train]}\n")
+    (tmp_path / "b.yaml").write_text(
+        "extends: a.yaml\nabout: {differs: !also [two], paper: !also [x]}\ndata: {train: [b/train]}\n"
+    )
+    assert plain_recipe(tmp_path / "b.yaml") == {
+        "about": {"differs": ["one", "two"], "paper": ["x"]},
+        "data": {"train": ["b/train"]},
     }
 
 

@@ -34,6 +34,13 @@ def test_a_budget_that_cannot_be_met(tmp_path):
     assert "stages[1].prune.budget: params may be" in found and "with everything removed that may go" in found
 
 
+def test_a_budget_that_ranks_cannot_meet(tmp_path):
+    found = told(tmp_path, [{"factorise": {}}, prune(units=["rank"], budget={"params": 0.001})])
+    assert "stages[2].prune.budget: params may be" in found and "with everything removed that may go" in found
+    recipe = read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.8"])
+    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+
+
 def test_a_budget_that_removes_nothing(tmp_path):
     found = told(tmp_path, [prune(budget={"params": 0.85}), prune(name="again", budget={"params": 0.9})])
     assert "stages[2].prune.budget: params may be" in found and "stages[1].prune leaves" in found

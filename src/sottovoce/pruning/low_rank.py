@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..encoder.config import Shape
 from ..encoder.errors import PlanError
 from ..encoder.low_rank import LowRankLinear, factored_paths
 
@@ -50,24 +51,31 @@ def factorise(
     Raises:
         PlanError: a pattern that fits no linear map, or ranks out of bounds.
     """
-    if ranks is not None and not 0 < ranks <= 1:
-        raise PlanError(f"ranks: {ranks} is not a part of all ranks; give a number above 0, 1 at most")
-    root: Any = model
-    shape = copy.deepcopy(root.shape)
+    shape = factored_shape(model, linears, ranks)
     weights = {name: tensor for name, tensor in model.state_dict().items()}
     for path in chosen_linears(model, linears):
         linear: Any = model.get_submodule(path)
         moment = None if moments is None else moments.get(path)
         up, down = factors(linear.weight, moment)
-        if ranks is not None:
-            kept = max(round(ranks * down.shape[0]), 1)
-            up, down = up[:, :kept], down[:kept]
-        _around(shape, path)[path.rpartition(".")[2]] = {"ranks": down.shape[0]}
-        weights |= {f"{path}.up.weight": up.contiguous(), f"{path}.down.weight": down.contiguous()}
+        kept = _around(shape, path)[path.rpartition(".")[2]]["ranks"]
+        weights |= {f"{path}.up.weight": up[:, :kept].contiguous(), f"{path}.down.weight": down[:kept].contiguous()}
         del weights[f"{path}.weight"]
         if linear.bias is not None:
             weights[f"{path}.up.bias"] = weights.pop(f"{path}.bias")
     return _filled(model, shape, weights)
+
+
+def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: float | None = None) -> Shape:
+    """The shape of what `factorise` makes; it raises the same."""
+    if ranks is not None and not 0 < ranks <= 1:
+        raise PlanError(f"ranks: {ranks} is not a part of all ranks; give a number above 0, 1 at most")
+    root: Any = model
+    shape = copy.deepcopy(root.shape)
+    for path in chosen_linears(model, linears):
+        most = min(model.get_parameter(f"{path}.weight").shape)
+        kept = most if ranks is None else max(round(ranks * most), 1)
+        _around(shape, path)[path.rpartition(".")[2]] = {"ranks": kept}
+    return shape
 
 
 @torch.no_grad()

@@ -24,9 +24,9 @@ def find_recipe(name: str | Path) -> Path:
         RecipeError: neither.
     """
     path = Path(name)
+    known = known_recipes()
+    if str(name) in known and not path.is_file():
+        return known[str(name)]
     if path.exists():
         return path
-    known = known_recipes()
-    if str(name) in known:
-        return known[str(name)]
     raise RecipeError(f"{name}: no such file, and no recipe of that name; {nearest(str(name), known)}")

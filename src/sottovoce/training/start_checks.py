@@ -16,6 +16,7 @@ from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from ..pruning.choices import rules
 from ..pruning.cost import CostModel, human, reference_cost
+from ..pruning.low_rank import factored_shape
 from ..pruning.plan import plan
 from ..pruning.scores import Scores
 from .lineage import START
@@ -33,26 +34,29 @@ def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Left:
-    """What the stages up to one may have left: kinds of unit that have shrunk, limits that hold, and whose they are."""
+    """What the stages up to one may have left: the network (once it is in factors, without memory for weights), kinds of
+    unit that have shrunk, limits that hold, and whose they are."""
 
+    model: TaskModel
     units: frozenset[tuple[str, str]] = frozenset()
     limits: Mapping[tuple[str, str, float], float] = field(default_factory=dict)
     by: str = ""
-    factored: bool = False
 
 
 def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
-    after, previous = {START: _Left()}, START
+    after, previous = {START: _Left(model)}, START
     for k, (name, entry) in enumerate(zip(recipe.names(), recipe.stages, strict=True)):
         options, where = entry.options, f"stages[{k}].{entry.kind}"
         before = after[options.start or previous]
         after[name], previous = before, name
         if isinstance(options, Factorise):
-            after[name] = replace(before, factored=True)
+            with torch.device("meta"):
+                network = before.model.shrunk(factored_shape(before.model, options.paths(before.model), options.ranks))
+            after[name] = replace(before, model=network)
         chosen = getattr(options, "budget", None) or recipe.budget
-        if not isinstance(options, SlimmingOptions) or chosen is None or before.factored:
-            continue  # what ranks cost is only known when they are there
-        budget, scope = chosen.build(), options.of(model)
+        if not isinstance(options, SlimmingOptions) or chosen is None:
+            continue
+        budget, scope = chosen.build(), options.of(before.model)
         # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone, whatever
         # this stage itself protects.
         units = before.units | {(options.scope, kind) for kind in options.units}

@@ -18,8 +18,12 @@ class Instead(dict[str, Any]):
     """A section that takes the place of what is extended: ``head: !instead {x_vector: {}}``."""
 
 
+class Also(list[Any]):
+    """A list that goes on where that of what is extended ends: ``differs: !also [...]``."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Plain YAML and ``!instead``. An alias inside what it stands for, which would have no end, is an error."""
+    """Plain YAML, ``!instead`` and ``!also``. An alias inside what it stands for, which would have no end, is an error."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -41,7 +45,12 @@ def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
     return Instead({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
 
 
+def _also(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> Also:
+    return Also(loader.construct_sequence(node, deep=True))
+
+
 _Loader.add_constructor("!instead", _instead)
+_Loader.add_constructor("!also", _also)
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -118,11 +127,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``: mappings are merged, unless written ``!instead``; all else is replaced."""
+    """``base`` with ``changes``: mappings are merged unless written ``!instead``, lists go on if written ``!also``; all else
+    is replaced."""
     out = dict(base)
     for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = merged(out[key], value) if both and not isinstance(value, Instead) else value
+        old = out.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and not isinstance(value, Instead):
+            out[key] = merged(old, value)
+        else:
+            out[key] = [*old, *value] if isinstance(value, Also) and isinstance(old, list) else value
     return out
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ...encoder.errors import PlanError
 from ...encoder.model import SpeechEncoder
+from ...heads.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
 from ..phase_options import StageOptions
 from ..stage_run import Product, StageRun
@@ -46,19 +47,22 @@ class Factorise(StageOptions):
         except PlanError as error:
             yield str(error)
 
+    def paths(self, model: TaskModel) -> list[str]:
+        """The chosen linear maps of a model."""
+        return [f"encoder.{path}" for path in chosen_linears(model.encoder, self.linears)]
+
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self).eval()
         objective = at.start_objective(self, model)
-        patterns = [f"encoder.{pattern}" for pattern in self.linears]
+        paths = self.paths(model)
         moments = None
         if self.weighted == "inputs":
             batches = at.sample_batches(self.batches, objective)
             with torch.no_grad():
                 moments = input_moments(
-                    model, batches, lambda model, batch: model(batch["waveform"], batch["lengths"]), patterns
+                    model, batches, lambda model, batch: model(batch["waveform"], batch["lengths"]), paths
                 )
-        paths = chosen_linears(model, patterns)
-        factored = factorise(model, patterns, ranks=self.ranks, moments=moments)
+        factored = factorise(model, paths, ranks=self.ranks, moments=moments)
         at.tell(
             f"{len(paths)} linear maps in factors" + (f", {100 * self.ranks:g} % of their ranks" if self.ranks else "")
         )
