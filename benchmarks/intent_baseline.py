@@ -5,6 +5,7 @@ A trained model must beat this on the same recordings, or it has heard nothing.
 
     python benchmarks/intent_baseline.py DATA/barista619                                 # six slots of coffee orders
     python benchmarks/intent_baseline.py RUN/data/commands/train.jsonl.gz RUN/data/commands/dev.jsonl.gz   # of intent-commands
+    python benchmarks/intent_baseline.py RUN/data/words/train.jsonl.gz RUN/data/words/dev.jsonl.gz --intents keyword --no-slots
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ ORDERS = ["drink", "size", "roast", "shots", "milk", "sugar"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "corpus", type=Path, help="of coffee orders; or cuts to count, with intents of scenario and action"
-    )
+    parser.add_argument("corpus", type=Path, help="of coffee orders; or cuts to count")
     parser.add_argument("dev", type=Path, nargs="?", help="cuts to score")
+    parser.add_argument("--intents", nargs="+", default=["scenario", "action"], help="fields that make the intent")
+    parser.add_argument("--no-slots", action="store_true")
     given = parser.parse_args()
     if given.dev is not None:
         train, dev = list(read_cuts(given.corpus)), list(read_cuts(given.dev))
-        task = Intent(intents=["scenario", "action"], slots="all")
+        task = Intent(intents=given.intents, slots=[] if given.no_slots else "all")
         kinds = sorted({kind for cut in train for kind, _ in task.meaning(cut).slots})
     else:
         with tempfile.TemporaryDirectory() as folder:
