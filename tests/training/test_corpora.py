@@ -20,6 +20,8 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     assert len({cut_speaker(cut) for cut in cuts}) == 3 * 3
     plain, slow, fast = cuts[0], cuts[6], cuts[12]
     assert [cut_speaker(cut) for cut in (plain, slow, fast)] == ["toy/s0", "toy/s0@0.8", "toy/s0@1.25"]
+    same = Corpora(options.model_copy(update={"speeds_are_speakers": False}), tmp_path / "same")
+    assert {cut_speaker(cut) for cut in same.cuts("toy/train", "toy/train@0.8")} == {"toy/s0", "toy/s1", "toy/s2"}
     samples = len(load_cut(plain))
     assert abs(len(load_cut(slow)) - samples / 0.8) <= 1 and abs(len(load_cut(fast)) - samples / 1.25) <= 1
     # Band 0 of 3 has its middle at 1,333 Hz; played faster, it is higher.

@@ -52,7 +52,8 @@ class DataOptions(Options):
 
     Args:
         corpora: by name.
-        train: ``corpus/split`` references; with ``@0.9`` behind, played at that speed, as other speakers.
+        train: ``corpus/split`` references; with ``@0.9`` behind, played at that speed.
+        speeds_are_speakers: whether a voice at another speed counts as another speaker.
         dev: the test set by which models are chosen; never one of ``test``.
         test: test sets by name, evaluated after every stage.
         batch: utterances in a batch.
@@ -65,6 +66,7 @@ class DataOptions(Options):
 
     corpora: dict[str, CorpusOptions] = Field(min_length=1)
     train: list[str] = Field(min_length=1)
+    speeds_are_speakers: bool = True
     dev: TestSet | None = None
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1)
@@ -176,7 +178,7 @@ class Corpora:
                 raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")
             for original in chosen:
                 cut = original if speed is None else original.perturb_speed(speed)
-                suffix = "" if speed is None else f"@{speed:g}"
+                suffix = f"@{speed:g}" if speed is not None and self.options.speeds_are_speakers else ""
                 for supervision in cut.supervisions:
                     if supervision.speaker is not None:
                         supervision.speaker = f"{name}/{supervision.speaker}{suffix}"
