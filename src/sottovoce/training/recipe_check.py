@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..data.cuts import read_cuts
 from ..deployment.environment import environment
 from ..deployment.measure import resident_peak
 from ..encoder.config import EncoderConfig
@@ -52,8 +54,10 @@ class StageCheck:
         steps: of the full-scale stage; 0 for one that trains nothing.
         batch: utterances that make one step, gradient accumulation included.
         crop: seconds of each, the mean of a range; ``None`` where whole utterances are taken.
+        heard: seconds of the one utterance that was heard here: a crop, or the mean of whole ones.
         params: of the encoder that the stage starts from.
-        macs: multiply-accumulates of one step: forward, backward (twice that), recomputation and teacher.
+        macs: multiply-accumulates of encoders in one step: forward, backward (twice that), recomputation and teacher. Heads
+            are not counted.
         peak: largest resident memory of the process, bytes, at batch 1.
         seconds: that one step with all around it (loading, slimming with its proof) took here.
     """
@@ -63,6 +67,7 @@ class StageCheck:
     steps: int
     batch: int
     crop: float | None
+    heard: float
     params: int
     macs: float
     peak: int | None
@@ -112,6 +117,7 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
     with open(folder / "log.txt", "w", encoding="utf-8") as log:
         run = compress(small, folder / "run", console=Console(file=log, width=140), around=around)
     sizes = _Sizes(run, full)
+    whole = mean(cut.duration for cut in read_cuts(run.path / "data" / "synthetic" / "train.jsonl.gz"))
     found, previous = [], START
     for entry in full.stages:
         name, options = stage_name(entry.kind, entry.options), entry.options
@@ -122,7 +128,8 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
         steps = getattr(options, "steps", 0)
         macs = batch * sizes.macs_of_one(options, start, seconds or TYPICAL) if steps else 0.0
         peak, took = measured[name]
-        found.append(StageCheck(name, entry.kind, steps, batch, seconds, sizes.params(start), macs, peak, took))
+        heard = max(crop) if crop else whole
+        found.append(StageCheck(name, entry.kind, steps, batch, seconds, heard, sizes.params(start), macs, peak, took))
         previous = name
     return found
 
@@ -167,7 +174,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
         "encoder",
         "steps",
         "utterances a step",
-        "MACs a step",
+        "encoder MACs a step",
         "peak here",
         "took",
         f"{gpu} hours",
@@ -175,7 +182,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
         table.add_column(column, justify="left" if column == "stage" else "right")
     hours = []
     for each in found:
-        cropped = f"{each.batch} x {each.crop:g} s" if each.crop else f"{each.batch}, whole"
+        cropped = f"{each.batch} x {each.crop:g} s" if each.crop else f"{each.batch}, of {TYPICAL:g} s"
         estimate = each.hours(gpu, precision) if each.steps else 0.0
         hours.append(estimate)
         table.add_row(
@@ -190,11 +197,12 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
         )
     facts = environment()
     known = [h for h in hours if h is not None]
+    heard = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.heard for each in found if each.steps}))
     total = f"about {sum(known):.2g} hours" if len(known) == len(hours) else f"no {precision} there"
     return Group(
         table,
         Text(
-            f"{gpu}: {total}, at {100 * UTILISATION:g} % of its {precision} peak. Here: batch 1, {precision}, "
-            f"{facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
+            f"{gpu}: {total}, at {100 * UTILISATION:g} % of its {precision} peak. Here: one utterance of {heard}, "
+            f"{precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
         ),
     )
