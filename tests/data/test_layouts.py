@@ -318,6 +318,35 @@ class TestNemo:
             ],
         )
 
+    def test_turns_and_regions_of_another_recording(self, tmp_path, audio):
+        for name in "1234":
+            audio(f"{name}.wav")
+        (tmp_path / "1.rttm").write_text("SPEAKER 1 1 0 1 <NA> <NA> anna <NA> <NA>\n")
+        (tmp_path / "1.uem").write_text("1 1 0 1.5\n")
+        (tmp_path / "none.rttm").touch()  # nobody speaks
+        (tmp_path / "bad.rttm").write_text("SPEAKER 1 1 x\n")
+
+        def manifest(*lines):
+            made = [
+                dict(zip(("audio_filepath", "rttm_filepath", "uem_filepath"), line, strict=False)) for line in lines
+            ]
+            (tmp_path / "m.json").write_text("\n".join(json.dumps(item) for item in made))
+            return tmp_path / "m.json"
+
+        unread = [(f"{name}.wav", "bad.rttm", "no.uem") for name in "14"]
+        source = manifest(("2.wav", "1.rttm"), ("3.wav", "none.rttm", "1.uem"), *unread)
+        expect(
+            told("nemo", source, tmp_path / "out"),
+            [
+                f"line 1: {tmp_path}/1.rttm has no recording 2, only 1",
+                f"line 2: {tmp_path}/1.uem has no region of 3",
+                "bad.rttm line 1: 4 columns",  # once each, though two lines name them
+                "no.uem: cannot be read",
+            ],
+        )
+        cuts = imported("nemo", manifest(("1.wav", "1.rttm", "1.uem"), ("2.wav", "none.rttm")), tmp_path / "out")
+        assert cuts["1.wav"][1].uem == [[0.0, 1.5]] and cuts["2.wav"][1].supervisions == []
+
 
 class TestVoxceleb:
     @pytest.fixture
