@@ -176,6 +176,12 @@ class TestRttm:
             told("rttm", folder / "all.rttm", tmp_path / "out"),
             ["all.rttm line 1: 4 columns", "all.rttm line 2: the onset 'a'", "all.rttm line 3: unknown record"],
         )
+        (folder / "all.rttm").write_text("".join(f"SPEAKER {m} 1 0 1 <NA> <NA> x <NA> <NA>\n" for m in ("m1", "m2")))
+        (folder / "all.uem").write_text("m1 1 0 3\n")
+        expect(
+            told("rttm", folder / "all.rttm", tmp_path / "out", uem=folder / "all.uem"),
+            [f"all.rttm line 2: {folder / 'all.uem'} has no region of m2"],
+        )
         (folder / "all.uem").write_text("m1 1 0 9\n")
         (folder / "all.rttm").write_text("SPEAKER m1 1 0 1 <NA> <NA> x <NA> <NA>\n")
         expect(
