@@ -117,7 +117,9 @@ class TestKaldi:
     @pytest.mark.parametrize("name", ["text", "utt2spk"])
     def test_an_empty_list_lacks_every_utterance(self, name, folder, tmp_path):
         self.write(folder, name)
-        expect(told("kaldi", folder, tmp_path / "out"), [f": {each} is not in {name}" for each in ("a-1", "b-1", "a-2")])
+        expect(
+            told("kaldi", folder, tmp_path / "out"), [f": {each} is not in {name}" for each in ("a-1", "b-1", "a-2")]
+        )
 
     def test_overlap_may_be_allowed(self, folder, tmp_path):
         self.write(folder, "utt2spk", "a-1 a", "b-1 a", "a-2 a")
