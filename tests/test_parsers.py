@@ -6,15 +6,25 @@ The layouts of corpora have such a test of their own (`tests/data/test_layouts_p
 from __future__ import annotations
 
 import gzip
+import io
+import json
+import tarfile
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
+from sottovoce.checkpoints.files import Directory
+from sottovoce.checkpoints.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.rttm import read_rttm, read_uem
+from sottovoce.data.shar import index
 from sottovoce.decoding.ngram import read_arpa
+from sottovoce.diarization.plda import Plda
 from sottovoce.encoder.errors import DataError, SottovoceError
+from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.prune import read_shape
@@ -31,6 +41,9 @@ PARSERS = {
     "recipe": read_recipe,
     "plain recipe": plain_recipe,
     "chain of recipes": chain,
+    "plda": Plda.load,
+    "calibration": Calibration.load,
+    "shar": index,
 }
 SPOKEN = "SPEAKER a 1 0 0.5 <NA> <NA> anna <NA> <NA>"
 TELLING = r"""
@@ -63,10 +76,22 @@ def reads(parse, path) -> None:
 @example(content=b"head: 2001-99-99")
 @example(content=b"[" * 500)
 @example(content=b"Name: x")
+@example(content=b"[1]")
+@example(content=b'{"slope": 1, "offset": 0, "measures": {}, "prior": 0.5}')
+@example(content=b'{"slope": 1' + b"0" * 400 + b', "offset": 0, "measures": {}, "prior": 0.5}')
+@example(content=b'{"slope": 1e400, "offset": 0, "measures": [], "prior": "x"}')
+@example(content=b"\x02\0\0\0\0\0\0\0{}")
 @example(content=b"stages: [{prune: 5}, 5, {5: 5}, {}]")
 def test_any_content(name, content, tmp_path):
     (tmp_path / "file").write_bytes(content)
     reads(PARSERS[name], tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["calibration", "cuts"])
+def test_json_that_is_nested_too_deep(name, tmp_path):
+    (tmp_path / "file").write_bytes(b"[" * 5_000)
+    with pytest.raises(SottovoceError):
+        PARSERS[name](tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", ["arpa", "cuts"])
@@ -78,6 +103,102 @@ def test_packed_content_with_a_hole(name, text, place, rubbish, tmp_path):
     cut = round(place * len(packed))
     (tmp_path / "file.gz").write_bytes(packed[:cut] + rubbish + packed[cut + len(rubbish) :])
     reads(PARSERS[name], tmp_path / "file.gz")
+
+
+@few
+@given(
+    shapes=st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=3, max_size=3),
+    kind=st.sampled_from(["float64", "float32", "float16", "int8", "bool"]),
+    value=st.sampled_from([1, 0, -1, np.nan, np.inf]),
+)
+@example(shapes=[[3], [2, 3], [2]], kind="float64", value=1)
+@example(shapes=[[3], [2, 3], [3]], kind="float64", value=1)
+@example(shapes=[[3], [2, 3], [2]], kind="float32", value=-1)
+def test_any_tensors_of_a_plda(shapes, kind, value, tmp_path):
+    value = value if np.isfinite(value) or kind.startswith("float") else 1
+    names = ("mean", "transform", "phi")
+    tensors = {name: np.full(shape, value).astype(kind) for name, shape in zip(names, shapes, strict=True)}
+    save_file(tensors, tmp_path / "file")
+
+    def project(path):
+        plda = Plda.load(path)
+        assert plda.project(np.ones((4, len(plda.mean)))).shape == (4, len(plda.phi))
+        assert np.isfinite(np.sqrt(plda.phi)).all()
+
+    reads(project, tmp_path / "file")
+
+
+@few
+@given(
+    names=st.lists(
+        st.sampled_from(["a.json", "a.flac", "b.json", "b.nodata", "b", ""]) | st.text(max_size=3), max_size=4
+    ),
+    content=st.sampled_from([b"{}", b"[]", b'{"id": "a"}', b"\xff", b"[" * 5_000, b"9" * 5_000]),
+    place=st.floats(0, 1),
+    rubbish=st.binary(max_size=20),
+)
+@example(names=["a.json"], content=b"[" * 5_000, place=1.0, rubbish=b"")
+def test_any_tar_of_recordings(names, content, place, rubbish, tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    whole = packed.getvalue()
+    cut = round(place * len(whole))
+    (tmp_path / "file").write_bytes(whole[:cut] + rubbish + whole[cut + len(rubbish) :])
+    reads(index, tmp_path / "file")
+
+
+SAID = """<pad> | A <s> content pad_token word_delimiter_token replace_word_delimiter_char added_tokens_decoder
+target_lang tokenizer_class Wav2Vec2CTCTokenizer 0 2 -1 x ²"""
+TOKENS = [*SAID.split(), "9" * 5_000]
+token_values = st.recursive(
+    st.sampled_from([*TOKENS, None, True, 0, 1, 2, -1, 1.5, 10**30]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(TOKENS), inner, max_size=3),
+    max_leaves=6,
+)
+token_tables = st.dictionaries(st.sampled_from(TOKENS), token_values, max_size=4)
+LETTERS = {"<pad>": 0, "|": 1, "A": 2}
+
+
+@settings(few, max_examples=100)
+@given(
+    vocabulary=st.just(LETTERS) | token_tables,
+    files=st.dictionaries(
+        st.sampled_from(["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]), token_tables
+    ),
+)
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"added_tokens_decoder": [1]}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"added_tokens_decoder": {"2": "x"}}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"added_tokens_decoder": {"x": {"content": "A"}}}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"added_tokens_decoder": {"9" * 5_000: {"content": "A"}}}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"added_tokens_decoder": {"2": {"content": ["A"]}}}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"pad_token": {"a": 1}}})
+@example(vocabulary=LETTERS, files={"special_tokens_map.json": {"word_delimiter_token": [1]}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"replace_word_delimiter_char": 1, "do_lower_case": True}})
+@example(vocabulary=LETTERS, files={"tokenizer_config.json": {"target_lang": {"a": 1}}})
+@example(vocabulary=LETTERS, files={"added_tokens.json": {"<s>": "2"}})
+def test_any_tokenizer(vocabulary, files, tmp_path):
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+        (tmp_path / name).write_text(json.dumps(files.get(name, {})))
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+
+    def three(path):
+        found = read_vocabulary(Directory(path), 3)
+        assert found.labels[0] == BLANK and len({str(label) for label in found.labels}) == 3
+
+    reads(three, tmp_path)
+
+
+@few
+@given(content=anything)
+@example(content=b"[" * 100_000)
+@example(content=b'{"a": ' + b"9" * 5_000 + b"}")
+def test_any_file_of_a_tokenizer(content, tmp_path):
+    (tmp_path / "vocab.json").write_bytes(content)
+    reads(lambda path: read_vocabulary(Directory(path), 3), tmp_path)
 
 
 @few

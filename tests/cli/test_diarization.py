@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.rttm import read_rttm, write_rttm
+from sottovoce.diarization.plda import Plda
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from tiny_models import randomised, tiny_model
@@ -111,6 +112,14 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     models = (place / "local", place / "long.wav", "--embedding", place / "speaker", "--step", "4")
     said = sottovoce("diarize", *models, "--plda", place / "plda.safetensors", "-o", place / "o.rttm")
     assert said.code == 0 and read_rttm(place / "o.rttm")["long"], said.err
+    fitted = Plda.load(place / "plda.safetensors")
+    E = len(fitted.mean)
+    Plda(fitted.mean[1:], fitted.transform[:, 1:], fitted.phi).save(place / "other.safetensors")
+    soundfile.write(place / "nan.wav", np.full(192_000, np.nan), 16_000, subtype="FLOAT")  # to hear it is another error
+    models = (place / "local", place / "nan.wav", "--embedding", place / "speaker")
+    said = sottovoce("diarize", *models, "--plda", place / "other.safetensors", "-o", place / "none.rttm")
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1
+    assert f"the PLDA is of embeddings of {E - 1} numbers, and those of the speaker model have {E}" in said.err
     assert "no speaker" in sottovoce("plda", place / "local", place / "spoken.jsonl.gz", "-o", place / "x").err
 
 

@@ -114,6 +114,13 @@ class TestKaldi:
             ],
         )
 
+    @pytest.mark.parametrize("name", ["text", "utt2spk"])
+    def test_an_empty_list_lacks_every_utterance(self, name, folder, tmp_path):
+        self.write(folder, name)
+        expect(
+            told("kaldi", folder, tmp_path / "out"), [f": {each} is not in {name}" for each in ("a-1", "b-1", "a-2")]
+        )
+
     def test_overlap_may_be_allowed(self, folder, tmp_path):
         self.write(folder, "utt2spk", "a-1 a", "b-1 a", "a-2 a")
         expect(told("kaldi", folder, tmp_path / "out"), ["b-1 overlaps a-1"])
@@ -170,6 +177,12 @@ class TestRttm:
         expect(
             told("rttm", folder / "all.rttm", tmp_path / "out"),
             ["all.rttm line 1: 4 columns", "all.rttm line 2: the onset 'a'", "all.rttm line 3: unknown record"],
+        )
+        (folder / "all.rttm").write_text("".join(f"SPEAKER {m} 1 0 1 <NA> <NA> x <NA> <NA>\n" for m in ("m1", "m2")))
+        (folder / "all.uem").write_text("m1 1 0 3\n")
+        expect(
+            told("rttm", folder / "all.rttm", tmp_path / "out", uem=folder / "all.uem"),
+            [f"all.rttm line 2: {folder / 'all.uem'} has no region of m2"],
         )
         (folder / "all.uem").write_text("m1 1 0 9\n")
         (folder / "all.rttm").write_text("SPEAKER m1 1 0 1 <NA> <NA> x <NA> <NA>\n")
@@ -317,6 +330,35 @@ class TestNemo:
                 "line 7: " + str(tmp_path / "1.wav") + " lasts 2.000 s, but a stretch from 1.000 to 5.000",
             ],
         )
+
+    def test_turns_and_regions_of_another_recording(self, tmp_path, audio):
+        for name in "1234":
+            audio(f"{name}.wav")
+        (tmp_path / "1.rttm").write_text("SPEAKER 1 1 0 1 <NA> <NA> anna <NA> <NA>\n")
+        (tmp_path / "1.uem").write_text("1 1 0 1.5\n")
+        (tmp_path / "none.rttm").touch()  # nobody speaks
+        (tmp_path / "bad.rttm").write_text("SPEAKER 1 1 x\n")
+
+        def manifest(*lines):
+            made = [
+                dict(zip(("audio_filepath", "rttm_filepath", "uem_filepath"), line, strict=False)) for line in lines
+            ]
+            (tmp_path / "m.json").write_text("\n".join(json.dumps(item) for item in made))
+            return tmp_path / "m.json"
+
+        unread = [(f"{name}.wav", "bad.rttm", "no.uem") for name in "14"]
+        source = manifest(("2.wav", "1.rttm"), ("3.wav", "none.rttm", "1.uem"), *unread)
+        expect(
+            told("nemo", source, tmp_path / "out"),
+            [
+                f"line 1: {tmp_path}/1.rttm has no recording 2, only 1",
+                f"line 2: {tmp_path}/1.uem has no region of 3",
+                "bad.rttm line 1: 4 columns",  # once each, though two lines name them
+                "no.uem: cannot be read",
+            ],
+        )
+        cuts = imported("nemo", manifest(("1.wav", "1.rttm", "1.uem"), ("2.wav", "none.rttm")), tmp_path / "out")
+        assert cuts["1.wav"][1].uem == [[0.0, 1.5]] and cuts["2.wav"][1].supervisions == []
 
 
 class TestVoxceleb:

@@ -57,6 +57,17 @@ def test_mapped_columns_stretches_and_missing_endings(folder):
     assert "line 1: no column 'wrong' among" in fault
 
 
+@pytest.mark.parametrize("column", ["text", "said"])
+def test_an_empty_transcript_is_none_and_a_blank_one_a_fault(folder, column):
+    columns = None if column == "text" else {"text": column}
+    write(folder, ["path", column], ["audio/m1.wav", ""], ["audio/m2.wav", "yes"])
+    assert [cut.supervisions[0].text for cut in cuts_of(folder, columns=columns).values()] == [None, "yes"]
+    (folder.parent / "out").rename(folder / "old")
+    write(folder, ["path", column], ["audio/m1.wav", ""], ["audio/m2.wav", " \u3000"])
+    (fault,) = faults_of(folder, columns=columns)
+    assert "manifest.tsv line 3: the transcript is blank" in fault
+
+
 def test_unmapped_start_is_only_a_column(folder):
     write(folder, ["path", "start"], ["audio/m1.wav", "5.5"])
     (cut,) = cuts_of(folder).values()

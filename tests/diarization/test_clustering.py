@@ -104,6 +104,8 @@ def test_plda_finds_the_space_of_speakers():
     assert inner.T @ inner / 3600 == pytest.approx(np.eye(len(plda.phi)), abs=1e-6)
     with pytest.raises(DataError, match="2 speakers"):
         Plda.fit(embeddings[:3], np.arange(3))
+    with pytest.raises(DataError, match="2 speakers differ no more than the embeddings of one"):
+        Plda.fit(np.array([[1.0, 0], [-1, 0], [1, 0], [-1, 0]]), np.array([0, 0, 1, 1]))
 
 
 def test_plda_is_written_and_read(tmp_path):
@@ -115,6 +117,18 @@ def test_plda_is_written_and_read(tmp_path):
     for name in ("other", "absent"):
         with pytest.raises(DataError, match="no PLDA can be read"):
             Plda.load(tmp_path / name)
+
+    E, R = len(plda.mean), len(plda.phi)
+    for wrong, message in (
+        (Plda(plda.mean[1:], plda.transform, plda.phi), rf"a mean \({E - 1},\), a transform \({R}, {E}\) and phi"),
+        (Plda(plda.mean, plda.transform[1:], plda.phi), "do not fit together"),
+        (Plda(plda.mean, plda.transform.T, plda.phi), "do not fit together"),
+        (plda.first(0), "do not fit together"),
+        (Plda(plda.mean, plda.transform, -plda.phi), "variances below 0"),
+        (Plda(plda.mean * np.nan, plda.transform, plda.phi), "not finite"),
+    ):
+        with pytest.raises(DataError, match=message):
+            Plda.load(wrong.save(tmp_path / "wrong"))
 
 
 def test_vbx_drops_speakers_that_are_none():

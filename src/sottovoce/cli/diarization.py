@@ -127,10 +127,12 @@ def plda(
     from sottovoce.data.cuts import read_cuts
     from sottovoce.deployment.diarization import load_embedder
     from sottovoce.deployment.plda import fit_plda
+    from sottovoce.training.files import whole_file
 
     with busy("listening"):
         fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)
-    fitted.save(out)
+    with whole_file(out) as partial:
+        fitted.save(partial)
     console().print(
         f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}"
     )

@@ -144,7 +144,7 @@ def index(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
                     recordings[name] = Recording.from_dict(json.loads(file.read()))
                 elif ending not in ("nodata", "nometa"):
                     audio[name] = Member(tar.resolve(), member.offset_data, member.size)
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{tar}: cannot be read as a shard of recordings ({error})") from error
     return audio, recordings
 

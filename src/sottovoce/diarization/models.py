@@ -51,6 +51,11 @@ class SpeakerFrames:
             )
         self.model = model
 
+    @property
+    def size(self) -> int:
+        """Numbers of an embedding."""
+        return self.model.head.size
+
     def frames(self, waves: Tensor) -> Tensor:
         """``[B, T, F]`` of ``[B, S]``."""
         return self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)

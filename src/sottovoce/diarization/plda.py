@@ -46,7 +46,7 @@ class Plda:
                 singular.
 
         Raises:
-            DataError: fewer than two speakers, or no speaker with two embeddings.
+            DataError: fewer than two speakers, no speaker with two embeddings, or speakers who do not differ.
         """
         embeddings = np.asarray(embeddings, np.float64)
         names, place, sizes = np.unique(speakers, return_inverse=True, return_counts=True)
@@ -68,6 +68,8 @@ class Plda:
         between = (outer.T @ outer / (len(names) - 1) - within) / typical
         phi, directions = eigh(between, within)
         keep = np.flatnonzero(phi > 0)[::-1]
+        if not len(keep):
+            raise DataError(f"plda: {len(names)} speakers differ no more than the embeddings of one; take other data")
         return cls(mean, directions.T[keep], phi[keep])
 
     def save(self, path: str | Path) -> Path:
@@ -82,13 +84,21 @@ class Plda:
         """Read what `save` wrote.
 
         Raises:
-            DataError: no such file, or one with something else in it.
+            DataError: no such file, one with something else in it, or tensors that do not fit together.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             found = load_file(str(path))
-            return cls(*(found[name].astype(np.float64) for name in ("mean", "transform", "phi")))
+            mean, transform, phi = (found[name].astype(np.float64) for name in ("mean", "transform", "phi"))
         except (OSError, SafetensorError, KeyError) as error:
             raise DataError(f"{path}: no PLDA can be read from it ({error})") from error
+        if mean.ndim != 1 or phi.ndim != 1 or not len(phi) or transform.shape != (*phi.shape, *mean.shape):
+            raise DataError(
+                f"{path}: no PLDA: a mean {mean.shape}, a transform {transform.shape} and phi {phi.shape} do not fit"
+                " together; they are [E], [R, E] and [R]"
+            )
+        if not all(np.isfinite(each).all() for each in (mean, transform, phi)) or phi.min() < 0:
+            raise DataError(f"{path}: no PLDA: it has numbers that are not finite, or variances below 0; fit it again")
+        return cls(mean, transform, phi)

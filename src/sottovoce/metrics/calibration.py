@@ -84,7 +84,7 @@ class Calibration:
             read = cls(float(found["slope"]), float(found["offset"]), measures, float(found["prior"]))
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}); give a saved calibration") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(f"{path}: not a saved calibration ({type(error).__name__}: {error})") from error
         if set(found) != set(asdict(read)) or not np.isfinite([read.slope, read.offset, *measures.values()]).all():
             raise DataError(f"{path}: not a saved calibration; it holds slope, offset, measures and prior, all finite")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..rttm import Region
 from .rows import Row, Segment
-from .turns import read_regions, read_turns
+from .turns import References, read_turns
 
 _SAME = 0.011
 """Seconds by which the times of one turn may differ between two references that are rounded."""
@@ -25,12 +25,10 @@ class Annotations:
     """
 
     def __init__(self, folder: Path, rttm: Path | None, uem: Path | None, faults: list[str]) -> None:
-        self.folder, self.faults, self.source = folder, faults, rttm
+        self.folder, self.faults, self.uem = folder, faults, uem
         self._turns = read_turns(rttm, faults) if rttm is not None else None
-        self._regions = read_regions(uem, faults) if uem is not None else None
         self._used: set[str] = set()
-        self._read: dict[str, dict[str, list[Segment]]] = {}
-        self._read_regions: dict[str, dict[str, list[Region]]] = {}
+        self._named = References(faults)
 
     def segments(self, fields: Mapping[str, str], path: Path, where: str) -> list[Segment] | None:
         """Who speaks when in one recording; ``None`` where the table does not say."""
@@ -39,13 +37,7 @@ class Annotations:
             self._used.add(path.stem)
             turns = self._turns.get(path.stem, [])
         elif name := fields.get("rttm", "").strip():
-            if name not in self._read:
-                self._read[name] = read_turns(self.folder / name, self.faults)
-            found = self._read[name]
-            if found and path.stem not in found:
-                others = ", ".join(list(found)[:3])
-                self.faults.append(f"{where}: {self.folder / name} has no recording {path.stem}, only {others}")
-            turns = found.get(path.stem, [])
+            turns = self._named.segments(self.folder / name, path.stem, where)
         if not fields.get("seglst", "").strip():
             return turns
         spoken = _seglst(fields["seglst"], where, self.faults)
@@ -55,16 +47,10 @@ class Annotations:
 
     def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
         """The scored parts of one recording; ``None`` where nothing says it."""
-        if self._regions is not None:
-            if path.stem not in self._regions:
-                self.faults.append(f"{where}: the UEM has no region of {path.stem}")
-            return self._regions.get(path.stem)
+        if self.uem is not None:
+            return self._named.regions(self.uem, path.stem, where)
         if name := fields.get("uem", "").strip():
-            if name not in self._read_regions:
-                self._read_regions[name] = read_regions(self.folder / name, self.faults)
-            if path.stem not in self._read_regions[name]:
-                self.faults.append(f"{where}: {self.folder / name} has no region of {path.stem}")
-            return self._read_regions[name].get(path.stem)
+            return self._named.regions(self.folder / name, path.stem, where)
         return None
 
     def tell_unused(self, rows: list[Row]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .listing import joined, read_json_lines, seconds
 from .rows import Row
-from .turns import read_regions, read_turns
+from .turns import References
 
 _MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
 
@@ -25,11 +25,12 @@ def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[
         audio: what relative paths count from; default: the folder of the manifest.
     """
     folder = audio or source.parent
-    rows = [_row(item, folder, where, faults) for where, item in read_json_lines(source, faults)]
+    named = References(faults)
+    rows = [_row(item, folder, named, where, faults) for where, item in read_json_lines(source, faults)]
     return [row for row in rows if row is not None]
 
 
-def _row(item: dict[str, Any], folder: Path, where: str, faults: list[str]) -> Row | None:
+def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> Row | None:
     before = len(faults)
     for key in ("audio_filepath", "text", "speaker", "gender", "rttm_filepath", "uem_filepath"):
         if not isinstance(item.get(key), str | None):
@@ -49,9 +50,9 @@ def _row(item: dict[str, Any], folder: Path, where: str, faults: list[str]) -> R
     stretch = start is not None and (start > 0 or duration is not None)
     segments = regions = None
     if turns is not None:
-        segments = read_turns(joined(folder, turns), faults).get(path.stem, [])
+        segments = named.segments(joined(folder, turns), path.stem, where)
     if item.get("uem_filepath") is not None:
-        regions = read_regions(joined(folder, item["uem_filepath"]), faults).get(path.stem)
+        regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
     return Row(
         name=item["audio_filepath"] + (f"@{start:g}" if start else ""),
         path=path,

@@ -6,14 +6,11 @@ meeting1 1 0.000 1800.000
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from .listing import AudioIndex
 from .rows import Row
 from .turns import read_regions, read_turns
-
-_log = logging.getLogger(__name__)
 
 
 def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None) -> list[Row]:
@@ -24,11 +21,13 @@ def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Pat
     Args:
         source: an RTTM file or a folder of them.
         audio: folder of the recordings, ``<recording>.wav`` anywhere below; default: the folder of the source.
-        uem: a UEM file or a folder of them.
+        uem: a UEM file or a folder of them, with a region of every recording.
     """
     turns = read_turns(source, faults)
     regions = read_regions(uem, faults) if uem is not None else {}
     index = AudioIndex(audio or (source if source.is_dir() else source.parent))
+    if regions:  # without any it could not be read, which has been told
+        faults += [f"{turns[name][0].where}: {uem} has no region of {name}" for name in turns if name not in regions]
     rows = []
     for name in sorted(turns.keys() | regions.keys()):
         where = turns[name][0].where if name in turns else f"{uem}"
@@ -38,7 +37,4 @@ def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Pat
             faults.append(f"{where}: unknown recording {name}: {error}")
             continue
         rows.append(Row(name, path, where, segments=turns.get(name, []), regions=regions.get(name)))
-    without = [name for name in turns if name not in regions] if uem is not None else []
-    if without:
-        _log.warning("%s: no region for %d recordings, for example %s", uem, len(without), without[0])
     return rows

@@ -114,6 +114,9 @@ def _row(
             path = index.find(fields["path"])
         except LookupError as error:
             faults.append(f"{where}: {error}")
+    text = fields.get("text") or None
+    if text is not None and not text.strip():
+        faults.append(f"{where}: the transcript is blank; leave the field empty where there is none")
     times: dict[str, float | None] = {}
     for name in ("duration", *(_ONLY_MAPPED & wanted.keys() - {"name"})):
         if said := fields.get(name, "").strip():
@@ -137,7 +140,7 @@ def _row(
         where=where,
         split=fields.get("split") or "all",
         speaker=fields.get("speaker") or None,
-        text=fields.get("text") or None,
+        text=text,
         gender=fields.get("gender") or fields.get("sex") or None,
         duration=times.get("duration"),
         recording=fields["path"] if stretch else None,

@@ -11,6 +11,38 @@ from .listing import is_folder, read_lines
 from .rows import Segment
 
 
+class References:
+    """The RTTM and UEM files that the lines of a list name, each read once however many lines name it.
+
+    Args:
+        faults: where faults go: those of a file once, and each line whose recording a file does not have.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        self._turns: dict[Path, dict[str, list[Segment]]] = {}
+        self._regions: dict[Path, dict[str, list[Region]]] = {}
+
+    def segments(self, source: Path, recording: str, where: str) -> list[Segment]:
+        """Who speaks when; an RTTM without any turn says that nobody does."""
+        if source not in self._turns:
+            self._turns[source] = read_turns(source, self.faults)
+        found = self._turns[source]
+        if found and recording not in found:
+            others = ", ".join(list(found)[:3])
+            self.faults.append(f"{where}: {source} has no recording {recording}, only {others}")
+        return found.get(recording, [])
+
+    def regions(self, source: Path, recording: str, where: str) -> list[Region] | None:
+        """What is scored; ``None``, with a fault, where the UEM does not say."""
+        if source not in self._regions:
+            self._regions[source] = read_regions(source, self.faults)
+        found = self._regions[source]
+        if found and recording not in found:  # without any it could not be read, which has been told
+            self.faults.append(f"{where}: {source} has no region of {recording}")
+        return found.get(recording)
+
+
 def read_turns(source: Path, faults: list[str]) -> dict[str, list[Segment]]:
     """Turns by recording, of one RTTM file or all below a folder."""
     found: dict[str, list[Segment]] = {}
