@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.rttm import read_rttm, write_rttm
+from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from tiny_models import randomised, tiny_model
@@ -71,6 +72,19 @@ def test_faults_are_one_line(sottovoce, place, monkeypatch, arguments, message):
     said = sottovoce("diarize", *paths, "-o", place / "out.rttm")
     assert said.code == 2
     assert message in said.err and len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name, task", [("local", "diarization"), ("speaker", "verification")])
+def test_frames_of_another_length_are_refused(sottovoce, place, name, task):
+    config = TaskModel.from_pretrained(place / name).config.to_dict()
+    config["encoder"]["downsampling"] = 2
+    TaskModel(TaskConfig.from_dict(config)).save_pretrained(place / "slow")
+    models = {"local": place / "local", "speaker": place / "speaker"} | {name: place / "slow"}
+    arguments = (models["local"], place / "long.wav", "--embedding", models["speaker"], "-o", place / "out.rttm")
+    said = sottovoce("diarize", *arguments)
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said
+    assert f"slow: the frames of this {task} model are 40 ms long and diarization counts in 20 ms" in said.err
+    assert not (place / "out.rttm").exists()
 
 
 @pytest.fixture
