@@ -97,7 +97,7 @@ class Spoofing(Options):
         """
         found = {self.label_of(cut) for cut in cuts}
         if len(found) < 2:
-            raise DataError(f"anti-spoofing: all training recordings are {found.pop()}; both kinds are needed")
+            raise DataError(f"anti-spoofing: all {len(cuts)} recordings are {found.pop()}; both kinds are needed")
         return [SPOOF, BONAFIDE]
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
@@ -129,6 +129,9 @@ class Spoofing(Options):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
         model.scoring.forget()
+
+    def check(self, test: EvaluationData) -> None:
+        self.labels(test.cuts)
 
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
