@@ -134,7 +134,9 @@ def _cuts(data: Path, wanted: set[str], channel: int | None) -> list[Cut]:
     """Those of the data that are ``wanted``, as far as they are there."""
     if not data.is_dir():
         if channel is not None:
-            raise DataError(f"{data}: cuts say which channel they are of; leave channel {channel} out, or give a folder")
+            raise DataError(
+                f"{data}: cuts say which channel they are of; leave channel {channel} out, or give a folder"
+            )
         cuts = [cut for cut in read_cuts(data) if cut.id in wanted]
         refuse_missing(cuts, str(data))
         return cuts

@@ -25,7 +25,7 @@ from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
 from .stages.adapt import Adapt
 from .stages.factorise import Factorise
-from .start_checks import start_problems, evaluation_problems
+from .start_checks import evaluation_problems, start_problems
 
 Around = Callable[[str, Callable[[], Product]], Product]
 """``around(name of a stage, its work)`` does the work."""
