@@ -63,6 +63,7 @@ def test_one_window_needs_no_speaker_model(sottovoce, place):
         (("local", "a short.wav", "--step", "9"), "the step is no longer than the window"),
         (("local", "a short.wav", "--channel", "1"), "has no channel 1"),
         (("local", "a short.wav", "--plda", "absent"), "absent: no PLDA can be read"),
+        (("local", "a short.wav", "--picture", "long.wav/out.png"), "out.png: cannot be written"),
         (("local", "a short.wav", "--picture", "out.bmp"), "out.bmp: pictures are written as .png, .svg or .pdf"),
     ],
 )
@@ -72,6 +73,21 @@ def test_faults_are_one_line(sottovoce, place, monkeypatch, arguments, message):
     said = sottovoce("diarize", *paths, "-o", place / "out.rttm")
     assert said.code == 2
     assert message in said.err and len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["-o", "--picture"])
+@pytest.mark.parametrize("place_of, message", [("", "is a folder"), ("long.wav", "long.wav is a file")])
+def test_where_nothing_can_be_written_nothing_is_heard(sottovoce, place, option, place_of, message):
+    """The models are not even there: what cannot be written is told before they are looked for."""
+    folder = place / "results.png"
+    folder.mkdir()
+    to = place / place_of / "new" / "out.png" if place_of else folder
+    files = {"-o": place / "out.rttm", "--picture": place / "out.png"} | {option: to}
+    said = sottovoce(
+        "diarize", place / "none", place / "a short.wav", *(part for pair in files.items() for part in pair)
+    )
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said
+    assert f"{to}: " in said.err and message in said.err
 
 
 @pytest.mark.parametrize("name, task", [("local", "diarization"), ("speaker", "verification")])
