@@ -58,7 +58,7 @@ def test_twins(family, head, tmp_path):
                 assert (made.embeddings[k] - expected.embeddings[0]).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("head", ["CTC", "SequenceClassification", "XVector"])
+@pytest.mark.parametrize("head", HEADS)
 def test_saved_pruned_and_counted(head, tmp_path):
     save("wavlm_large", head, tmp_path / "stock", num_labels=5)
     model = load(tmp_path / "stock")
@@ -80,9 +80,19 @@ def test_saved_pruned_and_counted(head, tmp_path):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("options", [{}, {"do_lower_case": True}, {"word_delimiter_token": "A"}])
-def test_transcripts_are_those_of_the_stock_classes(options, tmp_path):
-    stock = save("hubert_large", "CTC", tmp_path, tokens=options)
+@pytest.mark.parametrize(
+    "family, options",
+    [
+        ("hubert_large", {}),
+        ("hubert_large", {"do_lower_case": True}),
+        ("hubert_large", {"word_delimiter_token": "A"}),
+        ("wav2vec2_large", {}),
+        ("wavlm_large", {}),
+        ("wav2vec2_bert", {}),
+    ],
+)
+def test_transcripts_are_those_of_the_stock_classes(family, options, tmp_path):
+    stock = save(family, "CTC", tmp_path, tokens=options)
     ours = load(tmp_path)
     # As it was saved: Transformers 5.23 forgets another word delimiter when it loads the tokenizer.
     processor = tf.Wav2Vec2CTCTokenizer(str(tmp_path / "vocab.json"), **options)
@@ -92,7 +102,7 @@ def test_transcripts_are_those_of_the_stock_classes(options, tmp_path):
         labels = stock(**stock_inputs(tmp_path, waves[k, :length])).logits.argmax(-1)
         wanted = processor.batch_decode(labels)[0]
         said = Recogniser(ours.config.labels).text(made.output[k, : made.lengths[k]].argmax(-1))
-        assert said == " ".join(wanted.split()) and len(set(said)) > 3
+        assert said == " ".join(wanted.split()) and len(set(said)) >= 3
 
 
 def test_labels_are_those_of_the_stock_class(tmp_path):

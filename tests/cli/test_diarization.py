@@ -10,6 +10,7 @@ import soundfile
 
 from sottovoce.data.rttm import read_rttm, write_rttm
 from sottovoce.diarization.plda import Plda
+from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from tiny_models import randomised, tiny_model
@@ -63,6 +64,7 @@ def test_one_window_needs_no_speaker_model(sottovoce, place):
         (("local", "a short.wav", "--step", "9"), "the step is no longer than the window"),
         (("local", "a short.wav", "--channel", "1"), "has no channel 1"),
         (("local", "a short.wav", "--plda", "absent"), "absent: no PLDA can be read"),
+        (("local", "a short.wav", "--picture", "long.wav/out.png"), "out.png: cannot be written"),
         (("local", "a short.wav", "--picture", "out.bmp"), "out.bmp: pictures are written as .png, .svg or .pdf"),
     ],
 )
@@ -72,6 +74,34 @@ def test_faults_are_one_line(sottovoce, place, monkeypatch, arguments, message):
     said = sottovoce("diarize", *paths, "-o", place / "out.rttm")
     assert said.code == 2
     assert message in said.err and len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["-o", "--picture"])
+@pytest.mark.parametrize("place_of, message", [("", "is a folder"), ("long.wav", "long.wav is a file")])
+def test_where_nothing_can_be_written_nothing_is_heard(sottovoce, place, option, place_of, message):
+    """The models are not even there: what cannot be written is told before they are looked for."""
+    folder = place / "results.png"
+    folder.mkdir()
+    to = place / place_of / "new" / "out.png" if place_of else folder
+    files = {"-o": place / "out.rttm", "--picture": place / "out.png"} | {option: to}
+    said = sottovoce(
+        "diarize", place / "none", place / "a short.wav", *(part for pair in files.items() for part in pair)
+    )
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said
+    assert f"{to}: " in said.err and message in said.err
+
+
+@pytest.mark.parametrize("name, task", [("local", "diarization"), ("speaker", "verification")])
+def test_frames_of_another_length_are_refused(sottovoce, place, name, task):
+    config = TaskModel.from_pretrained(place / name).config.to_dict()
+    config["encoder"]["downsampling"] = 2
+    TaskModel(TaskConfig.from_dict(config)).save_pretrained(place / "slow")
+    models = {"local": place / "local", "speaker": place / "speaker"} | {name: place / "slow"}
+    arguments = (models["local"], place / "long.wav", "--embedding", models["speaker"], "-o", place / "out.rttm")
+    said = sottovoce("diarize", *arguments)
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said
+    assert f"slow: the frames of this {task} model are 40 ms long and diarization counts in 20 ms" in said.err
+    assert not (place / "out.rttm").exists()
 
 
 @pytest.fixture

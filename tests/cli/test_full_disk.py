@@ -97,3 +97,9 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_elsewhere(sottovoce, volume, tmp_
 def test_a_run_in_a_read_only_folder(sottovoce, read_only, tmp_path):
     recipe = write(toy(tmp_path / "corpus", stages=[{"fine_tune": {"steps": 2}}]), tmp_path / "toy.yaml")
     one_line(sottovoce("compress", recipe, "--run", read_only / "run"), "Read-only file system", "Permission denied")
+
+
+def test_diarize_into_a_read_only_folder(sottovoce, read_only, tmp_path):
+    """Told before the models are even looked for."""
+    for out in (["-o", read_only / "x.rttm"], ["-o", tmp_path / "x.rttm", "--picture", read_only / "x.png"]):
+        one_line(sottovoce("diarize", tmp_path / "none", tmp_path / "x.wav", *out), "nothing may be written into")

@@ -72,6 +72,23 @@ def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, 
     assert "EER" in sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt").out
 
 
+def test_evaluate_hears_the_channel_that_is_chosen(sottovoce, place, tmp_path):
+    """Stereo: one channel is the corpus, the other another speaker's utterance, which gives another result."""
+    names = read_trials(place / "trials.txt").utterances()
+    for name, other in zip(names, [*names[5:], *names[:5]], strict=True):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        both = [soundfile.read(place / each)[0] for each in (other, name)]
+        soundfile.write(tmp_path / name, np.stack(both, 1), 16_000)
+    arguments = (place / "trials.txt", "--json", "--draws", 5)
+    refused = sottovoce("evaluate", place / "model", tmp_path, *arguments)
+    assert refused.code == 2 and "has 2 channels, one is needed" in refused.err and len(refused.err.splitlines()) == 1
+    assert "has no channel 2" in sottovoce("evaluate", place / "model", tmp_path, *arguments, "--channel", 2).err
+    first, second = (sottovoce("evaluate", place / "model", tmp_path, *arguments, "--channel", k) for k in (0, 1))
+    assert second.out == sottovoce("evaluate", place / "model", place, *arguments).out != first.out
+    said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", *arguments, "--channel", 0)
+    assert said.code == 2 and "cuts say which channel they are of" in said.err
+
+
 def test_evaluate_draws_the_trade_off(sottovoce, place, tmp_path):
     from PIL import Image
 

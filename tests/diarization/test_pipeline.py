@@ -8,13 +8,13 @@ import soundfile
 import torch
 
 from conversations import Known, conversation
-from sottovoce.data.activity import frames_of
+from sottovoce.data.activity import STEP, frames_of
 from sottovoce.data.rttm import read_rttm, write_rttm
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.audio_file import AudioFile
 from sottovoce.diarization.pipeline import Settings, diarize
 from sottovoce.diarization.plda import Plda
-from sottovoce.diarization.pooling import all_frames, masks_of
+from sottovoce.diarization.pooling import frames_in_order, masks_of, pooled
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
 from sottovoce.diarization.vbx import Vbx
@@ -228,6 +228,53 @@ def test_frames_are_heard_in_context():
             return torch.stack([waves[:, ::320][:, :T], edge.expand(len(waves), T).float()], -1)
 
     audio = np.arange(20 * 16_000, dtype=np.float32) / 320
-    found = all_frames(Edges(), [audio], frames_of(len(audio)), core=4.0, margin=1.0)
+    found = torch.cat(list(frames_in_order(Edges(), [audio], frames_of(len(audio)), core=4.0, margin=1.0)))
+    assert len(found) == frames_of(len(audio))
     assert found[:, 0].tolist() == list(range(len(found)))  # everything in its place
     assert found[50:-50, 1].min() >= 49
+
+
+@pytest.mark.parametrize("seconds, step", [(70.0, 0.8), (53.41, 8.0), (24.3, 2.0), (18.02, 1.0), (5.0, 0.8)])
+@pytest.mark.parametrize("fewer", [0, 1])
+def test_embeddings_are_those_of_all_frames_together(seconds, step, fewer):
+    """Also where the last stretch or window is moved back; and windows are pooled while the model listens."""
+    generator = np.random.default_rng(0)
+    audio = generator.normal(size=round(seconds * 16_000)).astype(np.float32)
+    calls = []
+
+    class Listener:
+        """Frames that differ between stretches; a front end with a wider field has one fewer."""
+
+        def frames(self, waves):
+            calls.append("frames")
+            T = frames_of(waves.shape[1]) - fewer
+            heard = waves[:, : T * STEP].unfold(1, STEP, STEP)[..., :24]
+            return heard + 0.1 * waves.mean() * torch.arange(T)[:, None]
+
+        def pool(self, frames, masks):
+            calls.append(len(frames))
+            return masks.float() @ frames / masks.sum(1, keepdim=True)
+
+    count, size, hop = frames_of(len(audio)), 8 * 16_000, round(step * 50) * STEP
+    heard = [(a, frames_of(len(wave))) for a, wave in windows([audio], size, min(hop, 399 * STEP))]
+    starts, lengths = zip(*heard, strict=True)
+    masks = generator.random((len(starts), max(lengths), 3)) < 0.3
+    for mask, length in zip(masks, lengths, strict=True):
+        mask[length:] = False
+    masks[0, :, 1] = False
+    everything = torch.zeros(count, 24, dtype=torch.float16)
+    for start, wave in windows([audio], 899 * STEP + 400, 800 * STEP):  # 16 s, and a second around them
+        stretch = Listener().frames(torch.from_numpy(wave)[None])[0]
+        first = 50 if start else 0
+        everything[start + first : start + len(stretch)] = stretch[first:].half()
+    calls.clear()
+    found = pooled(Listener(), frames_in_order(Listener(), [audio], count), np.array(starts), masks)
+    for w, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        own = everything[start : start + length].float()
+        for k in range(3):
+            mask = torch.from_numpy(masks[w, :length, k])
+            expected = own[mask].mean(0).numpy() if mask.any() else np.zeros(24)
+            assert np.abs(found[w, k] - expected).max() < 1e-5
+    last = len(calls) - 1 - calls[::-1].index("frames")
+    assert sum(call != "frames" for call in calls[last:]) <= 2 * 18 / step + 1  # none waits for the end
+    assert calls.count("frames") == len(list(windows([audio], 899 * STEP + 400, 800 * STEP)))

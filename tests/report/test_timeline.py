@@ -1,6 +1,10 @@
 """The picture of a diarization."""
 
+import errno
+from pathlib import Path
+
 import pytest
+from matplotlib.figure import Figure
 
 from sottovoce.data.rttm import Turn
 from sottovoce.encoder.errors import DataError
@@ -18,6 +22,22 @@ def test_rows_are_speakers_and_long_recordings_are_folded(tmp_path):
 
 def test_nobody_speaks(tmp_path):
     assert timeline([], 5.0, tmp_path / "x.png").stat().st_size > 1000
+
+
+def test_a_picture_is_whole_or_what_was_there(tmp_path, monkeypatch):
+    """Whatever happens while it is drawn: here the disk is full after the first bytes."""
+    timeline([], 5.0, tmp_path / "x.png")
+    before = (tmp_path / "x.png").read_bytes()
+
+    def full(figure, path, **options):
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(DataError, match="x.png: cannot be written .No space left"):
+        timeline([Turn(0.0, 3.0, "anna")], 5.0, tmp_path / "x.png")
+    assert [each.name for each in tmp_path.iterdir()] == ["x.png"]
+    assert (tmp_path / "x.png").read_bytes() == before
 
 
 def test_other_files_are_refused(tmp_path):

@@ -124,14 +124,23 @@ def test_labels_are_checked(tmp_path):
 
     task = Spoofing()
     assert task.labels([cut("a", label="spoof"), cut("b", label="bonafide")]) == ["spoof", "bonafide"]
-    with pytest.raises(DataError, match="cut c: has no label; anti-spoofing learns from labelled recordings"):
+    with pytest.raises(DataError, match="cut c: has no label; anti-spoofing is learned and scored with labels"):
         task.labels([cut("c")])
     with pytest.raises(DataError, match="cut d: its label is 'fake'; it can be bonafide or spoof"):
         task.labels([cut("d", label="fake")])
-    with pytest.raises(DataError, match="all training recordings are spoof; both kinds are needed"):
+    with pytest.raises(DataError, match="all 1 recordings are spoof; both kinds are needed"):
         task.labels([cut("e", label="spoof")])
     assert cut_field(cut("f", key=3), "key") == "3"
     assert Spoofing(label="key").label_of(cut("g", key="bonafide")) == "bonafide"
+
+
+def test_a_recording_without_a_label_is_not_scored(corpus):
+    read = read_recipe(recipe(corpus))
+    cuts = list(read_cuts(corpus / "test.jsonl.gz"))
+    del cuts[4].supervisions[0].custom["label"]
+    model = read.encoder.build(read.task.options, 0).eval()
+    with pytest.raises(DataError, match=f"cut {cuts[4].id}: has no label"):
+        read.task.options.evaluate(model, EvaluationData(cuts))
 
 
 def test_trials_are_not_for_it(corpus, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from sottovoce.data.cuts import read_cuts, write_cuts
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.training.compress import compress
@@ -106,3 +107,64 @@ def test_a_teacher_that_cannot_be_loaded(tmp_path):
     (tmp_path / "teacher").mkdir()
     found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
     assert str(tmp_path / "teacher") in found
+
+
+# --- test data ---
+
+
+def test_trials_over_other_files(tmp_path):
+    toy(tmp_path)
+    trials = tmp_path / "trials.txt"
+    trials.write_text(trials.read_text() + "1 audio/test/s0/0.wav absent.wav\n")
+    found = told(tmp_path, [])
+    assert "data.test.bands: trials: 1 utterances are not in the data, the first is 'absent.wav'" in found
+
+
+MHFA = {"mhfa": {"width": 6, "heads": 3, "size": 10}}
+POOLED = {"pooled": {"width": 12, "size": 8, "fusion": {"sum": {}}}}
+UNSCORED = {
+    "recognition": ({"head": {"ctc": {"width": 12}}}, "text", "has no transcript"),
+    "intent": ({"head": POOLED}, "intent", "has no intent"),
+    "spoofing": ({"head": MHFA}, "label", "has no label"),
+    "diarization": ({"head": {"width": 12, "blocks": 0}}, "speaker", "diarization needs one everywhere"),
+}
+
+
+@pytest.mark.parametrize("part", ["test", "dev"])
+@pytest.mark.parametrize("task", UNSCORED)
+def test_data_that_cannot_be_scored(tmp_path, task, part):
+    """One cut, the last of the test or the development data, does not say what it is scored by."""
+    options, field, message = UNSCORED[task]
+    plain = toy(tmp_path)
+    cuts = {split: list(read_cuts(tmp_path / f"{split}.jsonl.gz")) for split in ("train", "test")}
+    for each in (*cuts["train"], *cuts["test"]):
+        for said in each.supervisions:
+            said.text = "a b"
+            said.custom = {"label": "spoof" if "0.wav" in each.id else "bonafide", "intent": f"{'s0' in each.id}"}
+    write_cuts(cuts["train"], tmp_path / "train.jsonl.gz")
+    write_cuts(cuts["test"], tmp_path / "whole.jsonl.gz")
+    last = cuts["test"][-1]
+    setattr(last.supervisions[0], field, None)
+    last.supervisions[0].custom.pop(field, None)
+    write_cuts(cuts["test"], tmp_path / "lacking.jsonl.gz")
+    manifests = {name: str(tmp_path / f"{name}.jsonl.gz") for name in ("train", "whole", "lacking")}
+    sets = {"dev": "whole", "test": "whole"} | {part: "lacking"}
+    data = plain["data"] | {
+        "corpora": {"toy": {"cuts": manifests}},
+        "dev": {"cuts": f"toy/{sets['dev']}"},
+        "test": {"bands": {"cuts": f"toy/{sets['test']}"}},
+        "crop": None,
+    }
+    found = told(tmp_path, [], task={task: options}, data=data)
+    place = {"test": "data.test.bands", "dev": "data.dev"}[part]
+    assert found.splitlines()[1].startswith(f"  {place}: cut {last.id}: ") and message in found
+    assert len(found.splitlines()) == 2
+
+
+def test_what_was_begun_is_not_looked_at_again(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(toy(tmp_path) | {"stages": [FINE_TUNE]}))
+    compress(read_recipe(path), run=tmp_path / "run")
+    with (tmp_path / "trials.txt").open("a") as trials:
+        trials.write("1 audio/test/s0/0.wav absent.wav\n")
+    compress(read_recipe(path), run=tmp_path / "run")

@@ -42,6 +42,7 @@ def diarize(
     from sottovoce.diarization.vbx import Vbx
     from sottovoce.encoder.errors import DataError
     from sottovoce.report.timeline import checked, timeline
+    from sottovoce.training.files import check_writable
 
     # What can be wrong is found before anything takes long.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
@@ -53,7 +54,8 @@ def diarize(
         plda=None if plda is None else Plda.load(plda),
         exclusive=exclusive,
     )
-    picture = None if picture is None else checked(picture)
+    check_writable(out)
+    picture = None if picture is None else check_writable(checked(picture))
     duration = AudioFile(file, channel=channel).duration
     if embedding is None and duration > window:
         raise DataError(

@@ -67,6 +67,7 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz), or a folder of audio.")],
     trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
     draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    channel: Channel = None,
     det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
     card: Annotated[bool, typer.Option("--card", help="Put the result into the README.md of the model, too.")] = False,
     as_json: Json = False,
@@ -79,7 +80,7 @@ def evaluate(
     from sottovoce.tasks.verification import Verification
 
     with busy(f"evaluating on {trials}"):
-        found = library(load_verifier(model), data, trials, draws=draws)
+        found = library(load_verifier(model), data, trials, draws=draws, channel=channel)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import audio_shape
+from ..data.audio import audio_shape, chosen_channel
 from ..data.audit import refuse_missing
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts
-from ..encoder.errors import AudioError, CheckpointError
+from ..encoder.errors import AudioError, CheckpointError, DataError
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
@@ -108,7 +108,9 @@ def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | Non
     )
 
 
-def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: int = 1000) -> dict[str, Any]:
+def evaluate(
+    model: TaskModel, data: str | Path, trials: str | Path, *, draws: int = 1000, channel: int | None = None
+) -> dict[str, Any]:
     """EER and minDCF over a trials file, with intervals by speaker where the manifest names speakers; see
     `Verification.evaluate`.
 
@@ -117,24 +119,33 @@ def evaluate(model: TaskModel, data: str | Path, trials: str | Path, *, draws: i
         data: Lhotse cuts (``.jsonl.gz``), or a folder, whose files trials name by their path below it.
         trials: lines ``1|0 a b``, or ``a b target|nontarget``.
         draws: of the bootstrap.
+        channel: which one of the files of a folder with several; cuts say it themselves.
 
     Raises:
-        DataError: trials that cannot be read, or name utterances that are not in the data.
-        AudioError: an utterance that cannot be used.
+        DataError: trials that cannot be read, or name utterances that are not in the data; a channel of cuts.
+        AudioError: an utterance that cannot be used, or has several channels and none is chosen.
     """
     pairs = read_trials(trials)
-    return Verification(draws=draws).evaluate(model, EvaluationData(_cuts(Path(data), set(pairs.utterances())), pairs))
+    cuts = _cuts(Path(data), set(pairs.utterances()), channel)
+    return Verification(draws=draws).evaluate(model, EvaluationData(cuts, pairs))
 
 
-def _cuts(data: Path, wanted: set[str]) -> list[Cut]:
+def _cuts(data: Path, wanted: set[str], channel: int | None) -> list[Cut]:
     """Those of the data that are ``wanted``, as far as they are there."""
     if not data.is_dir():
+        if channel is not None:
+            raise DataError(
+                f"{data}: cuts say which channel they are of; leave channel {channel} out, or give a folder"
+            )
         cuts = [cut for cut in read_cuts(data) if cut.id in wanted]
         refuse_missing(cuts, str(data))
         return cuts
     files = {file.relative_to(data).as_posix(): file for file in audio_files(data)}
     cuts = []
-    for name in files.keys() & wanted:
-        samples, rate, _ = audio_shape(files[name])
-        cuts.append(make_cut(name=name, source=files[name].resolve(), samples=samples, rate=rate))
+    for name in sorted(files.keys() & wanted):
+        samples, rate, channels = audio_shape(files[name])
+        heard = chosen_channel(channel, channels, str(files[name]))
+        source = files[name].resolve()
+        cut = make_cut(name=name, source=source, samples=samples, rate=rate, channel=heard, channels=channels)
+        cuts.append(cut)
     return cuts

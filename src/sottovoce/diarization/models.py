@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..data.activity import STEP
+from ..data.audio import SAMPLE_RATE
 from ..encoder.errors import CheckpointError
 from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead
@@ -15,7 +17,7 @@ class LocalScores:
     """A diarization model as the pipeline's local model.
 
     Raises:
-        CheckpointError: it has another head.
+        CheckpointError: it has another head, or frames of other than 20 ms.
     """
 
     def __init__(self, model: TaskModel):
@@ -24,6 +26,7 @@ class LocalScores:
                 f"this is a model for {model.config.task or 'something else'} and no diarization model; fine-tune one with"
                 " a diarization recipe"
             )
+        _check_step(model)
         self.model = model
         self.powerset = Powerset(model.head.speakers, model.head.at_once)
 
@@ -36,7 +39,7 @@ class SpeakerFrames:
     """A verification model in two halves: encode once, pool under any mask. Embeddings are centred, of length 1.
 
     Raises:
-        CheckpointError: it does not compare speakers, or its head does not pool frames.
+        CheckpointError: it does not compare speakers, its head does not pool frames, or they are of other than 20 ms.
     """
 
     def __init__(self, model: TaskModel):
@@ -49,6 +52,7 @@ class SpeakerFrames:
                 f"this is a model for {model.config.task or 'something else'} and no speaker model; fine-tune one with a"
                 " verification recipe"
             )
+        _check_step(model)
         self.model = model
 
     @property
@@ -65,3 +69,13 @@ class SpeakerFrames:
         device = self.model.device
         pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
         return self.model.scoring.centred(pooled)
+
+
+def _check_step(model: TaskModel) -> None:
+    """Windows, masks and turns are counted in frames of 20 ms: of other frames they would be wrong without a word."""
+    step = model.config.inputs_to_logits_ratio
+    if step != STEP:
+        raise CheckpointError(
+            f"the frames of this {model.config.task or 'task'} model are {1000 * step / SAMPLE_RATE:g} ms long and"
+            f" diarization counts in {1000 * STEP // SAMPLE_RATE} ms; train one with that step, without downsampling"
+        )

@@ -5,8 +5,7 @@
       └─▶ embedding model, once ─▶ frames ────────────────────────────┴─▶ pooled ─▶ clusters ─▶ turns
 
 After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows by about 100 MB for an hour: local
-decisions, the embedding model's frames in half precision, and embeddings; audio and activations are held for a few
-windows only.
+decisions and embeddings; audio, activations and the embedding model's frames are held for a few windows only.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ..encoder.errors import DataError
 from .ahc import Ahc, centroids, in_order
 from .assignment import assign
 from .plda import Plda
-from .pooling import FrameEmbedder, all_frames, masks_of, pooled
+from .pooling import FrameEmbedder, frames_in_order, masks_of, pooled
 from .powerset import Powerset
 from .speaker_count import SpeakerCount
 from .stitching import smooth, speaker_counts, stitched, turns_of
@@ -204,10 +203,10 @@ def embed(
         if progress is not None:
             progress("recognising voices", min(frames * STEP, local.samples) / SAMPLE_RATE)
 
-    frames = all_frames(embedder, audio(), local.frames, done=done)
     second = SAMPLE_RATE / STEP
     masks, alone = masks_of(local.activity, round(settings.alone * second))
-    vectors = pooled(embedder, frames, local.starts, masks)
+    frames = frames_in_order(embedder, audio(), local.frames)
+    vectors = pooled(embedder, frames, local.starts, masks, done)
     active = np.asarray(masks.any(1), np.bool_)
     return Voices(vectors, active, active & (alone >= settings.clean * second))
 

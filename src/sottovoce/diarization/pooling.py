@@ -1,18 +1,21 @@
 """Embeddings of the speakers of every window, from frames that were encoded once.
 
 A window with a tenth of its length as step holds every frame ten times. The embedding model hears each only once (and a
-margin twice), and its frames are pooled under the mask of each local speaker.
+margin twice), and its frames are pooled under the mask of each local speaker as they come: those of a window and a
+stretch are held, however long the recording is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..data.activity import STEP
 from ..data.audio import SAMPLE_RATE
@@ -31,35 +34,26 @@ class FrameEmbedder(Protocol):
         """Embeddings ``[K, E]`` of ``frames[T, F]`` under each of ``masks[K, T]`` (True: heard)."""
 
 
-def all_frames(
-    embedder: FrameEmbedder,
-    blocks: Iterable[Wave],
-    count: int,
-    *,
-    core: float = 16.0,
-    margin: float = 1.0,
-    done: Callable[[int], None] | None = None,
-) -> Tensor:
-    """The embedding model's frames ``[count, F]`` in half precision (2 F bytes a frame: 70 MB an hour for MHFA).
+def frames_in_order(
+    embedder: FrameEmbedder, blocks: Iterable[Wave], count: int, *, core: float = 16.0, margin: float = 1.0
+) -> Iterator[Tensor]:
+    """The embedding model's frames in pieces ``[t, F]``, one after another, ``count`` in all; in half precision.
 
     Args:
         blocks: the audio.
         count: frames that it has.
         core, margin: seconds that are new in each stretch, and that are heard around them as context.
-        done: told how many frames there are so far.
     """
     new, around = round(core * SAMPLE_RATE / STEP), round(margin * SAMPLE_RATE / STEP)
-    found: Tensor | None = None
+    at, held = 0, torch.zeros(0, 1)  # the first frame that has not been given, and the frames from there on
     for start, wave in windows(blocks, samples_of(new + 2 * around), new * STEP):
-        stretch = embedder.frames(torch.from_numpy(np.ascontiguousarray(wave))[None])[0].cpu()
-        if found is None:
-            found = torch.zeros(count, stretch.shape[1], dtype=torch.float16)
-        first = around if start else 0  # the stretch before has the rest, with more context
-        end = min(start + len(stretch), count)
-        found[start + first : end] = stretch[first : end - start].half()
-        if done is not None:
-            done(end)
-    return torch.zeros(count, 1, dtype=torch.float16) if found is None else found
+        stretch = embedder.frames(torch.from_numpy(np.ascontiguousarray(wave))[None])[0].cpu().half()
+        if start:  # from its margin on it has more context than the stretch before
+            yield held[: start + around - at]
+            at = start + around
+        held = stretch[at - start :]
+    lacking = count - at - len(held)  # a front end with a wider field may have a frame less
+    yield F.pad(held, (0, 0, 0, lacking))  # or more: padding by less than nothing takes them away
 
 
 def masks_of(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
@@ -77,17 +71,51 @@ def masks_of(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
     return np.where((count >= least)[:, None], alone, activity), count
 
 
-def pooled(embedder: FrameEmbedder, frames: Tensor, starts: NDArray[np.int64], masks: Flags) -> NDArray[np.float32]:
-    """Embeddings ``[W, K, E]`` of the masked frames of each window; zeros where a mask is empty."""
+def frames_of_windows(pieces: Iterable[Tensor], starts: NDArray[np.int64], length: int) -> Iterator[Tensor]:
+    """The frames ``[T, F]`` of each window, as soon as they are there; only those still needed are held.
+
+    Args:
+        pieces: consecutive frames ``[t, F]``.
+        starts: ``[W]`` the frame at which each window starts, in order.
+        length: frames of a window; the last ones may have fewer.
+    """
+    at, held = 0, torch.zeros(0)  # the frames from there on
+    waiting = deque(starts.tolist())
+    for piece in pieces:
+        held = torch.cat([held, piece]) if len(held) else piece
+        while waiting and waiting[0] + length <= at + len(held):
+            yield held[waiting.popleft() - at :][:length]
+        gone = min(waiting[0] - at, len(held)) if waiting else len(held)
+        at, held = at + gone, held[gone:]
+    for start in waiting:
+        yield held[start - at :]
+
+
+def pooled(
+    embedder: FrameEmbedder,
+    pieces: Iterable[Tensor],
+    starts: NDArray[np.int64],
+    masks: Flags,
+    done: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Embeddings ``[W, K, E]`` of the masked frames of each window; zeros where a mask is empty.
+
+    Args:
+        pieces: consecutive frames, see `frames_in_order`.
+        starts: ``[W]`` the frame at which each window starts, in order.
+        masks: ``[W, T, K]``.
+        done: told how many frames there are so far.
+    """
     W, T, K = masks.shape
     found: NDArray[np.float32] | None = None
-    for w, start in enumerate(starts):
+    for w, stretch in enumerate(frames_of_windows(pieces, starts, T)):
+        if done is not None:
+            done(int(starts[w]) + len(stretch))
         active = np.flatnonzero(masks[w].any(0))
         if not len(active):
             continue
-        stretch = frames[start : start + T].float()
         mask = torch.from_numpy(np.ascontiguousarray(masks[w].T[active, : len(stretch)]))
-        vectors = embedder.pool(stretch, mask).float().cpu().numpy()
+        vectors = embedder.pool(stretch.float(), mask).float().cpu().numpy()
         if found is None:
             found = np.zeros((W, K, vectors.shape[1]), np.float32)
         found[w, active] = vectors

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..data.rttm import Turn
 from ..encoder.errors import DataError
+from ..training.files import whole_file
 
 _LINE = 600.0
 _INCHES = 12.0
@@ -54,8 +55,8 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
+        with whole_file(path) as partial:
+            figure.savefig(partial, dpi=110, format=path.suffix.lower()[1:])
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
     return path

@@ -110,6 +110,10 @@ class Diarization(Options):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: decisions are the highest class."""
 
+    def check(self, test: EvaluationData) -> None:
+        for cut in test.cuts:
+            turns_in(cut)
+
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """Local DER, and with a verification model DER and JER of whole recordings.
 

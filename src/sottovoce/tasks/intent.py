@@ -109,6 +109,11 @@ class Intent(Options):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the likeliest answer is taken."""
 
+    def check(self, test: EvaluationData) -> None:
+        for cut in test.cuts:
+            self.meaning(cut)
+            self._drawn_with(cut)
+
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """What `score` gives for the model's understanding of every recording."""
         found = {name: each.semantics for name, each in understand(model, test.cuts).items()}
@@ -129,7 +134,7 @@ class Intent(Options):
             DataError: a recording does not say what it means.
         """
         gold = {cut.id: self.meaning(cut) for cut in cuts}
-        groups = {cut.id: cut_speaker(cut) or cut_field(cut, self.together) or cut.id for cut in cuts}
+        groups = {cut.id: self._drawn_with(cut) for cut in cuts}
         score = SemanticScore(gold, found, groups)
         results: dict[str, Any] = {"recordings": len(gold), **self._rates("exact_match", score.exact_match())}
         if self.intents:
@@ -146,6 +151,9 @@ class Intent(Options):
         results["unknown_to_training"] = dict(unknown)
         results["protocol"] = self._protocol(len(gold), groups, cuts, unknown)
         return results
+
+    def _drawn_with(self, cut: Cut) -> str:
+        return cut_speaker(cut) or cut_field(cut, self.together) or cut.id
 
     def _rates(self, name: str, rate: Fraction) -> dict[str, Any]:
         interval = rate.interval(draws=self.draws)

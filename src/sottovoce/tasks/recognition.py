@@ -115,10 +115,22 @@ class Recognition(Options):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the search needs no more than the weights."""
 
+    def references(self, cuts: Sequence[Cut]) -> dict[str, str]:
+        """What is said in each cut, by its id.
+
+        Raises:
+            DataError: a cut without a transcript, or nothing of it is left.
+        """
+        normaliser = self.normaliser()
+        return {cut.id: transcript(cut, normaliser) for cut in cuts}
+
+    def check(self, test: EvaluationData) -> None:
+        self.references(test.cuts)
+
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
         normaliser = self.normaliser()
-        references = {cut.id: transcript(cut, normaliser) for cut in test.cuts}
+        references = self.references(test.cuts)
         recogniser = recogniser_of(model, beam=self.beam)
         found = recognise(model, test.cuts, recogniser)
         words = score_recognition(references, found, normaliser=normaliser)

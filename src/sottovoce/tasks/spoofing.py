@@ -76,10 +76,16 @@ class Spoofing(Options):
     codec: str = "codec"
     draws: int = Field(1000, ge=1)
 
-    def label_of(self, cut: Cut) -> str | None:
-        """What a recording is, ``None`` where it does not say."""
+    def label_of(self, cut: Cut) -> str:
+        """What a recording is.
+
+        Raises:
+            DataError: it does not say, or something else.
+        """
         found = cut_field(cut, self.label)
-        if found is not None and found not in (SPOOF, BONAFIDE):
+        if found is None:
+            raise DataError(f"cut {cut.id}: has no {self.label}; anti-spoofing is learned and scored with labels")
+        if found not in (SPOOF, BONAFIDE):
             raise DataError(f"cut {cut.id}: its {self.label} is {found!r}; it can be {BONAFIDE} or {SPOOF}")
         return found
 
@@ -89,13 +95,9 @@ class Spoofing(Options):
         Raises:
             DataError: a recording without a label, or none of one kind.
         """
-        found = set()
-        for cut in cuts:
-            if (label := self.label_of(cut)) is None:
-                raise DataError(f"cut {cut.id}: has no {self.label}; anti-spoofing learns from labelled recordings")
-            found.add(label)
+        found = {self.label_of(cut) for cut in cuts}
         if len(found) < 2:
-            raise DataError(f"anti-spoofing: all training recordings are {found.pop()}; both kinds are needed")
+            raise DataError(f"anti-spoofing: all {len(cuts)} recordings are {found.pop()}; both kinds are needed")
         return [SPOOF, BONAFIDE]
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Classes:
@@ -128,10 +130,16 @@ class Spoofing(Options):
         """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
         model.scoring.forget()
 
+    def check(self, test: EvaluationData) -> None:
+        self.labels(test.cuts)
+
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
 
         Intervals (95 %) are bootstrapped over speakers where recordings have them, else over recordings.
+
+        Raises:
+            DataError: a recording without a label, or none of one kind.
         """
         kinds = np.array([self.label_of(cut) == BONAFIDE for cut in test.cuts])
         raw = model.scoring.scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()

@@ -131,6 +131,13 @@ class Task(Protocol):
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Fit on training data what evaluation needs besides weights."""
 
+    def check(self, test: EvaluationData) -> None:
+        """Look at test data before anything is trained, without hearing it: whatever would keep `evaluate` from scoring.
+
+        Raises:
+            DataError: data that cannot be scored.
+        """
+
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """Every metric of the task, with intervals, and its ``protocol`` in words.
 

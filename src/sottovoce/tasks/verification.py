@@ -112,18 +112,20 @@ class Verification(Options):
             self.scoring.fit(model.scoring, embed_all(model, chosen), [str(cut_speaker(cut)) for cut in chosen])
         forget_calibration(model.scoring)
 
+    def check(self, test: EvaluationData) -> None:
+        assert test.trials is not None  # the recipe was checked
+        _utterances(test.cuts, test.trials)
+        for cut in test.cuts:
+            cut_speaker(cut)
+
     def scored(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> Scored:
         """Scores of all trials before calibration, and what calibration needs besides.
 
         Raises:
             DataError: trials name utterances that are not among ``cuts``.
         """
-        known = {cut.id: cut for cut in cuts}
-        names = trials.utterances()
-        if absent := [name for name in names if name not in known]:
-            raise DataError(f"trials: {len(absent)} utterances are not in the data, the first is {absent[0]!r}")
-        chosen = [known[name] for name in names]
-        place = {name: k for k, name in enumerate(names)}
+        chosen = _utterances(cuts, trials)
+        place = {cut.id: k for k, cut in enumerate(chosen)}
         left, right = (np.array([place[name] for name in side]) for side in (trials.left, trials.right))
         return score(model.scoring, embed_all(model, chosen), [cut.duration for cut in chosen], left, right)
 
@@ -183,6 +185,19 @@ class Verification(Options):
         if "cllr" in numbers:
             text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
         return f"{text}, {numbers['trials']} trials"
+
+
+def _utterances(cuts: Sequence[Cut], trials: Trials) -> list[Cut]:
+    """The cuts that trials are over, in the order of their first appearance.
+
+    Raises:
+        DataError: trials name utterances that are not among ``cuts``.
+    """
+    known = {cut.id: cut for cut in cuts}
+    names = trials.utterances()
+    if absent := [name for name in names if name not in known]:
+        raise DataError(f"trials: {len(absent)} utterances are not in the data, the first is {absent[0]!r}")
+    return [known[name] for name in names]
 
 
 def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -25,7 +25,7 @@ from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
 from .stages.adapt import Adapt
 from .stages.factorise import Factorise
-from .start_checks import start_problems
+from .start_checks import evaluation_problems, start_problems
 
 Around = Callable[[str, Callable[[], Product]], Product]
 """``around(name of a stage, its work)`` does the work."""
@@ -104,10 +104,11 @@ def _stage_run(
 
 
 def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: Console) -> None:
-    """Make the model before all stages, and check the stages against it before any of them runs."""
+    """Make the model before all stages, and check test data and the stages against it before any of them runs."""
     stage = _stage_run(recipe, directory, corpora, console, START, START)
     if directory.finished(START) is None:
         began = time.perf_counter()
+        _refuse(recipe, "data cannot be scored", evaluation_problems(recipe, corpora))
         model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START), stage.train_cuts())
         _check(recipe, model)
         stage.finish(Product(model), evaluate=False, began=began)
@@ -124,10 +125,12 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
             problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
         if isinstance(entry.options, Factorise):
             kinds = {scope: of | {"rank"} for scope, of in kinds.items()}
-    problems = problems or list(start_problems(recipe, model))
-    if problems:
-        lines = "".join(f"\n  {line}" for line in problems)
-        raise RecipeError(f"{recipe.name}: the recipe does not fit the model:{lines}")
+    _refuse(recipe, "the recipe does not fit the model", problems or start_problems(recipe, model))
+
+
+def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:
+    if lines := "".join(f"\n  {line}" for line in problems):
+        raise RecipeError(f"{recipe.name}: {what}:{lines}")
 
 
 def _note_environment(directory: RunDirectory, console: Console) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..encoder.errors import DataError
+
 PARTIAL = ".partial"
 """Ending of what is being written. What is found with it was left by a run that was killed."""
 
@@ -28,6 +30,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> Path:
+    """``path``, if a file can be written there, as far as that shows without writing; folders may still be made.
+
+    Raises:
+        DataError: it is a folder, or lies below a file or in a folder that may not be written to.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file in it")
+    folder = next(each for each in path.absolute().parents if os.path.lexists(each))
+    if not folder.is_dir():
+        raise DataError(f"{path}: cannot be written ({folder} is a file); choose another folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"{path}: cannot be written (nothing may be written into {folder}); choose another folder")
+    return path
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
 from ..pruning.plan import plan
 from ..pruning.scores import Scores
+from .corpora import Corpora
 from .lineage import START
 from .recipe import Recipe
 from .slimming import SlimmingOptions
@@ -30,6 +31,21 @@ def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     """Budgets that cannot be met or remove nothing, and teachers that do not fit; ``model``: before all stages."""
     yield from _budget_problems(recipe, model)
     yield from _teacher_problems(recipe, model)
+
+
+def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
+    """Development and test data that cannot be scored, as far as that shows without hearing it."""
+    stages, sets = [entry.options for entry in recipe.stages], {}
+    evaluated = any(stage.evaluate for stage in stages)
+    if recipe.data.dev is not None and (evaluated or any(getattr(stage, "evaluate_every", 0) for stage in stages)):
+        sets["data.dev"] = recipe.data.dev
+    if evaluated:
+        sets |= {f"data.test.{name}": each for name, each in recipe.data.test.items()}
+    for where, each in sets.items():
+        try:
+            recipe.task.options.check(corpora.test_set(each))
+        except SottovoceError as error:
+            yield f"{where}: {error}"
 
 
 @dataclass(frozen=True)
