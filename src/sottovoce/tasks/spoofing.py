@@ -151,20 +151,21 @@ class Spoofing(Options):
             "spoofed": int((~kinds).sum()),
             "calibration": {"slope": calibration.slope, "offset": calibration.offset},
         }
-        metrics: dict[str, Callable[..., float]] = {"min_dcf": spoof_min_dcf, "nearest_eer": nearest_eer}
-        if model.scoring.calibrated:
-            metrics |= {"act_dcf": spoof_act_dcf, "cllr": cllr}
+        rates: dict[str, Callable[..., float]] = {"min_dcf": spoof_min_dcf, "nearest_eer": nearest_eer}
+        calibrated = {"act_dcf": spoof_act_dcf, "cllr": cllr} if model.scoring.calibrated else {}
         groups = [cut_speaker(cut) or cut.id for cut in test.cuts]
-        for name, metric in metrics.items():
+        for name, metric in (rates | calibrated).items():
             results |= plain(name, bootstrap_groups(metric, llrs, kinds, groups, draws=self.draws))
         attacks, codecs = ([cut_field(cut, field) or "-" for cut in test.cuts] for field in (self.attack, self.codec))
         if len(set(attacks)) > 1:
-            results["nearest_eer_by_attack"] = breakdown(nearest_eer, llrs, kinds, attacks=attacks).attacks
+            for name, metric in rates.items():
+                results[f"{name}_by_attack"] = breakdown(metric, llrs, kinds, attacks=attacks).attacks
         # A codec of which there are recordings of one kind only has no error rate of its own.
         whole = np.array([len({k for k, c in zip(kinds, codecs, strict=True) if c == name}) == 2 for name in codecs])
         if len({c for c, both in zip(codecs, whole, strict=True) if both}) > 1:
             chosen = [c for c, both in zip(codecs, whole, strict=True) if both]
-            results["nearest_eer_by_codec"] = breakdown(nearest_eer, llrs[whole], kinds[whole], codecs=chosen).codecs
+            for name, metric in rates.items():
+                results[f"{name}_by_codec"] = breakdown(metric, llrs[whole], kinds[whole], codecs=chosen).codecs
         counted = "speakers" if any(cut_speaker(cut) for cut in test.cuts) else "recordings"
         results["protocol"] = (
             f"{results['bonafide']} bona fide and {results['spoofed']} spoofed, ASVspoof 5 track 1 costs,"
