@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,14 +30,18 @@ def compress(
         from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
 
     screen = console()
-    done = library(read_recipe(find_recipe(recipe), changes or (), _toy if toy else None), run, console=screen)
+    done = library(read_recipe(find_recipe(recipe), changes or (), _toy(run) if toy else None), run, console=screen)
     if report:
         screen.print(f"report: {write_report(done.path)}", highlight=False)
     else:
         screen.print(f"run: {done.path}", highlight=False)
 
 
-def _toy(data: dict[str, Any]) -> dict[str, Any]:
+def _toy(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
     from sottovoce.training.scaled import toy
 
-    return toy(data, Path("runs") / f"{data.get('name')}-toy-encoder")
+    def scaled(data: dict[str, Any]) -> dict[str, Any]:
+        place = run or Path("runs") / f"{data.get('name')}-toy"
+        return toy(data, place.with_name(f"{place.name}-encoder"))
+
+    return scaled

@@ -12,7 +12,10 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..encoder.model import SpeechEncoder
+from .files import whole_directory
 from .stand_ins import STOCK, TINY_LAYERS, stand_in
 from .yaml_file import merged
 
@@ -144,7 +147,9 @@ def _smaller(encoder: Plain, folder: Path) -> Plain:
 def _stood_in(source: str, folder: Path, *, tiny: bool) -> str:
     path = folder / source.replace("/", "--")
     if not path.is_dir():
-        SpeechEncoder(stand_in(source, tiny=tiny)).save_pretrained(path)
+        with whole_directory(path) as partial, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            SpeechEncoder(stand_in(source, tiny=tiny)).save_pretrained(partial)
     return str(path)
 
 
