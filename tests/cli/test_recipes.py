@@ -1,0 +1,46 @@
+"""The recipes that come along: listed, shown, refused in one line, carried out at toy scale."""
+
+import pytest
+
+from sottovoce.training.packaged import known_recipes
+from sottovoce.training.yaml_file import plain_recipe
+
+
+def test_all_published_ones_are_listed(sottovoce, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    said = sottovoce("recipes")
+    assert said.code == 0
+    published = [name for name, path in known_recipes().items() if plain_recipe(path).get("about")]
+    assert len(published) > 20 and all(name in said.out for name in published)
+
+
+def test_what_is_extended_is_shown_first(sottovoce):
+    said = sottovoce("recipes", "show", "synergy-l0-rnnt")
+    order = [said.out.index(f"# {name}.yaml") for name in ("hj-size", "synergy-l0-ctc", "synergy-l0-rnnt")]
+    assert said.code == 0 and order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "synergy"], "no recipe of that name"),
+        (["check", "diarizen"], "no recipe of that name"),
+        (["check", "diarizen-base", "--gpu", "A10"], "--gpu A10: unknown"),
+    ],
+)
+def test_unknown_names_are_one_line(sottovoce, arguments, words):
+    said = sottovoce("recipes", *arguments)
+    assert said.code == 2 and len(said.err.splitlines()) == 1 and words in said.err
+
+
+def test_a_folder_of_its_name_does_not_hide_a_recipe(sottovoce, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dphubert").mkdir()
+    assert "2305.17651" in sottovoce("recipes", "show", "dphubert").out
+
+
+def test_toy_scale(sottovoce, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = sottovoce("compress", "hybrid-spoofing", "--toy", "--no-report", "--run", tmp_path / "runs" / "mine")
+    assert said.code == 0, said.err
+    assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["mine", "mine-encoder"]
