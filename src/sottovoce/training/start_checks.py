@@ -19,7 +19,7 @@ from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
 from ..pruning.plan import plan
 from ..pruning.scores import Scores
-from .corpora import Corpora
+from .corpora import Corpora, TestSet
 from .lineage import START
 from .recipe import Recipe
 from .slimming import SlimmingOptions
@@ -35,7 +35,8 @@ def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
 
 def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
     """Development and test data that cannot be scored, as far as that shows without hearing it."""
-    stages, sets = [entry.options for entry in recipe.stages], {}
+    stages = [entry.options for entry in recipe.stages]
+    sets: dict[str, TestSet] = {}
     evaluated = any(stage.evaluate for stage in stages)
     if recipe.data.dev is not None and (evaluated or any(getattr(stage, "evaluate_every", 0) for stage in stages)):
         sets["data.dev"] = recipe.data.dev
