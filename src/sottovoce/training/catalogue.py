@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 
 from .packaged import known_recipes
 from .yaml_file import plain_recipe
 
 
-def recipes_table() -> Table:
-    """All recipes: name, task, encoder, what is removed, what is reproduced with which result."""
-    table = Table(title="recipes", show_lines=False)
-    for column in ("name", "task", "encoder", "keeps", "system", "paper", "published result"):
-        table.add_column(column, overflow="fold")
+def recipes_table() -> Group:
+    """All recipes: those of published systems, with what they reproduce, and those for small machines."""
+    published, small = _table("published systems"), _table("for two cores, and probes")
+    published.add_column("system", overflow="fold", ratio=3)
+    published.add_column("published result", overflow="fold", ratio=5)
     for name, path in known_recipes().items():
         data = plain_recipe(path)
-        about = data.get("about") or {}
-        table.add_row(
-            name,
-            next(iter(data["task"])),
-            _encoder(data["encoder"]),
-            _budgets(data),
-            about.get("system", ""),
-            ", ".join(about.get("paper", ())),
-            about.get("published", ""),
-        )
+        row = (name, next(iter(data["task"])), _encoder(data["encoder"]), _budgets(data))
+        if about := data.get("about"):
+            published.add_row(*row, f"{about['system']} ({', '.join(about['paper'])})", about.get("published", ""))
+        else:
+            small.add_row(*row)
+    return Group(published, small)
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, expand=True)
+    table.add_column("name", no_wrap=True)
+    table.add_column("task", no_wrap=True)
+    for column in ("encoder", "keeps"):
+        table.add_column(column, overflow="fold", ratio=2)
     return table
 
 
 def _encoder(encoder: dict[str, Any]) -> str:
-    if encoder.get("from"):
-        return str(encoder["from"])
+    if source := encoder.get("from"):
+        return source.removeprefix("runs/").replace("/models/", ": ")
     config = encoder.get("config") or {}
     return f"new, {config.get('layers', 12)} x {config.get('hidden_size', 768)}"
 
