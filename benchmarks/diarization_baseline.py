@@ -4,6 +4,7 @@ A trained model must beat these on the same recordings, or it is none. Speech is
 what is loud; at random means that each two seconds of speech go to one of as many speakers as the reference has.
 
     python benchmarks/diarization_baseline.py DATA
+    python benchmarks/diarization_baseline.py RUN/data/talks/test.jsonl.gz  # of diarization-synthetic
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sottovoce.data.activity import turns_in
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.manifests import import_corpus
 from sottovoce.data.rttm import Turn, read_rttm
@@ -63,7 +64,10 @@ def _inside(turns: list[Turn], start: float, end: float) -> list[Turn]:
 
 
 def read_data(root: Path, split: str) -> list[TestData]:
-    """``conv`` and ``ami14`` below ``root``; the second with both of its references."""
+    """``conv`` and ``ami14`` below ``root``, the second with both of its references; or the cuts of a manifest."""
+    if root.is_file():
+        cuts = list(read_cuts(root))
+        return [TestData(root.parent.name, cuts, {"": {cut.id: turns_in(cut) for cut in cuts}})]
     found = []
     for name, options in (("conv", {}), ("ami14", {"rttm": root / "ami14/rttm", "uem": root / "ami14/uem"})):
         with tempfile.TemporaryDirectory() as folder:

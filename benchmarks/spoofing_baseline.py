@@ -3,6 +3,7 @@
 A trained countermeasure must beat this on the same recordings, or it is none.
 
     python benchmarks/spoofing_baseline.py DATA/spoof_dsp
+    python benchmarks/spoofing_baseline.py RUN/data/voices/train.jsonl.gz RUN/data/voices/test.jsonl.gz  # of spoofing-synthetic
 """
 
 from __future__ import annotations
@@ -63,12 +64,14 @@ def logistic(features: Floats, kinds: NDArray[np.bool_]) -> Floats:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path)
-    corpus = parser.parse_args().corpus
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, help="spoof_dsp, or cuts to train on")
+    parser.add_argument("test", type=Path, nargs="?", help="cuts to test on")
+    given = parser.parse_args()
     task, filters = Spoofing(), linear_filters()
     with tempfile.TemporaryDirectory() as folder:
-        splits = {name: list(read_cuts(path)) for name, path in import_corpus(corpus, Path(folder)).items()}
+        paths = {"train": given.corpus, "dev": given.test} if given.test else import_corpus(given.corpus, Path(folder))
+        splits = {name: list(read_cuts(path)) for name, path in paths.items()}
     features = {
         name: np.stack([statistics(load_cut(c).numpy(), filters) for c in cuts]) for name, cuts in splits.items()
     }
