@@ -67,14 +67,19 @@ def results(run, stage):
     return json.loads((run / "stages" / f"{stage}.json").read_text())
 
 
-HEADS = {"pooled": SMALL_HEAD, "ctc": {"ctc": {"width": 24}}}
+HEADS = {
+    "pooled": SMALL_HEAD,
+    "ctc": {"ctc": {"width": 24}},
+    "transducer": {"transducer": {"predictor": 16, "width": 24}},
+}
 
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_the_loop_trains_prunes_and_scores_it(orders, tmp_path, kind):
     path = recipe(orders, head=HEADS[kind])
-    if kind == "ctc":  # which has alignments to find as well
-        path.write_text(path.read_text().replace("steps: 60", "steps: 110"))
+    if kind != "pooled":  # which has alignments to find as well
+        steps = {"ctc": 110, "transducer": 200}[kind]
+        path.write_text(path.read_text().replace("steps: 60", f"steps: {steps}"))
     compress(read_recipe(path), run=tmp_path / "run")
     dense, slim = (results(tmp_path / "run", stage) for stage in ("fine_tune", "distil"))
     numbers = dense["test"]["unheard"]
@@ -144,6 +149,8 @@ def test_options_that_make_no_sense_together():
         ({"intents": ["a"], "slots": ["a"]}, "different names"),
         ({"slots": ["a=b"]}, "different names without '='"),
         ({"head": {"ctc": {}}, "loss": {"smoothing": 0.1}}, "loss.smoothing: is for questions"),
+        ({"head": {"ctc": {}}, "loss": {"ctc": 0.1}}, "loss.ctc and warmup are for the head transducer"),
+        ({"head": SMALL_HEAD, "loss": {"warmup": 5}}, "loss.ctc and warmup are for the head transducer"),
         ({"head": {"ctc": {}, "mhfa": {}}}, "give exactly one of mhfa, pooled, .*, ctc"),
         ({"slot": ["a"]}, "Extra inputs"),
     ):

@@ -7,9 +7,11 @@ from typing import Protocol
 from torch import Tensor
 
 from ..encoder.errors import DataError
-from ..heads.task_config import TaskConfig
+from ..heads.task_model import TaskModel
+from ..heads.transducer import Transducer
 from .questions import Questions
 from .semantic_vocabulary import SemanticVocabulary
+from .transducer_reader import TransducerReader
 from .understood import Understood
 
 
@@ -20,13 +22,15 @@ class Interpreter(Protocol):
         """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
 
 
-def interpreter(config: TaskConfig) -> Interpreter:
+def interpreter(model: TaskModel) -> Interpreter:
     """The interpreter of a model.
 
     Raises:
         DataError: its labels are none of an understanding model, or not one for each output.
     """
-    labels = config.labels or ()
+    config, labels = model.config, model.config.labels or ()
+    if isinstance(model.head, Transducer):
+        return TransducerReader(model.head, labels)
     if config.head["kind"] == "ctc":
         return SemanticVocabulary(labels)
     questions = Questions(labels)

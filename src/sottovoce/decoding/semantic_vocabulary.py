@@ -74,10 +74,11 @@ class SemanticVocabulary:
             labels, counts = torch.unique_consecutive(best, return_counts=True)
             peaks = [part.max().item() for part in sure.split(counts.tolist())] if length else []
             said = [(label, peak) for label, peak in zip(labels.tolist(), peaks, strict=True) if label]
-            found.append(self._read(said))
+            found.append(self.read(said))
         return found
 
-    def _read(self, said: Iterable[tuple[int, float]]) -> Understood:
+    def read(self, said: Iterable[tuple[int, float]]) -> Understood:
+        """The meaning of labels one after another, each with its probability."""
         intents: dict[str, tuple[float, str]] = {}
         slots: list[tuple[str, list[str], float]] = []
         for number, sure in said:

@@ -29,7 +29,7 @@ def load_classifier(source: str | Path) -> TaskModel:
             f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
         )
     try:
-        interpreter(model.config)  # its labels must be readable
+        interpreter(model)  # its labels must be readable
     except DataError as error:
         raise CheckpointError(f"{source}: {error}") from None
     return model
@@ -64,4 +64,4 @@ def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) 
     check_utterance(file)
     wave = read_speech(file, channel=channel)
     made = model(wave[None].to(model.device))
-    return interpreter(model.config).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]
+    return interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]

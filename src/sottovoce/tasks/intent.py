@@ -19,7 +19,7 @@ from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from ..metrics.semantics import Fraction, Semantics, SemanticScore
-from .intent_forms import ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
+from .intent_forms import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
 from .meanings import meaning_of
 from .options import Options
 from .task import EvaluationData, Objective, plain
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Intent(Options):
-    """Intents and slots: questions with one answer each, or (with the ``ctc`` head) a sequence of labels.
+    """Intents and slots: questions with one answer each, or (with the head ``ctc`` or ``transducer``) a sequence of labels.
 
     Args:
-        head: a pooling head, which answers questions, or ``ctc``, which spells slots out.
+        head: a pooling head, which answers questions, or ``ctc`` or ``transducer``, which spell slots out.
         loss: see its class.
         intents: fields that say what an utterance asks for; SLURP has ``intent`` (``<scenario>_<action>``), ``scenario``
             and ``action``. All of them together are its intent.
@@ -63,14 +63,16 @@ class Intent(Options):
         names = [*self.intents, *(() if self.slots == "all" else self.slots)]
         if len(set(names)) < len(names) or any(not name or "=" in name for name in names):
             raise ValueError(f"intents, slots: {', '.join(map(repr, names))} must be different names without '='")
-        if self.head.kind == "ctc" and self.loss.smoothing:
-            raise ValueError("loss.smoothing: is for questions; the ctc head has none")
+        try:
+            self.loss.check(self.head)
+        except ValueError as error:
+            raise ValueError(f"loss.{error}") from None
         return self
 
     @property
     def form(self) -> Form:
         """How meanings become outputs."""
-        if self.head.kind == "ctc":
+        if self.head.kind in SEQUENCES:
             return SequenceForm(self.head)
         return ChoiceForm(self.head, self.intents, self.slots)
 
@@ -98,13 +100,15 @@ class Intent(Options):
         return TaskConfig(encoder=encoder, head=self.form.head(labels), task="intent", labels=labels)
 
     def with_loss(self, changes: Mapping[str, Any]) -> Intent:
-        return self.model_copy(update={"loss": IntentLoss.model_validate({**self.loss.model_dump(), **changes})})
+        loss = IntentLoss.model_validate({**self.loss.model_dump(), **changes})
+        loss.check(self.head)
+        return self.model_copy(update={"loss": loss})
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
-        return self.form.objective(labels, self.loss)
+        return self.form.objective(model, labels, self.loss)
 
     def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
-        return self.form.imitation(student.config.labels or (), temperature)
+        return self.form.imitation(student, teacher, temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the likeliest answer is taken."""
@@ -220,7 +224,7 @@ def understand(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Understood]:
     """
     was_training = model.training
     model.eval()
-    reader = interpreter(model.config)
+    reader = interpreter(model)
     found: dict[str, Understood] = {}
     for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
         made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))

@@ -13,13 +13,14 @@ from ..data.batches import Batch
 from ..data.targets import Answers, Targets, Tokens
 from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
-from ..distillation.logits import ClassImitation, FrameImitation, Imitation
+from ..distillation.logits import ClassImitation, Imitation
 from ..encoder.errors import DataError
+from ..heads.task_model import TaskModel
 from ..metrics.semantics import Semantics
-from .ctc_objective import CTCObjective
 from .embedders import EMBEDDERS, head_config
 from .options import Options, one_of
-from .recognition_heads import CTCOptions, RecognitionLoss
+from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions
+from .sequence_objectives import sequence_imitation, sequence_objective
 from .task import Objective
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 Read = Callable[["Cut"], Semantics]
 """The meaning of a cut."""
 
-IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, "ctc": CTCOptions})
+SEQUENCES: dict[str, Any] = {"ctc": CTCOptions, "transducer": TransducerOptions}
+
+IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, **SEQUENCES})
 
 
 class IntentLoss(Options):
@@ -37,12 +40,28 @@ class IntentLoss(Options):
     Args:
         smoothing: of the right answers to questions (label smoothing, 1512.00567).
         questions: whether the cross-entropies of several questions are added or averaged.
-        per: of the ctc head, see `RecognitionLoss`.
+        per, ctc, warmup: of a sequence, see `RecognitionLoss`.
     """
 
     smoothing: float = Field(0.0, ge=0, lt=1)
     questions: Literal["sum", "mean"] = "mean"
     per: Literal["label", "utterance"] = "label"
+    ctc: float | None = Field(None, ge=0)
+    warmup: int = Field(0, ge=0)
+
+    @property
+    def sequence(self) -> RecognitionLoss:
+        """What of it is about sequences."""
+        return RecognitionLoss(per=self.per, ctc=self.ctc, warmup=self.warmup)
+
+    def check(self, head: Any) -> None:
+        """Raises: ValueError: something is asked of the loss that the head cannot give."""
+        if head.kind in SEQUENCES:
+            if self.smoothing:
+                raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
+            self.sequence.check(head)
+        elif self.ctc is not None or self.warmup:
+            raise ValueError("ctc and warmup are for the head transducer; with questions leave them out")
 
 
 class Form(Protocol):
@@ -57,10 +76,10 @@ class Form(Protocol):
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         """Config of the head."""
 
-    def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
+    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
         """The loss."""
 
-    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
         """What it costs outputs to differ from a teacher's."""
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
@@ -95,11 +114,12 @@ class ChoiceForm:
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}
 
-    def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
+    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return ChoiceObjective(labels, loss)
 
-    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
-        return ClassImitation(temperature, [len(answers) for answers in Questions(labels).classes.values()])
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        questions = Questions(student.config.labels or ())
+        return ClassImitation(temperature, [len(answers) for answers in questions.classes.values()])
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         questions = Questions(labels)
@@ -107,7 +127,7 @@ class ChoiceForm:
 
 
 class SequenceForm:
-    """CTC over intents, slots and the letters of fillers.
+    """CTC or a transducer over intents, slots and the letters of fillers.
 
     Args:
         chosen: options of the head.
@@ -133,11 +153,11 @@ class SequenceForm:
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {**head_config(self.chosen), "outputs": len(labels)}
 
-    def objective(self, labels: Sequence[str], loss: IntentLoss) -> Objective:
-        return CTCObjective(labels, RecognitionLoss(per=loss.per))
+    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
+        return sequence_objective(model, labels, loss.sequence)
 
-    def imitation(self, labels: Sequence[str], temperature: float) -> Imitation:
-        return FrameImitation(temperature)
+    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+        return sequence_imitation(student, teacher, temperature)
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         marks = [f"{name}={what}" for name, what in meaning.intents.items()]

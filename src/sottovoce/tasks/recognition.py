@@ -12,19 +12,16 @@ from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.targets import Tokens
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
-from ..distillation.lattice import LatticeImitation
-from ..distillation.logits import FrameImitation, Imitation
+from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
-from ..heads.transducer import Transducer
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
-from .ctc_objective import CTCObjective
 from .options import Options
 from .recognition_heads import RecognitionHead, RecognitionLoss
+from .sequence_objectives import sequence_imitation, sequence_objective
 from .task import EvaluationData, Objective, plain
 from .transcripts import ALPHABET, spelling, tell_lost, transcript
-from .transducer_objective import TransducerObjective
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -103,14 +100,10 @@ class Recognition(Options):
         return self.model_copy(update={"loss": loss})
 
     def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
-        if isinstance(model.head, Transducer):
-            return TransducerObjective(labels, self.loss, model.head)
-        return CTCObjective(labels, self.loss)
+        return sequence_objective(model, labels, self.loss)
 
     def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
-        if isinstance(student.head, Transducer):
-            return LatticeImitation(student.head, teacher.head, student.config.labels or (), temperature)
-        return FrameImitation(temperature)
+        return sequence_imitation(student, teacher, temperature)
 
     def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
         """Nothing: the search needs no more than the weights."""
