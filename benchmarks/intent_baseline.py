@@ -5,7 +5,8 @@ A trained model must beat this on the same recordings, or it has heard nothing.
 
     python benchmarks/intent_baseline.py DATA/barista619                                 # six slots of coffee orders
     python benchmarks/intent_baseline.py RUN/data/commands/train.jsonl.gz RUN/data/commands/dev.jsonl.gz   # of intent-commands
-    python benchmarks/intent_baseline.py RUN/data/words/train.jsonl.gz RUN/data/words/dev.jsonl.gz --intents keyword --no-slots
+    python benchmarks/intent_baseline.py RUN/data/words/train.jsonl.gz RUN/data/words/dev.jsonl.gz --only isolated=1 \\
+        --intents keyword --no-slots  # of keywords-wuw2
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from sottovoce.data.cuts import read_cuts
+from sottovoce.data.cuts import cut_field, read_cuts
 from sottovoce.data.manifests import import_corpus
 from sottovoce.decoding.questions import Questions, filler_of
 from sottovoce.decoding.understood import NONE
@@ -31,9 +32,13 @@ def main() -> None:
     parser.add_argument("dev", type=Path, nargs="?", help="cuts to score")
     parser.add_argument("--intents", nargs="+", default=["scenario", "action"], help="fields that make the intent")
     parser.add_argument("--no-slots", action="store_true")
+    parser.add_argument("--only", help="FIELD=VALUE of the cuts that count")
     given = parser.parse_args()
     if given.dev is not None:
         train, dev = list(read_cuts(given.corpus)), list(read_cuts(given.dev))
+        if given.only:
+            field, _, value = given.only.partition("=")
+            train, dev = ([cut for cut in cuts if cut_field(cut, field) == value] for cuts in (train, dev))
         task = Intent(intents=given.intents, slots=[] if given.no_slots else "all")
         kinds = sorted({kind for cut in train for kind, _ in task.meaning(cut).slots})
     else:
