@@ -175,7 +175,7 @@ def test_what_is_no_single_utterance_is_not_classified(sottovoce, place, speech,
     said = sottovoce("classify", place / "intent", speech / "0.wav", tmp_path / "long.flac")
     assert said.code == 2 and said.out == "" and len(said.err.splitlines()) == 1
     assert "long.flac: 61 s is no single utterance; at most 60 s are classified" in said.err
-    assert largest["decoded"] == 0
+    assert largest["decoded"] < 1  # the end of a FLAC file is looked at
 
 
 def test_the_embedding_of_a_long_file_is_the_mean_over_equal_parts(sottovoce, place, tmp_path, monkeypatch):

@@ -230,13 +230,27 @@ def refuse_silence(waveform: Tensor, name: str) -> None:
 
 
 def audio_shape(path: str | Path) -> tuple[int, int, int]:
-    """``(samples, rate, channels)`` as the header says, without decoding.
+    """``(samples, rate, channels)`` as the header says; no more than the end of a FLAC file is decoded.
 
     Raises:
         AudioError: the file is missing, empty, not audio or visibly cut off.
     """
     with opened(path) as file:
+        if file.format == "FLAC" and not _has_end(file):
+            raise AudioError(
+                f"{path}: cut off: the header promises {file.frames} samples, and the last cannot be decoded; copy or"
+                " convert the file again"
+            )
         return file.frames, file.samplerate, file.channels
+
+
+def _has_end(file: soundfile.SoundFile) -> bool:
+    last = min(file.frames, 4096)
+    try:
+        file.seek(file.frames - last)
+        return len(file.read(last)) == last
+    except soundfile.LibsndfileError:
+        return False
 
 
 def _cut_off(source: Path | bytes, file: soundfile.SoundFile) -> str | None:
