@@ -340,9 +340,8 @@ class TestNemo:
         (tmp_path / "bad.rttm").write_text("SPEAKER 1 1 x\n")
 
         def manifest(*lines):
-            made = [
-                dict(zip(("audio_filepath", "rttm_filepath", "uem_filepath"), line, strict=False)) for line in lines
-            ]
+            keys = ("audio_filepath", "rttm_filepath", "uem_filepath")
+            made = [dict(zip(keys[: len(line)], line, strict=True)) for line in lines]
             (tmp_path / "m.json").write_text("\n".join(json.dumps(item) for item in made))
             return tmp_path / "m.json"
 

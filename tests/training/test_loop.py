@@ -170,15 +170,22 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
 
 
 def test_what_follows_has_the_memory_of_training(tmp_path):
-    model, optimisers = tiny_model(), []
+    model, kept, ways = tiny_model(), [], []
 
     class Keep(StepCallback):
         def on_step(self, trainer, module, step):
-            optimisers.append(weakref.ref(trainer.optimizers[0]))
+            kept.append(weakref.ref(trainer.optimizers[0]))
+            ways.append(trainer.strategy.checkpoint_io)
 
-    fit(model, phase(everything(model), callbacks=[Keep()]), CPU, tmp_path)
+    terms, keep = everything(model), Keep()
+    teacher = weakref.ref(terms[1].teacher)
+    fit(model, phase(terms, callbacks=[keep]), CPU, tmp_path)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert optimisers and all(each() is None for each in optimisers)
+    assert kept and all(each() is None for each in kept)
+    assert teacher() is not None
+    terms.clear()
+    assert teacher() is None
+    assert isinstance(ways[0], StraightToDisk)
 
 
 def test_a_training_state_is_not_built_in_memory_first(tmp_path):

@@ -8,6 +8,8 @@ from sottovoce.pruning.cost import cost
 from sottovoce.training.encoder_options import EncoderOptions, new_config
 from sottovoce.training.packaged import known_recipes
 from sottovoce.training.recipe_check import GPUS, UTILISATION, check_recipe, check_table
+from sottovoce.training.scaled import toy
+from sottovoce.training.yaml_file import plain_recipe
 
 SMALL = {
     "hidden_size": 16, "layers": 12, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2,
@@ -43,6 +45,13 @@ def test_every_stage_takes_a_step_and_is_told_at_full_scale(checked):
     assert frozen.macs / frozen.batch == pytest.approx(cost(encoder, frozen.crop).macs)
     assert joint.macs / joint.batch == pytest.approx(4 * cost(encoder, joint.crop).macs)
     assert margin.crop == margin.heard > joint.crop == joint.heard
+
+
+def test_stand_ins_are_the_same_each_time_and_whole(tmp_path):
+    for place in ("a", "b"):
+        toy(plain_recipe(known_recipes()["hybrid-spoofing"]), tmp_path / place)
+    (one,), (other,) = (list((tmp_path / place).rglob("model.safetensors")) for place in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes() and not list(tmp_path.rglob("*.partial"))
 
 
 def test_hours_follow_from_macs(checked):

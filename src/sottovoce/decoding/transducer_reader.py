@@ -35,7 +35,7 @@ class TransducerReader:
         The probability of a label is that of the joiner where it is said, that of a slot the lowest of its labels. Of
         several intents of one field the likeliest stays.
         """
-        frames = self.head.project(output.to(self.head.joiner.output.weight.device))
+        frames = self.head.project(output.to(self.head.joiner.output.weight))  # its device and precision
         return [
             self.vocabulary.read(self._said(each[:length]))
             for each, length in zip(frames, lengths.tolist(), strict=True)

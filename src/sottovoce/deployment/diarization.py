@@ -51,7 +51,7 @@ def diarize(
     channel: int | None = None,
     progress: Progress | None = None,
 ) -> list[Turn]:
-    """The turns in a file. It is decoded in pieces, so its length is no matter: about 100 MB an hour.
+    """The turns in a file. It is decoded in pieces, so its length hardly matters.
 
     In digital silence nobody speaks, whatever a model makes of it; a `SilenceWarning` says so.
 

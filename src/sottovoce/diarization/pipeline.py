@@ -4,8 +4,8 @@
       │                                                    └─▶ masks ─┐                       ▼
       └─▶ embedding model, once ─▶ frames ────────────────────────────┴─▶ pooled ─▶ clusters ─▶ turns
 
-After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows by about 100 MB for an hour: local
-decisions and embeddings; audio, activations and the embedding model's frames are held for a few windows only.
+After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows with local decisions
+and embeddings; audio, activations and the embedding model's frames are held for a few windows only.
 """
 
 from __future__ import annotations

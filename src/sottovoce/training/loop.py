@@ -205,9 +205,12 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
         model.gradient_checkpointing_disable()
     model.zero_grad()
     model.eval()
-    # What comes next (slimming with its proof, say) needs the memory of gradients and optimiser.
-    module.trainer = None  # whom Lightning's callbacks hold
-    del trainer
+    # What comes next (slimming with its proof, say) needs the memory of gradients, optimiser and, once the caller lets go of
+    # its terms, teachers.
+    for callback in phase.callbacks:
+        for name in ("log", "log_dict"):  # Lightning's, methods of the module
+            vars(callback).pop(name, None)
+    del trainer, module
     gc.collect()
 
 
