@@ -45,6 +45,25 @@ def test_all_ranks_are_the_same_function_and_count_like_the_matrix(family):
     assert back.shape == model.shape and far(model, back) < 1e-11
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_any_linear_map_of_any_family_can_be_factored_and_pruned(family):
+    """Projection and relative positions too; only WavLM's gate of a head, which is no matrix to save on, is left out."""
+    model = dense(family)
+    paths = chosen_linears(model, ["*"])
+    assert "frontend.projection.linear" in paths
+    linears = {path for path, module in model.named_modules() if isinstance(module, nn.Linear)}
+    assert {path.rpartition(".")[2] for path in linears - set(paths)} <= {"gate"}
+    factored = factorise(model, ["*"])
+    assert far(model, factored) < 1e-11
+    assert multiplied_back(factored).shape == model.shape
+    chosen = plan(factored, Budget(params=0.5), magnitude(factored, ["rank", "head"]), round_to=1)
+    small, proof = slim_and_verify(factored, chosen)
+    assert proof.worst < 1e-9
+    assert chosen.after.params == sum(p.numel() for p in small.parameters()) <= 0.5 * chosen.reference.params
+    assert "frontend.projection.linear" in factored_paths(small.shape)
+    assert SpeechEncoder(small.config.from_dict(small.config.to_dict())).shape == small.shape
+
+
 @pytest.mark.parametrize("family", SOME)
 def test_budget_and_equality_with_ranks_heads_and_units_together(family):
     model = factorise(dense(family))

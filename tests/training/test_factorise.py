@@ -5,6 +5,7 @@ import io
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from corpus import write_corpus
 from sottovoce.encoder.errors import RecipeError
@@ -21,10 +22,16 @@ def recipe(tmp_path_factory):
     data["data"]["test"] = {}
     data["budget"] = {"params": 0.7}
     prune = copy.deepcopy(next(s["prune"] for s in data["stages"] if "prune" in s))
-    prune |= {"units": ["rank", "head"], "distillation": {"teacher": "fine_tune"}, "round_to": 1}
+    prune |= {
+        "units": ["rank", "head"],
+        "distillation": {"teacher": "fine_tune"},
+        "round_to": 1,
+        "scope": "model",
+        "task": 1.0,
+    }
     data["stages"] = [
         data["stages"][0],
-        {"factorise": {"linears": ["layers.*"], "weighted": "inputs", "batches": 2}},
+        {"factorise": {"linears": ["layers.*", "head.*"], "weighted": "inputs", "batches": 2}},
         {"prune": prune},
         {"distil": {"steps": 1, "distillation": {"teacher": "fine_tune"}}},
         {"factorise": {"name": "halved", "start": "fine_tune", "ranks": 0.5, "linears": ["layers.0.*"]}},
@@ -44,16 +51,19 @@ def test_ranks_are_learned_under_the_budget(recipe, tmp_path):
         TaskModel.from_pretrained(str(run.model(name))) for name in ("fine_tune", "factorise", "distil")
     )
     assert len(factored_paths(factored.encoder.shape)) == 12
-    assert cost(small.encoder).params <= 0.7 * cost(whole.encoder).params
+    linears = {path for path, module in whole.head.named_modules() if type(module) is nn.Linear}
+    assert set(factored_paths(factored.head.shape)) == linears
+    assert cost(small).params <= 0.7 * cost(whole).params
     assert run.finished("prune")["equality"] < 1e-9
     paths = factored_paths(TaskModel.from_pretrained(str(run.model("halved"))).encoder.shape)
     assert paths and all(path.startswith("layers.0.") and ranks == 8 for path, ranks in paths.items())
 
 
-def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_path):
+@pytest.mark.parametrize("pattern", ["layer.*", "head.joiner.*"])
+def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_path, pattern):
     data = copy.deepcopy(recipe)
-    data["stages"][1]["factorise"]["linears"] = ["layer.*"]
-    with pytest.raises(RecipeError, match=r"stages\[1\].factorise.*'layer.\*' fits no linear map"):
+    data["stages"][1]["factorise"]["linears"] = ["layers.*", pattern]
+    with pytest.raises(RecipeError, match=rf"stages\[1\].factorise.*'{pattern}' fits no linear map"):
         carry_out(data, tmp_path)
     assert not (tmp_path / "run" / "models").exists()
 

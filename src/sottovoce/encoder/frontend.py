@@ -255,7 +255,7 @@ class FilterbankFrontEnd(nn.Module):
 
     def from_features(self, features: Tensor) -> Tensor:
         """``[B, T, F]`` stacked features (160 of the stock feature extractor) to the stream."""
-        return self.projection(features.to(self.projection.linear.weight.dtype))
+        return self.projection(features.to(next(self.projection.parameters()).dtype))
 
 
 def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:

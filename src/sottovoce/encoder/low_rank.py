@@ -40,6 +40,15 @@ class LowRankLinear(Factored):
         return self.up.in_features
 
     @property
+    def weight(self) -> Tensor:
+        """``[m, n]``: the product, gates included, for code that multiplies by it itself."""
+        return self.up.weight @ self.inner(self.down.weight.t()).t()
+
+    @property
+    def bias(self) -> Tensor | None:
+        return self.up.bias
+
+    @property
     def pays(self) -> bool:
         """Whether the two maps have fewer weights than the one."""
         n, m = self.in_features, self.out_features

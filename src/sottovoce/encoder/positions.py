@@ -93,6 +93,11 @@ class RelativeBiasTable(NoPosition):
         return (distance > 0).long() * half + torch.where(size < exact, size, far)
 
 
+class HeadGate(nn.Linear):
+    """The map of one head's slice that all heads share. A class of its own: it is counted by the head, and too small to be
+    written in factors."""
+
+
 class GatedRelativeBias(NoPosition):
     """WavLM's gate on the table: each head reads *its slice* of the stream (Chi et al. 2022).
 
@@ -108,7 +113,7 @@ class GatedRelativeBias(NoPosition):
         super().__init__()
         self.stream, self.head_dim, self.original_heads = stream, head_dim, original_heads
         self.heads, self.channels = Places(heads), Places(stream.ids)
-        self.gate = nn.Linear(head_dim, 8)
+        self.gate = HeadGate(head_dim, 8)
         self.constant = nn.Parameter(torch.ones(len(self.heads)))
 
     def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:

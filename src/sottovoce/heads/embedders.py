@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from ..encoder.errors import CheckpointError
+from ..encoder.low_rank import use_factors
 from ..encoder.stream import Stream
 from .aasist import AASIST
 from .ecapa_tdnn import ECAPA
@@ -38,7 +40,8 @@ def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], 
 
     Args:
         kinds: heads to choose from.
-        options: its kind and its options.
+        options: its kind and its options; ``shape``, of any head, is what is left after pruning, linear maps in factors
+            included.
         stream, layers: of the encoder, see `Head`.
 
     Raises:
@@ -47,7 +50,14 @@ def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], 
     kind = str(options.get("kind"))
     if kind not in kinds:
         raise CheckpointError(f"config: the head is {kind!r}; it can be {', '.join(kinds)}")
+    own = {key: value for key, value in options.items() if key != "kind"}
+    shape = own.get("shape") or {}
+    if "shape" in own and "shape" not in signature(kinds[kind]).parameters:
+        del own["shape"]  # no units of its own: there are only factors in it
     try:
-        return kinds[kind](stream, layers, **{key: value for key, value in options.items() if key != "kind"})
-    except TypeError as error:
+        head = kinds[kind](stream, layers, **own)
+        use_factors(head, shape)
+    except (TypeError, AttributeError) as error:
         raise CheckpointError(f"config: head {kind}: {error}") from None
+    head.shape = shape or head.shape
+    return head

@@ -109,6 +109,7 @@ class TaskConfig(PreTrainedConfig):
         """A copy with other shapes of encoder and head."""
         fields = self.to_dict()
         fields["encoder"] = self.encoder.with_shape(encoder).to_dict()
+        fields["head"] = {key: value for key, value in self.head.items() if key != "shape"}
         if head:
-            fields["head"] = {**self.head, "shape": head}
+            fields["head"]["shape"] = head
         return type(self).from_dict(fields)

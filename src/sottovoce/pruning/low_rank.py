@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from ..encoder.config import Shape
 from ..encoder.errors import PlanError
-from ..encoder.low_rank import LowRankLinear, factored_paths
+from ..encoder.low_rank import LowRankLinear
 
 Model = TypeVar("Model", bound=nn.Module)
 
 LINEARS = (
     "*layers.*.attention.[qkv]",
     "*layers.*.attention.out",
+    "*layers.*.attention.position.project",
     "*layers.*.feed_forward*.up",
     "*layers.*.feed_forward*.down",
     "*layers.*.convolution.expand",
@@ -57,7 +58,7 @@ def factorise(
         linear: Any = model.get_submodule(path)
         moment = None if moments is None else moments.get(path)
         up, down = factors(linear.weight, moment)
-        kept = _around(shape, path)[path.rpartition(".")[2]]["ranks"]
+        kept = _entry(shape, path)["ranks"]
         weights |= {f"{path}.up.weight": up[:, :kept].contiguous(), f"{path}.down.weight": down[:kept].contiguous()}
         del weights[f"{path}.weight"]
         if linear.bias is not None:
@@ -74,7 +75,7 @@ def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: fl
     for path in chosen_linears(model, linears):
         most = min(model.get_parameter(f"{path}.weight").shape)
         kept = most if ranks is None else max(round(ranks * most), 1)
-        _around(shape, path)[path.rpartition(".")[2]] = {"ranks": kept}
+        _entry(shape, path)["ranks"] = kept
     return shape
 
 
@@ -89,7 +90,7 @@ def multiplied_back(model: Model) -> Model:
     shape = copy.deepcopy(root.shape)
     weights = dict(model.state_dict())
     for path, module in back.items():
-        del _around(shape, path)[path.rpartition(".")[2]]
+        _forget(shape, root.original_shape, path.split("."))
         weights[f"{path}.weight"] = (module.up.weight.double() @ module.down.weight.double()).to(module.up.weight.dtype)
         if module.up.bias is not None:
             weights[f"{path}.bias"] = weights.pop(f"{path}.up.bias")
@@ -100,17 +101,14 @@ def multiplied_back(model: Model) -> Model:
 def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:
     """Paths of the linear maps that any of the patterns fits and that are not factored yet, in the order of the network.
 
-    There are only those of modules that the shape knows (attention, feed-forward, convolution module): it has to hold
-    the ranks.
+    Those are left out whose weights are used otherwise than by calling them; they are classes of their own.
 
     Raises:
         PlanError: a pattern that fits none.
     """
-    root: Any = model
-    done = factored_paths(root.shape)
-    linears = [path for path, module in model.named_modules() if isinstance(module, nn.Linear)]
+    done = [f"{path}." for path, module in model.named_modules() if isinstance(module, LowRankLinear)]
     linears = [
-        path for path in linears if path.rpartition(".")[0] not in done and _place(root.shape, path.rpartition(".")[0])
+        path for path, module in model.named_modules() if type(module) is nn.Linear and not path.startswith(tuple(done))
     ]
     patterns = list(patterns)
     found = {pattern: [path for path in linears if fnmatchcase(path, pattern)] for pattern in patterns}
@@ -176,21 +174,24 @@ def input_moments(
     return {path: total / counts[path] for path, total in sums.items()}
 
 
-def _around(shape: Any, path: str) -> dict[str, Any]:
-    """The entry of the module that a linear map belongs to."""
-    found = _place(shape, path.rpartition(".")[0])
-    assert found is not None  # others are never chosen
-    return found
-
-
-def _place(shape: Any, path: str) -> dict[str, Any] | None:
-    """The entry of a module in a shape, if there is one."""
+def _entry(shape: Any, path: str) -> dict[str, Any]:
+    """The entry of a linear map in a shape, with those around it where the shape has no widths there."""
     for key in path.split("."):
-        if isinstance(shape, list):
-            shape = shape[int(key)] if key.isdigit() and int(key) < len(shape) else None
-        else:
-            shape = shape.get(key) if isinstance(shape, dict) else None
-    return shape if isinstance(shape, dict) else None
+        shape = shape[int(key)] if isinstance(shape, list) else shape.setdefault(key, {})
+    return shape
+
+
+def _forget(shape: Any, original: Any, keys: list[str]) -> None:
+    """Take the entry of a linear map out, and what `_entry` made around it."""
+    key, *inner = keys
+    if isinstance(shape, list):
+        _forget(shape[int(key)], original[int(key)], inner)
+        return
+    known = isinstance(original, dict) and key in original
+    if inner:
+        _forget(shape[key], original[key] if known else {}, inner)
+    if not (known or inner and shape[key]):
+        del shape[key]
 
 
 def _filled(model: Model, shape: Any, weights: Mapping[str, Tensor]) -> Model:

@@ -122,7 +122,7 @@ def _check(recipe: Recipe, model: TaskModel) -> None:
     for k, entry in enumerate(recipe.stages):
         problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.check(layers, kinds)]
         if isinstance(entry.options, Adapt | Factorise):
-            problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model.encoder)]
+            problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model)]
         if isinstance(entry.options, Factorise):
             kinds = {scope: of | {"rank"} for scope, of in kinds.items()}
     _refuse(recipe, "the recipe does not fit the model", problems or start_problems(recipe, model))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ...encoder.errors import RecipeError
 from ...encoder.model import SpeechEncoder
+from ...heads.task_model import TaskModel
 from ..adapters import attach_adapters, merge_adapters
 from ..phase_options import ChosenOptions
 from ..stage_run import Product, StageRun
@@ -39,10 +40,10 @@ class Adapt(ChosenOptions):
     def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         return iter(())
 
-    def misfits(self, encoder: SpeechEncoder) -> Iterator[str]:
-        """What is wrong with the targets, for an encoder."""
+    def misfits(self, model: TaskModel) -> Iterator[str]:
+        """What is wrong with the targets, for a model."""
         try:
-            self._attach(type(encoder)(encoder.config))
+            self._attach(SpeechEncoder(model.config.encoder))
         except RecipeError as error:
             yield str(error)
 

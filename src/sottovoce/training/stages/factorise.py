@@ -9,19 +9,21 @@ import torch
 from pydantic import Field
 
 from ...encoder.errors import PlanError
-from ...encoder.model import SpeechEncoder
 from ...heads.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
 from ..phase_options import StageOptions
 from ..stage_run import Product, StageRun
+
+HEAD = "head."
+"""How a pattern begins that is of the head."""
 
 
 class Factorise(StageOptions):
     """Low-rank factorisation of linear maps from their singular values (2502.05837).
 
     Args:
-        linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``); default: every matrix of the
-            layers.
+        linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``), or in the head (``head.joiner.*``);
+            default: every matrix of the encoder's layers.
         ranks: part of the ranks that stays; ``null`` for all, which leaves the choice to a ``prune`` stage with
             ``units: [rank]``.
         weighted: by what: ``weights`` alone, or the ``inputs`` that the map sees in training data.
@@ -40,16 +42,19 @@ class Factorise(StageOptions):
     def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
         return iter(())
 
-    def misfits(self, encoder: SpeechEncoder) -> Iterator[str]:
-        """What is wrong with the patterns, for an encoder."""
+    def misfits(self, model: TaskModel) -> Iterator[str]:
+        """What is wrong with the patterns, for a model."""
         try:
-            chosen_linears(encoder, self.linears)
+            self.paths(model)
         except PlanError as error:
             yield str(error)
 
     def paths(self, model: TaskModel) -> list[str]:
         """The chosen linear maps of a model."""
-        return [f"encoder.{path}" for path in chosen_linears(model.encoder, self.linears)]
+        of_head = [pattern for pattern in self.linears if pattern.startswith(HEAD)]
+        of_encoder = [pattern for pattern in self.linears if pattern not in of_head]
+        paths = [f"encoder.{path}" for path in chosen_linears(model.encoder, of_encoder)] if of_encoder else []
+        return paths + (chosen_linears(model, of_head) if of_head else [])
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self).eval()

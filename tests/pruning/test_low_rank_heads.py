@@ -1,0 +1,107 @@
+"""Linear maps of heads in factors: every head, counted, pruned beside the encoder, saved and loaded."""
+
+import pytest
+import torch
+from torch import nn
+
+from sottovoce import Budget, Gates, cost, plan
+from sottovoce.decoding.vocabulary import BLANK
+from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.low_rank import LowRankLinear
+from sottovoce.encoder.units import collect
+from sottovoce.heads.catalogue import HEADS
+from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.cost import CostModel
+from sottovoce.pruning.importance import magnitude
+from sottovoce.pruning.low_rank import chosen_linears, factorise, multiplied_back
+from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.slim import slim_and_verify
+from tiny_models import randomised, speech, tiny_config
+
+LABELS = [BLANK, "a", "b", "c", "d"]
+OPTIONS = {
+    "mhfa": {"width": 6, "heads": 3, "size": 10},
+    "pooled": {"size": 7, "fusion": {"kind": "adapters", "width": 9}},
+    "mfa_conformer": {"width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 5, "size": 7},
+    "transducer": {"outputs": 5, "predictor": 12, "width": 24},
+    "ctc": {"outputs": 5, "width": 12},
+    "powerset": {"speakers": 4, "at_once": 2, "width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 5},
+    "classifier": {"embedding": {"kind": "pooled", "width": 12, "size": 7}},
+}
+
+
+def model_of(kind):
+    torch.manual_seed(0)
+    options = {"kind": kind, **OPTIONS[kind]}
+    labels = LABELS if "outputs" in options else None
+    return randomised(TaskModel(TaskConfig(encoder=tiny_config(), head=options, labels=labels))).eval().double()
+
+
+@torch.no_grad()
+def output(model):
+    return model(speech(2, 8000).double(), torch.tensor([8000, 6000]), **targets(model)).output
+
+
+def targets(model):
+    probe = model.probe()
+    return {"targets": probe["targets"]} if "targets" in probe else {}
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_a_head_in_factors(kind, tmp_path):
+    model = model_of(kind)
+    paths = chosen_linears(model, ["head.*"])
+    assert set(paths) == {
+        path for path, module in model.named_modules() if type(module) is nn.Linear and path.startswith("head.")
+    }
+    factored = factorise(model, ["head.*"])
+    assert (output(factored) - output(model)).abs().max() < 1e-11
+    assert CostModel(factored).cost().params == sum(p.numel() for p in factored.parameters())
+    back = multiplied_back(factored)
+    assert back.shape == model.shape
+    again = TaskModel(TaskConfig.from_dict(factored.config.to_dict())).double().eval()
+    again.load_state_dict(factored.state_dict())
+    assert torch.equal(output(again), output(factored))
+
+    units = {name: unit.size for name, unit in collect(factored).units.items() if unit.kind == "rank"}
+    assert set(units) == {f"{path}.ranks" for path in paths}
+    chosen = Plan({name: [0] for name in units}, units)
+    small, proof = slim_and_verify(factored, chosen.with_values({name: [0.7] for name in units}))
+    assert proof.worst < 1e-9
+    assert cost(small).params == sum(p.numel() for p in small.parameters()) < cost(model).params
+    assert any(isinstance(module, LowRankLinear) for module in small.head.modules())
+    small.float().save_pretrained(tmp_path, portable=kind == "mhfa")
+    assert TaskModel.from_pretrained(tmp_path).shape == small.shape
+
+
+def test_the_joiner_is_gated_where_the_loss_multiplies_by_it_itself():
+    """The transducer loss never calls the last map of the joiner; a closed rank has to close there all the same."""
+    model = factorise(model_of("transducer"), ["head.joiner.output"])
+    gates = Gates(model, ["rank"])
+    chosen = plan(model, Budget(params=0.99), magnitude(model, ["rank"]), round_to=1)
+    kept = chosen.keep["head.joiner.output.ranks"]
+    assert len(kept) < collect(model).units["head.joiner.output.ranks"].size
+    gates.freeze(chosen)
+    frames, labels = output_frames(model), torch.tensor([[1, 2], [3, 1]])
+    lengths = (torch.tensor([5, 4]), torch.tensor([2, 1]))
+    gated = model.head.loss(frames[:, :5], lengths[0], labels, lengths[1])
+    logits = model.head.joiner(
+        model.head.project(frames[:, :5])[:, :, None],
+        model.head.joiner.predictor(model.head.predictor(labels))[:, None],
+    )
+    gates.detach()
+    assert torch.isclose(gated, rnnt_loss_from_logits(logits, labels, *lengths), rtol=1e-9)
+
+
+@torch.no_grad()
+def output_frames(model):
+    return model(speech(2, 8000).double(), torch.tensor([8000, 6000])).output
+
+
+def test_a_head_whose_factors_do_not_fit_is_named():
+    options = {"kind": "mhfa", **OPTIONS["mhfa"], "shape": {"nowhere": {"ranks": 2}}}
+    with pytest.raises(CheckpointError, match="head mhfa: .*nowhere"):
+        TaskModel(TaskConfig(encoder=tiny_config(), head=options))
+    assert set(OPTIONS) <= set(HEADS)
