@@ -4,16 +4,20 @@ import io
 import re
 
 import pytest
+import torch
 from rich.console import Console
 
+from sottovoce.encoder.errors import RecipeError
+from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
-from sottovoce.training.catalogue import recipes_table
+from sottovoce.training.catalogue import PARAMETERS, recipes_table
 from sottovoce.training.compress import compress
 from sottovoce.training.packaged import known_recipes
 from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
 from sottovoce.training.scaled import toy
+from sottovoce.training.stand_ins import stand_in
 from sottovoce.training.yaml_file import plain_recipe
 
 SYSTEMS = {
@@ -174,10 +178,49 @@ def test_a_list_can_go_on_where_the_extended_one_ends(tmp_path):
     }
 
 
+def test_a_stage_can_be_the_extended_one_with_changes(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "stages:\n- fine_tune: {steps: 5, lr: {encoder: 1, head: 2}}\n- fine_tune: {name: again, steps: 6}\n- slim: {}\n"
+    )
+    (tmp_path / "b.yaml").write_text(
+        "extends: a.yaml\nstages:\n- fine_tune: !same {name: again, warmup: 1}\n- factorise: {}\n"
+        "- fine_tune: !same {name: third, lr: {head: 3}}\n- slim: !same {}\n"
+    )
+    assert plain_recipe(tmp_path / "b.yaml")["stages"] == [
+        {"fine_tune": {"name": "again", "steps": 6, "warmup": 1}},
+        {"factorise": {}},
+        {"fine_tune": {"name": "third", "steps": 5, "lr": {"encoder": 1, "head": 3}}},
+        {"slim": {}},
+    ]
+
+
+@pytest.mark.parametrize("before", ["- fine_tune: {}", "- fine_tune: {name: prune}", "- prune", "- {}", "- prune: 3"])
+def test_a_stage_that_is_not_there_cannot_be_the_same(tmp_path, before):
+    (tmp_path / "a.yaml").write_text(f"stages:\n{before}\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\nstages:\n- prune: !same {}\n")
+    with pytest.raises(
+        RecipeError, match=r"b.yaml: stages: !same prune: .*no such stage; it has (none|fine_tune|prune)$"
+    ):
+        plain_recipe(tmp_path / "b.yaml")
+
+
 def test_the_table_names_them_all():
     out = io.StringIO()
     Console(file=out, width=400).print(recipes_table())
-    assert all(name in out.getvalue() for name in NAMES) and "None" not in out.getvalue()
+    lines = {line.split()[1]: line for line in out.getvalue().splitlines() if line.startswith("│")}
+    assert set(NAMES) <= set(lines) and "None" not in out.getvalue()
+    assert (
+        "microsoft/wavlm-base-plus, 94.4 M" in lines["diarizen-base"] and "20% params, 18.9 M" in lines["diarizen-base"]
+    )
+    assert "50% macs" in lines["hj-macs"] and "wav2vec2-base, 94.4 M" in lines["hj-macs"]
+
+
+def test_the_sizes_in_the_table_are_those_of_the_networks():
+    assert {full(name).encoder.source for name in NAMES} == set(PARAMETERS)
+    for source, count in PARAMETERS.items():
+        with torch.device("meta"):
+            encoder = SpeechEncoder(stand_in(source))
+        assert count == sum(p.numel() for p in encoder.parameters())
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])

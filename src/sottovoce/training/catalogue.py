@@ -10,6 +10,16 @@ from rich.table import Table
 from .packaged import known_recipes
 from .yaml_file import plain_recipe
 
+PARAMETERS = {
+    "facebook/hubert-base-ls960": 94_370_816,
+    "facebook/w2v-bert-2.0": 580_492_096,
+    "facebook/wav2vec2-base": 94_370_816,
+    "facebook/wav2vec2-conformer-rel-pos-large": 610_168_320,
+    "microsoft/wavlm-base-plus": 94_381_040,
+    "microsoft/wavlm-large": 315_451_968,
+}
+"""Hub id -> parameters of the encoder, for a table that is printed without building it."""
+
 
 def recipes_table() -> Group:
     """All recipes: those of published systems, with what they reproduce, and those for small machines."""
@@ -18,8 +28,10 @@ def recipes_table() -> Group:
     published.add_column("published result", overflow="fold", ratio=5)
     for name, path in known_recipes().items():
         data = plain_recipe(path)
-        row = (name, next(iter(data["task"])), _encoder(data["encoder"]), _budgets(data))
-        if about := data.get("about"):
+        about = data.get("about")
+        size = PARAMETERS.get(data["encoder"].get("from")) if about else None
+        row = (name, next(iter(data["task"])), _encoder(data["encoder"], size), _budgets(data, size))
+        if about:
             published.add_row(*row, f"{about['system']} ({', '.join(about['paper'])})", about.get("published", ""))
         else:
             small.add_row(*row)
@@ -35,23 +47,30 @@ def _table(title: str) -> Table:
     return table
 
 
-def _encoder(encoder: dict[str, Any]) -> str:
+def _encoder(encoder: dict[str, Any], size: int | None) -> str:
     if source := encoder.get("from"):
-        return source.removeprefix("runs/").replace("/models/", ": ")
+        name = source.removeprefix("runs/").replace("/models/", ": ")
+        return name if size is None else f"{name}, {_millions(size)}"
     config = encoder.get("config") or {}
     return f"new, {config.get('layers', 12)} x {config.get('hidden_size', 768)}"
 
 
-def _budgets(data: dict[str, Any]) -> str:
+def _budgets(data: dict[str, Any], size: int | None) -> str:
     """What the budgets of a recipe leave."""
     found = [data.get("budget")]
     for entry in data["stages"]:
         found += [options.get("budget") for options in entry.values() if options] if isinstance(entry, dict) else []
-    return "; ".join(dict.fromkeys(_amounts(budget) for budget in found if budget)) or "all"
+    return "; ".join(dict.fromkeys(_amounts(budget, size) for budget in found if budget)) or "all"
 
 
-def _amounts(budget: dict[str, Any]) -> str:
+def _amounts(budget: dict[str, Any], size: int | None) -> str:
     parts = [f"{amount} {what}" for what, amount in budget.items() if what in ("params", "macs") and amount]
     for part, limits in (budget.get("per") or {}).items():
         parts += [f"{amount} {part} {what}" for what, amount in limits.items()]
-    return ", ".join(parts)
+    share = str(budget.get("params", ""))
+    left = f", {_millions(size * float(share[:-1]) / 100)}" if size and share.endswith("%") else ""
+    return ", ".join(parts) + left
+
+
+def _millions(parameters: float) -> str:
+    return f"{parameters / 1e6:.1f} M"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,12 @@ class Also(list[Any]):
     """A list that goes on where that of what is extended ends: ``differs: !also [...]``."""
 
 
+class Same(dict[str, Any]):
+    """A stage as what is extended has it, with changes: ``- prune: !same {units: [rank]}``."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Plain YAML, ``!instead`` and ``!also``. An alias inside what it stands for, which would have no end, is an error."""
+    """Plain YAML, ``!instead``, ``!also`` and ``!same``. An alias inside what it stands for, without end, is an error."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -41,15 +45,19 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _instead(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Instead:
-    return Instead({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
+def _section(kind: type[dict[str, Any]]) -> Callable[[yaml.SafeLoader, yaml.MappingNode], dict[str, Any]]:
+    def construct(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
+        return kind({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
+
+    return construct
 
 
 def _also(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> Also:
     return Also(loader.construct_sequence(node, deep=True))
 
 
-_Loader.add_constructor("!instead", _instead)
+_Loader.add_constructor("!instead", _section(Instead))
+_Loader.add_constructor("!same", _section(Same))
 _Loader.add_constructor("!also", _also)
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -105,9 +113,11 @@ def loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
     data = _read(path)
     parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    return merged(loaded(path.parent / str(parent), (*below, path.resolve())), data)
+    base = {} if parent is None else loaded(path.parent / str(parent), (*below, path.resolve()))
+    try:
+        return merged(base, data)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -127,16 +137,42 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``: mappings are merged unless written ``!instead``, lists go on if written ``!also``; all else
-    is replaced."""
+    """``base`` with ``changes``: mappings are merged unless written ``!instead``, lists go on if written ``!also``, a stage
+    that is written ``!same`` is merged into the one of its name, or else of its kind; all else is replaced.
+
+    Raises:
+        RecipeError: there is no such stage.
+    """
     out = dict(base)
     for key, value in changes.items():
         old = out.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping) and not isinstance(value, Instead):
             out[key] = merged(old, value)
+        elif isinstance(value, list):
+            before = old if isinstance(old, list) else []
+            entries = [_entry(each, before) for each in value]
+            out[key] = [*before, *entries] if isinstance(value, Also) else entries
         else:
-            out[key] = [*old, *value] if isinstance(value, Also) and isinstance(old, list) else value
+            out[key] = value
     return out
+
+
+def _entry(entry: Any, before: list[Any]) -> Any:
+    """An entry of a list; a stage that is ``!same`` is looked up in the list that it takes the place of."""
+    kind, options = _stage(entry)
+    if not isinstance(options, Same):
+        return entry
+    stages = {of.get("name", each): (each, of) for each, of in map(_stage, before) if each is not None}
+    for name in (options.get("name"), kind):
+        if name in stages and stages[name][0] == kind:
+            return {kind: merged(stages[name][1], options)}
+    raise RecipeError(f"stages: !same {kind}: what is extended has no such stage; it has {', '.join(stages) or 'none'}")
+
+
+def _stage(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
+    """Kind and options of an entry of ``stages``; no kind where it is none."""
+    ((kind, options),) = entry.items() if isinstance(entry, Mapping) and len(entry) == 1 else [(None, None)]
+    return (str(kind), options) if isinstance(options, Mapping) else (None, {})
 
 
 def expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
