@@ -17,6 +17,7 @@ from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.encoder.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.cost import cost
 from sottovoce.tasks.ctc_objective import CTCObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
@@ -86,11 +87,17 @@ def test_pieces_go_through_the_loop_and_stay_the_same(corpus, tmp_path):
         {"fine_tune": {"steps": 2}},
         # Other data must not change what an output stands for.
         {"fine_tune": {"name": "further", "steps": 2, "train": ["tones/dev"]}},
+        {"prune": {"steps": 3, "units": ["ffn"], "budget": {"params": 0.9}, "evaluate": False}},  # by CTC alone
     ]
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
     models = [TaskModel.from_pretrained(str(tmp_path / "run" / "models" / s)) for s in ("fine_tune", "further")]
     assert models[0].config.labels == models[1].config.labels and MARK in models[0].config.labels
     assert len(models[0].config.labels) == 12 == models[0].head.outputs
+    small = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "prune"))
+    assert (
+        cost(small.encoder).params <= 0.9 * cost(models[0].encoder).params
+        and small.config.labels == models[0].config.labels
+    )
     for stage in ("fine_tune", "further"):
         assert labels_of(next((tmp_path / "run").rglob(f"*{stage}*.safetensors"))) == models[0].config.labels
     assert results_of(tmp_path / "run", "further")["test"]["unheard"]["search"] == "prefix beam search, beam 4"

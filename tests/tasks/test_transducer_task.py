@@ -74,7 +74,8 @@ def test_the_loop_teaches_it_and_pruning_leaves_it(corpus, tmp_path):
     assert dense["wer"] < 0.3 and small["wer"] < 0.6
 
 
-def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_path):
+@pytest.mark.parametrize("distillation", [None, {"teacher": "fine_tune"}], ids=["alone", "taught"])
+def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_path, distillation):
     plain = recipe_of(corpus, loss={"warmup": 4})
     plain["stages"] = [
         {"fine_tune": {"steps": 8, "log_every": 1, "evaluate": False}},
@@ -84,7 +85,7 @@ def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_p
                 "scope": "model",
                 "units": ["ffn", "joiner"],
                 "task": 1.0,
-                "distillation": {"teacher": "fine_tune"},
+                "distillation": distillation,
                 "budget": {"params": 0.8, "per": {"head": {"params": 0.7}}},
             }
         },
@@ -96,6 +97,7 @@ def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_p
         expected = share * row.get("task/transducer", 0) + (1 - 0.8 * share) * row["task/ctc"]
         assert row["loss/task"] == pytest.approx(expected, rel=1e-4)
 
+    assert all(("loss/distillation" in row) == bool(distillation) for row in rows if row["stage"] == "prune")
     pruned, before, after = results_of(run, "prune"), model_of(run, "fine_tune"), model_of(run, "prune")
     whole, left = (sum(p.numel() for p in model.parameters()) for model in (before, after))
     assert pruned["budget_reference"]["params"] == whole and left <= 0.8 * whole

@@ -1,8 +1,10 @@
 """What stages do beyond what every run shows (tests/training/test_resume.py carries out a whole recipe)."""
 
 import copy
+import gc
 import io
 import json
+import math
 
 import pytest
 import torch
@@ -12,11 +14,12 @@ from safetensors.torch import load_file
 from corpus import write_corpus
 from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import load_cut, read_cuts, write_cuts
+from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress
-from sottovoce.training.stage_run import labels_of
+from sottovoce.training.stage_run import StageRun, labels_of
 from toy_recipe import toy, write
 
 
@@ -190,3 +193,67 @@ def test_results_say_what_pruning_reached(folder, tmp_path):
     assert json.loads(run.plan("prune").read_text())["after"]["params"] == results["cost"]["params"]
     assert results["cost"]["params"] <= 0.5 * results["budget_reference"]["params"]
     assert "gates: " in said and "learning rate" in said
+
+
+def target_at(form, x, start, end):
+    """The four ramps of 2508.16232, written down anew."""
+    way = {
+        "linear": x,
+        "cosine": math.sin(math.pi * x / 2) ** 2,
+        "quadratic": x * (2 - x),
+        "sigmoid": 0.5 + 0.5 * math.tanh(5 * (x - 0.5)) / math.tanh(2.5),
+    }[form]
+    return start + (end - start) * way
+
+
+@pytest.mark.parametrize(
+    ("form", "budget"),
+    [
+        ("linear", {"params": 0.5}),
+        ("cosine", {"macs": 0.6, "seconds": 0.5}),
+        ("quadratic", {"per": {"frontend": {"params": 0.7}, "layers": {"params": 0.6}}}),
+        ("sigmoid", {"params": 0.6, "macs": 0.7}),
+    ],
+)
+def test_the_task_alone_prunes_along_any_ramp_under_any_budget(folder, tmp_path, form, budget):
+    """As in 2302.14132 and 2508.16232: no teacher, and one constraint or several."""
+    data = toy(folder, budget=budget)
+    data["data"]["test"] = {}
+    data["stages"] = [{"prune": {"steps": 6, "ramp": {"form": form, "steps": 5}, "round_to": 1, "log_every": 1}}]
+    run, _ = carry_out(data, tmp_path)
+    start, small = model_of(run, "start"), model_of(run, "prune")
+    assert not torch.equal(start.head.project.weight, small.head.project.weight)  # the task's loss trains the head
+    before, after = (cost(model.encoder, budget.get("seconds", 8.0)) for model in (start, small))
+    parts = budget.get("per") or {"": {what: budget[what] for what in ("params", "macs") if what in budget}}
+    shares = [(part, what, share) for part, limit in parts.items() for what, share in limit.items()]
+    left = []
+    for part, what, share in shares:
+        whole, rest = (getattr(each.parts[part] if part else each, what) for each in (before, after))
+        left.append(rest / (share * whole))
+    assert 0.8 < max(left) <= 1
+    reached = run.finished("prune")["target_sparsity"]
+    assert list(reached.values()) == pytest.approx([1 - share for _, _, share in shares])
+    rows = [row for row in map(json.loads, run.metrics.read_text().splitlines()) if row["stage"] == "prune"]
+    for name, end in reached.items():
+        targets = {row["step"]: row[f"target/{name}"] for row in rows}
+        first = targets[1]  # what is gone at the start, with gates nearly open
+        assert 0 <= first < 0.05
+        for step, target in targets.items():
+            assert target == pytest.approx(target_at(form, min((step - 1) / 5, 1), first, end), rel=1e-4)
+
+
+def test_the_teacher_is_let_go_of_before_slimming(folder, tmp_path, monkeypatch):
+    """Slimming a large network needs the memory."""
+    data = toy(folder)
+    data["data"]["test"] = {}
+    data["stages"] = data["stages"][:2]
+    alive = []
+
+    def slimmed(self, *arguments):
+        alive.append([each for each in gc.get_objects() if type(each) is FeatureDistillation])
+        return whole(self, *arguments)
+
+    whole = StageRun.slimmed
+    monkeypatch.setattr(StageRun, "slimmed", slimmed)
+    carry_out(data, tmp_path)
+    assert alive == [[]]
