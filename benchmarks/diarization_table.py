@@ -76,7 +76,7 @@ def main() -> None:
     embedder = load_embedder(options.voices / "models" / "fine_tune")
     models = {name: load_local(options.run / "models" / stage) for name, stage in MODELS.items()}
     train = [cut for each in read_data(data, "train") if each.name == "conv" for cut in each.cuts]
-    tuning = DecisionOptions(step=TUNING_STEP)
+    tuning = Settings(step=TUNING_STEP)
     threshold = best_threshold(threshold_scores(models["dense"], embedder, train, tuning, THRESHOLDS))
     console.print(
         f"threshold {threshold:g}: the best for the dense model on the {len(train)} training conversations of conv"

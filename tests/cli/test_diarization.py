@@ -142,6 +142,14 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     models = (place / "local", place / "long.wav", "--embedding", place / "speaker", "--step", "4")
     said = sottovoce("diarize", *models, "--plda", place / "plda.safetensors", "-o", place / "o.rttm")
     assert said.code == 0 and read_rttm(place / "o.rttm")["long"], said.err
+    # Its constants arrive: evidence that hardly counts leaves one speaker.
+    few = sottovoce(
+        "diarize", *models, "--plda", place / "plda.safetensors", "--fa", "1e-6", "--fb", "9", "-o", place / "f.rttm"
+    )
+    assert few.code == 0 and {turn.speaker for turn in read_rttm(place / "f.rttm")["long"]} == {"speaker1"}, few.err
+    arguments = ("tune", place / "local", place / "long.jsonl.gz", "--embedding", place / "speaker", "--step", "4")
+    tuned = sottovoce(*arguments, "--linkage", "centroid", "--plda", place / "plda.safetensors", "--json")
+    assert tuned.code == 0 and "threshold" in json.loads(tuned.out), tuned.err
     fitted = Plda.load(place / "plda.safetensors")
     E = len(fitted.mean)
     Plda(fitted.mean[1:], fitted.transform[:, 1:], fitted.phi).save(place / "other.safetensors")

@@ -5,8 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import linkage as scipy_linkage
 
-from sottovoce.diarization.ahc import Ahc, cluster, cosine_linkage, cut, in_order, unit_vectors
+from sottovoce.diarization.ahc import Ahc, cluster, cut, dendrogram, in_order, unit_vectors
 from sottovoce.diarization.assignment import assign
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.speaker_count import SpeakerCount
@@ -66,9 +67,23 @@ def test_crumbs_join_the_nearest_speaker():
 
 def test_a_cut_is_scipys():
     embeddings, _ = voices(5, 12, noise=0.3)
-    tree = cosine_linkage(unit_vectors(embeddings))
+    tree = dendrogram(unit_vectors(embeddings))
     for merges in (0, 1, 20, 55, len(tree)):
         assert same(cut(tree, merges), fcluster(tree, len(tree) + 1 - merges, "maxclust"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("linkage", ["average", "centroid"])
+def test_a_threshold_is_scipys(linkage, seed):
+    """Of centroids too, which merges can bring nearer to one another than any were before."""
+    embeddings, _ = voices(5, 12, noise=0.3, seed=seed)
+    unit = unit_vectors(embeddings)
+    tree = scipy_linkage(unit, linkage, "cosine" if linkage == "average" else "euclidean")
+    if linkage == "centroid":
+        assert (np.diff(tree[:, 2]) < 0).any()
+    for threshold in np.linspace(0.2, 1.2, 21):
+        found = cluster(embeddings, Ahc(threshold, linkage, smallest=1))
+        assert same(found, fcluster(tree, threshold, "distance"))
 
 
 def test_three_hours_do_not_need_gigabytes():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sottovoce.data.rttm import read_rttm
-from sottovoce.diarization.ahc import cosine_linkage, cut, two_gaussian_threshold, unit_vectors
+from sottovoce.diarization.ahc import cut, dendrogram, two_gaussian_threshold, unit_vectors
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.vbx import Vbx, _chain, smoothed, vbx
 from sottovoce.encoder.errors import DataError
@@ -55,7 +55,7 @@ def case(data):
     x = unit_vectors(kaldi_vectors(folder / "ES2005a.ark") - mean1) @ lda - mean2
     x = unit_vectors(x)
     times = np.array([line.split()[2:4] for line in (folder / "ES2005a.seg").read_text().splitlines()], float)
-    tree = cosine_linkage(x)
+    tree = dendrogram(x)
     threshold = two_gaussian_threshold(x @ x.T) - 0.015
     first = cut(tree, int(np.searchsorted(tree[:, 2], 1 - threshold, side="right")))
     return x, kaldi_plda(folder / "plda").first(128), times, first, folder

@@ -8,12 +8,19 @@ import soundfile
 import torch
 import yaml
 
-from sottovoce.data.activity import SpeakerActivity, frames_of
+from sottovoce.data.activity import SpeakerActivity, frames_of, turns_in
 from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.deployment.diarization import diarize
+from sottovoce.diarization.ahc import Ahc
+from sottovoce.diarization.models import LocalScores, SpeakerFrames
+from sottovoce.diarization.pipeline import Settings
+from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.powerset import Powerset
+from sottovoce.diarization.vbx import Vbx
 from sottovoce.encoder.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
+from sottovoce.metrics.diarization import score_diarization
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective
 from sottovoce.tasks.diarization_scores import DecisionOptions, local_score, scored_regions
 from sottovoce.tasks.task import EvaluationData
@@ -101,6 +108,51 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     assert task.evaluate(model, EvaluationData(cuts))["der"] == pytest.approx(found["der"], abs=1e-6)
     assert "DER" in task.told(found) and "JER" in task.told(found)
+
+
+def test_whole_recordings_by_vbx(corpus, tmp_path):
+    """The test of a recipe is what the pipeline gives with those settings; their faults show before training."""
+    speaker = tiny_model()
+    speaker.save_pretrained(tmp_path / "speaker")
+    E, generator = speaker.head.size, np.random.default_rng(1)
+    for name, size in (("plda", E), ("other", E + 1)):
+        Plda(generator.normal(size=size), generator.normal(size=(3, size)), np.array([5.0, 2.0, 1.0])).save(
+            tmp_path / f"{name}.safetensors"
+        )
+    chosen = {"embedding": str(tmp_path / "speaker"), "step": 0.5, "median": 5, "linkage": "centroid", "threshold": 0.6}
+    decisions = {**chosen, "plda": str(tmp_path / "plda.safetensors"), "vbx": {"fa": 0.2, "fb": 1.5, "loop": 0.3}}
+    recipe_of = read_recipe(recipe(corpus, steps=1, **decisions))
+    model = recipe_of.encoder.build(recipe_of.task.options, 0, list(read_cuts(corpus / "train.jsonl.gz")))
+    cuts = list(read_cuts(corpus / "test.jsonl.gz"))
+    found = recipe_of.task.options.evaluate(model, EvaluationData(cuts))["recordings"]
+    settings = Settings(
+        window=1.5,
+        step=0.5,
+        median=5,
+        ahc=Ahc(0.6, "centroid"),
+        vbx=Vbx(fa=0.2, fb=1.5, loop=0.3),
+        plda=Plda.load(tmp_path / "plda.safetensors"),
+    )
+    turns = {
+        cut.id: diarize(cut.recording.sources[0].source, LocalScores(model), SpeakerFrames(speaker), settings=settings)
+        for cut in cuts
+    }
+    assert found["der"] == pytest.approx(
+        score_diarization({cut.id: turns_in(cut) for cut in cuts}, turns).der, abs=1e-6
+    )
+    for wrong, text in (
+        (
+            {**decisions, "plda": str(tmp_path / "other.safetensors")},
+            rf"of {E + 1} numbers, .* the speaker model have {E}",
+        ),
+        ({**decisions, "plda": str(tmp_path / "none.safetensors")}, "none.safetensors: no PLDA can be read"),
+        ({**chosen, "embedding": str(tmp_path / "nobody")}, "nobody"),
+    ):
+        with pytest.raises(RecipeError, match=text):
+            compress(read_recipe(recipe(corpus, steps=1, **wrong)), run=tmp_path / text)
+        assert not list((tmp_path / text / "models").glob("*"))
+    with pytest.raises(RecipeError, match="plda: it is of a speaker model; give that as embedding"):
+        read_recipe(recipe(corpus, plda="x.safetensors"))
 
 
 def cut_of(segments, seconds=2.0, **fields):

@@ -76,6 +76,14 @@ def test_diarizen():
         assert recipe.encoder.source == f"microsoft/{source}" and recipe.budget.params == "20%"
         head = recipe.task.options.head
         assert (head.width, head.blocks, head.inner, head.heads, head.kernel) == (256, 4, 1024, 4, 31)
+        decisions = recipe.task.options.decisions
+        assert (decisions.window, decisions.step, decisions.median, decisions.collar) == (8, 0.8, 11, 0)
+        assert (decisions.linkage, decisions.threshold, decisions.vbx.fa, decisions.vbx.fb) == (
+            "centroid",
+            0.7,
+            0.07,
+            0.8,
+        )
         assert recipe.data.crop == (8, 8) and len(recipe.task.options.powerset.sets) == 11
         assert list(by_name) == ["fine_tune", "prune", "distil", "again"]
         task, prune, distil = by_name["fine_tune"], by_name["prune"], by_name["distil"]

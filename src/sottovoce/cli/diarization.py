@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sottovoce.diarization.pipeline import Settings
+
+
+Linkage = Annotated[
+    str,
+    typer.Option(
+        help="Distance of clusters: average (cosine, of their voices) or centroid (Euclidean, of their means)."
+    ),
+]
+PldaFile = Annotated[Path | None, typer.Option(help="PLDA of the speaker model: cluster by VBx.")]
+Fa = Annotated[float | None, typer.Option(help="Of VBx, scale of the evidence; default: 0.07.")]
+Fb = Annotated[float | None, typer.Option(help="Of VBx, scale of the prior on voices; default: 0.8.")]
+Loop = Annotated[float | None, typer.Option(help="Of VBx, how surely a speaker goes on; default: 0.")]
 
 
 def diarize(
@@ -20,8 +36,12 @@ def diarize(
     max_speakers: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
     window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
     step: Annotated[float, typer.Option(help="Seconds from window to window; half the step is twice the work.")] = 0.8,
-    threshold: Annotated[float, typer.Option(help="Cosine distance from which on voices are of two people.")] = 0.7,
-    plda: Annotated[Path | None, typer.Option(help="PLDA of the speaker model: cluster by VBx.")] = None,
+    threshold: Annotated[float, typer.Option(help="Distance from which on voices are of two people.")] = 0.7,
+    linkage: Linkage = "average",
+    plda: PldaFile = None,
+    fa: Fa = None,
+    fb: Fb = None,
+    loop: Loop = None,
     exclusive: Annotated[bool, typer.Option("--exclusive", help="Never two speakers at once.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the turns: .png, .svg or .pdf.")] = None,
     channel: Annotated[int | None, typer.Option(help="Which channel of a file with several, from 0.", min=0)] = None,
@@ -34,26 +54,15 @@ def diarize(
     from sottovoce.data.rttm import write_rttm
     from sottovoce.deployment.diarization import diarize as library
     from sottovoce.deployment.diarization import load_embedder, load_local
-    from sottovoce.diarization.ahc import Ahc
     from sottovoce.diarization.audio_file import AudioFile
-    from sottovoce.diarization.pipeline import Settings
-    from sottovoce.diarization.plda import Plda
     from sottovoce.diarization.speaker_count import SpeakerCount
-    from sottovoce.diarization.vbx import Vbx
     from sottovoce.encoder.errors import DataError
     from sottovoce.report.timeline import checked, timeline
     from sottovoce.training.files import check_writable
 
     # What can be wrong is found before anything takes long.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
-    settings = Settings(
-        window=window,
-        step=step,
-        ahc=Ahc(threshold),
-        vbx=None if plda is None else Vbx(),
-        plda=None if plda is None else Plda.load(plda),
-        exclusive=exclusive,
-    )
+    settings = replace(_settings(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop), exclusive=exclusive)
     check_writable(out)
     picture = None if picture is None else check_writable(checked(picture))
     duration = AudioFile(file, channel=channel).duration
@@ -81,6 +90,28 @@ def diarize(
     console().print(f"{summary}: {out}")
 
 
+def _settings(
+    window: float, step: float, linkage: str, threshold: float, plda: Path | None, **vbx: float | None
+) -> Settings:
+    """Of the pipeline; whatever is wrong with them is told here."""
+    from sottovoce.diarization.ahc import Ahc
+    from sottovoce.diarization.pipeline import Settings
+    from sottovoce.diarization.plda import Plda
+    from sottovoce.diarization.vbx import Vbx
+    from sottovoce.encoder.errors import DataError
+
+    constants: dict[str, Any] = {name: value for name, value in vbx.items() if value is not None}
+    if constants and plda is None:
+        raise DataError(f"--{next(iter(constants))} is of VBx, which needs --plda (sottovoce plda makes one)")
+    return Settings(
+        window=window,
+        step=step,
+        ahc=Ahc(threshold, linkage),
+        vbx=None if plda is None else Vbx(**constants),
+        plda=None if plda is None else Plda.load(plda),
+    )
+
+
 def tune(
     model: Annotated[str, typer.Argument(help="A diarization model.")],
     data: Annotated[
@@ -89,6 +120,11 @@ def tune(
     embedding: Annotated[str, typer.Option(help="The speaker model that tells who is who.")],
     step: Annotated[float, typer.Option(help="Seconds from window to window.")] = 0.8,
     window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
+    linkage: Linkage = "average",
+    plda: PldaFile = None,
+    fa: Fa = None,
+    fb: Fb = None,
+    loop: Loop = None,
     as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
 ) -> None:
     """Find the --threshold for diarize: DER of whole recordings at each."""
@@ -97,14 +133,15 @@ def tune(
     from sottovoce.cli.terminal import busy, console, print_json
     from sottovoce.data.cuts import read_cuts
     from sottovoce.deployment.diarization import load_embedder, load_local
-    from sottovoce.tasks.diarization_scores import DecisionOptions, best_threshold, threshold_scores
+    from sottovoce.tasks.diarization_scores import best_threshold, threshold_scores
 
-    options = DecisionOptions(window=window, step=step)
-    options.settings()
+    settings = _settings(window, step, linkage, 0.7, plda, fa=fa, fb=fb, loop=loop)
     with busy("listening"):
         local, embedder = load_local(model), load_embedder(embedding)
+        if settings.plda is not None:
+            settings.plda.check(embedder.size)
         thresholds = [round(0.05 * k, 2) for k in range(4, 27)]
-        found = threshold_scores(local, embedder, list(read_cuts(data)), options, thresholds)
+        found = threshold_scores(local, embedder, list(read_cuts(data)), settings, thresholds)
     best = best_threshold(found)
     if as_json:
         print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in found.items()}})

@@ -12,7 +12,7 @@ from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Progress, Settings
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
-from ..encoder.errors import CheckpointError, DataError
+from ..encoder.errors import CheckpointError
 from ..heads.task_model import TaskModel
 from .models import load_model
 
@@ -67,12 +67,8 @@ def diarize(
         AudioError: the file is missing, damaged, too short, or has several channels and none is chosen.
         DataError: it does not fit in one window and there is no embedder, or the PLDA is of another embedder.
     """
-    plda = None if settings is None else settings.plda
-    if plda is not None and embedder is not None and len(plda.mean) != embedder.size:
-        raise DataError(
-            f"diarization: the PLDA is of embeddings of {len(plda.mean)} numbers, and those of the speaker model have"
-            f" {embedder.size}; fit one to this model (sottovoce plda)"
-        )
+    if settings is not None and settings.plda is not None and embedder is not None:
+        settings.plda.check(embedder.size)
     audio = AudioFile(file, channel=channel)
     turns = pipeline(audio, local, embedder, powerset=local.powerset, settings=settings, count=count, progress=progress)
     if audio.silent:

@@ -1,4 +1,4 @@
-"""Agglomerative clustering of voices: average linkage on cosine distances, cut at a threshold or at a number.
+"""Agglomerative clustering of voices, cut at a threshold or at a number.
 
 Distances of ``N`` embeddings take ``N² / 2`` numbers: 27,000 embeddings of three hours would need 2.9 GB. At most
 ``cap`` of them are clustered (4,000: 64 MB of distances, twice that while linking); the rest goes to the nearest centroid.
@@ -20,13 +20,17 @@ from .speaker_count import SpeakerCount
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LINKAGES = ("average", "centroid")
+
 
 @dataclass(frozen=True)
 class Ahc:
     """Options of `cluster`.
 
     Args:
-        threshold: cosine distance (0..2) from which on clusters are different speakers.
+        threshold: distance (0..2) from which on clusters are different speakers.
+        linkage: what the distance of clusters is: ``average``, the mean cosine distance of their embeddings, or ``centroid``,
+            the Euclidean distance of their means, embeddings scaled to length 1 (2505.24111).
         smallest: embeddings of a cluster that counts as a speaker; smaller ones join the nearest that does. A tenth of
             all embeddings is enough, so that short recordings keep their speakers.
         cap: most embeddings between which distances are taken.
@@ -36,10 +40,13 @@ class Ahc:
     """
 
     threshold: float = 0.7
+    linkage: str = "average"
     smallest: int = 12
     cap: int = 4000
 
     def __post_init__(self) -> None:
+        if self.linkage not in LINKAGES:
+            raise DataError(f"clustering: linkage {self.linkage!r}; it can be {' or '.join(LINKAGES)}")
         if not 0 <= self.threshold <= 2 or self.smallest < 1 or self.cap < 2:
             raise DataError(
                 f"clustering: threshold {self.threshold} (0..2), smallest {self.smallest} (from 1) or cap {self.cap}"
@@ -92,9 +99,15 @@ def in_order(labels: Ints) -> Ints:
     return first.argsort().argsort()[place]
 
 
-def cosine_linkage(unit: Floats) -> Floats:
-    """Average-linkage dendrogram of unit vectors ``[N, E]``, as SciPy writes it: ``[N - 1, 4]``."""
-    return linkage(pdist(unit, "cosine"), "average")
+def dendrogram(unit: Floats, by: str = "average") -> Floats:
+    """Of unit vectors ``[N, E]``, as SciPy writes it: ``[N - 1, 4]``.
+
+    A merge may bring centroids nearer to one another than any were before; its distance is then that of the merge before,
+    so that a threshold never cuts inside of it.
+    """
+    tree = linkage(pdist(unit, "cosine"), "average") if by == "average" else linkage(unit, "centroid")
+    tree[:, 2] = np.maximum.accumulate(tree[:, 2])
+    return tree
 
 
 def cut(tree: Floats, merges: int) -> Ints:
@@ -131,7 +144,7 @@ def _clustered(unit: Floats, options: Ahc, count: SpeakerCount) -> Ints:
     N = len(unit)
     if count.least >= N:  # also a single embedding, which has no distances
         return np.arange(N) if count.least > 1 else np.zeros(N, np.int64)
-    tree = cosine_linkage(unit)
+    tree = dendrogram(unit, options.linkage)
     at_threshold = int(np.searchsorted(tree[:, 2], options.threshold, side="right"))
     for smallest in (max(1, min(options.smallest, round(0.1 * N))), 1):
         speakers = _speakers_after(tree, smallest)

@@ -32,6 +32,18 @@ class Plda:
         """``[N, R]`` of ``embeddings[N, E]``."""
         return (embeddings - self.mean) @ self.transform.T
 
+    def check(self, size: int) -> None:
+        """Check that embeddings of ``size`` numbers are what it is of.
+
+        Raises:
+            DataError: it is of another speaker model.
+        """
+        if len(self.mean) != size:
+            raise DataError(
+                f"diarization: the PLDA is of embeddings of {len(self.mean)} numbers, and those of the speaker model have"
+                f" {size}; fit one to this model (sottovoce plda)"
+            )
+
     def first(self, size: int) -> Plda:
         """Only the first ``size`` directions."""
         return Plda(self.mean, self.transform[:size], self.phi[:size])

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data.activity import SpeakerActivity, turns_in
 from ..data.batches import Batch
 from ..diarization.loss import powerset_loss
-from ..diarization.models import LocalScores, SpeakerFrames
+from ..diarization.models import LocalScores
 from ..diarization.powerset import Powerset
 from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
@@ -113,6 +113,7 @@ class Diarization(Options):
     def check(self, test: EvaluationData) -> None:
         for cut in test.cuts:
             turns_in(cut)
+        self.decisions.embedder()
 
     def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
         """Local DER, and with a verification model DER and JER of whole recordings.
@@ -125,8 +126,7 @@ class Diarization(Options):
         score = local_score(model, test.cuts, self.decisions)
         results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
         results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
-        if self.decisions.embedding is not None:
-            embedder = SpeakerFrames(TaskModel.from_pretrained(self.decisions.embedding).eval())
+        if (embedder := self.decisions.embedder()) is not None:
             whole = recording_score(LocalScores(model), embedder, test.cuts, self.decisions)
             results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
                 "jer": whole.jer,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..data.activity import STEP, turns_in
 from ..data.audio import SAMPLE_RATE
@@ -15,7 +15,9 @@ from ..data.rttm import Turn
 from ..diarization.ahc import Ahc
 from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Settings, decide, embed, join
+from ..diarization.plda import Plda
 from ..diarization.stitching import turns_of
+from ..diarization.vbx import Vbx
 from ..diarization.windows import Wave
 from ..heads.task_model import TaskModel
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
@@ -29,22 +31,36 @@ if TYPE_CHECKING:
 Region = tuple[float, float]
 
 
+class VbxOptions(Options):
+    """Constants of VBx clustering, see `Vbx`."""
+
+    fa: float = Field(0.07, gt=0, description="scale of the evidence; smaller for fewer speakers")
+    fb: float = Field(0.8, gt=0, description="scale of the prior on voices; larger for fewer speakers")
+    loop: float = Field(0.0, ge=0, lt=1, description="probability of staying with a speaker; 0 for no order")
+
+
 class DecisionOptions(Options):
     """How evaluation decides and scores.
 
     Args:
         embedding: a speaker model; with it whole recordings are scored too.
+        plda: a file of its PLDA (``sottovoce plda``): whole recordings are then clustered by VBx.
+        vbx: its constants, see `Vbx`.
         window, step: seconds of a window, and (whole recordings) from one to the next.
         median: frames of the median filter.
-        threshold: cosine distance between clusters of different speakers.
+        linkage, threshold: what the distance of clusters is, and from which on they are of different speakers; see `Ahc`.
+            With VBx this is where it starts from.
         collar: seconds around each boundary of the reference, on each side, that are not scored.
         skip_overlap: leave out where several speak.
     """
 
     embedding: str | None = None
+    plda: str | None = None
+    vbx: VbxOptions = VbxOptions()
     window: float = Field(8.0, ge=0.1)
     step: float = Field(0.8, ge=0.02)
     median: int = Field(11, ge=1)
+    linkage: Literal["average", "centroid"] = "average"
     threshold: float = Field(0.7, ge=0, le=2)
     collar: float = Field(0.0, ge=0)
     skip_overlap: bool = False
@@ -56,8 +72,41 @@ class DecisionOptions(Options):
             raise ValueError(f"the median of {median} frames has no middle; take {median + 1}")
         return median
 
+    @model_validator(mode="after")
+    def _speakers(self) -> DecisionOptions:
+        if self.plda is not None and self.embedding is None:
+            raise ValueError("plda: it is of a speaker model; give that as embedding")
+        return self
+
     def settings(self) -> Settings:
-        return Settings(window=self.window, step=self.step, median=self.median, ahc=Ahc(self.threshold))
+        """Of the pipeline.
+
+        Raises:
+            DataError: no PLDA can be read, or the step is longer than the window.
+        """
+        plda = None if self.plda is None else Plda.load(self.plda)
+        return Settings(
+            window=self.window,
+            step=self.step,
+            median=self.median,
+            ahc=Ahc(self.threshold, self.linkage),
+            vbx=None if plda is None else Vbx(**self.vbx.model_dump()),
+            plda=plda,
+        )
+
+    def embedder(self) -> SpeakerFrames | None:
+        """The speaker model, if whole recordings are scored.
+
+        Raises:
+            CheckpointError: it cannot be loaded, or is for something else.
+            DataError: the PLDA is of another one.
+        """
+        if self.embedding is None:
+            return None
+        embedder = SpeakerFrames(TaskModel.from_pretrained(self.embedding).eval())
+        if (plda := self.settings().plda) is not None:
+            plda.check(embedder.size)
+        return embedder
 
     def protocol(self) -> Protocol:
         return Protocol(collar=self.collar, skip_overlap=self.skip_overlap)
@@ -96,34 +145,37 @@ def recording_score(
     local: LocalScores, embedder: SpeakerFrames, cuts: Sequence[Cut], options: DecisionOptions
 ) -> DiarizationScore:
     """Errors of the whole pipeline in each recording."""
-    return threshold_scores(local, embedder, cuts, options, [options.threshold])[options.threshold]
+    settings, protocol = options.settings(), options.protocol()
+    return threshold_scores(local, embedder, cuts, settings, [options.threshold], protocol)[options.threshold]
 
 
 def threshold_scores(
     local: LocalScores,
     embedder: SpeakerFrames,
     cuts: Sequence[Cut],
-    options: DecisionOptions,
+    settings: Settings,
     thresholds: Sequence[float],
+    protocol: Protocol | None = None,
 ) -> dict[float, DiarizationScore]:
     """Errors of the whole pipeline at each threshold of clustering; the networks run once.
 
     Args:
         local, embedder: the models.
         cuts: recordings with turns.
-        options: everything but the threshold.
-        thresholds: cosine distances, 0..2.
+        settings: everything but the threshold.
+        thresholds: distances, 0..2.
+        protocol: of scoring.
     """
-    settings = {each: replace(options.settings(), ahc=Ahc(each)) for each in thresholds}
+    at = {each: replace(settings, ahc=replace(settings.ahc, threshold=each)) for each in thresholds}
     system: dict[float, dict[str, list[Turn]]] = {each: {} for each in thresholds}
     for cut in cuts:
-        decided = decide(_blocks(cut), local, local.powerset, options.settings())
-        voices = embed(_blocks(cut), embedder, decided, options.settings())
+        decided = decide(_blocks(cut), local, local.powerset, settings)
+        voices = embed(_blocks(cut), embedder, decided, settings)
         for threshold in thresholds:
-            system[threshold][cut.id] = join(decided, voices, settings[threshold])
+            system[threshold][cut.id] = join(decided, voices, at[threshold])
     reference = {cut.id: turns_in(cut) for cut in cuts}
     regions = {cut.id: scored_regions(cut) for cut in cuts}
-    return {each: score_diarization(reference, system[each], regions, options.protocol()) for each in thresholds}
+    return {each: score_diarization(reference, system[each], regions, protocol) for each in thresholds}
 
 
 def best_threshold(scores: Mapping[float, DiarizationScore]) -> float:
