@@ -1,5 +1,7 @@
 """Batches as functions of the step: whatever the order of asking, the workers, the ranks or the cache."""
 
+import tracemalloc
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -7,9 +9,11 @@ import pytest
 import soundfile
 import torch
 
+from sottovoce.data.acoustics import crop
+from sottovoce.data.audio import SilenceWarning
 from sottovoce.data.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
 from sottovoce.data.batches import BatchLoader, EvaluationBatches, StepBatches, collate
-from sottovoce.data.cuts import load_cut, make_cut
+from sottovoce.data.cuts import load_cut, make_cut, seekable_samples
 from sottovoce.data.order import Bucketed
 from sottovoce.data.targets import Classes, Targets
 from sottovoce.encoder.errors import AudioError, DataError
@@ -45,6 +49,46 @@ def test_a_step_is_a_function_of_seed_step_and_rank(tones, balanced):
         assert same(fresh[step], steps[step])
     assert not same(full(tones, balanced=balanced, seed=6)[0], steps[0])
     assert not any(same(steps[0], other) for other in steps[1:])
+
+
+@pytest.mark.parametrize("place", [{}, {"stretch": (1.0, 9.00003)}], ids=["whole", "stretch"])
+@pytest.mark.parametrize("name, rate", [("a.wav", 16_000), ("a.flac", 16_000), ("a.wav", 8_000), ("a.ogg", 16_000)])
+def test_of_long_audio_only_the_crop_is_decoded(tmp_path, name, rate, place):
+    """The batches are those that decoding all of it would give; the rest is read only where it has to be."""
+    generator = np.random.default_rng(0)
+    wave = 0.1 * generator.normal(size=10 * rate)
+    wave[3 * rate : 5 * rate] = 0  # a pause, which is no silent file
+    soundfile.write(tmp_path / name, wave, rate)
+    cut = make_cut(name="long", source=tmp_path / name, samples=len(wave), rate=rate, speaker="x", **place)
+    short = make_cut(name="short", source=tmp_path / name, samples=len(wave), rate=rate, stretch=(9.0, 9.3))
+    batches = StepBatches([cut, short], batch_size=2, crop=0.5, seed=3)
+    wholes = {"long": load_cut(cut), "short": load_cut(short)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SilenceWarning)
+        for step in range(20):
+            batch = batches[step]
+            generator = np.random.default_rng([3, 1, step, 0])
+            for found, each in zip(batch["waveform"], batch["ids"], strict=True):
+                assert np.array_equal(found, crop(wholes[each].numpy(), 8_000, generator))
+    assert (seekable_samples(cut) is not None) == (rate == 16_000 and not name.endswith("ogg"))
+
+
+def test_hours_of_audio_take_the_memory_of_a_crop(tmp_path):
+    soundfile.write(tmp_path / "long.flac", np.random.default_rng(0).normal(scale=0.1, size=16_000 * 120), 16_000)
+    cut = make_cut(name="long", source=tmp_path / "long.flac", samples=16_000 * 120, rate=16_000)
+    batches = StepBatches([cut], batch_size=4, crop=2.0)
+    tracemalloc.start()
+    batches[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16_000 * 120 * 4 / 2
+
+
+def test_a_manifest_that_promises_a_sample_too_many(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(scale=0.1, size=16_000), 16_000)
+    cut = make_cut(name="a", source=tmp_path / "a.wav", samples=16_001, rate=16_000)
+    batches = StepBatches([cut], batch_size=1, crop=15_999 / 16_000)
+    assert {batches[step]["waveform"].shape for step in range(20)} == {(1, 15_999)}
 
 
 def test_labels_and_ids_follow_the_audio_through_effects(tones):

@@ -21,7 +21,7 @@ from .acoustics import Wave, crop_start, take
 from .audio import SAMPLE_RATE, SHORTEST
 from .augment import Effect
 from .cache import audio_cache
-from .cuts import load_cut
+from .cuts import load_cut, load_stretch, seekable_samples
 from .order import Balanced, Bucketed, Shuffled
 from .targets import Targets
 
@@ -98,11 +98,13 @@ class StepBatches(Dataset[Batch]):
         chosen = [self.order[position] for position in range(first, first + self.batch_size)]
         generator = np.random.default_rng([self.seed, _STREAM, step, self.rank])
         length = self._length(generator)
-        waves = [self._wave(index) for index in chosen]
-        starts, sizes = [0] * len(waves), [len(wave) for wave in waves]
-        if length is not None:
-            starts, sizes = [crop_start(size, length, generator) for size in sizes], [length] * len(waves)
-            waves = [take(wave, start, length) for wave, start in zip(waves, starts, strict=True)]
+        if length is None:
+            waves = [self._wave(index) for index in chosen]
+            starts = [0] * len(waves)
+        else:
+            crops = [self._crop(index, length, generator) for index in chosen]
+            waves, starts = [wave for wave, _ in crops], [start for _, start in crops]
+        sizes = [len(wave) for wave in waves]
         for effect in self.effects:
             waves = effect(waves, generator)
         cuts = [self.cuts[index] for index in chosen]
@@ -124,6 +126,19 @@ class StepBatches(Dataset[Batch]):
             return None
         low, high = self.crop
         return low if low == high else int(generator.integers(-(-low // _QUANTUM), high // _QUANTUM + 1)) * _QUANTUM
+
+    def _crop(self, index: int, length: int, generator: np.random.Generator) -> tuple[Wave, int]:
+        """A random stretch, and where it begins. Of an hour of audio only the stretch is decoded, if that can be."""
+        cut = self.cuts[index]
+        size = None if self.cache is not None else seekable_samples(cut)
+        if size is None or size <= length:
+            wave = self._wave(index)
+            start = crop_start(len(wave), length, generator)
+            return take(wave, start, length), start
+        start = crop_start(size, length, generator)
+        stretch = load_stretch(cut, start, length).numpy()
+        # A manifest may promise a sample more than there is.
+        return stretch if len(stretch) == length else take(self._wave(index), start, length), start
 
     def _wave(self, index: int) -> Wave:
         return self.cache[index] if self.cache is not None else load_cut(self.cuts[index]).numpy()

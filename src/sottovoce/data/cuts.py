@@ -7,6 +7,7 @@ import gzip
 import importlib.util
 import io
 import json
+import warnings
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..encoder.errors import AudioError, DataError
-from .audio import as_waveform, decode_audio, read_audio
+from .audio import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
 from .shar import SHAR, Member, in_memory
 
 if TYPE_CHECKING:
@@ -212,6 +213,37 @@ def cut_field(cut: Cut, name: str) -> str | None:
     if len(found) > 1:
         raise DataError(f"cut {cut.id}: its {name} is {' and '.join(sorted(found))}; one is needed")
     return found.pop() if found else None
+
+
+def seekable_samples(cut: Cut) -> int | None:
+    """Samples of a cut of which `load_stretch` can read a part; ``None`` of one that has to be decoded whole.
+
+    Resampling has no seams only where it is given everything, and not all formats find a sample exactly.
+    """
+    recording = getattr(cut, "recording", None)
+    if recording is None or len(recording.sources) != 1 or recording.transforms or not isinstance(cut.channel, int):
+        return None
+    source = recording.sources[0]
+    exact = source.type == "file" and Path(source.source).suffix.lower() in (".wav", ".flac")
+    return cut.num_samples if exact and recording.sampling_rate == SAMPLE_RATE else None
+
+
+def load_stretch(cut: Cut, start: int, samples: int) -> Tensor:
+    """``load_cut(cut)[start : start + samples]`` of a cut with `seekable_samples`, without decoding the rest.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
+    source = cut.recording.sources[0]
+    first = round(cut.start * SAMPLE_RATE) + start
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SilenceWarning)  # a pause is no silent file
+        return read_audio(
+            source.source,
+            channel=source.channels.index(cut.channel),
+            start=first / SAMPLE_RATE,
+            duration=samples / SAMPLE_RATE,
+        )
 
 
 def load_cut(cut: Cut) -> Tensor:
