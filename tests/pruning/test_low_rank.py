@@ -114,6 +114,22 @@ def test_truncation_is_the_best_of_its_rank():
     assert torch.isclose(seen(own_up, own_down), basis.S[5:].square().sum() / (500 * 12))
 
 
+@pytest.mark.parametrize("shape", [(7, 5), (5, 7), (6, 6)])
+def test_factors_are_those_of_the_singular_values(shape):
+    """Of either side, and of a matrix that has fewer ranks than it could."""
+    torch.manual_seed(0)
+    m, n = shape
+    weight = torch.randn(m, 3, dtype=torch.float64) @ torch.randn(3, n, dtype=torch.float64)
+    up, down = factors(weight)
+    assert up.shape == (m, min(shape)) and down.shape == (min(shape), n)
+    assert torch.allclose(up @ down, weight, rtol=0, atol=1e-13)
+    values = torch.linalg.svdvals(weight)
+    assert torch.allclose(up.norm(dim=0) * down.norm(dim=1), values, atol=1e-7)
+    assert torch.allclose(up[:, :3] @ down[:3], weight, rtol=0, atol=1e-13)
+    assert torch.allclose(up.norm(dim=0)[:3], down.norm(dim=1)[:3])  # neither side has all of the scale
+    assert all(torch.isfinite(each).all() for each in (*factors(torch.zeros(m, n)), up, down))
+
+
 def test_moments_are_of_the_inputs():
     model = dense("wavlm_base")
     wave, lengths = speech(8000, 5300)

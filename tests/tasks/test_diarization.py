@@ -133,6 +133,8 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
         vbx=Vbx(fa=0.2, fb=1.5, loop=0.3),
         plda=Plda.load(tmp_path / "plda.safetensors"),
     )
+    built = recipe_of.task.options.decisions.settings()
+    assert (built.ahc, built.vbx, built.window, built.step) == (settings.ahc, settings.vbx, 1.5, 0.5)
     turns = {
         cut.id: diarize(cut.recording.sources[0].source, LocalScores(model), SpeakerFrames(speaker), settings=settings)
         for cut in cuts

@@ -134,10 +134,17 @@ def factors(weight: Tensor, moment: Tensor | None = None) -> tuple[Tensor, Tenso
         # Directions that were hardly seen still have to be undone exactly.
         values = values.clamp(min=1e-8 * float(values[-1].clamp(min=1e-30)))
         root, inverse = vectors * values.sqrt(), (vectors / values.sqrt()).T
-    u, s, v = torch.linalg.svd(wide if root is None else wide @ root, full_matrices=False)
-    half = s.sqrt()
-    down = half[:, None] * v
-    return (u * half).to(weight.dtype), (down if inverse is None else down @ inverse).to(weight.dtype)
+    seen = wide if root is None else wide @ root
+    # The singular vectors of the smaller side, several times faster than by the decomposition itself. They are orthogonal to
+    # rounding, so the product is exact to rounding, too, though squares lose the least singular values.
+    tall = seen.shape[0] >= seen.shape[1]
+    _, vectors = torch.linalg.eigh(seen.T @ seen if tall else seen @ seen.T)
+    vectors = vectors.flip(-1)  # the largest first
+    up, down = (seen @ vectors, vectors.T) if tall else (vectors, vectors.T @ seen)
+    values = up.norm(dim=0) if tall else down.norm(dim=1)
+    half = values.clamp(min=torch.finfo(torch.float64).tiny).sqrt()
+    up, down = (up / half, down * half[:, None]) if tall else (up * half, down / half[:, None])
+    return up.to(weight.dtype), (down if inverse is None else down @ inverse).to(weight.dtype)
 
 
 @torch.no_grad()
