@@ -59,6 +59,12 @@ def test_in_another_precision():
     )
 
 
+def test_in_8_bits():
+    head, output = tiny(0), torch.randn(1, 4, 6)
+    quick = torch.ao.quantization.quantize_dynamic(head, {torch.nn.Linear}, dtype=torch.qint8)
+    assert len(TransducerReader(quick, LABELS).understand(output, torch.tensor([4]))) == 1
+
+
 def test_labels_of_something_else_are_refused():
     with pytest.raises(DataError, match="neither field=intent"):
         TransducerReader(tiny(0), ["<blank>", "hello"])

@@ -170,6 +170,36 @@ def test_what_stays_trainable_and_where_it_is():
     assert factored.layers[1].attention.q.up.weight.requires_grad
 
 
+def test_factors_are_trained_if_the_map_was():
+    """Whatever the first parameter of the network is."""
+    model = dense("wavlm_base")
+    model.frontend.requires_grad_(False)
+    factored = factorise(model, ["layers.0.feed_forward.*", "frontend.projection.linear"])
+    up, projection = factored.layers[0].feed_forward.up, factored.frontend.projection.linear
+    assert all(p.requires_grad for p in up.parameters()) and not any(p.requires_grad for p in projection.parameters())
+    back = multiplied_back(factored)
+    assert (
+        back.layers[0].feed_forward.up.weight.requires_grad and not back.frontend.projection.linear.weight.requires_grad
+    )
+    units = {n: u.size for n, u in collect(factored).units.items() if u.kind == "rank"}
+    small, _ = slim_and_verify(factored, Plan({n: list(range(size)) for n, size in units.items()}, units))
+    assert (
+        small.layers[0].feed_forward.up.weight.requires_grad
+        and not small.frontend.projection.linear.weight.requires_grad
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_maps_that_nothing_is_left_of_are_left_alone(weighted):
+    model = dense("wavlm_base")
+    units = {n: u.size for n, u in collect(model).units.items() if u.kind in ("head", "ffn")}
+    small, _ = slim_and_verify(model, Plan({n: [] if ".0." in n else [0, 1] for n in units}, units))
+    wave, lengths = speech(8000, 5300)
+    moments = input_moments(small, [(wave.double(), lengths)], lambda m, b: m(*b)) if weighted else None
+    factored = factorise(small, ranks=0.5, moments=moments)
+    assert factored_paths(factored.shape) and not any(".0." in path for path in factored_paths(factored.shape))
+
+
 @pytest.mark.parametrize(
     "linears, ranks, message",
     [

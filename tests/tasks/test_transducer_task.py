@@ -11,9 +11,12 @@ from sottovoce.data.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
+from sottovoce.pruning.importance import activation
+from sottovoce.pruning.low_rank import factorise
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
 from sottovoce.tasks.transducer_objective import TransducerObjective
@@ -249,6 +252,31 @@ def test_a_ctc_model_has_no_joiner(corpus, tmp_path):
     plain["task"]["recognition"]["head"] = {"ctc": {"width": 24}}
     with pytest.raises(RecipeError, match="this network has no unit of the kind 'joiner'"):
         compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
+
+
+def test_maps_are_factored_by_what_they_see_in_training(corpus, tmp_path):
+    """Those of the joiner are only used in the loss; its last one is multiplied by there, and never called."""
+    plain = recipe_of(corpus)
+    plain["data"]["test"] = {}
+    seen = {"linears": ["head.joiner.encoder", "head.joiner.predictor", "head.ctc"], "weighted": "inputs", "batches": 1}
+    plain["stages"] = [{"fine_tune": {"steps": 1}}, {"factorise": seen}]
+    compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
+    before, after = (model_of(tmp_path / "run", stage) for stage in ("fine_tune", "factorise"))
+    plain_factors = factorise(before, seen["linears"])
+    assert factored_paths(after.head.shape) == factored_paths(plain_factors.head.shape)
+    one, other = (each.head.joiner.encoder for each in (after, plain_factors))
+    assert torch.allclose(one.weight, other.weight, atol=1e-4)
+    assert not torch.allclose(one.down.weight.abs(), other.down.weight.abs())
+    plain["stages"][1]["factorise"]["linears"] = ["head.joiner.output"]
+    with pytest.raises(RecipeError, match="weighted: inputs: head.joiner.output is not called in training"):
+        compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "other")
+
+
+def test_activations_of_the_joiner_are_of_what_it_hears():
+    found, noise = model(), 0.1 * torch.randn(1, 8000, dtype=torch.float64)
+    tone = 0.1 * torch.sin(torch.arange(8000, dtype=torch.float64) / 5)[None]
+    one, other = (activation(found, [{"waveform": each}], ["joiner"]) for each in (noise, tone))
+    assert not torch.allclose(one["head.joiner.width"], other["head.joiner.width"], rtol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["activation", "taylor"])

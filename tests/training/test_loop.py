@@ -88,6 +88,23 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(tmp_path):
     ].keys()
 
 
+def test_a_head_that_nothing_trains_stays_what_it_is(tmp_path):
+    """Its running statistics, too."""
+    torch.manual_seed(0)
+    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
+    model.head.requires_grad_(False)
+    before = {name: each.clone() for name, each in model.head.state_dict().items()}
+    assert any("running" in name for name in before)
+    teacher = FeatureDistillation(tiny_model(seed=5).encoder, model.encoder, [0, 2])
+    distillation = DistillationTerm(teacher, weight=1.0, lr=1e-3)
+    fit(model, phase([distillation]), CPU, tmp_path)
+    assert all(torch.equal(each, before[name]) for name, each in model.head.state_dict().items())
+    model.head.requires_grad_(True)
+    fit(model, phase([distillation]), CPU, tmp_path / "trained")
+    assert any(not torch.equal(each, before[n]) for n, each in model.head.state_dict().items() if "running" in n)
+
+
 def test_groups(tmp_path):
     model = tiny_model()
     module = TrainingModule(model, phase(everything(model)))

@@ -11,12 +11,13 @@ from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
+from sottovoce.training import scaled
 from sottovoce.training.catalogue import PARAMETERS, recipes_table
 from sottovoce.training.compress import compress
 from sottovoce.training.packaged import known_recipes
 from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.scaled import toy
+from sottovoce.training.scaled import toy, trial
 from sottovoce.training.stand_ins import stand_in
 from sottovoce.training.yaml_file import plain_recipe
 
@@ -188,10 +189,11 @@ def test_a_list_can_go_on_where_the_extended_one_ends(tmp_path):
 
 def test_a_stage_can_be_the_extended_one_with_changes(tmp_path):
     (tmp_path / "a.yaml").write_text(
-        "stages:\n- fine_tune: {steps: 5, lr: {encoder: 1, head: 2}}\n- fine_tune: {name: again, steps: 6}\n- slim: {}\n"
+        "stages:\n- fine_tune: {steps: 5, lr: {encoder: 1, head: 2}}\n- fine_tune: {name: again, steps: 6}\n- slim:\n"
+        "- factorise\n"
     )
     (tmp_path / "b.yaml").write_text(
-        "extends: a.yaml\nstages:\n- fine_tune: !same {name: again, warmup: 1}\n- factorise: {}\n"
+        "extends: a.yaml\nstages:\n- fine_tune: !same {name: again, warmup: 1}\n- factorise: !same {}\n"
         "- fine_tune: !same {name: third, lr: {head: 3}}\n- slim: !same {}\n"
     )
     assert plain_recipe(tmp_path / "b.yaml")["stages"] == [
@@ -202,14 +204,43 @@ def test_a_stage_can_be_the_extended_one_with_changes(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("before", ["- fine_tune: {}", "- fine_tune: {name: prune}", "- prune", "- {}", "- prune: 3"])
-def test_a_stage_that_is_not_there_cannot_be_the_same(tmp_path, before):
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("- fine_tune: {}", "fine_tune"),
+        ("- fine_tune: {name: prune}", "fine_tune (name: prune)"),
+        ("- {}", "none"),
+        ("- prune: 3", "none"),
+        ("- prune: {name: 3}", "prune (name: 3)"),
+    ],
+)
+def test_a_stage_that_is_not_there_cannot_be_the_same(tmp_path, before, told):
     (tmp_path / "a.yaml").write_text(f"stages:\n{before}\n")
     (tmp_path / "b.yaml").write_text("extends: a.yaml\nstages:\n- prune: !same {}\n")
-    with pytest.raises(
-        RecipeError, match=r"b.yaml: stages: !same prune: .*no such stage; it has (none|fine_tune|prune)$"
-    ):
+    with pytest.raises(RecipeError) as fault:
         plain_recipe(tmp_path / "b.yaml")
+    assert str(fault.value).endswith(f"b.yaml: stages: !same prune: what is extended has no such stage; it has {told}")
+
+
+def test_a_stage_on_the_command_line_is_the_same_as_nothing(tmp_path):
+    with pytest.raises(RecipeError, match="--set stages: stages: !same fine_tune: what is extended has no such stage"):
+        read_recipe(known_recipes()["demo"], ["stages=[{fine_tune: !same {steps: 3}}]"])
+
+
+def test_what_is_no_recipe_is_told_before_it_is_made_small(tmp_path):
+    (tmp_path / "a.yaml").write_text("name: x\n")
+    with pytest.raises(RecipeError, match="encoder: missing"):
+        read_recipe(tmp_path / "a.yaml", scale=lambda data: toy(data, tmp_path / "encoder"))
+
+
+@pytest.mark.parametrize("scale", [toy, trial])
+def test_a_published_teacher_has_a_stand_in_too(tmp_path, scale, monkeypatch):
+    monkeypatch.setattr(scaled, "_stood_in", lambda source, folder, tiny: f"{source}, {'tiny' if tiny else 'whole'}")
+    data = plain_recipe(known_recipes()["dphubert"])
+    data["stages"][0]["prune"]["distillation"]["teacher"] = "microsoft/wavlm-large"
+    made = scale(data, tmp_path)
+    expected = f"microsoft/wavlm-large, {'tiny' if scale is toy else 'whole'}"
+    assert made["stages"][0]["prune"]["distillation"]["teacher"] == expected
 
 
 def test_the_table_names_them_all():

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -35,6 +37,11 @@ def test_which_weights(tmp_path, keep, average, lower, steps):
     assert chosen.finish(model, keep, average) == steps
     expected = sum(step / 10 - 1 for step in steps) / len(steps)
     assert model.w.tolist() == pytest.approx([expected] * 2)
+
+
+def test_what_could_not_be_scored_is_not_the_best(tmp_path):
+    assert selection(tmp_path, [math.nan, 0.4, 0.2]).chosen("best", 1) == [30]
+    assert selection(tmp_path, [math.nan, 0.4, 0.2], lower=False).chosen("best", 1) == [20]
 
 
 def test_the_history_is_part_of_the_training_state(tmp_path):

@@ -47,6 +47,33 @@ def test_a_budget_that_removes_nothing(tmp_path):
     assert "stages[2].prune.budget: params may be" in found and "stages[1].prune leaves" in found
 
 
+def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
+    """One in factors has other maps, until slimming multiplies some of them back."""
+    adapt = {"steps": 1, "rank": 2}
+    places = [tmp_path / name for name in "abc"]
+    for place in places:
+        place.mkdir()
+    found = told(places[0], [{"factorise": {}}, {"adapt": {**adapt, "targets": ["attention.q"]}}])
+    assert "stages[2].adapt.targets: no linear map ends in 'attention.q'" in found and "q.up" in found
+    found = told(places[1], [{"factorise": {}}, {"factorise": {"name": "again"}}])
+    assert "stages[2].factorise.linears: this network has no linear map that is not factored yet" in found
+    # Another stage's factors are none of this one's.
+    found = told(places[2], [{"factorise": {}}, prune(units=["rank"], start="fine_tune", budget={"params": 0.9})])
+    assert "stages[2].prune.units[0]: this network has no unit of the kind 'rank'" in found
+    plain = toy(tmp_path)
+    plain["stages"] = [
+        FINE_TUNE,
+        {"factorise": {}},
+        {"adapt": {**adapt, "targets": ["attention.q.up"]}},
+        prune(units=["rank", "ffn"], budget={"params": 0.85}),
+        {"adapt": {**adapt, "name": "last", "targets": ["attention.q"]}},
+        {"factorise": {"name": "again"}},
+    ]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+
+
 def test_a_part_that_may_cost_more_than_the_whole(tmp_path):
     found = told(tmp_path, [prune(budget={"params": "3k", "per": {"layers": {"params": "4k"}}})])
     assert "stages[1].prune.budget: layers params may be 4.000 k, but the whole network only 3.000 k" in found

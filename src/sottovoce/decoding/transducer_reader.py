@@ -35,7 +35,8 @@ class TransducerReader:
         The probability of a label is that of the joiner where it is said, that of a slot the lowest of its labels. Of
         several intents of one field the likeliest stays.
         """
-        frames = self.head.project(output.to(self.head.joiner.output.weight))  # its device and precision
+        like = next(self.head.joiner.encoder.parameters(), output)  # its device and precision; none of int8
+        frames = self.head.project(output.to(like))
         return [
             self.vocabulary.read(self._said(each[:length]))
             for each, length in zip(frames, lengths.tolist(), strict=True)
@@ -44,7 +45,7 @@ class TransducerReader:
     def _said(self, frames: Tensor) -> Iterator[tuple[int, float]]:
         context = [self.head.blank] * self.head.predictor.context
         for each in TransducerGreedyStream(self.head).push(frames):
-            state = context_states(self.head, torch.tensor([context], device=frames.device))[0]
-            sure = self.head.joiner(frames[each.first], state).softmax(-1)
+            state = context_states(self.head, torch.tensor([context], device=frames.device))
+            sure = self.head.joiner(frames[each.first : each.first + 1], state).softmax(-1)[0]
             yield each.label, sure[each.label].item()
             context = [*context, each.label][1:]

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .config import Shape
+from .errors import CheckpointError
 from .units import Factored, Gateable, Unit, rows, site
 
 
@@ -78,8 +79,27 @@ def factored_paths(shape: Any, path: str = "") -> dict[str, int]:
     return found
 
 
+def without_factors(shape: Shape) -> Shape:
+    """What a shape says beside linear maps in factors; nothing where that is all.
+
+    >>> without_factors({"joiner": {"width": 8, "encoder": {"ranks": 3}}, "ctc": {"ranks": 2}})
+    {'joiner': {'width': 8}}
+    """
+    inner = {key: without_factors(value) if isinstance(value, dict) else value for key, value in shape.items()}
+    return {key: value for key, value in inner.items() if key != "ranks" and value != {}}
+
+
 def use_factors(model: nn.Module, shape: Shape) -> None:
-    """Put a `LowRankLinear` in place of each Linear that ``shape`` has in factors; the weights are new."""
+    """Put a `LowRankLinear` in place of each Linear that ``shape`` has in factors; the weights are new.
+
+    Raises:
+        CheckpointError: there is no such Linear.
+    """
     for path, ranks in factored_paths(shape).items():
-        old: Any = model.get_submodule(path)
+        try:
+            old: Any = model.get_submodule(path)
+        except AttributeError:
+            old = None
+        if not hasattr(old, "in_features"):
+            raise CheckpointError(f"config: the shape has {path} in factors, and there is no such linear map")
         model.set_submodule(path, LowRankLinear(old.in_features, old.out_features, ranks, bias=old.bias is not None))

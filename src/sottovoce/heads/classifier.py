@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.config import Shape
 from ..encoder.stream import Stream
 from ..encoder.units import Macs
 from .embedders import EMBEDDERS, build
@@ -23,6 +24,7 @@ class Classifier(Head):
         classes: outputs.
         embedding: the head that makes the vector: ``{"kind": "mhfa", ...}``.
         angular: outputs are cosines between the embedding and a direction for each class, instead of logits.
+        shape: what is left of the embedding head after pruning, under ``embedding``; ``None`` where nothing has been pruned.
     """
 
     def __init__(
@@ -33,10 +35,15 @@ class Classifier(Head):
         classes: int = 2,
         embedding: Mapping[str, Any],
         angular: bool = False,
+        shape: Shape | None = None,
     ):
         super().__init__()
         self.layers = layers
-        self.embedding = build(EMBEDDERS, embedding, stream, layers)
+        left = {"shape": shape["embedding"]} if shape else {}
+        self.embedding = build(EMBEDDERS, {**embedding, **left}, stream, layers)
+        self.shape, self.original_shape = (
+            {"embedding": s} for s in (self.embedding.shape, self.embedding.original_shape)
+        )
         self.angular = angular
         self.weight = nn.Parameter(torch.empty(classes, self.embedding.size))
         self.bias = None if angular else nn.Parameter(torch.zeros(classes))

@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from ..encoder.errors import CheckpointError
-from ..encoder.low_rank import use_factors
+from ..encoder.low_rank import use_factors, without_factors
 from ..encoder.stream import Stream
 from .aasist import AASIST
 from .ecapa_tdnn import ECAPA
@@ -51,13 +51,15 @@ def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], 
     if kind not in kinds:
         raise CheckpointError(f"config: the head is {kind!r}; it can be {', '.join(kinds)}")
     own = {key: value for key, value in options.items() if key != "kind"}
-    shape = own.get("shape") or {}
-    if "shape" in own and "shape" not in signature(kinds[kind]).parameters:
-        del own["shape"]  # no units of its own: there are only factors in it
+    shape = own.pop("shape", None) or {}
+    if "shape" in signature(kinds[kind]).parameters:
+        own["shape"] = shape or None
+    elif widths := without_factors(shape):
+        raise CheckpointError(f"config: head {kind} has no units of its own, and its shape has {', '.join(widths)}")
     try:
         head = kinds[kind](stream, layers, **own)
         use_factors(head, shape)
-    except (TypeError, AttributeError) as error:
+    except (TypeError, KeyError) as error:
         raise CheckpointError(f"config: head {kind}: {error}") from None
     head.shape = shape or head.shape
     return head

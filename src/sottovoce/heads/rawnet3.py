@@ -21,6 +21,9 @@ DILATIONS = (2, 3, 4)
 class RawNet3(Extractor):
     """Three Res2 blocks, their outputs together, channel-attentive statistics.
 
+    What goes past the first block is always mapped (the published network leaves the map out where widths are equal), so that
+    the stream may lose channels.
+
     The published network brings the 1 ms steps of a filterbank of its own to 15 ms with two max poolings. Frames here
     have 20 ms already, so neither is there.
 
@@ -59,7 +62,7 @@ class RawNet3Trunk(Trunk):
         super().__init__()
         self.width = wide
         self.blocks = nn.ModuleList(
-            RawNet3Block(inputs if i == 0 else channels, channels, dilation, scale)
+            RawNet3Block(inputs if i == 0 else channels, channels, dilation, scale, mapped=i == 0)
             for i, dilation in enumerate(DILATIONS)
         )
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
@@ -77,16 +80,16 @@ class RawNet3Trunk(Trunk):
 
 
 class RawNet3Block(nn.Module):
-    """Dense, Res2 over time, dense, past all of it through a linear map; then feature-map scaling."""
+    """Dense, Res2 over time, dense, past all of it (through a linear map if ``mapped``); then feature-map scaling."""
 
-    def __init__(self, inputs: int, channels: int, dilation: int, scale: int):
+    def __init__(self, inputs: int, channels: int, dilation: int, scale: int, *, mapped: bool):
         super().__init__()
         self.enter = ConvBlock(inputs, channels)
         self.groups = nn.ModuleList(
             ConvBlock(channels // scale, channels // scale, 3, dilation=dilation) for _ in range(scale - 1)
         )
         self.leave = ConvBlock(channels, channels)
-        self.past = TimeConv(inputs, channels, bias=False) if inputs != channels else None
+        self.past = TimeConv(inputs, channels, bias=False) if mapped else None
         self.scaling = FeatureMapScaling(channels)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -85,14 +85,13 @@ def expected_widths(costs: CostModel, gates: Gates) -> Tensor:
     return costs.full().to(gated).index_copy(0, place, gated)
 
 
-def gate_learning_rate(steps: int, *, travel: float = 10.0, share: float = 0.5, least: float = 0.02) -> float:
-    """A learning rate for gates at which they can close within a ramp of ``steps``.
+def gate_learning_rate(steps: int, start: float = 5.0) -> float:
+    """A learning rate for gates at which they can close within half of a ramp of ``steps``.
 
-    Adam moves a parameter by at most about its learning rate a step. A gate that starts at ``log_alpha`` 5 has some 10
-    to go until it is shut, and should manage in ``share`` of the ramp. The published 0.02 needs 500 steps for that: fine
-    for ramps of thousands, useless for one of 200.
+    Adam moves a parameter by at most about its learning rate a step. A gate that starts at a ``log_alpha`` of 5 has some 10
+    to go until it is shut. The published 0.02 needs 500 steps for that: fine for ramps of thousands, useless for one of 200.
 
-    >>> gate_learning_rate(200), gate_learning_rate(10_000)
-    (0.1, 0.02)
+    >>> gate_learning_rate(200), gate_learning_rate(200, start=8.0), gate_learning_rate(10_000)
+    (0.1, 0.13, 0.02)
     """
-    return max(least, travel / max(share * steps, 1.0))
+    return max(0.02, (start + 5.0) / max(0.5 * steps, 1.0))

@@ -101,14 +101,16 @@ def multiplied_back(model: Model) -> Model:
 def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:
     """Paths of the linear maps that any of the patterns fits and that are not factored yet, in the order of the network.
 
-    Those are left out whose weights are used otherwise than by calling them; they are classes of their own.
+    Maps that are classes of their own are left out (WavLM's gate of a head), and those that nothing is left of.
 
     Raises:
         PlanError: a pattern that fits none.
     """
     done = [f"{path}." for path, module in model.named_modules() if isinstance(module, LowRankLinear)]
     linears = [
-        path for path, module in model.named_modules() if type(module) is nn.Linear and not path.startswith(tuple(done))
+        path
+        for path, module in model.named_modules()
+        if type(module) is nn.Linear and module.weight.numel() and not path.startswith(tuple(done))
     ]
     patterns = list(patterns)
     found = {pattern: [path for path in linears if fnmatchcase(path, pattern)] for pattern in patterns}
@@ -206,7 +208,15 @@ def _filled(model: Model, shape: Any, weights: Mapping[str, Tensor]) -> Model:
     like = next(model.parameters())
     made = root.shrunk(shape).to(device=like.device, dtype=like.dtype).train(model.training)
     made.load_state_dict(weights)
-    for name, parameter in made.named_parameters():
-        old = dict(model.named_parameters()).get(name)
-        parameter.requires_grad_(like.requires_grad if old is None else old.requires_grad)
+    train_alike(made, model)
     return made
+
+
+def train_alike(made: nn.Module, model: nn.Module) -> None:
+    """Let the parameters of ``made`` be trained if those of ``model`` are; factors go by their product, and the other way."""
+    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    for name, parameter in made.named_parameters():
+        path, _, tensor = name.rpartition(".")
+        around = path.rpartition(".")[0]
+        known = next(each for each in (name, f"{around}.{tensor}", f"{path}.up.{tensor}") if each in trained)
+        parameter.requires_grad_(trained[known])

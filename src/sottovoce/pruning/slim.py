@@ -12,7 +12,7 @@ from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
 from .attachment import Attachment
 from .gates import frozen_values
-from .low_rank import multiplied_back
+from .low_rank import multiplied_back, train_alike
 from .plan import Plan
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -63,10 +63,8 @@ def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
             "nothing was changed. Some module's units() must name a row that it does not"
         )
     like = next(model.parameters())
-    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     small.to(device=like.device, dtype=like.dtype).train(model.training)
-    for name, parameter in small.named_parameters():
-        parameter.requires_grad_(trained.get(name, like.requires_grad))
+    train_alike(small, model)
     return small, equality
 
 

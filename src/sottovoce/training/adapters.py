@@ -29,17 +29,27 @@ def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, al
     """
     from peft import LoraConfig, inject_adapter_in_model
 
+    chosen = targeted(encoder, targets)
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=chosen)
+    inject_adapter_in_model(config, encoder)
+    return len(chosen)
+
+
+def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
+    """Paths of the linear maps that end in one of ``targets``.
+
+    Raises:
+        RecipeError: a target that no linear map has.
+    """
     linears = [path for path, module in encoder.named_modules() if isinstance(module, nn.Linear)]
-    chosen = []
+    chosen: dict[str, None] = {}
     for target in targets:
         found = [path for path in linears if path == target or path.endswith(f".{target}")]
         if not found:
             ends = sorted({".".join(path.split(".")[-2:]) for path in linears if path.startswith("layers.")})
             raise RecipeError(f"targets: no linear map ends in {target!r}; in the layers there are {', '.join(ends)}")
-        chosen += found
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=chosen)
-    inject_adapter_in_model(config, encoder)
-    return len(set(chosen))
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
 
 
 @torch.no_grad()

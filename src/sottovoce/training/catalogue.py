@@ -29,7 +29,7 @@ def recipes_table() -> Group:
     for name, path in known_recipes().items():
         data = plain_recipe(path)
         about = data.get("about")
-        size = PARAMETERS.get(data["encoder"].get("from")) if about else None
+        size = PARAMETERS.get(data["encoder"].get("from"))
         row = (name, next(iter(data["task"])), _encoder(data["encoder"], size), _budgets(data, size))
         if about:
             published.add_row(*row, f"{about['system']} ({', '.join(about['paper'])})", about.get("published", ""))

@@ -13,8 +13,6 @@ from rich.progress import Progress
 
 from ..deployment.environment import environment
 from ..encoder.errors import RecipeError
-from ..encoder.units import collect
-from ..heads.task_model import TaskModel
 from .corpora import Corpora
 from .files import write_json
 from .lineage import START
@@ -23,8 +21,6 @@ from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
-from .stages.adapt import Adapt
-from .stages.factorise import Factorise
 from .start_checks import evaluation_problems, start_problems
 
 Around = Callable[[str, Callable[[], Product]], Product]
@@ -110,22 +106,8 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
         began = time.perf_counter()
         _refuse(recipe, "data cannot be scored", evaluation_problems(recipe, corpora))
         model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START), stage.train_cuts())
-        _check(recipe, model)
+        _refuse(recipe, "the recipe does not fit the model", start_problems(recipe, model))
         stage.finish(Product(model), evaluate=False, began=began)
-
-
-def _check(recipe: Recipe, model: TaskModel) -> None:
-    parts = {"encoder": model.encoder, "model": model}
-    kinds = {scope: {unit.kind for unit in collect(part).units.values()} for scope, part in parts.items()}
-    layers = model.config.encoder.num_hidden_layers
-    problems = []
-    for k, entry in enumerate(recipe.stages):
-        problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.check(layers, kinds)]
-        if isinstance(entry.options, Adapt | Factorise):
-            problems += [f"stages[{k}].{entry.kind}.{problem}" for problem in entry.options.misfits(model)]
-        if isinstance(entry.options, Factorise):
-            kinds = {scope: of | {"rank"} for scope, of in kinds.items()}
-    _refuse(recipe, "the recipe does not fit the model", problems or start_problems(recipe, model))
 
 
 def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:

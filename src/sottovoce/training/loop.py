@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches import Batch, BatchLoader
 from ..encoder.errors import RecipeError
-from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
@@ -85,7 +84,8 @@ class TrainingModule(LightningModule):
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
         self.clipping = phase.clip() if phase.clip is not None else None
-        self._frozen = not any(p.requires_grad for p in model.encoder.parameters())
+        parts: tuple[torch.nn.Module, ...] = (model.encoder, model.head)
+        self._resting = [part for part in parts if not any(p.requires_grad for p in part.parameters())]
         self._phase = phase
         self._workers = workers
         self.seen: Values = {}
@@ -100,8 +100,8 @@ class TrainingModule(LightningModule):
         for term in phase.terms:
             term.begin(step)
         begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
-        if self._frozen:
-            rest(self.model.encoder)
+        for part in self._resting:
+            rest(part)
         output = self.model(batch["waveform"], batch["lengths"])
         loss, seen = add(list(phase.terms), self.model, batch, output)
         if not torch.isfinite(loss):
@@ -140,10 +140,10 @@ class TrainingModule(LightningModule):
         return BatchLoader(batches, steps, workers=self._workers)
 
 
-def rest(encoder: SpeechEncoder) -> None:
-    """Let a frozen encoder compute what it will compute in use: statistics are those that it has, not a batch's."""
-    for module in encoder.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
+def rest(part: torch.nn.Module) -> None:
+    """Let a frozen encoder or head compute what it will compute in use: statistics are those that it has, not a batch's."""
+    for module in part.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
 
 

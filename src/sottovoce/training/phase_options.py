@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,9 @@ from ..tasks.options import Options, nearest
 from .augmentation import Augmentation
 from .clipping import AutoClip, Clipping, FixedClipping
 from .schedules import Decay
+
+if TYPE_CHECKING:
+    from ..heads.task_model import TaskModel
 
 
 class Rates(Options):
@@ -41,6 +44,14 @@ class StageOptions(Options):
     def trains_head(self) -> bool:
         """Whether the head learns something."""
         return False
+
+    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
+        """What is wrong with the stage in its recipe: after the stages ``before``, with a budget for all or without."""
+        return iter(())
+
+    def check(self, model: TaskModel) -> Iterator[str]:
+        """What is wrong with it for the model that it starts from, whose weights say nothing yet."""
+        return iter(())
 
 
 class AutoClipOptions(Options):
@@ -119,6 +130,8 @@ class ChosenOptions(PhaseOptions):
     def _chosen_from_something(self) -> ChosenOptions:
         if not self.evaluate_every and (self.keep == "best" or self.average > 1):
             raise ValueError("keep: best and average need evaluations on data.dev; set evaluate_every")
+        if self.evaluate_every and self.average > (count := -(-self.steps // self.evaluate_every)):
+            raise ValueError(f"average: there are only {count} evaluations to take {self.average} weights from")
         return self
 
 
@@ -179,8 +192,9 @@ class DistillationOptions(Options):
                 self.teacher, before
             )
 
-    def check(self, layers: int) -> Iterator[str]:
-        """What is wrong with the layers, for a network with so many."""
+    def check(self, model: TaskModel) -> Iterator[str]:
+        """What is wrong with the layers, for a model."""
+        layers = model.config.encoder.num_hidden_layers
         for k, layer in enumerate(self.layers or ()):
             if not 0 <= layer <= layers:
                 yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"

@@ -130,4 +130,4 @@ class Recipe(Options):
                 yield f"loss: {error}"
         if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
-        yield from stage.problems(before=before, has_budget=self.budget is not None)  # type: ignore[attr-defined]
+        yield from stage.problems(before=before, has_budget=self.budget is not None)

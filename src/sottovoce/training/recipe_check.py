@@ -33,13 +33,13 @@ from .stand_ins import STOCK, stand_in
 from .yaml_file import plain_recipe
 
 GPUS: dict[str, dict[str, float]] = {
-    "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 156e12},
-    "H100": {"bf16": 989e12, "fp16": 989e12, "float32": 494e12},
+    "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 19.5e12},
+    "H100": {"bf16": 989e12, "fp16": 989e12, "float32": 67e12},
     "V100": {"fp16": 125e12, "float32": 15.7e12},
     "RTX 4090": {"bf16": 165e12, "fp16": 165e12, "float32": 82.6e12},
 }
-"""Operations a second that the makers' data sheets give for dense products (float32: as torch computes it by default
-there, in TF32 where there is that)."""
+"""Operations a second that the makers' data sheets give for dense products (float32: as it is, without TF32, which torch
+uses only if it is told to)."""
 
 UTILISATION = 0.3
 """Part of these that training of speech encoders is taken to reach."""
@@ -164,6 +164,11 @@ class _Sizes:
             return SpeechEncoder(config)
 
 
+def _rounded(hours: float) -> str:
+    """Two digits say as much as an estimate knows."""
+    return f"{float(f'{hours:.2g}'):g}"
+
+
 def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> RenderableType:
     """What a check found, stage by stage."""
     recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "toy"})
@@ -198,7 +203,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
     facts = environment()
     known = [h for h in hours if h is not None]
     heard = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.heard for each in found if each.steps}))
-    total = f"about {sum(known):.2g} hours" if len(known) == len(hours) else f"no {precision} there"
+    total = f"about {_rounded(sum(known))} hours" if len(known) == len(hours) else f"no {precision} there"
     return Group(
         table,
         Text(

@@ -15,7 +15,7 @@ from ..encoder.errors import RecipeError
 from ..tasks.options import nearest, problems_of
 from .lineage import stage_name
 from .recipe import Recipe
-from .yaml_file import expanded, loaded, yaml_value
+from .yaml_file import expanded, loaded, merged, yaml_value
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -25,7 +25,8 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     """Read and check a recipe.
 
     ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
-    sections are merged, lists and values replaced. ``${NAME}`` and ``${NAME:-default}`` stand for environment variables.
+    sections are merged, lists and values replaced, unless `merged` is told otherwise. ``${NAME}`` and ``${NAME:-default}``
+    stand for environment variables.
 
     Args:
         path: a YAML file.
@@ -38,7 +39,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     """
     problems: list[str] = []
     data = expanded(loaded(Path(path)), problems)
-    if scale is not None and not problems:
+    if scale is not None and not problems and _is_recipe(data):  # what is wrong with another is told below
         data = scale(data)
     data.pop("toy", None)  # only `scale` reads it
     for change in changes:
@@ -49,6 +50,14 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         lines = "".join(f"\n  {line}" for line in problems)
         raise RecipeError(f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}:{lines}")
     return recipe
+
+
+def _is_recipe(data: dict[str, Any]) -> bool:
+    try:
+        Recipe.model_validate({key: value for key, value in data.items() if key != "toy"})
+    except ValidationError:
+        return False
+    return True
 
 
 def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
@@ -86,7 +95,10 @@ def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
         problems.append(f"--set {change}: write path=value, such as stage.prune.steps=200")
         return
     try:
-        value = yaml_value(text)
+        value = merged({}, {"value": yaml_value(text)})["value"]
+    except RecipeError as error:
+        problems.append(f"--set {path}: {error}")
+        return
     except ValueError as error:
         problems.append(f"--set {path}: {text[:60]!r} is not a YAML value ({error})")
         return

@@ -83,7 +83,7 @@ def toy(data: Plain, folder: Path) -> Plain:
         if options.get("evaluate_every"):
             options["evaluate_every"] = TOY_STEPS // 2
             options["average"] = min(options.get("average", 1), 2)
-        distillation = options.get("distillation") or {}
+        distillation = _taught(options, folder, tiny=True)
         if distillation.get("layers"):
             distillation["layers"] = _fewer(distillation["layers"], layers)
         if isinstance(distillation.get("projections"), list):
@@ -108,6 +108,7 @@ def trial(data: Plain, folder: Path) -> Plain:
     for options in _stages(data):
         _few_steps(options, 1)
         _own_data(data, options)
+        _taught(options, folder, tiny=False)
         options["evaluate"] = False
         if options.get("batch"):
             options["batch"] = 1
@@ -116,6 +117,14 @@ def trial(data: Plain, folder: Path) -> Plain:
         for key in ("evaluate_every", "keep", "average"):
             options.pop(key, None)
     return data
+
+
+def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
+    """What a stage imitates, its teacher a stand-in if it is a published encoder."""
+    distillation: Plain = options.get("distillation") or {}
+    if (teacher := distillation.get("teacher")) in STOCK:
+        distillation["teacher"] = _stood_in(teacher, folder, tiny=tiny)
+    return distillation
 
 
 def _layers(encoder: Plain) -> int:

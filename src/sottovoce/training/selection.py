@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class Selection(StepCallback):
         steps = [step for step, _ in self.evaluated]
         if keep == "last":
             return steps[-average:]
-        values = [value if self.lower else -value for _, value in self.evaluated]
+        values = [math.inf if math.isnan(value) else value if self.lower else -value for _, value in self.evaluated]
         best = min(range(len(values)), key=lambda k: values[k])
         first = min(max(best - (average - 1) // 2, 0), max(len(steps) - average, 0))
         return steps[first : first + average]

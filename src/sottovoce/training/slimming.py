@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field
 
 from ..encoder.model import SpeechEncoder
+from ..encoder.units import collect
 from ..heads.task_model import TaskModel
 from ..pruning.gates import KINDS
 from ..tasks.options import Options, nearest
@@ -46,8 +47,10 @@ class SlimmingOptions(Options):
         if self.budget is None and not has_budget:
             yield "budget: missing; give one here or for the whole recipe"
 
-    def unit_problems(self, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        """Units that are not there; ``kinds``: those of the encoder and of the model."""
+    def unit_problems(self, model: TaskModel) -> Iterator[str]:
+        """Units that are not there."""
+        parts = {"encoder": model.encoder, "model": model}
+        kinds = {scope: {unit.kind for unit in collect(part).units.values()} for scope, part in parts.items()}
         for k, kind in enumerate(self.units):
             if kind in kinds[self.scope]:
                 continue

@@ -21,6 +21,7 @@ from ..pruning.plan import plan
 from ..pruning.scores import Scores
 from .corpora import Corpora, TestSet
 from .lineage import START
+from .phase_options import StageOptions
 from .recipe import Recipe
 from .slimming import SlimmingOptions
 from .stages.factorise import Factorise
@@ -28,9 +29,12 @@ from .teachers import logits_problems
 
 
 def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
-    """Budgets that cannot be met or remove nothing, and teachers that do not fit; ``model``: before all stages."""
-    yield from _budget_problems(recipe, model)
-    yield from _teacher_problems(recipe, model)
+    """What does not fit the network that a stage starts from, budgets that cannot be met or remove nothing, and teachers that
+    do not fit; ``model``: before all stages."""
+    found = list(_stage_problems(recipe, model))
+    yield from found
+    if not found:
+        yield from _teacher_problems(recipe, model)
 
 
 def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
@@ -51,25 +55,41 @@ def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Left:
-    """What the stages up to one may have left: the network (once it is in factors, without memory for weights), kinds of
-    unit that have shrunk, limits that hold, and whose they are."""
+    """What the stages up to one may have left: networks that it may be (those in factors without memory for weights), kinds
+    of unit that have shrunk, limits that hold, and whose they are."""
 
-    model: TaskModel
+    networks: tuple[TaskModel, ...]
     units: frozenset[tuple[str, str]] = frozenset()
     limits: Mapping[tuple[str, str, float], float] = field(default_factory=dict)
     by: str = ""
 
+    @property
+    def model(self) -> TaskModel:
+        return self.networks[0]
 
-def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
-    after, previous = {START: _Left(model)}, START
+    def faults(self, options: StageOptions) -> list[str]:
+        """What is wrong with a stage for every network that it may be."""
+        found = [list(options.check(network)) for network in self.networks]
+        return found[0] if all(found) else []
+
+    def in_factors(self, options: Factorise) -> tuple[TaskModel, ...]:
+        """The networks that a stage makes of those that it fits."""
+        fitting = [network for network in self.networks if not list(options.check(network))]
+        with torch.device("meta"):
+            return tuple(n.shrunk(factored_shape(n, options.paths(n), options.ranks)) for n in fitting)
+
+
+def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
+    after, previous = {START: _Left((model,))}, START
     for k, (name, entry) in enumerate(zip(recipe.names(), recipe.stages, strict=True)):
         options, where = entry.options, f"stages[{k}].{entry.kind}"
         before = after[options.start or previous]
         after[name], previous = before, name
+        if faults := before.faults(options):
+            yield from (f"{where}.{fault}" for fault in faults)
+            continue
         if isinstance(options, Factorise):
-            with torch.device("meta"):
-                network = before.model.shrunk(factored_shape(before.model, options.paths(before.model), options.ranks))
-            after[name] = replace(before, model=network)
+            after[name] = replace(before, networks=before.in_factors(options))
         chosen = getattr(options, "budget", None) or recipe.budget
         if not isinstance(options, SlimmingOptions) or chosen is None:
             continue
@@ -77,7 +97,9 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone, whatever
         # this stage itself protects.
         units = before.units | {(options.scope, kind) for kind in options.units}
-        after[name] = replace(before, units=units)
+        # Factors that do not pay are multiplied back.
+        networks = tuple(dict.fromkeys([*before.networks, model]))
+        after[name] = left = replace(before, units=units, networks=networks)
         declared = collect(scope)
         sizes = {n: unit.size for n, unit in declared.units.items() if _may_go(n, unit.kind, units)}
         rounding: dict[str, Any] = {"round_to": 1} if before.units else options.rounding()
@@ -101,7 +123,7 @@ def _budget_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
                 f"{where}.budget: {quantity} may be {human(target)}, but {before.by} leaves {held}, so nothing would go; "
                 "lower the one or raise the other"
             )
-        after[name] = replace(before, units=units, limits={**before.limits, **now}, by=where)
+        after[name] = replace(left, limits={**before.limits, **now}, by=where)
 
 
 def _may_go(name: str, kind: str, units: frozenset[tuple[str, str]]) -> bool:

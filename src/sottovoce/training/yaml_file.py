@@ -162,17 +162,20 @@ def _entry(entry: Any, before: list[Any]) -> Any:
     kind, options = _stage(entry)
     if not isinstance(options, Same):
         return entry
-    stages = {of.get("name", each): (each, of) for each, of in map(_stage, before) if each is not None}
+    stages = {str(of.get("name", each)): (each, of) for each, of in map(_stage, before) if each is not None}
     for name in (options.get("name"), kind):
         if name in stages and stages[name][0] == kind:
             return {kind: merged(stages[name][1], options)}
-    raise RecipeError(f"stages: !same {kind}: what is extended has no such stage; it has {', '.join(stages) or 'none'}")
+    known = [each if each == name else f"{each} (name: {name})" for name, (each, _) in stages.items()]
+    raise RecipeError(f"stages: !same {kind}: what is extended has no such stage; it has {', '.join(known) or 'none'}")
 
 
 def _stage(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
-    """Kind and options of an entry of ``stages``; no kind where it is none."""
-    ((kind, options),) = entry.items() if isinstance(entry, Mapping) and len(entry) == 1 else [(None, None)]
-    return (str(kind), options) if isinstance(options, Mapping) else (None, {})
+    """Kind and options of an entry of ``stages``, which may be a kind alone; no kind where it is none."""
+    ((kind, options),) = entry.items() if isinstance(entry, Mapping) and len(entry) == 1 else [(entry, None)]
+    if not isinstance(kind, str) or not isinstance(options, Mapping | None):
+        return None, {}
+    return kind, {} if options is None else options
 
 
 def expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import Field
 
 from ...encoder.errors import RecipeError
-from ...encoder.model import SpeechEncoder
 from ...heads.task_model import TaskModel
-from ..adapters import attach_adapters, merge_adapters
+from ..adapters import attach_adapters, merge_adapters, targeted
 from ..phase_options import ChosenOptions
 from ..stage_run import Product, StageRun
 
@@ -34,27 +33,19 @@ class Adapt(ChosenOptions):
     def trains_head(self) -> bool:
         return True
 
-    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
-        return iter(())
-
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        return iter(())
-
-    def misfits(self, model: TaskModel) -> Iterator[str]:
-        """What is wrong with the targets, for a model."""
+    def check(self, model: TaskModel) -> Iterator[str]:
         try:
-            self._attach(SpeechEncoder(model.config.encoder))
+            targeted(model.encoder, self.targets)
         except RecipeError as error:
             yield str(error)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
         task = at.task_term(self, model)
-        count = self._attach(model.encoder)
+        count = attach_adapters(
+            model.encoder, self.targets, rank=self.rank, alpha=self.alpha, dropout=self.adapter_dropout
+        )
         at.tell(f"{count} adapters of rank {self.rank}")
         chosen = at.train(self, model, [task])
         merge_adapters(model.encoder)
         return Product(model, task.objective, chosen | {"adapters": count})
-
-    def _attach(self, encoder: SpeechEncoder) -> int:
-        return attach_adapters(encoder, self.targets, rank=self.rank, alpha=self.alpha, dropout=self.adapter_dropout)

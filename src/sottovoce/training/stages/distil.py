@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import Field
 
+from ...heads.task_model import TaskModel
 from ..phase_options import ChosenOptions, DistillationOptions
 from ..stage_run import Product, StageRun
 
@@ -29,8 +30,8 @@ class Distil(ChosenOptions):
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.distillation.problems(before)
 
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        return self.distillation.check(layers)
+    def check(self, model: TaskModel) -> Iterator[str]:
+        return self.distillation.check(model)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)

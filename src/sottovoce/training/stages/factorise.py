@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from pydantic import Field
+from torch import nn
 
-from ...encoder.errors import PlanError
+from ...data.batches import Batch
+from ...encoder.errors import PlanError, RecipeError
 from ...heads.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
 from ..phase_options import StageOptions
@@ -36,14 +38,7 @@ class Factorise(StageOptions):
     batches: int = Field(8, ge=1)
     evaluate: bool = False
 
-    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
-        return iter(())
-
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        return iter(())
-
-    def misfits(self, model: TaskModel) -> Iterator[str]:
-        """What is wrong with the patterns, for a model."""
+    def check(self, model: TaskModel) -> Iterator[str]:
         try:
             self.paths(model)
         except PlanError as error:
@@ -62,10 +57,18 @@ class Factorise(StageOptions):
         paths = self.paths(model)
         moments = None
         if self.weighted == "inputs":
-            batches = at.sample_batches(self.batches, objective)
+
+            def hear(_: nn.Module, batch: Batch) -> None:
+                output = model(batch["waveform"], batch["lengths"])
+                if objective is not None:  # parts of a head are used in the loss alone
+                    objective.of(output, batch)
+
             with torch.no_grad():
-                moments = input_moments(
-                    model, batches, lambda model, batch: model(batch["waveform"], batch["lengths"]), paths
+                moments = input_moments(model, at.sample_batches(self.batches, objective), hear, paths)
+            if unseen := [path for path in paths if path not in moments]:
+                raise RecipeError(
+                    f"stage {at.name}: weighted: inputs: {unseen[0]} is not called in training, so its inputs are not seen; "
+                    "leave it out, or take weighted: weights"
                 )
         factored = factorise(model, paths, ranks=self.ranks, moments=moments)
         at.tell(

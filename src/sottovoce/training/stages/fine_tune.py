@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from ..phase_options import ChosenOptions
 from ..stage_run import Product, StageRun
 
@@ -21,9 +19,6 @@ class FineTune(ChosenOptions):
     def trains_head(self) -> bool:
         return True
 
-    def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
-        return iter(())
-
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
         task = at.task_term(self, model)
@@ -31,6 +26,3 @@ class FineTune(ChosenOptions):
         chosen = at.train(self, model, [task])
         model.encoder.requires_grad_(True)
         return Product(model, task.objective, chosen)
-
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        return iter(())

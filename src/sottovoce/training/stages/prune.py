@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from ...heads.task_model import TaskModel
 from ...pruning.cost import CostModel, reference_cost
 from ...pruning.gates import Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
@@ -89,10 +90,10 @@ class Prune(SlimmingOptions, PhaseOptions):
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
+    def check(self, model: TaskModel) -> Iterator[str]:
         if self.distillation is not None:
-            yield from self.distillation.check(layers)
-        yield from self.unit_problems(kinds)
+            yield from self.distillation.check(model)
+        yield from self.unit_problems(model)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
@@ -102,7 +103,7 @@ class Prune(SlimmingOptions, PhaseOptions):
         limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
         widths = expected_widths(costs, gates)
         lagrangian = Lagrangian(limits, widths, steps=self.ramp_steps, ramp=RAMPS[self.ramp.form])
-        lr = self.gates.lr or gate_learning_rate(self.ramp_steps)
+        lr = self.gates.lr or gate_learning_rate(self.ramp_steps, self.gates.start)
         at.tell(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {lr:g}")
         closing = BudgetTerm(
             gates,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -35,8 +35,8 @@ class Slim(SlimmingOptions, StageOptions):
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.budget_problems(has_budget)
 
-    def check(self, layers: int, kinds: Mapping[str, set[str]]) -> Iterator[str]:
-        return self.unit_problems(kinds)
+    def check(self, model: TaskModel) -> Iterator[str]:
+        return self.unit_problems(model)
 
     def run(self, at: StageRun) -> Product:
         model = at.start_model(self)
@@ -52,15 +52,13 @@ class Slim(SlimmingOptions, StageOptions):
         if self.method == "magnitude":
             return magnitude(scope, self.units)
         batches = at.sample_batches(self.batches, objective)
-        if self.method == "activation" and scope is model.encoder:
+        if self.method == "activation":
             return activation(scope, batches, self.units)
         if objective is None:
-            raise RecipeError(f"stage {at.name}: {self.method} scores need the task's loss; fine-tune before")
+            raise RecipeError(f"stage {at.name}: taylor scores need the task's loss; fine-tune before")
 
         def loss(_: nn.Module, batch: Batch) -> Tensor:
-            # ``model`` holds the very network that is scored. What is inside a head may act in the loss alone.
+            # ``model`` holds the very network that is scored.
             return objective.of(model(batch["waveform"], batch["lengths"]), batch)[0]
 
-        if self.method == "activation":
-            return activation(scope, batches, self.units, forward=loss)
         return taylor(scope, loss, batches, self.units)
