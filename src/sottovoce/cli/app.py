@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's file, so that ``sott
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -110,7 +111,8 @@ def _told(fault: Exception) -> str | None:
     """The one line for a fault of the user's, or None for a defect of ours, which deserves its traceback."""
     if isinstance(fault, OSError):
         place = f"{fault.filename}: " if fault.filename is not None else ""
-        return f"{place}{fault.strerror or str(fault).strip().splitlines()[0]}"
+        remedy = "; free some, and give the same command again" if fault.errno == errno.ENOSPC else ""
+        return f"{place}{fault.strerror or str(fault).strip().splitlines()[0]}{remedy}"
     if isinstance(fault, ModuleNotFoundError) and (extra := EXTRAS.get((fault.name or "").partition(".")[0])):
         return f"this needs {fault.name}, which is not installed; run: pip install 'sottovoce[{extra}]'"
     if "(os error " in str(fault):  # how safetensors says that the disk is full or may not be written

@@ -49,12 +49,6 @@ class LowRankLinear(Factored):
     def bias(self) -> Tensor | None:
         return self.up.bias
 
-    @property
-    def pays(self) -> bool:
-        """Whether the two maps have fewer weights than the one."""
-        n, m = self.in_features, self.out_features
-        return self.ranks * (n + m) < n * m
-
     def forward(self, x: Tensor) -> Tensor:
         return self.up(self.inner(self.down(x)))
 
@@ -62,6 +56,11 @@ class LowRankLinear(Factored):
         n = self.ranks
         producers, consumers = (rows("down.weight", 0, n),), (rows("up.weight", 1, n, fold=True),)
         return [Unit("ranks", "rank", n, producers=producers, consumers=consumers, gates=(site("inner", n),))]
+
+
+def pays(inputs: int, outputs: int, ranks: int) -> bool:
+    """Whether the two maps have fewer weights than the one."""
+    return ranks * (inputs + outputs) < inputs * outputs
 
 
 def factored_paths(shape: Any, path: str = "") -> dict[str, int]:

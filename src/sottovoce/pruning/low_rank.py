@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..encoder.config import Shape
 from ..encoder.errors import PlanError
-from ..encoder.low_rank import LowRankLinear
+from ..encoder.low_rank import LowRankLinear, factored_paths, pays
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -79,23 +79,26 @@ def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: fl
     return shape
 
 
-@torch.no_grad()
 def multiplied_back(model: Model) -> Model:
     """``model`` with every factored map as one matrix again where that has no more weights; itself if there is none."""
     root: Any = model
-    modules = {path: module for path, module in model.named_modules() if isinstance(module, LowRankLinear)}
-    back = {path: module for path, module in modules.items() if not module.pays}
-    if not back:
-        return model
-    shape = copy.deepcopy(root.shape)
-    weights = dict(model.state_dict())
-    for path, module in back.items():
-        _forget(shape, root.original_shape, path.split("."))
-        weights[f"{path}.weight"] = (module.up.weight.double() @ module.down.weight.double()).to(module.up.weight.dtype)
-        if module.up.bias is not None:
-            weights[f"{path}.bias"] = weights.pop(f"{path}.up.bias")
+    shape, weights = copy.deepcopy(root.shape), dict(model.state_dict())
+    multiply_back(shape, root.original_shape, weights)
+    return model if shape == root.shape else _filled(model, shape, weights)
+
+
+@torch.no_grad()
+def multiply_back(shape: Shape, original: Shape, weights: dict[str, Tensor]) -> None:
+    """`multiplied_back` of a network that is not built yet; ``shape`` and ``weights`` are changed."""
+    for path, ranks in factored_paths(shape).items():
+        up, down = weights[f"{path}.up.weight"], weights[f"{path}.down.weight"]
+        if pays(down.shape[1], up.shape[0], ranks):
+            continue
+        _forget(shape, original, path.split("."))
         del weights[f"{path}.up.weight"], weights[f"{path}.down.weight"]
-    return _filled(model, shape, weights)
+        weights[f"{path}.weight"] = (up.double() @ down.double()).to(up.dtype)
+        if f"{path}.up.bias" in weights:
+            weights[f"{path}.bias"] = weights.pop(f"{path}.up.bias")
 
 
 def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:

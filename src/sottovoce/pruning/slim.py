@@ -12,7 +12,7 @@ from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
 from .attachment import Attachment
 from .gates import frozen_values
-from .low_rank import multiplied_back, train_alike
+from .low_rank import multiply_back, train_alike
 from .plan import Plan
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -69,13 +69,12 @@ def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
 
 
 def carry_out(model: Model, plan: Plan) -> Model:
-    """`slim` without the proof."""
+    """`slim` without the proof. What stays whole is shared with ``model``."""
     declared = collect(model)
     root: Any = model
-    small = root.shrunk(shrink(root.shape, declared.units, plan.keep))
-    like = next(model.parameters())
-    small.to(device=like.device, dtype=like.dtype).train(model.training)
-    weights = sliced(model, declared, plan)
+    shape, weights = shrink(root.shape, declared.units, plan.keep), sliced(model, declared, plan)
+    multiply_back(shape, getattr(root, "original_shape", {}), weights)
+    small = root.shrunk(shape).train(model.training)
     own = small.state_dict()
     # A module that is left without any channel is not built: what it held is empty by now.
     weights = {k: w for k, w in weights.items() if k in own or (w.numel() and not _bookkeeping(k))}
@@ -83,8 +82,9 @@ def carry_out(model: Model, plan: Plan) -> Model:
         have, want = (tuple(d[k].shape) if k in d else None for d in (weights, own))
         if have != want:
             raise PlanError(f"{k}: sliced to {have}, but the plan's shape wants {want}: units() misses a row there")
-    small.load_state_dict(weights)
-    return multiplied_back(small)
+    small.load_state_dict(weights, assign=True)  # without a second copy: networks may be as large as memory allows
+    like = next(model.parameters())
+    return small.to(device=like.device, dtype=like.dtype)
 
 
 @torch.no_grad()
