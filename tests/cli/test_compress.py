@@ -10,6 +10,7 @@ import yaml
 
 from sottovoce.training import metrics_log
 from sottovoce.training.packaged import PLACES, find_recipe
+from sottovoce.training.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 
@@ -76,6 +77,38 @@ def test_a_folder_of_other_things_is_not_taken_for_a_run(sottovoce, recipe, tmp_
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     said = sottovoce("compress", recipe, "--run", tmp_path / "thesis.txt")
     assert said.code == 2 and "thesis.txt" in said.err
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "remedy"),
+    [
+        ("fine_tune", "checkpoints/fine_tune/step-00000002.ckpt", "remove it, and the stage begins again"),
+        ("slim", "objectives/fine_tune.safetensors", "stages/fine_tune.json, and the stage runs again"),
+        ("slim", "stages/fine_tune.json", "remove it, and the stage runs again"),
+        ("slim", "recipe.yaml", "copy it again, or choose another --run directory"),
+    ],
+)
+def test_a_file_of_the_run_that_is_cut_off(sottovoce, recipe, tmp_path, monkeypatch, before, name, remedy):
+    finish = RunDirectory.finish
+
+    def stopped(self, stage, results):
+        if stage == before:
+            raise OSError(errno.ENOSPC, "No space left on device", "results")
+        finish(self, stage, results)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "finish", stopped)
+        assert sottovoce("compress", recipe, "--run", run, "--no-report").code == 2
+    whole = (run / name).read_bytes()
+    (run / name).write_bytes(whole[: len(whole) // 2])
+    said = sottovoce("compress", recipe, "--run", run, "--no-report")
+    assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said.err
+    assert f"{run / name}: damaged; " in said.err and remedy in said.err
+    if "remove it" in remedy:
+        (run / name).unlink()
+        (run / "stages" / "fine_tune.json").unlink(missing_ok=True)
+        assert sottovoce("compress", recipe, "--run", run, "--no-report").code == 0
 
 
 def test_a_disk_that_is_full_in_the_middle(sottovoce, recipe, tmp_path, monkeypatch):

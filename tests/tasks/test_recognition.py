@@ -25,7 +25,7 @@ from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.transcripts import spelling
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.stage_run import labels_of
+from sottovoce.training.stage_run import load_objective
 from tones import tone_recipe, write_tones
 
 
@@ -99,7 +99,8 @@ def test_pieces_go_through_the_loop_and_stay_the_same(corpus, tmp_path):
         and small.config.labels == models[0].config.labels
     )
     for stage in ("fine_tune", "further"):
-        assert labels_of(next((tmp_path / "run").rglob(f"*{stage}*.safetensors"))) == models[0].config.labels
+        saved = next((tmp_path / "run").rglob(f"*{stage}*.safetensors"))
+        assert load_objective(saved)[0] == models[0].config.labels
     assert results_of(tmp_path / "run", "further")["test"]["unheard"]["search"] == "prefix beam search, beam 4"
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.training.files import whole_directory, whole_file
+from sottovoce.training.lineage import START
 from sottovoce.training.run_directory import RunDirectory, differences
 
 
@@ -23,11 +24,14 @@ def test_what_is_not_finished_is_not_there(tmp_path):
 
 def test_a_changed_recipe_is_refused_with_what_differs(tmp_path):
     run = RunDirectory(tmp_path / "run")
-    run.settle({"seed": 0, "stages": [{"prune": {"steps": 100, "crop": (1, 2)}}], "budget": {"params": 0.2}})
+    recipe = {"name": "a", "stages": [{"prune": {"steps": 100, "crop": (1, 2)}}], "budget": {"params": 0.2}}
+    run.settle({**recipe, "seed": 1})
+    run.settle(recipe)  # there is no model yet
+    run.finish(START, {})
     again = RunDirectory(tmp_path / "run")
-    again.settle({"seed": 0, "stages": [{"prune": {"steps": 100, "crop": (1, 2)}}], "budget": {"params": 0.2}})
+    again.settle(recipe)
     with pytest.raises(RecipeError) as caught:
-        again.settle({"seed": 0, "stages": [{"prune": {"steps": 200, "crop": (1, 2)}}], "budget": {"macs": 0.2}})
+        again.settle({"name": "a", "stages": [{"prune": {"steps": 200, "crop": (1, 2)}}], "budget": {"macs": 0.2}})
     assert [line.strip() for line in str(caught.value).splitlines()[1:-1]] == [
         "stages[0].prune.steps: 100 before, 200 now",
         "budget.params: 0.2 before, absent now",

@@ -19,7 +19,7 @@ from sottovoce.encoder.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress
-from sottovoce.training.stage_run import StageRun, labels_of
+from sottovoce.training.stage_run import StageRun, load_objective
 from toy_recipe import toy, write
 
 
@@ -76,7 +76,7 @@ def test_stages_branch_and_leave_alone_what_is_not_theirs(folder, tmp_path):
     assert all(torch.equal(t, tensors(small, "head")[n]) for n, t in tensors(distilled, "head").items())
     assert any(not torch.equal(t, tensors(small, "encoder")[n]) for n, t in tensors(distilled, "encoder").items())
     assert run.objective("distil").read_bytes() == run.objective("magnitude").read_bytes()
-    assert labels_of(run.objective("wide")) == [f"toy/s{k}" for k in range(4)]
+    assert load_objective(run.objective("wide"))[0] == [f"toy/s{k}" for k in range(4)]
 
 
 def test_unlabelled_audio_is_enough_to_distil(folder, tmp_path):
@@ -107,7 +107,7 @@ def test_other_speakers_get_a_new_classifier_and_it_is_said(folder, tmp_path):
     data["stages"] = [{"fine_tune": {"steps": 1}}, {"fine_tune": {"name": "b", "steps": 1, "train": ["other/train"]}}]
     run, said = carry_out(data, tmp_path)
     assert "b: 3 labels, 0 of them known to the stage before: the classifier of others is new" in said
-    assert labels_of(run.objective("b")) == ["other/s0", "other/s1", "other/s2"]
+    assert load_objective(run.objective("b"))[0] == ["other/s0", "other/s1", "other/s2"]
 
 
 def test_a_large_margin_stage(folder, tmp_path, monkeypatch):
@@ -139,8 +139,8 @@ def test_a_large_margin_stage(folder, tmp_path, monkeypatch):
     ]
     run, said = carry_out(data, tmp_path)
     before, after = (run.objective(name) for name in ("fine_tune", "large-margin"))
-    assert len(labels_of(before)) == 8 and labels_of(after) == [f"toy/s{k}" for k in range(4)]
-    rows = [labels_of(before).index(label) for label in labels_of(after)]
+    assert len(load_objective(before)[0]) == 8 and load_objective(after)[0] == [f"toy/s{k}" for k in range(4)]
+    rows = [load_objective(before)[0].index(label) for label in load_objective(after)[0]]
     assert torch.equal(load_file(after)["loss.weight"], load_file(before)["loss.weight"][rows])
     assert "classifier of others is new" not in said
 

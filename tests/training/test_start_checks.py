@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from sottovoce.data.cuts import read_cuts, write_cuts
+from sottovoce.encoder.config import uniform_shape
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.training.compress import compress
@@ -74,6 +75,12 @@ def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
     assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
 
 
+@pytest.mark.parametrize("budget", [{"params": "1G"}, {"params": 1.0}, {"per": {"layers": {"params": "50k"}}}])
+def test_a_budget_above_what_there_is(tmp_path, budget):
+    found = told(tmp_path, [prune(budget=budget)])
+    assert "stages[1].prune.budget: " in found and "but there are only" in found and "so nothing would go" in found
+
+
 def test_a_part_that_may_cost_more_than_the_whole(tmp_path):
     found = told(tmp_path, [prune(budget={"params": "3k", "per": {"layers": {"params": "4k"}}})])
     assert "stages[1].prune.budget: layers params may be 4.000 k, but the whole network only 3.000 k" in found
@@ -122,12 +129,42 @@ def test_names_are_checked_in_later_stages_too(tmp_path):
     assert "stages[2].prune.protect: no unit or kind is called 'fnn'" in found
 
 
-def test_a_teacher_of_another_depth(tmp_path):
-    SpeechEncoder(tiny_config(layers=1)).save_pretrained(tmp_path / "teacher")
-    distil = {"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher"), "layers": [0, 2]}}}
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_teacher_of_another_depth(tmp_path, layers):
+    SpeechEncoder(tiny_config(layers=layers)).save_pretrained(tmp_path / "teacher")
+    distil = {"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher"), "layers": [0, 1]}}}
     found = told(tmp_path, [distil])
     assert f"stages[1].distil.distillation.teacher: {tmp_path / 'teacher'}: " in found
-    assert "hidden state 2 is chosen, but the teacher has 0..1" in found
+    assert f"the teacher has {layers} layers and the student 2; take a teacher of the same depth" in found
+
+
+@pytest.mark.parametrize("width", [8, 32])
+def test_a_teacher_of_another_width(tmp_path, width):
+    config = tiny_config()
+    shape = uniform_shape(
+        hidden_size=width, layers=2, heads=2, ffn=24, conv_channels=(8,) * 7, positional_groups=2, positional_taps=(8,)
+    )
+    fields = {**config.to_dict(), "shape": shape, "original_shape": shape, "head_dim": width // 2}
+    SpeechEncoder(type(config).from_dict(fields)).save_pretrained(tmp_path / "teacher")
+    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
+    assert f"the teacher's hidden states have {width} channels and the student's 16; take a teacher" in found
+
+
+def test_a_layer_named_twice(tmp_path):
+    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": "fine_tune", "layers": [1, 0, 1]}}}])
+    assert "stages[1].distil.distillation.layers[2]: 1 is there already; name each hidden state once" in found
+
+
+def test_a_refused_recipe_is_mended_and_comes_again(tmp_path):
+    """Nothing has begun by then: the same directory takes the mended recipe, even with other data."""
+    told(tmp_path, [prune(budget={"params": 0.05})])
+    recipe = read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.8"])
+    compress(recipe, run=tmp_path / "run")
+    assert (tmp_path / "run" / "models" / "prune").exists()
+    with pytest.raises(RecipeError, match="begun with another recipe"):
+        compress(read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.9"]), run=tmp_path / "run")
+    with pytest.raises(RecipeError, match="run: holds a run of toy, not of other; choose another --run directory$"):
+        compress(read_recipe(tmp_path / "recipe.yaml", ["name=other", "seed=9"]), run=tmp_path / "run")
 
 
 def test_a_teacher_that_cannot_be_loaded(tmp_path):
@@ -184,8 +221,7 @@ def test_data_that_cannot_be_scored(tmp_path, task, part):
     }
     found = told(tmp_path, [], task={task: options}, data=data)
     place = {"test": "data.test.bands", "dev": "data.dev"}[part]
-    assert found.splitlines()[1].startswith(f"  {place}: cut {last.id}: ") and message in found
-    assert len(found.splitlines()) == 2
+    assert found.startswith(f"toy: {place}: cut {last.id}: ") and message in found and len(found.splitlines()) == 1
 
 
 def test_what_was_begun_is_not_looked_at_again(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -29,8 +28,8 @@ class FeatureDistillation(nn.Module):
         l1, cosine: weights of the two parts.
 
     Raises:
-        RecipeError: a layer that one of the two does not have, groups that are not the chosen layers, frames of
-            different lengths, or a residual channel unknown to the teacher.
+        RecipeError: a teacher of another depth or width, a layer that is not there or is named twice, groups that are not
+            the chosen layers, frames of different lengths, or a residual channel unknown to the teacher.
     """
 
     channels: Tensor | None
@@ -46,7 +45,8 @@ class FeatureDistillation(nn.Module):
         cosine: float = 1.0,
     ):
         super().__init__()
-        check_layers(layers, teacher.config.num_hidden_layers, student.config.num_hidden_layers)
+        _check_sizes(teacher, student)
+        check_layers(layers, student.config.num_hidden_layers)
         _check_frames(teacher.config.samples_per_frame, student.config.samples_per_frame)
         self.layers = tuple(layers)
         self.l1, self.cosine = l1, cosine
@@ -141,19 +141,26 @@ def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None
         )
 
 
-def check_layers(layers: Sequence[int], of_teacher: int, of_student: int) -> None:
-    """Raise `RecipeError` unless every layer exists in both networks, once."""
+def _check_sizes(teacher: SpeechEncoder, student: SpeechEncoder) -> None:
+    layers = [each.config.num_hidden_layers for each in (teacher, student)]
+    widths = [each.stream.original for each in (teacher, student)]
+    if layers[0] != layers[1]:
+        raise RecipeError(
+            f"distillation: the teacher has {layers[0]} layers and the student {layers[1]}; take a teacher of the same depth"
+        )
+    if widths[0] != widths[1]:
+        raise RecipeError(
+            f"distillation: the teacher's hidden states have {widths[0]} channels and the student's {widths[1]}; take a "
+            "teacher of the same width"
+        )
+
+
+def check_layers(layers: Sequence[int], count: int) -> None:
+    """Raise `RecipeError` unless a network of ``count`` layers has all of these hidden states, each named once."""
     if not layers:
         raise RecipeError("distillation: no layers are chosen; name hidden states such as [0, 4, 8, 12]")
     for layer in layers:
-        for owner, count in (("teacher", of_teacher), ("student", of_student)):
-            if not 0 <= layer <= count:
-                raise RecipeError(f"distillation: hidden state {layer} is chosen, but the {owner} has 0..{count}")
+        if not 0 <= layer <= count:
+            raise RecipeError(f"distillation: hidden state {layer} is chosen, but the network has 0..{count}")
     if len(set(layers)) < len(layers):
         raise RecipeError(f"distillation: a layer is chosen twice in {list(layers)}")
-    if of_teacher != of_student:
-        warnings.warn(
-            f"distillation: the teacher has {of_teacher} layers and the student {of_student}; "
-            "hidden states are compared by index",
-            stacklevel=3,
-        )

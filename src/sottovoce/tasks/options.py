@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_serializer, model_validator
@@ -115,6 +115,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close := difflib.get_close_matches(word, known, n=1, cutoff=0.6):
         return f"did you mean {close[0]!r}?"
     return f"known here: {', '.join(known)}" if known else "nothing is allowed here"
+
+
+def listed(problems: Sequence[str], title: str) -> str:
+    """Several problems below a title, each on a line of its own; a single one as it is."""
+    return problems[0] if len(problems) == 1 else f"{title}:" + "".join(f"\n  {problem}" for problem in problems)
 
 
 def known_keys(model: type[BaseModel]) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
+from ..encoder.errors import CheckpointError
 from .files import partial_of, settle
 from .steps import StepCallback
 
@@ -23,6 +25,12 @@ class StraightToDisk(TorchCheckpointIO):
                 torch.save(checkpoint, file)
         except RuntimeError as error:  # torch gives up its file and hides why, a full disk for example
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return super().load_checkpoint(path, *args, **kwargs)
+        except (RuntimeError, EOFError, UnpicklingError):
+            raise CheckpointError(f"{path}: damaged; remove it, and the stage begins again") from None
 
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from ..deployment.environment import environment
 from ..encoder.errors import RecipeError
+from ..tasks.options import listed
 from .corpora import Corpora
 from .files import write_json
 from .lineage import START
@@ -111,8 +112,8 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
 
 
 def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:
-    if lines := "".join(f"\n  {line}" for line in problems):
-        raise RecipeError(f"{recipe.name}: {what}:{lines}")
+    if lines := list(problems):
+        raise RecipeError(f"{recipe.name}: {listed(lines, what)}")
 
 
 def _note_environment(directory: RunDirectory, console: Console) -> None:

@@ -198,6 +198,8 @@ class DistillationOptions(Options):
         for k, layer in enumerate(self.layers or ()):
             if not 0 <= layer <= layers:
                 yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"
+            if layer in (self.layers or ())[:k]:
+                yield f"distillation.layers[{k}]: {layer} is there already; name each hidden state once"
         if isinstance(self.projections, list):
             try:
                 check_groups(self.projections, self.chosen(layers))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..encoder.errors import RecipeError
-from ..tasks.options import nearest, problems_of
+from ..tasks.options import listed, nearest, problems_of
 from .lineage import stage_name
 from .recipe import Recipe
 from .yaml_file import expanded, loaded, merged, yaml_value
@@ -47,8 +47,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     recipe, found = _checked(data)
     problems += found
     if problems or recipe is None:
-        lines = "".join(f"\n  {line}" for line in problems)
-        raise RecipeError(f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}:{lines}")
+        raise RecipeError(f"{path}: {listed(problems, f'{len(problems)} problems')}")
     return recipe
 
 

@@ -24,8 +24,9 @@ from typing import Any
 
 import yaml
 
-from ..encoder.errors import RecipeError
+from ..encoder.errors import CheckpointError, RecipeError
 from .files import PARTIAL, write_json, write_text
+from .lineage import START
 
 
 class RunDirectory:
@@ -87,13 +88,24 @@ class RunDirectory:
     def settle(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe, or check that the run was begun with the same one.
 
+        While there is no model, nothing has begun: what was refused is mended in its recipe and comes again.
+
         Raises:
             RecipeError: the run was begun with another recipe; it names the keys that differ.
+            CheckpointError: what it was begun with cannot be read.
         """
-        if not self.recipe.exists():
+        if not self.recipe.exists() or self.finished(START) is None:
             write_text(self.recipe, yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True))
             return
-        before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        try:
+            before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+            name, _ = before["name"], before["stages"]  # the first and the last that is written
+        except (yaml.YAMLError, ValueError, TypeError, KeyError):
+            raise CheckpointError(f"{self.recipe}: damaged; copy it again, or choose another --run directory") from None
+        if name != recipe["name"]:
+            raise RecipeError(
+                f"{self.path}: holds a run of {name}, not of {recipe['name']}; choose another --run directory"
+            )
         if changed := list(differences(before, json.loads(json.dumps(dict(recipe))))):
             lines = "\n".join(f"  {line}" for line in changed)
             raise RecipeError(
@@ -110,7 +122,10 @@ class RunDirectory:
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The results of a stage, or ``None`` while it is not finished."""
         path = self.marker(stage)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        except ValueError:
+            raise CheckpointError(f"{path}: damaged; remove it, and the stage runs again") from None
 
     def finish(self, stage: str, results: Mapping[str, Any]) -> None:
         """Mark a stage as finished. Nothing of it is written afterwards."""

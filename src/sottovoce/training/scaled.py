@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from ..distillation.features import check_layers
+from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
 from .files import whole_directory
 from .stand_ins import STOCK, TINY_LAYERS, stand_in
@@ -68,6 +70,8 @@ def toy(data: Plain, folder: Path) -> Plain:
     """
     data = copy.deepcopy(data)
     own = data.pop("toy", {})
+    if not isinstance(own, dict):
+        raise RecipeError("toy: a section of the recipe with what else has to be smaller, such as toy: {task: {...}}")
     layers = _layers(data["encoder"])
     data["name"] = f"{data['name']}-toy"
     data["encoder"] = _smaller(data["encoder"], folder)
@@ -85,6 +89,7 @@ def toy(data: Plain, folder: Path) -> Plain:
             options["average"] = min(options.get("average", 1), 2)
         distillation = _taught(options, folder, tiny=True)
         if distillation.get("layers"):
+            check_layers(distillation["layers"], layers)
             distillation["layers"] = _fewer(distillation["layers"], layers)
         if isinstance(distillation.get("projections"), list):
             groups = [_fewer(group, layers) for group in distillation["projections"]]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..data.batches import StepBatches
@@ -20,6 +21,7 @@ from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
+from ..encoder.errors import CheckpointError
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
@@ -106,8 +108,9 @@ class StageRun:
         path = self.run.objective(options.start or self.previous)
         if not path.exists():
             return None
-        objective = self.task.objective(model, labels_of(path))
-        objective.load_state_dict(load_file(path))
+        labels, weights = load_objective(path)
+        objective = self.task.objective(model, labels)
+        objective.load_state_dict(weights)
         return objective
 
     def teacher(self, name: str) -> SpeechEncoder:
@@ -132,7 +135,7 @@ class StageRun:
         labels = model.config.labels or labels
         objective = self.task.with_loss(options.loss).objective(model, labels)
         before = self.run.objective(options.start or self.previous)
-        if before.exists() and (taken := objective.take_over(labels_of(before), load_file(before))) < len(labels):
+        if before.exists() and (taken := objective.take_over(*load_objective(before))) < len(labels):
             self.tell(
                 f"{len(labels)} labels, {taken} of them known to the stage before: the classifier of others is new"
             )
@@ -338,7 +341,16 @@ class StageRun:
         return History(f"{recipe['name']}-{self.name}", lines, data, scores, self.seconds)
 
 
-def labels_of(path: Path) -> list[str]:
-    """The labels that a saved objective was trained on."""
-    with safe_open(path, framework="pt") as file:
-        return json.loads(file.metadata()["labels"])
+def load_objective(path: Path) -> tuple[list[str], dict[str, Tensor]]:
+    """The labels that a saved objective was trained on, and its weights.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            labels = json.loads(file.metadata()["labels"])
+        return labels, load_file(path)
+    except (SafetensorError, ValueError, TypeError, KeyError):
+        again = path.parent.parent / "stages" / f"{path.stem}.json"
+        raise CheckpointError(f"{path}: damaged; remove it and {again}, and the stage runs again") from None

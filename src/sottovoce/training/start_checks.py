@@ -111,6 +111,13 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         except SottovoceError as error:
             yield f"{where}.{error}"
             continue
+        have = [float(limit.measure(costs.sizes)) for limit in limits]
+        if not before.units and all(amount <= limit.target for amount, limit in zip(have, limits, strict=True)):
+            yield (
+                f"{where}.budget: {limits[0].name} may be {limits[0].show(limits[0].target)}, but there are only "
+                f"{limits[0].show(have[0])}, so nothing would go; lower it"
+            )
+            continue
         if budget.reference != "original":
             continue  # a fraction of what the stage before leaves
         now: dict[tuple[str, str, float], float] = {
