@@ -1,16 +1,19 @@
 """The recipes of published systems: they are what the papers say, and each runs at toy scale."""
 
 import io
+import json
 import re
+import subprocess
 
 import pytest
 import torch
 from rich.console import Console
 
 from sottovoce.encoder.errors import RecipeError
+from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.heads.task_model import TaskModel
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.training import scaled
 from sottovoce.training.catalogue import PARAMETERS, recipes_table
 from sottovoce.training.compress import compress
@@ -19,7 +22,7 @@ from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
 from sottovoce.training.scaled import toy, trial
 from sottovoce.training.stand_ins import stand_in
-from sottovoce.training.yaml_file import plain_recipe
+from sottovoce.training.yaml_file import plain_recipe, yaml_value
 
 SYSTEMS = {
     "2505.24111": ["diarizen-base", "diarizen-large"],
@@ -35,7 +38,7 @@ SYSTEMS = {
     "2510.04213": ["w2vbert-verification"],
 }
 NAMES = [name for names in SYSTEMS.values() for name in names]
-QUICK = ["diarizen-base", "hybrid-spoofing"]
+QUICK = ["diarizen-base", "hj-separate", "hybrid-spoofing", "synergy-lowrank-ctc"]
 ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesised corpus$")
 
 
@@ -71,6 +74,70 @@ def test_a_recipe_tells_what_it_is_of(name):
     assert any("sottovoce data import" in line or "lhotse" in line or "recipes show" in line for line in about.prepare)
 
 
+MADE = """
+lhotse() { test "$1 $2 $3" = "cut simple --force-eager" && mkdir -p "$(dirname "${!#}")" && touch "${!#}"; }
+sottovoce() {
+  test "$1 $2 $3 $5 $7 $8 $9" = "data import lhotse --split --channel 0 -o" && test -f "$4" || exit 1
+  mkdir -p "${10}" && touch "${10}/$6.jsonl.gz"
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["diarizen-base", "hj-size"])
+def test_the_loops_that_prepare_corpora_make_what_is_read(name, tmp_path):
+    """Carried out with commands that only make their files."""
+    plain = plain_recipe(known_recipes()[name])
+    loops = [line for line in plain["about"]["prepare"] if line.startswith("for ")]
+    done = subprocess.run(["bash", "-ec", MADE + "\n".join(loops)], cwd=tmp_path, capture_output=True, text=True)
+    assert loops and done.returncode == 0, done.stderr
+    files = [file for corpus in plain["data"]["corpora"].values() for file in corpus["cuts"].values()]
+    assert files and all((tmp_path / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_done_to_gradients_and_weights_is_written(name):
+    """And that it has no public source, where it is the default."""
+    data = plain_recipe(known_recipes()[name])
+    told = " ".join(data["about"]["differs"])
+    for entry in data["stages"]:
+        (options,) = entry.values()
+        if not options.get("steps"):
+            continue
+        assert {"clip", "weight_decay"} <= set(options)
+        if "chosen as for hj-size" not in told:
+            assert "weight decay" in told
+            assert isinstance(options["clip"], dict) or "clipped at a norm of 5" in told
+
+
+def test_recipes_say_nothing_twice():
+    """A part that two recipes have is a file that both extend."""
+    seen: dict[str, set[str]] = {}
+    for place in (path.parent for path in known_recipes().values()):
+        for path in [*place.glob("*.yaml"), *place.glob("parts/*.yaml")]:
+            data = yaml_value(path.read_text())
+            if not data.get("name") or data["name"] in NAMES:
+                for part in sections(
+                    {key: data.get(key, {}) for key in ("task", "data", "encoder", "budget", "stages")}
+                ):
+                    seen.setdefault(json.dumps(part, sort_keys=True), set()).add(path.name)
+    twice = {part: files for part, files in seen.items() if len(files) > 1}
+    assert not twice
+
+
+def sections(data, most=5):
+    """Every section with at least so many values."""
+    if isinstance(data, dict | list):
+        if leaves(data) >= most:
+            yield data
+        for part in data.values() if isinstance(data, dict) else data:
+            yield from sections(part, most)
+
+
+def leaves(data):
+    parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else None
+    return 1 if parts is None else sum(map(leaves, parts))
+
+
 def test_diarizen():
     for name, source in (("diarizen-base", "wavlm-base-plus"), ("diarizen-large", "wavlm-large")):
         recipe, by_name = full(name), stages(name)
@@ -103,6 +170,10 @@ def test_hj_pruning_has_three_constraints_and_no_teacher():
         assert budgets["macs"].macs and budgets["macs"].params is None
         prune = stages(f"hj-macs{task}")["prune"]
         assert prune.distillation is None and prune.task_weight == 1 and "conv" in prune.units
+        recipe = full(f"hj-size{task}")
+        assert recipe.encoder.source == "facebook/wav2vec2-base"
+        assert list(recipe.data.corpora) == (["slurp"] if task else ["librispeech"])
+    assert full("hj-size").task.options.head.kind == "ctc" and full("hj-size-intent").task.kind == "intent"
 
 
 def test_dphubert():
@@ -111,6 +182,9 @@ def test_dphubert():
     assert (prune.lr.encoder, prune.gates.lr, distil.steps, distil.lr.encoder) == (2e-4, 2e-2, 25_000, 1e-4)
     assert prune.distillation.projections == distil.distillation.projections == [[0], [4, 8, 12]]
     assert full("dphubert").budget.params == "25%" and prune.task_weight == 0
+    assert full("dphubert").encoder.source == "facebook/hubert-base-ls960" and len(full("dphubert").data.train) == 3
+    assert prune.distillation.layers == distil.distillation.layers == [0, 4, 8, 12] and distil.decay == "linear"
+    assert prune.distillation.teacher == distil.distillation.teacher == "start"
 
 
 def test_synergy():
@@ -121,7 +195,8 @@ def test_synergy():
             assert (recipe.encoder.streaming is not None) == (what == "streaming")
         by_name = stages(l0.name)
         assert by_name["prune"].units == ["head", "ffn", "convolution"]
-        assert by_name["prune"].task_weight and by_name["prune"].distillation
+        assert by_name["prune"].task_weight and by_name["prune"].distillation.teacher == "fine_tune"
+        assert "conformer" in l0.encoder.source and len(l0.data.train) == 3
         assert stages(lowrank.name)["prune"].units == ["rank"] and "factorise" in lowrank.names()
     joint, apart = stages("synergy-l0-rnnt"), stages("synergy-prune-then-train")
     assert apart["prune"].task_weight == 0
@@ -140,7 +215,8 @@ def test_hybrid():
         assert [effect.options.probability for effect in recipe.data.augment] == [0.8, 0.8]
         assert recipe.data.crop == (3, 3) and any("5e-4" in line for line in recipe.about.differs)
     cure = stages("hybrid-spoofing-distilled")["prune"]
-    assert cure.distillation and cure.task_weight == 0 and all("unlabelled" in place for place in cure.train)
+    assert cure.distillation and cure.task_weight == 0 and all("librispeech" in place for place in cure.train)
+    assert full("hybrid-spoofing-distilled").budget.params == "25%"
 
 
 def test_espnet():
@@ -149,6 +225,8 @@ def test_espnet():
         loss = recipe.task.options.loss
         assert (loss.margin, loss.scale, loss.centres, loss.hardest, loss.hardest_margin) == (0.3, 30, 3, 5, 0.06)
         assert recipe.encoder.source == "microsoft/wavlm-large" and by_name["frozen"].freeze
+        assert recipe.task.options.head.options.size == 192 and recipe.task.options.head.options.fusion.kind == "sum"
+        assert recipe.task.options.scoring.as_norm
         assert not by_name["joint"].freeze and by_name["large_margin"].loss == {"margin": 0.5, "hardest": 0}
     kinds = {name: full(name).task.options.head.kind for name in SYSTEMS["2401.17230"]}
     assert len(set(kinds.values())) == 5
@@ -158,6 +236,15 @@ def test_w2vbert():
     recipe, by_name = full("w2vbert-verification"), stages("w2vbert-verification")
     lora, joint, margin, prune, distil, *again = by_name.values()
     assert (lora.rank, lora.alpha, lora.targets) == (64, 128, ["attention.q", "attention.v"])
+    assert recipe.data.crop == (2, 3) and lora.lr.encoder == 1e-4 and recipe.encoder.source == "facebook/w2v-bert-2.0"
+    assert recipe.data.speeds_are_speakers and [each.partition("@")[2] for each in recipe.data.train] == [
+        "",
+        "0.9",
+        "1.1",
+    ]
+    head, loss = recipe.task.options.head.options, recipe.task.options.loss
+    assert (head.size, head.fusion.options.width, loss.margin, loss.scale) == (256, 128, 0.2, 32)
+    assert prune.lr.encoder == 2e-4 and prune.gates.lr == 2e-2 and distil.steps == prune.steps
     assert (joint.lr.encoder, joint.lr.encoder * joint.final) == (1e-5, 5e-6)
     assert (margin.crop, margin.loss, margin.augment) == ((5, 6), {"margin": 0.5}, [])
     assert (prune.start, prune.distillation.teacher, prune.crop, prune.ramp.steps) == ("joint", "joint", (4, 4), 10_000)
@@ -271,5 +358,14 @@ def test_a_recipe_runs_at_toy_scale(name, tmp_path):
         if entry.kind == "prune":
             assert results["equality"] < 1e-6
     dense, small = (TaskModel.from_pretrained(str(run.model(stage))) for stage in ("start", recipe.names()[-1]))
-    if recipe.budget and isinstance(kept := recipe.budget.params, str):
-        assert cost(small.encoder).params <= float(kept[:-1]) / 100 * cost(dense.encoder).params
+    if recipe.budget is not None:
+        budget = recipe.budget.build()
+        costs = CostModel(small.encoder, budget.seconds)
+        for limit in budget.constraints(costs, reference_cost(dense.encoder, budget.seconds)):
+            assert limit.measure(costs.sizes) <= limit.target < limit.reference
+    assert bool(small.config.encoder.chunk_frames) == ("streaming" in name)
+    assert bool(factored_paths(small.encoder.shape)) == ("lowrank" in name)
+    if "lora" in recipe.names():
+        adapted = TaskModel.from_pretrained(str(run.model("lora"))).encoder.layers[0].attention
+        before = dense.encoder.layers[0].attention
+        assert not torch.equal(adapted.q.weight, before.q.weight) and torch.equal(adapted.k.weight, before.k.weight)

@@ -98,26 +98,33 @@ def chain(path: Path) -> list[Path]:
     Raises:
         RecipeError: a file cannot be read.
     """
-    parent = _read(path).get("extends")
-    loaded(path)  # refuses one that extends itself
-    return [*(chain(path.parent / str(parent)) if parent else []), path]
+    return [*dict.fromkeys(each for each, _ in _written(path))]
 
 
-def loaded(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """A recipe as it is written, merged into what it extends.
+def loaded(path: Path) -> dict[str, Any]:
+    """A recipe as it is written, merged into what it extends: one file, or several in that order.
 
     Raises:
         RecipeError: it cannot be read, or extends itself.
     """
+    data: dict[str, Any] = {}
+    for each, written in _written(path):
+        try:
+            data = merged(data, written)
+        except RecipeError as error:
+            raise RecipeError(f"{each}: {error}") from None
+    return data
+
+
+def _written(path: Path, below: tuple[Path, ...] = ()) -> list[tuple[Path, dict[str, Any]]]:
+    """All files that make up a recipe, the first of all first."""
     if path.resolve() in below:
         raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
     data = _read(path)
-    parent = data.pop("extends", None)
-    base = {} if parent is None else loaded(path.parent / str(parent), (*below, path.resolve()))
-    try:
-        return merged(base, data)
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
+    extended = data.pop("extends", None) or []
+    parents = [str(each) for each in (extended if isinstance(extended, list) else [extended])]
+    found = [each for name in parents for each in _written(path.parent / name, (*below, path.resolve()))]
+    return [*found, (path, data)]
 
 
 def _read(path: Path) -> dict[str, Any]:
