@@ -33,6 +33,20 @@ def test_unknown_names_are_one_line(sottovoce, arguments, words):
     assert said.code == 2 and len(said.err.splitlines()) == 1 and words in said.err
 
 
+def test_a_recipe_is_checked(sottovoce, tmp_path, monkeypatch):
+    """A small one of one's own; the large ones differ in nothing but size."""
+    monkeypatch.setenv("COLUMNS", "200")
+    encoder = "{hidden_size: 16, layers: 2, heads: 2, ffn: 24, conv_channels: [8, 8, 8, 8, 8, 8, 8]}"
+    (tmp_path / "mine.yaml").write_text(
+        f"extends: {known_recipes()['hybrid-verification'].resolve()}\nencoder: !instead {{config: {encoder}}}\n"
+        "task: {verification: {head: {mhfa: {width: 8, heads: 4, size: 16}}}}\nbudget: {params: 90%}\n"
+    )
+    said = sottovoce("recipes", "check", tmp_path / "mine.yaml", "--gpu", "H100")
+    assert said.code == 0, said.err
+    assert "one step of every stage was taken" in said.out and "42,655" in said.out and "H100: about" in said.out
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["mine.yaml"]
+
+
 def test_a_folder_of_its_name_does_not_hide_a_recipe(sottovoce, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dphubert").mkdir()

@@ -110,6 +110,23 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
     assert "DER" in task.told(found) and "JER" in task.told(found)
 
 
+def test_encoder_and_conformers_lose_units_by_the_task_alone(corpus, tmp_path):
+    """Gates on both, under one budget, driven by the powerset loss without a teacher."""
+    plain = yaml.safe_load(recipe(corpus, steps=1).read_text())
+    plain["data"]["test"] = {}
+    prune = {"steps": 6, "scope": "model", "units": ["ffn", "head"], "ramp": {"steps": 4}, "round_to": 1}
+    plain["stages"] = [{"prune": {**prune, "budget": {"params": 0.85, "per": {"head": {"params": 0.9}}}}}]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
+    compress(read_recipe(tmp_path / "recipe.yaml"), run=tmp_path / "run")
+    before, after = (TaskModel.from_pretrained(str(tmp_path / "run" / "models" / s)) for s in ("start", "prune"))
+    for part, share in ((lambda model: model, 0.85), (lambda model: model.head, 0.9)):
+        whole, left = (sum(p.numel() for p in part(model).parameters()) for model in (before, after))
+        assert left <= share * whole
+    kept = json.loads((tmp_path / "run" / "plans" / "prune.json").read_text())["keep"]
+    assert {"head.blocks.0.attention.heads", "encoder.layers.0.feed_forward.units"} <= set(kept)
+    assert after.head.shape != before.head.shape
+
+
 def test_whole_recordings_by_vbx(corpus, tmp_path):
     """The test of a recipe is what the pipeline gives with those settings; their faults show before training."""
     speaker = tiny_model()

@@ -207,7 +207,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
     return Group(
         table,
         Text(
-            f"{gpu}: {total}, at {100 * UTILISATION:g} % of its {precision} peak. Here: one utterance of {heard}, "
-            f"{precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
+            f"{gpu}: {total} for encoders alone, at {100 * UTILISATION:g} % of its {precision} peak. Here: one utterance of "
+            f"{heard}, {precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
         ),
     )
