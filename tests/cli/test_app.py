@@ -40,12 +40,15 @@ def fail_with(monkeypatch, fault):
     monkeypatch.setattr(frame, "app", app)
 
 
+ROOM = "; free some, and give the same command again"
+
+
 @pytest.mark.parametrize(
     ("fault", "line"),
     [
         (CheckpointError("here: damaged"), "sottovoce: here: damaged\n"),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
-        (OSError(28, "No space left on device"), "sottovoce: No space left on device\n"),
+        (OSError(28, "No space left on device"), f"sottovoce: No space left on device{ROOM}\n"),
         (
             ModuleNotFoundError("No module named 'lightning'", name="lightning.pytorch"),
             "sottovoce: this needs lightning.pytorch, which is not installed; run: pip install 'sottovoce[train]'\n",

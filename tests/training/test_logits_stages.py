@@ -223,7 +223,10 @@ def test_teachers_are_refused_before_anything_is_trained(corpus, teachers, tmp_p
     distil = {"steps": 1, "distillation": {"teacher": source, "logits": {}}}
     with pytest.raises(RecipeError, match=told) as caught:
         carry_out(recipe_of(corpus, {"ctc": {"width": 8}}, [{"distil": distil}]), tmp_path)
-    assert "\n  stages[1].distil.distillation." in str(caught.value) and not (tmp_path / "run" / "models").exists()
+    assert (
+        str(caught.value).startswith("toy: stages[1].distil.distillation.")
+        and not (tmp_path / "run" / "models").exists()
+    )
 
 
 def test_a_slim_model_whose_head_never_learned_is_no_teacher_either(corpus, tmp_path):
