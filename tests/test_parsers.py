@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from sottovoce.checkpoints.files import Directory
 from sottovoce.checkpoints.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.rttm import read_rttm, read_uem
@@ -24,6 +23,7 @@ from sottovoce.data.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
 from sottovoce.encoder.errors import DataError, SottovoceError
+from sottovoce.encoder.model_files import Directory
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.budget import Budget

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.model_files import Files, read_json
 
 from .family import Family
-from .files import Files, read_json
 
 SAMPLE_RATE = 16000
 

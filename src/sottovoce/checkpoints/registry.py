@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.model_files import Directory, Files, locate, read_json
 
 from . import (
     data2vec_audio,
@@ -28,7 +29,6 @@ from . import (
     wavlm,
 )
 from .family import Family
-from .files import Directory, Files, locate, read_json
 from .origin import origin
 from .preprocessor import normalization
 from .stock import Loaded

@@ -11,9 +11,9 @@ from transformers import PreTrainedConfig
 
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.loading import complaint
+from sottovoce.encoder.model_files import Files
 
 from .family import Family
-from .files import Files
 from .tokenizer import read_vocabulary
 
 Tensors = Mapping[str, Tensor]

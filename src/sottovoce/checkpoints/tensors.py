@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sottovoce.encoder.errors import CheckpointError
-
-from .files import Files, read_json
+from sottovoce.encoder.model_files import Files, read_json
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names that weights have in a directory, the better one first; or, in shards, with ``.index.json`` behind."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sottovoce.encoder.errors import CheckpointError
-
-from .files import Files, read_json
+from sottovoce.encoder.model_files import Files, read_json
 
 Settings = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ..checkpoints.files import HUB_ID
 from ..encoder.errors import DataError
 from ..encoder.model import SpeechEncoder
+from ..encoder.model_files import HUB_ID
 from ..heads.task_model import TaskModel
 from ..pruning.cost import cost, human, reference_cost
 

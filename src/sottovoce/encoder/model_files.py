@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sottovoce.encoder.errors import CheckpointError
+from .errors import CheckpointError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
