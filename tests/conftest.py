@@ -27,6 +27,14 @@ def data() -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def cases(data) -> Path:
+    """Small inputs of which the right answer is known, beside the shared corpora; or a skip."""
+    if not (place := data.parent / "cases").is_dir():
+        pytest.skip("no folder of cases beside the shared corpora")
+    return place
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     import torch

@@ -13,6 +13,7 @@ from sottovoce.diarization.plda import Plda
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
+from strict_json import strictly
 from tiny_models import randomised, tiny_model
 
 
@@ -178,3 +179,28 @@ def test_der_of_files(sottovoce, tmp_path):
         assert said.code == 2 and message in said.err and len(said.err.strip().splitlines()) == 1
     write_rttm({"c": [(0, 1, "x")]}, tmp_path / "c.rttm")
     assert "not in the reference: c" in sottovoce("der", tmp_path / "ref", tmp_path / "c.rttm").err
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """Nobody speaks in recording b, and the system hears 2 s there."""
+    write_rttm({"a": [(0.0, 10.0, "x")]}, tmp_path / "ref.rttm")
+    write_rttm({"a": [(0.0, 10.0, "1")], "b": [(3.0, 5.0, "1")]}, tmp_path / "sys.rttm")
+    (tmp_path / "all.uem").write_text("a 1 0 10\nb 1 0 10\n")
+    return tmp_path
+
+
+def test_der_of_a_recording_without_speech_is_null_and_says_why(sottovoce, silent):
+    said = sottovoce("der", silent / "ref.rttm", silent / "sys.rttm", "--uem", silent / "all.uem", "--json")
+    found = strictly(said.out)
+    assert found["der"] == pytest.approx(0.2)
+    b = {"der": None, "der_reason": "the system speaks and the reference does not", "jer": 1.0, "speech": 0.0}
+    assert found["recordings"] == {"a": {"der": 0.0, "jer": 0.0, "speech": 10.0}, "b": b}
+
+
+def test_der_of_the_given_silent_recording(sottovoce, cases):
+    rttm = cases / "rttm"
+    files = (rttm / "silent-ref.rttm", rttm / "silent-sys.rttm", "--uem", rttm / "silent.uem")
+    said = sottovoce("der", *files, "--json")
+    assert said.code == 0, said.err
+    assert strictly(said.out)["recordings"]["b"]["der"] is None

@@ -46,6 +46,16 @@ def test_scores_that_come_later(tmp_path):
     assert rest[0] == rest[1]
 
 
+def test_a_score_that_is_no_number_is_told_and_is_no_metadata(tmp_path):
+    write_card(tmp_path, tiny_model(), History("small", ["pruned"]))
+    add_scores(
+        tmp_path, [*scores_of("dev", {"eer": None}, "eer"), Score("dev", "der", float("inf")), Score("dev", "x", 1)]
+    )
+    card = ModelCard.load(tmp_path / "README.md")
+    assert [(r.metric_type, r.metric_value) for r in card.data.eval_results] == [("x", 1)]
+    assert "| dev | eer | none (not a number) |" in card.text and "| dev | der | none (infinite) |" in card.text
+
+
 def test_cards_that_are_not_there_or_not_ours(tmp_path):
     with pytest.raises(DataError, match="has no README.md to put scores into"):
         add_scores(tmp_path, [Score("dev", "eer", 0.5)])

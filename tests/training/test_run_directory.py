@@ -6,6 +6,7 @@ from sottovoce.encoder.errors import RecipeError
 from sottovoce.training.files import whole_directory, whole_file
 from sottovoce.training.lineage import START
 from sottovoce.training.run_directory import RunDirectory, differences
+from strict_json import strictly
 
 
 def test_what_is_not_finished_is_not_there(tmp_path):
@@ -66,6 +67,16 @@ def test_metrics_beyond_the_resumed_step_are_dropped(tmp_path):
     run.forget("b", after=1)
     assert [(r["stage"], r["step"]) for r in run.history()] == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
     assert [r["loss"] for r in run.history("a")] == [0.5, 1.0, 1.5]
+
+
+def test_numbers_that_json_does_not_have_are_null_with_a_reason(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.log("a", 1, {"loss": float("nan"), "dev/eer": float("inf")})
+    (row,) = [strictly(line) for line in run.metrics.read_text().splitlines()]
+    assert row["loss"] is None and row["loss_reason"] == "not a number" and row["dev/eer_reason"] == "infinite"
+    run.finish("a", {"test": {"eval": {"eer": float("nan"), "trials": 3}}})
+    told = {"eer": None, "eer_reason": "not a number", "trials": 3}
+    assert strictly(run.marker("a").read_text())["test"]["eval"] == told
 
 
 def test_stages_are_finished_by_their_marker(tmp_path):

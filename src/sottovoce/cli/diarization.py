@@ -196,7 +196,10 @@ def der(
     if as_json:
         rates = {name: getattr(score, name) for name in ("der", "miss", "false_alarm", "confusion", "jer", "speech")}
         bounds = None if interval is None else [interval.low, interval.high]
-        files = {file.name: {"der": file.der, "jer": file.jer, "speech": file.speech} for file in score.files}
+        files = {file.name: {key: getattr(file, key) for key in ("der", "jer", "speech")} for file in score.files}
+        for file in score.files:
+            if file.der_reason is not None:
+                files[file.name]["der_reason"] = file.der_reason
         print_json({**rates, "der_interval": bounds, "protocol": str(score.protocol), "recordings": files})
         return
     console().print(score.table(), highlight=False)

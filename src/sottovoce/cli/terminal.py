@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sottovoce import plain_json
 from sottovoce.encoder.errors import SottovoceError
 
 
@@ -21,9 +21,8 @@ def console() -> Console:
 
 
 def print_json(data: Any) -> None:
-    """Plain data on standard output, for another program."""
-    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    """Plain data on standard output, for another program; see `sottovoce.plain_json`."""
+    sys.stdout.write(plain_json.dumps(data, indent=2) + "\n")
 
 
 def many(count: int, thing: str) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from .. import plain_json
 from ..encoder.errors import DataError
 from .acoustics import Wave, power
 from .audio import SAMPLE_RATE
@@ -127,7 +128,7 @@ def converse(
                 if progress is not None:
                     progress(done, total)
             write_cuts(cuts, partial / f"{split}.jsonl.gz")
-        (partial / "corpus.json").write_text(json.dumps(settings, indent=2) + "\n")
+        (partial / "corpus.json").write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         if out.is_dir():
             out.rmdir()  # it is empty
         partial.rename(out)
@@ -141,7 +142,7 @@ def _is_made(out: Path, settings: dict[str, object]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        found = json.loads((out / "corpus.json").read_text())
+        found = json.loads((out / "corpus.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{out}: exists and holds no conversations; choose another folder") from error
     if found != settings:

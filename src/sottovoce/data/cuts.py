@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from .. import plain_json
 from ..encoder.errors import AudioError, DataError
 from .audio import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
 from .shar import SHAR, Member, in_memory
@@ -113,7 +114,7 @@ def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
         for cut in cuts:
             try:
-                file.write(json.dumps(cut.to_dict(), ensure_ascii=False).encode() + b"\n")
+                file.write(plain_json.dumps(cut.to_dict()).encode() + b"\n")
             except UnicodeEncodeError as error:
                 raise DataError(f"{path}: the cut {cut.id!r} has half a character (a lone surrogate) in it") from error
     temporary = path.with_name(f".{path.name}.partial")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
-import json
 import struct
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import plain_json
 from ..encoder.errors import DataError
 from . import espeak_worker
 
@@ -98,7 +98,7 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
         with contextlib.suppress(AttributeError, OSError):  # room to work ahead, where the system can give it
             fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
-            child.stdin.write(json.dumps([asdict(utterance) for utterance in utterances]).encode())
+            child.stdin.write(plain_json.dumps([asdict(utterance) for utterance in utterances]).encode())
             child.stdin.close()  # the child reads everything before it answers: neither waits for the other
             for utterance in utterances:
                 header = child.stdout.read(4)

@@ -13,6 +13,7 @@ from ..encoder.errors import DataError
 from ..encoder.model import SpeechEncoder
 from ..encoder.model_files import HUB_ID
 from ..heads.task_model import TaskModel
+from ..plain_json import why_not_finite
 from ..pruning.cost import cost, human, reference_cost
 
 NUMBERS = ("## Numbers\n", "\n## Licence\n")
@@ -26,7 +27,8 @@ class Score:
     Args:
         data: what the model was tested on.
         metric: its key in the results: ``eer``, ``wer``, ...
-        value: as it was computed (rates between 0 and 1).
+        value: as it was computed (rates between 0 and 1). One that is not finite is told as such in the text, and left
+            out of the metadata, which has numbers only.
         low, high: ends of the interval, if there is one, of so much ``level``.
         protocol: how it was scored, in words.
     """
@@ -40,12 +42,21 @@ class Score:
     protocol: str = ""
 
     @property
+    def told(self) -> str:
+        """The value as the text has it."""
+        reason = why_not_finite(self.value)
+        return f"{self.value:.4g}" if reason is None else f"none ({reason})"
+
+    @property
     def interval(self) -> str:
         return "" if self.low is None or self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
 
 
 def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]:
-    """The scores in the results of an evaluation: its main ``metric``, and all others that have an interval."""
+    """The scores in the results of an evaluation: its main ``metric``, and all others that have an interval.
+
+    Results that were read from a file have null where a number was not finite; here it is NaN again.
+    """
     keys = [metric, *(key for key in numbers if f"{key}_interval" in numbers and key != metric)]
     found = []
     for key in keys:
@@ -54,7 +65,7 @@ def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]
             Score(
                 data,
                 key,
-                float(numbers[key]),
+                float("nan" if numbers[key] is None else numbers[key]),
                 ends.get("low"),
                 ends.get("high"),
                 ends.get("level", 0.95),
@@ -174,7 +185,7 @@ def _numbers(scores: Sequence[Score]) -> str:
     lines = ["", "| data | metric | value | interval |", "|---|---|---|---|"]
     for score in scores:
         level = f" ({100 * score.level:g} %)" if score.interval else ""
-        lines.append(f"| {score.data} | {score.metric} | {score.value:.4g} | {score.interval}{level} |")
+        lines.append(f"| {score.data} | {score.metric} | {score.told} | {score.interval}{level} |")
     protocols = {score.data: score.protocol for score in scores if score.protocol}
     return "\n".join([*lines, "", *(f"{data}: {protocol}." for data, protocol in protocols.items()), ""])
 
@@ -194,6 +205,7 @@ def _results(scores: Sequence[Score], pipeline: str | None) -> list[EvalResult]:
             },
         )
         for score in scores
+        if why_not_finite(score.value) is None
     ]
 
 

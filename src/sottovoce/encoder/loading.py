@@ -139,7 +139,7 @@ def write_code(model: Any, directory: Path) -> None:
 
 def _amend(path: Path, fields: Mapping[str, Any]) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, **fields}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**content, **fields}, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _needed(files: list[Path]) -> set[Path]:

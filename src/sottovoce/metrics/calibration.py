@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from .. import plain_json
 from ..encoder.errors import DataError
 from .roc import Floats, check_scores, weigh
 
@@ -65,7 +66,7 @@ class Calibration:
         temporary = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(plain_json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
             temporary.replace(path)
         except OSError as error:
             raise DataError(f"{path}: cannot be written ({error.strerror})") from error

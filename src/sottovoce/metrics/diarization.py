@@ -83,6 +83,11 @@ class FileErrors:
         return self.errors / self.speech if self.speech else (float("inf") if self.errors else 0.0)
 
     @property
+    def der_reason(self) -> str | None:
+        """Why `der` is no number that JSON has; ``None`` where it is one."""
+        return None if self.speech or not self.errors else "the system speaks and the reference does not"
+
+    @property
     def jer(self) -> float:
         """Mean Jaccard error of the reference speakers; without any, 1 if the system speaks and 0 if not."""
         return float(np.mean(list(self.jaccard.values()))) if self.jaccard else float(self.false_alarm > 0)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.table import Table
 from torch import Tensor, nn
 
+from .. import plain_json
 from ..encoder.errors import PlanError
 from ..encoder.units import Unit, collect
 from .budget import Budget
@@ -193,10 +194,10 @@ class Plan:
         lines = []
         for key, value in self.to_dict().items():
             if isinstance(value, dict) and value:
-                inner = ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
-                lines.append(f"  {json.dumps(key)}: {{\n{inner}\n  }}")
+                inner = ",\n".join(f"    {plain_json.dumps(k)}: {plain_json.dumps(v)}" for k, v in value.items())
+                lines.append(f"  {plain_json.dumps(key)}: {{\n{inner}\n  }}")
             else:
-                lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")
+                lines.append(f"  {plain_json.dumps(key)}: {plain_json.dumps(value)}")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
         os.replace(temporary, path)

@@ -140,6 +140,8 @@ def _metrics(directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
     for stage in stages:
         for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
             for key in METRICS.keys() & numbers.keys():
+                if numbers[key] is None:  # it was not finite; the stage's results say why
+                    continue
                 interval = numbers.get(f"{key}_interval") or {}
                 found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
             protocols[test] = f"{test}, {numbers['protocol']}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import plain_json
 from ..encoder.errors import DataError
 
 PARTIAL = ".partial"
@@ -86,7 +86,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    """Plain data as JSON; a number that JSON does not have is null, with the reason beside it (`plain_json`)."""
+    write_text(path, plain_json.dumps(data, indent=2) + "\n")
 
 
 def _flush(path: Path) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from .. import plain_json
 from ..encoder.errors import CheckpointError, RecipeError
 from .files import PARTIAL, write_json, write_text
 from .lineage import START
@@ -138,9 +139,9 @@ class RunDirectory:
     # --- metrics ---
 
     def log(self, stage: str, step: int, values: Mapping[str, Any]) -> None:
-        """Append one line to ``metrics.jsonl``."""
+        """Append one line to ``metrics.jsonl``; a value that is not finite is null there, with the reason beside it."""
         with open(self.metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"stage": stage, "step": step, **values}) + "\n")
+            file.write(plain_json.dumps({"stage": stage, "step": step, **values}) + "\n")
 
     def forget(self, stage: str, after: int) -> None:
         """Drop the lines of a stage beyond a step: a resumed run writes them again."""

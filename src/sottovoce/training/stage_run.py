@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .. import plain_json
 from ..data.batches import StepBatches
 from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
@@ -316,7 +317,7 @@ class StageRun:
             write_card(partial, model, self._history(results))
         if product.objective is not None:
             with whole_file(self.run.objective(self.name)) as path:
-                labels = json.dumps(product.objective.labels)
+                labels = plain_json.dumps(product.objective.labels)
                 save_file(product.objective.state_dict(), path, metadata={"labels": labels})
         results["seconds"] = round(time.perf_counter() - began, 1)
         self.run.finish(self.name, results)

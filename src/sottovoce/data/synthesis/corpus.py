@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import plain_json
 from ...encoder.errors import DataError
 from ..cuts import require_lhotse
 from ..espeak import require_espeak
@@ -128,7 +129,7 @@ def synthesize(
             if _is_made(out, settings):  # by another process, meanwhile
                 return Corpus(out)
             synthesis.write(work, told)
-            (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+            (work / _SETTINGS).write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             if out.is_dir():
                 out.rmdir()  # it is empty
             work.rename(out)
@@ -142,7 +143,7 @@ def _is_made(out: Path, settings: dict[str, object]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        found = json.loads((out / _SETTINGS).read_text())
+        found = json.loads((out / _SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{out}: exists and is no synthetic corpus; choose another folder") from error
     if found != settings:
