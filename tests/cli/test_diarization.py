@@ -52,6 +52,26 @@ def test_one_window_needs_no_speaker_model(sottovoce, place):
     assert all(b.start >= a.end for a, b in zip(turns, turns[1:], strict=False))
 
 
+@pytest.mark.parametrize("option", ["--speakers", "--max-speakers"])
+def test_speaker_counts_are_kept_without_a_speaker_model(sottovoce, place, option):
+    arguments = ("diarize", place / "local", place / "a short.wav", "-o", place / "out.rttm", "--strict")
+    for more, expected in (((), 2), ((option, "1"), 1)):
+        said = sottovoce(*arguments, *more)
+        assert said.code == 0 and not said.err, said
+        assert len({turn.speaker for turn in read_rttm(place / "out.rttm")["a_short"]}) == expected
+
+
+@pytest.mark.parametrize("option", ["--speakers", "--min-speakers"])
+def test_more_speakers_than_voices_are_told_or_an_error(sottovoce, place, option):
+    arguments = ("diarize", place / "local", place / "a short.wav", "-o", place / "out.rttm", option, "9")
+    strict = sottovoce(*arguments, "--strict")
+    assert strict.code == 2 and not (place / "out.rttm").exists()
+    said = sottovoce(*arguments)
+    assert said.code == 0 and (place / "out.rttm").exists()
+    for each in (strict, said):
+        assert "9 speakers were asked for and 2 found" in each.err and len(each.err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -9,13 +9,13 @@ import torch
 
 from conversations import Known, conversation
 from sottovoce.data.activity import STEP, frames_of
-from sottovoce.data.rttm import read_rttm, write_rttm
+from sottovoce.data.rttm import Turn, read_rttm, write_rttm
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.audio_file import AudioFile
 from sottovoce.diarization.pipeline import Settings, diarize
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.pooling import frames_in_order, masks_of, pooled
-from sottovoce.diarization.speaker_count import SpeakerCount
+from sottovoce.diarization.speaker_count import SpeakerCount, SpeakerCountWarning
 from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
 from sottovoce.diarization.vbx import Vbx
 from sottovoce.diarization.windows import windows
@@ -73,6 +73,54 @@ def test_least_and_most_speakers():
     case = known(speakers=4, seed=2)
     for count, expected in ((SpeakerCount(most=3), 3), (SpeakerCount(least=5), 5), (SpeakerCount(2, 6), 4)):
         assert len({turn.speaker for turn in run(case, count)}) == expected
+
+
+def window_of_four():
+    """One window in which four speak, for 2, 1.5, 1 and 0.5 s; the local model numbers them backwards."""
+    turns = [(0.2, 1.2, "s0"), (1.4, 2.9, "s1"), (3.1, 4.1, "s2"), (4.3, 4.8, "s3"), (5.0, 6.0, "s0")]
+    return Known([Turn(*turn) for turn in turns], 7.0, 4)
+
+
+@pytest.mark.parametrize("count", [SpeakerCount.of, lambda n: SpeakerCount(most=n)])
+@pytest.mark.parametrize("wanted", [1, 2, 3, 4])
+def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, count):
+    case = window_of_four()
+    turns = diarize(case.audio, case.local, None, settings=Settings(median=1), count=count(wanted), strict=True)
+    kept = [turn for turn in case.turns if int(turn.speaker[1:]) < wanted]
+    assert len({turn.speaker for turn in turns}) == wanted
+    assert score_diarization({"x": kept}, {"x": turns}).der < 0.02
+
+
+@pytest.mark.parametrize("embedder", [False, True])
+@pytest.mark.parametrize("count", [SpeakerCount.of(9), SpeakerCount(least=5)])
+def test_fewer_voices_than_speakers_asked_for_are_told(embedder, count):
+    case = window_of_four()
+    arguments = (case.audio, case.local, case if embedder else None)
+    expected = rf"^meeting: (at least )?{count.least} speakers were asked for and 4 found, because .* only 4 voices"
+    with pytest.warns(SpeakerCountWarning, match=expected):
+        turns = diarize(*arguments, count=count, name="meeting")
+    assert len({turn.speaker for turn in turns}) == 4
+    with pytest.raises(DataError, match=expected):
+        diarize(*arguments, count=count, name="meeting", strict=True)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("count", [SpeakerCount.of(20), SpeakerCount(least=30), SpeakerCount(least=4)])
+def test_as_many_speakers_as_asked_for_where_there_are_as_many_voices(count, exclusive):
+    """Also when most windows outvote most of them: windows overlap, and 32 voices are those of two people."""
+    case = known(20.0, 2, noise=3.0)
+    turns = run(case, count, step=0.8, exclusive=exclusive)
+    assert len({turn.speaker for turn in turns}) == count.least
+    assert score_diarization({"x": case.turns}, {"x": turns}).miss < (0.2 if exclusive else 0.05)
+    ends = np.array([(turn.start, turn.end) for turn in turns])
+    assert not exclusive or (ends[1:, 0] >= ends[:-1, 1]).all()
+
+
+def test_nobody_where_somebody_was_asked_for():
+    case = Known([], 5.0, 2)
+    with pytest.warns(SpeakerCountWarning, match="1 speaker was asked for and 0 found"):
+        assert run(case, SpeakerCount.of(1)) == []
 
 
 def test_exclusive_output_never_overlaps():

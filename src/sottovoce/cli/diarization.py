@@ -34,6 +34,9 @@ def diarize(
     speakers: Annotated[int | None, typer.Option(help="How many there are, if known.", min=1)] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many.", min=1)] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fewer speakers than asked for are an error, and nothing is written.")
+    ] = False,
     window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
     step: Annotated[float, typer.Option(help="Seconds from window to window; half the step is twice the work.")] = 0.8,
     threshold: Annotated[float, typer.Option(help="Distance from which on voices are of two people.")] = 0.7,
@@ -80,7 +83,9 @@ def diarize(
         def told(what: str, seconds: float) -> None:
             bar.update(task, description=what, completed=seconds)
 
-        turns = library(file, local, embedder, settings=settings, count=count, channel=channel, progress=told)
+        turns = library(
+            file, local, embedder, settings=settings, count=count, strict=strict, channel=channel, progress=told
+        )
     write_rttm({"_".join(file.stem.split()): turns}, out)
     if picture is not None:
         timeline(turns, duration, picture, title=file.name)

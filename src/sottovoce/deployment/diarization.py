@@ -48,6 +48,7 @@ def diarize(
     *,
     settings: Settings | None = None,
     count: SpeakerCount | None = None,
+    strict: bool = False,
     channel: int | None = None,
     progress: Progress | None = None,
 ) -> list[Turn]:
@@ -59,20 +60,34 @@ def diarize(
         file: audio of any format, rate and length.
         local, embedder: from `load_local` and `load_embedder`; without the second the file must fit in one window.
         settings: of the pipeline.
-        count: known, least or most speakers.
+        count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
+        strict: fewer than the least are an error.
         channel: which one of a file with several.
         progress: told what is done and how many seconds are through.
 
     Raises:
         AudioError: the file is missing, damaged, too short, or has several channels and none is chosen.
-        DataError: it does not fit in one window and there is no embedder, or the PLDA is of another embedder.
+        DataError: it does not fit in one window and there is no embedder, the PLDA is of another embedder, or
+            ``strict`` and fewer speakers than asked for.
     """
     if settings is not None and settings.plda is not None and embedder is not None:
         settings.plda.check(embedder.size)
     audio = AudioFile(file, channel=channel)
-    turns = pipeline(audio, local, embedder, powerset=local.powerset, settings=settings, count=count, progress=progress)
+    turns = pipeline(
+        audio,
+        local,
+        embedder,
+        powerset=local.powerset,
+        settings=settings,
+        count=count,
+        strict=strict,
+        name=str(file),
+        progress=progress,
+    )
     if audio.silent:
         warnings.warn(f"{file}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
+        if strict and count is not None:
+            count.check(0, 0, str(file), strict=True)
         return []
     return turns
 

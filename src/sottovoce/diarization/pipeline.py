@@ -29,7 +29,7 @@ from .plda import Plda
 from .pooling import FrameEmbedder, frames_in_order, masks_of, pooled
 from .powerset import Powerset
 from .speaker_count import SpeakerCount
-from .stitching import smooth, speaker_counts, stitched, turns_of
+from .stitching import most_active, smooth, speaker_counts, stitched, turns_of
 from .vbx import Vbx, smoothed, vbx
 from .windows import Audio, windows
 
@@ -122,6 +122,8 @@ def diarize(
     powerset: Powerset | None = None,
     settings: Settings | None = None,
     count: SpeakerCount | None = None,
+    strict: bool = False,
+    name: str = "diarization",
     progress: Progress | None = None,
 ) -> list[Turn]:
     """The turns of a recording; speakers are called ``speaker1``, ``speaker2``, ... as they appear.
@@ -132,11 +134,14 @@ def diarize(
         embedder: the embedding model; ``None`` does for audio of one window, whose speakers are told apart as they are.
         powerset: the classes of the local model.
         settings: see `Settings`.
-        count: known, least or most speakers.
+        count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
+        strict: fewer than the least are an error.
+        name: of the recording, for messages.
         progress: told how far it is.
 
     Raises:
-        DataError: several windows and no embedding model, or a local model of another number of classes.
+        DataError: several windows and no embedding model, a local model of another number of classes, or ``strict`` and
+            fewer speakers than asked for.
         AudioError: audio that cannot be read to its end.
     """
     settings, count = settings or Settings(), count or SpeakerCount()
@@ -145,10 +150,11 @@ def diarize(
         raise DataError(
             f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
         )
-    if not local.activity.any():
-        return []
-    voices = None if embedder is None else embed(audio, embedder, local, settings, progress)
-    return join(local, voices, settings, count)
+    active = local.activity.any()
+    voices = embed(audio, embedder, local, settings, progress) if embedder is not None and active else None
+    turns = join(local, voices, settings, count)
+    count.check(len({turn.speaker for turn in turns}), int(local.activity.any(1).sum()), name, strict=strict)
+    return turns
 
 
 @torch.no_grad()
@@ -212,21 +218,25 @@ def embed(
 
 
 def join(local: Local, voices: Voices | None, settings: Settings, count: SpeakerCount | None = None) -> list[Turn]:
-    """The turns that local decisions and voices make; without voices local speakers are taken for what they are.
+    """The turns that local decisions and voices make; without voices local speakers are taken for what they are, and of
+    more than ``count`` allows those that speak longest.
 
     This takes no time beside `decide` and `embed`, which know nothing of the settings of clustering: to compare some,
     call it again.
     """
     count = count or SpeakerCount()
-    active = local.activity.any(1)
+    activity = local.activity
+    if voices is None and count.most is not None:
+        activity = most_active(activity, count.most)
+    active = activity.any(1)
     if not active.any():
         return []
-    at_once = 1 if settings.exclusive else local.activity.shape[2] if count.most is None else count.most
-    counts = speaker_counts(local.activity, local.starts, local.frames).clip(max=at_once)
+    at_once = 1 if settings.exclusive else activity.shape[2] if count.most is None else count.most
+    counts = speaker_counts(activity, local.starts, local.frames).clip(max=at_once)
     clusters = np.where(active, np.arange(active.shape[1]), -1)
     if voices is not None:
         clusters = identify(voices, settings, count)
-    spoken = stitched(local.activity, local.starts, clusters, counts)
+    spoken = stitched(activity, local.starts, clusters, counts, count.least)
     # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
     heard = np.flatnonzero(spoken.any(0))
     heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
@@ -239,12 +249,17 @@ def identify(voices: Voices, settings: Settings, count: SpeakerCount) -> NDArray
     clear = voices.clear
     if clear.sum() < max(count.least, 1):
         clear = voices.active
-    centres = _centres(voices.vectors[clear].astype(np.float64), settings, count)
-    return assign(voices.vectors, voices.active, centres)
+    vectors = voices.vectors[clear].astype(np.float64)
+    labels = _clustered(vectors, settings, count)
+    found = assign(voices.vectors, voices.active, centroids(vectors, labels))
+    if len(np.unique(found[voices.active])) < min(count.least, int(labels.max()) + 1):
+        # Voices that are nearly equal: the assignment left clusters empty, so those that made them stay in them.
+        found[clear] = labels
+    return found
 
 
-def _centres(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCount) -> NDArray[np.float64]:
-    """Centroid ``[C, E]`` of each speaker among embeddings ``[N, E]``."""
+def _clustered(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
+    """Cluster numbers ``[N]`` of embeddings ``[N, E]``."""
     labels = settings.ahc(vectors, SpeakerCount(count.least) if settings.vbx is not None else count)
     if settings.vbx is not None and settings.plda is not None:
         found = vbx(settings.plda.project(vectors), settings.plda.phi, smoothed(labels), settings.vbx)
@@ -252,4 +267,4 @@ def _centres(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCou
         speakers = int(voiced.max()) + 1
         # VBx only ever drops speakers, and cannot be told how many: where bounds are broken AHC has to keep them.
         labels = voiced if count.nearest(speakers) == speakers else settings.ahc(vectors, count)
-    return centroids(vectors, labels)
+    return labels

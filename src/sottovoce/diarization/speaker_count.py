@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 from ..encoder.errors import DataError
+
+
+class SpeakerCountWarning(UserWarning):
+    """Fewer speakers were found than were asked for."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +47,29 @@ class SpeakerCount:
         """``count`` brought into the bounds."""
         count = max(count, self.least)
         return count if self.most is None else min(count, self.most)
+
+    def check(self, found: int, voices: int, name: str = "diarization", *, strict: bool = False) -> None:
+        """Say so where fewer speakers were found than were asked for. More than the most are never found.
+
+        Args:
+            found: speakers in the result.
+            voices: embeddings, one of each local speaker of each window, of which speakers are made.
+            name: of the recording.
+            strict: make it an error.
+
+        Raises:
+            DataError: ``strict``, and there are too few.
+        """
+        asked = self.least > 1 or self.most is not None
+        if not asked or found >= self.least:
+            return
+        wanted = f"{self.least} speakers were" if self.least > 1 else "1 speaker was"
+        least = "" if self.least == self.most else "at least "
+        why = f"the windows hold only {voices} voices" if voices < self.least else f"{voices} voices gave no more"
+        text = (
+            f"{name}: {least}{wanted} asked for and {found} found, because {why};"
+            " ask for fewer, or take shorter steps or windows"
+        )
+        if strict:
+            raise DataError(text)
+        warnings.warn(text, SpeakerCountWarning, stacklevel=3)

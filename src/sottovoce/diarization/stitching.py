@@ -35,7 +35,15 @@ def speaker_counts(activity: Flags, starts: Ints, frames: int) -> Ints:
     return np.rint(total / np.maximum(heard, 1)).astype(np.int64)
 
 
-def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints) -> Flags:
+def most_active(activity: Flags, most: int) -> Flags:
+    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; the others say nothing."""
+    order = np.argsort(-activity.sum((0, 1)), kind="stable")
+    kept = np.zeros(activity.shape[2], np.bool_)
+    kept[order[:most]] = True
+    return activity & kept
+
+
+def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
     """Who speaks when ``[frames, C]``: in each frame as many speakers as counted, those that most windows heard.
 
     Args:
@@ -43,6 +51,7 @@ def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints) -> Fla
         starts: ``[W]`` first frame of each window.
         clusters: ``[W, K]`` the cluster of each local speaker, -1 for none.
         counts: ``[frames]`` speakers at once.
+        least: clusters that are heard at all, if so many were found, see `seat`.
     """
     frames, C = len(counts), int(clusters.max(initial=-1)) + 1
     votes = np.zeros((frames, C), np.float32)
@@ -54,7 +63,46 @@ def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints) -> Fla
     order = np.argsort(-votes, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(C)[None], axis=1)
-    return (rank < counts[:, None]) & (votes > 0)
+    spoken = (rank < counts[:, None]) & (votes > 0)
+    seat(spoken, votes, least)
+    return spoken
+
+
+def seat(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
+    """Let at least so many clusters be heard: those that are outvoted everywhere get frames where they come nearest.
+
+    There they take the place of the cluster with the fewest votes, or a free frame; nobody gives away more than half of
+    what it had. Clusters with the most votes come first.
+
+    Args:
+        spoken: ``[frames, C]`` who speaks when; changed in place.
+        votes: ``[frames, C]`` windows that hear each cluster.
+        least: clusters that should be heard.
+    """
+    had = spoken.sum(0)
+    length = had.copy()
+    for cluster in np.argsort(-votes.sum(0), kind="stable").tolist():
+        if (length > 0).sum() >= least:
+            return
+        if length[cluster]:
+            continue
+        (frames,) = np.nonzero(votes[:, cluster])
+        rivals = np.where(spoken[frames], votes[frames], np.inf)
+        weakest = rivals.argmin(1)
+        behind = np.where(spoken[frames].any(1), rivals.min(1), 0.0) - votes[frames, cluster]
+        nearest = np.inf
+        for k in np.argsort(behind, kind="stable").tolist():
+            if behind[k] > nearest:
+                break
+            rival = int(weakest[k])
+            if spoken[frames[k], rival]:
+                if 2 * (length[rival] - 1) < had[rival] or length[rival] == 1:
+                    continue
+                spoken[frames[k], rival] = False
+                length[rival] -= 1
+            spoken[frames[k], cluster] = True
+            length[cluster] += 1
+            nearest = behind[k]
 
 
 def turns_of(active: Flags, names: list[str], duration: float) -> list[Turn]:
