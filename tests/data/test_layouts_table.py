@@ -7,9 +7,11 @@ import pytest
 import soundfile
 
 from sottovoce.data.cuts import load_cut, read_cuts
+from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.manifests import CorpusError, import_corpus
 from sottovoce.data.rttm import read_rttm
 from sottovoce.data.summary import summarise
+from sottovoce.encoder.errors import DataError
 
 from .conftest import tone
 
@@ -85,11 +87,11 @@ def test_turns_and_regions_of_columns(folder):
 def test_faults_of_turns_and_regions(folder):
     (folder / "late.rttm").write_text(TURNS.replace("m1 1 1 1 ", "m1 1 1 5 "))
     rows = [["audio/m1.wav", "late.rttm", "m1.uem"], ["audio/m2.wav", "m1.rttm", "m1.uem"],
-            ["audio/m2.wav", "gone.rttm", ""], ["audio/m2.wav", "x" * 300, "\x00"]]  # fmt: skip
+            ["audio/m2.wav", "gone.rttm", ""], ["audio/m2.wav", "x" * 300, ""]]  # fmt: skip
     write(folder, ["path", "rttm", "uem"], *rows)
     faults = faults_of(folder)
     for message in ("late.rttm line 2: ben from 1.000 to 6.000 s", "m1.rttm has no recording m2, only m1",
-                    "m1.uem has no region of m2", "gone.rttm: cannot be read", "xxx: cannot be read", "null"):  # fmt: skip
+                    "m1.uem has no region of m2", "gone.rttm: cannot be read", "xxx: cannot be read"):  # fmt: skip
         assert any(message in fault for fault in faults), (message, faults)
     write(folder, ["path"], ["audio/m2.wav"])
     (fault,) = faults_of(folder, rttm=folder / "m1.rttm")
@@ -172,3 +174,75 @@ def test_real_corpora(data, tmp_path, name, options, cuts, seconds):
         assert found.texts == 64
     if name == "barista619":
         assert found.fields["slots"]["coffeeDrink"] == 484
+
+
+def texts(folder, **options):
+    return [cut.supervisions[0].text for cut in cuts_of(folder, **options).values()]
+
+
+def test_quotes_of_a_tab_separated_table_are_text(data, tmp_path):
+    made = import_corpus(data.parent / "cases/tsv", tmp_path / "out")
+    cuts = list(read_cuts(made["all"]))
+    assert [cut.supervisions[0].text for cut in cuts] == [
+        "good morning", '"open the door', 'close it"', "good night", '"yes"'
+    ]  # fmt: skip
+    assert [cut.id for cut in cuts] == [f"clips/c{number}.wav" for number in range(1, 6)]
+
+
+def test_a_row_of_another_width_is_told_with_its_line(folder):
+    (folder / "manifest.tsv").write_text('path\ttext\naudio/m1.wav\t"a\n\naudio/m2.wav\tb"\tc\naudio/m2.wav\n')
+    first, second = faults_of(folder)
+    assert "line 4: 3 columns, the header has 2; cells quoted as in CSV need quotes csv" in first
+    assert second.endswith("line 5: 1 columns, the header has 2")
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_quotes_as_in_csv(folder, separator):
+    rows = [["path", "text", "slots"], ["audio/m1.wav", f'"say ""{separator} yes""\nor no"', '"{""a"": ""b""}"'],
+            ["audio/m2.wav", '"""no"""', '{"a": "c"}']]  # fmt: skip
+    table = folder / ("list.tsv" if separator == "\t" else "list.csv")
+    table.write_text("\r\n".join(separator.join(row) for row in rows))
+    made = import_corpus(table, folder.parent / "out", quotes="csv" if separator == "\t" else None)
+    first, second = read_cuts(made["all"])
+    assert first.supervisions[0].text == f'say "{separator} yes"\nor no' and second.supervisions[0].text == '"no"'
+    assert [cut.supervisions[0].custom["slots"][0]["filler"] for cut in (first, second)] == ["b", "c"]
+
+
+def test_a_comma_separated_table_without_quotes(folder):
+    (folder / "list.csv").write_text('path,text\naudio/m1.wav,"yes\naudio/m2.wav,no"\n')
+    made = import_corpus(folder / "list.csv", folder.parent / "out", quotes="none")
+    assert [cut.supervisions[0].text for cut in read_cuts(made["all"])] == ['"yes', 'no"']
+    (folder.parent / "out").rename(folder / "old")
+    (folder / "list.csv").write_text('path,text\naudio/m1.wav,"yes\n')
+    with pytest.raises(CorpusError, match="list.csv line 2: unexpected end of data"):
+        import_corpus(folder / "list.csv", folder.parent / "out")
+
+
+def test_json_is_read_plain_or_quoted_between_texts_with_quotes(folder):
+    write(folder, ["path", "text", "slots"], ["audio/m1.wav", '"a', '"{""a"": ""b\\""c""}"'],
+          ["audio/m2.wav", 'b"', '{"a": "b\\"c"}'])  # fmt: skip
+    cuts = cuts_of(folder).values()
+    assert [cut.supervisions[0].text for cut in cuts] == ['"a', 'b"']
+    assert [cut.supervisions[0].custom["slots"] for cut in cuts] == 2 * [[{"type": "a", "filler": 'b"c'}]]
+
+
+def test_cells_that_look_quoted_are_told(folder, caplog):
+    write(folder, ["path", "text", "slots"], ["audio/m1.wav", '"say ""yes"""', '"{""a"": ""b""}"'],
+          ["audio/m2.wav", '"yes"', ""])  # fmt: skip
+    assert texts(folder) == ['"say ""yes"""', '"yes"']
+    (said,) = caplog.messages
+    assert "manifest.tsv: 1 cells look quoted as in CSV" in said
+
+
+def test_unknown_quotes_are_refused(folder):
+    write(folder, ["path"], ["audio/m1.wav"])
+    with pytest.raises(DataError, match="the layout table: quotes: input should be 'csv' or 'none' .got 'double'"):
+        cuts_of(folder, quotes="double")
+
+
+@pytest.mark.parametrize(("name", "count"), [("barista619", 484), ("lsm40", 32)])
+def test_corpora_whose_json_is_quoted_are_read_either_way(data, name, count):
+    faults = []
+    as_text, as_csv = (LAYOUTS["table"](data / name, faults, quotes=quotes) for quotes in (None, "csv"))
+    assert not faults and len(as_text) == count and as_text == as_csv
+    assert any(row.custom.get("slots") or row.segments for row in as_text)

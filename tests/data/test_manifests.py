@@ -25,7 +25,7 @@ def corpus(tmp_path):
     for number in range(4):
         soundfile.write(folder / f"audio/{number}.wav", tone(1 + number / 10, 300), 16_000)
         split = "train" if number < 3 else "dev"
-        rows.append(f'audio/{number}.wav\t{split}\ts{number}\t{1 + number / 10}\tf\t"say ""{number}"""\tcall{number}\n')
+        rows.append(f'audio/{number}.wav\t{split}\ts{number}\t{1 + number / 10}\tf\tsay "{number}"\tcall{number}\n')
     (folder / "manifest.tsv").write_text(HEADER + "".join(rows))
     return folder
 
@@ -130,7 +130,11 @@ def test_faulty_audio_can_be_left_out_but_not_a_faulty_list(corpus, tmp_path, ca
         ("file,speaker\na.wav,b\n", "no column 'path' among .* \\(tab-separated\\)"),
         ("path\tpath\na\tb\n", "a column is named twice"),
         (HEADER, "no utterances found"),
-        ('path\ttext\na.wav\t"open\n', "unexpected end of data"),
+        (
+            'path\ttext\na.wav\t"open\tb"\n',
+            "line 2: 3 columns, the header has 2; cells quoted as in CSV need quotes csv",
+        ),
+        ('"path"\t"text"\na.wav\tb\n', "no column 'path' among .*; cells quoted as in CSV need quotes csv"),
     ],
 )
 def test_tables_that_are_none(corpus, tmp_path, text, message):

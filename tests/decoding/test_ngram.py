@@ -111,12 +111,9 @@ def test_faults_name_file_and_line(tmp_path, old, new, line, message):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_arpa(tmp_path / "none.arpa")
-    (tmp_path / "lm.arpa").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "lm.arpa").write_bytes(b"\xff")
     with pytest.raises(DataError, match="not UTF-8"):
         read_arpa(tmp_path / "lm.arpa")
-    (tmp_path / "lm.gz").write_bytes(ARPA.encode())
-    with pytest.raises(DataError, match="cannot be read"):
-        read_arpa(tmp_path / "lm.gz")
     with gzip.open(tmp_path / "cut.gz", "wt") as file:
         file.write(ARPA)
     (tmp_path / "cut.gz").write_bytes((tmp_path / "cut.gz").read_bytes()[:-20])

@@ -63,7 +63,7 @@ def test_missing_folder_and_binary_files(tmp_path):
         read_trials(tmp_path / "none.txt")
     with pytest.raises(DataError, match="cannot be read"):
         read_trials(tmp_path)
-    (tmp_path / "audio").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "audio").write_bytes(b"\xff\x00\x80")
     with pytest.raises(DataError, match="not a text file"):
         read_trials(tmp_path / "audio")
 

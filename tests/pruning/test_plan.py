@@ -259,7 +259,7 @@ def test_a_plan_is_plain_data(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("{", "not a JSON file"),
-        ("\x80", "not a JSON file"),
+        ("\x80", "not a text file"),
         ("[]", "not a plan of sottovoce"),
         ("{}", "not a plan of sottovoce"),
         ('{"format": 2, "keep": {}, "sizes": {}}', "format 2 is not known"),

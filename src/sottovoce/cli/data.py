@@ -85,6 +85,9 @@ def import_corpus(
     rttm: Annotated[Path | None, typer.Option(help="RTTM file, or folder of them (table).")] = None,
     uem: Annotated[Path | None, typer.Option(help="UEM file, or folder of them (rttm, table).")] = None,
     trials: Annotated[Path | None, typer.Option(help="Trials that name the utterances (voxceleb).")] = None,
+    quotes: Annotated[
+        str | None, typer.Option(help="csv: cells are quoted as in CSV; none: quotes are text (table).")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="What a corpus of one split is called.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of files with several, from 0.")] = None,
     allow_pipes: Annotated[bool, typer.Option("--allow-pipes", help="Run the commands in wav.scp (kaldi).")] = False,
@@ -102,6 +105,7 @@ def import_corpus(
         "rttm": rttm,
         "uem": uem,
         "trials": trials,
+        "quotes": quotes,
         "allow_pipes": allow_pipes,
         "allow_overlap": allow_overlap,
     }

@@ -8,7 +8,6 @@ import importlib.util
 import io
 import json
 import warnings
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from .. import plain_json
 from ..encoder.errors import AudioError, DataError
+from ..text_files import lines
 from .audio import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
 from .shar import SHAR, Member, in_memory
 
@@ -152,20 +152,18 @@ def read_cuts(path: str | Path) -> CutSet:
     cuts: dict[str, Cut] = {}
     number = 0
     try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                cut = deserialize_item(json.loads(line))
-                if not type(cut).__name__.endswith("Cut"):
-                    raise DataError(f"{path}: line {number} is a {type(cut).__name__}, not a cut")
-                if cut.id in cuts:
-                    raise DataError(f"{path}: line {number} has the id {cut.id!r} of an earlier cut")
-                cuts[cut.id] = locate_audio(cut, path.parent)
+        for number, line in lines(path):
+            if not line.strip():
+                continue
+            cut = deserialize_item(json.loads(line))
+            if not type(cut).__name__.endswith("Cut"):
+                raise DataError(f"{path}: line {number} is a {type(cut).__name__}, not a cut")
+            if cut.id in cuts:
+                raise DataError(f"{path}: line {number} has the id {cut.id!r} of an earlier cut")
+            cuts[cut.id] = locate_audio(cut, path.parent)
     except DataError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: not a manifest of cuts, or damaged, after line {number} ({error})") from error
     if not cuts:
         raise DataError(f"{path}: no cuts in it")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..encoder.errors import DataError
+from ..text_files import lines
 
 Seconds = float
 
@@ -95,15 +96,15 @@ def write_rttm(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], path
         DataError: a name is empty or has blanks in it, times are not finite, out of order or below 0, or the file
             cannot be written.
     """
-    lines = []
+    written = []
     for name in sorted(turns):
         for start, end, speaker in sorted(turns[name]):
             _check_name(name, "recording", path)
             _check_name(speaker, "speaker", path)
             start, end = _check_times(start, end, name, path)
             length = _grid(end - start)
-            lines.append(f"SPEAKER {name} 1 {_text(start)} {_text(length)} <NA> <NA> {speaker} <NA> <NA>\n")
-    return _write("".join(lines), Path(path))
+            written.append(f"SPEAKER {name} 1 {_text(start)} {_text(length)} <NA> <NA> {speaker} <NA> <NA>\n")
+    return _write("".join(written), Path(path))
 
 
 def read_uem(path: str | Path) -> dict[str, list[Region]]:
@@ -135,12 +136,12 @@ def write_uem(regions: Mapping[str, Iterable[tuple[Seconds, Seconds]]], path: st
     Raises:
         DataError: as `write_rttm`.
     """
-    lines = []
+    written = []
     for name in sorted(regions):
         _check_name(name, "recording", path)
         checked = [Region(*_check_times(start, end, name, path)) for start, end in regions[name]]
-        lines += [f"{name} 1 {_text(start)} {_text(end)}\n" for start, end in merge(checked)]
-    return _write("".join(lines), Path(path))
+        written += [f"{name} 1 {_text(start)} {_text(end)}\n" for start, end in merge(checked)]
+    return _write("".join(written), Path(path))
 
 
 def merge(regions: Iterable[tuple[Seconds, Seconds]]) -> list[Region]:
@@ -162,15 +163,9 @@ def _read(
     path: Path, take: Callable[[list[str]], None], relevant: Callable[[list[str]], bool], *, place: int = 1
 ) -> None:
     """Give ``take`` the columns of each line; tell all faults at once. ``place`` is the column of the recording."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     faults: list[str] = []
     channels: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in lines(path):
         fields = line.split()
         if not fields or fields[0].startswith(";;"):
             continue

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..encoder.errors import DataError
+from ..text_files import lines
 
 _LN10 = math.log(10.0)
 UNKNOWN = "<unk>"
@@ -84,28 +83,21 @@ def read_arpa(path: str | Path) -> NGram:
     Raises:
         DataError: the file cannot be read, or breaks the format; the line is named.
     """
-    path = Path(path)
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            return _Reader(path, file).read()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text; give a language model in the ARPA format") from error
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); give a language model in the ARPA format") from error
+    return _Reader(Path(path)).read()
 
 
 class _Reader:
-    def __init__(self, path: Path, file: Iterable[str]):
+    def __init__(self, path: Path):
         self.path, self.number = path, 0
-        self.lines = self._lines(file)
+        self.lines = self._lines()
         self.probabilities: dict[tuple[str, ...], float] = {}
         self.backoffs: dict[tuple[str, ...], float] = {}
 
-    def _lines(self, file: Iterable[str]) -> Iterator[str]:
-        for self.number, line in enumerate(file, 1):
+    def _lines(self) -> Iterator[str]:
+        for number, line in lines(self.path):
+            self.number = number
             # Not split(): a word may hold an exotic blank, but never these.
-            if line := line.strip(" \t\r\n"):
+            if line := line.strip(" \t"):
                 yield line
 
     def _fault(self, message: str) -> DataError:
@@ -128,6 +120,8 @@ class _Reader:
             line = self._section(order, count, highest=order == len(counts))
         if line != "\\end\\":
             raise self._fault(f"{line[:60]!r} where \\end\\ is expected")
+        for _ in self.lines:  # to the end, where damage of a packed file shows
+            pass
         return NGram(len(counts), self.probabilities, self.backoffs)
 
     def _counts(self) -> tuple[list[int], str]:

@@ -21,6 +21,7 @@ from scipy.special import expit, logit
 
 from .. import plain_json
 from ..encoder.errors import DataError
+from ..text_files import text
 from .roc import Floats, check_scores, weigh
 
 _log = logging.getLogger(__name__)
@@ -79,12 +80,11 @@ class Calibration:
         Raises:
             DataError: the file is missing or is not a calibration.
         """
+        written = text(path)
         try:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            found = json.loads(written)
             measures = {str(name): float(weight) for name, weight in found["measures"].items()}
             read = cls(float(found["slope"]), float(found["offset"]), measures, float(found["prior"]))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}); give a saved calibration") from error
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(f"{path}: not a saved calibration ({type(error).__name__}: {error})") from error
         if set(found) != set(asdict(read)) or not np.isfinite([read.slope, read.offset, *measures.values()]).all():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoder.errors import DataError
+from ..text_files import lines
 
 _SHOWN = 10
 """Faults of a file that are listed before "and n more"."""
@@ -42,8 +43,8 @@ class Trials:
 
     def save(self, path: str | Path) -> None:
         """Write the VoxCeleb layout."""
-        lines = (f"{int(t)} {a} {b}\n" for t, a, b in zip(self.targets.tolist(), self.left, self.right, strict=True))
-        Path(path).write_text("".join(lines), encoding="utf-8")
+        written = (f"{int(t)} {a} {b}\n" for t, a, b in zip(self.targets.tolist(), self.left, self.right, strict=True))
+        Path(path).write_text("".join(written), encoding="utf-8")
 
 
 def read_trials(path: str | Path) -> Trials:
@@ -59,13 +60,7 @@ def read_trials(path: str | Path) -> Trials:
             trials are of one kind.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file; a trials file has lines such as '1 a.wav b.wav'") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give a trials file") from error
-    rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, line.split()) for number, line in lines(path) if line.strip()]
     if not rows:
         raise DataError(f"{path}: no trials in it")
     kaldi = len(rows[0][1]) == 3 and rows[0][1][2] in ("target", "nontarget")

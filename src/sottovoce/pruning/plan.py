@@ -13,8 +13,9 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from .. import plain_json
-from ..encoder.errors import PlanError
+from ..encoder.errors import DataError, PlanError
 from ..encoder.units import Unit, collect
+from ..text_files import text
 from .budget import Budget
 from .choices import choices, removal_order, rules, suggestion
 from .cost import CheapestForm, Cost, CostModel, Seconds, cost, referred
@@ -210,10 +211,10 @@ class Plan:
             PlanError: no such file, or a file that is not a plan.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise PlanError(f"{path}: cannot be read ({error.strerror})") from None
-        except ValueError:
+            data = json.loads(text(Path(path)))
+        except DataError as error:
+            raise PlanError(str(error)) from None
+        except (ValueError, RecursionError):
             raise PlanError(f"{path}: not a JSON file") from None
         return cls.from_dict(data)
 

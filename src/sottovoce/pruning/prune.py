@@ -11,7 +11,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from ..encoder.errors import PlanError
+from ..encoder.errors import DataError, PlanError
+from ..text_files import text
 from .budget import Budget
 from .gates import KINDS
 from .importance import activation, magnitude, run, taylor
@@ -111,9 +112,9 @@ def read_shape(path: str | Path) -> dict[str, Any]:
         PlanError: no such file, or one that holds no widths.
     """
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(f"{path}: cannot be read ({error.strerror})") from None
+        found = yaml.safe_load(text(path))
+    except DataError as error:
+        raise PlanError(str(error)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no text, or a date such as 2001-99-99
         raise PlanError(f"{path}: neither YAML nor JSON ({str(error).splitlines()[0]})") from None
     if not isinstance(found, dict) or not found or not all(isinstance(v, int | list) for v in found.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..rttm import Region
+from .cells import unquoted
 from .rows import Row, Segment
 from .turns import References, read_turns
 
@@ -40,7 +41,7 @@ class Annotations:
             turns = self._named.segments(self.folder / name, path.stem, where)
         if not fields.get("seglst", "").strip():
             return turns
-        spoken = _seglst(fields["seglst"], where, self.faults)
+        spoken = _seglst(unquoted(fields["seglst"]), where, self.faults)
         if turns is not None and spoken is not None and not _agree(turns, spoken):
             self.faults.append(f"{where}: the turns of its RTTM and those of its seglst are not the same")
         return spoken

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...encoder.errors import AudioError
-from .listing import joined, read_text, seconds
+from .listing import joined, read_texts, seconds
 from .rows import Row
 
 
@@ -97,12 +97,8 @@ def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> dict[str, 
     found: dict[str, _Line] = {}
     if not needed and not path.exists():
         return found
-    # Not splitlines(): it also breaks at U+2028 and its like, which may stand inside a transcript.
-    for number, line in enumerate(read_text(path, faults).split("\n"), 1):
+    for where, line in read_texts(path, faults):
         key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
-        where = f"{path} line {number}"
-        if not key:
-            continue
         if key in found:
             faults.append(f"{where}: {key} is listed before, at {found[key].where}")
         elif not value.strip() and path.name != "text":

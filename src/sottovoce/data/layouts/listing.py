@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import os
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...encoder.errors import DataError
+from ...text_files import lines
+
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64"}
 """Endings of files that libsndfile reads."""
 
 
-def read_text(path: Path, faults: list[str]) -> str:
-    """All of a text file, gzipped where it ends in ``.gz``; empty, with a fault, where it is none."""
+def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
+    """Where it is (``file line 7``) and the line, for each that is not empty; a file that is none is a fault."""
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
-            return str(file.read())
-    except UnicodeDecodeError:
-        faults.append(f"{path}: not a text file (UTF-8)")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        faults.append(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
-    return ""
+        for number, line in lines(path):
+            if line.strip():
+                yield f"{path} line {number}", line
+    except DataError as error:
+        faults.append(str(error))
 
 
 def read_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Where it is (``file line 7``) and the blank-separated columns, for each line that is not empty."""
-    for number, line in enumerate(read_text(path, faults).splitlines(), 1):
-        if fields := line.split():
-            yield f"{path} line {number}", fields
+    """Where it is and the blank-separated columns, for each line that is not empty."""
+    for where, line in read_texts(path, faults):
+        yield where, line.split()
 
 
 def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where it is and the object, for each line that is not empty; anything else is a fault."""
-    # Not splitlines(): it also breaks at U+2028 and its like, which may stand inside a transcript.
-    for number, line in enumerate(read_text(path, faults).split("\n"), 1):
-        where = f"{path} line {number}"
-        if not line.strip():
-            continue
+    for where, line in read_texts(path, faults):
         try:
             item = json.loads(line)
         except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""A table of utterances or recordings: ``manifest.tsv`` (tab) or ``.csv`` (comma) with a header line.
+"""A table of utterances or recordings with a header line: ``manifest.tsv`` (tab), or ``.csv`` (comma, semicolon).
 
     path                        split   speaker  duration  gender  text      ...
     audio/00001/00001_001.opus  train   spk001   2.004     m       operator  ...
@@ -13,13 +13,13 @@ seconds: tables have such columns with other meanings.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...encoder.errors import DataError
 from .annotations import Annotations, slots
-from .listing import AUDIO, AudioIndex, read_text, seconds, there
+from .cells import SEPARATORS, Quotes, Table, unquoted
+from .listing import AUDIO, AudioIndex, seconds, there
 from .rows import Row
 
 _MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
@@ -34,6 +34,7 @@ def table(
     audio: Path | None = None,
     rttm: Path | None = None,
     uem: Path | None = None,
+    quotes: Quotes | None = None,
 ) -> list[Row]:
     """Rows of a table, or of ``manifest.tsv`` in a folder.
 
@@ -42,55 +43,54 @@ def table(
         columns: what a column is -> how the table calls it.
         audio: what paths count from; default: the folder of the table. A path without an ending is looked for below it.
         rttm, uem: files or folders with the turns and scored regions of the recordings, by the stem of their file.
+        quotes: ``csv`` where cells are quoted as in CSV, ``none`` where quotes are text; by default ``none`` where tabs
+            separate them, and ``csv`` otherwise. Cells of ``slots`` and ``seglst`` are read either way.
     """
     path = source / "manifest.tsv" if source.is_dir() else source
-    before = len(faults)
-    text = read_text(path, faults)
-    if len(faults) > before:
-        return []
     wanted = dict(columns or {})
-    # io.StringIO and not splitlines(): a quoted field may hold a line break, and U+2028 is none.
-    reader = csv.reader(io.StringIO(text), delimiter="," if path.suffix == ".csv" else "\t", strict=True)
     try:
-        header = _header(next(reader, []), wanted, path, faults)
+        found = Table(path, quotes)
+        header = _header(found, wanted, faults)
         if header is None:
             return []
         annotations = Annotations(path.parent, rttm, uem, faults)
         index = AudioIndex(audio or path.parent)
         rows = []
-        for fields in reader:
-            where = f"{path} line {reader.line_num}"
-            if len(fields) != len(header):
-                if fields:
-                    faults.append(f"{where}: {len(fields)} columns, the header has {len(header)}")
+        for where, cells in found:
+            if len(cells) != len(header):
+                hint = "" if found.quoted or '"' not in "".join(cells) else "; cells quoted as in CSV need quotes csv"
+                faults.append(f"{where}: {len(cells)} columns, the header has {len(header)}{hint}")
                 continue
-            said = dict(zip(header, fields, strict=True))
+            said = dict(zip(header, cells, strict=True))
             row = _row(said, audio or path.parent, index, wanted, annotations, where, faults)
             if row is not None:
                 rows.append(row)
         annotations.tell_unused(rows)
         return rows
-    except csv.Error as error:
-        faults.append(f"{path} line {reader.line_num}: {error}")
+    except DataError as error:
+        faults.append(str(error))
         return []
 
 
-def _header(header: list[str], wanted: Mapping[str, str], path: Path, faults: list[str]) -> list[str] | None:
+def _header(table: Table, wanted: Mapping[str, str], faults: list[str]) -> list[str] | None:
     """The columns by what they are; ``None``, with a fault, where the table cannot be read."""
-    kind = "comma" if path.suffix == ".csv" else "tab"
+    header, where = table.header, f"{table.path} line {table.line}"
+    said = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
+    if not table.quoted and any(name.startswith('"') for name in header):
+        said += "; cells quoted as in CSV need quotes csv"
     missing = [name for name in wanted.values() if name not in header]
     if missing:
-        faults.append(f"{path} line 1: no column {missing[0]!r} among {header[:12]} ({kind}-separated)")
+        faults.append(f"{where}: no column {missing[0]!r} {said}")
         return None
     if len(set(header)) < len(header):
-        faults.append(f"{path} line 1: a column is named twice: {header}")
+        faults.append(f"{where}: a column is named twice: {header}")
         return None
     meant = {theirs: ours for ours, theirs in wanted.items()}
     # A column that has the name of a mapped one, but is not it, keeps its content under another name.
     named = [meant.get(name, f"{name}_column" if name in wanted else name) for name in header]
     if "path" not in named:
         hint = "; map it with columns path=..." if header else ""
-        faults.append(f"{path} line 1: no column 'path' among {header[:12]} ({kind}-separated){hint}")
+        faults.append(f"{where}: no column 'path' {said}{hint}")
         return None
     return named
 
@@ -130,7 +130,7 @@ def _row(
         name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
     }
     if fields.get("slots", "").strip():
-        custom["slots"] = slots(fields["slots"], where, faults)
+        custom["slots"] = slots(unquoted(fields["slots"]), where, faults)
     if len(faults) > before:
         return None
     stretch = start is not None or end is not None
