@@ -42,7 +42,7 @@ def test_one_bad_file_in_a_folder_is_found(prune, tmp_path):
 
 def test_prune_hears_the_channel_that_is_named(prune, sottovoce, models, tmp_path):
     bad = bad_audio.stereo(tmp_path)
-    assert "choose with channel=0 .. 1" in prune("activation", bad).err
+    assert "choose with --channel 0 .. 1" in prune("activation", bad).err
     budget = ["--budget", "params=50%", "-o", tmp_path / "out", "--method", "activation", "--audio", bad]
     said = sottovoce("prune", models / "ours", *budget, "--channel", "1")
     assert said.code == 0, said

@@ -54,7 +54,7 @@ def test_other_rates_are_resampled_and_said_once(tmp_path, rate, caplog, monkeyp
 
 def test_a_channel_must_be_chosen(tmp_path):
     path = write(tmp_path / "a.wav", np.stack([tone(pitch=440), tone(pitch=880)], 1))
-    with pytest.raises(AudioError, match=r"a.wav: has 2 channels, one is needed; choose with channel=0 .. 1"):
+    with pytest.raises(AudioError, match=r"a.wav: has 2 channels, one is needed; choose with --channel 0 .. 1"):
         read_audio(path)
     second = read_audio(path, channel=1)
     assert (second - torch.from_numpy(tone(pitch=880))).abs().max() < 1e-4

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .channel import ChannelOption
 from .copies import copies
 
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
@@ -89,7 +90,7 @@ def import_corpus(
         str | None, typer.Option(help="csv: cells are quoted as in CSV; none: quotes are text (table).")
     ] = None,
     split: Annotated[str | None, typer.Option(help="What a corpus of one split is called.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel of files with several, from 0.")] = None,
+    channel: ChannelOption = None,
     allow_pipes: Annotated[bool, typer.Option("--allow-pipes", help="Run the commands in wav.scp (kaldi).")] = False,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Segments of one speaker may overlap (kaldi).")

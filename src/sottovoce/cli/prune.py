@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .channel import ChannelOption
+
 
 class Method(StrEnum):
     magnitude = "magnitude"
@@ -28,7 +30,7 @@ def prune(
     audio: Annotated[
         Path | None, typer.Option(help="A file or folder of speech, for the methods activation and taylor.")
     ] = None,
-    channel: Annotated[int | None, typer.Option(help="Which channel of files with several, from 0.", min=0)] = None,
+    channel: ChannelOption = None,
     kinds: Annotated[str, typer.Option(help="Kinds of unit that may shrink, with commas.")] = "conv,head,ffn",
     round_to: Annotated[
         int | None, typer.Option(help="Multiple of the widths (default: what hardware likes, by kind).", min=1)

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..encoder.errors import AudioError
+from .channels import Channel, chosen_channel, heard
+from .sources import local_file, name_of
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform inside sottovoce."""
 
 SHORTEST = 400
 """Samples of one encoder frame (25 ms); shorter audio has no frame at all."""
+
+HEADERLESS = {".raw", ".pcm", ".s16", ".s16le", ".s8", ".u8", ".f32", ".f32le", ".ul", ".al", ".vox", ".lin"}
+"""Endings of files with nothing but samples."""
 
 _STEP = 1 / 32_768
 """One step of 16-bit audio."""
@@ -40,17 +45,17 @@ class SilenceWarning(UserWarning):
 
 
 def read_audio(
-    path: str | Path, *, channel: int | None = None, start: float = 0.0, duration: float | None = None
+    path: str | Path, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
 ) -> Tensor:
     """Read a file, or a stretch of it, as a mono waveform at 16 kHz.
 
-    Any format of libsndfile is read (wav, flac, ogg, opus, mp3, ...). Other sample rates are resampled by soxr, and
-    that is logged once for each rate. Digital silence gives a `SilenceWarning`; whoever must decide something from it
-    calls `refuse_silence`.
+    Any format of libsndfile is read (wav, flac, ogg, opus, mp3, ...), and through ffmpeg, where it is installed, what
+    else there is (m4a, mp4, webm, wma, aac, ...). Other sample rates are resampled by soxr, and that is logged once for
+    each rate. Digital silence gives a `SilenceWarning`; whoever must decide something from it calls `refuse_silence`.
 
     Args:
-        path: the file.
-        channel: which channel of a file with several, counted from 0.
+        path: the file; or ``-`` for standard input, or a named pipe, which are copied to disk first.
+        channel: which channel of a file with several, counted from 0; ``"mix"`` for the mean of all.
         start: seconds to pass over.
         duration: seconds to read; ``None`` reads to the end.
 
@@ -62,7 +67,7 @@ def read_audio(
             sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
     """
     with opened(path) as file:
-        return _read(file, str(path), channel, start, duration)
+        return _read(file, name_of(path), channel, start, duration)
 
 
 @contextmanager
@@ -72,22 +77,19 @@ def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
     Raises:
         AudioError: the file is missing, empty, not audio or cut off.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give an audio file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
+    name, place = name_of(path), local_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
-            if (fault := _cut_off(path, file)) is not None:
-                raise AudioError(f"{path}: {fault}; copy or convert the file again")
+        # By its descriptor: of a name, libsndfile wants to know more than its bytes (a.raw, names that are no UTF-8).
+        with place.open("rb", buffering=0) as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as file:
+            if (fault := _cut_off(place, file)) is not None:
+                raise AudioError(f"{name}: {fault}; copy or convert the file again")
             yield file
     except soundfile.LibsndfileError as error:
-        raise _undecodable(str(path), error) from error
+        raise _undecodable(name, error) from error
 
 
 def decode_audio(
-    encoded: bytes, name: str, *, channel: int | None = None, start: float = 0.0, duration: float | None = None
+    encoded: bytes, name: str, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
 ) -> Tensor:
     """`read_audio` of the contents of a file.
 
@@ -108,7 +110,9 @@ def decode_audio(
         raise _undecodable(name, error) from error
 
 
-def _read(file: soundfile.SoundFile, name: str, channel: int | None, start: float, duration: float | None) -> Tensor:
+def _read(
+    file: soundfile.SoundFile, name: str, channel: Channel | None, start: float, duration: float | None
+) -> Tensor:
     rate, channels = file.samplerate, file.channels
     first = round(start * rate)
     count = file.frames - first if duration is None else round(duration * rate)
@@ -132,19 +136,24 @@ def cut_short(name: str, promised: float, there: float) -> AudioError:
 
 def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
     reason = error.error_string.removeprefix("Error : ").rstrip(".")
+    if Path(name).suffix.lower() in HEADERLESS:
+        return AudioError(
+            f"{name}: samples without a header, which do not say their rate and type; give them one, for example with"
+            f" 'ffmpeg -f s16le -ar 16000 -ac 1 -i {name} OUT.wav' for 16 bits at 16 kHz"
+        )
     return AudioError(
         f"{name}: cannot be decoded ({reason}); convert it, for example with 'ffmpeg -i IN -ar 16000 OUT.wav'"
     )
 
 
-def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: int | None = None) -> Tensor:
+def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None) -> Tensor:
     """Check samples that are already in memory and bring them to one channel at 16 kHz.
 
     Args:
         samples: ``[S]`` or ``[S, channels]``, floating point.
         rate: their samples a second.
         name: what errors call them.
-        channel: which channel of several, counted from 0.
+        channel: which channel of several, counted from 0, or ``"mix"``.
 
     Returns:
         ``[S]`` float32 at 16 kHz.
@@ -166,21 +175,8 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     return waveform
 
 
-def chosen_channel(channel: int | None, channels: int, name: str) -> int:
-    """The channel to hear.
-
-    Raises:
-        AudioError: there are several channels and none was chosen, or not the one.
-    """
-    if channel is None and channels > 1:
-        raise AudioError(f"{name}: has {channels} channels, one is needed; choose with channel=0 .. {channels - 1}")
-    if channel is not None and not 0 <= channel < channels:
-        raise AudioError(f"{name}: has no channel {channel}; its channels are 0 .. {channels - 1}")
-    return channel or 0
-
-
 def one_channel(
-    samples: NDArray[np.float32], rate: int, name: str, *, channel: int | None = None, start: float = 0.0
+    samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None, start: float = 0.0
 ) -> NDArray[np.float32]:
     """One channel ``[S]`` of ``samples[S, channels]``, checked.
 
@@ -191,7 +187,7 @@ def one_channel(
     Raises:
         AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
     """
-    mono = np.ascontiguousarray(samples[:, chosen_channel(channel, samples.shape[1], name)], dtype=np.float32)
+    mono = heard(samples, chosen_channel(channel, samples.shape[1], name))
     if not np.isfinite(mono).all():
         bad = np.flatnonzero(~np.isfinite(mono))
         raise AudioError(
@@ -201,7 +197,7 @@ def one_channel(
     return mono
 
 
-def read_speech(path: str | Path, *, channel: int | None = None) -> Tensor:
+def read_speech(path: str | Path, *, channel: Channel | None = None) -> Tensor:
     """`read_audio` for those who must decide something: digital silence is refused, in one line.
 
     Raises:
@@ -210,7 +206,7 @@ def read_speech(path: str | Path, *, channel: int | None = None) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SilenceWarning)
         waveform = read_audio(path, channel=channel)
-    refuse_silence(waveform, str(path))
+    refuse_silence(waveform, name_of(path))
     return waveform
 
 
@@ -238,7 +234,7 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
     with opened(path) as file:
         if file.format == "FLAC" and not _has_end(file):
             raise AudioError(
-                f"{path}: cut off: the header promises {file.frames} samples, and the last cannot be decoded; copy or"
+                f"{name_of(path)}: cut off: the header promises {file.frames} samples, and the last cannot be decoded; copy or"
                 " convert the file again"
             )
         return file.frames, file.samplerate, file.channels

@@ -16,6 +16,7 @@ import numpy as np
 from ..encoder.errors import DataError
 from .acoustics import Wave, babble, channel_response, coloured_noise, crop, mix, reverberate, room_response
 from .audio import SAMPLE_RATE, audio_shape, read_audio
+from .channels import Channel as HeardChannel
 
 Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
 """``effect(waves, generator) -> waves``: the waveforms of a batch in, as many of the same lengths out."""
@@ -47,14 +48,14 @@ class RecordedNoise:
 
     Args:
         paths: audio files; only the stretch that is needed is read. A shorter file is repeated.
-        channel: the channel of files with several.
+        channel: the channel of files with several, or ``"mix"``.
 
     Raises:
         DataError: there are no files.
         AudioError: a file is missing or not audio.
     """
 
-    def __init__(self, paths: Sequence[str | Path], channel: int | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
         self.paths, self.channel = _files(paths), channel
         self.seconds = [samples / rate for samples, rate, _ in map(audio_shape, self.paths)]
 
@@ -72,7 +73,7 @@ class RecordedRooms:
     Arguments and errors are those of `RecordedNoise`.
     """
 
-    def __init__(self, paths: Sequence[str | Path], channel: int | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
         self.paths, self.channel = _files(paths), channel
         for path in self.paths:
             audio_shape(path)

@@ -18,6 +18,7 @@ from .. import plain_json
 from ..encoder.errors import AudioError, DataError
 from ..text_files import lines
 from .audio import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
+from .channels import MIX, Channel
 from .shar import SHAR, Member, in_memory
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def make_cut(
     gender: str | None = None,
     custom: dict[str, Any] | None = None,
     stretch: tuple[float, float] | None = None,
-    channel: int = 0,
+    channel: Channel = 0,
     channels: int = 1,
     recording: str | None = None,
     segments: Iterable[tuple[float, float, str | None, str | None]] | None = None,
@@ -63,13 +64,14 @@ def make_cut(
         speaker, text, gender: of the supervision.
         custom: further fields of the supervision.
         stretch: where the cut starts and ends in the file, in seconds; ``None`` for all of it.
-        channel, channels: which of how many.
+        channel, channels: which of how many. The mean of all (``"mix"``) is a MultiCut that says so in its custom field
+            ``channel``.
         recording: id of the recording; the name by default.
         segments: start and end in seconds from the start of the cut, speaker and text of each supervision, in place of
             the one over all.
         cut_custom: further fields of the cut.
     """
-    from lhotse import MonoCut, Recording, SupervisionSegment
+    from lhotse import MonoCut, MultiCut, Recording, SupervisionSegment
     from lhotse.audio import AudioSource
 
     whole = Recording(
@@ -81,7 +83,9 @@ def make_cut(
     )
     start, end = stretch or (0.0, whole.duration)
     length = round(end - start, 8)  # as Lhotse rounds; without, 0.3 - 0.1 would run over the end of what it adds up to
-    said = dict(recording_id=whole.id, channel=channel)
+    mixed = channel == MIX and channels > 1
+    heard: Any = list(range(channels)) if mixed else 0 if channel == MIX else channel
+    said = dict(recording_id=whole.id, channel=heard)
     if segments is None:
         told = dict(text=text, speaker=speaker, gender=gender, custom=custom)
         supervisions = [SupervisionSegment(id=name, start=0.0, duration=length, **said, **told)]
@@ -90,11 +94,13 @@ def make_cut(
             SupervisionSegment(f"{name}#{k}", start=a, duration=round(b - a, 8), speaker=who, text=what, **said)
             for k, (a, b, who, what) in enumerate(segments)
         ]
-    return MonoCut(
+    if mixed:
+        cut_custom = {**(cut_custom or {}), "channel": MIX}
+    return (MultiCut if mixed else MonoCut)(
         id=name,
         start=start,
         duration=length,
-        channel=channel,
+        channel=heard,
         supervisions=supervisions,
         recording=whole,
         custom=cut_custom,
@@ -214,13 +220,27 @@ def cut_field(cut: Cut, name: str) -> str | None:
     return found.pop() if found else None
 
 
+def channel_of(cut: Cut) -> Channel | None:
+    """Which channel of its one file a cut is of, as `read_audio` counts them; ``None`` where it is none of one file."""
+    recording = getattr(cut, "recording", None)
+    if recording is None or len(recording.sources) != 1 or recording.transforms:
+        return None
+    source = recording.sources[0]
+    if source.type not in ("file", SHAR):
+        return None
+    if isinstance(cut.channel, int):
+        return source.channels.index(cut.channel) if cut.channel in source.channels else None
+    mixed = (cut.custom or {}).get("channel") == MIX and list(cut.channel) == list(source.channels)
+    return MIX if mixed else source.channels.index(cut.channel[0]) if len(cut.channel) == 1 else None
+
+
 def seekable_samples(cut: Cut) -> int | None:
     """Samples of a cut of which `load_stretch` can read a part; ``None`` of one that has to be decoded whole.
 
     Resampling has no seams only where it is given everything, and not all formats find a sample exactly.
     """
     recording = getattr(cut, "recording", None)
-    if recording is None or len(recording.sources) != 1 or recording.transforms or not isinstance(cut.channel, int):
+    if channel_of(cut) is None:
         return None
     source = recording.sources[0]
     exact = source.type == "file" and Path(source.source).suffix.lower() in (".wav", ".flac")
@@ -239,7 +259,7 @@ def load_stretch(cut: Cut, start: int, samples: int) -> Tensor:
         warnings.simplefilter("ignore", SilenceWarning)  # a pause is no silent file
         return read_audio(
             source.source,
-            channel=source.channels.index(cut.channel),
+            channel=channel_of(cut),
             start=first / SAMPLE_RATE,
             duration=samples / SAMPLE_RATE,
         )
@@ -251,16 +271,13 @@ def load_cut(cut: Cut) -> Tensor:
     Raises:
         AudioError: as `read_audio`; or Lhotse cannot load a cut that is no stretch of one file.
     """
-    recording = getattr(cut, "recording", None)
-    if recording is not None and len(recording.sources) == 1 and not recording.transforms:
-        source = recording.sources[0]
-        if source.type in ("file", SHAR) and isinstance(cut.channel, int):
-            whole = cut.start == 0 and cut.duration == recording.duration
-            stretch = {} if whole else {"start": cut.start, "duration": cut.duration}
-            channel = source.channels.index(cut.channel)
-            if source.type == SHAR:
-                return decode_audio(Member.of(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
-            return read_audio(source.source, channel=channel, **stretch)
+    if (channel := channel_of(cut)) is not None:
+        recording, source = cut.recording, cut.recording.sources[0]
+        whole = cut.start == 0 and cut.duration == recording.duration
+        stretch = {} if whole else {"start": cut.start, "duration": cut.duration}
+        if source.type == SHAR:
+            return decode_audio(Member.of(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
+        return read_audio(source.source, channel=channel, **stretch)
     cut = in_memory(cut)
     try:
         samples = cut.load_audio()

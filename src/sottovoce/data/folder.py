@@ -8,17 +8,19 @@ from pathlib import Path
 from ..encoder.errors import AudioError
 from .audio import read_audio
 from .batches import Batch, collate
+from .channels import Channel
 from .layouts.folder import AUDIO
+from .sources import is_stream
 
 
 def audio_files(path: str | Path) -> list[Path]:
-    """The file itself, or all audio files below a folder, sorted.
+    """What was named itself (a file, standard input, a named pipe), or all audio files below a folder, sorted.
 
     Raises:
         AudioError: nothing there.
     """
     path = Path(path)
-    if path.is_file():
+    if is_stream(path) or path.is_file():
         return [path]
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO and p.is_file())
     if not files:
@@ -28,7 +30,7 @@ def audio_files(path: str | Path) -> list[Path]:
 
 
 def speech_batches(
-    path: str | Path, *, most: int = 64, seconds: float = 10.0, channel: int | None = None
+    path: str | Path, *, most: int = 64, seconds: float = 10.0, channel: Channel | None = None
 ) -> Iterator[Batch]:
     """One utterance a batch, so that nothing is padding.
 
@@ -36,7 +38,7 @@ def speech_batches(
         path: a file or a folder.
         most: so many files at most, spread evenly over the folder.
         seconds: of each, from its beginning.
-        channel: of files with several.
+        channel: of files with several, or ``"mix"``.
 
     Raises:
         AudioError: nothing there, or a file that cannot be used.

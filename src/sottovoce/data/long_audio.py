@@ -22,18 +22,20 @@ from .audio import (
     opened,
     read_audio,
 )
+from .channels import Channel
+from .sources import name_of
 
 LONGEST = 60.0
 """Seconds of a part. No part is much longer than what models learn from."""
 
 
-def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: int | None = None) -> Iterator[Tensor]:
+def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
     """Read a file of any format and rate bit by bit, as a microphone would give it; resampled without seams.
 
     Args:
         path: the file.
         seconds: of each piece.
-        channel: which channel of a file with several.
+        channel: which channel of a file with several, or ``"mix"``.
 
     Yields:
         ``[S]`` float32 at 16 kHz; some may be empty where the rate is another.
@@ -41,7 +43,7 @@ def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: int | None 
     Raises:
         AudioError: as `read_audio`, as soon as it shows; a file of any length is read, a silent one too.
     """
-    done, name = 0, str(path)
+    done, name = 0, name_of(path)
     with opened(path) as file:
         frames, rate = file.frames, file.samplerate
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
@@ -56,7 +58,7 @@ def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: int | None 
             yield torch.from_numpy(mono if resampler is None else resampler.resample_chunk(mono, last=done >= frames))
 
 
-def speech_parts(path: str | Path, *, channel: int | None = None) -> Iterator[Tensor]:
+def speech_parts(path: str | Path, *, channel: Channel | None = None) -> Iterator[Tensor]:
     """Equal parts of a file, as few as are not longer than `LONGEST`; a shorter file is one part.
 
     A part of a longer file that is digital silence is left out: it says nothing about a voice.
@@ -81,4 +83,4 @@ def speech_parts(path: str | Path, *, channel: int | None = None) -> Iterator[Te
             heard = True
             yield wave
     if not heard:
-        raise AudioError(f"{path}: digital silence, so there is nothing to score; replace it or leave it out")
+        raise AudioError(f"{name_of(path)}: digital silence, so there is nothing to score; replace it or leave it out")

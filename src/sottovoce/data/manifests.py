@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..encoder.errors import DataError
+from .channels import Channel
 from .cuts import require_lhotse, write_cuts
 from .embedded import write_embedded
 from .exclusive import exclusive
@@ -51,7 +52,7 @@ def import_corpus(
     layout: str = "table",
     drop_faulty: bool = False,
     split: str | None = None,
-    channel: int | None = None,
+    channel: Channel | None = None,
     **options: Any,
 ) -> dict[str, Path]:
     """Check a corpus and write ``<out>/<split>.jsonl.gz``.
@@ -68,7 +69,7 @@ def import_corpus(
         drop_faulty: leave out utterances whose audio is faulty, and log each, instead of stopping. Faults of the
             listing itself always stop.
         split: what a corpus that is a single split is called, in place of its own name.
-        channel: which channel of files with several, counted from 0.
+        channel: which channel of files with several, counted from 0; ``"mix"`` for the mean of all.
         options: of the layout, see its function.
 
     Returns:

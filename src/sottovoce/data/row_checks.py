@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..encoder.errors import AudioError
 from .audio import SAMPLE_RATE, SHORTEST, audio_shape
+from .channels import MIX, Channel, remedy
 from .cuts import make_cut
 from .layouts.rows import Row, Segment
 from .shar import SHAR, Member
@@ -49,7 +50,7 @@ def _header(path: Path) -> Header | str:
 
 
 def cut_of(
-    row: Row, headers: Mapping[Path, Header | str], faults: list[str], *, channel: int | None, beside: Path
+    row: Row, headers: Mapping[Path, Header | str], faults: list[str], *, channel: Channel | None, beside: Path
 ) -> Cut | None:
     """The cut of a row, or none and a fault of its audio.
 
@@ -57,7 +58,7 @@ def cut_of(
         row: its file has a header.
         headers: of `read_headers`.
         faults: where a fault goes.
-        channel: which channel of several.
+        channel: which channel of several, or ``"mix"``.
         beside: audio below this folder is named relative to it, and moves with the manifest.
     """
     if row.cut is not None:
@@ -99,14 +100,14 @@ def cut_of(
     )
 
 
-def _unfit(row: Row, header: Header, channel: int | None) -> str | None:
+def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
     """What keeps a file from being the audio of a row."""
     length = header.samples / header.rate
     start, end = row.start or 0.0, length if row.end is None else row.end
     seconds = min(end, length) - start
     if header.channels > 1 and channel is None:
-        return f"has {header.channels} channels; choose one, or split it into mono files"
-    if channel is not None and header.channels > 1 and not 0 <= channel < header.channels:
+        return f"has {header.channels} channels; {remedy(header.channels)}"
+    if channel not in (None, MIX) and header.channels > 1 and not 0 <= channel < header.channels:
         return f"has no channel {channel}; its channels are 0 .. {header.channels - 1}"
     if start >= length or end > length + _TOLERANCE:
         return f"lasts {length:.3f} s, but a stretch from {start:.3f} to {end:.3f} s is listed"

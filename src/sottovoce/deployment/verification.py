@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import audio_shape, chosen_channel
+from ..data.audio import audio_shape
 from ..data.audit import refuse_missing
+from ..data.channels import chosen_channel
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from ..data.activity import FIELD
-from ..data.audio import SAMPLE_RATE, audio_shape, chosen_channel, is_silent
+from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
+from ..data.channels import Channel, chosen_channel
 from ..data.long_audio import audio_pieces
+from ..data.sources import name_of
 from ..encoder.errors import AudioError
 from .windows import Wave
 
@@ -19,7 +21,7 @@ class AudioFile:
 
     Args:
         path: any format of libsndfile.
-        channel: which one of a file with several, from 0.
+        channel: which one of a file with several, from 0, or ``"mix"``.
         seconds: of one block.
 
     Attributes:
@@ -31,12 +33,14 @@ class AudioFile:
             channels and none is chosen. While reading: it cannot be decoded to its end, or a sample is NaN or infinite.
     """
 
-    def __init__(self, path: str | Path, *, channel: int | None = None, seconds: float = 30.0):
+    def __init__(self, path: str | Path, *, channel: Channel | None = None, seconds: float = 30.0):
         self.path, self.seconds = Path(path), seconds
         frames, rate, channels = audio_shape(self.path)
-        self.channel, self.duration = chosen_channel(channel, channels, str(path)), frames / rate
+        self.channel, self.duration = chosen_channel(channel, channels, name_of(path)), frames / rate
         if self.duration * SAMPLE_RATE < FIELD:
-            raise AudioError(f"{path}: too short: {self.duration:.3f} s, one frame needs 0.025 s; leave it out")
+            raise AudioError(
+                f"{name_of(path)}: too short: {self.duration:.3f} s, one frame needs 0.025 s; leave it out"
+            )
         self._range = torch.tensor([torch.inf, -torch.inf])
 
     def __call__(self) -> Iterator[Wave]:

@@ -19,6 +19,7 @@ from ..data.augment import (
     RecordedRooms,
     Reverberation,
 )
+from ..data.channels import Channel as HeardChannel
 from ..data.codecs import CODECS, Coding
 from ..data.rawboost import PARALLEL, RawBoost
 from ..encoder.errors import RecipeError
@@ -34,9 +35,10 @@ class ReverberationOptions(Options):
 
     probability: Probability = 0.5
     files: str | None = None
+    channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
 
     def build(self) -> Effect:
-        rooms = InventedRooms() if self.files is None else RecordedRooms(_found(self.files))
+        rooms = InventedRooms() if self.files is None else RecordedRooms(_found(self.files), self.channel)
         return Reverberation(rooms, self.probability)
 
 
@@ -58,9 +60,10 @@ class NoiseOptions(Options):
     probability: Probability = 0.5
     snr: tuple[float, float] = (5.0, 20.0)
     files: str | None = None
+    channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
 
     def build(self) -> Effect:
-        source = ColouredNoise() if self.files is None else RecordedNoise(_found(self.files))
+        source = ColouredNoise() if self.files is None else RecordedNoise(_found(self.files), self.channel)
         return Noise(source, self.probability, self.snr)
 
 

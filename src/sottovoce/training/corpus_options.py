@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..data.audit import refuse_missing
+from ..data.channels import Channel
 from ..data.conversations import Manner, converse
 from ..data.copy_synthesis import MANIFEST, METHODS, copy_synthesise
 from ..data.cuts import read_cuts
@@ -121,7 +122,7 @@ class Import(Chosen):
     path: str
     layout: str = "table"
     split: str | None = Field(None, description="what a corpus of one split is called")
-    channel: int | None = Field(None, ge=0, description="of files with several")
+    channel: Channel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
     drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
     only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
 

@@ -1,0 +1,31 @@
+"""``--channel N`` or ``--channel mix``, for every command that listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sottovoce.data.channels import Channel
+
+
+def parse_channel(text: str) -> Channel:
+    """A channel as it stands on the command line.
+
+    Raises:
+        typer.BadParameter: it is neither a number from 0 nor ``mix``.
+    """
+    if text == "mix":
+        return "mix"
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither a channel, counted from 0, nor 'mix', the mean of all")
+
+
+ChannelOption = Annotated[
+    Any,  # Channel | None; typer knows no such type, and asks the parser
+    typer.Option(
+        "--channel", parser=parse_channel, metavar="N|mix", help="Channel of files with several, from 0; mix: the mean."
+    ),
+]
