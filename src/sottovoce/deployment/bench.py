@@ -107,6 +107,7 @@ def bench(
 
     Raises:
         CheckpointError: a model that cannot be loaded.
+        InferenceError: a model that gives NaN or infinity.
         SottovoceError: a device that is not there.
     """
     setting = setting or Setting()
@@ -142,6 +143,9 @@ def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[]
         subjects: made for this setting (dtype, device, length and batch), see `sottovoce.deployment.bench.bench`.
         setting: conditions, recorded with the results; ``threads`` and ``repeats`` are applied here.
         progress: called after every round.
+
+    Raises:
+        InferenceError: one of them gives NaN or infinity: how fast it does so says nothing.
     """
     device = torch.device(setting.device)
     with threads(setting.threads):
@@ -150,6 +154,8 @@ def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[]
         times = alternate(runs, repeats=setting.repeats, device=device, progress=progress)
         memory = [peak_bytes(subject, device) for subject in subjects]
         where = environment(device)
+        for subject in subjects:
+            subject.check()
     base = times[names[-1]]
     results = [
         Result(

@@ -13,6 +13,7 @@ from ..diarization.pipeline import Progress, Settings
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
 from ..encoder.errors import CheckpointError
+from ..finite_outputs import named
 from ..heads.task_model import TaskModel
 from .models import load_model
 
@@ -69,21 +70,23 @@ def diarize(
         AudioError: the file is missing, damaged, too short, or has several channels and none is chosen.
         DataError: it does not fit in one window and there is no embedder, the PLDA is of another embedder, or
             ``strict`` and fewer speakers than asked for.
+        InferenceError: a model gives NaN or infinity.
     """
     if settings is not None and settings.plda is not None and embedder is not None:
         settings.plda.check(embedder.size)
     audio = AudioFile(file, channel=channel)
-    turns = pipeline(
-        audio,
-        local,
-        embedder,
-        powerset=local.powerset,
-        settings=settings,
-        count=count,
-        strict=strict,
-        name=str(file),
-        progress=progress,
-    )
+    with named(str(file)):
+        turns = pipeline(
+            audio,
+            local,
+            embedder,
+            powerset=local.powerset,
+            settings=settings,
+            count=count,
+            strict=strict,
+            name=str(file),
+            progress=progress,
+        )
     if audio.silent:
         warnings.warn(f"{file}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
         if strict and count is not None:

@@ -11,6 +11,7 @@ from ..data.long_audio import LONGEST
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..encoder.errors import AudioError, CheckpointError, DataError
+from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
 from .models import load_model
 
@@ -60,8 +61,11 @@ def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, longer than a minute, or has several channels and
             none is chosen.
+        InferenceError: the model gives NaN or infinity.
     """
     check_utterance(file)
     wave = read_speech(file, channel=channel)
-    made = model(wave[None].to(model.device))
+    with named(str(file)):
+        made = model(wave[None].to(model.device))
+        finite_output(made.output, model)
     return interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]

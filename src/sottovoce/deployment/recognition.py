@@ -14,6 +14,7 @@ from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, re
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
 from ..encoder.errors import AudioError, CheckpointError
+from ..finite_outputs import finite_output, named
 from ..heads.frame_head import FrameHead
 from ..heads.task_model import TaskModel
 from .models import load_model
@@ -106,16 +107,19 @@ def transcribe(
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        InferenceError: the model gives NaN or infinity.
     """
     recogniser = recogniser or recogniser_of(model)
     windows = windows or Windows()
     samples, rate, _ = audio_shape(file)
-    if samples <= windows.seconds * rate:
-        wave = _read(file, channel, 0.0, None)
-        refuse_silence(wave, str(file))
-        frames = recogniser.frames(_output(model, wave))
-    else:
-        frames = torch.cat([recogniser.frames(part) for part in _parts(model, file, samples / rate, channel, windows)])
+    with named(str(file)):
+        if samples <= windows.seconds * rate:
+            wave = _read(file, channel, 0.0, None)
+            refuse_silence(wave, str(file))
+            frames = recogniser.frames(_output(model, wave))
+        else:
+            parts = _parts(model, file, samples / rate, channel, windows)
+            frames = torch.cat([recogniser.frames(part) for part in parts])
     labels = recogniser.labels(frames)
     words = words_of(labels, recogniser.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
     text = recogniser.vocabulary.decode(each.label for each in labels)
@@ -124,7 +128,7 @@ def transcribe(
 
 def _output(model: TaskModel, wave: Tensor) -> Tensor:
     """``[T, ...]`` of a waveform ``[S]``."""
-    return model(wave[None].to(model.device)).output[0]
+    return finite_output(model(wave[None].to(model.device)).output[0], model)
 
 
 def _parts(

@@ -9,6 +9,7 @@ import torch
 
 from ..data.long_audio import speech_parts
 from ..encoder.errors import CheckpointError
+from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
 from ..metrics.spoofing import THRESHOLD
 from .models import load_model
@@ -57,9 +58,11 @@ def detect(model: TaskModel, file: str | Path, *, channel: int | None = None) ->
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        InferenceError: the model gives NaN or infinity.
     """
     parts = speech_parts(file, channel=channel)
-    outputs = [model(part[None].to(model.device)).output.float() for part in parts]
-    score = model.scoring.scores(torch.cat(outputs).double()).mean()
-    llr = model.scoring.slope * score + model.scoring.offset if model.scoring.calibrated else None
-    return Detection(score.item(), None if llr is None else llr.item())
+    with named(str(file)):
+        outputs = [model(part[None].to(model.device)).output.float() for part in parts]
+        score = finite_output(model.scoring.scores(torch.cat(outputs).double()).mean(), model)
+        llr = finite_output(model.scoring.slope * score + model.scoring.offset, model)
+    return Detection(score.item(), llr.item() if model.scoring.calibrated else None)

@@ -18,6 +18,7 @@ from ..encoder.chunks import Chunks
 from ..encoder.errors import AudioError, StreamingError
 from ..encoder.output import EncoderOutput
 from ..encoder.streaming import Latency
+from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
 
 
@@ -92,6 +93,7 @@ class StreamingRecogniser:
 
         Raises:
             AudioError: not ``[S]`` floats, or samples that are no numbers.
+            InferenceError: the model gives NaN or infinity.
         """
         return self._heard(self._encoder.push(waveform[None]))
 
@@ -101,6 +103,7 @@ class StreamingRecogniser:
 
         Raises:
             AudioError: less was heard than one frame needs.
+            InferenceError: the model gives NaN or infinity.
         """
         words = self._heard(self._encoder.flush()) + self._words.push(self._search.finish()) + self._words.finish()
         self._search = self.recogniser.streaming()
@@ -115,7 +118,7 @@ class StreamingRecogniser:
         if self.model.head.final:
             assert encoded.last_hidden_state is not None
             states = (*states[:-1], encoded.last_hidden_state)
-        output = self.model.head(states)[0]
+        output = finite_output(self.model.head(states)[0], self.model)
         return self._words.push(self._search.push(self.recogniser.frames(output)))
 
 
@@ -162,6 +165,7 @@ def transcribe_stream(
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        InferenceError: the model gives NaN or infinity.
         StreamingError: as `StreamingRecogniser`.
     """
     frames, rate, _ = audio_shape(file)
@@ -177,13 +181,15 @@ def transcribe_stream(
     for samples in audio_pieces(file, piece, channel=channel):
         if len(samples):
             low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-        found(stream.push(samples))
+        with named(str(file)):
+            found(stream.push(samples))
     if is_silent(torch.tensor([low, high])):
         raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
-    try:
-        found(stream.finish())
-    except AudioError as error:
-        raise AudioError(f"{file}: too short: {error}") from None
+    with named(str(file)):
+        try:
+            found(stream.finish())
+        except AudioError as error:
+            raise AudioError(f"{file}: too short: {error}") from None
     seconds, spent = frames / rate, time.perf_counter() - begin
     text = " ".join(word.text for word in words)
     return StreamedTranscript(str(file), seconds, text, tuple(words), stream.latency.seconds, spent / seconds)

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.model import SAMPLE_RATE
+from sottovoce.finite_outputs import finite_output, float_tensors
 from sottovoce.pruning.cost import cost
 
 
@@ -38,6 +39,16 @@ class Subject:
     def __call__(self) -> Any:
         with torch.inference_mode():
             return self.module(self.inputs)
+
+    def check(self) -> None:
+        """Run it once more and look at what it gives.
+
+        Raises:
+            InferenceError: NaN or infinity is among it.
+        """
+        dtype = str(next(self.module.parameters()).dtype).removeprefix("torch.")
+        for each in float_tensors(self()):
+            finite_output(each, f"{self.name} in {dtype}")
 
 
 def ours(

@@ -18,7 +18,8 @@ from ..data.channels import chosen_channel
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts
-from ..encoder.errors import AudioError, CheckpointError, DataError
+from ..encoder.errors import CheckpointError, DataError
+from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
 from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
@@ -54,6 +55,7 @@ def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None 
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        InferenceError: the model gives NaN or infinity.
     """
     files = list(files)
     for file in files:
@@ -66,13 +68,11 @@ def embed_file(model: TaskModel, file: str | Path, *, channel: int | None = None
     """The embedding ``[E]`` of a file; of one of more than a minute the mean over its parts (`speech_parts`).
 
     Raises:
-        AudioError: see `embed`.
+        AudioError, InferenceError: see `embed`.
     """
-    try:
+    with named(str(file)):  # a head that needs several frames does not know of whom it speaks
         outputs = [model(part[None].to(model.device)).output[0] for part in speech_parts(file, channel=channel)]
-        return torch.stack(outputs).float().mean(0).cpu()
-    except AudioError as error:  # a head that needs several frames does not know of whom it speaks
-        raise error if str(file) in str(error) else AudioError(f"{file}: {error}") from None
+        return finite_output(torch.stack(outputs).float().mean(0).cpu(), model)
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,11 @@ def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | Non
     seconds = [samples / rate for samples, rate, _ in map(audio_shape, (a, b))]
     vectors = torch.stack([embed_file(model, file, channel=channel) for file in (a, b)])
     scored = score(model.scoring, vectors, seconds, np.array([0]), np.array([1]))
+    told = calibrated(model.scoring, scored)
+    finite_output(torch.from_numpy(np.asarray(told)), model, [f"{a} and {b}"])
     threshold = model.scoring.threshold.item()
     return Verdict(
-        float(calibrated(model.scoring, scored)[0]),
+        float(told[0]),
         None if math.isnan(threshold) else threshold,
         calibration_of(model.scoring) is not None,
     )
@@ -125,6 +127,7 @@ def evaluate(
     Raises:
         DataError: trials that cannot be read, or name utterances that are not in the data; a channel of cuts.
         AudioError: an utterance that cannot be used, or has several channels and none is chosen.
+        InferenceError: the model gives NaN or infinity.
     """
     pairs = read_trials(trials)
     cuts = _cuts(Path(data), set(pairs.utterances()), channel)

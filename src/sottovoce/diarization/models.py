@@ -7,6 +7,7 @@ from torch import Tensor
 from ..data.activity import STEP
 from ..data.audio import SAMPLE_RATE
 from ..encoder.errors import CheckpointError
+from ..finite_outputs import finite_output
 from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead
 from ..heads.task_model import TaskModel
@@ -31,8 +32,12 @@ class LocalScores:
         self.powerset = Powerset(model.head.speakers, model.head.at_once)
 
     def __call__(self, waves: Tensor) -> Tensor:
-        """``[B, T, classes]`` of ``[B, S]``."""
-        return self.model(waves.to(self.model.device)).output.float().cpu()
+        """``[B, T, classes]`` of ``[B, S]``.
+
+        Raises:
+            InferenceError: NaN or infinity is among them.
+        """
+        return finite_output(self.model(waves.to(self.model.device)).output.float().cpu(), self.model)
 
 
 class SpeakerFrames:
@@ -61,14 +66,23 @@ class SpeakerFrames:
         return self.model.head.size
 
     def frames(self, waves: Tensor) -> Tensor:
-        """``[B, T, F]`` of ``[B, S]``."""
-        return self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
+        """``[B, T, F]`` of ``[B, S]``.
+
+        Raises:
+            InferenceError: NaN or infinity is among them.
+        """
+        frames = self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
+        return finite_output(frames, self.model)
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
-        """``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``."""
+        """``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``.
+
+        Raises:
+            InferenceError: NaN or infinity is among them.
+        """
         device = self.model.device
         pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
-        return self.model.scoring.centred(pooled)
+        return finite_output(self.model.scoring.centred(pooled), self.model)
 
 
 def _check_step(model: TaskModel) -> None:

@@ -13,6 +13,10 @@ class AudioError(SottovoceError):
     """Audio that cannot be read or cannot be used as it is."""
 
 
+class InferenceError(SottovoceError):
+    """A model answers with NaN or infinity: that is no answer."""
+
+
 class BudgetError(SottovoceError):
     """A budget that cannot be met or contradicts itself."""
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
+from ..finite_outputs import finite_output, float_tensors
 from .attachment import Attachment
 from .gates import frozen_values
 from .low_rank import multiply_back, train_alike
@@ -44,6 +45,7 @@ def slim(model: Model, plan: Plan) -> Model:
 
     Raises:
         PlanError: the plan does not fit the network, or the result is not equal (nothing is returned then).
+        InferenceError: the network gives NaN or infinity, which equal nothing.
     """
     return slim_and_verify(model, plan)[0]
 
@@ -160,7 +162,9 @@ def compare(model: nn.Module, small: nn.Module, plan: Plan, probe: dict[str, Any
     values = frozen_values(model, plan)
     attachment = Attachment(model, [declared.units[n] for n in plan.keep], lambda: values)
     try:
-        expected, got = _tensors(model.eval()(**probe)), _tensors(small.eval()(**probe))
+        expected, got = float_tensors(model.eval()(**probe)), float_tensors(small.eval()(**probe))
+        for each in (*expected, *got):
+            finite_output(each, model)
     finally:
         attachment.remove()
     errors = []
@@ -185,12 +189,3 @@ def _copy(model: Model) -> Model:
     twin: Any = root.shrunk(root.shape).double()
     twin.load_state_dict(model.state_dict())
     return twin.cpu().eval()
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    """All floating-point tensors in an output, in order."""
-    if isinstance(output, Tensor):
-        return [output] if output.is_floating_point() else []
-    if isinstance(output, dict):
-        output = list(output.values())
-    return [t for item in output for t in _tensors(item)] if isinstance(output, list | tuple) else []

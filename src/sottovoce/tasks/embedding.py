@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.long_audio import LONGEST
+from ..finite_outputs import finite_output
 from ..heads.task_model import TaskModel
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
     Args:
         model: it is put into evaluation mode for the time being.
         cuts: utterances; they are loaded batch by batch.
+
+    Raises:
+        AudioError: an utterance cannot be read.
+        InferenceError: the model gives NaN or infinity for one.
     """
     was_training = model.training
     model.eval()
@@ -36,6 +41,7 @@ def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
     found: dict[int, Tensor] = {}
     for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
         output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
+        finite_output(output, model, batch["ids"])
         found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     model.train(was_training)
     return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
