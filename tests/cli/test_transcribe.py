@@ -96,6 +96,21 @@ def test_searches(sottovoce, place, speech):
     assert said.code == 2 and len(said.err.splitlines()) == 1 and "none.arpa: cannot be read" in said.err
 
 
+def test_a_language_model_in_another_case_is_the_same_model_and_one_of_another_language_none(
+    sottovoce, place, speech, tmp_path
+):
+    options = ("--weight", "3", "--bonus", "1")
+    (tmp_path / "upper.arpa").write_text(ARPA.replace("ab", "AB").replace(" c", " C"))
+    (tmp_path / "other.arpa").write_text(ARPA.replace("ab", "да").replace(" c", " нет"))
+    right = sottovoce("transcribe", place / "model", speech / "0.wav", "--ngram", place / "words.arpa", *options)
+    said = sottovoce("transcribe", place / "model", speech / "0.wav", "--ngram", tmp_path / "upper.arpa", *options)
+    assert said.code == 0 and said.out == right.out and not right.err
+    assert "upper.arpa" in said.err and "so case is ignored" in said.err and len(said.err.splitlines()) == 1
+    said = sottovoce("transcribe", place / "model", speech / "0.wav", "--ngram", tmp_path / "other.arpa")
+    assert said.code == 2 and len(said.err.splitlines()) == 1
+    assert "other.arpa: the language model does not fit: of its 2 words only 0 can be spelled" in said.err
+
+
 @pytest.mark.parametrize("fault", [*FAULTS, bad_audio.silence], ids=lambda f: f.__name__)
 def test_faulty_audio_is_one_line(sottovoce, place, tmp_path, fault):
     bad = fault(tmp_path)

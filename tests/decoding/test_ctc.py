@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -6,30 +5,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from labellings import V, all_labellings, collapsed, table
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
 from sottovoce.decoding.fusion import TokenModel, WordModel
 from sottovoce.decoding.ngram import NGram
 from sottovoce.encoder.errors import DataError
-
-T, V = 5, 4
-
-
-def table(seed=0, frames=T, outputs=V, peaked=1.0):
-    scores = peaked * np.random.default_rng(seed).standard_normal((frames, outputs))
-    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
-
-
-def collapsed(path, blank):
-    return tuple(token for token, _ in itertools.groupby(path) if token != blank)
-
-
-def all_labellings(logp, blank=0):
-    """Log-probability of every label sequence, from a list of all paths."""
-    found = {}
-    for path in itertools.product(range(logp.shape[1]), repeat=len(logp)):
-        labels = collapsed(path, blank)
-        found[labels] = np.logaddexp(found.get(labels, -np.inf), sum(logp[t, v] for t, v in enumerate(path)))
-    return found
 
 
 def test_greedy_is_the_collapsed_best_path():
@@ -99,7 +79,7 @@ def test_a_language_model_over_labels_is_added_to_every_labelling():
         labels: score + 0.8 * model().sentence([vocabulary[k] for k in labels]) + 0.3 * len(labels)
         for labels, score in all_labellings(logp).items()
     }
-    options = {"language": TokenModel(model(), vocabulary), "weight": 0.8, "bonus": 0.3}
+    options = {"language": TokenModel(model(), [(each,) for each in vocabulary]), "weight": 0.8, "bonus": 0.3}
     found = ctc_beam_search(logp, beam=10_000, **options)
     assert {h.tokens for h in found} == set(right)
     assert all(abs(h.score - right[h.tokens]) < 1e-9 for h in found)

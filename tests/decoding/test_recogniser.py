@@ -4,8 +4,9 @@ import torch
 
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.fusion import TokenModel, WordModel
+from sottovoce.decoding.matching import language_model
 from sottovoce.decoding.ngram import NGram
-from sottovoce.decoding.recogniser import Recogniser, language_model
+from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.vocabulary import BLANK
 
 LABELS = [BLANK, " ", "a", "b", "c"]

@@ -74,7 +74,11 @@ def test_greedy_is_the_best_path_with_its_runs(seed):
 @pytest.mark.parametrize("language", [None, "bigrams"])
 def test_a_beam_that_settles_ends_with_the_same_labels(seed, language):
     logits = scores(80, 8, seed)
-    options = {"beam": 6, "language": TokenModel(BIGRAMS, LABELS), "bonus": 0.3} if language else {"beam": 6}
+    options = (
+        {"beam": 6, "language": TokenModel(BIGRAMS, [(each,) for each in LABELS]), "bonus": 0.3}
+        if language
+        else {"beam": 6}
+    )
     stream = CTCBeamStream(PrefixSearch(len(LABELS), **options))
     found, settled = heard(stream, logits, seed)
     expected = ctc_beam_search(logits, **options)[0]

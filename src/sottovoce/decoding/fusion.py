@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .ngram import BEGIN, END, NGram
@@ -31,22 +31,28 @@ class TokenModel:
     """An n-gram over labels: characters or BPE pieces.
 
     Args:
-        ngram: its words are entries of the vocabulary.
-        vocabulary: ``[V]`` text of each output; that of the blank is never looked at.
+        ngram: of tokens.
+        tokens: ``[V]`` tokens that spell each output, mostly one; those of the blank are never looked at.
+        skipped: a token that is not scored before any other: the mark that begins the first word.
     """
 
-    def __init__(self, ngram: NGram, vocabulary: Sequence[str]):
-        self.ngram, self.vocabulary = ngram, vocabulary
+    def __init__(self, ngram: NGram, tokens: Sequence[Sequence[str]], skipped: str | None = None):
+        self.ngram, self.tokens, self.skipped = ngram, tokens, skipped
 
     def start(self) -> State:
-        return self.ngram.context((BEGIN,))
+        return self.ngram.context((BEGIN,)), False
 
     def step(self, state: State, token: int) -> tuple[State, float]:
-        word = self.vocabulary[token]
-        return self.ngram.context((*state, word)), self.ngram.score(state, word)
+        context, begun = state
+        added = 0.0
+        for word in self.tokens[token]:
+            if begun or word != self.skipped:
+                added += self.ngram.score(context, word)
+                context, begun = self.ngram.context((*context, word)), True
+        return (context, begun), added
 
     def finish(self, state: State) -> float:
-        return self.ngram.score(state, END)
+        return self.ngram.score(state[0], END)
 
 
 class WordModel:
@@ -55,10 +61,12 @@ class WordModel:
     Args:
         ngram: of words.
         vocabulary: ``[V]`` text of each output. A word ends where a piece has a blank or ``▁``, and at the end.
+        known: the word of the n-gram that is spelled so, ``None`` for none; by default itself.
     """
 
-    def __init__(self, ngram: NGram, vocabulary: Sequence[str]):
+    def __init__(self, ngram: NGram, vocabulary: Sequence[str], known: Callable[[str], str | None] | None = None):
         self.ngram, self.vocabulary = ngram, vocabulary
+        self._known = known or (lambda word: word)
 
     def start(self) -> State:
         return self.ngram.context((BEGIN,)), ""
@@ -70,12 +78,17 @@ class WordModel:
             if character not in BOUNDARIES:
                 word += character
             elif word:
-                added += self.ngram.score(context, word)
-                context, word = self.ngram.context((*context, word)), ""
+                said = self._said(word)
+                added += self.ngram.score(context, said)
+                context, word = self.ngram.context((*context, said)), ""
         return (context, word), added
 
     def finish(self, state: State) -> float:
         context, word = state
         if not word:
             return self.ngram.score(context, END)
-        return self.ngram.score(context, word) + self.ngram.score((*context, word), END)
+        said = self._said(word)
+        return self.ngram.score(context, said) + self.ngram.score((*context, said), END)
+
+    def _said(self, word: str) -> str:
+        return self._known(word) or self.ngram.unknown_word

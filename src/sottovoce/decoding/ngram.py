@@ -10,7 +10,9 @@ from ..encoder.errors import DataError
 from ..text_files import lines
 
 _LN10 = math.log(10.0)
-UNKNOWN = "<unk>"
+UNKNOWNS = ("<unk>", "<UNK>", "[UNK]", "[unk]")
+"""What toolkits call a word that the model does not have."""
+
 BEGIN, END = "<s>", "</s>"
 
 
@@ -24,7 +26,8 @@ class NGram:
         order: longest n-gram.
         probabilities: n-gram -> natural log-probability of its last word.
         backoffs: n-gram -> natural log of its back-off weight.
-        unknown: natural log-probability of a word that was never seen, where the model has no ``<unk>``.
+        unknown: natural log-probability of a word that was never seen, where the model has none of `UNKNOWNS`.
+        name: for messages.
     """
 
     def __init__(
@@ -34,8 +37,11 @@ class NGram:
         backoffs: dict[tuple[str, ...], float],
         *,
         unknown: float = -100.0 * _LN10,
+        name: str = "n-gram",
     ):
         self.order, self.probabilities, self.backoffs, self.unknown = order, probabilities, backoffs, unknown
+        self.name = name
+        self.unknown_word = next((each for each in UNKNOWNS if (each,) in probabilities), UNKNOWNS[0])
 
     def score(self, history: Sequence[str], word: str) -> float:
         """Natural ``log P(word | history)``; only the last ``order - 1`` words of the history count."""
@@ -52,7 +58,8 @@ class NGram:
             context = context[1:]
 
     def known(self, word: str) -> str:
-        return word if (word,) in self.probabilities else UNKNOWN
+        """The word, or what the model calls one that it does not have."""
+        return word if (word,) in self.probabilities else self.unknown_word
 
     def context(self, history: Sequence[str]) -> tuple[str, ...]:
         """What the model sees of a history."""
@@ -122,7 +129,7 @@ class _Reader:
             raise self._fault(f"{line[:60]!r} where \\end\\ is expected")
         for _ in self.lines:  # to the end, where damage of a packed file shows
             pass
-        return NGram(len(counts), self.probabilities, self.backoffs)
+        return NGram(len(counts), self.probabilities, self.backoffs, name=str(self.path))
 
     def _counts(self) -> tuple[list[int], str]:
         counts: list[int] = []

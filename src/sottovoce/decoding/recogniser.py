@@ -12,21 +12,15 @@ from ..encoder.errors import DataError
 from ..heads.task_model import TaskModel
 from ..heads.transducer import Transducer
 from .ctc import ctc_beam_search
-from .fusion import LanguageModel, TokenModel, WordModel
 from .hypothesis import check_search
-from .ngram import BEGIN, END, UNKNOWN, NGram
+from .matching import language_model
+from .ngram import NGram
 from .prefixes import PrefixSearch
 from .streams import CTCBeamStream, CTCGreedyStream, StreamingSearch
 from .timing import TimedLabel
 from .transducer import transducer_beam_search, transducer_greedy
 from .transducer_streams import TransducerBeamStream, TransducerGreedyStream
 from .vocabulary import Vocabulary
-
-
-def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
-    """An n-gram over labels, where all its words are labels of the vocabulary; over words otherwise."""
-    words = {gram[0] for gram in ngram.probabilities if len(gram) == 1} - {BEGIN, END, UNKNOWN}
-    return TokenModel(ngram, labels) if words <= set(labels) else WordModel(ngram, labels)
 
 
 class TextSearch(Protocol):
