@@ -22,7 +22,7 @@ from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
 from sottovoce.training.scaled import toy, trial
 from sottovoce.training.stand_ins import stand_in
-from sottovoce.training.yaml_file import plain_recipe, yaml_value
+from sottovoce.training.yaml_file import plain_recipe, recipe_value
 
 SYSTEMS = {
     "2505.24111": ["diarizen-base", "diarizen-large"],
@@ -114,7 +114,7 @@ def test_recipes_say_nothing_twice():
     seen: dict[str, set[str]] = {}
     for place in {path.parent for path in known_recipes().values()}:
         for path in [*place.glob("*.yaml"), *place.glob("parts/*.yaml")]:
-            data = yaml_value(path.read_text())
+            data = recipe_value(path.read_text())
             if not data.get("name") or data["name"] in NAMES:
                 for part in sections(
                     {key: data.get(key, {}) for key in ("task", "data", "encoder", "budget", "stages")}

@@ -1,4 +1,5 @@
 import copy
+import os
 
 import pytest
 
@@ -110,6 +111,62 @@ def test_extends_merges_sections_and_replaces_lists(base, tmp_path):
         read_recipe(tmp_path / "a.yaml")
 
 
+def test_packaged_recipes_are_extended_by_name(tmp_path):
+    """From any folder; a file of that name goes before."""
+    path = write({"extends": "demo", "name": "mine", "seed": 7}, tmp_path / "mine.yaml")
+    mine, demo = read_recipe(path).resolved(), read_recipe("demo").resolved()
+    assert mine == {**demo, "name": "mine", "seed": 7}
+    write({"extends": ["demo", "demo"], "name": "twice"}, path)
+    assert read_recipe(path).names() == read_recipe("demo").names()
+    write({"name": "other"}, tmp_path / "demo")
+    with pytest.raises(RecipeError, match="encoder: missing"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "extends, told",
+    [
+        ("demmo", "mine/demmo: no such file, and no recipe of that name; did you mean 'demo'"),
+        ("bsae.yaml", "no such file, and no recipe of that name; did you mean '.*base.yaml'"),
+        ("nothing like it", "`sottovoce recipes` lists"),
+        ("/dev/zero", "/dev/zero: a device or a pipe, not a file"),
+        ("pipe", "a device or a pipe, not a file"),
+        (".", "a folder, not a file"),
+        ("huge.yaml", "3,000,000,000 bytes; at most 1,000,000 are read"),
+        ("chain0.yaml", "more than 50 files"),
+        ("fan0.yaml", "more than 50 files"),
+        ("a\0b", "no such file"),
+        ("x" * 5000, "no such file"),
+        (3, "extends: '3' is no recipe"),
+        ({"a": "b"}, "is no recipe"),
+        ([["demo"]], "is no recipe"),
+        ("", "is no recipe"),
+        ("mine.yaml", "extends itself"),
+    ],
+)
+def test_extends_reads_small_files_and_few(tmp_path, extends, told):
+    place = tmp_path / "mine"
+    place.mkdir()
+    os.mkfifo(place / "pipe")
+    with open(place / "huge.yaml", "wb") as file:
+        file.truncate(3_000_000_000)
+    (place / "base.yaml").write_text("name: base\n")
+    for k in range(60):
+        write({"extends": f"chain{k + 1}.yaml"}, place / f"chain{k}.yaml")
+    for k in range(8):
+        write({"extends": [f"fan{k + 1}.yaml"] * 10}, place / f"fan{k}.yaml")
+    (place / "fan8.yaml").write_text("name: fan\n")
+    with pytest.raises(RecipeError, match=told) as caught:
+        read_recipe(write({"extends": extends}, place / "mine.yaml"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_change_is_given_once(base, tmp_path):
+    assert problems(base, tmp_path, "seed=1", "seed=2", "data.batch=4") == [
+        "--set seed: given twice, 1 and 2; leave one out"
+    ]
+
+
 def test_environment_variables(base, tmp_path, monkeypatch):
     data = copy.deepcopy(base)
     data["name"] = "${TOY_NAME}-${TOY_KIND:-plain}"
@@ -124,7 +181,7 @@ def test_environment_variables(base, tmp_path, monkeypatch):
         ("- a\n", "is a mapping"),
         ("a: [1\n", r"not YAML \(line 2: "),
         (b"\xff\xfe\x00", "not a text file"),
-        (None, "cannot be read"),
+        (None, "no such file"),
     ],
 )
 def test_files_that_are_no_recipes(tmp_path, text, told):

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 import torch
-import yaml
 from torch import Tensor, nn
 
-from ..encoder.errors import DataError, PlanError
-from ..text_files import text
+from ..encoder.errors import PlanError
+from ..yaml_text import read_text, yaml_value
 from .budget import Budget
 from .gates import KINDS
 from .importance import activation, magnitude, run, taylor
@@ -112,11 +111,11 @@ def read_shape(path: str | Path) -> dict[str, Any]:
         PlanError: no such file, or one that holds no widths.
     """
     try:
-        found = yaml.safe_load(text(path))
-    except DataError as error:
-        raise PlanError(str(error)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no text, or a date such as 2001-99-99
-        raise PlanError(f"{path}: neither YAML nor JSON ({str(error).splitlines()[0]})") from None
+        found = yaml_value(read_text(Path(path), "widths (YAML or JSON)", PlanError))
+    except PlanError:
+        raise
+    except ValueError as error:
+        raise PlanError(f"{path}: neither YAML nor JSON ({error})") from None
     if not isinstance(found, dict) or not found or not all(isinstance(v, int | list) for v in found.values()):
         raise PlanError(f"{path}: holds no widths; write a line for each kind, such as 'head: [2, 3, 3]'")
     return {str(key): value for key, value in found.items()}

@@ -64,7 +64,7 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
     if not (Path(run) / "recipe.yaml").is_file():
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
     directory = RunDirectory(run)
-    recipe = yaml.safe_load(directory.recipe.read_text(encoding="utf-8"))
+    recipe = directory.recorded_recipe()
     chain = starts(recipe)
     stages = [s for name in chain if (s := _stage(directory, name)) is not None]
     if not stages:

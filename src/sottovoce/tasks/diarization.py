@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ..bounded import WIDEST
 from ..data.activity import SpeakerActivity, turns_in
 from ..data.batches import Batch
 from ..diarization.loss import powerset_loss
@@ -34,11 +35,11 @@ class Conformers(Options):
 
     speakers: int = Field(4, ge=1, le=8, description="most speakers in one window")
     at_once: int = Field(2, ge=1, le=8, description="most of them in one frame")
-    width: int = Field(256, ge=1)
-    blocks: int = Field(4, ge=0, description="Conformer layers")
-    inner: int = Field(1024, ge=1, description="feed-forward units of each")
-    heads: int = Field(4, ge=1, description="attention heads of each")
-    kernel: int = Field(31, ge=1, description="convolution taps of each")
+    width: int = Field(256, ge=1, le=WIDEST)
+    blocks: int = Field(4, ge=0, le=1_000, description="Conformer layers")
+    inner: int = Field(1024, ge=1, le=WIDEST, description="feed-forward units of each")
+    heads: int = Field(4, ge=1, le=WIDEST, description="attention heads of each")
+    kernel: int = Field(31, ge=1, le=WIDEST, description="convolution taps of each")
     dropout: float = Field(0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -72,7 +73,7 @@ class Diarization(Options):
     head: Conformers = Conformers()
     loss: NoOptions = NoOptions()
     decisions: DecisionOptions = DecisionOptions()
-    draws: int = Field(1000, ge=1)
+    draws: int = Field(1000, ge=1, le=100_000)
 
     @property
     def powerset(self) -> Powerset:

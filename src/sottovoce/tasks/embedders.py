@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from ..bounded import WIDEST
 from .options import OneOf, Options, one_of
 
 
@@ -18,7 +19,7 @@ class LayerSumOptions(Options):
 class AdapterOptions(Options):
     """A small network on each state, see `Adapters`."""
 
-    width: int = Field(128, ge=1)
+    width: int = Field(128, ge=1, le=WIDEST)
 
 
 Fusion: Any = one_of(
@@ -33,7 +34,7 @@ class PlainPooling(Options):
 class AttentionOptions(Options):
     """One weight a frame, see `Attentive`."""
 
-    bottleneck: int = Field(128, ge=1)
+    bottleneck: int = Field(128, ge=1, le=WIDEST)
 
 
 class ChannelAttentionOptions(AttentionOptions):
@@ -59,16 +60,16 @@ STATISTICS, CHANNEL_ATTENTIVE = Pooling(statistics={}), Pooling(channel_attentiv
 class MHFAOptions(Options):
     """Multi-head factorised attentive pooling, see `MHFA`."""
 
-    width: int = Field(128, ge=1, description="dimensions that keys and values are compressed to")
-    heads: int = Field(64, ge=1, description="attention heads")
-    size: int = Field(256, ge=2, description="of the embedding")
+    width: int = Field(128, ge=1, le=WIDEST, description="dimensions that keys and values are compressed to")
+    heads: int = Field(64, ge=1, le=WIDEST, description="attention heads")
+    size: int = Field(256, ge=2, le=WIDEST, description="of the embedding")
 
 
 class PooledOptions(Options):
     """Layer adapters, or a layer sum and a linear map, straight into a pooling, see `Pooled`."""
 
-    width: int | None = Field(None, ge=1, description="of the linear map; needed behind a sum of layers")
-    size: int = Field(256, ge=2, description="of the embedding")
+    width: int | None = Field(None, ge=1, le=WIDEST, description="of the linear map; needed behind a sum of layers")
+    size: int = Field(256, ge=2, le=WIDEST, description="of the embedding")
     fusion: Fusion = ADAPTERS
     pooling: Pooling = CHANNEL_ATTENTIVE
 
@@ -82,9 +83,9 @@ class PooledOptions(Options):
 class XVectorOptions(Options):
     """x-vector, see `XVector`."""
 
-    channels: int = Field(512, ge=1)
-    wide: int = Field(1500, ge=1, description="channels that are pooled")
-    size: int = Field(512, ge=2, description="of the embedding")
+    channels: int = Field(512, ge=1, le=WIDEST)
+    wide: int = Field(1500, ge=1, le=WIDEST, description="channels that are pooled")
+    size: int = Field(512, ge=2, le=WIDEST, description="of the embedding")
     fusion: Fusion = SUM
     pooling: Pooling = STATISTICS
 
@@ -92,10 +93,10 @@ class XVectorOptions(Options):
 class Res2Options(Options):
     """What networks of Res2 blocks have in common."""
 
-    channels: int = Field(1024, ge=2, description="of the blocks")
-    scale: int = Field(8, ge=2, description="groups of channels inside a block")
-    wide: int = Field(1536, ge=1, description="channels that are pooled")
-    size: int = Field(192, ge=2, description="of the embedding")
+    channels: int = Field(1024, ge=2, le=WIDEST, description="of the blocks")
+    scale: int = Field(8, ge=2, le=WIDEST, description="groups of channels inside a block")
+    wide: int = Field(1536, ge=1, le=WIDEST, description="channels that are pooled")
+    size: int = Field(192, ge=2, le=WIDEST, description="of the embedding")
     fusion: Fusion = SUM
     pooling: Pooling = CHANNEL_ATTENTIVE
 
@@ -111,34 +112,34 @@ class Res2Options(Options):
 class ECAPAOptions(Res2Options):
     """ECAPA-TDNN, see `ECAPA`."""
 
-    channels: int = Field(512, ge=2, description="of the blocks")
-    bottleneck: int = Field(128, ge=1, description="of the squeeze-excitation")
+    channels: int = Field(512, ge=2, le=WIDEST, description="of the blocks")
+    bottleneck: int = Field(128, ge=1, le=WIDEST, description="of the squeeze-excitation")
 
 
 class RawNet3Options(Res2Options):
     """RawNet3 on features, see `RawNet3`."""
 
-    size: int = Field(256, ge=2, description="of the embedding")
+    size: int = Field(256, ge=2, le=WIDEST, description="of the embedding")
 
 
 class SKATDNNOptions(Res2Options):
     """SKA-TDNN, see `SKATDNN`."""
 
-    bins: int = Field(80, ge=4, description="that a linear map makes for the front part")
-    maps: int = Field(128, ge=1, description="of the front part")
-    bottleneck: int = Field(128, ge=1, description="of the squeeze-excitation")
+    bins: int = Field(80, ge=4, le=WIDEST, description="that a linear map makes for the front part")
+    maps: int = Field(128, ge=1, le=WIDEST, description="of the front part")
+    bottleneck: int = Field(128, ge=1, le=WIDEST, description="of the squeeze-excitation")
 
 
 class MFAConformerOptions(Options):
     """MFA-Conformer, see `MFAConformer`."""
 
-    width: int = Field(256, ge=1)
-    blocks: int = Field(6, ge=1)
-    inner: int = Field(2048, ge=1, description="feed-forward units")
-    heads: int = Field(4, ge=1)
-    kernel: int = Field(15, ge=1, description="taps of the convolution")
+    width: int = Field(256, ge=1, le=WIDEST)
+    blocks: int = Field(6, ge=1, le=1_000)
+    inner: int = Field(2048, ge=1, le=WIDEST, description="feed-forward units")
+    heads: int = Field(4, ge=1, le=WIDEST)
+    kernel: int = Field(15, ge=1, le=WIDEST, description="taps of the convolution")
     dropout: float = Field(0.1, ge=0, lt=1)
-    size: int = Field(192, ge=2, description="of the embedding")
+    size: int = Field(192, ge=2, le=WIDEST, description="of the embedding")
     fusion: Fusion = SUM
     pooling: Pooling = CHANNEL_ATTENTIVE
 
@@ -155,7 +156,7 @@ class PlainXVectorOptions(Options):
     channels: list[int] = Field([512, 512, 512, 512, 1500], min_length=1, description="of each time-delay layer")
     kernels: list[int] = Field([5, 3, 3, 1, 1], min_length=1, description="of each, in frames")
     dilations: list[int] = Field([1, 2, 3, 1, 1], min_length=1, description="of each, in frames")
-    size: int = Field(512, ge=2, description="of the embedding")
+    size: int = Field(512, ge=2, le=WIDEST, description="of the embedding")
     fusion: Literal["sum", "last"] = "sum"
 
     @model_validator(mode="after")
@@ -169,18 +170,18 @@ class PlainXVectorOptions(Options):
 class AASISTOptions(Options):
     """Graph attention over spectrum and time, for anti-spoofing, see `AASIST`."""
 
-    bands: int = Field(128, ge=3, description="features that hidden states are projected to")
+    bands: int = Field(128, ge=3, le=WIDEST, description="features that hidden states are projected to")
     channels: tuple[int, ...] = Field(
         (32, 32, 64, 64, 64, 64), min_length=1, description="of the residual convolutions"
     )
-    width: int = Field(32, ge=1, description="of nodes in the end; the embedding has five times as many")
+    width: int = Field(32, ge=1, le=WIDEST, description="of nodes in the end; the embedding has five times as many")
 
 
 class SLSOptions(Options):
     """A gate for each layer, for anti-spoofing, see `SLS`."""
 
-    width: int = Field(384, ge=3, description="features that the sum of layers is projected to")
-    size: int = Field(1024, ge=2, description="of the embedding")
+    width: int = Field(384, ge=3, le=WIDEST, description="features that the sum of layers is projected to")
+    size: int = Field(1024, ge=2, le=WIDEST, description="of the embedding")
 
 
 EMBEDDERS: dict[str, type[Options]] = {

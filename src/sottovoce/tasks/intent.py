@@ -55,7 +55,7 @@ class Intent(Options):
     slots: list[str] | Literal["all"] = []
     split: str = "microphone"
     together: str = "slurp_id"
-    draws: int = Field(1000, ge=1)
+    draws: int = Field(1000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _something_is_asked(self) -> Intent:

@@ -10,11 +10,13 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_serializer, model_validator
 from pydantic_core import ErrorDetails
 
+from ..bounded import Bounded
 
-class Options(BaseModel):
+
+class Options(Bounded):
     """Base of every section of a recipe: an unknown key is an error, values are never changed after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class OneOf(Options):
@@ -93,19 +95,29 @@ def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
         return path, message
-    return path, f"{message[0].lower()}{message[1:]} (got {error['input']!r})"
+    return path, f"{message[0].lower()}{message[1:]} (got {shown(error['input'])})"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value in a message: in one line, and cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _is_tag(step: int | str) -> bool:
     # Members of a union are named in pydantic's location ("list[str]", "Budget", "literal[...]"); keys never look so.
-    return isinstance(step, str) and ("[" in step or step in {"str", "int", "float", "bool"} or step[:1].isupper())
+    return isinstance(step, str) and (
+        "[" in step or step in {"str", "int", "float", "bool"} or step.startswith("constrained-") or step[:1].isupper()
+    )
 
 
 def dotted(path: Iterable[int | str]) -> str:
     """``("stages", 1, "prune")`` as ``stages[1].prune``."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+        word = str(step)
+        plain = word.isprintable() and len(word) <= 80
+        text += f"[{step}]" if isinstance(step, int) else f".{word if plain else shown(word)}"
     return text.removeprefix(".")
 
 
@@ -117,9 +129,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(known)}" if known else "nothing is allowed here"
 
 
+TOLD = 50
+"""Problems that are told one by one."""
+
+
 def listed(problems: Sequence[str], title: str) -> str:
     """Several problems below a title, each on a line of its own; a single one as it is."""
-    return problems[0] if len(problems) == 1 else f"{title}:" + "".join(f"\n  {problem}" for problem in problems)
+    if len(problems) == 1:
+        return problems[0]
+    rest = [f"... and {len(problems) - TOLD} more"] if len(problems) > TOLD else []
+    return f"{title}:" + "".join(f"\n  {problem}" for problem in [*problems[:TOLD], *rest])
 
 
 def known_keys(model: type[BaseModel]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from pydantic import Field, field_validator, model_validator
 
+from ..bounded import WIDEST
 from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.targets import Tokens
 from ..decoding.recogniser import TextSearch, recogniser_of
@@ -52,9 +53,9 @@ class Recognition(Options):
     pieces: int | None = Field(None, ge=3)
     alphabet: str = ALPHABET
     lower: bool = True
-    beam: int | None = Field(None, ge=1)
+    beam: int | None = Field(None, ge=1, le=WIDEST)
     worst: int = Field(5, ge=0)
-    draws: int = Field(1000, ge=1)
+    draws: int = Field(1000, ge=1, le=100_000)
 
     @field_validator("alphabet")
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ..bounded import WIDEST
 from ..data.batches import Batch
 from ..encoder.errors import DataError
 from ..heads.aam_softmax import AAMSoftmax
@@ -27,7 +28,7 @@ class SpeakerLoss(Options):
     margin: float = Field(0.2, ge=0, lt=1.5, description="angular margin in radians")
     margin_ramp: int = Field(0, ge=0, description="steps over which the margin grows from 0")
     scale: float = Field(30.0, gt=0)
-    centres: int = Field(1, ge=1, description="centres of each speaker")
+    centres: int = Field(1, ge=1, le=WIDEST, description="centres of each speaker")
     hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
     hardest_margin: float = Field(0.06, ge=0, lt=1.5)
 

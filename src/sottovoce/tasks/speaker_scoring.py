@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from ..bounded import WIDEST
 from ..encoder.errors import DataError
 from ..heads.cosine_scoring import CosineScoring
 from ..metrics.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
@@ -45,7 +46,7 @@ class WCCNOptions(Options):
 class LDAOptions(Options):
     """Linear discriminant analysis, see `lda`."""
 
-    dimensions: int = Field(100, ge=1)
+    dimensions: int = Field(100, ge=1, le=WIDEST)
     ridge: float = Field(0.01, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
     def config(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Spoofing(Options):
     label: str = "label"
     attack: str = "attack"
     codec: str = "codec"
-    draws: int = Field(1000, ge=1)
+    draws: int = Field(1000, ge=1, le=100_000)
 
     def label_of(self, cut: Cut) -> str:
         """What a recording is.

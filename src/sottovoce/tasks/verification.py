@@ -62,7 +62,7 @@ class Verification(Options):
     loss: SpeakerLoss = SpeakerLoss()
     scoring: Scoring = Scoring()
     mean_of: int = Field(500, ge=2)
-    draws: int = Field(1000, ge=1)
+    draws: int = Field(1000, ge=1, le=100_000)
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The training speakers, in alphabetical order.

@@ -28,6 +28,7 @@ from .masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Hertz = Annotated[float, Field(ge=0, le=8_000)]
+Talkers = Annotated[int, Field(ge=1, le=1_000)]
 
 
 class ReverberationOptions(Options):
@@ -71,7 +72,7 @@ class BabbleOptions(Options):
     """Other speech of the same batch."""
 
     probability: Probability = 0.25
-    talkers: tuple[int, int] = (3, 7)
+    talkers: tuple[Talkers, Talkers] = (3, 7)
     snr: tuple[float, float] = (10.0, 20.0)
 
     def build(self) -> Effect:
@@ -81,8 +82,8 @@ class BabbleOptions(Options):
 class TimeMaskOptions(Options):
     """Stretches of time that the encoder does not hear, see `TimeMask`."""
 
-    count: int = Field(2, ge=0, description="of each utterance")
-    per_second: float = Field(0.0, ge=0, description="and so many more for each second of it")
+    count: int = Field(2, ge=0, le=1_000, description="of each utterance")
+    per_second: float = Field(0.0, ge=0, le=1_000, description="and so many more for each second of it")
     longest: float = Field(0.5, gt=0, description="seconds")
     share: float = Field(0.2, gt=0, le=1, description="of the utterance, at most, for each")
 
@@ -93,7 +94,7 @@ class TimeMaskOptions(Options):
 class FrequencyMaskOptions(Options):
     """Bands of frequency that the encoder does not hear, see `FrequencyMask`."""
 
-    count: int = Field(2, ge=0, description="of each utterance")
+    count: int = Field(2, ge=0, le=1_000, description="of each utterance")
     widest: float = Field(0.33, gt=0, le=1, description="share of all bands")
 
     def build(self) -> Mask:

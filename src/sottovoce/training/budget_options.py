@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ..pruning.budget import Amount, Budget
+from ..bounded import MOST_SECONDS
+from ..pruning.budget import Budget
 from ..tasks.options import Options
+
+MOST = 10**18
+"""Of parameters or multiply-accumulates."""
+
+Amount = (
+    Annotated[int, Field(ge=0, le=MOST)] | Annotated[float, Field(ge=0, le=MOST)] | Annotated[str, Field(max_length=40)]
+)
+"""See `sottovoce.pruning.budget.Amount`."""
 
 
 class BudgetOptions(Options):
@@ -15,7 +24,7 @@ class BudgetOptions(Options):
 
     params: Amount | None = None
     macs: Amount | None = None
-    seconds: float = Field(1.0, gt=0)
+    seconds: float = Field(1.0, gt=0, le=MOST_SECONDS)
     per: dict[str, dict[str, Amount]] = {}
     reference: Literal["original", "current"] = "original"
 

@@ -19,7 +19,7 @@ from .files import write_json
 from .lineage import START
 from .randomness import seed_of
 from .recipe import Recipe
-from .recipe_file import read_recipe
+from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
 from .start_checks import evaluation_problems, start_problems
@@ -42,9 +42,9 @@ def compress(
     same number of threads).
 
     Args:
-        recipe: a YAML file, or a recipe that has been read.
+        recipe: a YAML file, the name of a recipe that comes with sottovoce, or a recipe that has been read or made.
         run: directory of the run; default: ``runs/<name of the recipe>``.
-        set: changes to the recipe, ``path=value``.
+        set: changes to a recipe that is read, ``path=value``.
         console: where progress is shown; default: the terminal.
         around: carries out the work of each stage, to measure it.
 
@@ -56,7 +56,7 @@ def compress(
         SottovoceError: data, checkpoints or the budget are at fault.
     """
     console = console or Console()
-    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set)
+    recipe = _checked(recipe, set)
     directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
     if recipe.compute.threads is not None:
         torch.set_num_threads(recipe.compute.threads)
@@ -78,6 +78,25 @@ def compress(
         directory.clear(name)
         previous = name
     return directory
+
+
+def _checked(recipe: str | os.PathLike[str] | Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe, checked as a file is, whoever made it."""
+    if not isinstance(recipe, Recipe):
+        return read_recipe(recipe, changes)
+    if changes:
+        raise RecipeError("compress: changes are for a recipe that is read from a file; make it another one instead")
+    try:
+        data, name = recipe.resolved(), recipe.name
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        StopIteration,
+    ) as error:  # made without pydantic's checks
+        raise RecipeError(f"compress: this is no whole recipe ({' '.join(str(error).split())[:200]})") from None
+    return checked_recipe(data, str(name))
 
 
 def _at_once(name: str, work: Callable[[], Product]) -> Product:

@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ..data.cuts import cut_field, read_cuts
 from ..encoder.errors import RecipeError
 from ..metrics.trials import read_trials
 from ..tasks.options import Options, nearest
 from ..tasks.task import EvaluationData
+from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
 from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
 
@@ -64,22 +65,17 @@ class DataOptions(Options):
         workers: processes that prepare batches.
     """
 
-    corpora: dict[str, CorpusOptions] = Field(min_length=1)
+    corpora: dict[FileName, CorpusOptions] = Field(min_length=1)
     train: list[str] = Field(min_length=1)
     speeds_are_speakers: bool = True
     dev: TestSet | None = None
     test: dict[str, TestSet] = {}
-    batch: int = Field(32, ge=1)
-    crop: tuple[float, float] | None = (2.0, 3.0)
+    batch: int = Field(32, ge=1, le=MOST_UTTERANCES)
+    crop: Crop | None = (2.0, 3.0)
     augment: list[Augmentation] = []
     balanced: bool = False
     cache: str | None = None
-    workers: int = Field(0, ge=0)
-
-    @field_validator("crop", mode="before")
-    @classmethod
-    def _one_length(cls, crop: object) -> object:
-        return (crop, crop) if isinstance(crop, int | float) else crop
+    workers: int = Field(0, ge=0, le=256)
 
     def problems(self) -> Iterator[str]:
         """What is wrong between the parts, and with files that should be there."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..bounded import MOST_SECONDS, SEEDS
 from ..data.audit import refuse_missing
 from ..data.channels import Channel
 from ..data.conversations import Manner, converse
@@ -29,6 +30,7 @@ from ..data.synthesis import SYNTHESES, synthesize
 from ..data.synthesis.verification import TRIALS
 from ..encoder.errors import DataError, RecipeError
 from ..tasks.options import Options, known_keys, nearest, one_of, problems_of
+from .amounts import FileName, Length
 
 Told: TypeAlias = Callable[[int, int], None]
 """``told(done, total)``."""
@@ -121,7 +123,7 @@ class Import(Chosen):
 
     path: str
     layout: str = "table"
-    split: str | None = Field(None, description="what a corpus of one split is called")
+    split: FileName | None = Field(None, description="what a corpus of one split is called")
     channel: Channel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
     drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
     only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
@@ -165,7 +167,7 @@ class Manifests(Options):
     """Lhotse manifests: split -> ``.jsonl.gz``, or a Shar directory, whose audio stays in its tars."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str]
+    __pydantic_extra__: dict[FileName, str]
 
     def splits(self) -> list[str] | None:
         return list(self.__pydantic_extra__)
@@ -203,11 +205,11 @@ class Converse(Options):
     """
 
     of: VoicesOptions
-    conversations: dict[str, int] = Field({"train": 300}, min_length=1)
+    conversations: dict[FileName, Annotated[int, Field(ge=1, le=100_000)]] = Field({"train": 300}, min_length=1)
     folder: str | None = None
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=SEEDS)
     speakers: tuple[int, int] = Manner.speakers
-    seconds: tuple[float, float] = Manner.seconds
+    seconds: tuple[Length, Length] = Manner.seconds
     turn: float = Manner.turn
     overlap: float = Manner.overlap
     pause: float = Manner.pause
@@ -231,11 +233,9 @@ class Converse(Options):
         for problem in self.of.options.problems():
             yield f"of.{self.of.kind}.{problem}"
         known = self.of.options.splits()
-        for split, count in self.conversations.items():
+        for split in self.conversations:
             if known is not None and split not in known:
                 yield f"conversations: there is no split {split!r}; {nearest(split, known)}"
-            if count < 1:
-                yield f"conversations.{split}: {count} are none"
 
     def prepare(self, folder: Path, told: Told | None) -> Prepared:
         """Make them, or find them made; the manifests of their splits."""
@@ -266,10 +266,10 @@ class Copies(Options):
     of: VoicesOptions
     split: str = "train"
     methods: list[Literal[tuple(ATTACKS)]] = Field(list(METHODS), min_length=1)  # type: ignore[valid-type]
-    copies: int = Field(2, ge=1)
-    seconds: float = Field(2.5, gt=0)
-    stretches: int = Field(3, ge=1)
-    seed: int = Field(0, ge=0)
+    copies: int = Field(2, ge=1, le=1_000)
+    seconds: float = Field(2.5, gt=0, le=MOST_SECONDS)
+    stretches: int = Field(3, ge=1, le=10_000)
+    seed: int = Field(0, ge=0, le=SEEDS)
 
     def splits(self) -> list[str] | None:
         return [self.split]

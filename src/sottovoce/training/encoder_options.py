@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 from pydantic import Field, create_model, model_validator
 
+from ..bounded import WIDEST
 from ..deployment.models import is_ours, is_task_model, load_encoder, load_model
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.conformer_convolution import ConvolutionModule
@@ -38,10 +40,39 @@ _CONFIG = {
 DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 
 
+MOST = {"layers": 1_000, "heads": 4_096, "downsampling": 1_000}
+"""Bounds of integers that are not widths."""
+
+EMPTY = ("heads", "ffn", "convolution", "left_positions", "right_positions")
+"""What may be none at all, as in a block that was pruned away."""
+
+PARTS = 64
+"""Most convolutions in a row."""
+
+
 def _fields() -> dict[str, Any]:
-    """Every argument of `uniform_shape` and `EncoderConfig`, with its type and default."""
-    types = typing.get_type_hints(uniform_shape) | typing.get_type_hints(EncoderConfig.__init__)
-    return {name: (types[name], parameter.default) for name, parameter in {**_CONFIG, **_SHAPE}.items()}
+    """Every argument of `uniform_shape` and `EncoderConfig`, with its type, bounds and default."""
+    hints = typing.get_type_hints(uniform_shape) | typing.get_type_hints(EncoderConfig.__init__)
+    defaults = {name: parameter.default for name, parameter in {**_CONFIG, **_SHAPE}.items()}
+    return {
+        name: (_bounded(name, hints[name]), list(default) if isinstance(default, tuple) else default)
+        for name, default in defaults.items()
+    }
+
+
+def _bounded(name: str, kind: Any) -> Any:
+    """A type with bounds: integers count something, floats are probabilities or small numbers."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return typing.Union[tuple(_bounded(name, each) for each in typing.get_args(kind))]  # noqa: UP007
+    if kind is int:
+        return Annotated[int, Field(ge=0 if name in EMPTY else 1, le=MOST.get(name, WIDEST))]
+    if kind is float and "drop" in name:
+        return Annotated[float, Field(ge=0, lt=1)]
+    if kind is float:
+        return Annotated[float, Field(gt=0)]
+    if kind == Sequence[int]:
+        return Annotated[list[Annotated[int, Field(ge=1, le=WIDEST)]], Field(min_length=1, max_length=PARTS)]
+    return kind
 
 
 class _Consistent(Options):
@@ -52,7 +83,7 @@ class _Consistent(Options):
         if not isinstance(data, dict):
             return data
         width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
-        if isinstance(width, int) and isinstance(heads, int) and heads > 0:
+        if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width <= WIDEST:
             data = {"attention_heads": heads, "head_dim": width // heads, **data}
         return data
 
@@ -135,8 +166,10 @@ class EncoderOptions(Options):
             if not channels or not kernels:
                 raise ValueError("filters: mel needs a new encoder with convolutions")
             mel_filters(channels[0], kernels[0])
-        if self.streaming is not None and self.config is not None:
-            self.streaming.change(new_config(self.config))
+        if self.config is not None:
+            config = new_config(self.config)
+            if self.streaming is not None:
+                self.streaming.change(config)
         return self
 
     def build(self, task: Task, seed: int, train: Sequence[Cut] = ()) -> TaskModel:

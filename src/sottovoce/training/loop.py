@@ -30,12 +30,11 @@ class Compute:
     """Where and how a stage is computed.
 
     Args:
-        accelerator, devices, precision: as Lightning understands them.
+        accelerator, precision: as Lightning understands them.
         workers: processes that prepare batches; 0 prepares them in the training process.
     """
 
     accelerator: str = "auto"
-    devices: int = 1
     precision: str = "32-true"
     workers: int = 0
 
@@ -180,9 +179,8 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
     with _quiet():
         trainer = Trainer(
             accelerator=compute.accelerator,
-            devices=compute.devices,
+            devices=1,
             precision=compute.precision,  # type: ignore[arg-type]
-            strategy="auto" if compute.devices == 1 else "ddp_find_unused_parameters_true",
             max_steps=phase.steps,
             max_epochs=-1,
             accumulate_grad_batches=phase.accumulate,

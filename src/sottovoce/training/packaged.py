@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from ..encoder.errors import RecipeError
-from ..tasks.options import nearest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel they lie inside the package; in a checkout, beside src/.
@@ -17,16 +18,35 @@ def known_recipes() -> dict[str, Path]:
     return {each.stem: each for place in PLACES for each in sorted(place.glob("*.yaml"))}
 
 
-def find_recipe(name: str | Path) -> Path:
+def find_recipe(name: str | os.PathLike[str], folder: Path = Path()) -> Path:
     """The recipe file that is meant: a path, or the name of a recipe that comes with sottovoce (``demo``).
+
+    Args:
+        name: as a person wrote it; a file goes before a recipe of that name.
+        folder: what a relative path counts from.
 
     Raises:
         RecipeError: neither.
     """
-    path = Path(name)
-    known = known_recipes()
-    if str(name) in known and not path.is_file():
-        return known[str(name)]
-    if path.exists():
+    path = folder / name
+    if os.path.isfile(path):
         return path
-    raise RecipeError(f"{name}: no such file, and no recipe of that name; {nearest(str(name), known)}")
+    known = known_recipes()
+    if str(name) in known:
+        return known[str(name)]
+    if os.path.exists(path):  # a folder or a device; whoever reads it says so
+        return path
+    beside = {each.name: str(each) for each in _files_in(path.parent)}
+    close = [beside[each] for each in get_close_matches(path.name, beside, n=1)]
+    close += get_close_matches(Path(name).stem, known, n=1)
+    hint = (
+        f"did you mean {' or '.join(map(repr, close))}?" if close else "`sottovoce recipes` lists those that there are"
+    )
+    raise RecipeError(f"{str(path)[:200]}: no such file, and no recipe of that name; {hint}")
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.y*ml"))
+    except OSError:
+        return []

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ..distillation.features import check_groups, default_layers
 from ..encoder.errors import RecipeError
 from ..tasks.options import Options, nearest
+from .amounts import MOST_STEPS, MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
 from .clipping import AutoClip, Clipping, FixedClipping
 from .schedules import Decay
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 class Rates(Options):
     """Peak learning rates: of the encoder, and of everything else that is trained by gradient descent on weights."""
 
-    encoder: float = Field(1e-4, ge=0)
-    head: float = Field(1e-3, ge=0)
+    encoder: float = Field(1e-4, ge=0, le=100)
+    head: float = Field(1e-3, ge=0, le=100)
 
 
 class StageOptions(Options):
@@ -36,7 +37,7 @@ class StageOptions(Options):
         evaluate: evaluate the stage's model on all test sets.
     """
 
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: FileName | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     start: str | None = None
     evaluate: bool = True
 
@@ -82,34 +83,29 @@ class PhaseOptions(StageOptions):
         checkpoint_every, log_every: steps.
     """
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=MOST_STEPS)
     lr: Rates = Rates()
-    warmup: int = Field(0, ge=0)
+    warmup: int = Field(0, ge=0, le=MOST_STEPS)
     decay: Decay = "cosine"
     final: float = Field(0.0, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     clip: Annotated[float, Field(gt=0)] | AutoClipOptions | None = 5.0
     encoder_gradient: float = Field(1.0, gt=0)
     accumulate: int = Field(1, ge=1)
-    batch: int | None = Field(None, ge=1)
-    crop: tuple[float, float] | None = None
+    batch: int | None = Field(None, ge=1, le=MOST_UTTERANCES)
+    crop: Crop | None = None
     train: list[str] | None = Field(None, min_length=1)
     augment: list[Augmentation] | None = None
     loss: dict[str, Any] = {}
     recompute: bool = False
-    checkpoint_every: int = Field(100, ge=1)
-    log_every: int = Field(10, ge=1)
+    checkpoint_every: int = Field(100, ge=1, le=MOST_STEPS)
+    log_every: int = Field(10, ge=1, le=MOST_STEPS)
 
     def clipping(self) -> Callable[[], Clipping] | None:
         """Makes what clips the gradients of one training phase."""
         if isinstance(self.clip, AutoClipOptions):
             return partial(AutoClip, self.clip.percentile, self.clip.history)
         return None if self.clip is None else partial(FixedClipping, self.clip)
-
-    @field_validator("crop", mode="before")
-    @classmethod
-    def _one_length(cls, crop: object) -> object:
-        return (crop, crop) if isinstance(crop, int | float) else crop
 
 
 class ChosenOptions(PhaseOptions):
@@ -122,7 +118,7 @@ class ChosenOptions(PhaseOptions):
         average: mean over so many evaluated weights, the last ones or those around the best.
     """
 
-    evaluate_every: int = Field(0, ge=0)
+    evaluate_every: int = Field(0, ge=0, le=MOST_STEPS)
     keep: Literal["last", "best"] = "last"
     average: int = Field(1, ge=1)
 

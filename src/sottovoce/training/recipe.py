@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+import torch
+from pydantic import BeforeValidator, Field, ValidationError
 
-from ..tasks.options import Options, nearest, one_of, problems_of
+from ..bounded import SEEDS
+from ..tasks.options import Options, nearest, one_of, problems_of, shown
 from ..tasks.registry import TASKS
+from .amounts import MOST_AUDIO, FileName
 from .budget_options import BudgetOptions
 from .corpora import DataOptions
 from .encoder_options import EncoderOptions
@@ -20,23 +23,36 @@ from .stages import STAGES
 PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
+def _one_device(devices: Any) -> Any:
+    if devices != 1 or isinstance(devices, bool):
+        raise ValueError(f"{shown(devices)}: training runs on one device so far; take 1, and a run for each device")
+    return 1
+
+
 class ComputeOptions(Options):
     """Where a run is computed.
 
     Args:
-        accelerator: ``auto``, ``cpu``, ``gpu``, ...
-        devices: how many.
+        accelerator: ``auto`` is a GPU where there is one.
+        devices: one; training on several is still to come.
         precision: of activations; weights stay float32.
         threads: of the CPU; default: as torch finds them. Equal results need equal threads.
     """
 
-    accelerator: str = "auto"
-    devices: int = Field(1, ge=1)
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: Annotated[Literal[1], BeforeValidator(_one_device)] = 1
     precision: Literal["float32", "bf16", "fp16"] = "float32"
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=1_024)
 
     def build(self, workers: int) -> Compute:
-        return Compute(self.accelerator, self.devices, PRECISIONS[self.precision], workers)
+        return Compute(self.accelerator, PRECISIONS[self.precision], workers)
+
+    def problems(self) -> Iterator[str]:
+        """A device that is not there."""
+        there = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available()}
+        there |= {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if not there.get(self.accelerator, True):
+            yield f"accelerator: {self.accelerator}, and torch finds none on this machine; take auto or cpu"
 
 
 class About(Options):
@@ -72,9 +88,9 @@ class Recipe(Options):
         encoder, task, data, budget, compute, stages: see their classes.
     """
 
-    name: str = Field(min_length=1)
+    name: FileName
     about: About | None = None
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=SEEDS)
     encoder: EncoderOptions
     task: TaskChoice
     data: DataOptions
@@ -93,9 +109,11 @@ class Recipe(Options):
     def problems(self) -> Iterator[str]:
         """What is wrong between the parts."""
         yield from self.data.problems()
+        yield from (f"compute.{problem}" for problem in self.compute.problems())
         yield from self._trials_problems()
         if self.task.options.whole_utterances and self.data.crop is not None:
             yield f"data.crop: {self.task.kind} learns from whole utterances; take crop: null"
+        yield from self._batch_problems("data", self.data.batch, self.data.crop)
         names = self.names()
         for k, entry in enumerate(self.stages):
             path, before = f"stages[{k}].{entry.kind}", [START, *names[:k]]
@@ -113,12 +131,21 @@ class Recipe(Options):
             elif not self.task.options.scored_on_trials and each.trials is not None:
                 yield f"{path}.trials: {self.task.kind} is not scored on trials; leave them out"
 
+    def _batch_problems(self, path: str, batch: int, crop: tuple[float, float] | None) -> Iterator[str]:
+        """More audio in a batch than any machine trains on at once."""
+        if crop is not None and batch * crop[1] > MOST_AUDIO:
+            seconds = f"{batch:,} utterances of {crop[1]:g} s are {batch * crop[1]:,.0f} s"
+            yield f"{path}.batch: {seconds} of audio at once; at most {MOST_AUDIO:,.0f}; take fewer or shorter ones"
+
     def _stage_problems(self, stage: StageOptions, before: list[str]) -> Iterator[str]:
         if stage.start is not None and stage.start not in before:
             yield f"start: no earlier stage is called {stage.start!r}; {nearest(stage.start, before)}"
         if isinstance(stage, PhaseOptions):
             for k, reference in enumerate(stage.train or ()):
                 yield from self.data.reference_problems(reference, f"train[{k}]")
+            if stage.batch or stage.crop:
+                batch, crop = stage.batch or self.data.batch, stage.crop or self.data.crop
+                yield from (problem.removeprefix(".") for problem in self._batch_problems("", batch, crop))
             if self.task.options.whole_utterances and stage.crop is not None:
                 yield f"crop: {self.task.kind} learns from whole utterances; leave it out"
             try:

@@ -6,7 +6,6 @@ import copy
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,8 +13,9 @@ from pydantic import ValidationError
 from ..encoder.errors import RecipeError
 from ..tasks.options import listed, nearest, problems_of
 from .lineage import stage_name
+from .packaged import find_recipe
 from .recipe import Recipe
-from .yaml_file import expanded, loaded, merged, yaml_value
+from .yaml_file import expanded, loaded, merged, recipe_value
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -29,7 +29,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     stand for environment variables.
 
     Args:
-        path: a YAML file.
+        path: a YAML file, or the name of a recipe that comes with sottovoce.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
         scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.training.scaled`.
@@ -38,16 +38,29 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
     """
     problems: list[str] = []
-    data = expanded(loaded(Path(path)), problems)
+    data = expanded(loaded(find_recipe(path)), problems)
     if scale is not None and not problems and _is_recipe(data):  # what is wrong with another is told below
         data = scale(data)
     data.pop("toy", None)  # only `scale` reads it
-    for change in changes:
-        _set(data, change, problems)
+    _set_all(data, changes, problems)
+    return checked_recipe(data, str(path), problems)
+
+
+def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] = ()) -> Recipe:
+    """A recipe of plain data, with all that can be known to be wrong with it before anything is made.
+
+    Args:
+        data: as a file says it, or `Recipe.resolved` gives it.
+        name: what messages call it.
+        problems: what is known to be wrong with it already.
+
+    Raises:
+        RecipeError: anything is wrong; every fault has a line of its own.
+    """
     recipe, found = _checked(data)
-    problems += found
-    if problems or recipe is None:
-        raise RecipeError(f"{path}: {listed(problems, f'{len(problems)} problems')}")
+    told = [*problems, *found]
+    if told or recipe is None:
+        raise RecipeError(f"{name}: {listed(told, f'{len(told)} problems')}")
     return recipe
 
 
@@ -59,7 +72,7 @@ def _is_recipe(data: dict[str, Any]) -> bool:
     return True
 
 
-def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
+def _checked(data: Mapping[str, Any]) -> tuple[Recipe | None, list[str]]:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
@@ -73,8 +86,8 @@ def _checked(data: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
     return recipe, list(recipe.problems())
 
 
-def _without(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    rest = copy.deepcopy(data)
+def _without(data: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
+    rest = copy.deepcopy(dict(data))
     for each in error.errors():
         holder: Any = rest
         for step in each["loc"][:-1]:
@@ -87,14 +100,28 @@ def _without(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     return rest
 
 
-def _set(data: dict[str, Any], change: str, problems: list[str]) -> None:
-    """Apply one ``path=value``; what it leads to is checked with the rest."""
-    path, sign, text = change.partition("=")
-    if not sign or not path:
-        problems.append(f"--set {change}: write path=value, such as stage.prune.steps=200")
-        return
+STEPS = 30
+"""Of the path of a change; the longest of a real one has ten."""
+
+
+def _set_all(data: dict[str, Any], changes: Sequence[str], problems: list[str]) -> None:
+    """Apply the changes, each ``path=value``; what they lead to is checked with the rest."""
+    seen: dict[str, str] = {}
+    for change in changes:
+        path, sign, text = change.partition("=")
+        steps = [each for each in re.split(r"[.\[\]]+", path.rstrip("]"))]
+        if not sign or not all(steps) or len(steps) > STEPS:
+            problems.append(f"--set {change[:60]}: write path=value, such as stage.prune.steps=200")
+        elif path in seen:
+            problems.append(f"--set {path}: given twice, {seen[path][:60]} and {text[:60]}; leave one out")
+        else:
+            seen[path] = text
+            _set(data, path, text, problems)
+
+
+def _set(data: dict[str, Any], path: str, text: str, problems: list[str]) -> None:
     try:
-        value = merged({}, {"value": yaml_value(text)})["value"]
+        value = merged({}, {"value": recipe_value(text)})["value"]
     except RecipeError as error:
         problems.append(f"--set {path}: {error}")
         return

@@ -26,6 +26,7 @@ import yaml
 
 from .. import plain_json
 from ..encoder.errors import CheckpointError, RecipeError
+from ..yaml_text import read_text, yaml_value
 from .files import PARTIAL, write_json, write_text
 from .lineage import START
 
@@ -98,14 +99,10 @@ class RunDirectory:
         if not self.recipe.exists() or self.finished(START) is None:
             write_text(self.recipe, yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True))
             return
-        try:
-            before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
-            name, _ = before["name"], before["stages"]  # the first and the last that is written
-        except (yaml.YAMLError, ValueError, TypeError, KeyError):
-            raise CheckpointError(f"{self.recipe}: damaged; copy it again, or choose another --run directory") from None
-        if name != recipe["name"]:
+        before = self.recorded_recipe()
+        if before["name"] != recipe["name"]:
             raise RecipeError(
-                f"{self.path}: holds a run of {name}, not of {recipe['name']}; choose another --run directory"
+                f"{self.path}: holds a run of {before['name']}, not of {recipe['name']}; choose another --run directory"
             )
         if changed := list(differences(before, json.loads(json.dumps(dict(recipe))))):
             lines = "\n".join(f"  {line}" for line in changed)
@@ -113,6 +110,25 @@ class RunDirectory:
                 f"{self.path}: this run was begun with another recipe:\n{lines}\n"
                 "Take back the changes to go on with it, or choose another --run directory."
             )
+
+    def recorded_recipe(self) -> dict[str, Any]:
+        """The recipe that the run was begun with.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        try:
+            recipe = yaml_value(read_text(self.recipe, "the directory of a run", CheckpointError))
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.recipe}: damaged ({error}); copy it again, or choose another --run directory"
+            ) from None
+        # The first and the last that is written.
+        if not isinstance(recipe, dict) or not isinstance(recipe.get("name"), str) or not recipe.get("stages"):
+            raise CheckpointError(f"{self.recipe}: damaged; copy it again, or choose another --run directory")
+        return recipe
 
     def recorded_environment(self) -> dict[str, str]:
         """Hardware, threads and versions that the run was begun with."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -326,7 +325,7 @@ class StageRun:
 
     def _history(self, results: Mapping[str, Any]) -> History:
         """What the model's card tells of this stage."""
-        recipe = yaml.safe_load(self.run.recipe.read_text(encoding="utf-8"))
+        recipe = self.run.recorded_recipe()
         lines = steps(recipe, self.name)
         if "equality" in results:
             lines.append(f"slim network equals the gated one: largest relative difference {results['equality']:.1e}")

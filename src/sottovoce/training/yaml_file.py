@@ -12,6 +12,8 @@ import yaml
 
 from ..encoder.errors import RecipeError
 from ..tasks.options import dotted
+from ..yaml_text import Loader, read_text, yaml_value
+from .packaged import find_recipe
 
 
 class Instead(dict[str, Any]):
@@ -26,23 +28,8 @@ class Same(dict[str, Any]):
     """A stage as what is extended has it, with changes: ``- prune: !same {units: [rank]}``."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML, ``!instead``, ``!also`` and ``!same``. An alias inside what it stands for, without end, is an error."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._begun: list[str | None] = []
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
-        anchor = getattr(event, "anchor", None)
-        if isinstance(event, yaml.AliasEvent) and anchor in self._begun:
-            mark: Any = event.start_mark
-            raise yaml.composer.ComposerError(None, None, f"{anchor!r} is part of itself", mark)
-        self._begun.append(anchor)
-        node = super().compose_node(parent, index)
-        self._begun.pop()
-        return node
+class _Loader(Loader):
+    """Plain YAML, ``!instead``, ``!also`` and ``!same``."""
 
 
 def _section(kind: type[dict[str, Any]]) -> Callable[[yaml.SafeLoader, yaml.MappingNode], dict[str, Any]]:
@@ -63,21 +50,13 @@ _Loader.add_constructor("!also", _also)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def yaml_value(text: str) -> Any:
-    """What a YAML text says.
+def recipe_value(text: str) -> Any:
+    """What a YAML text says, with the tags of recipes.
 
     Raises:
-        ValueError: it is no YAML; the message is a line that says where and why.
+        ValueError: as `yaml_value`.
     """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise ValueError(f"line {mark.line + 1}: {error.problem}" if mark is not None else str(error.problem)) from None
-    except (yaml.YAMLError, ValueError) as error:  # a control character, or a date such as 2001-99-99
-        raise ValueError(" ".join(str(error).split())) from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    return yaml_value(text, _Loader)
 
 
 def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -116,26 +95,42 @@ def loaded(path: Path) -> dict[str, Any]:
     return data
 
 
-def _written(path: Path, below: tuple[Path, ...] = ()) -> list[tuple[Path, dict[str, Any]]]:
+FILES = 50
+"""Of one recipe, with all that it extends; no real one has ten."""
+
+
+def _written(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """All files that make up a recipe, the first of all first."""
-    if path.resolve() in below:
-        raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
-    data = _read(path)
-    extended = data.pop("extends", None) or []
-    parents = [str(each) for each in (extended if isinstance(extended, list) else [extended])]
-    found = [each for name in parents for each in _written(path.parent / name, (*below, path.resolve()))]
-    return [*found, (path, data)]
+    found: list[tuple[Path, dict[str, Any]]] = []
+
+    def follow(path: Path, below: tuple[Path, ...]) -> None:
+        if path.resolve() in below:
+            raise RecipeError(f"{path}: extends itself, by way of {', '.join(p.name for p in below)}")
+        if len(found) + len(below) >= FILES:
+            raise RecipeError(f"{path}: with all that it extends, the recipe has more than {FILES} files")
+        data = _read(path)
+        for name in _extended(path, data.pop("extends", None)):
+            follow(find_recipe(name, path.parent), (*below, path.resolve()))
+        found.append((path, data))
+
+    follow(path, ())
+    return found
+
+
+def _extended(path: Path, said: Any) -> list[str]:
+    """What a file says that it extends."""
+    names = [] if said is None else said if isinstance(said, list) else [said]
+    if wrong := [each for each in names if not isinstance(each, str) or not each]:
+        raise RecipeError(
+            f"{path}: extends: {str(wrong[0])[:60]!r} is no recipe; give a file, a name, or a list of them"
+        )
+    return names
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_text(path, "a recipe (YAML)", RecipeError)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a recipe (YAML)") from None
-    except ValueError:  # bytes that are no text, or a name with a NUL in it
-        raise RecipeError(f"{path}: not a text file; give a recipe (YAML)") from None
-    try:
-        data = yaml_value(text)
+        data = recipe_value(text)
     except ValueError as error:
         raise RecipeError(f"{path}: not YAML ({error})") from None
     if not isinstance(data, dict):

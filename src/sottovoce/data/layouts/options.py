@@ -9,7 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from ...bounded import Bounded
 from .rows import Layout
+
+
+class _Strict(Bounded):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @cache
@@ -20,4 +25,4 @@ def options_model(layout: Layout) -> type[BaseModel]:
     fields: dict[str, Any] = {
         each.name: (kinds[each.name], each.default) for each in parameters if each.kind is each.KEYWORD_ONLY
     }
-    return create_model(f"{layout.__name__}Options", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return create_model(f"{layout.__name__}Options", __base__=_Strict, **fields)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
 import soundfile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from ...bounded import SEEDS, Bounded
 from ..acoustics import Wave
 from ..audio import SAMPLE_RATE
 from ..voices import SPLITS
@@ -25,7 +26,7 @@ KEYS = {"train": 1, "test": 2, "dev": 4}
 """Random numbers of a split are drawn from (seed, its key, ...); 3 and 5 are those of trials."""
 
 
-class Synthesis(BaseModel, ABC):
+class Synthesis(Bounded, ABC):
     """The options of a corpus for one task; `write` makes it. A task is one subclass, and one line in `SYNTHESES`.
 
     Attributes:
@@ -34,12 +35,12 @@ class Synthesis(BaseModel, ABC):
             neither is a voice variant of espeak-ng. A side without speakers is not made.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     FORMAT: ClassVar[int] = 1
     """Version of how it is made: corpora of another version are not taken for the same."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=SEEDS)
     speakers_train: int = Field(ge=2)
     speakers_dev: int = Field(ge=0)
     speakers_test: int = Field(ge=2)

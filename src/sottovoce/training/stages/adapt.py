@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from ...bounded import WIDEST
 from ...encoder.errors import RecipeError
 from ...heads.task_model import TaskModel
 from ..adapters import attach_adapters, merge_adapters, targeted
@@ -24,7 +25,7 @@ class Adapt(ChosenOptions):
         adapter_dropout: before the adapters.
     """
 
-    rank: int = Field(64, ge=1)
+    rank: int = Field(64, ge=1, le=WIDEST)
     alpha: int = Field(128, ge=1)
     targets: list[str] = Field(["attention.q", "attention.v"], min_length=1)
     adapter_dropout: float = Field(0.0, ge=0, lt=1)

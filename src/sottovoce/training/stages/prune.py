@@ -14,6 +14,7 @@ from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rat
 from ...pruning.plan import plan
 from ...pruning.ramps import RAMPS
 from ...tasks.options import Options
+from ..amounts import MOST_STEPS
 from ..phase_options import DistillationOptions, PhaseOptions
 from ..slimming import SlimmingOptions
 from ..stage_run import Product, StageRun
@@ -29,7 +30,7 @@ class RampOptions(Options):
     """
 
     form: Literal["linear", "cosine", "quadratic", "sigmoid"] = "linear"
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS)
 
 
 class GateOptions(Options):
@@ -44,7 +45,7 @@ class GateOptions(Options):
 
     lr: float | None = Field(None, gt=0)
     multiplier_lr: float | None = Field(None, gt=0)
-    start: float = Field(5.0, ge=2)
+    start: float = Field(5.0, ge=2, le=100)
 
 
 class Prune(SlimmingOptions, PhaseOptions):

@@ -1,0 +1,56 @@
+"""Types of a recipe's values: numbers with bounds that no real use meets, and names that become files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from ..bounded import MOST_SECONDS
+
+MOST_STEPS = 1_000_000_000
+MOST_UTTERANCES = 65_536
+"""In a batch."""
+
+MOST_AUDIO = 100_000.0
+"""Seconds in a batch: 6.4 GB of samples alone."""
+
+LONGEST_NAME = 100
+"""Bytes: what is made of a name (``NAME-toy``) has to be a file name too, of 255 at most."""
+
+
+def _one_length(crop: Any) -> Any:
+    if not isinstance(crop, int | float) or isinstance(crop, bool):
+        return crop
+    if not 0 < crop <= MOST_SECONDS:
+        raise ValueError(f"{crop:g} s; a length is more than 0 and at most {MOST_SECONDS:g} s")
+    return (crop, crop)
+
+
+def _rises(crop: tuple[float, float]) -> tuple[float, float]:
+    if crop[0] > crop[1]:
+        raise ValueError(f"a range rises, and {crop[0]:g} is more than {crop[1]:g}; write [{crop[1]:g}, {crop[0]:g}]")
+    return crop
+
+
+Length = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+"""Seconds of audio that is heard at once."""
+
+Crop = Annotated[tuple[Length, Length], BeforeValidator(_one_length), AfterValidator(_rises)]
+"""Seconds, or a range of them."""
+
+
+def _file_name(name: str) -> str:
+    size = len(name.encode())
+    if not name.isprintable() or set(name) & set('/\\<>:"|?*') or name[:1] in ("", ".", "-", " ") or name[-1] in ". ":
+        raise ValueError(
+            f"{name[:60]!r} cannot be the name of a file; take letters, digits, spaces, '-', '_' and '.', a letter or digit "
+            "first"
+        )
+    if size > LONGEST_NAME:
+        raise ValueError(f"a name of {size} bytes, starting with {name[:20]!r}; {LONGEST_NAME} at most")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+"""A name under which something is written: one part of a path, which leads nowhere else."""

@@ -1,0 +1,151 @@
+"""YAML that people write, read without trust: no key twice, and bounds that no real file meets, told before memory is taken."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .encoder.errors import SottovoceError
+
+BYTES = 1_000_000
+"""Of a file."""
+
+VALUES = 20_000
+"""Of a file, those counted again that an alias (``*name``) stands for."""
+
+DEPTH = 100
+"""Of sections inside sections."""
+
+DIGITS = 100
+"""Of a number; more than that, and Python itself will not print it."""
+
+
+class Loader(yaml.SafeLoader):
+    """Plain YAML whose size is checked node by node, before anything is made of it.
+
+    An alias counts as all that it stands for: ten lines of ``[*a, *a, ...]`` are billions of values.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._begun: list[str | None] = []
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._made = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent) and anchor in self._begun:
+            raise _fault(f"{anchor!r} is part of itself", event.start_mark)
+        self._made += 1
+        if self._made > VALUES:
+            raise _fault(f"more than {VALUES:,} values", event.start_mark)
+        if len(self._begun) > DEPTH:
+            raise _fault(f"more than {DEPTH} sections inside one another", event.start_mark)
+        self._begun.append(anchor)
+        node = super().compose_node(parent, index)
+        self._begun.pop()
+        if node is not None and id(node) not in self._sizes:
+            self._sizes[id(node)] = self._size(node)
+        return node
+
+    def _size(self, node: yaml.Node) -> tuple[int, int]:
+        """How many values a node is, and how many sections deep, aliases counted in full."""
+        if isinstance(node, yaml.MappingNode):
+            _refuse_twins(self, node)
+            parts = [self._sizes[id(part)] for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            parts = [self._sizes[id(part)] for part in node.value]
+        else:
+            if len(node.value) > DIGITS and node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+                raise _fault(f"a number of {len(node.value):,} characters", node.start_mark)
+            return 1, 0
+        values, depth = 1 + sum(count for count, _ in parts), 1 + max((deep for _, deep in parts), default=0)
+        if values > VALUES:
+            raise _fault(f"aliases make more than {VALUES:,} values of this", node.start_mark)
+        if depth > DEPTH:
+            raise _fault(f"aliases put more than {DEPTH} sections inside one another", node.start_mark)
+        return values, depth
+
+
+_NO_VALUES = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+"""``<<`` and ``=``, of which no value is made."""
+
+
+def _refuse_twins(loader: Loader, node: yaml.MappingNode) -> None:
+    """The second of two equal keys would silently win."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _fault("a key is a word, not a section", key.start_mark)
+        word = key.value if key.tag in _NO_VALUES else str(loader.construct_object(key))
+        line = key.start_mark.line + 1
+        if word in lines:
+            raise _fault(f"the key {word[:60]!r} is there already, in line {lines[word]}", key.start_mark)
+        lines[word] = line
+
+
+def _fault(what: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.composer.ComposerError(None, None, what, mark)
+
+
+def yaml_value(text: str, loader: type[Loader] = Loader) -> Any:
+    """What a YAML text says.
+
+    Args:
+        text: of a whole file, or a value.
+        loader: with tags of its own.
+
+    Raises:
+        ValueError: it is no YAML, has a key twice, or more than any real file; the message is a line that says where and
+            why.
+    """
+    if len(text) > BYTES:
+        raise ValueError(f"{len(text):,} characters; at most {BYTES:,} are read")
+    try:
+        return yaml.load(text, loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        said = " ".join(str(error.problem)[:200].split())
+        raise ValueError(f"line {mark.line + 1}: {said}" if mark is not None else said) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a control character, or a date such as 2001-99-99
+        raise ValueError(" ".join(str(error).split())[:200]) from None
+    except (RecursionError, LookupError, TypeError, AttributeError) as error:
+        # What PyYAML itself falls over, such as `=` for a value or `!!int ""`.
+        raise ValueError(f"{type(error).__name__} in the YAML library: {' '.join(str(error).split())[:100]}") from None
+
+
+def read_text(path: Path, wanted: str, fault: type[SottovoceError]) -> str:
+    """The text of a file that a person has written, a small one.
+
+    Args:
+        path: of a regular file; a device or a pipe would never end.
+        wanted: what to give, for messages: ``a recipe (YAML)``.
+        fault: which error.
+
+    Raises:
+        SottovoceError: ``fault``: it cannot be read, is no regular file, is too large, or is no text.
+    """
+    try:
+        what = path.stat()
+        if not stat.S_ISREG(what.st_mode):
+            kind = "a folder" if stat.S_ISDIR(what.st_mode) else "a device or a pipe"
+            raise fault(f"{path}: {kind}, not a file; give {wanted}")
+        if what.st_size > BYTES:
+            raise fault(f"{path}: {what.st_size:,} bytes; at most {BYTES:,} are read; give {wanted}")
+        with open(path, "rb") as file:
+            content = file.read(BYTES + 1)  # files such as those of /proc have no size
+        if len(content) > BYTES:
+            raise fault(f"{path}: more than {BYTES:,} bytes; give {wanted}")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise fault(f"{path}: cannot be read ({error.strerror}); give {wanted}") from None
+    except UnicodeDecodeError:
+        raise fault(f"{path}: not a text file; give {wanted}") from None
+    except fault:
+        raise
+    except ValueError:  # a name with a NUL in it
+        raise fault(f"{str(path)!r}: no such file; give {wanted}") from None
