@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import stat
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .encoder.errors import SottovoceError
+from .encoder.errors import DataError, SottovoceError
+from .text_files import text
 
 BYTES = 1_000_000
 """Of a file."""
@@ -92,25 +93,25 @@ def _fault(what: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.composer.ComposerError(None, None, what, mark)
 
 
-def yaml_value(text: str, loader: type[Loader] = Loader) -> Any:
+def yaml_value(said: str, loader: type[Loader] = Loader) -> Any:
     """What a YAML text says.
 
     Args:
-        text: of a whole file, or a value.
+        said: a whole file, or a value.
         loader: with tags of its own.
 
     Raises:
         ValueError: it is no YAML, has a key twice, or more than any real file; the message is a line that says where and
             why.
     """
-    if len(text) > BYTES:
-        raise ValueError(f"{len(text):,} characters; at most {BYTES:,} are read")
+    if len(said) > BYTES:
+        raise ValueError(f"{len(said):,} characters; at most {BYTES:,} are read")
     try:
-        return yaml.load(text, loader)
+        return yaml.load(said, loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        said = " ".join(str(error.problem)[:200].split())
-        raise ValueError(f"line {mark.line + 1}: {said}" if mark is not None else said) from None
+        what = " ".join(str(error.problem)[:200].split())
+        raise ValueError(f"line {mark.line + 1}: {what}" if mark is not None else what) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a control character, or a date such as 2001-99-99
         raise ValueError(" ".join(str(error).split())[:200]) from None
     except (RecursionError, LookupError, TypeError, AttributeError) as error:
@@ -118,34 +119,25 @@ def yaml_value(text: str, loader: type[Loader] = Loader) -> Any:
         raise ValueError(f"{type(error).__name__} in the YAML library: {' '.join(str(error).split())[:100]}") from None
 
 
-def read_text(path: Path, wanted: str, fault: type[SottovoceError]) -> str:
-    """The text of a file that a person has written, a small one.
+def read_text(path: str | Path, fault: type[SottovoceError]) -> str:
+    """The text of a small file that a person has written.
 
     Args:
         path: of a regular file; a device or a pipe would never end.
-        wanted: what to give, for messages: ``a recipe (YAML)``.
         fault: which error.
 
     Raises:
         SottovoceError: ``fault``: it cannot be read, is no regular file, is too large, or is no text.
     """
     try:
-        what = path.stat()
-        if not stat.S_ISREG(what.st_mode):
-            kind = "a folder" if stat.S_ISDIR(what.st_mode) else "a device or a pipe"
-            raise fault(f"{path}: {kind}, not a file; give {wanted}")
-        if what.st_size > BYTES:
-            raise fault(f"{path}: {what.st_size:,} bytes; at most {BYTES:,} are read; give {wanted}")
-        with open(path, "rb") as file:
-            content = file.read(BYTES + 1)  # files such as those of /proc have no size
-        if len(content) > BYTES:
-            raise fault(f"{path}: more than {BYTES:,} bytes; give {wanted}")
-        return content.decode("utf-8-sig")
+        if (size := os.stat(path).st_size) > BYTES:
+            raise fault(f"{path}: {size:,} bytes; at most {BYTES:,} are read")
+        return text(path)
+    except DataError as error:
+        raise fault(str(error)) from None
     except OSError as error:
-        raise fault(f"{path}: cannot be read ({error.strerror}); give {wanted}") from None
-    except UnicodeDecodeError:
-        raise fault(f"{path}: not a text file; give {wanted}") from None
+        raise fault(f"{path}: cannot be read ({error.strerror})") from None
     except fault:
         raise
     except ValueError:  # a name with a NUL in it
-        raise fault(f"{str(path)!r}: no such file; give {wanted}") from None
+        raise fault(f"{str(path)!r}: no such file") from None

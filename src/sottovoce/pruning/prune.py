@@ -111,7 +111,7 @@ def read_shape(path: str | Path) -> dict[str, Any]:
         PlanError: no such file, or one that holds no widths.
     """
     try:
-        found = yaml_value(read_text(Path(path), "widths (YAML or JSON)", PlanError))
+        found = yaml_value(read_text(path, PlanError))
     except PlanError:
         raise
     except ValueError as error:

@@ -118,7 +118,7 @@ class RunDirectory:
             CheckpointError: it cannot be read.
         """
         try:
-            recipe = yaml_value(read_text(self.recipe, "the directory of a run", CheckpointError))
+            recipe = yaml_value(read_text(self.recipe, CheckpointError))
         except CheckpointError:
             raise
         except ValueError as error:

@@ -128,7 +128,7 @@ def _extended(path: Path, said: Any) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = read_text(path, "a recipe (YAML)", RecipeError)
+    text = read_text(path, RecipeError)
     try:
         data = recipe_value(text)
     except ValueError as error:
