@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .activations import activation
 from .cache import LayerCache
+from .safe_convolution import Conv1d
 from .stream import Stream
 from .units import Gateable, Macs, Rows, Unit, elements, rows, site
 
@@ -36,9 +37,7 @@ class ConvolutionModule(nn.Module):
         self.stream = stream
         self.padding = (kernel - 1, 0) if causal else ((kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2)
         self.expand = nn.Linear(stream.width, 2 * channels, bias=False)
-        self.depthwise = (
-            nn.Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
-        )
+        self.depthwise = Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
         if norm == "batch":
             self.norm: Any = nn.BatchNorm1d(channels) if channels else None
         else:

@@ -1,7 +1,8 @@
 """A grouped convolution with a long kernel through the Fourier transform: overlap-save, for inference on a CPU.
 
 A positional convolution of 128 taps is a tenth to a fifth of a slim encoder's time. Its products are with weights only,
-whose transform can be kept: then 129 products of small complex matrices do the work of 128 taps for 129 frames.
+whose transform can be kept: then 129 products of small complex matrices do the work of 128 taps for 129 frames. Low
+precision is transformed in float32 (see `safe_convolution`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from .safe_convolution import LOW_PRECISION, low_precision
 
 LEAST_TAPS = 64
 """Shorter kernels are faster as they are."""
@@ -36,9 +39,7 @@ def long_convolution_serves(x: Tensor, weight: Tensor) -> bool:
         and isinstance(weight, torch.nn.Parameter)
         and not weight.is_inference()
         and x.device.type == "cpu"
-        and x.dtype == weight.dtype
-        and x.dtype in (torch.float32, torch.float64)
-        and not torch.is_autocast_enabled("cpu")
+        and (x.dtype == weight.dtype or low_precision(x) is not None)
         and weight.shape[2] >= LEAST_TAPS
         and x.shape[1] >= LEAST_FRAMES
     )
@@ -56,6 +57,9 @@ def long_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Te
     Returns:
         ``[B, T, O]``.
     """
+    if (dtype := low_precision(x)) is not None:
+        with torch.autocast("cpu", enabled=False):
+            return long_convolution(x.float(), weight, bias.float(), groups).to(dtype)
     (B, T, I), (O, _, K) = x.shape, weight.shape
     size = _size(K)
     hop = size - K + 1
@@ -90,7 +94,8 @@ def _spectrum(weight: Tensor, groups: int) -> Tensor:
         if was == known and torch.equal(seen, sample):
             return spectrum
     O, I, K = weight.shape
-    spectrum = torch.fft.rfft(weight.detach().view(groups, O // groups, I, K), n=_size(K)).conj()
+    wide = weight.detach().float() if weight.dtype in LOW_PRECISION else weight.detach()
+    spectrum = torch.fft.rfft(wide.view(groups, O // groups, I, K), n=_size(K)).conj()
     spectrum = spectrum.permute(3, 0, 2, 1).flatten(0, 1).resolve_conj().contiguous()
     _spectra[weight] = (known, sample.clone(), spectrum)
     return spectrum

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .activations import activation
 from .long_convolution import long_convolution, long_convolution_serves
+from .safe_convolution import conv1d
 from .stream import Places, Stream
 from .units import Gateable, Macs, Rows, Site, Unit, elements
 
@@ -43,7 +44,7 @@ class PositionalLayer(nn.Module):
         else:
             # Left by k // 2 as the stock layer, which for an even kernel makes a frame more and drops it.
             x = F.pad(x.transpose(1, 2), (self.kernel // 2, (self.kernel - 1) // 2))
-            x = F.conv1d(x, weight, self.bias, groups=self.groups).transpose(1, 2)
+            x = conv1d(x, weight, self.bias, groups=self.groups).transpose(1, 2)
         return self.act(x if self.norm is None else self.norm(x))
 
     def macs(self) -> list[Macs]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.safe_convolution import Conv2d
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
 from .frames import frame_mask
@@ -66,7 +67,7 @@ class AASIST(Head):
         rows, inner = bands // POOL, channels[-1]
         self.map = ResidualMap(channels, rows=rows, columns=Nodes())
         self.map_norm = MapNorm(inner)
-        self.places = nn.ModuleList([nn.Conv2d(inner, 2 * inner, 1), nn.Conv2d(2 * inner, inner, 1)])
+        self.places = nn.ModuleList([Conv2d(inner, 2 * inner, 1), Conv2d(2 * inner, inner, 1)])
         self.places_norm = MapNorm(2 * inner)
         self.bands = nn.Parameter(torch.empty(rows, inner))
         nodes = [Nodes(rows), Nodes()]
@@ -86,7 +87,7 @@ class AASIST(Head):
         self.fusion.initialise()
         nn.init.normal_(self.bands)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, Conv2d):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
             elif isinstance(module, PairScores | Branch):

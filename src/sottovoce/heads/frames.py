@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.norms import valid
+from ..encoder.safe_convolution import Conv1d
 from ..encoder.units import Macs
 
 
@@ -38,7 +39,7 @@ def normalised_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> T
     return centred * torch.rsqrt(mean_over_time(centred.square(), mask) + eps)[..., None]
 
 
-class TimeConv(nn.Conv1d):
+class TimeConv(Conv1d):
     """Convolution over time that keeps the number of frames; beyond the ends of an utterance lie zeros.
 
     Args:

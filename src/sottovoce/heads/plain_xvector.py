@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..encoder.errors import AudioError
 from ..encoder.norms import valid
+from ..encoder.safe_convolution import Conv1d
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
 from .layer_sum_head import Fusion, LayerSumHead
@@ -44,7 +45,7 @@ class PlainXVector(LayerSumHead):
         super().__init__(stream, layers, fusion)
         self.projector = nn.Linear(stream.width, channels[0])
         shapes = zip([channels[0], *channels[:-1]], channels, kernels, dilations, strict=True)
-        self.delays = nn.ModuleList(nn.Conv1d(i, o, k, dilation=d) for i, o, k, d in shapes)
+        self.delays = nn.ModuleList(Conv1d(i, o, k, dilation=d) for i, o, k, d in shapes)
         self.lost = list(accumulate((k - 1) * d for k, d in zip(kernels, dilations, strict=True)))
         self.embedding = nn.Linear(2 * channels[-1], size)
         self.classifier = nn.Linear(size, size)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.safe_convolution import Conv1d
+
 
 class LabelEmbedding(nn.Embedding):
     """Vectors of unit variance: the small ones of language models leave nothing for the joiner to see."""
@@ -31,7 +33,7 @@ class StatelessPredictor(nn.Module):
         self.embedding = LabelEmbedding(outputs, size)
         # Groups of four channels, as in icefall: the embedding has room enough to arrange itself.
         groups = size // 4 if size % 4 == 0 else 1
-        self.convolution = nn.Conv1d(size, size, context, groups=groups, bias=False) if context > 1 else None
+        self.convolution = Conv1d(size, size, context, groups=groups, bias=False) if context > 1 else None
 
     def forward(self, labels: Tensor) -> Tensor:
         """``[N, U + 1, E]``: the states before each of ``labels[N, U]``, and after the last."""

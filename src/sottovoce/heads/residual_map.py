@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.safe_convolution import Conv2d
 from ..encoder.units import Macs, Timing
 from .spectral_maps import MapNorm
 
@@ -52,10 +53,10 @@ class ResidualBlock(nn.Module):
         self.rows, self.columns = rows, columns
         self.norm = None if first else MapNorm(inputs)
         # Even kernels over bands: the first convolution adds a row, the second takes it away.
-        self.convolve = nn.Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
+        self.convolve = Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
         self.middle_norm = MapNorm(outputs)
-        self.again = nn.Conv2d(outputs, outputs, KERNEL, padding=(0, 1))
-        self.around = nn.Conv2d(inputs, outputs, (1, 3), padding=(0, 1)) if inputs != outputs else None
+        self.again = Conv2d(outputs, outputs, KERNEL, padding=(0, 1))
+        self.around = Conv2d(inputs, outputs, (1, 3), padding=(0, 1)) if inputs != outputs else None
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = _masked(x, mask)

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..encoder.safe_convolution import Conv2d
 from ..encoder.units import Macs
 
 
-class MapConv(nn.Conv2d):
+class MapConv(Conv2d):
     """Convolution over bins and time that keeps the number of frames.
 
     Args:
