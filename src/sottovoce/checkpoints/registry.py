@@ -13,7 +13,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.errors import CheckpointError
-from sottovoce.encoder.model_files import Directory, Files, locate, read_json
+from sottovoce.encoder.model_files import Directory, Files, is_file, locate, model_type, read_json
+from sottovoce.encoder.one_line import told_in_one_line
+from sottovoce.encoder.weight_files import read_safetensors, read_weights
 
 from . import (
     data2vec_audio,
@@ -32,7 +34,7 @@ from .family import Family
 from .origin import origin
 from .preprocessor import normalization
 from .stock import Loaded
-from .tensors import only_tensors, read_safetensors, read_torch, read_weights
+from .tensors import READERS, only_tensors, read_torch
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -49,12 +51,13 @@ FAMILIES: dict[str, Family] = {
 """Every stock family, by its name in `EncoderConfig`. A new one is one file and one line here."""
 
 
-def load(name: str | os.PathLike[str], **options: Any) -> Loaded:
+def load(name: str | os.PathLike[str], files: Files | None = None, **options: Any) -> Loaded:
     """Read a checkpoint of any kind.
 
     Args:
         name: a directory or hub id of a stock Transformers model of any head class (or of ours), its weights file, an
             original WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
+        files: of a directory or hub id, where they are known already.
         options: for the hub: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, ``force_download``,
             ``subfolder``.
 
@@ -65,21 +68,40 @@ def load(name: str | os.PathLike[str], **options: Any) -> Loaded:
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
     path = Path(name)
-    return load_file(path) if path.is_file() else load_model(locate(path, options))
+    with told_in_one_line(str(name)):
+        return load_file(path) if is_file(path) else load_model(files or locate(path, options))
 
 
 def load_file(path: Path) -> Loaded:
     """Read a checkpoint that is one file (see `load`)."""
+    content = _content(path)
+    if (kind := _kind(content)) is not None:
+        config, weights, notes = kind.load(content, str(path))
+        config.origin = {"name": path.name, "license": None}
+        return config, weights, notes
+    return load_model(_beside(path, content), weights=only_tensors(content, str(path)))
+
+
+def _content(path: Path) -> Mapping[str, Any]:
     content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
+    return content
+
+
+def _kind(content: Mapping[str, Any]) -> Any:
+    """What reads a file that brings its own config; ``None`` where it brings none."""
     for keys, kind in (({"cfg", "model"}, original_wavlm), ({"state_dict", "config"}, pruned)):
         if keys <= content.keys():
-            config, weights, notes = kind.load(content, str(path))
-            config.origin = {"name": path.name, "license": None}
-            return config, weights, notes
-    if (path.parent / "config.json").is_file():
-        return load_model(Directory(path.parent), weights=only_tensors(content, str(path)))
+            return kind
+    return None
+
+
+def _beside(path: Path, content: Mapping[str, Any]) -> Directory:
+    """The directory of a weights file, if it has a config."""
+    files = Directory(path.parent)
+    if files.find("config.json") is not None:
+        return files
     held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
         f"{path}: an unknown kind of checkpoint (it holds {held}, ...) and no config.json beside it. Known are stock "
@@ -90,19 +112,23 @@ def load_file(path: Path) -> Loaded:
 def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded:
     """Read a directory or hub repository with a ``config.json`` (see `load`)."""
     fields = _config(files)
-    if fields.get("model_type") == EncoderConfig.model_type:
-        return EncoderConfig.from_dict(fields), read_weights(files), []
+    if model_type(fields) == EncoderConfig.model_type:
+        return EncoderConfig.from_file(fields, files.name), dict(weights or read_weights(files)), []
     found = _stock(files, fields)
-    config, loaded, more = stock.convert(found.family, found.config, weights or read_weights(files), files.name)
+    config, loaded, more = stock.convert(
+        found.family, found.config, weights or read_weights(files, READERS), files.name
+    )
     return config, loaded, found.notes + more
 
 
-def load_task(name: str | os.PathLike[str], **options: Any) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
+def load_task(
+    name: str | os.PathLike[str], files: Files | None = None, **options: Any
+) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
     """Read a stock checkpoint with its head.
 
     Args:
-        name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`.
-        options: see `load`.
+        name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`, or its weights file.
+        files, options: see `load`.
 
     Returns:
         The fields of our `TaskConfig`, our weights by name, and notes that the user should read.
@@ -110,24 +136,36 @@ def load_task(name: str | os.PathLike[str], **options: Any) -> tuple[dict[str, A
     Raises:
         CheckpointError: as `load`; or no known head, or a tokenizer that is missing or does not fit it.
     """
-    files = locate(Path(name), options)
+    path, weights = Path(name), None
+    with told_in_one_line(str(name)):
+        if is_file(path):
+            content = _content(path)
+            if _kind(content) is not None:
+                raise CheckpointError(f"{path}: an encoder without a head; SpeechEncoder.from_pretrained takes it")
+            files, weights = _beside(path, content), only_tensors(content, str(path))
+        return _load_task(files or locate(path, options), weights)
+
+
+def _load_task(
+    files: Files, weights: Mapping[str, Tensor] | None
+) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
     fields = _config(files)
     found = _stock(files, fields)
     kind = task_heads.head_class(found.family, fields)
     if kind is None:
         raise task_heads.refusal(files.name, fields)
-    tensors = read_weights(files)
+    tensors = weights or read_weights(files, READERS)
     beside = stock.outside(tensors, found.family, files.name)
     head = task_heads.convert_head(kind, found.theirs, beside, files)
     rest = {name: tensor for name, tensor in tensors.items() if name not in head.used}
     config, loaded, more = stock.convert(found.family, found.config, rest, files.name)
-    weights = {f"encoder.{k}": v for k, v in loaded.items()} | {f"head.{k}": v for k, v in head.weights.items()}
-    return {"encoder": config, **head.fields}, weights, found.notes + more
+    made = {f"encoder.{k}": v for k, v in loaded.items()} | {f"head.{k}": v for k, v in head.weights.items()}
+    return {"encoder": config, **head.fields}, made, found.notes + more
 
 
 def has_task(fields: Mapping[str, Any]) -> bool:
     """Whether a ``config.json`` is that of a stock class whose head `load_task` can keep."""
-    known = [family for family in FAMILIES.values() if family.model_type == fields.get("model_type")]
+    known = [family for family in FAMILIES.values() if family.model_type == model_type(fields)]
     return any(task_heads.head_class(family, fields) is not None for family in known)
 
 
@@ -149,7 +187,7 @@ def _config(files: Files) -> dict[str, Any]:
 
 
 def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
-    family = family_of(fields.get("model_type"), files.name)
+    family = family_of(model_type(fields), files.name)
     theirs = stock.stock_config(family, fields, files.name)
     normalize, notes = normalization(files, family, theirs)
     # What is not supported is refused before weights are downloaded.

@@ -69,6 +69,7 @@ INCIDENTAL = (
     "original_shape",
     "stock",
     "origin",
+    "_name_or_path",
     "attention_heads",
     "transformers_version",
     "dtype",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-from safetensors import SafetensorError
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 
 from sottovoce.checkpoints import has_task
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.finite import check_finite
+from sottovoce.encoder.loading import files_of, without_report
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.encoder.model_files import is_file, model_type, read_json
+from sottovoce.encoder.one_line import told_in_one_line
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 
@@ -46,7 +46,7 @@ def is_ours(source: str | Path) -> bool:
     Raises:
         CheckpointError: nothing there, or a config that cannot be read.
     """
-    return _config(source).get("model_type") == TaskConfig.model_type
+    return model_type(_config(source)) == TaskConfig.model_type
 
 
 def is_task_model(source: str | Path) -> bool:
@@ -64,29 +64,19 @@ def load_stock(source: str | Path) -> PreTrainedModel | None:
     Raises:
         CheckpointError: it is in that format, but damaged or of a kind that Transformers does not know.
     """
-    kind = _config(source).get("model_type")
+    kind = model_type(_config(source))
     if kind is None or kind in (SpeechEncoder.config_class.model_type, TaskConfig.model_type):
         return None
-    try:
-        return AutoModel.from_pretrained(str(source)).eval()
-    except UnpicklingError:
-        raise CheckpointError(
-            f"{source}: its weights are a pickle that holds more than tensors; it is not run"
-        ) from None
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{source}: {str(error).strip().splitlines()[0]}") from None
+    with told_in_one_line(str(source)), without_report():
+        model = AutoModel.from_pretrained(str(source)).eval()
+        check_finite(model.state_dict(), str(source))
+        return model
 
 
 def _config(source: str | Path) -> dict[str, Any]:
-    """What ``config.json`` says, in a directory or on the hub; nothing for a checkpoint that has no such file."""
+    """What ``config.json`` says, in a directory, beside a weights file or on the hub; nothing for a checkpoint that has no
+    such file, or is one that brings its own."""
     path = Path(source)
-    if path.is_file():
+    if is_file(path) and not path.name.endswith((".safetensors", "pytorch_model.bin")):
         return {}
-    if path.is_dir() and not (path / "config.json").is_file():
-        return {}
-    if not path.exists() and (path.is_absolute() or str(source).startswith(".") or str(source).count("/") > 1):
-        raise CheckpointError(f"{source}: no such file or directory")
-    try:
-        return PreTrainedConfig.get_config_dict(str(source))[0]
-    except (OSError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{source}: {str(error).strip().splitlines()[0]}") from None
+    return read_json(files_of(source, {}), "config.json") or {}

@@ -6,27 +6,18 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from transformers import PreTrainedConfig
-
+from .checked_config import CheckedConfig
 from .chunks import Chunks
+from .config_rules import RULES, WIDTH, WIDTHS, check_left, check_shape
 from .errors import CheckpointError
 from .filterbank import HOP, STACK
+from .values import check, short
 
 Shape = dict[str, Any]
 """Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""
 
-CHOICES = {
-    "front_end": ("waveform", "filterbank"),
-    "filterbank_scale": ("mel", "linear"),
-    "feature_norm": ("utterance", "level", "running"),
-    "conv_norm": ("group", "layer"),
-    "layer": ("post_norm", "pre_norm", "conformer"),
-    "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
-    "convolution_norm": ("layer", "batch"),
-}
 
-
-class EncoderConfig(PreTrainedConfig):
+class EncoderConfig(CheckedConfig):
     """The parts and the shape of a `SpeechEncoder`. Without arguments: WavLM Base.
 
     Args:
@@ -66,10 +57,11 @@ class EncoderConfig(PreTrainedConfig):
         origin: ``name`` and ``license`` of the checkpoint that the weights came from, for the model card.
 
     Raises:
-        CheckpointError: a value that is not among its choices.
+        CheckpointError: a name that is unknown, a value of another type or out of range, or a shape that does not fit.
     """
 
     model_type = "sottovoce"
+    optional = ("original_shape",)
 
     def __init__(
         self,
@@ -120,8 +112,20 @@ class EncoderConfig(PreTrainedConfig):
         origin: dict[str, str | None] | None = None,
         **kwargs: Any,
     ):
-        self.shape = parsed(shape) if shape else uniform_shape()
-        self.original_shape = parsed(original_shape) if original_shape else self.shape
+        given = {name: value for name, value in locals().items() if name in RULES}
+        check(given, RULES)
+        convolutions = len(conv_kernel) if front_end == "waveform" else None
+        for name, each in (("shape", shape), ("original_shape", original_shape)):
+            if each is not None:
+                check_shape(each, layer, convolutions, f"config: {name}")
+        if len(conv_kernel) != len(conv_stride):
+            raise CheckpointError(
+                f"config: conv_kernel has {len(conv_kernel)} entries and conv_stride {len(conv_stride)}; give one a"
+                " convolution"
+            )
+        self.shape = parsed(shape) if shape is not None else uniform_shape()
+        self.original_shape = parsed(original_shape) if original_shape is not None else self.shape
+        check_left(self.shape, self.original_shape)
         self.family = family
         self.front_end = front_end
         self.filterbank_bins = filterbank_bins
@@ -165,11 +169,6 @@ class EncoderConfig(PreTrainedConfig):
         self.full_context = full_context
         self.stock = stock
         self.origin = origin
-        for key, allowed in CHOICES.items():
-            if getattr(self, key) not in allowed:
-                raise CheckpointError(f"config: {key} is {getattr(self, key)!r}; it can be {', '.join(allowed)}")
-        if downsampling < 1:
-            raise CheckpointError(f"config: downsampling is {downsampling}; it can be 1 (none), 2, 3, ...")
         super().__init__(**kwargs)
 
     @property
@@ -232,7 +231,11 @@ def uniform_shape(
         positional_groups: groups of the positional convolution; ``None`` where there is none.
         positional_taps: kernel size of each layer of the positional convolution.
         convolution: channels of the convolution module: makes Conformer layers (two feed-forwards).
+
+    Raises:
+        CheckpointError: a width that no encoder has.
     """
+    check({name: value for name, value in locals().items() if name in WIDTHS}, WIDTHS, "shape")
 
     def layer() -> Shape:
         attention: Shape = {"heads": list(range(heads))}
@@ -279,16 +282,23 @@ def parsed(shape: Any, key: str = "") -> Any:
     if isinstance(shape, list):
         return [parsed(v) for v in shape]
     if isinstance(shape, str) and key in ID_LISTS:
-        try:
-            return [i for a, b in map(_ends, filter(None, shape.split(","))) for i in range(a, b + 1)]
-        except ValueError:
-            raise CheckpointError(f"config: {key} is {shape!r}; write ids as ranges, such as '0-5,8'") from None
+        return _ids(shape, key)
     return shape
 
 
-def _ends(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    return int(first), int(last or first)
+def _ids(text: str, key: str) -> list[int]:
+    """The ids that ranges stand for, each once."""
+    found: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        try:
+            a, b = int(first), int(last or first)
+        except ValueError:
+            raise CheckpointError(f"config: {key} is {short(text)}; write ids as ranges, such as '0-5,8'") from None
+        if not (found[-1] if found else -1) < a <= b < WIDTH:
+            raise CheckpointError(f"config: {key} is {short(text)}; ids go upwards, from 0 to {WIDTH - 1}")
+        found += range(a, b + 1)
+    return found
 
 
 def _ranges(ids: list[int]) -> str:

@@ -6,16 +6,25 @@ import inspect
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
 from torch import Tensor, nn
+from transformers import PreTrainedConfig
 from transformers.utils import logging
 
+from .checked_config import CheckedConfig
 from .errors import CheckpointError
+from .file_modes import as_umask_says
+from .finite import check_finite, unknown_yet
+from .loading_options import sorted_options
+from .model_files import Directory, Files, is_file, locate, model_type, read_json
+from .one_line import told_in_one_line
+from .weight_files import read_safetensors, read_weights
 
 
 def listed(names: list[str], most: int = 5) -> str:
@@ -31,15 +40,53 @@ def complaint(name: str, missing: list[str], surplus: list[str], misshapen: list
     return CheckpointError(f"{name}: the tensors do not fit the config: {'; '.join(parts)}")
 
 
+def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], name: str) -> None:
+    """Hold weights against the tensors that they are for.
+
+    Raises:
+        CheckpointError: some are missing, left over, of another shape or kind of number; it names them.
+    """
+    wrong = [
+        f"{k} {tuple(weights[k].shape)} instead of {tuple(v.shape)}"
+        for k, v in expected.items()
+        if k in weights and weights[k].shape != v.shape
+    ]
+    missing, surplus = [k for k in expected if k not in weights], [k for k in weights if k not in expected]
+    if error := complaint(name, missing, surplus, wrong):
+        raise error
+    for key, tensor in expected.items():
+        if tensor.is_floating_point() != weights[key].is_floating_point():
+            raise CheckpointError(
+                f"{name}: {key} holds {weights[key].dtype}, not {tensor.dtype}; copy it again from its source"
+            )
+
+
+def blueprint(kind: type[nn.Module], config: Any) -> dict[str, Tensor]:
+    """Names and shapes of the tensors of a model, without memory for their values."""
+    with torch.device("meta"):
+        return kind(config).state_dict()
+
+
+def files_of(name: str | os.PathLike[str], hub: dict[str, Any]) -> Files:
+    """The files of a model: a directory, a repository of the hub, or the directory around a weights file."""
+    path = Path(name)
+    return Directory(path.parent) if is_file(path) else locate(path, hub)
+
+
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """No bar of tensors read or written: it is over at once, and tears apart what a program shows of its own work. (That of a
-    download stays.)"""
-    shown = logging.is_progress_bar_enabled()
+def without_report() -> Iterator[None]:
+    """Without what Transformers has to say while it loads or saves.
+
+    No bar of tensors: it is over at once, and tears apart what a program shows of its own work (that of a download stays).
+    No table of tensors that do not fit: they are an error, and told once.
+    """
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 
@@ -53,35 +100,82 @@ class StrictLoading:
         """Copy ``weights`` into this module.
 
         Raises:
-            CheckpointError: tensors missing, left over or of another shape; it names them.
+            CheckpointError: tensors missing, left over, of another shape or not finite; it names them.
         """
-        own = self.state_dict()
-        wrong = [
-            f"{k} {tuple(weights[k].shape)} instead of {tuple(v.shape)}"
-            for k, v in own.items()
-            if k in weights and weights[k].shape != v.shape
-        ]
-        missing, surplus = [k for k in own if k not in weights], [k for k in weights if k not in own]
-        if error := complaint(name, missing, surplus, wrong):
-            raise error
+        check_fit(self.state_dict(), weights, name)
         nn.Module.load_state_dict(self, weights)
+        check_finite(self.state_dict(), name, unknown_yet(self))
 
     @classmethod
-    def from_pretrained(cls: Any, name: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
-        report = kwargs.pop("output_loading_info", False)
-        try:
-            with _without_bars() if os.path.isdir(name) else nullcontext():
+    def from_pretrained(
+        cls: Any,
+        name: str | os.PathLike[str],
+        *,
+        config: CheckedConfig | str | os.PathLike[str] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """See the classes. What is not ours is read and converted by `convert`; from there on there is one way: Transformers
+        is handed config and weights that have been checked, and puts them where and in what form its options say."""
+        given = sorted_options(cls.__name__, cls.config_class.changeable(), kwargs)
+        files = files_of(name, given.hub)
+        described = files if config is None else cls._described(config, given.hub)
+        with told_in_one_line(str(name)):
+            config = cls._config(described)
+            if config is not None:
+                weights, dtype = cls._weights(name, files), given.dtype or "auto"
+            else:
+                config, weights, notes = cls.convert(name, files)
+                for note in notes:
+                    warnings.warn(note, stacklevel=4)
+                dtype = given.dtype or torch.float32
+            if given.changes:
+                config = cls.config_class.from_dict(config.to_dict(), **given.changes)
+            check_fit(blueprint(cls, config), weights, str(name))
+        with told_in_one_line(str(name), "cannot be loaded so", "change the options of from_pretrained"):
+            with without_report():
                 model, info = super().from_pretrained(  # type: ignore[misc]
-                    name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+                    None, config=config, state_dict=weights, dtype=dtype, output_loading_info=True, **given.placing
                 )
-        except (SafetensorError, json.JSONDecodeError) as error:
-            raise CheckpointError(f"{name}: damaged: {error}; copy it again from its source") from None
-        except OSError as error:
-            raise CheckpointError(f"{name}: {str(error).splitlines()[0]}") from None
-        wrong = [f"{k[0]} {tuple(k[1])} instead of {tuple(k[2])}" for k in info["mismatched_keys"]]
-        if fault := complaint(str(name), sorted(info["missing_keys"]), sorted(info["unexpected_keys"]), wrong):
-            raise fault
-        return (model, info) if report else model
+            check_finite(model.state_dict(), str(name), unknown_yet(model))
+        model.name_or_path = model.config.name_or_path = str(name)
+        return (model, info) if given.report else model
+
+    @classmethod
+    def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[Any, dict[str, Tensor], list[str]]:
+        """Our config and weights of a checkpoint of another kind, and notes that the user should read.
+
+        Raises:
+            CheckpointError: an unknown kind, damaged, or not fitting its own config.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def _described(cls: Any, config: Any, hub: dict[str, Any]) -> Any:
+        """The config that the caller gives, or the files that hold it.
+
+        Raises:
+            TypeError: it is neither.
+        """
+        if isinstance(config, str | os.PathLike):
+            return files_of(config, hub)
+        # By its name: a portable copy's file may have been loaded twice, and then there are two classes.
+        if getattr(config, "model_type", None) == cls.config_class.model_type:
+            return config
+        raise TypeError(f"config is a {type(config).__name__}; give a {cls.config_class.__name__}, or leave it out")
+
+    @classmethod
+    def _config(cls: Any, described: Any) -> Any:
+        """The config, given or of a ``config.json``; ``None`` where that is not of this class."""
+        if isinstance(described, PreTrainedConfig):
+            return described if isinstance(described, cls.config_class) else cls.config_class(**described.to_dict())
+        fields = read_json(described, "config.json")
+        ours = model_type(fields) == cls.config_class.model_type
+        return cls.config_class.from_file(fields, described.name) if ours else None
+
+    @staticmethod
+    def _weights(name: str | os.PathLike[str], files: Files) -> dict[str, Tensor]:
+        path = Path(name)
+        return read_safetensors(path) if path.suffix == ".safetensors" and is_file(path) else read_weights(files)
 
     def save_pretrained(self: Any, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any) -> None:
         """Write ``config.json``, ``model.safetensors`` and a feature extractor for stock code.
@@ -90,8 +184,10 @@ class StrictLoading:
             portable: also write the modelling code, so that ``AutoModel.from_pretrained(directory,
                 trust_remote_code=True)`` loads it where sottovoce is not installed.
         """
-        with _without_bars():
+        with without_report():
             super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
+        for weights in Path(directory).glob("*.safetensors"):
+            as_umask_says(weights)
         feature_extractor().save_pretrained(directory)
         if portable:
             write_code(self, Path(directory))

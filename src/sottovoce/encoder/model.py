@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -22,16 +22,32 @@ from .convolution import StridedConv
 from .downsampling import Downsampling
 from .errors import AudioError, CheckpointError
 from .frontend import FilterbankFrontEnd
+from .inputs import one_batch, refuse
 from .loading import StrictLoading
 from .low_rank import use_factors
+from .model_files import Files
 from .norms import valid
-from .output import EncoderOutput
+from .output import EncoderOutput, as_wanted
 from .positional_convolution import PositionalConvolution, PositionalLayer
 from .positions import GatedRelativeBias, RelativePosition, Span
 from .streaming import EncoderStream
 from .units import Macs, Timing, Unit
 
 SAMPLE_RATE = 16000
+
+ARGUMENTS = (
+    "waveform",
+    "lengths",
+    "upto",
+    "features",
+    "feature_lengths",
+    "input_values",
+    "input_features",
+    "attention_mask",
+    "output_hidden_states",
+    "return_dict",
+)
+"""Of `SpeechEncoder.forward`."""
 
 
 class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
@@ -84,9 +100,12 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         features: Tensor | None = None,
         feature_lengths: Tensor | None = None,
         input_values: Tensor | None = None,
+        input_features: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        **_: Any,
-    ) -> EncoderOutput:
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        **unknown: Any,
+    ) -> EncoderOutput | tuple[Any, ...]:
         """Encode a batch.
 
         Args:
@@ -95,20 +114,22 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             upto: stop after this many layers: ``hidden_states`` then has ``upto + 1`` entries.
             features, feature_lengths: instead of a waveform, ``[B, T, 160]`` stacked mel features and their valid frames
                 (encoders with a filterbank only).
-            input_values, attention_mask: the names under which stock feature extractors give waveform and mask.
+            input_values, input_features, attention_mask: the names under which stock feature extractors give waveform or
+                features, and ``[B, S]`` or ``[B, T]``, 1 on what is no padding. Padding stands on the right.
+            output_hidden_states: ``False`` leaves ``hidden_states`` out.
+            return_dict: ``False`` gives a tuple; default: what the config says.
+            unknown: what `inputs.SETTLED` lists, for stock code that passes it along.
 
         Raises:
-            AudioError: a batch of wrong shape or type, or an utterance too short to make a frame.
+            AudioError: a batch of wrong shape or type, an utterance too short to make a frame, or padding on the left.
+            TypeError: an argument that is unknown or cannot be heeded.
         """
-        waveform = input_values if waveform is None else waveform
-        if lengths is None and attention_mask is not None:
-            lengths = attention_mask.long().sum(1)
-        if features is not None:
-            x, frames = self._from_features(features), feature_lengths
-        elif waveform is None:
-            raise AudioError("no waveform: give float samples [batch, samples] at 16 kHz")
+        refuse(unknown, ARGUMENTS, type(self).__name__)
+        batch = one_batch(waveform, lengths, features, feature_lengths, input_values, input_features, attention_mask)
+        if batch.features is not None:
+            x, frames = self._from_features(batch.features), batch.feature_lengths
         else:
-            x, frames = self.frontend(waveform, lengths)
+            x, frames = self.frontend(batch.waveform, batch.lengths)
         if self.downsampling is not None:
             x = self.downsampling(x, frames)
             frames = None if frames is None else self.downsampling.frames(frames)
@@ -123,7 +144,8 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
         states, last = self._through_layers(x, Sight(self.position.prepare(Span(T), x), mask, window), upto)
         if frames is None:
             frames = torch.full((x.shape[0],), T, device=x.device)
-        return EncoderOutput(last_hidden_state=last, hidden_states=states, lengths=frames)
+        kept = None if output_hidden_states is False else states
+        return as_wanted(EncoderOutput(last, kept, frames), self.config, return_dict)
 
     def following(self, waveform: Tensor, memory: Memory) -> EncoderOutput:
         """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
@@ -209,29 +231,30 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, name: str | os.PathLike[str], *args: Any, **kwargs: Any
+        cls, name: str | os.PathLike[str], **options: Any
     ) -> SpeechEncoder:
         """Load an encoder: a directory of ours, a stock Transformers directory or hub id (of any head class), an original
         WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
 
-        Loading is strict: no tensor may be missing, left over or of another shape.
+        Loading is strict: no tensor may be missing, left over or of another shape, and none may hold NaN or infinity.
+
+        Args:
+            name: a directory, a file, or a hub id.
+            options: ``dtype`` and ``device_map`` as in Transformers (a checkpoint of another kind comes in float32 where no
+                dtype is said); ``revision``, ``token``, ``cache_dir``, ... for the hub; fields of the config that are to be
+                otherwise (``layerdrop=0.1``).
 
         Raises:
             CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
+            TypeError: an option that is unknown or cannot be heeded.
         """
-        if is_ours(name, kwargs.get("config")):
-            return super().from_pretrained(name, *args, **kwargs)
-        try:
-            checkpoints = import_module("sottovoce.checkpoints")
-        except ModuleNotFoundError:
-            raise CheckpointError(f"{name}: not a sottovoce model; install sottovoce to load other kinds") from None
-        config, weights, notes = checkpoints.load(name, **{k: v for k, v in kwargs.items() if k in HUB_OPTIONS})
-        for note in notes:
-            warnings.warn(note, stacklevel=2)
-        encoder = cls(config)
-        encoder.load_strictly(weights, str(name))
-        dtype = kwargs.get("dtype", kwargs.get("torch_dtype"))
-        return (encoder if dtype in (None, "auto") else encoder.to(dtype)).eval()
+        return super().from_pretrained(name, **options)
+
+    @classmethod
+    def convert(
+        cls, name: str | os.PathLike[str], files: Files
+    ) -> tuple[EncoderConfig, Mapping[str, Tensor], list[str]]:
+        return checkpoint_readers(name).load(name, files)
 
     @classmethod
     def from_transformers(cls, model: PreTrainedModel, *, normalize: bool | None = None) -> SpeechEncoder:
@@ -281,18 +304,16 @@ class SpeechEncoder(StrictLoading, PreTrainedModel):  # type: ignore[misc]
             super()._init_weights(module)
 
 
-HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+def checkpoint_readers(name: str | os.PathLike[str]) -> Any:
+    """The package that reads checkpoints of other kinds.
 
-
-def is_ours(name: str | os.PathLike[str], config: Any) -> bool:
-    """Whether a directory or hub id holds a model in sottovoce's own format (its ``config.json`` says so)."""
-    if isinstance(config, EncoderConfig):
-        return True
-    path = os.path.join(name, "config.json")
-    if not os.path.isfile(path):
-        return False
-    with open(path, encoding="utf-8") as file:
-        return f'"model_type": "{EncoderConfig.model_type}"' in file.read()
+    Raises:
+        CheckpointError: it is not installed, as where a portable copy is used.
+    """
+    try:
+        return import_module("sottovoce.checkpoints")
+    except ModuleNotFoundError:
+        raise CheckpointError(f"{name}: not a sottovoce model; install sottovoce to load other kinds") from None
 
 
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load

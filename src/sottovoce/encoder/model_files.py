@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
 from .errors import CheckpointError
+from .one_line import reason, unreadable
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+LARGEST_JSON = 2**26
+"""Bytes; the largest vocabularies have a tenth of it."""
 
 
 class Files(Protocol):
@@ -21,7 +27,11 @@ class Files(Protocol):
         """What messages call it."""
 
     def find(self, filename: str) -> Path | None:
-        """The local path of a file; ``None`` where there is no such file."""
+        """The local path of a file; ``None`` where there is no such file.
+
+        Raises:
+            CheckpointError: it is there, but no file, or nobody may look at it.
+        """
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,37 @@ class Directory:
         return str(self.path)
 
     def find(self, filename: str) -> Path | None:
-        path = self.path / filename
-        return path if path.is_file() else None
+        return existing(self.path / filename)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is a file.
+
+    Raises:
+        CheckpointError: nobody may look.
+    """
+    try:
+        return path.is_file()
+    except PermissionError:
+        raise unreadable(path) from None
+
+
+def existing(path: Path) -> Path | None:
+    """``path``, if it is a file; ``None`` where nothing is.
+
+    Raises:
+        CheckpointError: something else than a file is there, or nobody may look.
+    """
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        raise unreadable(path) from None
+    except (OSError, ValueError):  # nothing there, a link to nothing, a name that no file can have
+        return None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise CheckpointError(f"{path}: is {what}; a model has a file there")
+    return path
 
 
 @dataclass(frozen=True)
@@ -67,11 +106,7 @@ class Hub:
         except EntryNotFoundError:
             return None
         except Exception as error:  # whatever the HTTP library of the day raises
-            reason = " ".join(str(error).split())
-            reason = reason if len(reason) <= 160 else reason[:160].rsplit(" ", 1)[0] + " ..."
-            raise CheckpointError(
-                f"{self.name}: no such directory here, and the hub says {type(error).__name__}: {reason}"
-            ) from None
+            raise CheckpointError(f"{self.name}: no such directory here, and the hub says {reason(error)}") from None
 
 
 def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
@@ -81,9 +116,15 @@ def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
         CheckpointError: there is no such directory, and the name cannot be a hub id.
     """
     path, options = Path(name), dict(options or {})
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        raise unreadable(path) from None
+    except (OSError, ValueError):
+        mode = 0
+    if stat.S_ISDIR(mode):
         return Directory(path / (options.get("subfolder") or ""))
-    if path.exists() or not HUB_ID.fullmatch(str(name)):
+    if mode or not HUB_ID.fullmatch(str(name)):
         raise CheckpointError(f"{name}: no such file or directory")
     return Hub(str(name), options)
 
@@ -92,14 +133,56 @@ def read_json(files: Files, filename: str) -> dict[str, Any] | None:
     """The content of a JSON file; ``None`` where there is no such file.
 
     Raises:
-        CheckpointError: it is not a JSON object.
+        CheckpointError: it is not a JSON object, or cannot be read.
     """
     if (path := files.find(filename)) is None:
         return None
     try:
+        if (size := path.stat().st_size) > LARGEST_JSON:
+            raise CheckpointError(f"{path}: has {size} bytes; no file of this kind has more than {LARGEST_JSON}")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # no JSON, no text, a number of 5,000 digits, 5,000 brackets
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from None
+    except PermissionError:
+        raise unreadable(path) from None
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:  # no JSON, no text, a number of 5,000 digits, 5,000 brackets
+        raise CheckpointError(f"{path}: not valid JSON ({reason(error)})") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds a JSON {type(content).__name__}, not an object")
     return content
+
+
+def model_type(fields: dict[str, Any] | None) -> str | None:
+    """What the content of a ``config.json`` says that the model is; ``None`` where it says nothing."""
+    found = (fields or {}).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def find_shard(files: Files, shard: Any, index: str) -> Path:
+    """The file of a shard that an index names: one beside it or below it, wherever the name tries to lead.
+
+    Raises:
+        CheckpointError: a name that leads out of the directory, itself or through a link, or a shard that is missing.
+    """
+    pure = PurePosixPath(shard) if isinstance(shard, str) else None
+    if pure is None or pure.is_absolute() or PureWindowsPath(shard).drive or ".." in pure.parts or "\\" in shard:
+        raise CheckpointError(
+            f"{files.name}: {index} names the shard {str(shard)[:60]!r}, which is no file of the directory"
+        )
+    if (path := files.find(shard)) is None:
+        raise CheckpointError(f"{files.name}: the shard {shard[:60]} that {index} names is missing")
+    if isinstance(files, Directory) and not _inside(path, files.path):
+        raise CheckpointError(
+            f"{files.name}: the shard {shard[:60]} is a link out of the directory; copy the file itself there"
+        )
+    return path
+
+
+def _inside(path: Path, directory: Path) -> bool:
+    """Whether a file lies in a directory, or where the hub's cache keeps the files that a snapshot links to."""
+    real = path.resolve()
+    if real.is_relative_to(directory.resolve()):
+        return True
+    here = Path(os.path.abspath(directory))
+    caches = [each.parent for each in (here, *here.parents) if each.name == "snapshots"]
+    return any(real.is_relative_to((cache / "blobs").resolve()) for cache in caches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from transformers.utils import ModelOutput
@@ -22,3 +23,9 @@ class EncoderOutput(ModelOutput):
     last_hidden_state: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
+
+
+def as_wanted(output: ModelOutput, config: Any, return_dict: bool | None) -> Any:
+    """An output as it is, or as a tuple where ``return_dict`` or else the config says so."""
+    wanted = config.return_dict if return_dict is None else return_dict
+    return output if wanted or wanted is None else output.to_tuple()

@@ -31,6 +31,9 @@ class CosineScoring(nn.Module):
             unknown.
     """
 
+    may_be_unknown = ("threshold",)
+    """Buffers in which NaN means "not known yet"."""
+
     mean: Tensor
     map: Tensor | None
     cohort: Tensor | None

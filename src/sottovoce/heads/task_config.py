@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from transformers import PreTrainedConfig
-
+from ..encoder.checked_config import CheckedConfig
 from ..encoder.config import EncoderConfig, Shape
 from ..encoder.errors import CheckpointError
+from ..encoder.values import TABLE, TEXT, check, one_of, or_none, several, short
 from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
 
-SCORINGS = (None, "cosine", "llr")
+RULES = {
+    "head": or_none(TABLE),
+    "scoring": one_of(None, "cosine", "llr"),
+    "scoring_options": or_none(TABLE),
+    "task": TEXT,
+    "labels": or_none(several(TEXT, most=2**20)),
+}
 
 
-class TaskConfig(PreTrainedConfig):
+class TaskConfig(CheckedConfig):
     """An encoder, a head, and what they were trained for.
 
     Args:
@@ -31,7 +37,8 @@ class TaskConfig(PreTrainedConfig):
             ``classifier`` they are ``question=answer``, those of one question side by side.
 
     Raises:
-        CheckpointError: an unknown head or scoring, or a head with another number of outputs than labels.
+        CheckpointError: a name that is unknown, a value of another type, an unknown head, or one with another number of
+            outputs than labels.
     """
 
     model_type = "sottovoce_task"
@@ -47,28 +54,49 @@ class TaskConfig(PreTrainedConfig):
         labels: Sequence[str] | None = None,
         **kwargs: Any,
     ):
+        check({name: value for name, value in locals().items() if name in RULES}, RULES)
         if encoder is None:
             encoder = EncoderConfig()
+        if not isinstance(encoder, EncoderConfig | Mapping):
+            raise CheckpointError(f"config: encoder is {short(encoder)}; it must be the table of an encoder's config")
         self.encoder = encoder if isinstance(encoder, EncoderConfig) else EncoderConfig.from_dict(dict(encoder))
         self.head = dict(head) if head is not None else {"kind": "mhfa"}
         self.scoring = scoring
         self.scoring_options = dict(scoring_options or {})
         self.task = task
         self.labels = list(labels) if labels is not None else None
-        if self.head.get("kind") not in HEADS:
-            raise CheckpointError(f"config: the head is {self.head.get('kind')!r}; it can be {', '.join(HEADS)}")
+        if not isinstance(self.head.get("kind"), str) or self.head["kind"] not in HEADS:
+            raise CheckpointError(f"config: the head is {short(self.head.get('kind'))}; it can be {', '.join(HEADS)}")
         outputs = self.head.get("outputs")
         if outputs is not None and outputs != len(self.labels or ()):
             raise CheckpointError(
                 f"config: the {self.head['kind']} head has {outputs} outputs and there are {len(self.labels or ())} labels"
             )
-        if scoring not in SCORINGS:
-            raise CheckpointError(f"config: scoring is {scoring!r}; it can be cosine, llr or null")
         classes = self.labels if self.answers is None else self.answers
-        if classes is not None and all(isinstance(label, str) for label in classes):
+        if classes is not None:
             kwargs["id2label"] = dict(enumerate(classes))
             kwargs["label2id"] = {label: place for place, label in enumerate(classes)}
         super().__init__(**kwargs)
+
+    @classmethod
+    def changeable(cls) -> tuple[str, ...]:
+        return (*cls.field_names(), *EncoderConfig.field_names())
+
+    @classmethod
+    def changed(cls, fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        own = {name: value for name, value in changes.items() if name in cls.field_names()}
+        of_encoder = {name: value for name, value in changes.items() if name not in own}
+        merged = {**fields, **own}
+        if of_encoder:
+            encoder = merged["encoder"]
+            merged["encoder"] = {**(encoder if isinstance(encoder, Mapping) else encoder.to_dict()), **of_encoder}
+        return merged
+
+    @classmethod
+    def from_file(cls, fields: Mapping[str, Any], name: str) -> TaskConfig:
+        config = super().from_file(fields, name)
+        EncoderConfig.from_file(fields["encoder"], f"{name}: encoder")
+        return config
 
     @property
     def inputs_to_logits_ratio(self) -> int:

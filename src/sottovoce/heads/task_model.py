@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,13 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from ..encoder.config import Shape
-from ..encoder.errors import CheckpointError
+from ..encoder.inputs import refuse
 from ..encoder.loading import StrictLoading, write_processor
-from ..encoder.model import HUB_OPTIONS, SpeechEncoder
+from ..encoder.model import ARGUMENTS, SpeechEncoder, checkpoint_readers
+from ..encoder.model_files import Files
+from ..encoder.output import as_wanted
 from ..encoder.units import Timing
 from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
@@ -82,28 +83,50 @@ class TaskModel(StrictLoading, PreTrainedModel):
         waveform: Tensor | None = None,
         lengths: Tensor | None = None,
         *,
+        features: Tensor | None = None,
+        feature_lengths: Tensor | None = None,
+        input_values: Tensor | None = None,
+        input_features: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         targets: Tensor | None = None,
-        **inputs: Any,
-    ) -> TaskOutput:
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        **unknown: Any,
+    ) -> TaskOutput | tuple[Any, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
         ``targets`` are what `Transducer` takes. Further inputs are those of `SpeechEncoder`.
+
+        Raises:
+            AudioError: as `SpeechEncoder`.
+            TypeError: an argument that is unknown or cannot be heeded.
         """
-        encoded = self.encoder(waveform, lengths, **inputs)
+        refuse(unknown, (*ARGUMENTS, "targets"), type(self).__name__)
+        encoded = self.encoder(
+            waveform,
+            lengths,
+            features=features,
+            feature_lengths=feature_lengths,
+            input_values=input_values,
+            input_features=input_features,
+            attention_mask=attention_mask,
+            return_dict=True,
+        )
         states = encoded.hidden_states
         if self.head.final:
             states = (*states[:-1], encoded.last_hidden_state)
         output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
         logits, answers = stock.logits(output), self.config.answers
-        return TaskOutput(
+        made = TaskOutput(
             output=output,
-            hidden_states=encoded.hidden_states,
+            hidden_states=None if output_hidden_states is False else encoded.hidden_states,
             lengths=encoded.lengths,
             logits=logits if answers is None else logits[:, : len(answers)],
             embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
             output_lengths=self.head.output_lengths(encoded.lengths),
         )
+        return as_wanted(made, self.config, return_dict)
 
     @property
     def shape(self) -> Shape:
@@ -129,31 +152,30 @@ class TaskModel(StrictLoading, PreTrainedModel):
     # --- in and out ---
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
-        cls, name: str | os.PathLike[str], *args: Any, **kwargs: Any
-    ) -> TaskModel:
-        """Load a task model: a directory or hub id of ours, or of a stock Transformers class with a known head.
+    def from_pretrained(cls, name: str | os.PathLike[str], **options: Any) -> TaskModel:  # type: ignore[override]
+        """Load a task model: a directory, weights file or hub id of ours, or of a stock Transformers class with a known head.
+
+        Args:
+            name: a directory, the weights file in it, or a hub id.
+            options: see `SpeechEncoder.from_pretrained`.
 
         Raises:
-            CheckpointError: nothing there, no known head, damaged, a tokenizer that is missing or does not fit, or
-                tensors that do not fit the config.
+            CheckpointError: nothing there, no known head, damaged, a tokenizer that is missing or does not fit, tensors
+                that do not fit the config, or hold NaN or infinity.
+            TypeError: an option that is unknown or cannot be heeded.
         """
-        options = {k: v for k, v in kwargs.items() if k in HUB_OPTIONS}
-        if isinstance(kwargs.get("config"), TaskConfig) or model_type(name, options) == TaskConfig.model_type:
-            return super().from_pretrained(name, *args, **kwargs)
-        try:
-            checkpoints = import_module("sottovoce.checkpoints")
-        except ModuleNotFoundError:
-            raise CheckpointError(f"{name}: not a sottovoce model; install sottovoce to load other kinds") from None
-        fields, weights, notes = checkpoints.load_task(name, **options)
-        for note in notes:
-            warnings.warn(note, stacklevel=2)
-        model = cls(TaskConfig(**fields))
+        return super().from_pretrained(name, **options)
+
+    @classmethod
+    def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[TaskConfig, Mapping[str, Tensor], list[str]]:
+        fields, weights, notes = checkpoint_readers(name).load_task(name, files)
+        config = TaskConfig(**fields)
+        with torch.device("meta"):
+            size = cls(config).head.size
         # What decisions need beside the stock weights is as new.
-        own = {k: v for k, v in model.state_dict().items() if k.startswith("scoring.")}
-        model.load_strictly(own | weights, str(name))
-        dtype = kwargs.get("dtype", kwargs.get("torch_dtype"))
-        return (model if dtype in (None, "auto") else model.to(dtype)).eval()
+        scoring = build_scoring(config.scoring, size, config.scoring_options)
+        own = {} if scoring is None else {f"scoring.{k}": v for k, v in scoring.state_dict().items()}
+        return config, own | weights, notes
 
     def save_pretrained(  # type: ignore[override]
         self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
@@ -191,14 +213,6 @@ class TaskModel(StrictLoading, PreTrainedModel):
                 nn.init.zeros_(module.bias)
         else:
             super()._init_weights(module)
-
-
-def model_type(name: str | os.PathLike[str], options: Mapping[str, Any]) -> str | None:
-    """What ``config.json`` of a directory or hub id says it is; ``None`` where none can be read."""
-    try:
-        return PreTrainedConfig.get_config_dict(str(name), **options)[0].get("model_type")
-    except (OSError, ValueError):
-        return None
 
 
 def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:

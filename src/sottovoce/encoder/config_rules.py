@@ -1,0 +1,250 @@
+"""What the values of an `EncoderConfig` may be. Bounds are such that no real encoder meets them, and that nothing built
+within them takes much memory before the weights have been looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from .errors import CheckpointError
+from .near import did_you_mean
+from .values import (
+    ANYTHING,
+    FLAG,
+    POSITIVE,
+    PROBABILITY,
+    TABLE,
+    TEXT,
+    WIDTH,
+    Rule,
+    check,
+    number,
+    one_of,
+    or_none,
+    several,
+    short,
+    whole,
+)
+
+LAYERS = 512
+HEADS = 1024
+TAPS = 4096
+UNITS = 2**20
+
+CHOICES = {
+    "front_end": ("waveform", "filterbank"),
+    "filterbank_scale": ("mel", "linear"),
+    "feature_norm": ("utterance", "level", "running"),
+    "conv_norm": ("group", "layer"),
+    "layer": ("post_norm", "pre_norm", "conformer"),
+    "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
+    "convolution_norm": ("layer", "batch"),
+    "activation": ("gelu", "relu", "swish", "silu"),
+}
+FLAGS = (
+    "normalize",
+    "conv_bias",
+    "channel_scale",
+    "projection_norm",
+    "positional_norm",
+    "causal_convolution",
+    "final_norm",
+)
+PROBABILITIES = (
+    "dropout",
+    "attention_dropout",
+    "activation_dropout",
+    "projection_dropout",
+    "convolution_dropout",
+    "layerdrop",
+    "full_context",
+)
+RULES: dict[str, Rule] = {
+    **{name: one_of(*choices) for name, choices in CHOICES.items()},
+    **dict.fromkeys(FLAGS, FLAG),
+    **dict.fromkeys(PROBABILITIES, PROBABILITY),
+    "family": TEXT,
+    "filterbank_bins": whole(1, TAPS),
+    "conv_kernel": several(whole(1, TAPS), 1, 64),
+    "conv_stride": several(whole(1, TAPS), 1, 64),
+    "downsampling": whole(1, 64),
+    "head_dim": whole(1, WIDTH),
+    "attention_heads": whole(1, HEADS),
+    "num_buckets": whole(2, WIDTH),
+    "max_distance": whole(1, 2**20),
+    "left_positions": whole(0, WIDTH),
+    "right_positions": whole(0, WIDTH),
+    "rotary_base": number(1, 1e12),
+    "depthwise_kernel": whole(1, TAPS),
+    "layer_eps": POSITIVE,
+    "norm_eps": POSITIVE,
+    "initializer_range": number(0, 1e6),
+    "chunk_frames": or_none(whole(1, 2**20)),
+    "left_chunks": whole(0, 2**20),
+    "training_chunks": or_none(several(whole(1, 2**20), 1, 1024)),
+    "stock": or_none(TABLE),
+    "origin": or_none(TABLE),
+}
+
+DTYPES = {
+    str(each).removeprefix("torch."): each for each in (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+}
+"""What weights can be computed with, by name."""
+
+COMMON: dict[str, Rule] = {
+    "dtype": or_none(Rule(f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES or value in DTYPES.values())),
+    "return_dict": or_none(FLAG),
+    "output_hidden_states": or_none(FLAG),
+    "output_attentions": one_of(None, False),
+    "attn_implementation": one_of(None, "sdpa"),
+    "architectures": or_none(several(TEXT)),
+    "id2label": or_none(Rule("a table", lambda value: isinstance(value, Mapping))),
+    "label2id": or_none(Rule("a table", lambda value: isinstance(value, Mapping))),
+    "num_labels": or_none(whole(0, UNITS)),
+    "problem_type": or_none(TEXT),
+    "chunk_size_feed_forward": one_of(0),
+    "is_encoder_decoder": one_of(False),
+    "auto_map": or_none(TABLE),
+    "model_type": TEXT,
+    "transformers_version": or_none(TEXT),
+    **dict.fromkeys(("name_or_path", "_name_or_path", "_commit_hash"), ANYTHING),  # where it came from
+    "quantization_config": Rule(
+        "a table", lambda value: value is None or isinstance(value, Mapping) or not _plain(value)
+    ),
+}
+"""What every config of Transformers may say."""
+COMMON["torch_dtype"] = COMMON["dtype"]
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | list)
+
+
+WIDTHS: dict[str, Rule] = {
+    "hidden_size": whole(1, WIDTH),
+    "layers": whole(0, LAYERS),
+    "heads": whole(0, HEADS),
+    "ffn": whole(0, UNITS),
+    "conv_channels": or_none(several(whole(1, WIDTH), 1, 64)),
+    "positional_groups": or_none(whole(0, WIDTH)),
+    "positional_taps": several(whole(1, TAPS), 1, 64),
+    "convolution": or_none(whole(0, UNITS)),
+}
+"""Of `uniform_shape`."""
+
+BLOCKS = {
+    "post_norm": ("attention", "feed_forward"),
+    "pre_norm": ("attention", "feed_forward"),
+    "conformer": ("feed_forward1", "attention", "convolution", "feed_forward2"),
+}
+"""Kind of layer -> what it has."""
+
+
+def ids(most: int) -> Rule:
+    """Ids of what is left, as a list, or as the text of ranges (``0-5,8``), which `parsed` reads."""
+    listed = several(whole(0, most - 1), 0, most)
+    return Rule(
+        f"ids from 0 to {most - 1}, none twice, such as '0-5,8'",
+        lambda value: isinstance(value, str) or (listed.holds(value) and len(set(value)) == len(value)),
+    )
+
+
+WIDTH_RULES = {
+    "heads": ids(HEADS),
+    "groups": ids(WIDTH),
+    "taps": several(whole(1, TAPS), 1, 64),
+    "units": whole(0, UNITS),
+    "ranks": whole(0, UNITS),
+}
+OF_BLOCK = {"attention": "heads", "convolution": "channels"}
+"""Block -> what its width is called; ``units`` in all others."""
+
+
+def check_shape(shape: Any, layer: str, convolutions: int | None, where: str) -> None:
+    """Hold a shape against what it may be made of, before anything is made of it.
+
+    Args:
+        shape: as it stands in a config.
+        layer: kind of its layers.
+        convolutions: how many its front end has; ``None`` for a filterbank.
+        where: it stands, for messages.
+
+    Raises:
+        CheckpointError: parts that are missing or unknown, or widths out of range.
+    """
+    parts = _parts(shape, ("frontend", "positional", "layers", "residual"), where, extras=True)
+    check({"residual": parts["residual"]}, {"residual": ids(WIDTH)}, where)
+    widths = {"channels": several(whole(1, WIDTH), convolutions, convolutions)} if convolutions is not None else {}
+    front = _parts(parts["frontend"], tuple(widths), f"{where}.frontend", extras=True)
+    check({name: front[name] for name in widths}, widths, f"{where}.frontend")
+    if parts["positional"] is not None:
+        named = ("groups", "taps")
+        check(_parts(parts["positional"], named, f"{where}.positional"), WIDTH_RULES, f"{where}.positional")
+    if not isinstance(parts["layers"], list) or len(parts["layers"]) > LAYERS:
+        raise CheckpointError(
+            f"{where}: layers is {short(parts['layers'])}; it must be a list of at most {LAYERS} layers"
+        )
+    for i, entry in enumerate(parts["layers"]):
+        blocks = _parts(entry, BLOCKS[layer], f"{where}.layers[{i}]")
+        for name, block in blocks.items():
+            if block is not None:
+                _check_block(name, block, f"{where}.layers[{i}].{name}")
+
+
+def _check_block(name: str, block: Any, where: str) -> None:
+    width = OF_BLOCK.get(name, "units")
+    rule = whole(0, UNITS) if width == "channels" else WIDTH_RULES[width]
+    check({width: _parts(block, (width,), where, extras=True)[width]}, {width: rule}, where)
+
+
+def _parts(found: Any, wanted: tuple[str, ...], where: str, *, extras: bool = False) -> Mapping[str, Any]:
+    """``found``, if it is a table of the ``wanted`` parts; ``extras`` may say which linear maps are in factors."""
+    if not isinstance(found, Mapping):
+        raise CheckpointError(
+            f"{where} is {short(found)}; it must be a table with {', '.join(wanted) or 'nothing in it'}"
+        )
+    for name in wanted:
+        if name not in found:
+            raise CheckpointError(f"{where} has no {name}; it must have {', '.join(wanted)}")
+    for name, value in found.items():
+        if name not in wanted and not (extras and _is_factored(value)):
+            raise CheckpointError(f"{where}: {short(name)} is unknown; {did_you_mean(str(name), wanted)}")
+    return found
+
+
+def _is_factored(value: Any, depth: int = 6) -> bool:
+    """Whether a part of a shape says nothing but ranks of linear maps: ``{"position": {"project": {"ranks": 3}}}``."""
+    if not isinstance(value, Mapping) or not depth or not value:
+        return False
+    return all(
+        WIDTH_RULES["ranks"].holds(each) if key == "ranks" else _is_factored(each, depth - 1)
+        for key, each in value.items()
+    )
+
+
+def check_left(shape: Any, original: Any) -> None:
+    """Hold a parsed shape against the one before pruning.
+
+    Raises:
+        CheckpointError: it has something that the original never had.
+    """
+    if len(shape["layers"]) != len(original["layers"]):
+        raise CheckpointError(
+            f"config: shape has {len(shape['layers'])} layers and original_shape {len(original['layers'])}; a layer whose"
+            " blocks are all gone still stands there"
+        )
+    pairs = [("residual", shape["residual"], original["residual"])]
+    if shape["positional"] is not None:
+        before = (original["positional"] or {}).get("groups", [])
+        pairs.append(("positional.groups", shape["positional"]["groups"], before))
+    for i, (now, was) in enumerate(zip(shape["layers"], original["layers"], strict=True)):
+        if now["attention"] is not None:
+            before = (was["attention"] or {}).get("heads", [])
+            pairs.append((f"layers[{i}].attention.heads", now["attention"]["heads"], before))
+    for where, now, was in pairs:
+        if strange := set(now) - set(was):
+            raise CheckpointError(f"config: shape.{where} has {min(strange)}, which the original shape has not")
+    if not shape["residual"]:
+        raise CheckpointError("config: shape.residual is empty; an encoder needs one channel at least")

@@ -1,0 +1,108 @@
+"""What values may be, as rules in a table: types and ranges that are checked before anything is built of them.
+
+Written here and not with pydantic, because portable model directories carry this file to places that have torch and
+transformers only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from .errors import CheckpointError
+from .near import did_you_mean
+
+WIDTH = 65536
+"""More channels, heads, taps or labels of one thing than any network has had."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one value may be.
+
+    Args:
+        wants: in words.
+        holds: whether a value is so.
+        verb: before the words.
+    """
+
+    wants: str
+    holds: Callable[[Any], bool]
+    verb: str = "must be"
+
+
+def whole(low: int, high: int) -> Rule:
+    """An integer from ``low`` to ``high``; True and False are none."""
+    return Rule(f"a whole number from {low} to {high}", lambda value: _is_whole(value) and low <= value <= high)
+
+
+def number(low: float, high: float) -> Rule:
+    """A finite number from ``low`` to ``high``."""
+    return Rule(
+        f"a number from {low:g} to {high:g}",
+        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high,
+    )
+
+
+def one_of(*choices: Any) -> Rule:
+    """One of a few values."""
+    said = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in choices)
+    return Rule(said, lambda value: any(value is each or _same(value, each) for each in choices), "can be")
+
+
+def several(rule: Rule, least: int = 0, most: int = WIDTH) -> Rule:
+    """A list of ``least`` to ``most`` values, each under ``rule``."""
+
+    def holds(value: Any) -> bool:
+        listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        return listed and least <= len(value) <= most and all(map(rule.holds, value))
+
+    return Rule(f"a list of {least} to {most}, each {rule.wants}", holds)
+
+
+def or_none(rule: Rule) -> Rule:
+    return Rule(f"{rule.wants}, or null", lambda value: value is None or rule.holds(value))
+
+
+ANYTHING = Rule("anything", lambda value: True)
+FLAG = Rule("true or false", lambda value: isinstance(value, bool))
+TEXT = Rule("text", lambda value: isinstance(value, str))
+TABLE = Rule(
+    "a table of names and values", lambda value: isinstance(value, Mapping) and all(map(TEXT.holds, value.keys()))
+)
+PROBABILITY = number(0, 1)
+POSITIVE = number(math.ulp(0.0), 1e30)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _same(value: Any, choice: Any) -> bool:
+    return type(value) is type(choice) and bool(value == choice)
+
+
+def check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str = "config") -> None:
+    """Hold ``values`` against the rules of their names.
+
+    Raises:
+        CheckpointError: a name without a rule, or a value that breaks its rule.
+    """
+    for name, value in values.items():
+        if name not in rules:
+            raise CheckpointError(f"{where}: {short(name)} is unknown; {did_you_mean(str(name), rules)}")
+        if not rules[name].holds(value):
+            raise CheckpointError(f"{where}: {name} is {short(value)}; it {rules[name].verb} {rules[name].wants}")
+
+
+def short(value: Any) -> str:
+    """``repr`` in one line of at most 60 characters, of whatever it is."""
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # a number of 5,000 digits, a list in a list in a list ...
+        return f"a {type(value).__name__} beyond writing down"
+    return text if len(text) <= 60 else text[:57] + "..."
