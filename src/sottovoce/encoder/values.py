@@ -44,7 +44,7 @@ def number(low: float, high: float) -> Rule:
     """A finite number from ``low`` to ``high``."""
     return Rule(
         f"a number from {low:g} to {high:g}",
-        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high,
+        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high,  # type: ignore[operator]
     )
 
 
