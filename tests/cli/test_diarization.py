@@ -224,3 +224,33 @@ def test_der_of_the_given_silent_recording(sottovoce, cases):
     said = sottovoce("der", *files, "--json")
     assert said.code == 0, said.err
     assert strictly(said.out)["recordings"]["b"]["der"] is None
+
+
+def test_noscore_zones_are_not_scored(sottovoce, cases):
+    files = cases / "rttm/ref.rttm", cases / "rttm/sys.rttm"
+    said = sottovoce("der", *files)
+    assert "DER 50.00 %" in said.out and "confusion 50.00" in said.out and "20.0 s of speech" in said.out
+    assert "10.0 s of NOSCORE and NON-LEX not scored" in " ".join(said.out.split())
+    found = strictly(sottovoce("der", *files, "--json").out)
+    assert found["der"] == found["confusion"] == 0.5 and found["unscored"] == 10.0
+
+
+def test_recordings_that_the_system_does_not_have_are_counted(sottovoce, tmp_path):
+    write_rttm({name: [(0.0, 10.0, "x")] for name in "abc"}, tmp_path / "ref.rttm")
+    write_rttm({"a": [(0.0, 10.0, "1")]}, tmp_path / "sys/a.rttm")
+    said = sottovoce("der", tmp_path / "ref.rttm", tmp_path / "sys")
+    told = " ".join(said.out.split())
+    assert "DER 66.67 % (miss 66.67" in told
+    assert "2 of 3 recordings are missing from the system and count as if it heard nobody (b, c)" in told
+    (tmp_path / "sys/b.rttm").touch()  # the system says that nobody speaks
+    found = strictly(sottovoce("der", tmp_path / "ref.rttm", tmp_path / "sys", "--json").out)
+    assert found["missing"] == ["c"] and found["der"] == pytest.approx(2 / 3)
+
+
+def test_other_records_are_told_once(sottovoce, tmp_path, caplog):
+    line = "SPEAKER {0} 1 0 5 <NA> <NA> x <NA> <NA>\nSU {0} 1 0 5 <NA> statement x <NA> <NA>\n"
+    for name in "abc":
+        (tmp_path / f"{name}.rttm").write_text(line.format(name) + f"LEXEME {name} 1 0 1 yes lex x <NA> <NA>\n")
+    assert sottovoce("der", tmp_path, tmp_path).code == 0
+    said = [message for message in caplog.messages if "passed over" in message]
+    assert said == 2 * [f"{tmp_path}: passed over the records 3 LEXEME, 3 SU: they do not say who speaks when"]

@@ -246,3 +246,23 @@ def test_corpora_whose_json_is_quoted_are_read_either_way(data, name, count):
     as_text, as_csv = (LAYOUTS["table"](data / name, faults, quotes=quotes) for quotes in (None, "csv"))
     assert not faults and len(as_text) == count and as_text == as_csv
     assert any(row.custom.get("slots") or row.segments for row in as_text)
+
+
+@pytest.mark.parametrize("layout", ["table", "rttm", "nemo"])
+def test_what_a_reference_leaves_out_is_not_scored(folder, layout, caplog):
+    noscore = "NOSCORE m1 1 0.25 0.5 <NA> <NA> <NA> <NA> <NA>\n"
+    (folder / "m1.rttm").write_text(TURNS + noscore + "NON-LEX m1 1 1.25 0.125 <NA> laugh <NA> <NA> <NA>\n")
+    write(folder, ["path", "rttm"], ["audio/m1.wav", "m1.rttm"])
+    (folder / "m.json").write_text('{"audio_filepath": "audio/m1.wav", "rttm_filepath": "m1.rttm"}')
+    source = {"table": folder, "rttm": folder / "m1.rttm", "nemo": folder / "m.json"}[layout]
+    (cut,) = read_cuts(import_corpus(source, folder.parent / "out", layout=layout)["all"])
+    # md-eval: the laugh, 0.5 s on each side, but not before ben begins or after anna ends
+    assert cut.custom["uem"] == [[0.0, 0.25], [0.75, 1.0], [1.5, 2.0]] and len(cut.supervisions) == 2
+    assert [said for said in caplog.messages if "not scored" in said] == [
+        "1 recordings have parts that are not scored (NOSCORE, NON-LEX): evaluation leaves them out, and training learns"
+        f" there what the turns say; the first is {cut.id}"
+    ]
+    (folder.parent / "out").rename(folder / "old")
+    (folder / "m1.rttm").write_text(TURNS + "NOSCORE m1 1 0 9 <NA> <NA> <NA> <NA> <NA>\n")
+    with pytest.raises(CorpusError, match="m1.wav is scored, all of it is NOSCORE"):
+        import_corpus(source, folder.parent / "out", layout=layout)

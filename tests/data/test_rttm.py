@@ -140,3 +140,28 @@ def test_published_files(data, tmp_path):
         turns = read_rttm(path)
         assert read_rttm(write_rttm(turns, tmp_path / "again.rttm")) == turns
     assert read_uem(data / "refs/der/sctk_sd/sd_test1.uem") == {"sd_test1": [(10, 15), (20, 24), (26, 30)]}
+
+
+@pytest.mark.parametrize(("onset", "duration"), [("0", "1e12"), ("1e300", "1"), ("0", "1e9999"), ("nan", "1")])
+def test_times_beyond_any_recording(tmp_path, onset, duration):
+    (tmp_path / "a.rttm").write_text(f"SPEAKER a 1 {onset} {duration} <NA> <NA> x <NA> <NA>\n")
+    with pytest.raises(
+        DataError, match=r"a.rttm: line 1: the (onset|duration) .* is (not finite|beyond any recording)"
+    ):
+        read_rttm(tmp_path / "a.rttm")
+    (tmp_path / "a.uem").write_text(f"a 1 0 {max(onset, duration, key=len)}\n")
+    with pytest.raises(DataError, match="a.uem: line 1: the end"):
+        read_uem(tmp_path / "a.uem")
+
+
+def test_what_a_reference_says_beside_its_turns(tmp_path):
+    (tmp_path / "a.rttm").write_text(
+        "# a comment\n; another\nspeaker a 1 5 5 <NA> <NA> x <NA> <NA>\nNOSCORE a 1 1 2.5 <NA> <NA> <NA> <NA> <NA>\n"
+        "NON-LEX b 1 2 0 <NA> laugh x <NA>\nSPEAKER a 1 0 5 <NA> <NA> y <NA> <NA>\nSPKR-INFO a 1 <NA> <NA> <NA> child x <NA>\n"
+    )
+    read = read_rttm(tmp_path / "a.rttm")
+    assert read == {"a": [(0, 5, "y"), (5, 10, "x")]} and read.lines == {"a": [6, 3]}
+    assert read.zones["a"].noscore == [(1.0, 3.5)] and dict(read.passed) == {"SPKR-INFO": 1}
+    (tmp_path / "a.rttm").write_text("NOSCORE a 1 1 -2.5 <NA> <NA> <NA> <NA> <NA>\nNOSCORE a 1\n")
+    with pytest.raises(DataError, match="line 1: onset 1 and duration -2.5; .*; line 2: 3 columns"):
+        read_rttm(tmp_path / "a.rttm")

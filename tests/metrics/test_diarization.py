@@ -1,7 +1,9 @@
 """DER and JER against published cases, a count of every moment by hand, and what cannot be scored."""
 
 import json
+import re
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,10 +44,14 @@ def test_published_rates_to_the_last_digit(known, name, der, jer):
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_sctk_finds_no_errors(data, number):
     stem = data / f"refs/der/sctk_sd/sd_test{number}"
-    score = score_diarization(read_rttm(f"{stem}.ref.rttm"), read_rttm(f"{stem}.sys.rttm"), read_uem(f"{stem}.uem"))
+    files = read_rttm(f"{stem}.ref.rttm"), read_rttm(f"{stem}.sys.rttm"), read_uem(f"{stem}.uem")
+    score = score_diarization(*files, Protocol(skip_overlap=True))
     assert score.der == score.jer == 0
-    # md-eval prints the speech inside the UEM (spkr2 and spkr4 of the first case are outside it)
-    assert score.speech == pytest.approx({1: 9.60, 2: 14.00, 3: 14.00}[number])
+    # md-eval's own tests of how far its zones of NON-LEX reach, up to turns and words
+    (scored,) = re.findall(r"SCORED SPEAKER TIME = *([\d.]+) secs", Path(f"{stem}.output.saved").read_text())[:1]
+    assert score.speech == pytest.approx(float(scored))
+    if number == 1:
+        assert score_diarization(*files, zones={}).speech == pytest.approx(9.6)  # all inside the UEM, as it prints too
     assert all(system[:-1] == reference[:-1] for system, reference in score.files[0].mapping.items())
     assert len(score.files[0].mapping) == {1: 3, 2: 4, 3: 4}[number]
 
@@ -228,3 +234,32 @@ def test_protocols_out_of_range():
     for wrong in ({"collar": -0.25}, {"collar": 250}, {"frame": 0}):
         with pytest.raises(DataError, match="diarization: "):
             Protocol(**wrong)
+
+
+def scored_by_md_eval(tmp_path, reference, **protocol):
+    """Score two speakers whom the system takes for one, 0 to 40 s; what is behind both is scored too."""
+    (tmp_path / "ref.rttm").write_text("\n".join(f"{line} <NA> <NA>" for line in reference))
+    system = {"m": [(0.0, 40.0, "s")]}
+    return score_diarization(read_rttm(tmp_path / "ref.rttm"), system, {"m": [(0, 50)]}, Protocol(**protocol)).files[0]
+
+
+ANNA, BEN = "SPEAKER m 1 0 10 <NA> <NA> anna", "SPEAKER m 1 20 10 <NA> <NA> ben"
+ZONES = [  # records beside the turns, collar, what md-eval-22.pl prints: speaker time, false alarm, error
+    ([], 0, (20.0, 20.0, 10.0)),
+    (["NOSCORE m 1 10 10 <NA> <NA> <NA>"], 0, (20.0, 10.0, 10.0)),
+    (["NOSCORE m 1 5 10 <NA> <NA> <NA>"], 0, (15.0, 15.0, 5.0)),  # anna has less in common with s than ben then
+    (["NOSCORE m 1 0 8 <NA> <NA> <NA>", "NOSCORE m 1 6 3 <NA> <NA> <NA>"], 0, (11.0, 20.0, 1.0)),
+    (["NOSCORE m 1 32 3 <NA> <NA> <NA>"], 0, (20.0, 12.0, 10.0)),  # nobody speaks again: it goes on
+    (["NON-LEX m 1 12 1 x laugh <NA>"], 0, (20.0, 18.0, 10.0)),  # and half a second on each side
+    (["NON-LEX m 1 9 1 x laugh anna"], 0, (18.5, 19.5, 10.0)),
+    (["NON-LEX m 1 10.2 9.5 x cough anna"], 0, (20.0, 10.0, 10.0)),  # as far as somebody speaks
+    (["NON-LEX m 1 12 1 x laugh <NA>", "LEXEME m 1 13.2 1 yes lex <NA>"], 0, (20.0, 18.3, 10.0)),  # or a word lies
+    (["NON-LEX m 1 2 3 x laugh anna"], 0.25, (15.0, 19.25, 9.5)),
+    (["NON-LEX m 1 2 3 x laugh anna", "NOSCORE m 1 4 2 <NA> <NA> <NA>"], 0.25, (14.5, 19.25, 5.0)),
+]
+
+
+@pytest.mark.parametrize(("records", "collar", "printed"), ZONES)
+def test_what_the_reference_leaves_out_as_md_eval_does(tmp_path, records, collar, printed):
+    file = scored_by_md_eval(tmp_path, [ANNA, BEN, *records], collar=collar)
+    assert (file.speech, file.false_alarm, file.confusion) == pytest.approx(printed) and file.miss == 0

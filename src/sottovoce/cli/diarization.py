@@ -200,6 +200,7 @@ def der(
     interval = score.interval(draws=draws) if len(score.files) > 1 else None
     if as_json:
         rates = {name: getattr(score, name) for name in ("der", "miss", "false_alarm", "confusion", "jer", "speech")}
+        rates |= {"unscored": score.unscored, "missing": list(score.missing)}
         bounds = None if interval is None else [interval.low, interval.high]
         files = {file.name: {key: getattr(file, key) for key in ("der", "jer", "speech")} for file in score.files}
         for file in score.files:

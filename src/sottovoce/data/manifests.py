@@ -106,6 +106,7 @@ def import_corpus(
     for fault in faulty:
         _log.warning("left out: %s", fault)
     _tell_shared_speakers(rows)
+    _tell_unscored(rows)
     return {name: out / f"{name}.jsonl.gz" for name in splits}
 
 
@@ -170,6 +171,13 @@ def _publish(staging: Path, out: Path, splits: list[str]) -> None:
             (staging / "audio" / split).replace(out / "audio" / split)
     for split in splits:
         (staging / f"{split}.jsonl.gz").replace(out / f"{split}.jsonl.gz")
+
+
+def _tell_unscored(rows: list[Row]) -> None:
+    zones = [row for row in rows if row.unscored]
+    if zones:
+        _log.warning("%d recordings have parts that are not scored (NOSCORE, NON-LEX): evaluation leaves them out, and"
+                     " training learns there what the turns say; the first is %s", len(zones), zones[0].name)  # fmt: skip
 
 
 def _tell_shared_speakers(rows: list[Row]) -> None:

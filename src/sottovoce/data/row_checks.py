@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..encoder.errors import AudioError
+from ..metrics.zones import without
 from .audio import SAMPLE_RATE, SHORTEST, audio_shape
 from .channels import MIX, Channel, remedy
 from .cuts import make_cut
@@ -80,7 +81,15 @@ def cut_of(
             return None
         segments = [said for said in inside if said is not None]
     source = row.path.relative_to(beside) if row.content is not None else header.path
-    regions = [[a, min(b, end - start)] for a, b in row.regions or [] if a < end - start]
+    scored = [(a, min(b, end - start)) for a, b in row.regions or [] if a < end - start]
+    if row.unscored:
+        scored = without(scored or [(0.0, end - start)], row.unscored)
+        if not scored:
+            faults.append(
+                f"{row.where}: nothing of {row.path} is scored, all of it is NOSCORE or NON-LEX; leave it out"
+            )
+            return None
+    regions = [list(each) for each in scored]
     of_cut = {**(row.custom if segments is not None else {}), **({"uem": regions} if regions else {})}
     return make_cut(
         name=row.name,

@@ -1,6 +1,7 @@
 """RTTM and UEM: who speaks when, and which parts of a recording are scored (NIST Rich Transcription).
 
     SPEAKER meeting1 1 12.500 3.250 <NA> <NA> anna <NA> <NA>      recording, channel, onset, duration, ..., speaker
+    NOSCORE meeting1 1 60.000 9.000 <NA> <NA> <NA> <NA> <NA>      left out of scores; NON-LEX too, see `Zones`
     meeting1 1 0.000 1800.000                                     recording, channel, start, end
 
 Times are kept to the microsecond: what is written reads back as the same numbers.
@@ -9,13 +10,16 @@ Times are kept to the microsecond: what is written reads back as the same number
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ..encoder.errors import DataError
+from ..metrics.speaker_time import LONGEST
+from ..metrics.zones import Zones, merged
 from ..text_files import lines
 
 Seconds = float
@@ -26,11 +30,15 @@ _SHOWN = 20
 _DIGITS = 6
 """Decimals of a second that are kept."""
 
+_ZONES = {"NOSCORE": "noscore", "NON-LEX": "nonlexical", "LEXEME": "words"}
+"""Records that bear on what is scored -> the field of `Zones`."""
+
 _OTHER_RECORDS = {
-    "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB",
-    "A/P", "SPKR-INFO",
+    "SEGMENT", "NO_RT_METADATA", "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB", "A/P", "SPKR-INFO",
 }  # fmt: skip
 """Records of the standard that say nothing about who speaks when."""
+
+_log = logging.getLogger(__name__)
 
 
 class Turn(NamedTuple):
@@ -48,11 +56,27 @@ class Region(NamedTuple):
     end: Seconds
 
 
-def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
+class Rttm(dict[str, list[Turn]]):
+    """Turns by recording, and what a reference says beside them.
+
+    Attributes:
+        zones: of the recordings that have any, what is not scored.
+        lines: of each recording, the number of each turn's line.
+        passed: how many records of other kinds there were.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zones: dict[str, Zones] = {}
+        self.lines: dict[str, list[int]] = {}
+        self.passed: Counter[str] = Counter()
+
+
+def read_rttm(path: str | Path) -> Rttm:
     """The turns of every recording in an RTTM file, in order of start, end and speaker.
 
-    Comments (``;;``), empty lines and the standard's other records are passed over. Turns may overlap, those of one
-    speaker too (published references have such turns).
+    Comments (``;``, ``#``) and empty lines are passed over, and the standard's other records counted. Turns may overlap,
+    those of one speaker too (published references have such turns).
 
     Args:
         path: a text file. ``SPEAKER`` lines have 9 or 10 columns.
@@ -62,27 +86,49 @@ def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
 
     Raises:
         DataError: the file is missing or not text; or, all listed with their lines: an unknown record, a wrong number
-            of columns, an onset below 0, a duration that is not above 0, a speaker ``<NA>``, a second channel of one
-            recording.
+            of columns, an onset below 0, a duration that is not above 0, times beyond any recording, a speaker
+            ``<NA>``, a second channel of one recording.
     """
-    found: dict[str, list[Turn]] = defaultdict(list)
+    read = Rttm()
+    found: dict[str, list[tuple[Turn, int]]] = defaultdict(list)
+    zones: dict[str, dict[str, list[Region]]] = defaultdict(lambda: {field: [] for field in Zones._fields})
 
-    def take(fields: list[str]) -> None:
-        if fields[0] in _OTHER_RECORDS:
+    def take(number: int, fields: list[str]) -> None:
+        kind = fields[0].upper()
+        if kind in _OTHER_RECORDS or kind == "LEXEME":
+            read.passed[kind] += 1
+        if kind in _OTHER_RECORDS:
             return
-        if fields[0] != "SPEAKER":
+        if kind != "SPEAKER" and kind not in _ZONES:
             raise _Fault(f"unknown record {fields[0][:40]!r}; turns are 'SPEAKER <recording> 1 <onset> <duration> ...'")
         if len(fields) not in (9, 10):
-            raise _Fault(f"{len(fields)} columns, a SPEAKER line has 10")
-        start, duration = _number(fields[3], "onset"), _number(fields[4], "duration")
-        if start < 0 or duration <= 0:
+            raise _Fault(f"{len(fields)} columns, a {kind} line has 10")
+        start = _number(fields[3], "onset")
+        duration = 0.0 if kind != "SPEAKER" and fields[4] == "<NA>" else _number(fields[4], "duration")
+        if start < 0 or duration < 0 or (kind == "SPEAKER" and duration == 0):
             raise _Fault(f"onset {fields[3]} and duration {fields[4]}; a turn starts at 0 or later and lasts a while")
+        end = _grid(start + duration)
+        if kind != "SPEAKER":
+            if start < end:
+                zones[fields[1]][_ZONES[kind]].append(Region(start, end))
+            return
         if fields[7] == "<NA>":
             raise _Fault("the speaker is <NA>; every turn needs one")
-        found[fields[1]].append(Turn(start, _grid(start + duration), fields[7]))
+        found[fields[1]].append((Turn(start, end, fields[7]), number))
 
-    _read(Path(path), take, lambda fields: fields[0] == "SPEAKER")
-    return {name: sorted(found[name]) for name in sorted(found)}
+    _read(Path(path), take, lambda fields: fields[0].upper() in ("SPEAKER", "NOSCORE", "NON-LEX"))
+    for name in sorted(found):
+        ordered = sorted(found[name])
+        read[name], read.lines[name] = [turn for turn, _ in ordered], [line for _, line in ordered]
+    read.zones = {name: Zones(**each) for name, each in sorted(zones.items())}
+    return read
+
+
+def tell_passed(source: str | Path, passed: Mapping[str, int]) -> None:
+    """Say once which records were passed over."""
+    if passed:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed.items()))
+        _log.warning("%s: passed over the records %s: they do not say who speaks when", source, kinds)
 
 
 def write_rttm(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], path: str | Path) -> Path:
@@ -116,7 +162,7 @@ def read_uem(path: str | Path) -> dict[str, list[Region]]:
     """
     found: dict[str, list[Region]] = defaultdict(list)
 
-    def take(fields: list[str]) -> None:
+    def take(number: int, fields: list[str]) -> None:
         if len(fields) != 4:
             raise _Fault(f"{len(fields)} columns, a region is '<recording> <channel> <start> <end>'")
         start, end = _number(fields[2], "start"), _number(fields[3], "end")
@@ -146,13 +192,7 @@ def write_uem(regions: Mapping[str, Iterable[tuple[Seconds, Seconds]]], path: st
 
 def merge(regions: Iterable[tuple[Seconds, Seconds]]) -> list[Region]:
     """The same time as few regions, in order; those that overlap or touch become one."""
-    merged: list[Region] = []
-    for start, end in sorted(regions):
-        if merged and start <= merged[-1].end:
-            merged[-1] = Region(merged[-1].start, max(end, merged[-1].end))
-        else:
-            merged.append(Region(start, end))
-    return merged
+    return [Region(*each) for each in merged(regions)]
 
 
 class _Fault(Exception):
@@ -160,17 +200,17 @@ class _Fault(Exception):
 
 
 def _read(
-    path: Path, take: Callable[[list[str]], None], relevant: Callable[[list[str]], bool], *, place: int = 1
+    path: Path, take: Callable[[int, list[str]], None], relevant: Callable[[list[str]], bool], *, place: int = 1
 ) -> None:
     """Give ``take`` the columns of each line; tell all faults at once. ``place`` is the column of the recording."""
     faults: list[str] = []
     channels: dict[str, tuple[str, int]] = {}
     for number, line in lines(path):
         fields = line.split()
-        if not fields or fields[0].startswith(";;"):
+        if not fields or fields[0][0] in ";#":
             continue
         try:
-            take(fields)
+            take(number, fields)
             if relevant(fields):
                 recording, channel = fields[place : place + 2]
                 first, where = channels.setdefault(recording, (channel, number))
@@ -190,6 +230,8 @@ def _number(text: str, what: str) -> float:
         raise _Fault(f"the {what} {text[:40]!r} is not a number of seconds") from None
     if not math.isfinite(value):
         raise _Fault(f"the {what} {text!r} is not finite")
+    if value > LONGEST:
+        raise _Fault(f"the {what} {text!r} is beyond any recording; times are in seconds")
     return _grid(value)
 
 

@@ -19,7 +19,8 @@ from ..encoder.errors import DataError
 from .bootstrap import Interval
 from .resample import bootstrap_ratio
 from .roc import Floats
-from .speaker_time import TICKS, Ints, Seconds, Turns, joined, on_grid, sweep
+from .speaker_time import LONGEST, TICKS, Ints, Seconds, Turns, joined, on_grid, sweep
+from .zones import Stretch, Zones, merged, without
 
 Regions = Iterable[tuple[Seconds, Seconds]]
 
@@ -61,6 +62,7 @@ class FileErrors:
         miss: reference speakers beyond the number that the system heard.
         false_alarm: system speakers beyond the number in the reference.
         confusion: the right number, the wrong speaker.
+        unscored: time that the reference itself leaves out (NOSCORE, NON-LEX).
         jaccard: Jaccard error of each reference speaker, 0 to 1.
         mapping: reference speaker of each system speaker that has one.
     """
@@ -70,6 +72,7 @@ class FileErrors:
     miss: Seconds
     false_alarm: Seconds
     confusion: Seconds
+    unscored: Seconds = 0.0
     jaccard: dict[str, float] = field(default_factory=dict)
     mapping: dict[str, str] = field(default_factory=dict)
 
@@ -102,11 +105,13 @@ class DiarizationScore:
         protocol: what was scored.
         uem: whether scored regions were given; otherwise each recording is scored from the first to the last boundary
             of reference and system.
+        missing: recordings that the system does not have; they count as ones in which it heard nobody.
     """
 
     files: tuple[FileErrors, ...]
     protocol: Protocol
     uem: bool
+    missing: tuple[str, ...] = ()
 
     def _sum(self, name: str) -> float:
         return float(sum(getattr(file, name) for file in self.files))
@@ -114,6 +119,11 @@ class DiarizationScore:
     @property
     def speech(self) -> Seconds:
         return self._sum("speech")
+
+    @property
+    def unscored(self) -> Seconds:
+        """Time that the reference leaves out."""
+        return self._sum("unscored")
 
     @property
     def miss(self) -> float:
@@ -161,9 +171,14 @@ class DiarizationScore:
     def __str__(self) -> str:
         rates = f"miss {100 * self.miss:.2f}, false alarm {100 * self.false_alarm:.2f}, confusion {100 * self.confusion:.2f}"
         where = "regions of the UEM" if self.uem else "no UEM: first to last boundary"
+        left = f"; {self.unscored:.1f} s of NOSCORE and NON-LEX not scored" if self.unscored else ""
+        if self.missing:
+            some = ", ".join(self.missing[:5]) + ", ..." * (len(self.missing) > 5)
+            are = f"{len(self.missing)} of {len(self.files)} recordings {'is' if len(self.missing) == 1 else 'are'}"
+            left += f"; {are} missing from the system and count as if it heard nobody ({some})"
         return (
             f"DER {100 * self.der:.2f} % ({rates}), JER {100 * self.jer:.2f} %; {len(self.files)} recordings,"
-            f" {self.speech:.1f} s of speech; {self.protocol}; {where}"
+            f" {self.speech:.1f} s of speech; {self.protocol}; {where}{left}"
         )
 
 
@@ -172,13 +187,14 @@ def score_diarization(
     system: Mapping[str, Turns],
     uem: Mapping[str, Regions] | None = None,
     protocol: Protocol | None = None,
+    zones: Mapping[str, Zones] | None = None,
 ) -> DiarizationScore:
     """Score who-speaks-when against a reference.
 
     At every moment with ``R`` reference and ``S`` system speakers of which ``K`` are paired with each other, ``R - S``
     are missed or ``S - R`` are false alarms, and ``min(R, S) - K`` are confused. System speakers are paired with
     reference speakers once a recording, so that they share the most time. As in md-eval the pairing is found on all
-    time inside the UEM, before collars and overlaps are taken out.
+    time inside the UEM and outside NOSCORE zones, before collars, overlaps and NON-LEX zones are taken out (`Zones`).
 
     The Jaccard error of a reference speaker is ``1 - shared / (either)`` with the system speaker it is paired with (1
     without one), in the pairing that makes their mean smallest (DIHARD II).
@@ -189,6 +205,7 @@ def score_diarization(
         uem: scored regions by recording; all recordings in it are scored, and no others may appear. Default: the
             recordings of the reference, each from the first to the last boundary of reference and system.
         protocol: collar, overlap. Default: no collar, overlap scored.
+        zones: what the reference says is not scored, by recording; those that `read_rttm` gives with it by default.
 
     Returns:
         Errors by recording and in all.
@@ -206,28 +223,41 @@ def score_diarization(
             listed = ", ".join(extra[:5]) + (", ..." if len(extra) > 5 else "")
             place = "reference" if uem is None else "UEM"
             raise DataError(f"diarization: {len(extra)} recordings of the {which} are not in the {place}: {listed}")
+    found: Mapping[str, Zones] = getattr(reference, "zones", {}) if zones is None else zones
     files = tuple(
-        _score(name, reference.get(name, ()), system.get(name, ()), None if uem is None else uem[name], protocol)
+        _score(
+            name,
+            reference.get(name, ()),
+            system.get(name, ()),
+            None if uem is None else uem[name],
+            protocol,
+            found.get(name, Zones()),
+        )
         for name in scored
     )
-    score = DiarizationScore(files, protocol, uem is not None)
+    score = DiarizationScore(files, protocol, uem is not None, tuple(name for name in scored if name not in system))
     if not score.speech or not any(file.jaccard for file in files):
         raise DataError(f"diarization: no reference speech is scored in {len(scored)} recordings ({protocol})")
     return score
 
 
-def _score(name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol) -> FileErrors:
-    ref, ref_names = on_grid(reference, f"{name}, reference")
+def _score(
+    name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol, zones: Zones
+) -> FileErrors:
+    said_by = list(reference)
+    ref, ref_names = on_grid(said_by, f"{name}, reference")
     hyp, hyp_names = on_grid(system, f"{name}, system")
     if regions is None:
         both = np.concatenate([ref[:, :2], hyp[:, :2]])
-        inside = np.array([[both.min(), both.max()]]) if len(both) else np.zeros((0, 2), np.int64)
+        given = np.array([[both.min(), both.max()]]) if len(both) else np.zeros((0, 2), np.int64)
     else:
-        inside = on_grid([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
+        given = on_grid([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
+    everywhere, unscored = (_ticks(each) for each in zones.unscored(said_by))
+    inside = _without(given, everywhere)
 
     collar = round(protocol.collar * TICKS)
     boundaries = joined(ref)[:, :2].reshape(-1, 1) + np.array([-collar, collar])
-    lengths, of_ref, of_hyp, where, forgiven = sweep(ref, hyp, inside, boundaries)
+    lengths, of_ref, of_hyp, where, forgiven = sweep(ref, hyp, inside, np.concatenate([boundaries, unscored]))
     shared = (of_ref * np.where(where, lengths, 0)) @ of_hyp.T
     rows, columns = linear_sum_assignment(shared, maximize=True)
     mapping = {hyp_names[h]: ref_names[r] for r, h in zip(rows, columns, strict=True) if shared[r, h]}
@@ -244,26 +274,46 @@ def _score(name: str, reference: Turns, system: Turns, regions: Regions | None, 
         miss=float(seconds @ np.maximum(said - heard, 0)) / TICKS,
         false_alarm=float(seconds @ np.maximum(heard - said, 0)) / TICKS,
         confusion=float(seconds @ (np.minimum(said, heard) - right)) / TICKS,
-        jaccard=_jaccard(ref, hyp, None if regions is None else inside, ref_names, protocol.frame),
+        unscored=float(_length(given) - _length(_without(inside, unscored))) / TICKS,
+        jaccard=_jaccard(ref, hyp, None if regions is None else given, everywhere, ref_names, protocol.frame),
         mapping=mapping,
     )
 
 
-def _jaccard(ref: Ints, hyp: Ints, inside: Ints | None, names: list[str], frame: Seconds) -> dict[str, float]:
+def _ticks(stretches: list[Stretch]) -> Ints:
+    return np.rint(np.clip(np.array(stretches, np.float64).reshape(-1, 2), 0, LONGEST) * TICKS).astype(np.int64)
+
+
+def _without(regions: Ints, zones: Ints) -> Ints:
+    return np.array(without(merged(regions.tolist()), zones.tolist()), np.int64).reshape(-1, 2)
+
+
+def _length(regions: Ints) -> int:
+    return int((regions[:, 1] - regions[:, 0]).sum())
+
+
+def _jaccard(
+    ref: Ints, hyp: Ints, given: Ints | None, zones: Ints, names: list[str], frame: Seconds
+) -> dict[str, float]:
     """Jaccard error of each reference speaker that has a frame; a frame is what lies under its first instant."""
-    last = max((int(times[:, :2].max(initial=0)) for times in (ref, hyp)), default=0)
-    grid = frame * np.arange(last / TICKS / frame + 2)
+
+    def number(times: Floats) -> Ints:
+        """The first frame that begins at a time or later."""
+        near = np.rint(times / frame).astype(np.int64)
+        near += frame * near < times  # two are enough: a rounding is never a whole frame
+        return near - (frame * (near - 1) >= times)
 
     def frames(times: Ints, ends: Floats) -> Ints:
-        return np.concatenate([np.searchsorted(grid, np.stack([times[:, 0] / TICKS, ends], 1)), times[:, 2:]], axis=1)
+        return np.concatenate([number(np.stack([times[:, 0] / TICKS, ends], 1)), times[:, 2:]], axis=1)
 
     def turns(times: Ints) -> Ints:
         # Onset plus duration in floating point, against multiples of the step: dscore's very roundings, which move a
         # boundary by a frame now and then. Published numbers have them in their second decimal.
         return frames(times, times[:, 0] / TICKS + (times[:, 1] - times[:, 0]) / TICKS)
 
-    regions = np.array([[0, len(grid)]]) if inside is None else frames(inside, inside[:, 1] / TICKS)
-    lengths, of_ref, of_hyp, where, _ = sweep(turns(ref), turns(hyp), regions, regions[:0])
+    of_ref, of_hyp = turns(ref), turns(hyp)
+    inside = _without(np.array([[0, round(2 * LONGEST * TICKS)]]) if given is None else given, zones)
+    lengths, of_ref, of_hyp, where, _ = sweep(of_ref, of_hyp, frames(inside, inside[:, 1] / TICKS), inside[:0])
     lengths = np.where(where, lengths, 0)
     shared = (of_ref * lengths) @ of_hyp.T
     of_each = of_ref @ lengths

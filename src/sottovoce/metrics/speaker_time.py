@@ -20,13 +20,18 @@ TICKS = 1_000_000
 """Ticks a second: times are whole numbers, so that no boundary moves by a rounding."""
 
 
+LONGEST = 1e9
+"""Seconds from which on a time is none of a recording: 31 years."""
+
+
 def on_grid(turns: Turns, what: str) -> tuple[Ints, list[str]]:
     """``[N, 3]`` start tick, end tick and speaker number of each turn; the speakers' names."""
     listed = list(turns)
     names = sorted({speaker for _, _, speaker in listed})
     number = {name: place for place, name in enumerate(names)}
     times = np.array([(start, end) for start, end, _ in listed], np.float64).reshape(-1, 2)
-    wrong = np.flatnonzero(~(np.isfinite(times).all(1) & (times[:, 0] < times[:, 1])))
+    fits = np.isfinite(times).all(1) & (times[:, 0] < times[:, 1]) & (np.abs(times) <= LONGEST).all(1)
+    wrong = np.flatnonzero(~fits)
     if len(wrong):
         start, end = times[wrong[0]]
         raise DataError(f"diarization: {what}: from {start:g} to {end:g} s is no stretch of time")

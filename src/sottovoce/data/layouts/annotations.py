@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,21 @@ class Annotations:
         self._used: set[str] = set()
         self._named = References(faults)
 
-    def segments(self, fields: Mapping[str, str], path: Path, where: str) -> list[Segment] | None:
-        """Who speaks when in one recording; ``None`` where the table does not say."""
+    def turns(self, fields: Mapping[str, str], path: Path, where: str) -> tuple[list[Segment] | None, Sequence[Region]]:
+        """Who speaks when in one recording, ``None`` where the table does not say; and what is not scored."""
         turns: list[Segment] | None = None
+        unscored: Sequence[Region] = ()
         if self._turns is not None:
             self._used.add(path.stem)
-            turns = self._turns.get(path.stem, [])
+            turns, unscored = self._turns.segments.get(path.stem, []), self._turns.unscored.get(path.stem, ())
         elif name := fields.get("rttm", "").strip():
-            turns = self._named.segments(self.folder / name, path.stem, where)
+            turns, unscored = self._named.turns(self.folder / name, path.stem, where)
         if not fields.get("seglst", "").strip():
-            return turns
+            return turns, unscored
         spoken = _seglst(unquoted(fields["seglst"]), where, self.faults)
         if turns is not None and spoken is not None and not _agree(turns, spoken):
             self.faults.append(f"{where}: the turns of its RTTM and those of its seglst are not the same")
-        return spoken
+        return spoken, unscored
 
     def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
         """The scored parts of one recording; ``None`` where nothing says it."""
@@ -56,8 +57,9 @@ class Annotations:
 
     def tell_unused(self, rows: list[Row]) -> None:
         """Turns of recordings that the table does not have are faults."""
-        for name in sorted((self._turns or {}).keys() - self._used if rows else []):
-            first = (self._turns or {})[name][0]
+        segments = self._turns.segments if self._turns is not None and rows else {}
+        for name in sorted(segments.keys() - self._used):
+            first = segments[name][0]
             self.faults.append(f"{first.where}: unknown recording {name}: the table has none of that name")
 
 

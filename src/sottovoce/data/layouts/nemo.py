@@ -7,9 +7,11 @@ Those for diarization name ``rttm_filepath`` (and ``uem_filepath``) in place of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..rttm import Region
 from .listing import joined, read_json_lines, seconds
 from .rows import Row
 from .turns import References
@@ -49,8 +51,9 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
     start, duration = times.get("offset"), times.get("duration")
     stretch = start is not None and (start > 0 or duration is not None)
     segments = regions = None
+    unscored: Sequence[Region] = ()
     if turns is not None:
-        segments = named.segments(joined(folder, turns), path.stem, where)
+        segments, unscored = named.turns(joined(folder, turns), path.stem, where)
     if item.get("uem_filepath") is not None:
         regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
     return Row(
@@ -66,5 +69,6 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
         end=(start or 0) + duration if stretch and duration is not None else None,
         segments=segments,
         regions=regions,
+        unscored=unscored,
         custom={key: value for key, value in item.items() if key not in _MEANT and value is not None},
     )

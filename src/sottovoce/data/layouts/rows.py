@@ -53,6 +53,7 @@ class Row:
         start, end: the stretch of the file.
         segments: who speaks when; may be empty.
         regions: the parts that are scored, kept as ``cut.uem``.
+        unscored: the parts that are not, taken out of ``cut.uem``; an end may be infinite.
         content: gives the bytes of an encoded audio file, where the corpus has no file of its own. It is written as
             FLAC beside the cuts. Rows that share one object share the file.
         cut: the finished cut, where the corpus consists of cuts already.
@@ -72,6 +73,7 @@ class Row:
     end: Seconds | None = None
     segments: Sequence[Segment] | None = None
     regions: Sequence[tuple[Seconds, Seconds]] | None = None
+    unscored: Sequence[tuple[Seconds, Seconds]] = ()
     content: Callable[[], bytes] | None = None
     cut: Cut | None = None
 

@@ -23,7 +23,7 @@ def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Pat
         audio: folder of the recordings, ``<recording>.wav`` anywhere below; default: the folder of the source.
         uem: a UEM file or a folder of them, with a region of every recording.
     """
-    turns = read_turns(source, faults)
+    turns, unscored = read_turns(source, faults)
     regions = read_regions(uem, faults) if uem is not None else {}
     index = AudioIndex(audio or (source if source.is_dir() else source.parent))
     if regions:  # without any it could not be read, which has been told
@@ -36,5 +36,6 @@ def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Pat
         except LookupError as error:
             faults.append(f"{where}: unknown recording {name}: {error}")
             continue
-        rows.append(Row(name, path, where, segments=turns.get(name, []), regions=regions.get(name)))
+        rows.append(Row(name, path, where, segments=turns.get(name, []), regions=regions.get(name),
+                        unscored=unscored.get(name, ())))  # fmt: skip
     return rows

@@ -124,7 +124,7 @@ def _row(
     start, end = times.get("start"), times.get("end")
     if start is not None and end is not None and end <= start:
         faults.append(f"{where}: from {start:g} to {end:g} s; a stretch ends after its start")
-    segments = annotations.segments(fields, path, where)
+    segments, unscored = annotations.turns(fields, path, where)
     regions = annotations.regions(fields, path, where)
     custom: dict[str, object] = {
         name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
@@ -148,5 +148,6 @@ def _row(
         end=end,
         segments=segments,
         regions=regions,
+        unscored=unscored,
         custom=custom,
     )

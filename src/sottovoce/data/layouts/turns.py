@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
-from ..rttm import Region, read_rttm, read_uem
-from .listing import is_folder, read_lines
+from ...encoder.errors import DataError
+from ..rttm import Region, read_rttm, read_uem, tell_passed
+from .listing import is_folder
 from .rows import Segment
+
+
+class Turns(NamedTuple):
+    """What RTTM files say, by recording.
+
+    Attributes:
+        segments: who speaks when; recordings in which nobody does are absent.
+        unscored: stretches that the reference leaves out of scores.
+    """
+
+    segments: dict[str, list[Segment]]
+    unscored: dict[str, list[Region]]
 
 
 class References:
@@ -20,18 +34,18 @@ class References:
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
-        self._turns: dict[Path, dict[str, list[Segment]]] = {}
+        self._turns: dict[Path, Turns] = {}
         self._regions: dict[Path, dict[str, list[Region]]] = {}
 
-    def segments(self, source: Path, recording: str, where: str) -> list[Segment]:
-        """Who speaks when; an RTTM without any turn says that nobody does."""
+    def turns(self, source: Path, recording: str, where: str) -> tuple[list[Segment], list[Region]]:
+        """Who speaks when, and what is not scored; an RTTM without any turn says that nobody does."""
         if source not in self._turns:
             self._turns[source] = read_turns(source, self.faults)
         found = self._turns[source]
-        if found and recording not in found:
-            others = ", ".join(list(found)[:3])
+        if found.segments and recording not in found.segments:
+            others = ", ".join(list(found.segments)[:3])
             self.faults.append(f"{where}: {source} has no recording {recording}, only {others}")
-        return found.get(recording, [])
+        return found.segments.get(recording, []), found.unscored.get(recording, [])
 
     def regions(self, source: Path, recording: str, where: str) -> list[Region] | None:
         """What is scored; ``None``, with a fault, where the UEM does not say."""
@@ -43,23 +57,28 @@ class References:
         return found.get(recording)
 
 
-def read_turns(source: Path, faults: list[str]) -> dict[str, list[Segment]]:
+def read_turns(source: Path, faults: list[str]) -> Turns:
     """Turns by recording, of one RTTM file or all below a folder."""
-    found: dict[str, list[Segment]] = {}
+    found = Turns({}, {})
+    passed: Counter[str] = Counter()
     for path in _files(source, ".rttm", faults):
         try:
-            turns = read_rttm(path)
-        except ValueError as error:  # a DataError, or of a path with a NUL in it
+            read = read_rttm(path)
+        except DataError as error:
             faults += _apart(path, error)
             continue
-        lines = _turn_lines(path)
-        for name, said in turns.items():
-            if name in found:
-                faults.append(f"{path}: the recording {name} is in {found[name][0].where} already")
-            wheres = [lines[name, turn.start, turn.speaker].pop(0) for turn in said]
-            found[name] = [
-                Segment(turn.start, turn.end, where, turn.speaker) for turn, where in zip(said, wheres, strict=True)
+        passed += read.passed
+        for name, turns in read.items():
+            if name in found.segments:
+                faults.append(f"{path}: the recording {name} is in {found.segments[name][0].where} already")
+            found.segments[name] = [
+                Segment(turn.start, turn.end, f"{path} line {line}", turn.speaker)
+                for turn, line in zip(turns, read.lines[name], strict=True)
             ]
+        for name, zones in read.zones.items():
+            everywhere, nonlexical = zones.unscored(read.get(name, []))
+            found.unscored[name] = [Region(*each) for each in (*everywhere, *nonlexical)]
+    tell_passed(source, passed)
     return found
 
 
@@ -69,7 +88,7 @@ def read_regions(source: Path, faults: list[str]) -> dict[str, list[Region]]:
     for path in _files(source, ".uem", faults):
         try:
             regions = read_uem(path)
-        except ValueError as error:  # a DataError, or of a path with a NUL in it
+        except DataError as error:
             faults += _apart(path, error)
             continue
         for name in regions.keys() & found.keys():
@@ -87,16 +106,7 @@ def _files(source: Path, ending: str, faults: list[str]) -> list[Path]:
     return files
 
 
-def _turn_lines(path: Path) -> dict[tuple[str, float, str], list[str]]:
-    """Where a recording's turns are, by onset and speaker; the file has been read without a fault."""
-    lines: dict[tuple[str, float, str], list[str]] = defaultdict(list)
-    for where, fields in read_lines(path, []):
-        if fields[0] == "SPEAKER":
-            lines[fields[1], round(float(fields[3]), 6), fields[7]].append(where)
-    return lines
-
-
-def _apart(path: Path, error: ValueError) -> list[str]:
+def _apart(path: Path, error: DataError) -> list[str]:
     """The faults of a file, which its reader tells in one line, one by one."""
     said = str(error).removeprefix(f"{path}: ")
     return [f"{path} {each}" if each.startswith("line ") else f"{path}: {each}" for each in _FAULT.split(said)]
