@@ -8,6 +8,7 @@ import soundfile
 
 from sottovoce.data.audit import check_audio
 from sottovoce.data.cuts import make_cut
+from sottovoce.data.decoder import Decoder
 
 from .conftest import tone
 
@@ -79,8 +80,8 @@ def test_a_file_is_decoded_once_and_stretches_are_looked_at_apart(cut, tmp_path,
         for name, stretch in (("speech", (0.0, 1.0)), ("pause", (1.0, 2.0)))
     ]
     reads = []
-    original = soundfile.read
-    monkeypatch.setattr(soundfile, "read", lambda *a, **k: reads.append(a) or original(*a, **k))
+    original = Decoder.read
+    monkeypatch.setattr(Decoder, "read", lambda *a, **k: reads.append(a) or original(*a, **k))
     audit = check_audio(halves)
     assert len(reads) == 1 and (audit.cuts, audit.files) == (2, 1)
     assert audit.notes == [f"pause ({tmp_path / 'a.wav'} from 1.000 s): digital silence"]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import re
+import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from numpy.typing import NDArray
@@ -19,7 +15,9 @@ from torch import Tensor
 
 from ..encoder.errors import AudioError
 from .channels import Channel, chosen_channel, heard
-from .sources import local_file, name_of
+from .content import Content
+from .decoder import Decoder, decoded, opened
+from .sources import name_of
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform inside sottovoce."""
@@ -27,14 +25,11 @@ SAMPLE_RATE = 16_000
 SHORTEST = 400
 """Samples of one encoder frame (25 ms); shorter audio has no frame at all."""
 
-HEADERLESS = {".raw", ".pcm", ".s16", ".s16le", ".s8", ".u8", ".f32", ".f32le", ".ul", ".al", ".vox", ".lin"}
-"""Endings of files with nothing but samples."""
+LARGEST = 2**30
+"""Samples of one channel that are held at once: 18 hours at 16 kHz."""
 
 _STEP = 1 / 32_768
 """One step of 16-bit audio."""
-
-_STREAMED = {0, 0x7FFFFFFF, 0xFFFFFFFF}
-"""Sizes in the header of a WAV file whose writer could not seek back: unknown, not wrong."""
 
 _log = logging.getLogger(__name__)
 _noticed: set[int] = set()
@@ -66,26 +61,8 @@ def read_audio(
         AudioError: the file is missing, empty, not audio or cut off; it has several channels and none was chosen; a
             sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
     """
-    with opened(path) as file:
-        return _read(file, name_of(path), channel, start, duration)
-
-
-@contextmanager
-def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """A file to decode, whose header is in order; what fails while it is open is told by its name, too.
-
-    Raises:
-        AudioError: the file is missing, empty, not audio or cut off.
-    """
-    name, place = name_of(path), local_file(path)
-    try:
-        # By its descriptor: of a name, libsndfile wants to know more than its bytes (a.raw, names that are no UTF-8).
-        with place.open("rb", buffering=0) as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as file:
-            if (fault := _cut_off(place, file)) is not None:
-                raise AudioError(f"{name}: {fault}; copy or convert the file again")
-            yield file
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(name, error) from error
+    with opened(path, thorough=duration is None) as file:
+        return _read(file, channel, start, duration)
 
 
 def decode_audio(
@@ -101,49 +78,27 @@ def decode_audio(
     Raises:
         AudioError: as `read_audio`.
     """
-    try:
-        with soundfile.SoundFile(io.BytesIO(encoded)) as file:
-            if (fault := _cut_off(encoded, file)) is not None:
-                raise AudioError(f"{name}: {fault}; copy or convert it again")
-            return _read(file, name, channel, start, duration)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(name, error) from error
+    with decoded(Content.of_bytes(encoded), name, thorough=duration is None) as file:
+        return _read(file, channel, start, duration)
 
 
-def _read(
-    file: soundfile.SoundFile, name: str, channel: Channel | None, start: float, duration: float | None
-) -> Tensor:
-    rate, channels = file.samplerate, file.channels
+def _read(file: Decoder, channel: Channel | None, start: float, duration: float | None) -> Tensor:
+    rate, name = file.rate, file.name
+    asked = f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s"
+    if not math.isfinite(start) or not math.isfinite(duration or 0.0):
+        raise AudioError(asked)
     first = round(start * rate)
     count = file.frames - first if duration is None else round(duration * rate)
     if first < 0 or count < 0 or first > file.frames:
-        raise AudioError(f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s")
+        raise AudioError(asked)
     count = min(count, file.frames - first)
-    file.seek(first)
-    samples = file.read(count, dtype="float32", always_2d=True)
-    if len(samples) < count:
-        raise cut_short(name, count / rate, len(samples) / rate)
-    return as_waveform(samples, rate, name, channel=channel if channel is not None or channels > 1 else 0)
-
-
-def cut_short(name: str, promised: float, there: float) -> AudioError:
-    """What is wrong with audio of which fewer seconds can be decoded than its header says."""
-    return AudioError(
-        f"{name}: cut off: the header promises {promised:.3f} s, but only {there:.3f} s can be decoded; copy or convert"
-        " the file again"
-    )
-
-
-def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
-    reason = error.error_string.removeprefix("Error : ").rstrip(".")
-    if Path(name).suffix.lower() in HEADERLESS:
-        return AudioError(
-            f"{name}: samples without a header, which do not say their rate and type; give them one, for example with"
-            f" 'ffmpeg -f s16le -ar 16000 -ac 1 -i {name} OUT.wav' for 16 bits at 16 kHz"
-        )
-    return AudioError(
-        f"{name}: cannot be decoded ({reason}); convert it, for example with 'ffmpeg -i IN -ar 16000 OUT.wav'"
-    )
+    if count > LARGEST:
+        raise AudioError(f"{name}: {count / rate / 3600:.1f} hours are too much to be held at once; split it")
+    listened = chosen_channel(channel, file.channels, name)
+    if first:
+        file.seek(first)
+    blocks = [heard(block, listened) for block in file.blocks(count)]
+    return as_waveform(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate, name)
 
 
 def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None) -> Tensor:
@@ -226,51 +181,13 @@ def refuse_silence(waveform: Tensor, name: str) -> None:
 
 
 def audio_shape(path: str | Path) -> tuple[int, int, int]:
-    """``(samples, rate, channels)`` as the header says; no more than the end of a FLAC file is decoded.
+    """``(samples, rate, channels)`` of all that can be heard of a file; see `sottovoce.data.lengths`.
 
     Raises:
         AudioError: the file is missing, empty, not audio or visibly cut off.
     """
     with opened(path) as file:
-        if file.format == "FLAC" and not _has_end(file):
-            raise AudioError(
-                f"{name_of(path)}: cut off: the header promises {file.frames} samples, and the last cannot be decoded; copy or"
-                " convert the file again"
-            )
-        return file.frames, file.samplerate, file.channels
-
-
-def _has_end(file: soundfile.SoundFile) -> bool:
-    last = min(file.frames, 4096)
-    try:
-        file.seek(file.frames - last)
-        return len(file.read(last)) == last
-    except soundfile.LibsndfileError:
-        return False
-
-
-def _cut_off(source: Path | bytes, file: soundfile.SoundFile) -> str | None:
-    """What shows, before decoding, that the end of a file is missing; libsndfile itself only shortens such files."""
-    if file.format in ("WAV", "WAVEX", "RF64"):
-        found = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-        if found and int(found[1]) not in _STREAMED and int(found[1]) > int(found[2]):
-            return f"cut off: the header promises {found[1]} bytes of audio, the file has {found[2]}"
-    if file.format == "OGG" and not _ends_stream(source):
-        return "cut off: the Ogg stream has no last page"
-    return None
-
-
-def _ends_stream(source: Path | bytes) -> bool:
-    """Whether the last page of an Ogg file is complete and marked as the last (RFC 3533, section 6)."""
-    longest = 27 + 255 + 255 * 255
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
-        file.seek(max(0, file.seek(0, io.SEEK_END) - longest))
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    if len(page) < 27 or len(page) < 27 + page[26]:
-        return False
-    lacing = page[27 : 27 + page[26]]
-    return bool(page[5] & 4) and len(page) >= 27 + len(lacing) + sum(lacing)
+        return file.frames, file.rate, file.channels
 
 
 def notice(rate: int, name: str) -> None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 
 from ..encoder.errors import AudioError, DataError
-from .audio import audio_shape, is_silent
-from .cuts import files_of, load_cut
-from .row_checks import outside
+from .audio import LARGEST, is_silent
+from .channels import chosen_channel, heard
+from .cuts import channel_of, files_of, load_cut
+from .decoder import opened
+from .sources import printable
+from .usable import unusable
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -48,21 +49,25 @@ class Audit:
     seconds: float = 0.0
 
 
-def refuse_missing(cuts: Iterable[Cut], name: str) -> None:
-    """Stop early where files of cuts are missing or empty: nothing is opened, so it takes no time.
+def refuse_missing(cuts: Sequence[Cut], name: str) -> None:
+    """Stop early where files of cuts are missing or empty, or cuts cannot be used: nothing is opened, so it takes no time.
 
     Args:
         cuts: of any kind.
         name: what the error calls them.
 
     Raises:
-        DataError: it counts the files, and names the first.
+        DataError: it counts the files, and names the first; or it names the first cut that cannot be used, see
+            `unusable`.
     """
     files = dict.fromkeys(file for cut in cuts for file in files_of(cut))
     absent = [file for file in files if not (os.path.isfile(file) and os.path.getsize(file))]
     if absent:
         first = ", ".join(absent[:3]) + ", ..." * (len(absent) > 3)
         raise DataError(f"{name}: {len(absent):,} of {len(files):,} audio files are missing or empty: {first}")
+    for cut in cuts:
+        if faults := unusable(cut):
+            raise DataError(f"{name}: cut {cut.id}: {faults[0]}; leave it out")
 
 
 def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None = None) -> Audit:
@@ -89,16 +94,19 @@ def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None
 def _file_of(cut: Cut) -> str | None:
     """The one file that a cut is a stretch of; none where it is put together or changed."""
     recording = getattr(cut, "recording", None)
-    if recording is None or recording.transforms or len(recording.sources) != 1 or not isinstance(cut.channel, int):
+    if channel_of(cut) is None:
         return None
     source = recording.sources[0]
-    return source.source if source.type == "file" and cut.channel in source.channels else None
+    return source.source if source.type == "file" else None
 
 
 def _check_file(name: str, cuts: list[Cut]) -> Audit:
     audit = Audit()
     for cut in cuts:
-        audit.faults += [f"{cut.id}: {fault}" for fault in outside(cut)]
+        audit.faults += [f"{cut.id}: {fault}" for fault in unusable(cut)]
+    cuts = [cut for cut in cuts if not unusable(cut)]
+    if not cuts:
+        return audit
     of = cuts[0].id if len(cuts) == 1 else f"{cuts[0].id} and {len(cuts) - 1} more cuts"
     try:
         if _file_of(cuts[0]) is None:
@@ -106,7 +114,7 @@ def _check_file(name: str, cuts: list[Cut]) -> Audit:
             audit.seconds = cuts[0].duration
             _look(audit, cuts[0].id, wave)
             return audit
-        samples, rate = _decode(Path(name))
+        samples, rate = _decode(name)
     except AudioError as error:
         audit.faults.append(f"{error} ({of})")
         return audit
@@ -117,29 +125,30 @@ def _check_file(name: str, cuts: list[Cut]) -> Audit:
             listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
             audit.faults.append(f"{name}: {len(samples)} samples at {rate} Hz can be decoded, but {listed} ({cut.id})")
             continue
-        channel = recording.sources[0].channels.index(cut.channel)
-        if channel >= samples.shape[1]:
-            audit.faults.append(f"{name}: has no channel {channel} ({cut.id})")
+        try:
+            channel = chosen_channel(channel_of(cut), samples.shape[1], name)
+        except AudioError as error:
+            audit.faults.append(f"{error} ({cut.id})")
             continue
         whole = cut.start == 0 and cut.duration == recording.duration
-        stretch = samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate), channel]
-        _look(audit, name if whole else f"{cut.id} ({name} from {cut.start:.3f} s)", stretch)
+        stretch = heard(samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate)], channel)
+        _look(audit, printable(name) if whole else f"{cut.id} ({printable(name)} from {cut.start:.3f} s)", stretch)
     return audit
 
 
-def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
+def _decode(path: str) -> tuple[NDArray[np.float32], int]:
     """All of a file, ``[S, channels]``, and its rate.
 
     Raises:
         AudioError: it is missing, no audio, or cannot be decoded to its end.
     """
-    _, rate, _ = audio_shape(path)
-    try:
-        samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        raise AudioError(f"{path}: cannot be decoded to its end ({reason})") from error
-    return samples, rate
+    with opened(path) as file:
+        if file.frames * file.channels > LARGEST:
+            raise AudioError(
+                f"{file.name}: {file.frames / file.rate / 3600:.1f} hours are too much to be held at once; split it"
+            )
+        blocks = list(file.blocks(file.frames))
+        return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32), file.rate
 
 
 def _look(audit: Audit, name: str, wave: NDArray[np.float32]) -> None:

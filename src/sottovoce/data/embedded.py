@@ -12,14 +12,13 @@ import numpy as np
 import soundfile
 
 from ..encoder.errors import AudioError
-from .audio import audio_shape
+from .decoder import opened
 from .layouts.rows import Row
+from .sources import local_file
+from .suffixes import FFMPEG
 
 _DEEP = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
 """Kinds of samples that 16 bits would shorten."""
-
-_UNKNOWN = 2**30
-"""Frames from which on a header means that the length was not known: 18 hours at 16 kHz."""
 
 
 def write_embedded(rows: Sequence[Row], folder: Path, faults: list[str]) -> list[Row]:
@@ -48,6 +47,27 @@ def write_embedded(rows: Sequence[Row], folder: Path, faults: list[str]) -> list
     ]
 
 
+class Converted:
+    """The bytes of a file that only ffmpeg reads, as a WAV file: training reads what it can find a sample in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self) -> bytes:
+        return local_file(self.path).read_bytes()
+
+
+def with_converted(rows: Sequence[Row]) -> list[Row]:
+    """The rows; those whose file only ffmpeg reads have its contents, decoded, in place of the file."""
+    contents: dict[Path, Converted] = {}
+    return [
+        replace(row, content=contents.setdefault(row.path, Converted(row.path)))
+        if row.content is None and row.cut is None and row.path.suffix.lower() in FFMPEG
+        else row
+        for row in rows
+    ]
+
+
 def _place(folder: Path, number: int, row: Row) -> Path:
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", (row.recording or row.name))[-60:]
     place = folder / "audio" / row.split / f"{number:06d}-{readable}.flac"
@@ -65,19 +85,14 @@ def _write(row: Row, place: Path) -> str | None:
         return f"{row.where}: {row.name}: {error}"
     fetched.write_bytes(encoded)
     try:
-        frames, rate, _ = audio_shape(fetched)
-        kind = soundfile.info(fetched).subtype
-        samples, _ = soundfile.read(fetched, dtype="float64" if kind in _DEEP else "int16", always_2d=True)
+        with opened(fetched) as file:
+            kind, rate = file.kind, file.rate
+            blocks = list(file.blocks(file.frames, "float64" if kind in _DEEP else "int16"))
+            samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.int16)
     except AudioError as error:
         return f"{row.where}: {row.name}: {str(error).removeprefix(f'{fetched}: ')}"
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        return f"{row.where}: {row.name}: cannot be decoded ({reason})"
     finally:
         fetched.unlink()
-    # A command that writes to a pipe cannot know the length beforehand; its header says as much as possible.
-    if len(samples) < frames < _UNKNOWN:
-        return f"{row.where}: {row.name}: cut off: {frames / rate:.3f} s are promised, {len(samples) / rate:.3f} s come"
     if kind in _DEEP and not np.isfinite(samples).all():
         return f"{row.where}: {row.name}: {np.count_nonzero(~np.isfinite(samples))} samples are NaN or infinite"
     try:

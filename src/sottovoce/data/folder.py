@@ -9,8 +9,9 @@ from ..encoder.errors import AudioError
 from .audio import read_audio
 from .batches import Batch, collate
 from .channels import Channel
-from .layouts.folder import AUDIO
-from .sources import is_stream
+from .sources import is_stream, name_of
+from .suffixes import AUDIO
+from .walk import walk
 
 
 def audio_files(path: str | Path) -> list[Path]:
@@ -22,10 +23,10 @@ def audio_files(path: str | Path) -> list[Path]:
     path = Path(path)
     if is_stream(path) or path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO and p.is_file())
+    files = walk(path, AUDIO).files
     if not files:
         what = "no audio file in it" if path.is_dir() else "no such file or folder"
-        raise AudioError(f"{path}: {what}; give a file or a folder of speech")
+        raise AudioError(f"{name_of(path)}: {what}; give a file or a folder of speech")
     return files
 
 
@@ -46,4 +47,4 @@ def speech_batches(
     files = audio_files(path)
     step = max(len(files) / most, 1.0)
     chosen = [files[int(k * step)] for k in range(min(most, len(files)))]
-    return (collate([read_audio(file, duration=seconds, channel=channel).numpy()], [str(file)]) for file in chosen)
+    return (collate([read_audio(file, duration=seconds, channel=channel).numpy()], [name_of(file)]) for file in chosen)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import soxr
 import torch
 from torch import Tensor
@@ -14,15 +15,14 @@ from ..encoder.errors import AudioError
 from .audio import (
     SAMPLE_RATE,
     SilenceWarning,
-    audio_shape,
-    cut_short,
+    as_waveform,
     is_silent,
     notice,
     one_channel,
-    opened,
-    read_audio,
 )
-from .channels import Channel
+from .channels import Channel, chosen_channel
+from .channels import heard as of_channel
+from .decoder import cut_short, opened
 from .sources import name_of
 
 LONGEST = 60.0
@@ -45,12 +45,12 @@ def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | N
     """
     done, name = 0, name_of(path)
     with opened(path) as file:
-        frames, rate = file.frames, file.samplerate
+        frames, rate = file.frames, file.rate
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         if resampler is not None:
             notice(rate, name)
         while done < frames:
-            samples = file.read(min(max(round(seconds * rate), 1), frames - done), dtype="float32", always_2d=True)
+            samples = file.read(min(max(round(seconds * rate), 1), frames - done))
             if not len(samples):
                 raise cut_short(name, frames / rate, done / rate)
             mono = one_channel(samples, rate, name, channel=channel, start=done / rate)
@@ -69,18 +69,19 @@ def speech_parts(path: str | Path, *, channel: Channel | None = None) -> Iterato
     Raises:
         AudioError: as `read_audio`; or there is nothing but silence.
     """
-    frames, rate, _ = audio_shape(path)
-    count = max(-(-frames // round(LONGEST * rate)), 1)
     heard = False
-    for part in range(count):
-        begin, end = frames * part // count, frames * (part + 1) // count
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", SilenceWarning
-            )  # of a part there is nothing to say, of a file it is an error
-            wave = read_audio(path, channel=channel, start=begin / rate, duration=(end - begin) / rate)
-        if not is_silent(wave):
-            heard = True
-            yield wave
+    with opened(path) as file:
+        count = max(-(-file.frames // round(LONGEST * file.rate)), 1)
+        listened = chosen_channel(channel, file.channels, file.name)
+        for part in range(count):
+            size = file.frames * (part + 1) // count - file.frames * part // count
+            mono = [of_channel(block, listened) for block in file.blocks(size)]
+            with warnings.catch_warnings():
+                # Of a part there is nothing to say, of a file it is an error.
+                warnings.simplefilter("ignore", SilenceWarning)
+                wave = as_waveform(np.concatenate(mono or [np.zeros(0, np.float32)]), file.rate, file.name)
+            if not is_silent(wave):
+                heard = True
+                yield wave
     if not heard:
         raise AudioError(f"{name_of(path)}: digital silence, so there is nothing to score; replace it or leave it out")

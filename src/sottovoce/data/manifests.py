@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..encoder.errors import DataError
 from .channels import Channel
 from .cuts import require_lhotse, write_cuts
-from .embedded import write_embedded
+from .embedded import with_converted, write_embedded
 from .exclusive import exclusive
 from .layouts import LAYOUTS, Layout, Row
 from .layouts.options import options_model
@@ -59,8 +59,8 @@ def import_corpus(
 
     Every row is checked before anything is written: the file exists, its header can be read, it is mono, whole, long
     enough for one encoder frame and as long as the corpus says; stretches and segments lie inside it; names are unique.
-    The audio stays where it is, except for what is in no file of its own (an archive, the output of a command): that is
-    written to ``<out>/audio/<split>`` as FLAC.
+    The audio stays where it is, except for what is in no file of its own (an archive, the output of a command), or is only
+    read through ffmpeg: that is written to ``<out>/audio/<split>`` as FLAC.
 
     Args:
         source: the corpus: a folder, or the file that lists it.
@@ -92,7 +92,7 @@ def import_corpus(
     if faults and any(row.content is not None for row in rows):
         raise CorpusError(source, faults)  # before hours of decoding
     with _staged(out) as staging:
-        placed = write_embedded(rows, staging, faulty)
+        placed = write_embedded(with_converted(rows), staging, faulty)
         headers = read_headers([row.path for row in placed])
         splits: dict[str, list[Cut]] = defaultdict(list)
         for row in placed:

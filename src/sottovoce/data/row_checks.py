@@ -14,12 +14,10 @@ from .channels import MIX, Channel, remedy
 from .cuts import make_cut
 from .layouts.rows import Row, Segment
 from .shar import SHAR, Member
+from .usable import TOLERANCE, unusable
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-_TOLERANCE = 0.1
-"""Seconds by which a listed time may differ from the file's."""
 
 _THREADS = 8
 """Headers that are read at a time: waiting for a disk or network, not computing."""
@@ -118,14 +116,14 @@ def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
         return f"has {header.channels} channels; {remedy(header.channels)}"
     if channel not in (None, MIX) and header.channels > 1 and not 0 <= channel < header.channels:
         return f"has no channel {channel}; its channels are 0 .. {header.channels - 1}"
-    if start >= length or end > length + _TOLERANCE:
+    if start >= length or end > length + TOLERANCE:
         return f"lasts {length:.3f} s, but a stretch from {start:.3f} to {end:.3f} s is listed"
     if seconds * SAMPLE_RATE < SHORTEST - 1e-6:
         return f"is too short: {seconds:.4f} s, one frame needs 0.025 s"
-    if row.duration is not None and not abs(row.duration - seconds) <= _TOLERANCE:
+    if row.duration is not None and not abs(row.duration - seconds) <= TOLERANCE:
         return f"lasts {seconds:.3f} s, but {row.duration:.3f} s are listed"
     for a, b in row.regions or []:
-        if b > seconds + _TOLERANCE:
+        if b > seconds + TOLERANCE:
             return f"lasts {seconds:.3f} s, but its UEM has a region from {a:.3f} to {b:.3f} s"
     return None
 
@@ -134,7 +132,7 @@ def _inside(
     segment: Segment, length: float, row: Row, faults: list[str]
 ) -> tuple[float, float, str | None, str | None] | None:
     """A segment as `make_cut` takes it; none, with a fault, where it is not inside the row's audio."""
-    if segment.start >= length or segment.end > length + _TOLERANCE:
+    if segment.start >= length or segment.end > length + TOLERANCE:
         said = f"{segment.speaker or 'a segment'} from {segment.start:.3f} to {segment.end:.3f} s"
         faults.append(f"{segment.where}: {said}, but {row.path} lasts {length:.3f} s")
         return None
@@ -143,15 +141,14 @@ def _inside(
 
 def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str]:
     """Faults of a finished cut: of the files that it is made of, and of its supervisions. Paths become absolute."""
-    faults = []
+    faults: list[str] = []
+    unheard = unusable(cut)
     for part in getattr(cut, "tracks", None) or [cut]:
         recording: Any = getattr(getattr(part, "cut", part), "recording", None)
         if recording is None:
             continue
         for source in recording.sources:
-            if source.type not in ("file", "memory", SHAR):
-                faults.append(f"{row.where}: {cut.id}: its audio is a {source.type}; only files are read")
-            if source.type == SHAR:
+            if source.type == SHAR and not unheard:
                 faults += _unfit_member(recording, Member.of(source.source), f"{row.where}: {cut.id}")
             if source.type != "file":
                 continue
@@ -164,9 +161,7 @@ def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str
             if not recording.transforms and (header.samples, header.rate) != listed:
                 has = f"{header.samples} samples at {header.rate} Hz"
                 faults.append(f"{row.where}: {header.path} has {has}, but {listed[0]} at {listed[1]} Hz are listed")
-        if getattr(part, "end", 0) > recording.duration + _TOLERANCE:
-            faults.append(f"{row.where}: {cut.id} ends at {part.end:.3f} s of {recording.duration:.3f} s")
-    return faults + [f"{row.where}: {cut.id}: {fault}" for fault in outside(cut)]
+    return faults + [f"{row.where}: {cut.id}: {fault}" for fault in unheard]
 
 
 def _unfit_member(recording: Any, member: Member, where: str) -> list[str]:
@@ -175,16 +170,7 @@ def _unfit_member(recording: Any, member: Member, where: str) -> list[str]:
         samples, rate, _ = member.shape()
     except AudioError as error:
         return [f"{where}: {error}"]
-    if rate != recording.sampling_rate or abs(samples - recording.num_samples) > _TOLERANCE * rate:
+    if rate != recording.sampling_rate or abs(samples - recording.num_samples) > TOLERANCE * rate:
         listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
         return [f"{where}: {member.tar} has {samples} samples at {rate} Hz, but {listed}"]
     return []
-
-
-def outside(cut: Cut) -> list[str]:
-    """What is wrong with the times of a cut's supervisions. Those that are partly inside are not: cuts are cut so."""
-    return [
-        f"the supervision {said.id} from {said.start:.3f} to {said.end:.3f} s is not inside its {cut.duration:.3f} s"
-        for said in cut.supervisions
-        if not (said.duration > 0 and said.end > 0 and said.start < cut.duration)
-    ]

@@ -10,7 +10,6 @@ index (its manifest of cuts) that says where in which tar every recording begins
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import tarfile
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import soundfile
-
 from ..encoder.errors import AudioError, DataError, SottovoceError
+from .content import Content
+from .decoder import decoded
 from .exclusive import exclusive
 
 if TYPE_CHECKING:
@@ -81,49 +80,18 @@ class Member:
         return content
 
     def shape(self) -> tuple[int, int, int]:
-        """``(samples, rate, channels)`` as its header says; no more of it is read.
+        """``(samples, rate, channels)`` of all that can be heard of it; see `sottovoce.data.lengths`.
 
         Raises:
             AudioError: as `read`; or it is no audio.
         """
         try:
-            with io.BufferedReader(_Window(self)) as window, soundfile.SoundFile(window) as file:
-                return file.frames, file.samplerate, file.channels
+            with self.tar.open("rb", buffering=0) as tar:
+                content = Content.of_descriptor(tar.fileno()).part(self.offset, self.offset + self.size)
+                with decoded(content, str(self)) as file:
+                    return file.frames, file.rate, file.channels
         except OSError as error:
             raise AudioError(f"{self.tar}: cannot be read ({error.strerror})") from error
-        except soundfile.LibsndfileError as error:
-            reason = error.error_string.removeprefix("Error : ").rstrip(".")
-            raise AudioError(f"{self}: cannot be decoded ({reason})") from error
-
-
-class _Window(io.RawIOBase):
-    """A member as a file of its own."""
-
-    def __init__(self, member: Member) -> None:
-        self._member, self._place = member, 0
-        self._file = member.tar.open("rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._member.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        self._file.seek(self._member.offset + self._place)
-        found = self._file.read(max(0, min(len(buffer), self._member.size - self._place)))
-        buffer[: len(found)] = found
-        self._place += len(found)
-        return len(found)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def index(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...encoder.errors import AudioError, DataError
+from ..walk import walk
 from .listing import joined
 from .rows import Row
 
@@ -55,7 +56,7 @@ def _open(source: Path) -> dict[str, Any]:
         loaded = load_from_disk(str(source))
         return dict(loaded) if isinstance(loaded, DatasetDict) else {"all": loaded}
     files: dict[str, list[str]] = {}
-    for path in [source] if source.is_file() else sorted(source.rglob("*.parquet")):
+    for path in [source] if source.is_file() else walk(source, {".parquet"}).files:
         named = re.match(r"(.+)-\d{5}-of-\d{5}$", path.stem)
         files.setdefault(named[1] if named else "all", []).append(str(path))
     found = {}

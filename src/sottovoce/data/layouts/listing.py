@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 from ...encoder.errors import DataError
 from ...text_files import lines
-
-AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64"}
-"""Endings of files that libsndfile reads."""
+from ..suffixes import AUDIO
+from ..walk import walk
 
 
 def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
@@ -95,7 +93,7 @@ class AudioIndex:
             LookupError: there is none, or there are several.
         """
         if self._found is None:
-            self._found = _walk(self.folder)
+            self._found = _index(self.folder)
         files = self._found.get(name, [])
         if len(files) == 1:
             return files[0]
@@ -104,20 +102,10 @@ class AudioIndex:
         raise LookupError(f"{len(files)} files are called {name!r}: {files[0]}, {files[1]}{', ...' * (len(files) > 2)}")
 
 
-def _walk(folder: Path) -> dict[str, list[Path]]:
+def _index(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:  # a link to a folder above itself
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        for name in sorted(names):
-            stem, ending = os.path.splitext(name)
-            if ending.lower() in AUDIO and not name.startswith("."):
-                path = Path(place) / name
-                relative = path.relative_to(folder)
-                for key in {name, stem, relative.as_posix(), relative.with_suffix("").as_posix()}:
-                    found[key].append(path)
+    for path in walk(folder, AUDIO, links=True).files:
+        relative = path.relative_to(folder)
+        for key in {path.name, path.stem, relative.as_posix(), relative.with_suffix("").as_posix()}:
+            found[key].append(path)
     return found

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...encoder.errors import DataError
+from ..suffixes import AUDIO
 from .annotations import Annotations, slots
 from .cells import SEPARATORS, Quotes, Table, unquoted
-from .listing import AUDIO, AudioIndex, seconds, there
+from .listing import AudioIndex, seconds, there
 from .rows import Row
 
 _MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}

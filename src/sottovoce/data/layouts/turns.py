@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...encoder.errors import DataError
 from ..rttm import Region, read_rttm, read_uem, tell_passed
+from ..walk import walk
 from .listing import is_folder
 from .rows import Segment
 
@@ -100,7 +101,7 @@ def read_regions(source: Path, faults: list[str]) -> dict[str, list[Region]]:
 def _files(source: Path, ending: str, faults: list[str]) -> list[Path]:
     if not is_folder(source):
         return [source]
-    files = sorted(path for path in source.rglob(f"*{ending}") if path.is_file())
+    files = walk(source, {ending}).files
     if not files:
         faults.append(f"{source}: no {ending} file in it")
     return files

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ...encoder.errors import DataError
 from ...metrics.trials import read_trials
+from ..suffixes import AUDIO
 from .folder import speaker_folders
-from .listing import AUDIO, read_lines
+from .listing import read_lines
 from .rows import Row
 
 
@@ -25,8 +26,6 @@ def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> 
         trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
     """
     rows = speaker_folders(source, faults)
-    if not rows and source.is_dir() and any(source.rglob("*.m4a")):
-        faults.append(f"{source}: .m4a files cannot be read; convert them, for example with ffmpeg -i IN.m4a OUT.wav")
     return rows if trials is None else _named_by(trials, rows, faults)
 
 

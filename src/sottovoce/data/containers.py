@@ -1,0 +1,274 @@
+"""What the header of each container says about where its audio begins and ends.
+
+    container    says its length as                        where it does not say it
+    WAV, RF64    size of the data chunk (RF64: in ds64)    0 or a placeholder, as programs write to a pipe: to the end
+    W64          64-bit size of the data chunk             the same
+    AIFF, SVX    size of the SSND or BODY chunk            the same
+    CAF          64-bit size of the data chunk             -1: to the end
+    AU           size in the header                        0 or a placeholder: to the end
+    SPHERE       samples x channels x bytes                no sample_count: to the end
+    VOC          size of the first block of sound          0: to the end
+    AVR, MPC, SDS, WVE, MAT4, MAT5, HTK    samples         always said
+    IRCAM, PAF, PVF, XI                                    never said: to the end
+    FLAC         samples; see `flac_frames`                0: the last frame says where it stands
+    Ogg          pages; see `ogg_pages`
+    MP3          an optional first frame; see `mpeg`       counted
+
+Of a codec only the seeking is of its own (`UNSEEKABLE`): what cannot be seeked is decoded from its beginning.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .content import Content
+
+UNSEEKABLE = ("GSM610", "G721_32", "G723_24", "G723_40", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "VOX_ADPCM",
+              "DPCM_8", "DPCM_16")  # fmt: skip
+"""Codecs of which libsndfile cannot find a sample but by decoding all before it."""
+
+FRAME_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4,
+               "DOUBLE": 8}  # fmt: skip
+"""Bytes of one sample of one channel, where all have the same."""
+
+_SLACK = 2**16
+"""A placeholder is the largest number, or half of it, less a header or rounded down to whole samples."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where the audio of a file begins and ends.
+
+    Attributes:
+        start: its first byte.
+        end: the byte behind its last, as the header says; ``None`` where it does not say: it goes to the end of the file.
+        after: where another file would begin that was joined to this one.
+        size: what to write where, so that libsndfile too goes to the end of the file; nothing where it does so anyway.
+        alone: whether libsndfile must not see what is behind the end.
+    """
+
+    start: int
+    end: int | None
+    after: int | None = None
+    size: tuple[int, bytes] | None = None
+    alone: bool = False
+
+
+def bounds_of(content: Content) -> Bounds | None:
+    """What the header says; ``None`` of a container that is not in the table, or a header that cannot be read."""
+    for magic, offset, parse in _PARSERS:
+        if content[offset : offset + len(magic)] == magic:
+            try:
+                return parse(content)
+            except (struct.error, ValueError, IndexError, OverflowError):
+                return None
+    return None
+
+
+def placeholder(size: int, bits: int = 32) -> bool:
+    """Whether a size is none: what is written where the size is not known yet, and never will be on a pipe."""
+    return any(-_SLACK <= size - most <= (0 if most == 2**bits else _SLACK) for most in (2 ** (bits - 1), 2**bits)) or (
+        bits == 32 and -_SLACK <= size - 0x7F000000 <= _SLACK  # sox, of AIFF
+    )
+
+
+def _unpack(content: Content, place: int, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, content[place : place + struct.calcsize(form)])
+
+
+def _chunks(content: Content, place: int, order: str) -> list[tuple[bytes, int, int]]:
+    """``(id, start, size)`` of the chunks from a place on, while they make sense; the last may end too late."""
+    found = []
+    while place + 8 <= len(content):
+        name, size = content[place : place + 4], *_unpack(content, place + 4, f"{order}I")
+        if not re.fullmatch(rb"[ -~]{4}", name) or len(found) > 1000:
+            break
+        found.append((name, place + 8, size))
+        place += 8 + size + size % 2
+    return found
+
+
+def _riff(content: Content) -> Bounds | None:
+    order = ">" if content[:4] == b"RIFX" else "<"
+    chunks = _chunks(content, 12, order)
+    known = [chunk for chunk in chunks if chunk[0] in (b"ds64", b"data")]
+    where = next((chunk for chunk in known if chunk[0] == b"data"), None)
+    if where is None:
+        return None
+    _, start, size = where
+    stated: int | None = size
+    (whole,) = _unpack(content, 4, f"{order}I")
+    if known[0][0] == b"ds64" and size >= 0xFFFFFFFF - 1:
+        whole, stated = _unpack(content, known[0][1], "<QQ")
+        if not stated or placeholder(stated, 64):
+            stated = None
+    elif (size == 0 and not _only_chunks(content, start)) or (size and placeholder(size)):
+        stated = None
+    if stated is None:
+        joined = content.find(b"WAVEfmt ", start)
+        another = joined - 8 if joined >= 8 and content[joined - 8 : joined - 4] == b"RIFF" else None
+        there = len(content) - start
+        if known[0][0] == b"ds64":
+            return Bounds(start, None, another, (known[0][1] + 8, struct.pack("<Q", there)))
+        return Bounds(start, None, another, (start - 4, struct.pack(f"{order}I", there)) if there < 2**31 else None)
+    end = start + stated
+    return Bounds(start, end, 8 + whole if 8 + whole >= end else end + stated % 2)
+
+
+def _only_chunks(content: Content, place: int) -> bool:
+    """Whether everything from a place on is whole chunks, so that there is no audio without a size."""
+    chunks = _chunks(content, place, "<")
+    end = chunks[-1][1] + chunks[-1][2] if chunks else place
+    return place >= len(content) or (bool(chunks) and len(content) - 1 <= end <= len(content))
+
+
+def _wave64(content: Content) -> Bounds | None:
+    place = 40
+    while place + 24 <= len(content):
+        (size,) = _unpack(content, place + 16, "<Q")
+        if content[place : place + 4] == b"data":
+            unknown = size in (0, 24) and place + 24 < len(content) or placeholder(size, 64)
+            end = None if unknown else place + size
+            (whole,) = _unpack(content, 16, "<Q")
+            return Bounds(place + 24, end, None if end is None else max(whole, -(-end // 8) * 8))
+        if size < 24:
+            return None
+        place += -(-size // 8) * 8
+    return None
+
+
+def _iff(content: Content) -> Bounds | None:
+    for name, start, size in _chunks(content, 12, ">"):
+        if name in (b"SSND", b"BODY"):
+            first = start + (8 + _unpack(content, start, ">I")[0] if name == b"SSND" else 0)
+            unknown = placeholder(size) or (size <= 8 and first < len(content) and not _iff_only(content, start + size))
+            (whole,) = _unpack(content, 4, ">I")
+            end = None if unknown else start + size
+            return Bounds(first, end, None if end is None else max(8 + whole, end + size % 2))
+    return None
+
+
+def _iff_only(content: Content, place: int) -> bool:
+    chunks = _chunks(content, place, ">")
+    return place >= len(content) or (bool(chunks) and chunks[-1][1] + chunks[-1][2] <= len(content))
+
+
+def _core_audio(content: Content) -> Bounds | None:
+    place = 8
+    while place + 12 <= len(content):
+        name, (size,) = content[place : place + 4], _unpack(content, place + 4, ">q")
+        if name == b"data":
+            end = (
+                None
+                if size < 0 or (size == 0 and place + 12 < len(content)) or placeholder(size, 64)
+                else place + 12 + size
+            )
+            said = None if end else (place + 4, struct.pack(">q", len(content) - place - 12))
+            return Bounds(place + 16, end, None, said)
+        if size < 0:
+            return None
+        place += 12 + size
+    return None
+
+
+def _sun(content: Content) -> Bounds:
+    order = ">" if content[:4] == b".snd" else "<"
+    start, size = _unpack(content, 4, f"{order}II")
+    end = None if placeholder(size) or (size == 0 and start < len(content)) else start + size
+    there = len(content) - start
+    return Bounds(start, end, end, (8, struct.pack(f"{order}I", there)) if end is None and there < 2**31 else None)
+
+
+def _sphere(content: Content) -> Bounds | None:
+    start = int(content[8:16])
+    said = dict(re.findall(rb"(\w+) -i (-?\d+)", content[:start]))
+    count, channels = int(said.get(b"sample_count", 0)), int(said.get(b"channel_count", 1))
+    coding = re.search(rb"sample_coding -s\d+ (\S+)", content[:start])
+    packed = coding is not None and b"embedded" in coding[1]  # shorten
+    width = 1 if coding and coding[1] in (b"ulaw", b"alaw", b"mu-law") else int(said.get(b"sample_n_bytes", 2))
+    if packed or count <= 0 or placeholder(count) or min(channels, width) < 1:
+        return Bounds(start, None)
+    return Bounds(start, start + count * channels * width, start + count * channels * width)
+
+
+def _creative(content: Content) -> Bounds | None:
+    (place,) = _unpack(content, 20, "<H")
+    while place + 4 <= len(content):
+        kind, low, high = _unpack(content, place, "<BHB")
+        size = low | high << 16
+        if kind in (1, 9):
+            return Bounds(place + 4 + (2 if kind == 1 else 12), place + 4 + size if size else None, alone=True)
+        if kind == 0:
+            return None
+        place += 4 + size
+    return None
+
+
+def _avr(content: Content) -> Bounds:
+    stereo, bits = _unpack(content, 12, ">HH")
+    (count,) = _unpack(content, 26, ">I")
+    return Bounds(128, 128 + count * (2 if stereo else 1) * (bits // 8))
+
+
+def _mpc(content: Content) -> Bounds:
+    (stereo,) = _unpack(content, 21, "B")
+    (count,) = _unpack(content, 30, "<I")
+    return Bounds(42, 42 + count * 2 * (2 if stereo else 1))
+
+
+def _sds(content: Content) -> Bounds:
+    bits, low, mid, high = _unpack(content, 6, "B3x3B")
+    count = low | mid << 7 | high << 14
+    return Bounds(21, 21 + 127 * -(-count // (120 // -(-bits // 7))))
+
+
+def _psion(content: Content) -> Bounds:
+    (count,) = _unpack(content, 18, ">I")
+    return Bounds(32, 32 + count)
+
+
+def _matlab4(content: Content) -> Bounds:
+    """Two matrices: the rate, and the samples."""
+    order = "<" if content[:4] == b"\0\0\0\0" else ">"
+    place = 0
+    for _ in range(2):
+        kind, rows, columns, _, named = _unpack(content, place, f"{order}5I")
+        start = place + 20 + named
+        place = start + rows * columns * {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}[kind // 10 % 10]
+    return Bounds(start, place)
+
+
+def _matlab5(content: Content) -> Bounds:
+    """Elements behind 128 bytes of text: of the second, flags and dimensions (32 bytes), a name, and the samples."""
+    order = "<" if content[126:128] == b"IM" else ">"
+    (first,) = _unpack(content, 132, f"{order}I")
+    place = 144 + first + 32
+    kind, named = _unpack(content, place, f"{order}II")
+    place += 8 if kind >> 16 else 8 + -(-named // 8) * 8  # a short name stands in its own tag
+    _, size = _unpack(content, place, f"{order}II")
+    return Bounds(place + 8, place + 8 + size)
+
+
+_PARSERS: tuple[tuple[bytes, int, Callable[[Content], Bounds | None]], ...] = (
+    (b"WAVE", 8, _riff),
+    (b"riff\x2e\x91\xcf\x11", 0, _wave64),
+    (b"FORM", 0, _iff),
+    (b"caff", 0, _core_audio),
+    (b".snd", 0, _sun),
+    (b"dns.", 0, _sun),
+    (b"NIST_1A\n", 0, _sphere),
+    (b"Creative Voice File", 0, _creative),
+    (b"2BIT", 0, _avr),
+    (b"\x01\x04", 0, _mpc),
+    (b"\xf0\x7e", 0, _sds),
+    (b"ALawSoundFile**", 0, _psion),
+    (b"MATLAB 5.0", 0, _matlab5),
+    (b"\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 0, _matlab4),
+    (b"\0\0\3\xe8\0\0\0\1\0\0\0\1\0\0\0\0", 0, _matlab4),
+)
+
+BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b"caff\0\1", b".snd", b"NIST_1A\n", b"fLaC")
+"""How a file begins that was joined to another one."""

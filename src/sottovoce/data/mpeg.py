@@ -1,0 +1,196 @@
+"""The frames of an MP3 file: a file need not say how many they are, and may be several joined together.
+
+A part begins with a frame that says how long it is (Xing, Info), where its encoder wrote one. Of a part without, the
+frames are counted, and libsndfile is given such a frame in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .content import Content
+
+_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_KBITS = {
+    (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+
+
+class NoFrames(ValueError):
+    """There are no MPEG frames that can be counted: none at all, or of free bit rate."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The header of a frame.
+
+    Attributes:
+        layer: 1, 2 or 3.
+        rate, channels: of its samples.
+        samples: how many it holds.
+        size: its bytes.
+        side: bytes of its side information.
+    """
+
+    layer: int
+    rate: int
+    channels: int
+    samples: int
+    size: int
+    side: int
+
+    def like(self, other: Frame) -> bool:
+        """Whether both are of one stream."""
+        return (self.layer, self.rate, self.channels) == (other.layer, other.rate, other.channels)
+
+
+def frame_at(head: bytes) -> Frame | None:
+    """The frame that begins with these 4 bytes; ``None`` where none does, or one of free bit rate."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer, kbits, rate = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3), head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or layer == 4 or kbits in (0, 15) or rate == 3:
+        return None
+    first, hertz, mono = version == 3, _RATES[version][rate], head[3] >> 6 == 3
+    bits = 1000 * _KBITS[first, layer][kbits - 1]
+    samples = 384 if layer == 1 else 576 if layer == 3 and not first else 1152
+    padding = head[2] >> 1 & 1
+    size = (12 * bits // hertz + padding) * 4 if layer == 1 else samples // 8 * bits // hertz + padding
+    return Frame(layer, hertz, 1 if mono else 2, samples, size, (17 if mono else 32) if first else 9 if mono else 17)
+
+
+@dataclass
+class Part:
+    """Frames that belong together.
+
+    Attributes:
+        start, stop: its first byte, and the one behind its last.
+        head: the first 4 bytes, of a header.
+        frame: that header.
+        stated: frames behind the first, as it says; ``None`` where it does not.
+        frames: how many there are, without one that only says so.
+        trimmed: samples at both ends that the encoder has put in, as it says.
+    """
+
+    start: int
+    stop: int
+    head: bytes
+    frame: Frame
+    stated: int | None
+    trimmed: int
+    frames: int = 0
+
+    @property
+    def samples(self) -> int:
+        return max(0, self.frames * self.frame.samples - self.trimmed)
+
+    def announcement(self) -> bytes:
+        """A frame that says how many there are, for a part without one."""
+        head = bytearray(self.head)
+        head[1] |= 1  # without a checksum
+        for kbits in range(1, 15):  # the least that has room for it
+            head[2] = kbits << 4 | head[2] & 0x0C
+            frame = frame_at(bytes(head))
+            if frame is not None and frame.size >= 4 + frame.side + 16:
+                said = b"Info\0\0\0\1" + self.frames.to_bytes(4, "big")
+                return (bytes(head[:4]) + bytes(frame.side) + said).ljust(frame.size, b"\0")
+        raise AssertionError("every rate has a frame of 64 bytes")
+
+
+def parts(content: Content) -> list[Part]:
+    """The parts of a file.
+
+    Raises:
+        NoFrames: there are none.
+        ValueError: there is something else between them; the text says where.
+    """
+    found: list[Part] = []
+    place = _first_frame(content)
+    while place < len(content):
+        frame = frame_at(content[place : place + 4])
+        if frame is not None and place + frame.size > len(content):
+            break  # a stream was stopped inside a frame, or the part says that there should be more
+        part = found[-1] if found else None
+        if frame is None or (part is not None and not frame.like(part.frame)):
+            after = _next_frame(content, _behind_tags(content, place))
+            if after is None:
+                break  # what another program has appended
+            following = frame_at(content[after : after + 4])
+            assert following is not None
+            if after > _behind_tags(content, place):
+                raise ValueError(f"damaged: no MPEG frame at byte {place}")
+            place, frame, part = after, following, None
+        announced = _announced(content, place, frame)
+        done = part is not None and part.stated is not None and part.frames >= part.stated
+        if part is None or announced is not None or done:
+            stated, trimmed = announced if announced is not None else (None, 0)
+            found.append(Part(place, place, content[place : place + 4], frame, stated, trimmed))
+        part = found[-1]
+        part.frames += announced is None or part.stated is None
+        place += frame.size
+        part.stop = place
+    # An encoder may count the announcement itself.
+    return [part for part in found if part.frames or part.stated]
+
+
+def _first_frame(content: Content) -> int:
+    """Where frames begin, behind tags and what is left of a frame of which a stream began."""
+    if (found := _next_frame(content, _behind_tags(content, 0))) is None:
+        raise NoFrames("no MPEG frames in it")
+    return found
+
+
+def _next_frame(content: Content, place: int) -> int | None:
+    """Where the next frame begins that another like it follows, or the end of the file."""
+    while 0 <= place < len(content):
+        if (frame := frame_at(content[place : place + 4])) is not None:
+            after = place + frame.size
+            following = frame_at(content[after : after + 4])
+            if after == len(content) or (following is not None and following.like(frame)):
+                return place
+        place = content.find(b"\xff", place + 1)
+    return None
+
+
+def _behind_tags(content: Content, place: int) -> int:
+    """Behind ID3, APE and Lyrics tags, and zeros."""
+    while place < len(content):
+        head = content[place : place + 32]
+        if head[:3] == b"ID3" and len(head) >= 10:
+            size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+            place += 10 + size + (10 if head[5] & 0x10 else 0)
+        elif head[:3] == b"TAG":
+            place += 128
+        elif head[:8] == b"APETAGEX":
+            size = int.from_bytes(head[12:16], "little")
+            place += 32 + size if head[20:24] and head[23] & 0x20 else 32
+        elif head[:11] == b"LYRICSBEGIN":
+            end = content.find(b"LYRICS200", place)
+            place = end + 9 if end >= 0 else len(content)
+        elif head[:1] == b"\0":
+            place += len(head) - len(head.lstrip(b"\0"))
+        else:
+            return place
+    return min(place, len(content))
+
+
+def _announced(content: Content, place: int, frame: Frame) -> tuple[int | None, int] | None:
+    """What a frame that holds no audio says: frames that follow, and samples to leave out at both ends."""
+    if frame.layer != 3:
+        return None
+    said = content[place + 4 + frame.side : place + 4 + frame.side + 150]
+    if said[:4] not in (b"Xing", b"Info"):
+        return None
+    flags, at = said[7], 8
+    count = int.from_bytes(said[8:12], "big") if flags & 1 else None
+    at += 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
+    lame = said[at : at + 24]
+    trimmed = 0
+    if lame[:4] in (b"LAME", b"Lavf", b"Lavc") and len(lame) >= 24:
+        trimmed = (lame[21] << 4 | lame[22] >> 4) + ((lame[22] & 15) << 8 | lame[23])
+    return count, trimmed

@@ -1,0 +1,59 @@
+"""The files below a folder, without those that no one means: hidden ones, and what macOS puts beside them (``._*``)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Walk:
+    """What is below a folder.
+
+    Attributes:
+        files: those with one of the endings, sorted; or all, where no endings are given.
+        hidden: how many were passed over because they are hidden, or in a hidden folder.
+        others: endings of other files -> how many.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    hidden: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def walk(folder: Path, suffixes: Collection[str] | None = None, *, links: bool = False) -> Walk:
+    """Look for files below a folder, and say how many hidden ones are passed over.
+
+    Args:
+        folder: where to look.
+        suffixes: endings of the files, in small letters.
+        links: whether links to folders are followed.
+    """
+    found, seen = Walk(), set[str]()
+    for place, folders, names in os.walk(folder, followlinks=links):
+        if links:
+            if (real := os.path.realpath(place)) in seen:  # a link to a folder above itself
+                folders.clear()
+                continue
+            seen.add(real)
+        inside = os.path.relpath(place, folder)
+        hides = inside != "." and any(part.startswith(".") for part in Path(inside).parts)
+        for name in names:
+            path, suffix = Path(place) / name, os.path.splitext(name)[1].lower()
+            if hides or name.startswith("."):
+                found.hidden += suffixes is None or suffix in suffixes
+            elif suffixes is None or suffix in suffixes:
+                if path.is_file():
+                    found.files.append(path)
+            else:
+                found.others[suffix or name] += 1
+    found.files.sort()
+    if found.hidden:
+        _log.warning("%s: passed over %d hidden files (named .*)", folder, found.hidden)
+    return found
