@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-LIBSNDFILE = frozenset(
-    """
+
+def _endings(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+LIBSNDFILE = _endings("""
     .wav .wave .bwf .rf64 .w64 .aiff .aif .aifc .au .snd .caf .flac .ogg .oga .opus .mp3 .mp2 .mp1 .mpga
-    .sph .nist .wv1 .wv2 .voc .avr .htk .ircam .paf .fap .pvf .svx .8svx .16svx .sds .wve
-""".split()
-)  # noqa: SIM905
+    .sph .nist .wv1 .wv2 .voc .avr .htk .ircam .paf .pvf .svx .8svx .16svx .sds .wve
+""")
 """Of what libsndfile reads. Without ``.mat``, ``.xi`` and ``.iff``, which are mostly something else."""
 
-FFMPEG = frozenset(
-    """
+FFMPEG = _endings("""
     .m4a .m4b .mp4 .m4v .mov .3gp .3g2 .aac .webm .mka .mkv .wma .wmv .asf .amr .awb .ac3 .eac3 .wv .ape .tta .flv .avi
     .mpg .mpeg
-""".split()
-)  # noqa: SIM905
+""")
 """Of what is read through ffmpeg."""
 
 AUDIO = LIBSNDFILE | FFMPEG
