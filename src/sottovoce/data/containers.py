@@ -81,7 +81,7 @@ def _unpack(content: Content, place: int, form: str) -> tuple[int, ...]:
 
 def _chunks(content: Content, place: int, order: str) -> list[tuple[bytes, int, int]]:
     """``(id, start, size)`` of the chunks from a place on, while they make sense; the last may end too late."""
-    found = []
+    found: list[tuple[bytes, int, int]] = []
     while place + 8 <= len(content):
         name, size = content[place : place + 4], *_unpack(content, place + 4, f"{order}I")
         if not re.fullmatch(rb"[ -~]{4}", name) or len(found) > 1000:
