@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from sottovoce.cli import app as frame
 from sottovoce.encoder.errors import CheckpointError
@@ -40,6 +41,7 @@ def fail_with(monkeypatch, fault):
     monkeypatch.setattr(frame, "app", app)
 
 
+LESS = "; give less at once (shorter audio or windows, smaller batches)"
 ROOM = "; free some, and give the same command again"
 
 
@@ -48,7 +50,31 @@ ROOM = "; free some, and give the same command again"
     [
         (CheckpointError("here: damaged"), "sottovoce: here: damaged\n"),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
-        (OSError(28, "No space left on device"), f"sottovoce: No space left on device{ROOM}\n"),
+        (OSError(28, "No space left on device", "x"), f"sottovoce: x: No space left on device{ROOM}\n"),
+        (OSError(18, "Invalid cross-device link", "a", None, "b"), "sottovoce: a -> b: Invalid cross-device link\n"),
+        (OSError(), "sottovoce: OSError\n"),
+        (MemoryError(), f"sottovoce: not enough memory{LESS}\n"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000 bytes. Error code 12"),
+            f"sottovoce: not enough memory for 4000 bytes{LESS}\n",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has"),
+            f"sottovoce: not enough memory for 2.00 GiB{LESS}\n",
+        ),
+        (
+            RecursionError("maximum recursion depth exceeded"),
+            "sottovoce: something that was read is nested too deeply (maximum recursion depth exceeded);"
+            " is it a file of this kind?\n",
+        ),
+        (
+            UnicodeEncodeError("utf-8", "SPEAKER caf\udce9 1", 11, 12, "surrogates not allowed"),
+            "sottovoce: 'caf\\udce9': cannot be written as utf-8; rename the file, or correct the text\n",
+        ),
+        (
+            UnicodeDecodeError("utf-8", b"ab\xff", 2, 3, "invalid start byte"),
+            "sottovoce: a text is not utf-8 (byte 0xff at place 2); save it as UTF-8\n",
+        ),
         (
             ModuleNotFoundError("No module named 'lightning'", name="lightning.pytorch"),
             "sottovoce: this needs lightning.pytorch, which is not installed; run: pip install 'sottovoce[train]'\n",

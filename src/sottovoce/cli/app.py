@@ -5,10 +5,13 @@ Nothing heavy is imported here or at the top of a command's file, so that ``sott
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
@@ -19,6 +22,7 @@ from sottovoce.cli.compress import compress
 from sottovoce.cli.data import data
 from sottovoce.cli.demo import demo
 from sottovoce.cli.diarization import der, diarize, plda, tune
+from sottovoce.cli.faults import told
 from sottovoce.cli.inspect import inspect
 from sottovoce.cli.intent import classify
 from sottovoce.cli.probe import probe
@@ -27,21 +31,17 @@ from sottovoce.cli.recipes import recipes
 from sottovoce.cli.recognition import transcribe
 from sottovoce.cli.report import report
 from sottovoce.cli.spoofing import detect
+from sottovoce.cli.streams import OutputFault, checked_output, complain, give_up_output, never_fail
 from sottovoce.cli.verification import embed, evaluate, verify
 
-EXTRAS = {
-    "lightning": "train",
-    "lhotse": "train",
-    "tensorboard": "train",
-    "bokeh": "report",
-    "jinja2": "report",
-    "matplotlib": "report",
-    "espeakng_loader": "demo",
-}
-"""What is only installed with an extra -> the extra."""
-
 USER_FAULT = 2
+"""Exit code for a fault of the user's."""
 INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the number of the signal, as a shell says it."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after a polite request to end, as of a batch system whose time is up."""
+CUT_OFF = 141
+"""Exit code when the reader of standard output has gone (``| head``): as of a program that SIGPIPE ends."""
 
 app = typer.Typer(
     name="sottovoce",
@@ -78,47 +78,80 @@ app.add_typer(recipes, name="recipes")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and leave the process: 0 done, 2 a fault of the user's (one line on stderr), 130 stopped.
+    """Run the command line and leave the process: 0 done, 2 a fault of the user's (one line on stderr), 130 stopped from
+    the keyboard, 141 standard output was closed by its reader, 143 ended by SIGTERM.
 
     Args:
         arguments: what follows the program's name; the process's own by default.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("SOTTOVOCE_DEBUG"))
+    never_fail()
     warnings.showwarning = _noted  # type: ignore[assignment]
+    with _ended_politely():
+        sys.exit(_carried_out([a for a in arguments if a != "--debug"], debug))
+
+
+def _carried_out(arguments: list[str], debug: bool) -> int:
+    """The exit code of a command, whose one line has been printed if it has failed."""
     try:
-        app([a for a in arguments if a != "--debug"], prog_name="sottovoce")
-    except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:
-            print("sottovoce: stopped", file=sys.stderr)
-        raise
+        with checked_output():
+            code = _left(arguments)
+    except OutputFault as fault:
+        return _without_output(fault.reason)
     except Exception as fault:
-        line = _told(fault)
+        line = told(fault)
         if debug or line is None:
             raise
-        print(f"sottovoce: {line}", file=sys.stderr)
-        sys.exit(USER_FAULT)
-    sys.exit(0)
+        complain(line)
+        return USER_FAULT
+    if code in (INTERRUPTED, TERMINATED):
+        complain("stopped" if code == INTERRUPTED else "terminated")
+    return code
+
+
+def _left(arguments: list[str]) -> int:
+    """Run a command; the exit code with which it leaves."""
+    try:
+        app(arguments, prog_name="sottovoce")
+    except SystemExit as leaving:
+        if leaving.code is None or isinstance(leaving.code, int):
+            return leaving.code or 0
+        complain(str(leaving.code))
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _without_output(fault: OSError) -> int:
+    """Say that standard output takes nothing any more."""
+    give_up_output()
+    if isinstance(fault, BrokenPipeError):
+        complain("standard output was closed before everything was written")
+        return CUT_OFF
+    complain(f"standard output: {told(fault)}")
+    return USER_FAULT
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Within it, SIGTERM leaves as Ctrl-C does, so that nothing half-written stays behind."""
+
+    def leave(*_: object) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there may signals be handled
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _noted(message: Warning | str, kind: type[Warning], file: str, *_: object) -> None:
     """A warning as one line, without its place in the code; those of torch about its own affairs are left out."""
     if not issubclass(kind, DeprecationWarning | FutureWarning) and "torch" not in file.split(os.sep):
-        print(f"sottovoce: {' '.join(str(message).split())}", file=sys.stderr)
-
-
-def _told(fault: Exception) -> str | None:
-    """The one line for a fault of the user's, or None for a defect of ours, which deserves its traceback."""
-    if isinstance(fault, OSError):
-        place = f"{fault.filename}: " if fault.filename is not None else ""
-        remedy = "; free some, and give the same command again" if fault.errno == errno.ENOSPC else ""
-        return f"{place}{fault.strerror or str(fault).strip().splitlines()[0]}{remedy}"
-    if isinstance(fault, ModuleNotFoundError) and (extra := EXTRAS.get((fault.name or "").partition(".")[0])):
-        return f"this needs {fault.name}, which is not installed; run: pip install 'sottovoce[{extra}]'"
-    if "(os error " in str(fault):  # how safetensors says that the disk is full or may not be written
-        return str(fault)
-    # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
-    errors = sys.modules.get("sottovoce.encoder.errors")
-    if errors is not None and isinstance(fault, errors.SottovoceError):
-        return str(fault)  # one line; of a recipe with several faults, one line each
-    return None
+        complain(" ".join(str(message).split()))

@@ -12,7 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
 from ..encoder.errors import CheckpointError
-from .files import partial_of, settle
+from .files import named_fault, partial_of, settle
 from .steps import StepCallback
 
 
@@ -20,11 +20,8 @@ class StraightToDisk(TorchCheckpointIO):
     """Writes a training state as it goes. Lightning's own way builds it in memory first: another three times the model."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        try:
-            with open(path, "wb") as file:
-                torch.save(checkpoint, file)
-        except RuntimeError as error:  # torch gives up its file and hides why, a full disk for example
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        with named_fault(Path(path)), open(path, "wb") as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from .. import plain_json
 from ..encoder.errors import DataError
@@ -25,11 +28,39 @@ def whole_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
     try:
-        yield partial
-        settle(path)
+        with named_fault(path):
+            yield partial
+            settle(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def named_fault(path: Path) -> Iterator[None]:
+    """Within it, an error of the system that names no file is one of ``path``; most libraries leave the name out.
+
+    Raises:
+        OSError: with the file's name; that the disk is full, where a library has only its own words for it.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch gives up its file and hides why, a full disk for example
+        fault = error.__context__ if isinstance(error.__context__, OSError) else error
+        if isinstance(fault, OSError) and fault.filename is not None:
+            raise
+        if "(os error 28)" in str(fault) or (not getattr(fault, "errno", None) and _is_full(path)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from fault
+        if isinstance(fault, OSError):
+            raise OSError(fault.errno, fault.strerror or str(fault), str(path)) from fault
+        raise
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk has no more room than what the failure of a write may have left of it."""
+    folder = next(each for each in path.absolute().parents if each.is_dir())
+    return shutil.disk_usage(folder).free < 2**16
 
 
 def check_writable(path: Path) -> Path:
@@ -56,10 +87,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
-        yield partial
-        for each in partial.rglob("*"):
-            if each.is_file():
-                _flush(each)
+        with named_fault(path):
+            yield partial
+            for each in partial.rglob("*"):
+                if each.is_file():
+                    _flush(each)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

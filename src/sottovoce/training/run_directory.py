@@ -27,7 +27,7 @@ import yaml
 from .. import plain_json
 from ..encoder.errors import CheckpointError, RecipeError
 from ..yaml_text import read_text, yaml_value
-from .files import PARTIAL, write_json, write_text
+from .files import PARTIAL, named_fault, write_json, write_text
 from .lineage import START
 
 
@@ -156,7 +156,7 @@ class RunDirectory:
 
     def log(self, stage: str, step: int, values: Mapping[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``; a value that is not finite is null there, with the reason beside it."""
-        with open(self.metrics, "a", encoding="utf-8") as file:
+        with named_fault(self.metrics), open(self.metrics, "a", encoding="utf-8") as file:
             file.write(plain_json.dumps({"stage": stage, "step": step, **values}) + "\n")
 
     def forget(self, stage: str, after: int) -> None:
