@@ -29,6 +29,24 @@ finally:
     assert "sottovoce" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["der", "recipes", "show"])
+def test_commands_without_a_model_import_no_torch(command, tmp_path):
+    """Nor what reads audio or trains: each of them takes as long as the command itself."""
+    turns = tmp_path / "a.rttm"
+    turns.write_text("SPEAKER r 1 0.0 2.0 <NA> <NA> a <NA> <NA>\n")
+    arguments = {"der": ["der", str(turns), str(turns)], "recipes": ["recipes"], "show": ["recipes", "show", "demo"]}
+    program = f"""
+import sys
+from sottovoce.cli import main
+try:
+    main({arguments[command]!r})
+finally:
+    print("HEAVY", [m for m in ("torch", "transformers", "lhotse", "lightning", "matplotlib") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
 def test_import_of_the_package_is_light():
     program = f"import sys, sottovoce; print([m for m in {HEAVY!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"

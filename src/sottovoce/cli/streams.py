@@ -94,7 +94,7 @@ def checked_output() -> Iterator[None]:
     if sys.stdout is None:
         raise OutputFault(OSError(errno.EBADF, "is closed; send it to a file, or to /dev/null"))
     stream = sys.stdout
-    sys.stdout = _Checked(stream)  # type: ignore[assignment]
+    sys.stdout = _Checked(stream)
     try:
         yield
         sys.stdout.flush()
