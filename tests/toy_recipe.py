@@ -37,6 +37,7 @@ def toy(folder: Path, **changes: Any) -> dict[str, Any]:
             "corpora": {"toy": {"cuts": {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "test")}}},
             "train": ["toy/train"],
             "test": {"bands": test},
+            "hold_out": 0,
             "batch": 2,
             "crop": 0.2,
             "augment": [{"noise": {}}],

@@ -56,7 +56,9 @@ def verify(
             {"score": found.score, "threshold": found.threshold, "same": found.same, "calibrated": found.calibrated}
         )
     elif found.threshold is None:
-        console().print(f"score {found.score:.3f} (the model has no threshold: its recipe gave no development trials)")
+        console().print(
+            f"score {found.score:.3f} (the model has no threshold: there were no development trials to set one by)"
+        )
     else:
         word = "same speaker" if found.same else "different speakers"
         console().print(f"{word}: score {found.score:.3f}, threshold {found.threshold:.3f}")

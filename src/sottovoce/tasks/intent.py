@@ -47,6 +47,7 @@ class Intent(Options):
     metric: ClassVar[str] = "exact_match"
     better: ClassVar[Literal["lower", "higher"]] = "higher"
     scored_on_trials: ClassVar[bool] = False
+    least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
     head: IntentHead = IntentHead(pooled={"width": 256, "fusion": {"sum": {}}})

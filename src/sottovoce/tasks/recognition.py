@@ -46,6 +46,7 @@ class Recognition(Options):
     metric: ClassVar[str] = "wer"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
+    least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
     head: RecognitionHead = RecognitionHead(ctc={})

@@ -241,7 +241,8 @@ def settle_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> No
 
 
 def forget_calibration(scoring: CosineScoring) -> None:
-    """Be without a calibration, as a model whose weights have changed is."""
+    """Be without a calibration and a threshold, as a model whose weights have changed is."""
+    scoring.threshold.fill_(float("nan"))
     if scoring.calibration is not None:
         scoring.calibrated.fill_(False)
 

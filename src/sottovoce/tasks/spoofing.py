@@ -67,6 +67,7 @@ class Spoofing(Options):
     metric: ClassVar[str] = "min_dcf"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
+    least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
     head: Embedder = Embedder(mhfa={"heads": 32})

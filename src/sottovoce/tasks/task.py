@@ -87,6 +87,9 @@ class Task(Protocol):
     scored_on_trials: bool
     """Whether test data must bring trials."""
 
+    least_speakers: int
+    """Training speakers that it needs, where test data brings trials: the others may be held out for development."""
+
     whole_utterances: bool
     """Whether it only learns from whole utterances: no part of one is labelled."""
 

@@ -64,6 +64,11 @@ class Verification(Options):
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1, le=100_000)
 
+    @property
+    def least_speakers(self) -> int:
+        """Training speakers that are needed."""
+        return max(2, self.scoring.as_norm.top if self.scoring.as_norm is not None else 0)
+
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The training speakers, in alphabetical order.
 

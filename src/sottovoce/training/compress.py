@@ -64,6 +64,7 @@ def compress(
     _note_environment(directory, console)
     corpora = Corpora(recipe.data, directory.path / "data")
     corpora.prepare(_shown(console))
+    _hold_out(recipe, corpora, console)
     previous = START
     _start(recipe, directory, corpora, console)
     for name, entry in zip(recipe.names(), recipe.stages, strict=True):
@@ -97,6 +98,16 @@ def _checked(recipe: str | os.PathLike[str] | Recipe, changes: Sequence[str]) ->
     ) as error:  # made without pydantic's checks
         raise RecipeError(f"compress: this is no whole recipe ({' '.join(str(error).split())[:200]})") from None
     return checked_recipe(data, str(name))
+
+
+def _hold_out(recipe: Recipe, corpora: Corpora, console: Console) -> None:
+    """Have development trials where a task is scored on trials; what is done for it is told."""
+    task = recipe.task.options
+    if not task.scored_on_trials or recipe.data.dev is not None or recipe.data.hold_out == 0:
+        return
+    found = corpora.hold_out(recipe.seed, task.least_speakers)
+    none = "no development trials are given, and too few training speakers can be held out for some: no model has a threshold"
+    console.print(f"{recipe.name}: {found or none}", highlight=False)
 
 
 def _at_once(name: str, work: Callable[[], Product]) -> Product:

@@ -17,13 +17,14 @@ data:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ..data.cuts import cut_field, read_cuts
+from ..data.cuts import cut_field, cut_speaker, read_cuts
 from ..encoder.errors import RecipeError
 from ..metrics.trials import read_trials
 from ..tasks.options import Options, nearest
@@ -31,6 +32,7 @@ from ..tasks.task import EvaluationData
 from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
 from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
+from .held_out import HeldOut, hold_out
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -56,6 +58,8 @@ class DataOptions(Options):
         train: ``corpus/split`` references; with ``@0.9`` behind, played at that speed.
         speeds_are_speakers: whether a voice at another speed counts as another speaker.
         dev: the test set by which models are chosen; never one of ``test``.
+        hold_out: training speakers that are held out, for trials over them in place of ``dev`` where a task is scored on
+            trials; ``null``: a tenth of them, from 2 to 100; 0: none.
         test: test sets by name, evaluated after every stage.
         batch: utterances in a batch.
         crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
@@ -69,6 +73,7 @@ class DataOptions(Options):
     train: list[str] = Field(min_length=1)
     speeds_are_speakers: bool = True
     dev: TestSet | None = None
+    hold_out: int | None = Field(None, ge=0)
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1, le=MOST_UTTERANCES)
     crop: Crop | None = (2.0, 3.0)
@@ -92,6 +97,10 @@ class DataOptions(Options):
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
             yield from self._trials_problems(each, f"{path}.trials")
+        if self.hold_out and self.dev is not None:
+            yield "data.hold_out: data.dev brings development trials; leave one of the two out"
+        if self.hold_out == 1:
+            yield "data.hold_out: of 1 speaker there are no trials; hold out 2 or more, or 0"
 
     def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
         if test.trials is None:
@@ -141,6 +150,7 @@ class Corpora:
     def __init__(self, options: DataOptions, folder: Path):
         self.options = options
         self.folder = folder
+        self.held_out: HeldOut | None = None
         self._prepared: dict[str, Prepared] = {}
 
     def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
@@ -157,13 +167,46 @@ class Corpora:
             self._prepared[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
         return self._prepared[name]
 
+    def hold_out(self, seed: int, keep: int) -> HeldOut | None:
+        """Hold training speakers out for development trials, see `hold_out`; from now on `train_cuts` is without them.
+
+        Args:
+            seed: of the run.
+            keep: speakers that training needs.
+
+        Raises:
+            RecipeError: too few can be spared.
+        """
+        if self.options.dev is None and self.options.hold_out != 0:
+            plain = [reference for reference in self.options.train if _parts(reference)[2] is None]
+            names: dict[str, set[str | None]] = defaultdict(set)
+            for voice, cut in self._voiced(self.options.train):
+                names[voice or ""].add(cut_speaker(cut))
+            classes = {voice: len(each) for voice, each in names.items()}
+            self.held_out = hold_out(self._voiced(plain), classes, seed, count=self.options.hold_out, keep=keep)
+        return self.held_out
+
+    def train_cuts(self, *references: str) -> list[Cut]:
+        """`cuts` without speakers that are held out; of ``train`` by default."""
+        without = self.held_out.speakers if self.held_out is not None else ()
+        return [cut for voice, cut in self._voiced(references or self.options.train) if voice not in without]
+
+    def dev_set(self) -> EvaluationData | None:
+        """Development data: of the recipe, or over speakers that are held out."""
+        if self.options.dev is not None:
+            return self.test_set(self.options.dev)
+        return None if self.held_out is None else EvaluationData(self.held_out.cuts, self.held_out.trials)
+
     def cuts(self, *references: str) -> list[Cut]:
         """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
 
         Raises:
             RecipeError: a split that the corpus does not have, or of which ``only`` leaves nothing.
         """
-        found: list[Cut] = []
+        return [cut for _, cut in self._voiced(references)]
+
+    def _voiced(self, references: Iterable[str]) -> Iterator[tuple[str | None, Cut]]:
+        """`cuts`, and who speaks: one name for a person, by whatever name of the corpus and at whatever speed."""
         for reference in references:
             name, split, speed = _parts(reference)
             splits = self._corpus(name).splits
@@ -172,14 +215,17 @@ class Corpora:
             chosen = self._chosen(name, read_cuts(splits[split]))
             if not chosen:
                 raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")
+            options = self.options.corpora[name].options
+            source = getattr(options, "path", None) or getattr(options, "folder", None) or name
             for original in chosen:
+                said = {supervision.speaker for supervision in original.supervisions} - {None}
+                voice = f"{source}/{said.pop()}" if len(said) == 1 else None
                 cut = original if speed is None else original.perturb_speed(speed)
                 suffix = f"@{speed:g}" if speed is not None and self.options.speeds_are_speakers else ""
                 for supervision in cut.supervisions:
                     if supervision.speaker is not None:
                         supervision.speaker = f"{name}/{supervision.speaker}{suffix}"
-                found.append(cut)
-        return found
+                yield voice, cut
 
     def _chosen(self, name: str, cuts: Iterable[Cut]) -> list[Cut]:
         options = self.options.corpora[name].options

@@ -111,6 +111,8 @@ class Recipe(Options):
         yield from self.data.problems()
         yield from (f"compute.{problem}" for problem in self.compute.problems())
         yield from self._trials_problems()
+        if self.data.hold_out and not self.task.options.scored_on_trials:
+            yield f"data.hold_out: {self.task.kind} is not scored on trials; leave it out"
         if self.task.options.whole_utterances and self.data.crop is not None:
             yield f"data.crop: {self.task.kind} learns from whole utterances; take crop: null"
         yield from self._batch_problems("data", self.data.batch, self.data.crop)

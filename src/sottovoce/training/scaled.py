@@ -188,6 +188,8 @@ def _synthetic(data: Plain, speech: Plain, *, batch: int, crop: float) -> None:
     }
     if section.get("dev") is not None:
         section["dev"] = {"cuts": "synthetic/dev", **trials}
+    if section.get("hold_out"):
+        section["hold_out"] = None  # as many as there are to spare
     section["augment"] = [_invented(effect) for effect in section.get("augment", ())]
     scoring = data["task"][task].get("scoring") or {}
     if isinstance(cohort := scoring.get("as_norm"), dict):

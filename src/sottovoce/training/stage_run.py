@@ -173,7 +173,7 @@ class StageRun:
     def train_cuts(self, options: PhaseOptions | None = None) -> list[Cut]:
         """The training data of the stage."""
         own = options.train if options is not None else None
-        return self.corpora.cuts(*(own or self.corpora.options.train))
+        return self.corpora.train_cuts(*(own or ()))
 
     def batches(self, options: PhaseOptions | None, labels: Sequence[str]) -> Callable[[int, int], Dataset[Batch]]:
         """(rank, world) -> training batches by step; without labels where ``labels`` is empty."""
@@ -256,8 +256,8 @@ class StageRun:
     def _selection(self, options: ChosenOptions, directory: Path, log: MetricsLog) -> Selection | None:
         if not options.evaluate_every:
             return None
-        assert self.corpora.options.dev is not None  # the recipe was checked
-        test = self.corpora.test_set(self.corpora.options.dev)
+        test = self.corpora.dev_set()
+        assert test is not None  # the recipe was checked
         train = self.train_cuts()
 
         def evaluate(model: TaskModel) -> dict[str, Any]:
@@ -300,8 +300,8 @@ class StageRun:
         data = self.corpora.options
         results = dict(product.results)
         self.task.calibrate(model, self.train_cuts())
-        if evaluate and data.dev is not None:
-            results["dev"] = self.task.evaluate(model, self.corpora.test_set(data.dev))
+        if evaluate and (dev := self.corpora.dev_set()) is not None:
+            results["dev"] = self.task.evaluate(model, dev)
             self.task.settle(model, results["dev"])
         if evaluate and data.test:
             results["test"] = {
@@ -336,7 +336,9 @@ class StageRun:
             for score in scores_of(name, numbers, self.task.metric)
         ]
         data = (
-            [data_line(name, self.corpora.cuts(name)) for name in self.corpora.options.train] if len(lines) > 1 else []
+            [data_line(name, self.corpora.train_cuts(name)) for name in self.corpora.options.train]
+            if len(lines) > 1
+            else []
         )
         return History(f"{recipe['name']}-{self.name}", lines, data, scores, self.seconds)
 

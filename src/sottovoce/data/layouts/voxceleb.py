@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...encoder.errors import DataError
@@ -25,8 +26,14 @@ def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> 
         source: the folder above the speakers.
         trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
     """
-    rows = speaker_folders(source, faults)
+    rows = [replace(row, custom=_session(row.name)) for row in speaker_folders(source, faults)]
     return rows if trials is None else _named_by(trials, rows, faults)
+
+
+def _session(name: str) -> dict[str, str]:
+    """The video, where there is a folder for each."""
+    _, *video, _ = name.split("/")
+    return {"session": "/".join(video)} if video else {}
 
 
 def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
@@ -52,5 +59,5 @@ def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
                 faults.append(f"{where}: says {'same' if target else 'different'} speaker, the folders are {speakers}")
             for name in (left, right):
                 row = known[name]
-                found[name] = Row(name, row.path, row.where, speaker=row.speaker)
+                found[name] = replace(row, name=name)
     return list(found.values())
