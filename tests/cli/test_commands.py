@@ -37,6 +37,34 @@ def test_prune_meets_the_budget_and_saves_a_model_that_loads(sottovoce, models, 
     assert [p.name for p in tmp_path.iterdir()] == ["small"]  # nothing temporary is left
 
 
+def test_prune_says_what_goes_altogether_and_its_options_keep_it(sottovoce, models, tmp_path):
+    encoder = SpeechEncoder.from_pretrained(models / "ours")
+    layers = encoder.config.num_hidden_layers
+    least = Plan.to_shape(encoder, {"head": [0] * layers, "ffn": [0] * layers}).after.params
+    budget = ("--budget", f"params={least + 1}", "--kinds", "head,ffn", "--round-to", "1")
+    said = sottovoce("prune", models / "ours", *budget, "-o", tmp_path / "none")
+    lines = [line for line in said.out.splitlines() if "would keep some" in line]
+    assert said.code == 0 and "floors" not in said.out + said.err, said
+    told = f"all heads of all {layers} layers go; --floor head=1, --protect layers.0.attention or a larger --budget"
+    assert any(line.startswith(told) for line in lines) and len(lines) == 2, said.out
+    half = ("--budget", "params=80%", "--kinds", "head,ffn", "--round-to", "1")
+    kept = sottovoce("prune", models / "ours", *half, "--floor", "head=1", "--floor", "ffn=2", "-o", tmp_path / "some")
+    assert kept.code == 0 and "would keep some" not in kept.out, kept
+    plan = Plan.load(tmp_path / "some" / "plan.json")
+    assert all(plan.width(n) >= (1 if n.endswith("heads") else 2) for n in plan.sizes if n.endswith(("heads", "units")))
+    whole = sottovoce("prune", models / "ours", *half, "--protect", "layers.0", "-o", tmp_path / "whole")
+    plan = Plan.load(tmp_path / "whole" / "plan.json")
+    assert whole.code == 0 and all(plan.width(n) == plan.sizes[n] for n in plan.sizes if n.startswith("layers.0."))
+    for wrong, message in (
+        (("--floor", "head"), "--floor head: write what it is of and a number, such as head=1"),
+        (("--floor", "heads=1"), "--floor: no unit or kind is called 'heads'; did you mean 'head'?"),
+        (("--floor", "head=1", "--floor", "head=2"), "has a floor of 1 already"),
+        (("--protect", "layer.0"), "--protect: no unit or kind is called 'layer.0'; the kinds are"),
+    ):
+        said = sottovoce("prune", models / "ours", *half, *wrong, "-o", tmp_path / "x")
+        assert said.code == 2 and message in said.err and len(said.err.strip().splitlines()) == 1, said
+
+
 def test_methods_that_listen_choose_by_what_they_hear(sottovoce, models, speech, tmp_path):
     keeps = {}
     for method in ("magnitude", "activation", "taylor"):

@@ -157,7 +157,8 @@ class Budget:
                 raise BudgetError(f"budget: {name} is limited, but {part} has none in the reference; leave it out")
             target = _target(amount, name, whole)
             index = QUANTITIES.index(quantity)
-            out.append(Constraint(name, target, float(whole), _measure(costs, part, index), _UNITS[quantity]))
+            unit = "parameters" if quantity == "params" else f"MACs at {self.seconds:g} s"
+            out.append(Constraint(name, target, float(whole), _measure(costs, part, index), unit))
         targets = {c.name: c.target for c in out}
         for constraint in out:
             part, _, quantity = constraint.name.rpartition(" ")
@@ -167,9 +168,6 @@ class Budget:
                     f"{human(targets[quantity])}; lower the one or raise the other"
                 )
         return out
-
-
-_UNITS = {"params": "parameters", "macs": "MACs"}
 
 
 def _measure(costs: CostModel, part: str | None, index: int) -> Callable[[Tensor], Tensor]:

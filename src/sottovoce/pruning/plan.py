@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from torch import Tensor, nn
 
 from .. import plain_json
 from ..encoder.errors import DataError, PlanError
-from ..encoder.units import Unit, collect
+from ..encoder.units import Unit, collect, get_width
 from ..text_files import text
 from .budget import Budget
 from .choices import choices, removal_order, rules, suggestion
 from .cost import CheapestForm, Cost, CostModel, Seconds, cost, referred
+from .losses import Loss, LossWarning, losses
 from .reachable import check_reachable
 from .scores import Scores
 from .select import select
@@ -50,6 +52,8 @@ class Plan:
             Absent: 1.
         before, after: cost of that network and of what the plan leaves, at the same duration.
         reference: cost of the network that the fractions of the budget referred to.
+        taps: unit of positional taps -> taps of its kernel, before. Its elements are rings of two around the innermost
+            ones, which always stay; people count taps.
     """
 
     keep: dict[str, list[int]]
@@ -58,6 +62,17 @@ class Plan:
     before: Cost | None = None
     after: Cost | None = None
     reference: Cost | None = None
+    taps: dict[str, int] = field(default_factory=dict)
+
+    def lost(self) -> list[Loss]:
+        """Whole blocks that go, and all heads or units of layers."""
+        return losses(self.sizes, self.widths())
+
+    def shown(self, name: str) -> tuple[int, int]:
+        """How many elements of a unit stay and how many there were, as `inspect` counts them: taps, not rings."""
+        width, size = self.width(name), self.sizes[name]
+        kernel = self.taps.get(name)
+        return (width, size) if kernel is None else (kernel - 2 * (size - width), kernel)
 
     def width(self, name: str) -> int:
         """How many elements of a unit stay."""
@@ -72,8 +87,11 @@ class Plan:
 
     def below(self, path: str) -> Plan:
         """This plan for a network that has the one it was made for as its part ``path``. Costs are left out."""
-        named = ({f"{path}.{name}": each for name, each in d.items()} for d in (self.keep, self.sizes, self.values))
-        return Plan(*named)  # type: ignore[arg-type]
+
+        def named(units: Mapping[str, Any]) -> dict[str, Any]:
+            return {f"{path}.{name}": each for name, each in units.items()}
+
+        return Plan(named(self.keep), named(self.sizes), named(self.values), taps=named(self.taps))
 
     # --- from explicit widths ---
 
@@ -123,7 +141,7 @@ class Plan:
         for name, width in widths.items():
             order = removal_order(units[name], None if scores is None else scores.get(name))
             keep[name] = sorted(order[units[name].size - width :].tolist())
-        return _made(costs, keep, _reference(model, costs))
+        return _made(model, costs, keep, _reference(model, costs))
 
     # --- does it fit ---
 
@@ -159,6 +177,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         data: dict[str, Any] = {"format": FORMAT, "keep": self.keep, "values": self.values, "sizes": self.sizes}
+        data |= {"taps": self.taps} if self.taps else {}
         for name in ("before", "after", "reference"):
             if (known := getattr(self, name)) is not None:
                 data[name] = known.to_dict()
@@ -174,7 +193,9 @@ class Plan:
         try:
             if data["format"] != FORMAT:
                 raise PlanError(f"plan: format {data['format']!r} is not known; this version reads {FORMAT}")
-            surplus = sorted(data.keys() - {"format", "keep", "values", "sizes", "before", "after", "reference"})
+            surplus = sorted(
+                data.keys() - {"format", "keep", "values", "sizes", "taps", "before", "after", "reference"}
+            )
             if surplus:
                 raise PlanError(f"plan: unknown key {surplus[0]!r}")
             costs = {n: Cost.from_dict(data[n]) for n in ("before", "after", "reference") if n in data}
@@ -183,6 +204,7 @@ class Plan:
                 {str(name): _index(size) for name, size in data["sizes"].items()},
                 {str(name): [float(v) for v in values] for name, values in data.get("values", {}).items()},
                 **costs,
+                taps={str(name): _index(kernel) for name, kernel in data.get("taps", {}).items()},
             )
         except PlanError:
             raise
@@ -231,11 +253,12 @@ class Plan:
         table.add_column("")
         blocks = {n for n in self.sizes if any(m.startswith(n + ".") for m in self.sizes)}
         removed = {n for n in blocks if self.width(n) == 0}
-        for name, size in self.sizes.items():
+        for name in self.sizes:
             if name in removed:
                 table.add_row(name, "removed", "", "")
             elif name not in blocks and not any(name.startswith(b + ".") for b in removed):
-                table.add_row(name, str(self.width(name)), str(size), _bar(self.width(name), size))
+                stays, of = self.shown(name)
+                table.add_row(name, str(stays), str(of), _bar(stays, of))
         return table
 
 
@@ -265,7 +288,26 @@ def plan(
     Raises:
         BudgetError: a limit that cannot be reached; says what can be reached and what is in the way.
         PlanError: scores, floors or names that do not fit the network.
+
+    Warns:
+        LossWarning: whole blocks go, or all heads or units of layers.
     """
+    made = choose(model, budget, scores, round_to=round_to, protect=protect, floors=floors)
+    for loss in made.lost():
+        warnings.warn(f"plan: {loss.line()}", LossWarning, stacklevel=2)
+    return made
+
+
+def choose(
+    model: nn.Module,
+    budget: Budget,
+    scores: Scores,
+    *,
+    round_to: int | Mapping[str, int] | None = None,
+    protect: Iterable[str] = (),
+    floors: Mapping[str, int] | None = None,
+) -> Plan:
+    """`plan` without a word, for callers that tell themselves what is lost."""
     costs = CostModel(model, budget.seconds)
     reference = _reference(model, costs, budget.reference)
     constraints = budget.constraints(costs, reference)
@@ -283,7 +325,7 @@ def plan(
         name = each.unit.name
         if not gone.intersection(outer for outer in costs.declarations.containing(name) if outer != name):
             keep[name] = each.kept(widths[name])
-    return _made(slimmed, {name: keep[name] for name in costs.names if name in keep}, reference)
+    return _made(model, slimmed, {name: keep[name] for name in costs.names if name in keep}, reference)
 
 
 def _reference(model: nn.Module, costs: CostModel, reference: str = "original") -> Cost:
@@ -291,10 +333,13 @@ def _reference(model: nn.Module, costs: CostModel, reference: str = "original") 
     return costs.cost() if network is model else cost(network, costs.seconds)
 
 
-def _made(costs: CostModel, keep: dict[str, list[int]], reference: Cost) -> Plan:
-    sizes = {name: unit.size for name, unit in costs.declarations.units.items()}
+def _made(model: nn.Module, costs: CostModel, keep: dict[str, list[int]], reference: Cost) -> Plan:
+    units = costs.declarations.units
+    sizes = {name: unit.size for name, unit in units.items()}
+    shape: Any = getattr(model, "shape", None)
+    taps = {name: get_width(shape, name) for name, unit in units.items() if unit.kind == "positional_tap" and shape}
     after = costs.cost({name: len(kept) for name, kept in keep.items()})
-    return Plan(keep, sizes, before=costs.cost(), after=after, reference=reference)
+    return Plan(keep, sizes, before=costs.cost(), after=after, reference=reference, taps=taps)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from sottovoce.deployment.bench import Benchmark, Result
 from sottovoce.pruning.cost import human
 from sottovoce.report import plots
 from sottovoce.report.drawing import drawing
-from sottovoce.report.numbers import octets, percent
+from sottovoce.report.numbers import FASTER, FEWER, compared, duration, octets, percent, removed, times, worded
 from sottovoce.report.story import Estimate, Metric, Story
 from sottovoce.report.terminal import conditions
 
@@ -120,14 +120,14 @@ def by_stage(story: Story) -> SideBySide | None:
 
 def side_by_side(benchmark: Benchmark) -> SideBySide:
     """What was measured, one network a column; the first is compared with the last."""
-    results = benchmark.results
+    results, setting = benchmark.results, benchmark.setting
 
     def line(name: str, of: Callable[[Result], float | None], show: Callable[[Any], str]) -> Line:
         return Line(name, [Cell(show(of(r))) for r in results], _less([of(r) for r in results]))
 
     rows = [
         line("Parameters", lambda r: r.params, human),
-        line("Multiply-accumulates", lambda r: r.macs, human),
+        line(f"Multiply-accumulates at {duration(setting.seconds, setting.batch)}", lambda r: r.macs, human),
         line("Size on disk", lambda r: r.file_bytes, octets),
         line("Peak memory", lambda r: r.memory_bytes, octets),
         Line(
@@ -136,7 +136,7 @@ def side_by_side(benchmark: Benchmark) -> SideBySide:
                 Cell(f"{r.milliseconds.median:.1f} ms", f"{r.milliseconds.low:.1f} – {r.milliseconds.high:.1f}")
                 for r in results
             ],
-            f"{results[0].speedup.median:.1f}× faster" if len(results) > 1 else "",
+            worded(results[0].speedup.median, FASTER) if len(results) > 1 else "",
             note="median, smallest – largest",
         ),
         Line("Real-time factor", [Cell(f"{r.real_time_factor:.4f}") for r in results]),
@@ -147,8 +147,7 @@ def side_by_side(benchmark: Benchmark) -> SideBySide:
 
 
 def _less(values: Sequence[float | None]) -> str:
-    now, then = values[0], values[-1]
-    return f"{then / now:.1f}× less" if now and then and len(values) > 1 else ""
+    return compared(values[-1], values[0]) if len(values) > 1 else ""
 
 
 def _score(metric: Metric, names: Sequence[str]) -> Line:
@@ -169,10 +168,13 @@ def tiles(story: Story) -> list[Tile]:
     slim, dense = story.stage(story.slim), story.stage(story.dense)
     if slim is None or dense is None or slim is dense or story.speed is None:
         return []
+    share, gone = removed(slim.params, dense.params)
+    macs, fewer = times(dense.macs / slim.macs, FEWER)
+    speed, faster = times(story.speed.results[0].speedup.median, FASTER)
     found = [
-        Tile(percent(1 - slim.params / dense.params), f"of the encoder's {human(dense.params)} parameters removed"),
-        Tile(f"{dense.macs / slim.macs:.1f}×", "fewer multiply-accumulates in the encoder"),
-        Tile(f"{story.speed.results[0].speedup.median:.1f}×", "faster, measured"),
+        Tile(share, f"of the encoder's {human(dense.params)} parameters {gone}"),
+        Tile(macs, f"{fewer} multiply-accumulates in the encoder, at {slim.seconds:g} s"),
+        Tile(speed, f"{faster}, measured"),
     ]
     for metric in story.metrics[:1]:
         if {slim.name, dense.name} <= metric.of.keys():

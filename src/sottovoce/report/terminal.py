@@ -10,7 +10,7 @@ from sottovoce.deployment.bench import Benchmark
 from sottovoce.pruning.cost import human
 from sottovoce.report.anatomy import Width
 from sottovoce.report.inspection import Inspection, Layer
-from sottovoce.report.numbers import octets, percent
+from sottovoce.report.numbers import FASTER, compared, duration, octets, percent, ranged, worded
 from sottovoce.report.story import Estimate, Story
 
 KEPT, GONE = "cyan", "bright_black"
@@ -18,7 +18,7 @@ KEPT, GONE = "cyan", "bright_black"
 _LABEL, _COUNT = 7, 5
 _WORDS = _LABEL + 1 + _COUNT  # of one unit, without its bar
 _SHORTEST, _LONGEST = 5, 24  # bars
-_BESIDE = 48  # what stands beside the units: layer, params, MACs, share
+_BESIDE = 42  # what stands beside the units: layer, params, share; and the heading of the MACs
 
 
 def picture(inspection: Inspection, columns: int = 100) -> RenderableType:
@@ -33,16 +33,17 @@ def picture(inspection: Inspection, columns: int = 100) -> RenderableType:
     if original.params != total.params:
         kept = f"{percent(total.params / original.params)} of the parameters"
         head.append(f"\n{kept} and {percent(total.macs / original.macs)} of the MACs of the original remain", KEPT)
-    room = columns - _BESIDE
+    macs = f"MACs at {total.seconds:g} s"
+    room = columns - _BESIDE - len(macs)
     most = max((len(layer.widths) for layer in inspection.layers), default=1)
     abreast = max(1, min(most, room // (_WORDS + _SHORTEST)))
     bar = max(_SHORTEST, min(_LONGEST, room // abreast - _WORDS))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("layer", no_wrap=True)
     table.add_column("what it holds", no_wrap=True)
-    for column in ("params", "MACs"):
+    for column in ("params", macs):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("share", no_wrap=True)
+    table.add_column("share of MACs", no_wrap=True)
     largest = max((layer.macs for layer in inspection.layers), default=1) or 1
     for layer in inspection.layers:
         table.add_row(
@@ -83,7 +84,8 @@ def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
     """The networks of a benchmark, one a row, and the conditions under which they ran."""
     table = Table(title=title or None, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("network")
-    for column in ("parameters", "MACs", "file", "peak memory", "ms median (min–max)", "RTF", "faster by"):
+    macs = f"MACs at {duration(benchmark.setting.seconds, benchmark.setting.batch)}"
+    for column in ("parameters", macs, "file", "peak memory", "ms median (min–max)", "RTF", "against the last"):
         table.add_column(column, justify="right")
     for result in benchmark.results:
         last = result is benchmark.results[-1]
@@ -95,7 +97,7 @@ def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
             octets(result.memory_bytes),
             str(result.milliseconds),
             f"{result.real_time_factor:.4f}",
-            "1" if last else f"{result.speedup.median:.2f}× ({result.speedup.low:.2f}–{result.speedup.high:.2f})",
+            "–" if last else ranged(result.speedup.median, result.speedup.low, result.speedup.high),
         )
     return Group(table, Text(conditions(benchmark), style="dim"))
 
@@ -109,8 +111,8 @@ def outcome(story: Story) -> RenderableType:
     if story.speed is not None and len(story.speed.results) > 1:
         slim, dense = story.stage(story.slim), story.stage(story.dense)
         if slim is not None and dense is not None:
-            less = f"{dense.params / slim.params:.1f}× less"
-            table.add_row("parameters of the encoder", human(dense.params), human(slim.params), less)
+            fewer = compared(dense.params, slim.params)
+            table.add_row("parameters of the encoder", human(dense.params), human(slim.params), fewer)
         _add(table, story.speed, "parameters with the head")
         for metric in story.metrics:
             show = [estimated(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
@@ -126,12 +128,13 @@ def outcome(story: Story) -> RenderableType:
 
 def _add(table: Table, benchmark: Benchmark, parameters: str) -> None:
     slim, dense = benchmark.results[0], benchmark.results[-1]
-    table.add_row(parameters, human(dense.params), human(slim.params), f"{dense.params / slim.params:.1f}× less")
-    table.add_row("MACs", human(dense.macs), human(slim.macs), f"{dense.macs / slim.macs:.1f}× less")
+    table.add_row(parameters, human(dense.params), human(slim.params), compared(dense.params, slim.params))
+    macs = f"MACs at {duration(benchmark.setting.seconds, benchmark.setting.batch)}"
+    table.add_row(macs, human(dense.macs), human(slim.macs), compared(dense.macs, slim.macs))
     sizes = dense.file_bytes, slim.file_bytes
-    table.add_row("file", *map(octets, sizes), f"{sizes[0] / sizes[1]:.1f}× less")
+    table.add_row("file", *map(octets, sizes), compared(*sizes))
     times = [f"{r.milliseconds.median:.1f} ms" for r in (dense, slim)]
-    table.add_row("time", *times, f"{slim.speedup.median:.1f}× faster")
+    table.add_row("time", *times, worded(slim.speedup.median, FASTER))
 
 
 def estimated(estimate: Estimate | None, is_rate: bool) -> str:

@@ -285,6 +285,8 @@ class StageRun:
         self.run.plan(self.name).parent.mkdir(parents=True, exist_ok=True)
         plan.save(self.run.plan(self.name))
         self.console.print(plan.table())
+        for loss in plan.lost():
+            self.tell(loss.line())
         self.tell(f"slim network equals the gated one: largest relative difference {equality.worst:.1e} in float64")
         assert plan.reference is not None
         return small, {

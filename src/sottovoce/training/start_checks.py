@@ -17,7 +17,7 @@ from ..heads.task_model import TaskModel
 from ..pruning.choices import rules
 from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
-from ..pruning.plan import plan
+from ..pruning.plan import choose
 from ..pruning.scores import Scores
 from .corpora import Corpora, TestSet
 from .lineage import START
@@ -105,7 +105,7 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         rounding: dict[str, Any] = {"round_to": 1} if before.units else options.rounding()
         try:
             rules(declared, **options.rounding())
-            plan(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **rounding)
+            choose(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **rounding)
             costs = CostModel(scope, budget.seconds)
             limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
         except SottovoceError as error:
@@ -124,7 +124,8 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
             (options.scope, limit.name, budget.seconds): limit.target for limit in limits
         }
         if all(before.limits.get(key, math.inf) <= target for key, target in now.items()):
-            (_, quantity, _), target = next(iter(now.items()))
+            (_, quantity, seconds), target = next(iter(now.items()))
+            quantity += f" at {seconds:g} s" if quantity.endswith("macs") else ""
             held = human(before.limits[next(iter(now))])
             yield (
                 f"{where}.budget: {quantity} may be {human(target)}, but {before.by} leaves {held}, so nothing would go; "

@@ -11,7 +11,7 @@ from ...heads.task_model import TaskModel
 from ...pruning.cost import CostModel, reference_cost
 from ...pruning.gates import Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
-from ...pruning.plan import plan
+from ...pruning.plan import choose
 from ...pruning.ramps import RAMPS
 from ...tasks.options import Options
 from ..amounts import MOST_STEPS
@@ -132,7 +132,7 @@ class Prune(SlimmingOptions, PhaseOptions):
             "expected_sparsity": {c.name: s for c, s in zip(limits, reached, strict=True)},
             "target_sparsity": {c.name: c.sparsity for c in limits},
         }
-        chosen = plan(scope, budget, gates.scores(), **self.rounding())
+        chosen = choose(scope, budget, gates.scores(), **self.rounding())
         frozen = gates.freeze(chosen)
         gates.detach()
         small, proof = at.slimmed(model, scope, frozen)

@@ -13,7 +13,7 @@ from ...encoder.errors import RecipeError
 from ...encoder.model import SpeechEncoder
 from ...heads.task_model import TaskModel
 from ...pruning.importance import activation, magnitude, taylor
-from ...pruning.plan import plan
+from ...pruning.plan import choose
 from ...pruning.scores import Scores
 from ...tasks.task import Objective
 from ..phase_options import StageOptions
@@ -42,7 +42,7 @@ class Slim(SlimmingOptions, StageOptions):
         model = at.start_model(self)
         objective = at.start_objective(self, model)
         scope = self.of(model)
-        chosen = plan(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
+        chosen = choose(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
         small, proof = at.slimmed(model, scope, chosen)
         return Product(small, objective, {"method": self.method, **proof})
 
