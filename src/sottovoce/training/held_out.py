@@ -116,7 +116,7 @@ def _paired(of: Mapping[str, Sequence[Cut]], among: int, generator: np.random.Ge
         strangers = [other for other in names if other != name]
         for _ in range(2 * min(PAIRS, len(of[name]) ** 2)):
             stranger = of[strangers[generator.integers(len(strangers))]]
-            a, b = of[name][generator.integers(len(of[name]))], stranger[generator.integers(len(stranger))]
+            a, b = of[name][int(generator.integers(len(of[name])))], stranger[int(generator.integers(len(stranger)))]
             others.setdefault((min(a.id, b.id), max(a.id, b.id)), (a, b))
     pairs = [*targets, *others.values()]
     trials = Trials([a.id for a, _ in pairs], [b.id for _, b in pairs], np.arange(len(pairs)) < len(targets))
