@@ -73,7 +73,7 @@ class DataOptions(Options):
     train: list[str] = Field(min_length=1)
     speeds_are_speakers: bool = True
     dev: TestSet | None = None
-    hold_out: int | None = Field(None, ge=0)
+    hold_out: int | None = Field(None, ge=0, le=MOST_UTTERANCES)
     test: dict[str, TestSet] = {}
     batch: int = Field(32, ge=1, le=MOST_UTTERANCES)
     crop: Crop | None = (2.0, 3.0)
