@@ -32,7 +32,9 @@ def corpus(tmp_path):
 def test_import_check_and_show(sottovoce, corpus, tmp_path):
     columns = "path=file,speaker=spk,label=cls"
     said = sottovoce("data", "import", "table", corpus / "list.csv", "--columns", columns, "-o", tmp_path / "cuts")
-    assert said.code == 0 and said.out == f"all: {tmp_path}/cuts/all.jsonl.gz\n", said
+    assert said.code == 0 and said.out.startswith(f"all: {tmp_path}/cuts/all.jsonl.gz\n"), said
+    for words in ("2 of 2 recordings", "0.001  (4.0 s)", "speakers", "spoof 1, bonafide 1"):
+        assert words in said.out, said
     manifest = tmp_path / "cuts/all.jsonl.gz"
     said = sottovoce("data", "check", manifest)
     assert said.code == 0 and said.out == "2 cuts, 2 files, 0.001 hours decoded\n", said
@@ -169,3 +171,40 @@ def test_a_full_or_read_only_place(sottovoce, corpus, tmp_path):
         "data", "import", "table", corpus / "list.csv", "--columns", "path=file", "-o", tmp_path / "file/cuts"
     )
     assert said.code == 2 and "cannot be written" in said.err and len(said.err.splitlines()) == 1
+
+
+def test_a_folder_of_manifests_is_shown(sottovoce, corpus, tmp_path):
+    (corpus / "list.csv").write_text("path;split;text\na.flac;train;good\nb.flac;dev;morning\n")
+    assert sottovoce("data", "import", "table", corpus / "list.csv", "-o", tmp_path / "cuts").code == 0
+    said = sottovoce("data", "show", tmp_path / "cuts")
+    assert said.code == 0 and "dev.jsonl.gz" in said.out and "train.jsonl.gz" in said.out
+    found = json.loads(sottovoce("data", "show", tmp_path / "cuts", "--json").out)
+    assert list(found) == ["dev", "train"] and found["dev"]["cuts"] == found["train"]["texts"] == 1
+    said = sottovoce("data", "show", corpus)
+    assert said.code == 2 and "no manifest (.jsonl.gz) in it" in said.err
+
+
+def test_faults_are_cut_after_twenty(sottovoce, corpus, tmp_path):
+    (corpus / "list.csv").write_text("path\n" + "".join(f"none{n}.wav\n" for n in range(50)))
+    said = sottovoce("data", "import", "table", corpus / "list.csv", "-o", tmp_path / "cuts")
+    lines = said.err.strip().splitlines()
+    assert said.code == 2 and "50 faults" in lines[0] and lines[-1].strip() == "and 30 more" and len(lines) == 22
+
+
+def test_quotes_on_the_command_line(sottovoce, corpus, tmp_path):
+    (corpus / "list.tsv").write_text('path\ttext\na.flac\t"say ""yes"""\n')
+    for quotes, text in (("csv", 'say "yes"'), ("none", '"say ""yes"""')):
+        out = tmp_path / quotes
+        assert sottovoce("data", "import", "table", corpus / "list.tsv", "--quotes", quotes, "-o", out).code == 0
+        (cut,) = read_cuts(out / "all.jsonl.gz")
+        assert cut.supervisions[0].text == text
+
+
+def test_a_channel_that_nothing_is_done_with(sottovoce, corpus, tmp_path):
+    assert (
+        sottovoce("data", "import", "table", corpus / "list.csv", "--columns", "path=file", "-o", tmp_path / "c").code
+        == 0
+    )
+    cuts = tmp_path / "c/all.jsonl.gz"
+    said = sottovoce("data", "import", "lhotse", cuts, "--channel", 1, "-o", tmp_path / "d")
+    assert said.code == 2 and "the cuts of the layout lhotse say which channel they are of" in said.err

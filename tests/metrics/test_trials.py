@@ -1,4 +1,4 @@
-"""Trials files of both layouts, and what a wrong file is told."""
+"""Trials files of every form, and what a wrong file is told."""
 
 import pytest
 
@@ -71,3 +71,87 @@ def test_missing_folder_and_binary_files(tmp_path):
 def test_real_trials(data):
     trials = read_trials(data / "wuw2/trials/dev_sentence.txt")
     assert len(trials) == 2024 and trials.targets.sum() == 184
+
+
+RIGHT = (["a/1.wav", "a/1.wav", "c"], ["a/2.wav", "b/1.wav", "d"], [True, False, True])
+FORMS = {
+    "1|0 <enrol> <test>": ("{1} {e} {t}", "1", "0"),
+    "<enrol> <test> 1|0": ("{e} {t} {1}", "1", "0"),
+    "<enrol> <test> target|nontarget": ("{e} {t} {1}", "target", "nontarget"),
+    "target|nontarget <enrol> <test>": ("{1} {e} {t}", "Target", "nonTarget"),
+    "<enrol> <test> tgt|nontgt": ("{e} {t} {1}", "tgt", "nontgt"),
+    "<enrol> <test> tgt|imp": ("{e}\t{t}\t{1}", "tgt", "imp"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_and_is_told(tmp_path, form):
+    line, same, different = FORMS[form]
+    lines = [line.format(None, same if s else different, e=e, t=t) for e, t, s in zip(*RIGHT, strict=True)]
+    trials = read_trials(write(tmp_path, "\n".join(lines)))
+    assert (trials.left, trials.right, trials.targets.tolist()) == RIGHT and trials.form == form
+
+
+@pytest.mark.parametrize(("name", "form"), [("label-last", "<enrol> <test> 1|0"), ("tgt", "<enrol> <test> tgt|nontgt")])
+def test_given_lists(cases, name, form):
+    trials = read_trials(cases / f"trials/{name}.txt")
+    assert trials.form == form and trials.targets.tolist()[:3] == [True, False, True]
+    assert trials.left[1] == "id0/v0/00000.wav" and trials.right[1] == "id1/v1/00001.wav"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 a 0\n0 b 1\n", "line 1: '1 a 0' and all others may be <enrol> <test> 1.0 or 1.0 <enrol> <test>"),
+        ("1 a b\na b 0\n0 a b\n", "line 2: 'a b 0' is not '1.0 <enrol> <test>'"),
+        ("a b 1\n1 a b\na b 0\n", "line 2: '1 a b' is not '<enrol> <test> 1.0'"),
+        ("a b target\na c 0\n", "line 2: 'a c 0' is not '<enrol> <test> target.nontarget'"),
+        ("a b tgt\na c imp\na e imp\na d nontgt\n", "line 4: 'a d nontgt' is not '<enrol> <test> tgt.imp'"),
+        ("modelid\tsegmentid\tside\na\tb\ta\n", "<enrol> <test> without labels; give the key"),
+        ("modelid\tsegmentid\tside\ttargettype\n", "no trials in it"),
+        ("modelid segmentid side targettype\na b a target\nc d b nontarget\n", "line 3: side b of d; only side a"),
+        (
+            "modelid segmentid targettype\na b target\nc d imp\n",
+            "line 3: 'c d imp' is not '<enrol> <test> target.nontarget'",
+        ),
+    ],
+)
+def test_forms_that_are_mixed_or_uncertain(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read_trials(write(tmp_path, text))
+
+
+def test_lists_of_nist_with_a_key(tmp_path):
+    trials = write(tmp_path, "modelid\tsegmentid\tside\n1001_sre\tx.sph\ta\n1002_sre\tx.sph\ta\n")
+    key = tmp_path / "key.tsv"
+    key.write_text(
+        "modelid\tsegmentid\tside\ttargettype\tgender\n1002_sre\tx.sph\ta\tnontarget\tfemale\n"
+        "1001_sre\tx.sph\ta\ttarget\tmale\n1001_sre\ty.sph\ta\ttarget\tmale\n"
+    )
+    found = read_trials(trials, key=key)
+    assert (found.left, found.right) == (["1001_sre", "1002_sre"], ["x.sph", "x.sph"])
+    assert found.targets.tolist() == [True, False] and found.form == f"<enrol> <test>, labels of {key}"
+    alone = read_trials(key)  # a key names the trials too
+    assert len(alone) == 3 and alone.form == "<enrol> <test> target|nontarget"
+    trials.write_text("1001_sre x.sph\n1003_sre x.sph\n")  # without names of columns
+    with pytest.raises(DataError, match=r"trials.txt: line 2: 1003_sre x.sph is not in .*key.tsv"):
+        read_trials(trials, key=key)
+    with pytest.raises(DataError, match="a key has labels"):
+        read_trials(trials, key=write(tmp_path, "modelid segmentid\n1001_sre x.sph\n"))
+    key.write_text(key.read_text() + "1001_sre\tx.sph\ta\tnontarget\tmale\n")
+    with pytest.raises(DataError, match="key.tsv: line 5: 1001_sre x.sph is nontarget here and target before"):
+        read_trials(trials, key=key)
+
+
+def test_lists_of_cn_celeb(tmp_path):
+    trials = write(tmp_path, "id0-enroll test/id0-a.wav 1\nid1-enroll test/id0-a.wav 0\n")
+    enrol = tmp_path / "enroll.lst"
+    enrol.write_text("id0-enroll enroll/id0-enroll.wav\nid1-enroll enroll/id1-enroll.wav\n")
+    assert read_trials(trials, enrol=enrol).left == ["enroll/id0-enroll.wav", "enroll/id1-enroll.wav"]
+    assert read_trials(trials).left == ["id0-enroll", "id1-enroll"]
+    enrol.write_text("id0-enroll enroll/id0-enroll.wav\n")
+    with pytest.raises(DataError, match="trials.txt: line 2: the enrolment id1-enroll is not in .*enroll.lst"):
+        read_trials(trials, enrol=enrol)
+    enrol.write_text("id0-enroll a.wav b.wav\nid1-enroll c.wav\n")
+    with pytest.raises(DataError, match="enroll.lst: line 1: id0-enroll has several utterances"):
+        read_trials(trials, enrol=enrol)

@@ -98,7 +98,14 @@ def import_corpus(
     drop_faulty: Annotated[bool, typer.Option(help="Leave faulty audio out, and say so, instead of stopping.")] = False,
 ) -> None:
     """Check a corpus and write Lhotse cuts, one file a split."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sottovoce.cli.terminal import console
+    from sottovoce.data.cuts import read_cuts
     from sottovoce.data.manifests import import_corpus as library
+    from sottovoce.data.summary import summarise
+    from sottovoce.report.corpus import corpus
 
     given = {
         "audio": audio,
@@ -111,9 +118,18 @@ def import_corpus(
         "allow_overlap": allow_overlap,
     }
     options = {name: value for name, value in given.items() if value not in (None, False)}
-    made = library(source, out, layout=layout, drop_faulty=drop_faulty, split=split, channel=channel, **options)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("reading the list", total=None)
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, description="reading headers", completed=done, total=total)
+
+        made = library(source, out, layout=layout, drop_faulty=drop_faulty, split=split,
+                       channel=channel, progress=told, **options)  # fmt: skip
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
+        console().print(corpus(str(path), summarise(read_cuts(path))))
 
 
 def _pairs(text: str | None) -> dict[str, str] | None:
@@ -160,20 +176,23 @@ def check(
 
 @data.command()
 def show(
-    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them, or the folder of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON; of a folder, by split.")] = False,
 ) -> None:
-    """Hours, speakers, labels and durations of a manifest."""
+    """Hours, speakers, labels and durations of a manifest, or of each in a folder."""
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.cuts import manifests_of, read_cuts
     from sottovoce.data.summary import summarise
     from sottovoce.report.corpus import corpus
 
-    found = summarise(read_cuts(manifest))
-    if as_json:
-        print_json(found.as_dict())
+    found = {path: summarise(read_cuts(path)) for path in manifests_of(manifest)}
+    if not as_json:
+        for path, summary in found.items():
+            console().print(corpus(str(path), summary))
+    elif manifest.is_dir():
+        print_json({path.name.split(".jsonl")[0]: summary.as_dict() for path, summary in found.items()})
     else:
-        console().print(corpus(str(manifest), found))
+        print_json(found[manifest].as_dict())
 
 
 @data.command("export-shar")

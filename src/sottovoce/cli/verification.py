@@ -67,7 +67,11 @@ def verify(
 def evaluate(
     model: Model,
     data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz), or a folder of audio.")],
-    trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, or `a b target|nontarget`.")],
+    trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, `a b target|nontarget` or the like.")],
+    key: Annotated[
+        Path | None, typer.Option(help="The labels of the trials, where a file of its own has them.")
+    ] = None,
+    enrol: Annotated[Path | None, typer.Option(help="Lines `<enrolment> <utterance>` (enroll.lst).")] = None,
     draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
     channel: Channel = None,
     det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
@@ -82,7 +86,7 @@ def evaluate(
     from sottovoce.tasks.verification import Verification
 
     with busy(f"evaluating on {trials}"):
-        found = library(load_verifier(model), data, trials, draws=draws, channel=channel)
+        found = library(load_verifier(model), data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:
@@ -91,6 +95,7 @@ def evaluate(
         print_json(found)
         return
     console().print(Verification().told(found))
+    console().print(f"trials: {found['form']}", highlight=False, markup=False)
     console().print(f"{found['protocol']}; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
 
 

@@ -176,6 +176,22 @@ def read_cuts(path: str | Path) -> CutSet:
     return CutSet.from_cuts(cuts.values())
 
 
+def manifests_of(path: str | Path) -> list[Path]:
+    """The manifest itself, or those in a folder, sorted.
+
+    Raises:
+        DataError: none is in the folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return [path]
+    found = sorted(each for each in path.iterdir() if each.name.endswith((".jsonl", ".jsonl.gz")) and each.is_file()
+                   and not each.name.startswith("."))  # fmt: skip
+    if not found:
+        raise DataError(f"{path}: no manifest (.jsonl.gz) in it; give the folder that data import wrote")
+    return found
+
+
 def locate_audio(cut: Cut, folder: Path) -> Cut:
     """Resolve relative paths of audio against the folder of the manifest, where they lead to a file."""
     for part in getattr(cut, "tracks", None) or [cut]:

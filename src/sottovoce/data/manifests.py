@@ -7,7 +7,7 @@ import difflib
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,15 @@ from .channels import Channel
 from .cuts import require_lhotse, write_cuts
 from .embedded import with_converted, write_embedded
 from .exclusive import exclusive
-from .layouts import LAYOUTS, Layout, Row
+from .layouts import FINISHED, LAYOUTS, Layout, Row
 from .layouts.options import options_model
 from .options import checked
-from .row_checks import cut_of, read_headers
+from .row_checks import Header, cut_of, read_headers
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-_SHOWN = 50
+_SHOWN = 20
 """Faults of a corpus that are printed; the error holds all."""
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def import_corpus(
     drop_faulty: bool = False,
     split: str | None = None,
     channel: Channel | None = None,
+    progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> dict[str, Path]:
     """Check a corpus and write ``<out>/<split>.jsonl.gz``.
@@ -70,22 +71,28 @@ def import_corpus(
             listing itself always stop.
         split: what a corpus that is a single split is called, in place of its own name.
         channel: which channel of files with several, counted from 0; ``"mix"`` for the mean of all.
+        progress: is told ``(done, total)`` files whose headers are read.
         options: of the layout, see its function.
 
     Returns:
         The path of each split's CutSet.
 
     Raises:
-        DataError: the layout is unknown or has no such option, or ``out`` cannot be written.
+        DataError: the layout is unknown or has no such option, ``out`` cannot be written, or the corpus says itself
+            which channels it is of.
         CorpusError: the corpus has faults (all are listed).
     """
     require_lhotse()
     source, out = Path(source), Path(out)
     reader = layout_of(layout)
     told = dict(checked(options_model(reader), options, f"the layout {layout}"))
+    if channel is not None and layout in FINISHED:
+        raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave channel out")
     faults: list[str] = []
     faulty: list[str] = []
     rows = reader(source, faults, **told)
+    if channel is not None and (own := next((row for row in rows if not (row.channel is row.side is None)), None)):
+        raise DataError(f"{own.where}: the corpus says itself which channel {own.name} is of; leave channel out")
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
     rows = _named(rows, split, faults)
@@ -93,7 +100,9 @@ def import_corpus(
         raise CorpusError(source, faults)  # before hours of decoding
     with _staged(out) as staging:
         placed = write_embedded(with_converted(rows), staging, faulty)
-        headers = read_headers([row.path for row in placed])
+        headers = read_headers([row.path for row in placed], progress)
+        if channel is not None and not any(isinstance(each, Header) and each.channels > 1 for each in headers.values()):
+            _log.warning("channel %s chooses nothing: no file of %s has several channels", channel, source)
         splits: dict[str, list[Cut]] = defaultdict(list)
         for row in placed:
             if (cut := cut_of(row, headers, faulty, channel=channel, beside=staging)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,11 +32,16 @@ class Header(NamedTuple):
     channels: int
 
 
-def read_headers(paths: Iterable[Path]) -> dict[Path, Header | str]:
+def read_headers(paths: Iterable[Path], progress: Callable[[int, int], None] | None = None) -> dict[Path, Header | str]:
     """The header of every file, each read once; a sentence where there is none to read."""
     wanted = list(dict.fromkeys(paths))
+    found: dict[Path, Header | str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(wanted, pool.map(_header, wanted), strict=True))
+        for path, header in zip(wanted, pool.map(_header, wanted), strict=True):
+            found[path] = header
+            if progress is not None:
+                progress(len(found), len(wanted))
+    return found
 
 
 def _header(path: Path) -> Header | str:
@@ -67,6 +72,8 @@ def cut_of(
     if isinstance(header, str):
         faults.append(header if row.where == str(row.path) else f"{row.where}: {header}")
         return None
+    if row.channel is not None or (row.side is not None and header.channels > 1):
+        channel = row.side if row.channel is None else row.channel
     if (fault := _unfit(row, header, channel)) is not None:
         faults.append(f"{row.where}: {row.path if row.content is None else row.name} {fault}")
         return None
@@ -112,6 +119,8 @@ def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
     length = header.samples / header.rate
     start, end = row.start or 0.0, length if row.end is None else row.end
     seconds = min(end, length) - start
+    if row.channel is not None and row.channel >= header.channels:
+        return f"has {header.channels} channels, but channel {row.channel} is listed; they are counted from 0"
     if header.channels > 1 and channel is None:
         return f"has {header.channels} channels; {remedy(header.channels)}"
     if channel not in (None, MIX) and header.channels > 1 and not 0 <= channel < header.channels:

@@ -112,7 +112,14 @@ def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | Non
 
 
 def evaluate(
-    model: TaskModel, data: str | Path, trials: str | Path, *, draws: int = 1000, channel: int | None = None
+    model: TaskModel,
+    data: str | Path,
+    trials: str | Path,
+    *,
+    key: str | Path | None = None,
+    enrol: str | Path | None = None,
+    draws: int = 1000,
+    channel: int | None = None,
 ) -> dict[str, Any]:
     """EER and minDCF over a trials file, with intervals by speaker where the manifest names speakers; see
     `Verification.evaluate`.
@@ -120,7 +127,9 @@ def evaluate(
     Args:
         model: from `load_verifier`.
         data: Lhotse cuts (``.jsonl.gz``), or a folder, whose files trials name by their path below it.
-        trials: lines ``1|0 a b``, or ``a b target|nontarget``.
+        trials: lines ``1|0 a b``, ``a b target|nontarget`` or another form, see `trial_forms`.
+        key, enrol: files that say which trials are of one speaker, and which utterance an enrolment is, where the trials
+            do not; see `read_trials`.
         draws: of the bootstrap.
         channel: which one of the files of a folder with several; cuts say it themselves.
 
@@ -129,9 +138,9 @@ def evaluate(
         AudioError: an utterance that cannot be used, or has several channels and none is chosen.
         InferenceError: the model gives NaN or infinity.
     """
-    pairs = read_trials(trials)
+    pairs = read_trials(trials, key=key, enrol=enrol)
     cuts = _cuts(Path(data), set(pairs.utterances()), channel)
-    return Verification(draws=draws).evaluate(model, EvaluationData(cuts, pairs))
+    return Verification(draws=draws).evaluate(model, EvaluationData(cuts, pairs)) | {"form": pairs.form}
 
 
 def _cuts(data: Path, wanted: set[str], channel: int | None) -> list[Cut]:

@@ -22,7 +22,7 @@ from ..data.channels import Channel
 from ..data.conversations import Manner, converse
 from ..data.copy_synthesis import MANIFEST, METHODS, copy_synthesise
 from ..data.cuts import read_cuts
-from ..data.layouts import LAYOUTS
+from ..data.layouts import FINISHED, LAYOUTS
 from ..data.layouts.options import options_model
 from ..data.manifests import import_corpus
 from ..data.resynthesis import ATTACKS
@@ -142,6 +142,8 @@ class Import(Chosen):
         if self.layout not in LAYOUTS:
             yield f"layout: no layout is called {self.layout!r}; {nearest(self.layout, LAYOUTS)}"
             return
+        if self.channel is not None and self.layout in FINISHED:
+            yield f"channel: the cuts of the layout {self.layout} say which channel they are of; leave it out"
         model = options_model(LAYOUTS[self.layout])
         if found := list(self.option_problems(model)):
             yield from found

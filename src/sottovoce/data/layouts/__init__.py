@@ -26,4 +26,7 @@ LAYOUTS: dict[str, Layout] = {
 }
 """What ``import_corpus(layout=...)`` knows."""
 
-__all__ = ["LAYOUTS", "Layout", "Row", "Segment"]
+FINISHED = {"lhotse"}
+"""Layouts of cuts, which say themselves which channel they are of."""
+
+__all__ = ["FINISHED", "LAYOUTS", "Layout", "Row", "Segment"]

@@ -28,7 +28,7 @@ class Annotations:
     def __init__(self, folder: Path, rttm: Path | None, uem: Path | None, faults: list[str]) -> None:
         self.folder, self.faults, self.uem = folder, faults, uem
         self._turns = read_turns(rttm, faults) if rttm is not None else None
-        self._used: set[str] = set()
+        self._used: dict[str, Path] = {}
         self._named = References(faults)
 
     def turns(self, fields: Mapping[str, str], path: Path, where: str) -> tuple[list[Segment] | None, Sequence[Region]]:
@@ -36,7 +36,7 @@ class Annotations:
         turns: list[Segment] | None = None
         unscored: Sequence[Region] = ()
         if self._turns is not None:
-            self._used.add(path.stem)
+            self._same(path, where)
             turns, unscored = self._turns.segments.get(path.stem, []), self._turns.unscored.get(path.stem, ())
         elif name := fields.get("rttm", "").strip():
             turns, unscored = self._named.turns(self.folder / name, path.stem, where)
@@ -50,15 +50,21 @@ class Annotations:
     def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
         """The scored parts of one recording; ``None`` where nothing says it."""
         if self.uem is not None:
+            self._same(path, where)
             return self._named.regions(self.uem, path.stem, where)
         if name := fields.get("uem", "").strip():
             return self._named.regions(self.folder / name, path.stem, where)
         return None
 
+    def _same(self, path: Path, where: str) -> None:
+        """Turns and regions go by the stem of a file: two of one stem would both get those of one of them."""
+        if (other := self._used.setdefault(path.stem, path)) != path:
+            self.faults.append(f"{where}: {path} and {other} are both {path.stem} in the references; map a column rttm")
+
     def tell_unused(self, rows: list[Row]) -> None:
         """Turns of recordings that the table does not have are faults."""
         segments = self._turns.segments if self._turns is not None and rows else {}
-        for name in sorted(segments.keys() - self._used):
+        for name in sorted(segments.keys() - self._used.keys()):
             first = segments[name][0]
             self.faults.append(f"{first.where}: unknown recording {name}: the table has none of that name")
 

@@ -1,9 +1,11 @@
-"""A Kaldi data directory: ``wav.scp``, and where they are there ``segments``, ``utt2spk``, ``text``, ``spk2gender``.
+"""A Kaldi data directory: ``wav.scp``, and where they are there ``segments``, ``utt2spk``, ``text``, ``spk2gender``,
+``reco2file_and_channel``.
 
 wav.scp    meeting1 audio/meeting1.wav           or, only where pipes are allowed,  meeting1 sph2pipe -f wav x.sph |
-segments   anna-0001 meeting1 12.50 15.75        (an end of -1 is the end of the recording)
+segments   anna-0001 meeting1 12.50 15.75        (an end of -1 is the end of the recording; 0, 1, A or B behind: channel)
 utt2spk    anna-0001 anna
 text       anna-0001 GOOD MORNING
+reco2file_and_channel   sw02001-A sw02001 A      (A is channel 0, B channel 1)
 """
 
 from __future__ import annotations
@@ -11,18 +13,51 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ...encoder.errors import AudioError
-from .listing import joined, read_texts, seconds
+from ...encoder.errors import AudioError, DataError
+from ...text_files import lines
+from .listing import joined, seconds, there
 from .rows import Row
 
 
 class _Line(NamedTuple):
     value: str
     where: str
+
+
+class _File(NamedTuple):
+    """One file of the directory.
+
+    Attributes:
+        lines: key -> the rest of its line.
+        seen: all keys, of lines with faults too.
+        there, whole: whether the file is there, and could be read to its end.
+    """
+
+    lines: dict[str, _Line]
+    seen: set[str]
+    there: bool
+    whole: bool
+
+    def lacks(self, key: str) -> bool:
+        """Whether nothing is said of a key; what follows from a fault that has been told is none of its own."""
+        return self.whole and key not in self.seen
+
+
+class _Segment(NamedTuple):
+    recording: str
+    start: float
+    end: float | None
+    where: str
+    channel: int | None
+
+
+_CHANNELS = {"A": 0, "a": 0, "B": 1, "b": 1}
+"""How the two sides of a call are called -> the channel."""
 
 
 def kaldi(
@@ -44,10 +79,10 @@ def kaldi(
     if not source.is_dir():
         faults.append(f"{source}: not a folder; a Kaldi data directory has a wav.scp in it")
         return []
-    listed = {name: _pairs(source / name, faults) for name in ("utt2spk", "text", "spk2gender")}
+    files = {name: _pairs(source / name, faults) for name in ("utt2spk", "text", "spk2gender")}
+    scp = _pairs(source / "wav.scp", faults, needed=True)
     recordings: dict[str, tuple[Path, Callable[[], bytes] | None]] = {}
-    lines = _pairs(source / "wav.scp", faults, needed=True)
-    for name, (value, where) in lines.items():
+    for name, (value, where) in scp.lines.items():
         if value.endswith("|") or value.startswith("|"):
             if not allow_pipes:
                 faults.append(f"{where}: {name} is a command, and commands are only run where pipes are allowed")
@@ -56,78 +91,112 @@ def kaldi(
             faults.append(f"{where}: {name} lies in an archive ({value[-60:]}); copy it into a file with wav-copy")
         else:
             recordings[name] = joined(audio or source, value), None
-    cut = _segments(source / "segments", faults)
+    sides = _sides(source / "reco2file_and_channel", scp, faults)
+    parts = _pairs(source / "segments", faults)
     rows = []
-    if cut is None:
-        rows = [Row(name, path, lines[name].where, content=pipe) for name, (path, pipe) in recordings.items()]
-    for name, (recording, start, end, where) in (cut or {}).items():
-        if recording not in lines:
-            faults.append(f"{where}: the recording {recording} is not in wav.scp")
-        elif recording in recordings:
-            path, pipe = recordings[recording]
-            rows.append(Row(name, path, where, content=pipe, recording=recording, start=start, end=end))
-    known = set(cut if cut is not None else lines)
+    if parts.there:
+        for name, (recording, start, end, where, channel) in _segments(parts, faults).items():
+            if scp.lacks(recording):
+                faults.append(f"{where}: the recording {recording} is not in wav.scp")
+            elif recording in recordings:
+                path, pipe = recordings[recording]
+                rows.append(Row(name, path, where, content=pipe, recording=recording, start=start, end=end,
+                                channel=channel, side=sides.get(recording)))  # fmt: skip
+    else:
+        rows = [Row(name, path, scp.lines[name].where, content=pipe, side=sides.get(name))
+                for name, (path, pipe) in recordings.items()]  # fmt: skip
+    known, called = (parts, "segments") if parts.there else (scp, "wav.scp")
     for file in ("utt2spk", "text"):
-        faults += [f"{each.where}: {name} is not in {'wav.scp' if cut is None else 'segments'}"
-                   for name, each in listed[file].items() if name not in known]  # fmt: skip
-        if (source / file).exists():  # an empty one, left by a script that failed, lacks every utterance
-            faults += [f"{row.where}: {row.name} is not in {file}" for row in rows if row.name not in listed[file]]
+        listed = files[file]
+        faults += [f"{each.where}: {name} is not in {called}"
+                   for name, each in listed.lines.items() if known.lacks(name)]  # fmt: skip
+        if listed.there:  # an empty one, left by a script that failed, lacks every utterance
+            faults += [f"{row.where}: {row.name} is not in {file}" for row in rows if listed.lacks(row.name)]
     faults += [f"{each.where}: the transcript of {name} is empty"
-               for name, each in listed["text"].items() if not each.value]  # fmt: skip
-    rows = [_described(row, listed) for row in rows]
+               for name, each in files["text"].lines.items() if not each.value]  # fmt: skip
+    rows = [_described(row, files) for row in rows]
     if not allow_overlap:
         faults += _overlaps(rows)
     return rows
 
 
-def _described(row: Row, listed: dict[str, dict[str, _Line]]) -> Row:
-    speaker = listed["utt2spk"].get(row.name)
-    text = listed["text"].get(row.name)
-    gender = listed["spk2gender"].get(speaker.value) if speaker is not None else None
-    return Row(
-        row.name, row.path, row.where, content=row.content, recording=row.recording, start=row.start, end=row.end,
+def _described(row: Row, files: Mapping[str, _File]) -> Row:
+    speaker, text = (files[name].lines.get(row.name) for name in ("utt2spk", "text"))
+    gender = files["spk2gender"].lines.get(speaker.value) if speaker is not None else None
+    return replace(
+        row,
         speaker=speaker.value if speaker is not None else None,
         text=text.value if text is not None else None,
         gender=gender.value if gender is not None else None,
-    )  # fmt: skip
+    )
 
 
-def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> dict[str, _Line]:
+def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
     """Key -> the rest of the line. A key that comes twice, or without a value (but in ``text``), is a fault."""
+    if not needed and not there(path):
+        return _File({}, set(), there=False, whole=True)
     found: dict[str, _Line] = {}
-    if not needed and not path.exists():
-        return found
-    for where, line in read_texts(path, faults):
-        key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
-        if key in found:
-            faults.append(f"{where}: {key} is listed before, at {found[key].where}")
-        elif not value.strip() and path.name != "text":
-            faults.append(f"{where}: {key} has no value")
-        else:
-            found[key] = _Line(value.strip(), where)
-    return found
+    seen: set[str] = set()
+    try:
+        for number, line in lines(path):
+            key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
+            where = f"{path} line {number}"
+            if not key:
+                continue
+            seen.add(key)
+            if key in found:
+                faults.append(f"{where}: {key} is listed before, at {found[key].where}")
+            elif not value.strip() and path.name != "text":
+                faults.append(f"{where}: {key} has no value")
+            else:
+                found[key] = _Line(value.strip(), where)
+    except DataError as error:
+        faults.append(str(error))
+        return _File(found, seen, there=True, whole=False)
+    return _File(found, seen, there=True, whole=True)
 
 
-def _segments(path: Path, faults: list[str]) -> dict[str, tuple[str, float, float | None, str]] | None:
-    """Utterance -> recording, start, end, where; ``None`` where the directory has no segments."""
-    if not path.exists():
-        return None
-    found: dict[str, tuple[str, float, float | None, str]] = {}
-    for name, (value, where) in _pairs(path, faults).items():
+def _segments(parts: _File, faults: list[str]) -> dict[str, _Segment]:
+    """The segments by utterance."""
+    found: dict[str, _Segment] = {}
+    for name, (value, where) in parts.lines.items():
         fields = value.split()
-        if len(fields) != 3:
-            faults.append(f"{where}: {1 + len(fields)} columns, a segment is '<utterance> <recording> <start> <end>'")
+        if len(fields) not in (3, 4):
+            form = "'<utterance> <recording> <start> <end>', and a channel behind"
+            faults.append(f"{where}: {1 + len(fields)} columns, a segment is {form}")
             continue
         start = seconds(fields[1], "start", where, faults)
         to_end = fields[2] in ("-1", "-1.0")
         end = None if to_end else seconds(fields[2], "end", where, faults)
-        if start is None or (end is None and not to_end):
+        channel = _channel(fields[3], where, faults) if len(fields) == 4 else None
+        if start is None or (end is None and not to_end) or (channel is None and len(fields) == 4):
             continue
         if end is not None and end <= start:
             faults.append(f"{where}: from {start:g} to {end:g} s; a segment ends after its start")
             continue
-        found[name] = fields[0], start, end, where
+        found[name] = _Segment(fields[0], start, end, where, channel)
     return found
+
+
+def _sides(path: Path, scp: _File, faults: list[str]) -> dict[str, int]:
+    """Recording -> its channel in a file of several; ``reco2file_and_channel`` has the file's name between them."""
+    found: dict[str, int] = {}
+    for name, (value, where) in _pairs(path, faults).lines.items():
+        fields = value.split()
+        if len(fields) != 2:
+            faults.append(f"{where}: {1 + len(fields)} columns, a line is '<recording> <file> <channel>'")
+        elif scp.lacks(name):
+            faults.append(f"{where}: the recording {name} is not in wav.scp")
+        elif (channel := _channel(fields[1], where, faults)) is not None:
+            found[name] = channel
+    return found
+
+
+def _channel(text: str, where: str, faults: list[str]) -> int | None:
+    if text in _CHANNELS or text.isdecimal():
+        return _CHANNELS.get(text) if text in _CHANNELS else int(text)
+    faults.append(f"{where}: the channel is {text[:40]!r}; channels are 0, 1, ... or A and B")
+    return None
 
 
 def _overlaps(rows: list[Row]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from ..rttm import Region
 from .listing import joined, read_json_lines, seconds
 from .rows import Row
+from .tell_apart import exact, told_apart
 from .turns import References
 
 _MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
@@ -22,6 +23,8 @@ _MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "
 def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
     """One row a line; its name is the ``audio_filepath``, with the offset behind where there is one.
 
+    Lines of one file and offset (two speakers at once) get the speaker or the duration behind too, or a number.
+
     Args:
         source: the manifest (``.json`` or ``.jsonl``).
         audio: what relative paths count from; default: the folder of the manifest.
@@ -29,7 +32,7 @@ def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[
     folder = audio or source.parent
     named = References(faults)
     rows = [_row(item, folder, named, where, faults) for where, item in read_json_lines(source, faults)]
-    return [row for row in rows if row is not None]
+    return told_apart([row for row in rows if row is not None])
 
 
 def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> Row | None:
@@ -57,7 +60,7 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
     if item.get("uem_filepath") is not None:
         regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
     return Row(
-        name=item["audio_filepath"] + (f"@{start:g}" if start else ""),
+        name=item["audio_filepath"] + (f"@{exact(start)}" if start else ""),
         path=path,
         where=where,
         speaker=item.get("speaker") or None,

@@ -51,6 +51,8 @@ class Row:
             (bonafide, spoof), ``attack``, ``codec``, ``intent`` and ``slots`` (``[{"type": ..., "filler": ...}]``).
         recording: id of the recording, where several rows are stretches of one; otherwise the name.
         start, end: the stretch of the file.
+        channel: which channel of the file it is.
+        side: which channel it is where the file has several (it may be one of two that were taken apart already).
         segments: who speaks when; may be empty.
         regions: the parts that are scored, kept as ``cut.uem``.
         unscored: the parts that are not, taken out of ``cut.uem``; an end may be infinite.
@@ -71,6 +73,8 @@ class Row:
     recording: str | None = None
     start: Seconds | None = None
     end: Seconds | None = None
+    channel: int | None = None
+    side: int | None = None
     segments: Sequence[Segment] | None = None
     regions: Sequence[tuple[Seconds, Seconds]] | None = None
     unscored: Sequence[tuple[Seconds, Seconds]] = ()

@@ -8,7 +8,7 @@ others, these mean what they say: ``split``, ``speaker``, ``duration``, ``gender
 ``uem`` (files), ``slots`` (JSON: slot -> value) and ``seglst`` (JSON: segments with words). All further columns are
 kept as custom fields. Columns of other names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. Only
 where they are mapped, ``name`` is the name of the utterance, and ``start`` and ``end`` are a stretch of the file, in
-seconds: tables have such columns with other meanings.
+seconds: tables have such columns with other meanings. Stretches of one file without names have their start in it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .annotations import Annotations, slots
 from .cells import SEPARATORS, Quotes, Table, unquoted
 from .listing import AudioIndex, seconds, there
 from .rows import Row
+from .tell_apart import told_apart
 
 _MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
 _ONLY_MAPPED = {"name", "start", "end"}
@@ -67,7 +68,7 @@ def table(
             if row is not None:
                 rows.append(row)
         annotations.tell_unused(rows)
-        return rows
+        return told_apart(rows) if wanted.keys() & {"start", "end"} and "name" not in wanted else rows
     except DataError as error:
         faults.append(str(error))
         return []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from ...encoder.errors import DataError
 from ...metrics.trials import read_trials
 from ..suffixes import AUDIO
 from .folder import speaker_folders
-from .listing import read_lines
 from .rows import Row
+
+_log = logging.getLogger(__name__)
 
 
 def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[Row]:
@@ -42,14 +44,20 @@ def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
     except DataError as error:
         faults.append(str(error))
         return []
-    known: dict[str, Row] = {}
+    known: dict[str, Row] = {row.name: row for row in rows}
+    several: dict[str, Row] = {}
     for row in rows:
         stem = row.name.removesuffix(row.path.suffix) if row.path.suffix.lower() in AUDIO else row.name
-        for name in (row.name, stem, stem.replace("/", "-")):
-            known.setdefault(name, row)
-    lines = [where for where, _ in read_lines(trials, [])]
+        for name in {stem, stem.replace("/", "-")} - {row.name}:
+            if known.setdefault(name, row) is not row and known[name].name != name:
+                several[name] = row
+    _log.info("%s: %d trials, %s", trials, len(pairs), pairs.form)
     found: dict[str, Row] = {}
-    for where, left, right, target in zip(lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
+    for number, left, right, target in zip(pairs.lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
+        where = f"{trials} line {number}"
+        if uncertain := next((name for name in (left, right) if name in several), None):
+            faults.append(f"{where}: {uncertain} may be {known[uncertain].path} or {several[uncertain].path}")
+            continue
         missing = [name for name in (left, right) if name not in known]
         faults += [f"{where}: {name} is not in the folder" for name in missing]
         if not missing:
