@@ -9,11 +9,33 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import soundfile
+import torch
 import transformers as tf
 
 from families import FAMILIES, randomise
 from sottovoce import SpeechEncoder
 from sottovoce.cli import main
+from sottovoce.decoding.vocabulary import BLANK
+from sottovoce.heads.task_config import TaskConfig
+from sottovoce.heads.task_model import TaskModel
+from sottovoce.tasks.diarization import Diarization
+from tiny_models import randomised, tiny_config, tiny_encoder, tiny_model
+
+EMBEDDING = {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}
+QUESTIONS = ["intent=order", "intent=cancel", "slot:size=large", "slot:size=none"]
+MODELS = {
+    "spoofing": {
+        "head": {"kind": "classifier", "embedding": EMBEDDING, "classes": 2},
+        "scoring": "llr",
+        "labels": ["spoof", "bonafide"],
+    },
+    "recognition": {"head": {"kind": "ctc", "outputs": 4, "width": 8}, "labels": [BLANK, " ", "a", "b"]},
+    "intent": {"head": {"kind": "classifier", "embedding": EMBEDDING, "classes": 4}, "labels": QUESTIONS},
+    "sequence": {
+        "head": {"kind": "ctc", "outputs": 4, "width": 8},
+        "labels": [BLANK, "intent=order", "slot:size", "a"],
+    },
+}
 
 
 class Said(NamedTuple):
@@ -57,3 +79,20 @@ def speech(tmp_path_factory) -> Path:
         soundfile.write(place / f"{k}.wav", 0.1 * random.standard_normal(16_000), 16_000)
     (place / "trials.txt").write_text("1 0.wav 1.wav\n0 0.wav 2.wav\n")
     return place
+
+
+@pytest.fixture(scope="session")
+def task_models(tmp_path_factory):
+    """A model for each task, and a bare encoder."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models")
+    tiny_encoder().save_pretrained(folder / "encoder")
+    tiny_model().save_pretrained(folder / "verification")
+    powerset = {"speakers": 2, "width": 8, "blocks": 1, "inner": 8, "heads": 2, "kernel": 7}
+    local = randomised(TaskModel(Diarization(head=powerset).config(tiny_config())))
+    local.head.output.bias.data[0] = -3.0  # somebody speaks, whatever is heard
+    local.save_pretrained(folder / "diarization")
+    for name, fields in MODELS.items():
+        task = "intent" if name == "sequence" else name
+        randomised(TaskModel(TaskConfig(encoder=tiny_config(), task=task, **fields))).save_pretrained(folder / name)
+    return folder

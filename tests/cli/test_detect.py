@@ -43,7 +43,10 @@ def test_the_score_is_the_models(sottovoce, place, speech):
     assert found["llr"] == pytest.approx(2 * score - 0.25, abs=1e-4)
     assert found["threshold"] == pytest.approx(-0.642, abs=1e-3)
     assert found["bonafide"] == (found["llr"] >= found["threshold"])
-    assert "log-likelihood ratio" in sottovoce("detect", place / "model", speech / "0.wav").out
+    assert found["file"] == str(speech / "0.wav")
+    line = sottovoce("detect", place / "model", speech / "0.wav").out
+    word = "bonafide" if found["bonafide"] else "spoof"
+    assert line == f"{speech / '0.wav'}\t{word}\t{found['llr']:.4f}\t{found['score']:.4f}\n"
 
 
 def test_a_long_file_is_judged_in_equal_parts(sottovoce, place, tmp_path, monkeypatch):
@@ -63,7 +66,8 @@ def test_a_long_file_is_judged_in_equal_parts(sottovoce, place, tmp_path, monkey
 def test_without_a_calibration_it_decides_nothing(sottovoce, place, speech):
     found = json.loads(sottovoce("detect", place / "raw", speech / "0.wav", "--json").out)
     assert found["llr"] is None and found["bonafide"] is None
-    assert "not calibrated" in sottovoce("detect", place / "raw", speech / "0.wav").out
+    said = sottovoce("detect", place / "raw", speech / "0.wav")
+    assert "not calibrated" in said.err and said.out.split("\t")[1:3] == ["-", "-"]
 
 
 def test_a_model_for_something_else_is_named(sottovoce, place, speech):

@@ -97,8 +97,14 @@ def test_faults_are_one_line(sottovoce, place, monkeypatch, arguments, message):
     assert message in said.err and len(said.err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("option", ["-o", "--picture"])
-@pytest.mark.parametrize("place_of, message", [("", "is a folder"), ("long.wav", "long.wav is a file")])
+@pytest.mark.parametrize(
+    "option, place_of, message",
+    [
+        ("--picture", "", "is a folder"),
+        ("--picture", "long.wav", "long.wav is a file"),
+        ("-o", "long.wav", "long.wav is a file"),
+    ],
+)
 def test_where_nothing_can_be_written_nothing_is_heard(sottovoce, place, option, place_of, message):
     """The models are not even there: what cannot be written is told before they are looked for."""
     folder = place / "results.png"

@@ -61,14 +61,15 @@ def expected(place, file, **search):
 def test_the_text_is_the_models_best_path(sottovoce, place, speech):
     said = sottovoce("transcribe", place / "model", speech / "0.wav")
     assert said.code == 0, said
-    assert said.out == expected(place, speech / "0.wav") + "\n" and len(set(said.out)) > 3
+    text = expected(place, speech / "0.wav")
+    assert said.out == f"{speech / '0.wav'}\t{text}\n" and len(set(text)) > 3
 
 
 def test_of_several_files_each_is_named(sottovoce, place, speech):
     files = [speech / "0.wav", speech / "1.wav"]
     lines = sottovoce("transcribe", place / "model", *files).out.splitlines()
     assert lines == [f"{file}\t{expected(place, file)}" for file in files]
-    found = json.loads(sottovoce("transcribe", place / "model", *files, "--json").out)
+    found = [json.loads(line) for line in sottovoce("transcribe", place / "model", *files, "--json").out.splitlines()]
     words = [each.pop("words") for each in found]
     assert found == [{"file": str(f), "seconds": 1.0, "text": expected(place, f)} for f in files]
     assert [" ".join(word["text"] for word in each) for each in words] == [each["text"] for each in found]
@@ -77,7 +78,7 @@ def test_of_several_files_each_is_named(sottovoce, place, speech):
 def test_timings_are_lines_of_a_ctm_file(sottovoce, place, speech):
     file = speech / "0.wav"
     said = sottovoce("transcribe", place / "model", file, "--timings")
-    words = json.loads(sottovoce("transcribe", place / "model", file, "--json").out)[0]["words"]
+    words = json.loads(sottovoce("transcribe", place / "model", file, "--json").out)["words"]
     rows = [line.split() for line in said.out.splitlines()]
     assert [(row[0], row[1], row[4]) for row in rows] == [("0", "1", word["text"]) for word in words] and len(rows) > 1
     for row, word in zip(rows, words, strict=True):
@@ -87,7 +88,8 @@ def test_timings_are_lines_of_a_ctm_file(sottovoce, place, speech):
 
 def test_searches(sottovoce, place, speech):
     file = speech / "0.wav"
-    assert sottovoce("transcribe", place / "model", file, "--beam", 3).out.strip() == expected(place, file, beam=3)
+    found = sottovoce("transcribe", place / "model", file, "--beam", 3).out
+    assert found == f"{file}\t{expected(place, file, beam=3)}\n"
     plain = sottovoce("transcribe", place / "model", file, "--beam", 16).out
     arguments = ["--ngram", place / "words.arpa", "--weight", "3", "--bonus", "1"]
     fused = sottovoce("transcribe", place / "model", file, *arguments)
@@ -147,6 +149,6 @@ def test_a_transducer_transcribes_too(sottovoce, place, speech, tmp_path):
     for beam, arguments in ((None, []), (3, ["--beam", 3])):
         text = TransducerRecogniser(model.head, LABELS, beam=beam).texts(made.output, made.output_lengths)[0]
         said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", *arguments)
-        assert said.code == 0 and said.out == text + "\n" and text, said
+        assert said.code == 0 and said.out == f"{speech / '0.wav'}\t{text}\n" and text, said
     said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", "--ngram", place / "words.arpa")
     assert said.code == 2 and "this model is a transducer, so leave --ngram out" in said.err

@@ -43,18 +43,22 @@ def test_embeddings_are_the_models_output(sottovoce, place, tmp_path):
 def test_verify_tells_score_and_decision(sottovoce, place, tmp_path):
     a, b = one_file(place), one_file(place, speaker=3)
     assert json.loads(sottovoce("verify", place / "model", a, a, "--json").out) == {
+        "a": str(a),
+        "b": str(a),
         "score": pytest.approx(1.0, abs=1e-5),
         "threshold": None,
         "same": None,
         "calibrated": False,
     }
-    assert "no threshold" in sottovoce("verify", place / "model", a, b).out
+    said = sottovoce("verify", place / "model", a, b)
+    assert "no threshold" in said.err and said.out.split("\t")[2::2] == ["-", "-\n"]
     decided = tiny_model()
     score = json.loads(sottovoce("verify", place / "model", a, b, "--json").out)["score"]
     decided.scoring.threshold.fill_(score + 1e-4)
     decided.save_pretrained(tmp_path / "decided")
-    assert sottovoce("verify", tmp_path / "decided", a, b).out.startswith("different speakers: score")
-    assert sottovoce("verify", tmp_path / "decided", a, a).out.startswith("same speaker: score 1.000")
+    threshold = f"{score + 1e-4:.4f}"
+    assert sottovoce("verify", tmp_path / "decided", a, b).out == f"{a}\t{b}\tdifferent\t{score:.4f}\t{threshold}\n"
+    assert sottovoce("verify", tmp_path / "decided", a, a).out == f"{a}\t{a}\tsame\t1.0000\t{threshold}\n"
 
 
 def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .hearing import Asked, Channel, Json, Recordings, SkipFaulty, answer, row
+
 if TYPE_CHECKING:
+    from sottovoce.data.rttm import Turn
+    from sottovoce.deployment.inputs import Recording
     from sottovoce.diarization.pipeline import Settings
 
 
@@ -26,8 +31,7 @@ Loop = Annotated[float | None, typer.Option(help="Of VBx, how surely a speaker g
 
 def diarize(
     model: Annotated[str, typer.Argument(help="A diarization model, as a run leaves it in models/.")],
-    file: Annotated[Path, typer.Argument(help="An audio file of any length.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The RTTM file.")],
+    recordings: Recordings,
     embedding: Annotated[
         str | None, typer.Option(help="A speaker model that tells who is who; not needed for one window of audio.")
     ] = None,
@@ -47,52 +51,94 @@ def diarize(
     loop: Loop = None,
     exclusive: Annotated[bool, typer.Option("--exclusive", help="Never two speakers at once.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the turns: .png, .svg or .pdf.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Which channel of a file with several, from 0.", min=0)] = None,
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="One RTTM file of all recordings; or a folder (DIR/) for one of each."),
+    ] = None,
 ) -> None:
-    """Write who speaks when in a file as RTTM."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from sottovoce.cli.terminal import busy, console, many
-    from sottovoce.data.rttm import write_rttm
+    """Write who speaks when in each recording, as RTTM."""
+    from sottovoce.cli.terminal import many
+    from sottovoce.data.rttm import rttm_lines, write_rttm
     from sottovoce.deployment.diarization import diarize as library
     from sottovoce.deployment.diarization import load_embedder, load_local
-    from sottovoce.diarization.audio_file import AudioFile
+    from sottovoce.deployment.inputs import check_ids
     from sottovoce.diarization.speaker_count import SpeakerCount
     from sottovoce.encoder.errors import DataError
-    from sottovoce.report.timeline import checked, timeline
+    from sottovoce.report.timeline import checked as checked_picture
+    from sottovoce.report.timeline import timeline
     from sottovoce.training.files import check_writable
 
     # What can be wrong is found before anything takes long.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
     settings = replace(_settings(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop), exclusive=exclusive)
-    check_writable(out)
-    picture = None if picture is None else check_writable(checked(picture))
-    duration = AudioFile(file, channel=channel).duration
-    if embedding is None and duration > window:
-        raise DataError(
-            f"{file}: {duration:.1f} s is more than a window of {window:g} s; give --embedding, a speaker model that"
-            " tells who is who across windows"
-        )
-    with busy("loading"):
+    picture = None if picture is None else check_writable(checked_picture(picture))
+    folder = Path(out) if out is not None and (out.endswith("/") or Path(out).is_dir()) else None
+    if folder is not None and as_json:
+        raise DataError(f"--out {out}: --json makes one file; name that, or leave --json out")
+    if folder is not None:
+        check_writable(folder / "any.rttm")
+
+    def check(item: Recording) -> None:
+        seconds = item.seconds()
+        if embedding is None and seconds > window:
+            raise DataError(
+                f"{item.name}: {seconds:.1f} s is more than a window of {window:g} s; give --embedding, a speaker model"
+                " that tells who is who across windows"
+            )
+
+    def check_all(items: Sequence[Recording]) -> None:
+        check_ids(items)
+        if picture is not None and len(items) != 1:
+            raise DataError(f"--picture {picture}: draws one recording, and there are {len(items)}; name one")
+
+    def load() -> Any:
         local, embedder = load_local(model), None if embedding is None else load_embedder(embedding)
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("listening", total=duration)
 
-        def told(what: str, seconds: float) -> None:
-            bar.update(task, description=what, completed=seconds)
+        def hear(item: Recording, told: Any) -> list[Turn]:
+            seconds = item.seconds()
+            with item.file() as file:
+                turns = library(
+                    file,
+                    local,
+                    embedder,
+                    settings=settings,
+                    count=count,
+                    strict=strict,
+                    channel=item.channel,
+                    progress=lambda what, done: told(f"{what}, {done:.0f} of {seconds:.0f} s"),
+                )
+            if folder is not None:
+                write_rttm({item.id: turns}, folder / item.file_name(".rttm"))
+            if picture is not None:
+                timeline(turns, seconds, picture, title=item.name)
+            if out is not None and not as_json:
+                spoken = sum(turn.end - turn.start for turn in turns)
+                summary = (many(len({turn.speaker for turn in turns}), "speaker"), many(len(turns), "turn"))
+                typer.echo(row(item.name, *summary, f"{spoken:.1f} s of speech in {seconds:.1f} s"))
+            return turns
 
-        turns = library(
-            file, local, embedder, settings=settings, count=count, strict=strict, channel=channel, progress=told
-        )
-    write_rttm({"_".join(file.stem.split()): turns}, out)
-    if picture is not None:
-        timeline(turns, duration, picture, title=file.name)
-    found = {turn.speaker for turn in turns}
-    spoken = sum(turn.end - turn.start for turn in turns)
-    summary = f"{many(len(found), 'speaker')}, {many(len(turns), 'turn')}, {spoken:.1f} s of speech in {duration:.1f} s"
-    console().print(f"{summary}: {out}")
+        return hear
+
+    def lines(item: Recording, turns: list[Turn]) -> list[str]:
+        return [] if folder is not None else list(rttm_lines({item.id: turns}))
+
+    def data(item: Recording, turns: list[Turn]) -> dict[str, Any]:
+        said = [{"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in turns]
+        speakers = len({turn.speaker for turn in turns})
+        return {"file": item.name, "seconds": item.seconds(), "speakers": speakers, "turns": said}
+
+    answer(
+        Asked(recordings, channel, skip_faulty, as_json, None if out is None or folder is not None else Path(out)),
+        load,
+        lines,
+        data,
+        check=check,
+        check_all=check_all,
+        columns="SPEAKER, recording, channel, onset, duration, -, -, speaker, -, - (RTTM)",
+    )
 
 
 def _settings(

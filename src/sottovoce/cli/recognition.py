@@ -1,22 +1,24 @@
-"""``sottovoce transcribe``: what is said in audio files."""
+"""``sottovoce transcribe``: what is said in recordings."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row
+
 if TYPE_CHECKING:
     from sottovoce.decoding.timing import Word
-    from sottovoce.deployment.recognition import Transcript
+    from sottovoce.deployment.inputs import Recording
     from sottovoce.deployment.streaming import StreamedTranscript
 
 
 def transcribe(
     model: Annotated[str, typer.Argument(help="A recognition model, as a run leaves it in models/.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio files of any length.", metavar="FILE...")],
+    recordings: Recordings,
     beam: Annotated[
         int | None, typer.Option(help="Prefixes that a beam search keeps; without it the search is greedy.", min=1)
     ] = None,
@@ -38,17 +40,18 @@ def transcribe(
     timings: Annotated[
         bool, typer.Option("--timings", help="When each word was said, as lines of a CTM file.")
     ] = False,
-    channel: Annotated[int | None, typer.Option(help="Which channel of files with several, from 0.", min=0)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Out = None,
 ) -> None:
-    """Write down what is said in audio files; of several, with the file before a tab."""
+    """Write down what is said in each recording."""
     from dataclasses import asdict
 
-    from sottovoce.cli.terminal import busy, print_json
-    from sottovoce.data.audio import audio_shape
     from sottovoce.decoding.ngram import read_arpa
     from sottovoce.decoding.recogniser import recogniser_of
     from sottovoce.decoding.timing import ctm
+    from sottovoce.deployment.inputs import Recording, check_ids
     from sottovoce.deployment.recognition import Windows, load_recogniser
     from sottovoce.deployment.recognition import transcribe as library
     from sottovoce.deployment.streaming import chunks_of, transcribe_stream
@@ -56,57 +59,69 @@ def transcribe(
 
     if not stream and (chunk is not None or left is not None):
         raise StreamingError("--chunk and --left are of a stream; add --stream, or leave them out")
-    for file in files:
-        audio_shape(file)  # a fault in the last one shows before the first is heard
     language = None if ngram is None else read_arpa(ngram)
-    network = load_recogniser(model)
-    recogniser = recogniser_of(
-        network,
-        beam=beam or (16 if language is not None else None),
-        ngram=language,
-        weight=weight,
-        bonus=bonus,
+    live = stream and not (as_json or timings or out is not None)
+
+    def load() -> Any:
+        network = load_recogniser(model)
+        recogniser = recogniser_of(
+            network,
+            beam=beam or (16 if language is not None else None),
+            ngram=language,
+            weight=weight,
+            bonus=bonus,
+        )
+        chunks = chunks_of(network, chunk, left) if stream else None
+
+        def hear(item: Recording, _: Any) -> Any:
+            with item.file() as file:
+                if not stream:
+                    return library(network, file, recogniser, channel=item.channel, windows=Windows(window))
+                said = _Live(item.name, quiet=not live)
+                found = transcribe_stream(network, file, recogniser, chunks=chunks, channel=item.channel, said=said.say)
+                said.end(found)
+                return found
+
+        return hear
+
+    def lines(item: Recording, found: Any) -> list[str]:
+        if live:  # they are there already
+            return []
+        return ctm(item.id, found.words) if timings else [row(item.name, found.text)]
+
+    def data(item: Recording, found: Any) -> dict[str, Any]:
+        return {**asdict(found), "file": item.name}
+
+    answer(
+        Asked(recordings, channel, skip_faulty, as_json, out),
+        load,
+        lines,
+        data,
+        check=Recording.seconds,
+        check_all=check_ids if timings and not as_json else None,
+        columns="recording, channel, onset, duration, word (CTM)" if timings else "recording, text",
+        shown=not live,
     )
-    chunks = chunks_of(network, chunk, left) if stream else None
-    found = []
-    heard: Transcript | StreamedTranscript
-    for file in files:
-        if stream:
-            live = _Live(file, named=len(files) > 1, quiet=as_json or timings)
-            heard = streamed = transcribe_stream(
-                network, file, recogniser, chunks=chunks, channel=channel, said=live.say
-            )
-            live.end(streamed)
-        else:
-            with busy(f"listening to {file}"):
-                heard = library(network, file, recogniser, channel=channel, windows=Windows(window))
-            if not (as_json or timings):
-                typer.echo(heard.text if len(files) == 1 else f"{file}\t{heard.text}")
-        if timings and not as_json:
-            typer.echo("".join(f"{line}\n" for line in ctm(file.stem, heard.words)), nl=False)
-        found.append(asdict(heard))
-    if as_json:
-        print_json(found)
 
 
 class _Live:
     """Words of a stream on one line of standard output; how it went on standard error."""
 
-    def __init__(self, file: Path, *, named: bool, quiet: bool):
-        self.file, self.quiet = file, quiet
-        self._before = f"{file}\t" if named else ""
+    def __init__(self, name: str, *, quiet: bool):
+        self.name, self.quiet = name, quiet
+        self._begun = False
 
     def say(self, word: Word) -> None:
         if not self.quiet:
-            typer.echo(self._before + word.text, nl=False)
+            typer.echo(f"{' ' if self._begun else row(self.name, '')}{word.text}", nl=False)
             sys.stdout.flush()
-            self._before = " "
+            self._begun = True
 
     def end(self, heard: StreamedTranscript) -> None:
         if not self.quiet:
-            typer.echo(self._before if self._before != " " else "")
+            typer.echo("" if self._begun else row(self.name, ""))
         typer.echo(
-            f"{self.file}: {heard.seconds:.1f} s, algorithmic latency {1000 * heard.latency:.0f} ms,"
+            f"{self.name}: {heard.seconds:.1f} s, algorithmic latency {1000 * heard.latency:.0f} ms,"
             f" real-time factor {heard.real_time_factor:.3f}",
             err=True,
         )

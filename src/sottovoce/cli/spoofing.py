@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row
+
+if TYPE_CHECKING:
+    from sottovoce.deployment.inputs import Recording
+    from sottovoce.deployment.spoofing import Detection
 
 
 def detect(
     model: Annotated[str, typer.Argument(help="An anti-spoofing model, as a run leaves it in models/.")],
-    file: Annotated[Path, typer.Argument(help="An audio file.")],
-    channel: Annotated[int | None, typer.Option(help="Which channel of files with several, from 0.", min=0)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+    recordings: Recordings,
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Out = None,
 ) -> None:
-    """Say whether a recording is bona fide: score, calibrated log-likelihood ratio, threshold and decision."""
-    from sottovoce.cli.terminal import busy, console, print_json
+    """Say of each recording whether it is bona fide: decision, calibrated log-likelihood ratio and score."""
+    from warnings import warn
+
+    from sottovoce.deployment.inputs import Recording
     from sottovoce.deployment.spoofing import detect as library
     from sottovoce.deployment.spoofing import load_detector
+    from sottovoce.metrics.spoofing import THRESHOLD
 
-    with busy("listening"):
-        found = library(load_detector(model), file, channel=channel)
-    if as_json:
-        told = {"score": found.score, "llr": found.llr, "threshold": found.threshold, "bonafide": found.bonafide}
-        print_json(told)
-    elif found.llr is None:
-        console().print(f"score {found.score:.3f} (not calibrated: the model's recipe had no data.dev)")
-    else:
-        word = "bona fide" if found.bonafide else "spoofed"
-        console().print(f"{word}: log-likelihood ratio {found.llr:.3f}, threshold {found.threshold:.3f}")
-        console().print(f"score {found.score:.3f}; the threshold is for the costs of ASVspoof 5 (pi_spoof 0.05, 1, 10)")
+    said = False
+
+    def load() -> Any:
+        network = load_detector(model)
+
+        def hear(item: Recording, _: Any) -> Detection:
+            nonlocal said
+            with item.file() as file:
+                found = library(network, file, channel=item.channel)
+            if found.llr is None and not said:
+                said = True
+                warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
+            return found
+
+        return hear
+
+    answer(
+        Asked(recordings, channel, skip_faulty, as_json, out),
+        load,
+        _lines,
+        _data,
+        check=Recording.seconds,
+        columns=f"recording, decision (costs of ASVspoof 5), log-likelihood ratio (bona fide from {THRESHOLD:.3f}), score",
+    )
+
+
+def _lines(item: Recording, found: Detection) -> list[str]:
+    word = "-" if found.llr is None else "bonafide" if found.bonafide else "spoof"
+    return [row(item.name, word, "-" if found.llr is None else f"{found.llr:.4f}", f"{found.score:.4f}")]
+
+
+def _data(item: Recording, found: Detection) -> dict[str, Any]:
+    told = {"score": found.score, "llr": found.llr, "threshold": found.threshold, "bonafide": found.bonafide}
+    return {"file": item.name, **told}

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,15 +142,26 @@ def write_rttm(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], path
         DataError: a name is empty or has blanks in it, times are not finite, out of order or below 0, or the file
             cannot be written.
     """
-    written = []
+    return _write("".join(f"{line}\n" for line in rttm_lines(turns, str(path))), Path(path))
+
+
+def rttm_lines(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], where: str = "RTTM") -> Iterator[str]:
+    """The lines that `write_rttm` writes.
+
+    Args:
+        turns: ``(start, end, speaker)`` by recording.
+        where: what errors call the file.
+
+    Raises:
+        DataError: as `write_rttm`.
+    """
     for name in sorted(turns):
         for start, end, speaker in sorted(turns[name]):
-            _check_name(name, "recording", path)
-            _check_name(speaker, "speaker", path)
-            start, end = _check_times(start, end, name, path)
+            _check_name(name, "recording", where)
+            _check_name(speaker, "speaker", where)
+            start, end = _check_times(start, end, name, where)
             length = _grid(end - start)
-            written.append(f"SPEAKER {name} 1 {_text(start)} {_text(length)} <NA> <NA> {speaker} <NA> <NA>\n")
-    return _write("".join(written), Path(path))
+            yield f"SPEAKER {name} 1 {_text(start)} {_text(length)} <NA> <NA> {speaker} <NA> <NA>"
 
 
 def read_uem(path: str | Path) -> dict[str, list[Region]]:

@@ -6,7 +6,9 @@ import warnings
 from pathlib import Path
 
 from ..data.audio import SilenceWarning
+from ..data.channels import Channel
 from ..data.rttm import Turn
+from ..data.sources import name_of
 from ..diarization.audio_file import AudioFile
 from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Progress, Settings
@@ -50,7 +52,7 @@ def diarize(
     settings: Settings | None = None,
     count: SpeakerCount | None = None,
     strict: bool = False,
-    channel: int | None = None,
+    channel: Channel | None = None,
     progress: Progress | None = None,
 ) -> list[Turn]:
     """The turns in a file. It is decoded in pieces, so its length hardly matters.
@@ -63,7 +65,7 @@ def diarize(
         settings: of the pipeline.
         count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
         strict: fewer than the least are an error.
-        channel: which one of a file with several.
+        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
         progress: told what is done and how many seconds are through.
 
     Raises:
@@ -75,7 +77,7 @@ def diarize(
     if settings is not None and settings.plda is not None and embedder is not None:
         settings.plda.check(embedder.size)
     audio = AudioFile(file, channel=channel)
-    with named(str(file)):
+    with named(name_of(file)):
         turns = pipeline(
             audio,
             local,
@@ -84,13 +86,13 @@ def diarize(
             settings=settings,
             count=count,
             strict=strict,
-            name=str(file),
+            name=name_of(file),
             progress=progress,
         )
     if audio.silent:
-        warnings.warn(f"{file}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
+        warnings.warn(f"{name_of(file)}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
         if strict and count is not None:
-            count.check(0, 0, str(file), strict=True)
+            count.check(0, 0, name_of(file), strict=True)
         return []
     return turns
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 
 from ..data.audio import audio_shape, read_speech
+from ..data.channels import Channel
 from ..data.long_audio import LONGEST
+from ..data.sources import name_of
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..encoder.errors import AudioError, CheckpointError, DataError
@@ -43,20 +45,29 @@ def check_utterance(file: str | Path) -> None:
         AudioError: it is missing, empty, not audio, visibly cut off, or longer than a minute.
     """
     samples, rate, _ = audio_shape(file)
-    if samples > LONGEST * rate:
+    check_length(name_of(file), samples / rate)
+
+
+def check_length(name: str, seconds: float) -> None:
+    """Stop where a recording is no single utterance.
+
+    Raises:
+        AudioError: it is longer than a minute.
+    """
+    if seconds > LONGEST:
         raise AudioError(
-            f"{file}: {samples / rate:.0f} s is no single utterance; at most {LONGEST:g} s are classified, so cut it first"
+            f"{name}: {seconds:.0f} s is no single utterance; at most {LONGEST:g} s are classified, so cut it first"
         )
 
 
 @torch.no_grad()
-def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Understood:
+def classify(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Understood:
     """Intent and slots of a file of any format and rate, with probabilities.
 
     Args:
         model: from `load_classifier`.
         file: one utterance of up to a minute; it is heard as a whole.
-        channel: which one of a file with several.
+        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, longer than a minute, or has several channels and
@@ -65,7 +76,7 @@ def classify(model: TaskModel, file: str | Path, *, channel: int | None = None) 
     """
     check_utterance(file)
     wave = read_speech(file, channel=channel)
-    with named(str(file)):
+    with named(name_of(file)):
         made = model(wave[None].to(model.device))
         finite_output(made.output, model)
     return interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
+from ..data.channels import Channel
+from ..data.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
 from ..encoder.errors import AudioError, CheckpointError
@@ -93,7 +95,7 @@ def transcribe(
     file: str | Path,
     recogniser: TextSearch | None = None,
     *,
-    channel: int | None = None,
+    channel: Channel | None = None,
     windows: Windows | None = None,
 ) -> Transcript:
     """Write down what is said in an audio file of any format, rate and length.
@@ -102,7 +104,7 @@ def transcribe(
         model: from `load_recogniser`.
         file: up to one window it is heard as a whole, beyond in `Windows`.
         recogniser: the search; greedy by default.
-        channel: which one of a file with several.
+        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
         windows: of long files.
 
     Raises:
@@ -112,10 +114,10 @@ def transcribe(
     recogniser = recogniser or recogniser_of(model)
     windows = windows or Windows()
     samples, rate, _ = audio_shape(file)
-    with named(str(file)):
+    with named(name_of(file)):
         if samples <= windows.seconds * rate:
             wave = _read(file, channel, 0.0, None)
-            refuse_silence(wave, str(file))
+            refuse_silence(wave, name_of(file))
             frames = recogniser.frames(_output(model, wave))
         else:
             parts = _parts(model, file, samples / rate, channel, windows)
@@ -123,7 +125,7 @@ def transcribe(
     labels = recogniser.labels(frames)
     words = words_of(labels, recogniser.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
     text = recogniser.vocabulary.decode(each.label for each in labels)
-    return Transcript(str(file), samples / rate, text, tuple(words))
+    return Transcript(name_of(file), samples / rate, text, tuple(words))
 
 
 def _output(model: TaskModel, wave: Tensor) -> Tensor:
@@ -132,7 +134,7 @@ def _output(model: TaskModel, wave: Tensor) -> Tensor:
 
 
 def _parts(
-    model: TaskModel, file: str | Path, seconds: float, channel: int | None, windows: Windows
+    model: TaskModel, file: str | Path, seconds: float, channel: Channel | None, windows: Windows
 ) -> Iterator[Tensor]:
     """Output ``[t, ...]`` of one stretch after another, without gaps."""
     hop = model.config.inputs_to_logits_ratio
@@ -146,13 +148,15 @@ def _parts(
         wave = _read(file, channel, begin, None if last else size * hop / SAMPLE_RATE)
         heard = heard or not is_silent(wave)
         if last and not heard:
-            raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
+            raise AudioError(
+                f"{name_of(file)}: digital silence, so there is nothing to hear; replace it or leave it out"
+            )
         output = _output(model, wave)
         yield output[half if start else 0 : None if last else size - half]
         start += step
 
 
-def _read(file: str | Path, channel: int | None, start: float, duration: float | None) -> Tensor:
+def _read(file: str | Path, channel: Channel | None, start: float, duration: float | None) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SilenceWarning)  # of a window there is nothing to say, of a file it is an error
         return read_audio(file, channel=channel, start=start, duration=duration)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
+from ..data.channels import Channel
 from ..data.long_audio import speech_parts
+from ..data.sources import name_of
 from ..encoder.errors import CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
@@ -50,7 +52,7 @@ class Detection:
 
 
 @torch.no_grad()
-def detect(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Detection:
+def detect(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Detection:
     """Judge a file of any format, rate and length.
 
     One of more than a minute is judged in equal parts of at most a minute (`speech_parts`), and its score is their mean:
@@ -61,7 +63,7 @@ def detect(model: TaskModel, file: str | Path, *, channel: int | None = None) ->
         InferenceError: the model gives NaN or infinity.
     """
     parts = speech_parts(file, channel=channel)
-    with named(str(file)):
+    with named(name_of(file)):
         outputs = [model(part[None].to(model.device)).output.float() for part in parts]
         score = finite_output(model.scoring.scores(torch.cat(outputs).double()).mean(), model)
         llr = finite_output(model.scoring.slope * score + model.scoring.offset, model)

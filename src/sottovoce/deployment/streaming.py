@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
+from ..data.channels import Channel
 from ..data.long_audio import audio_pieces
+from ..data.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, WordBuilder
 from ..encoder.chunks import Chunks
@@ -149,7 +151,7 @@ def transcribe_stream(
     recogniser: TextSearch | None = None,
     *,
     chunks: Chunks | None = None,
-    channel: int | None = None,
+    channel: Channel | None = None,
     piece: float = 0.1,
     said: Callable[[Word], None] | None = None,
 ) -> StreamedTranscript:
@@ -159,7 +161,7 @@ def transcribe_stream(
         model: from `load_recogniser`, with an encoder that can stream.
         file: of any format, rate and length; never in memory as a whole.
         recogniser, chunks: see `StreamingRecogniser`.
-        channel: which one of a file with several.
+        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
         piece: seconds that are heard at a time.
         said: is told each word as soon as it is known.
 
@@ -181,15 +183,15 @@ def transcribe_stream(
     for samples in audio_pieces(file, piece, channel=channel):
         if len(samples):
             low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-        with named(str(file)):
+        with named(name_of(file)):
             found(stream.push(samples))
     if is_silent(torch.tensor([low, high])):
-        raise AudioError(f"{file}: digital silence, so there is nothing to hear; replace it or leave it out")
-    with named(str(file)):
+        raise AudioError(f"{name_of(file)}: digital silence, so there is nothing to hear; replace it or leave it out")
+    with named(name_of(file)):
         try:
             found(stream.finish())
         except AudioError as error:
-            raise AudioError(f"{file}: too short: {error}") from None
+            raise AudioError(f"{name_of(file)}: too short: {error}") from None
     seconds, spent = frames / rate, time.perf_counter() - begin
     text = " ".join(word.text for word in words)
-    return StreamedTranscript(str(file), seconds, text, tuple(words), stream.latency.seconds, spent / seconds)
+    return StreamedTranscript(name_of(file), seconds, text, tuple(words), stream.latency.seconds, spent / seconds)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,11 @@ from torch import Tensor
 
 from ..data.audio import audio_shape
 from ..data.audit import refuse_missing
-from ..data.channels import chosen_channel
+from ..data.channels import Channel, chosen_channel
 from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts
+from ..data.sources import name_of
 from ..encoder.errors import CheckpointError, DataError
 from ..finite_outputs import finite_output, named
 from ..heads.task_model import TaskModel
@@ -25,6 +27,9 @@ from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
 from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
+from .batch import Batch, FaultyRecording
+from .inputs import LIST, Recording, beside, list_lines
+from .inputs import recordings as find
 from .models import load_model
 
 if TYPE_CHECKING:
@@ -45,32 +50,47 @@ def load_verifier(source: str | Path) -> TaskModel:
     return model
 
 
-def embed(model: TaskModel, files: Iterable[str | Path], *, channel: int | None = None) -> dict[str, Tensor]:
-    """Embeddings ``[E]`` of audio files, by path.
+def embed(
+    model: TaskModel,
+    recordings: str | Path | Iterable[str | Path],
+    *,
+    channel: Channel | None = None,
+    skip_faulty: bool = False,
+) -> dict[str, Tensor]:
+    """Embeddings ``[E]`` of recordings, by name.
 
     Args:
         model: from `load_verifier`.
-        files: audio files of any format, rate and length.
-        channel: which one of files with several.
+        recordings: audio files of any format, rate and length, folders of them, manifests of cuts and lists, see
+            `sottovoce.deployment.inputs`.
+        channel: which one of files with several, counted from 0; ``"mix"`` for the mean of all.
+        skip_faulty: leave out what cannot be heard; a warning says why of each.
 
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
+        DataError: a list or manifest that cannot be read.
         InferenceError: the model gives NaN or infinity.
     """
-    files = list(files)
-    for file in files:
-        audio_shape(file)  # a fault in the last one shows before the first is heard
-    return {str(file): embed_file(model, file, channel=channel) for file in files}
+    batch = Batch(find(recordings, channel=channel), check=Recording.seconds, skip_faulty=skip_faulty)
+
+    def hear(item: Recording) -> Tensor:
+        with item.file() as file:
+            return embed_file(model, file, channel=item.channel)
+
+    found = {item.name: vector for item, vector in batch.heard(hear)}
+    for fault in batch.faults:
+        warnings.warn(f"left out: {fault}", FaultyRecording, stacklevel=2)
+    return found
 
 
 @torch.no_grad()
-def embed_file(model: TaskModel, file: str | Path, *, channel: int | None = None) -> Tensor:
+def embed_file(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Tensor:
     """The embedding ``[E]`` of a file; of one of more than a minute the mean over its parts (`speech_parts`).
 
     Raises:
         AudioError, InferenceError: see `embed`.
     """
-    with named(str(file)):  # a head that needs several frames does not know of whom it speaks
+    with named(name_of(file)):  # a head that needs several frames does not know of whom it speaks
         outputs = [model(part[None].to(model.device)).output[0] for part in speech_parts(file, channel=channel)]
         return finite_output(torch.stack(outputs).float().mean(0).cpu(), model)
 
@@ -96,19 +116,65 @@ class Verdict:
         return None if self.threshold is None else self.score >= self.threshold
 
 
-def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: int | None = None) -> Verdict:
+def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: Channel | None = None) -> Verdict:
     """Compare two files; see `embed` for what is raised."""
     seconds = [samples / rate for samples, rate, _ in map(audio_shape, (a, b))]
-    vectors = torch.stack([embed_file(model, file, channel=channel) for file in (a, b)])
-    scored = score(model.scoring, vectors, seconds, np.array([0]), np.array([1]))
-    told = calibrated(model.scoring, scored)
-    finite_output(torch.from_numpy(np.asarray(told)), model, [f"{a} and {b}"])
+    vectors = [embed_file(model, file, channel=channel) for file in (a, b)]
+    return verdicts(model, vectors, seconds, [(0, 1)], names=[name_of(a), name_of(b)])[0]
+
+
+def verdicts(
+    model: TaskModel,
+    vectors: Sequence[Tensor],
+    seconds: Sequence[float],
+    pairs: Sequence[tuple[int, int]],
+    *,
+    names: Sequence[str],
+) -> list[Verdict]:
+    """Compare utterances of which the embeddings are known.
+
+    Args:
+        model: that made the embeddings.
+        vectors: ``N`` embeddings ``[E]``.
+        seconds: lengths of the ``N`` utterances.
+        pairs: numbers of the two utterances of each comparison.
+        names: what errors call the ``N`` utterances.
+
+    Raises:
+        InferenceError: a score is NaN or infinite.
+    """
+    left, right = np.array(pairs).reshape(-1, 2).T
+    scored = calibrated(model.scoring, score(model.scoring, torch.stack(list(vectors)), list(seconds), left, right))
+    told = finite_output(torch.from_numpy(np.asarray(scored)), model, [f"{names[a]} and {names[b]}" for a, b in pairs])
     threshold = model.scoring.threshold.item()
-    return Verdict(
-        float(told[0]),
-        None if math.isnan(threshold) else threshold,
-        calibration_of(model.scoring) is not None,
-    )
+    known, fitted = None if math.isnan(threshold) else threshold, calibration_of(model.scoring) is not None
+    return [Verdict(value, known, fitted) for value in told.tolist()]
+
+
+def read_pairs(path: str | Path, *, channel: Channel | None = None) -> list[tuple[Recording, Recording]]:
+    """The comparisons in a list: two paths a line, with a tab or blanks between; or a trials file.
+
+    Paths count from the folder of the list where they lead to a file, and from the working directory otherwise.
+
+    Args:
+        path: the list.
+        channel: which channel of files with several.
+
+    Raises:
+        DataError: it cannot be read, is empty, or has lines that are something else.
+    """
+    path = Path(path)
+    rows = [line.split("\t") if "\t" in line else line.split() for line in list_lines(path)]
+    if len(rows[0]) == 3:
+        trials = read_trials(path)
+        rows = [[a, b] for a, b in zip(trials.left, trials.right, strict=True)]
+    if wrong := [row for row in rows if len(row) != 2]:
+        raise DataError(
+            f"{path}: {' '.join(wrong[0])[:80]!r} is no comparison; write two paths a line, or a trials file"
+        )
+    known = {name: beside(path, name) for row in rows for name in row}
+    heard = {name: Recording(name_of(place), place, channel) for name, place in known.items()}
+    return [(heard[a], heard[b]) for a, b in rows]
 
 
 def evaluate(
@@ -119,14 +185,15 @@ def evaluate(
     key: str | Path | None = None,
     enrol: str | Path | None = None,
     draws: int = 1000,
-    channel: int | None = None,
+    channel: Channel | None = None,
 ) -> dict[str, Any]:
     """EER and minDCF over a trials file, with intervals by speaker where the manifest names speakers; see
     `Verification.evaluate`.
 
     Args:
         model: from `load_verifier`.
-        data: Lhotse cuts (``.jsonl.gz``), or a folder, whose files trials name by their path below it.
+        data: Lhotse cuts (``.jsonl.gz``); a folder, whose files trials name by their path below it; or ``@LIST``, a text
+            file of paths, by which trials name them.
         trials: lines ``1|0 a b``, ``a b target|nontarget`` or another form, see `trial_forms`.
         key, enrol: files that say which trials are of one speaker, and which utterance an enrolment is, where the trials
             do not; see `read_trials`.
@@ -139,21 +206,25 @@ def evaluate(
         InferenceError: the model gives NaN or infinity.
     """
     pairs = read_trials(trials, key=key, enrol=enrol)
-    cuts = _cuts(Path(data), set(pairs.utterances()), channel)
+    cuts = _cuts(str(data), set(pairs.utterances()), channel)
     return Verification(draws=draws).evaluate(model, EvaluationData(cuts, pairs)) | {"form": pairs.form}
 
 
-def _cuts(data: Path, wanted: set[str], channel: int | None) -> list[Cut]:
+def _cuts(data: str, wanted: set[str], channel: Channel | None) -> list[Cut]:
     """Those of the data that are ``wanted``, as far as they are there."""
-    if not data.is_dir():
+    if data.startswith(LIST):
+        listed = Path(data.removeprefix(LIST))
+        files = {line: beside(listed, line) for line in list_lines(listed)}
+    elif Path(data).is_dir():
+        files = {file.relative_to(data).as_posix(): file for file in audio_files(data)}
+    else:
         if channel is not None:
             raise DataError(
-                f"{data}: cuts say which channel they are of; leave channel {channel} out, or give a folder"
+                f"{data}: cuts say which channel they are of; leave --channel {channel} out, or give a folder"
             )
         cuts = [cut for cut in read_cuts(data) if cut.id in wanted]
-        refuse_missing(cuts, str(data))
+        refuse_missing(cuts, data)
         return cuts
-    files = {file.relative_to(data).as_posix(): file for file in audio_files(data)}
     cuts = []
     for name in sorted(files.keys() & wanted):
         samples, rate, channels = audio_shape(files[name])
