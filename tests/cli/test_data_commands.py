@@ -97,6 +97,16 @@ def test_one_line_a_fault(sottovoce, corpus, tmp_path):
     assert all("list.csv line " in fault for fault in faults) and not (tmp_path / "out").exists()
 
 
+def test_faulty_audio_is_left_out_and_listed_at_the_end(sottovoce, corpus, tmp_path):
+    (corpus / "b.flac").unlink()
+    columns = "path=file,speaker=spk"
+    call = ("data", "import", "table", corpus / "list.csv", "--columns", columns, "--skip-faulty")
+    said = sottovoce(*call, "-o", tmp_path / "out")
+    assert said.code == 1 and [cut.id for cut in read_cuts(tmp_path / "out" / "all.jsonl.gz")] == ["a.flac"], said
+    head, fault = said.err.splitlines()
+    assert head == "sottovoce: faulty and left out: 1 utterances" and "list.csv line 3" in fault and "b.flac" in fault
+
+
 def test_what_was_there_survives_a_failed_import(sottovoce, corpus, tmp_path):
     out = tmp_path / "cuts"
     arguments = ["data", "import", "table", corpus / "list.csv", "--columns", "path=file", "-o", out]

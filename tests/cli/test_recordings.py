@@ -107,7 +107,7 @@ def test_a_batch_goes_on_where_it_is_told_to(told, folder, command):
     said, found = told(command, f"@{folder / 'list.txt'}", "--skip-faulty")
     assert said.code == 1 and found == wanted, said
     head, *faults = said.err.splitlines()[-6:]
-    assert head == "sottovoce: 5 of 6 recordings are faulty and were left out:"
+    assert head == "sottovoce: faulty and left out: 5 of 6 recordings"
     names = [fault.strip().partition(": ")[0].rpartition("/")[2] for fault in faults]
     assert sorted(names) == ["empty.wav", "missing.wav", "nan.wav", "short.wav", "stereo.wav"]
     assert "choose with --channel 0 .. 1, or hear all of them with --channel mix" in said.err
@@ -118,7 +118,7 @@ def test_a_batch_goes_on_where_it_is_told_to(told, folder, command):
     assert said.code == 2 and "nan.wav: " in said.err.splitlines()[-1] and not out.exists()
     # Nothing is left: nothing is written.
     said, found = told(command, folder / "nan.wav", "--skip-faulty", "-o", out)
-    assert said.code == 1 and found == {} and not out.exists() and "1 of 1 recordings are faulty" in said.err
+    assert said.code == 1 and found == {} and not out.exists() and "left out: 1 of 1 recordings" in said.err
 
 
 @most_commands
@@ -177,7 +177,7 @@ def test_verify_takes_lists_of_two(sottovoce, task_models, folder):
     (folder / "empty.wav").touch()
     said = sottovoce("verify", model, f"@{folder / 'pairs.txt'}", "--json", "--skip-faulty")
     rows = said.out.splitlines()
-    assert said.code == 1 and "1 of 3 recordings are faulty" in said.err and "empty.wav" in said.err, said
+    assert said.code == 1 and "left out: 1 of 3 recordings" in said.err and "empty.wav" in said.err, said
     first = strictly(rows[0])
     assert len(rows) == 2 and first == {**strictly(wanted), "score": pytest.approx(strictly(wanted)["score"], abs=1e-6)}
     assert strictly(rows[1])["score"] == pytest.approx(1.0, abs=1e-6)

@@ -110,17 +110,17 @@ def test_a_duration_that_is_not_the_files(corpus, tmp_path):
 def test_faulty_audio_can_be_left_out_but_not_a_faulty_list(corpus, tmp_path, caplog):
     (corpus / "audio/1.wav").write_bytes(b"")
     with caplog.at_level(logging.WARNING):
-        made = import_corpus(corpus, tmp_path / "out", drop_faulty=True)
+        made = import_corpus(corpus, tmp_path / "out", skip_faulty=True)
     assert [cut.id for cut in read_cuts(made["train"])] == ["audio/0.wav", "audio/2.wav"]
     assert [r.message for r in caplog.records if "left out" in r.message and "line 3" in r.message]
     with (corpus / "manifest.tsv").open("a") as file:
         file.write("audio/0.wav\n")
-    told = faults(corpus, tmp_path / "not", drop_faulty=True)
+    told = faults(corpus, tmp_path / "not", skip_faulty=True)
     assert any("1 columns" in fault for fault in told)
     for number in range(4):
         (corpus / f"audio/{number}.wav").write_bytes(b"")
     (corpus / "manifest.tsv").write_text(HEADER + "audio/0.wav\ttrain\ts\t\tf\t\t\n")
-    assert len(faults(corpus, tmp_path / "nothing", drop_faulty=True)) == 1
+    assert len(faults(corpus, tmp_path / "nothing", skip_faulty=True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_speakers_in_several_splits_are_told(corpus, tmp_path, caplog):
 def test_real_telephone_corpus_and_its_trials(data, tmp_path):
     with pytest.raises(CorpusError, match="3 faults"):
         import_corpus(data / "wuw2", tmp_path / "strict")
-    made = import_corpus(data / "wuw2", tmp_path / "out", drop_faulty=True)
+    made = import_corpus(data / "wuw2", tmp_path / "out", skip_faulty=True)
     train, dev = (list(read_cuts(made[split])) for split in ("train", "dev"))
     assert len(train) == 1_329 and len(dev) == 390
     speakers = [{cut.supervisions[0].speaker for cut in cuts} for cuts in (train, dev)]

@@ -78,8 +78,9 @@ app.add_typer(recipes, name="recipes")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and leave the process: 0 done, 2 a fault of the user's (one line on stderr), 130 stopped from
-    the keyboard, 141 standard output was closed by its reader, 143 ended by SIGTERM.
+    """Run the command line and leave the process: 0 done, 1 done but for what was faulty and is listed on stderr, 2 a
+    fault of the user's (one line on stderr), 130 stopped from the keyboard, 141 standard output was closed by its reader,
+    143 ended by SIGTERM.
 
     Args:
         arguments: what follows the program's name; the process's own by default.

@@ -9,6 +9,7 @@ import typer
 
 from .channel import ChannelOption
 from .copies import copies
+from .hearing import leave
 
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
 data.command()(copies)
@@ -95,7 +96,9 @@ def import_corpus(
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Segments of one speaker may overlap (kaldi).")
     ] = False,
-    drop_faulty: Annotated[bool, typer.Option(help="Leave faulty audio out, and say so, instead of stopping.")] = False,
+    skip_faulty: Annotated[
+        bool, typer.Option("--skip-faulty", help="Go on without faulty audio: it is listed at the end, exit code 1.")
+    ] = False,
 ) -> None:
     """Check a corpus and write Lhotse cuts, one file a split."""
     from rich.console import Console
@@ -118,6 +121,7 @@ def import_corpus(
         "allow_overlap": allow_overlap,
     }
     options = {name: value for name, value in given.items() if value not in (None, False)}
+    left_out: list[str] = []
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("reading the list", total=None)
@@ -125,11 +129,14 @@ def import_corpus(
         def told(done: int, total: int) -> None:
             bar.update(task, description="reading headers", completed=done, total=total)
 
-        made = library(source, out, layout=layout, drop_faulty=drop_faulty, split=split,
-                       channel=channel, progress=told, **options)  # fmt: skip
+        skipping: dict[str, Any] = {"skip_faulty": skip_faulty, "left_out": left_out}
+        how: dict[str, Any] = {"layout": layout, "split": split, "channel": channel, **options}
+        made = library(source, out, progress=told, **skipping, **how)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
         console().print(corpus(str(path), summarise(read_cuts(path))))
+    if left_out:
+        leave(left_out, f"{len(left_out)} utterances")
 
 
 def _pairs(text: str | None) -> dict[str, str] | None:

@@ -82,7 +82,7 @@ def checked(items: Sequence[Any], check: Callable[[Any], object], asked: Asked) 
     with busy(f"looking at {len(items)} recordings"):
         batch = Batch(items, check, skip_faulty=asked.skip_faulty)
     if not batch.items:
-        leave(batch, len(items))
+        leave(batch.faults, _share(batch, len(items)))
     return batch
 
 
@@ -166,7 +166,7 @@ def answer(
     answers = heard(batch, hear, shown=shown)
     if save is not None:
         if not (every := list(answers)):
-            leave(batch, len(items))
+            finish(batch, len(items), asked.out)
         save(every)
     else:
         with writing(asked.out) as write:
@@ -178,7 +178,7 @@ def answer(
                     write(line)
                 done += 1
             if not done:
-                leave(batch, len(items))
+                finish(batch, len(items), asked.out)
     finish(batch, len(items), asked.out)
 
 
@@ -189,22 +189,33 @@ def legend(columns: str) -> None:
 
 
 def finish(batch: Batch[Any], count: int, out: Path | None) -> None:
-    """The last words: where the answers are, and what was left out."""
-    if out is not None:
+    """The last words: where the answers are, and what was left out.
+
+    Raises:
+        typer.Exit: with exit code 1, where something was.
+    """
+    if out is not None and len(batch.faults) < count:
         typer.echo(f"{count - len(batch.faults)} of {count} recordings: {out}")
     if batch.faults:
-        leave(batch, count)
+        leave(batch.faults, _share(batch, count))
 
 
-def leave(batch: Batch[Any], count: int) -> NoReturn:
+def leave(faults: Sequence[str], what: str) -> NoReturn:
     """List what was left out and leave with exit code 1.
+
+    Args:
+        faults: a line each.
+        what: how many of what they are.
 
     Raises:
         typer.Exit: always.
     """
-    faults = "".join(f"\n  {fault}" for fault in batch.faults)
-    typer.echo(f"sottovoce: {len(batch.faults)} of {count} recordings are faulty and were left out:{faults}", err=True)
+    typer.echo(f"sottovoce: faulty and left out: {what}" + "".join(f"\n  {fault}" for fault in faults), err=True)
     raise typer.Exit(SOME_FAULTY)
+
+
+def _share(batch: Batch[Any], count: int) -> str:
+    return f"{len(batch.faults)} of {count} recordings"
 
 
 def row(*cells: object) -> str:

@@ -19,7 +19,6 @@ from .hearing import (
     checked,
     finish,
     heard,
-    leave,
     legend,
     row,
     writing,
@@ -120,7 +119,8 @@ def verify(
 
     voices = dict(heard(batch, hear))
     if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
-        leave(batch, len(items))
+        finish(batch, len(items), None)
+        return
     place = {item: number for number, item in enumerate(voices)}
     vectors, seconds = zip(*voices.values(), strict=True)
     numbers = [(place[a], place[b]) for a, b in chosen]

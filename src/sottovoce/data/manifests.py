@@ -50,7 +50,8 @@ def import_corpus(
     out: str | Path,
     *,
     layout: str = "table",
-    drop_faulty: bool = False,
+    skip_faulty: bool = False,
+    left_out: list[str] | None = None,
     split: str | None = None,
     channel: Channel | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -67,8 +68,9 @@ def import_corpus(
         source: the corpus: a folder, or the file that lists it.
         out: folder for the cuts.
         layout: how the corpus is laid out, a key of `LAYOUTS`.
-        drop_faulty: leave out utterances whose audio is faulty, and log each, instead of stopping. Faults of the
-            listing itself always stop.
+        skip_faulty: leave out utterances whose audio is faulty instead of stopping. Faults of the listing itself
+            always stop.
+        left_out: gets a line for each utterance that is left out; without it they are logged.
         split: what a corpus that is a single split is called, in place of its own name.
         channel: which channel of files with several, counted from 0; ``"mix"`` for the mean of all.
         progress: is told ``(done, total)`` files whose headers are read.
@@ -107,13 +109,16 @@ def import_corpus(
         for row in placed:
             if (cut := cut_of(row, headers, faulty, channel=channel, beside=staging)) is not None:
                 splits[row.split].append(cut)
-        if faults or (faulty and not drop_faulty) or not splits:
+        if faults or (faulty and not skip_faulty) or not splits:
             raise CorpusError(source, faults + faulty)
         for name, cuts in splits.items():
             write_cuts(cuts, staging / f"{name}.jsonl.gz")
         _publish(staging, out, list(splits))
-    for fault in faulty:
-        _log.warning("left out: %s", fault)
+    if left_out is not None:
+        left_out += faulty
+    else:
+        for fault in faulty:
+            _log.warning("left out: %s", fault)
     _tell_shared_speakers(rows)
     _tell_unscored(rows)
     return {name: out / f"{name}.jsonl.gz" for name in splits}

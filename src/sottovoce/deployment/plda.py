@@ -35,7 +35,7 @@ def fit_plda(embedder: SpeakerFrames, cuts: Iterable[Cut], *, seconds: float = 2
         AudioError: an utterance cannot be read.
     """
     if seconds < _SHORTEST:
-        raise DataError(f"plda: stretches of {seconds:g} s say little of a voice; take {_SHORTEST:g} s or more")
+        raise DataError(f"plda: stretches of --seconds {seconds:g} say little of a voice; take {_SHORTEST:g} s or more")
     found = list(_embedded(embedder, cuts, round(seconds * SAMPLE_RATE)))
     if not found:
         raise DataError(f"plda: no utterance is as long as {_SHORTEST:g} s")

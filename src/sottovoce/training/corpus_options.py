@@ -125,7 +125,7 @@ class Import(Chosen):
     layout: str = "table"
     split: FileName | None = Field(None, description="what a corpus of one split is called")
     channel: Channel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
-    drop_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
+    skip_faulty: bool = Field(False, description="leave out utterances that cannot be used, instead of refusing")
     only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
 
     @classmethod
@@ -159,7 +159,7 @@ class Import(Chosen):
             layout=self.layout,
             split=self.split,
             channel=self.channel,
-            drop_faulty=self.drop_faulty,
+            skip_faulty=self.skip_faulty,
             **self.options,
         )
         return Prepared(splits)

@@ -77,7 +77,7 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
     if missing:
         faults.append(f"{source} {split}: no column {missing[0]!r} among {names}")
     elif "audio" not in columns and len(found) != 1:
-        faults.append(f"{source} {split}: {len(found)} audio columns among {names}; map one with columns audio=...")
+        faults.append(f"{source} {split}: {len(found)} audio columns among {names}; map one with --columns audio=...")
     if missing or ("audio" not in columns and len(found) != 1):
         return
     audio = columns.get("audio") or found[0]

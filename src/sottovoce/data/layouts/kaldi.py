@@ -85,7 +85,7 @@ def kaldi(
     for name, (value, where) in scp.lines.items():
         if value.endswith("|") or value.startswith("|"):
             if not allow_pipes:
-                faults.append(f"{where}: {name} is a command, and commands are only run where pipes are allowed")
+                faults.append(f"{where}: {name} is a command, and commands are only run with --allow-pipes")
             recordings[name] = source / name, _Pipe(value.strip("| "), where)
         elif re.search(r"\.ark:\d+$", value):
             faults.append(f"{where}: {name} lies in an archive ({value[-60:]}); copy it into a file with wav-copy")
@@ -210,7 +210,10 @@ def _overlaps(rows: list[Row]) -> list[str]:
         said.sort(key=lambda row: row.start or 0.0)
         for first, second in zip(said, said[1:], strict=False):
             if first.end is None or (second.start or 0.0) < first.end:
-                faults.append(f"{second.where}: {second.name} overlaps {first.name} ({first.where}), also of {speaker}")
+                faults.append(
+                    f"{second.where}: {second.name} overlaps {first.name} ({first.where}), also of {speaker};"
+                    " --allow-overlap lets it"
+                )
     return faults
 
 
