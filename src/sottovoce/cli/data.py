@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -120,7 +120,8 @@ def import_corpus(
         "allow_pipes": allow_pipes,
         "allow_overlap": allow_overlap,
     }
-    options = {name: value for name, value in given.items() if value not in (None, False)}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
+    options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -129,9 +130,7 @@ def import_corpus(
         def told(done: int, total: int) -> None:
             bar.update(task, description="reading headers", completed=done, total=total)
 
-        skipping: dict[str, Any] = {"skip_faulty": skip_faulty, "left_out": left_out}
-        how: dict[str, Any] = {"layout": layout, "split": split, "channel": channel, **options}
-        made = library(source, out, progress=told, **skipping, **how)
+        made = library(source, out, progress=told, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
         console().print(corpus(str(path), summarise(read_cuts(path))))
