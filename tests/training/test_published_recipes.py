@@ -322,7 +322,7 @@ def test_what_is_no_recipe_is_told_before_it_is_made_small(tmp_path):
 
 @pytest.mark.parametrize("scale", [toy, trial])
 def test_a_published_teacher_has_a_stand_in_too(tmp_path, scale, monkeypatch):
-    monkeypatch.setattr(scaled, "_stood_in", lambda source, folder, tiny: f"{source}, {'tiny' if tiny else 'whole'}")
+    monkeypatch.setattr(scaled, "stood_in", lambda source, folder, tiny: f"{source}, {'tiny' if tiny else 'whole'}")
     data = plain_recipe(known_recipes()["dphubert"])
     data["stages"][0]["prune"]["distillation"]["teacher"] = "microsoft/wavlm-large"
     made = scale(data, tmp_path)

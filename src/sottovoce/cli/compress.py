@@ -18,19 +18,19 @@ def compress(
     toy: Annotated[
         bool, typer.Option(help="Make everything small: a tiny encoder, synthetic speech, a few steps. Does it run?")
     ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another process that is at work on the run.")] = False,
     report: Annotated[bool, typer.Option(help="Measure dense and slim at the end and write report.html.")] = True,
 ) -> None:
     """Fine-tune, prune, distil and slim as a recipe says. The same command again goes on where it was stopped."""
     from sottovoce.cli.terminal import console
     from sottovoce.training.compress import compress as library
-    from sottovoce.training.packaged import find_recipe
     from sottovoce.training.recipe_file import read_recipe
 
     if report:
         from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
 
     screen = console()
-    done = library(read_recipe(find_recipe(recipe), changes or (), _toy(run) if toy else None), run, console=screen)
+    done = library(read_recipe(recipe, changes or (), _toy(run) if toy else None), run, console=screen, wait=wait)
     if report:
         screen.print(f"report: {write_report(done.path)}", highlight=False)
     else:
@@ -38,10 +38,11 @@ def compress(
 
 
 def _toy(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    from sottovoce.training.run_directory import STAND_INS
     from sottovoce.training.scaled import toy
 
     def scaled(data: dict[str, Any]) -> dict[str, Any]:
-        place = run or Path("runs") / f"{data.get('name')}-toy"
-        return toy(data, place.with_name(f"{place.name}-encoder"))
+        place = run or Path("runs") / f"{data['name']}-toy"
+        return toy(data, place / STAND_INS)
 
     return scaled

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from ..locks import held
 
 
 @contextlib.contextmanager
@@ -28,7 +27,15 @@ def exclusive(place: Path) -> Iterator[Path]:
         OSError: it cannot be written.
     """
     work, lock = place / "new", place / ".lock"
-    with _locked(lock):
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(held(lock))
+                break
+            except (FileNotFoundError, FileExistsError):  # the process before has just removed its folder
+                if place.is_file():
+                    raise
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         try:
@@ -39,26 +46,3 @@ def exclusive(place: Path) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 place.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            file = path.open("wb")
-        except FileNotFoundError:  # the process before has just removed its folder
-            continue
-        with file:
-            with contextlib.suppress(OSError):  # a file system without locks: then as if alone
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if _names(path, file):  # and not a lock that was removed while this process waited for it
-                yield file
-                return
-
-
-def _names(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

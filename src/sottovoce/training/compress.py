@@ -35,6 +35,7 @@ def compress(
     *,
     console: Console | None = None,
     around: Around | None = None,
+    wait: bool = False,
 ) -> RunDirectory:
     """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
 
@@ -47,17 +48,27 @@ def compress(
         set: changes to a recipe that is read, ``path=value``.
         console: where progress is shown; default: the terminal.
         around: carries out the work of each stage, to measure it.
+        wait: for another process that is at work on the same run.
 
     Returns:
         the run's directory, with models and results.
 
     Raises:
-        RecipeError: anything is wrong with the recipe, or the run was begun with another one.
+        RecipeError: anything is wrong with the recipe, the run was begun with another one, or another process is at work
+            on it.
         SottovoceError: data, checkpoints or the budget are at fault.
     """
+    if (ranks := os.environ.get("WORLD_SIZE", "1")) not in ("", "1"):
+        raise RecipeError(f"WORLD_SIZE={ranks}: training runs in one process so far; start it once, without a launcher")
     console = console or Console()
     recipe = _checked(recipe, set)
     directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
+    with directory.held(wait=wait, told=console.print):
+        _carry_out(recipe, directory, console, around or _at_once)
+    return directory
+
+
+def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around: Around) -> None:
     if recipe.compute.threads is not None:
         torch.set_num_threads(recipe.compute.threads)
     directory.settle(recipe.resolved())
@@ -72,13 +83,12 @@ def compress(
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
             torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
-            product = (around or _at_once)(name, partial(entry.options.run, stage))
+            product = around(name, partial(entry.options.run, stage))
             stage.finish(product, evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False)
         directory.clear(name)
         previous = name
-    return directory
 
 
 def _checked(recipe: str | os.PathLike[str] | Recipe, changes: Sequence[str]) -> Recipe:

@@ -188,7 +188,7 @@ class EncoderOptions(Options):
         if self.source is not None:
             loaded = self._loaded(self.source, task, train)
             if isinstance(loaded, TaskModel):
-                self._change(self.source, loaded.config.encoder)
+                self.change(loaded.config.encoder)
                 loaded.config.scoring_options = task.config(loaded.config.encoder, train).scoring_options
                 model = TaskModel(loaded.config)
                 # Scoring is fitted anew at the end of each stage.
@@ -203,7 +203,7 @@ class EncoderOptions(Options):
                 first = convolutions[0].conv.weight
                 with torch.no_grad():
                     first.copy_(mel_filters(first.shape[0], first.shape[2])[:, None])
-        self._change(self.source, encoder.config)
+        self.change(encoder.config)
         model = TaskModel(task.config(encoder.config, train))
         _fill(model.encoder, encoder)
         return model
@@ -223,12 +223,12 @@ class EncoderOptions(Options):
             return loaded.encoder
         raise RecipeError(f"encoder.from: {source}: {fault}; take head: new, or change the recipe's task")
 
-    def _change(self, source: str | None, config: EncoderConfig) -> None:
+    def change(self, config: EncoderConfig) -> None:
         """What the recipe wants otherwise in the config of a loaded encoder."""
         if self.downsampling is not None:
             if config.downsampling > 1:
                 raise RecipeError(
-                    f"encoder.downsampling: {source} already makes one frame of {config.downsampling}; leave it out"
+                    f"encoder.downsampling: {self.source} already makes one frame of {config.downsampling}; leave it out"
                 )
             config.downsampling = self.downsampling
         if self.streaming is not None:

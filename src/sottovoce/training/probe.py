@@ -27,7 +27,6 @@ from ..encoder.model import SAMPLE_RATE
 from ..pruning.cost import Cost, cost
 from ..tasks.registry import TASKS
 from .compress import compress
-from .packaged import find_recipe
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .scaled import toy as at_toy_scale
@@ -105,7 +104,7 @@ def probe(
         def scale(data: dict[str, Any]) -> dict[str, Any]:
             return _of(at_toy_scale(data, folder / "stand-ins") if toy else data, model, steps, seed)
 
-        return read_recipe(find_recipe(Path(recipe)), changes, scale)
+        return read_recipe(recipe, changes, scale)
 
     work = []
     for model in map(str, models):

@@ -39,6 +39,10 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     """
     problems: list[str] = []
     data = expanded(loaded(find_recipe(path)), problems)
+    if scale is not None:  # where it starts from is what is made smaller
+        first = [each for each in changes if each.startswith("encoder.from=")]
+        changes = [each for each in changes if each not in first]
+        _set_all(data, first, problems)
     if scale is not None and not problems and _is_recipe(data):  # what is wrong with another is told below
         data = scale(data)
     data.pop("toy", None)  # only `scale` reads it

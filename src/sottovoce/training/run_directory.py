@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,15 @@ import yaml
 
 from .. import plain_json
 from ..encoder.errors import CheckpointError, RecipeError
+from ..locks import OWNER, held
 from ..yaml_text import read_text, yaml_value
 from .files import PARTIAL, named_fault, write_json, write_text
 from .lineage import START
+
+
+LOCK = ".lock"
+STAND_INS = "stand-ins"
+"""Folder of networks that stand for published ones, at toy scale."""
 
 
 class RunDirectory:
@@ -43,7 +50,9 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
+        if "\0" in str(path):
+            raise RecipeError(f"{str(path)!r}: no directory can have this name; choose another --run directory")
+        if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise RecipeError(f"{self.path}: a file; a run needs a directory")
         if self.path.is_dir() and any(self.path.iterdir()) and not self._begun():
             raise RecipeError(f"{self.path}: not empty and not a run (no recipe.yaml); choose another --run directory")
@@ -51,7 +60,29 @@ class RunDirectory:
 
     def _begun(self) -> bool:
         names = {each.name.removesuffix(PARTIAL) for each in self.path.iterdir()}
-        return "recipe.yaml" in names
+        return "recipe.yaml" in names or names <= {LOCK, LOCK + OWNER, STAND_INS}
+
+    @contextmanager
+    def held(self, *, wait: bool = False, told: Callable[[str], None] = lambda line: None) -> Iterator[None]:
+        """Keep the run to this process while it works on it. Whoever only reads it need not ask.
+
+        Args:
+            wait: for a process that is at work on it; otherwise that is an error.
+            told: is told that there is one, where it is waited for.
+
+        Raises:
+            RecipeError: another process is at work on it.
+        """
+
+        def busy(owner: str) -> None:
+            if not wait:
+                raise RecipeError(
+                    f"{self.path}: {owner}, is at work on this run; wait for it (--wait), or choose another --run directory"
+                )
+            told(f"{self.path}: waiting for {owner}")
+
+        with held(self.path / LOCK, busy=busy):
+            yield
 
     # --- where things are ---
 

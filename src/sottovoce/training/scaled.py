@@ -9,17 +9,23 @@ Both work on a recipe as plain data, before it is checked:
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..data.exclusive import exclusive
+from ..deployment.models import load_encoder
 from ..distillation.features import check_layers
+from ..encoder.config import EncoderConfig
 from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
-from .files import whole_directory
+from ..tasks.options import nearest
+from .encoder_options import EncoderOptions, new_config
+from .packaged import known_recipes
 from .stand_ins import STOCK, TINY_LAYERS, stand_in
-from .yaml_file import merged
+from .yaml_file import merged, plain_recipe
 
 Plain = dict[str, Any]
 
@@ -72,7 +78,7 @@ def toy(data: Plain, folder: Path) -> Plain:
     own = data.pop("toy", {})
     if not isinstance(own, dict):
         raise RecipeError("toy: a section of the recipe with what else has to be smaller, such as toy: {task: {...}}")
-    layers = _layers(data["encoder"])
+    layers, left = _layers(data["encoder"])
     data["name"] = f"{data['name']}-toy"
     data["encoder"] = _smaller(data["encoder"], folder)
     _synthetic(data, _speech(data), batch=2, crop=0.8)
@@ -90,9 +96,9 @@ def toy(data: Plain, folder: Path) -> Plain:
         distillation = _taught(options, folder, tiny=True)
         if distillation.get("layers"):
             check_layers(distillation["layers"], layers)
-            distillation["layers"] = _fewer(distillation["layers"], layers)
+            distillation["layers"] = _fewer(distillation["layers"], layers, left)
         if isinstance(distillation.get("projections"), list):
-            groups = [_fewer(group, layers) for group in distillation["projections"]]
+            groups = [_fewer(group, layers, left) for group in distillation["projections"]]
             distillation["projections"] = [[k for k in g if k not in sum(groups[:i], [])] for i, g in enumerate(groups)]
     return merged(data, own)
 
@@ -106,8 +112,8 @@ def trial(data: Plain, folder: Path) -> Plain:
     """
     data = copy.deepcopy(data)
     data.pop("toy", None)
-    if (source := data["encoder"].get("from")) in STOCK:
-        data["encoder"]["from"] = _stood_in(source, folder, tiny=False)
+    if source := data["encoder"].get("from"):
+        data["encoder"] = _from(data["encoder"], stood_in(source, folder, tiny=False))
     speech = _speech(data)
     _synthetic(data, speech | _LESS.get(speech["task"], {}), batch=1, crop=_longest(data["data"].get("crop", 3.0)))
     for options in _stages(data):
@@ -128,43 +134,98 @@ def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
     """What a stage imitates, its teacher a stand-in if it is a published encoder."""
     distillation: Plain = options.get("distillation") or {}
     if (teacher := distillation.get("teacher")) in STOCK:
-        distillation["teacher"] = _stood_in(teacher, folder, tiny=tiny)
+        distillation["teacher"] = stood_in(teacher, folder, tiny=tiny)
     return distillation
 
 
-def _layers(encoder: Plain) -> int:
-    """Layers of the encoder of a recipe, at its size."""
-    if encoder.get("from"):
-        return stand_in(encoder["from"]).num_hidden_layers
-    return (encoder.get("config") or {}).get("layers", 12)
+def _layers(encoder: Plain) -> tuple[int, int]:
+    """Layers of the encoder of a recipe, at its size and at toy scale."""
+    if not (source := encoder.get("from")):
+        return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
+    if os.path.exists(source):  # taken as it is
+        return 2 * (load_encoder(source).config.num_hidden_layers,)
+    if source in STOCK:
+        return stand_in(source).num_hidden_layers, TINY_LAYERS
+    return _layers(encoder_of_run(source))
 
 
-def _fewer(chosen: list[int], layers: int) -> list[int]:
-    """Hidden states of a network of so many layers as those of the tiny one."""
-    return sorted({round(k * TINY_LAYERS / layers) for k in chosen})
+def _fewer(chosen: list[int], layers: int, left: int) -> list[int]:
+    """Hidden states of a network of so many layers as those of one that has fewer left."""
+    return sorted({round(k * left / layers) for k in chosen})
 
 
 def _smaller(encoder: Plain, folder: Path) -> Plain:
     if encoder.get("from"):
-        return {**encoder, "from": _stood_in(encoder["from"], folder, tiny=True)}
+        return _from(encoder, stood_in(encoder["from"], folder, tiny=True))
     config = dict(encoder["config"])
+    if config.get("heads") != 0:  # layers without attention stay so
+        config.pop("attention_heads", None)
+        config.pop("head_dim", None)
     for key, value in _TINY_CONFIG.items():
-        if config.get(key) is not None or key in ("hidden_size", "layers", "heads", "ffn"):
+        given = config.get(key) is not None or key in ("hidden_size", "layers", "heads", "ffn")
+        if given and config.get(key) != 0:
             config[key] = value
-    config.pop("attention_heads", None)
-    config.pop("head_dim", None)
     if config.get("conv_channels"):
         config["conv_channels"] = [12] * len(config["conv_channels"])
     return {**encoder, "config": config}
 
 
-def _stood_in(source: str, folder: Path, *, tiny: bool) -> str:
+def _from(encoder: Plain, source: str) -> Plain:
+    """The section of an encoder that starts from a stand-in, which has no head to keep."""
+    if source == encoder["from"]:
+        return encoder
+    kept = {key: value for key, value in encoder.items() if (key, value) != ("head", "keep")}
+    return {**kept, "from": source}
+
+
+def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
+    """Where a network with random weights is that stands for a checkpoint; one that is here is taken as it is.
+
+    Args:
+        source: a published encoder, or a model of a run of a recipe that comes with sottovoce.
+        folder: for stand-ins.
+        tiny: a few thousand parameters, instead of its real size.
+
+    Raises:
+        RecipeError: neither, and not here.
+    """
+    if os.path.exists(source):
+        return source
     path = folder / source.replace("/", "--")
-    if not path.is_dir():
-        with whole_directory(path) as partial, torch.random.fork_rng(devices=[]):
+    with exclusive(folder / f".{path.name}.partial") as work, torch.random.fork_rng(devices=[]):
+        if not path.is_dir():
             torch.manual_seed(0)
-            SpeechEncoder(stand_in(source, tiny=tiny)).save_pretrained(partial)
+            SpeechEncoder(_config(source, folder, tiny=tiny)).save_pretrained(work)
+            work.rename(path)
     return str(path)
+
+
+def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
+    """The config of an encoder that is not here."""
+    if source in STOCK:
+        return stand_in(source, tiny=tiny)
+    encoder = encoder_of_run(source)
+    options = EncoderOptions.model_validate(_smaller(encoder, folder) if tiny else encoder)
+    if options.source is None:
+        return new_config(options.config)
+    config = load_encoder(stood_in(options.source, folder, tiny=tiny)).config
+    options.change(config)
+    return config
+
+
+def encoder_of_run(source: str) -> Plain:
+    """The encoder section of the recipe whose run made a model, of a name such as ``runs/demo/models/fine_tune``.
+
+    Raises:
+        RecipeError: no recipe that comes with sottovoce has such a run.
+    """
+    name = Path(source).parts[-3] if Path(source).parts[-2:-1] == ("models",) and len(Path(source).parts) > 2 else ""
+    if (path := known_recipes().get(name)) is None:
+        raise RecipeError(
+            f"encoder.from: {source} is not here, and is neither a published encoder nor a model of a recipe that comes "
+            f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; {nearest(source, STOCK)}"
+        )
+    return plain_recipe(path)["encoder"]
 
 
 def _speech(data: Plain) -> Plain:
@@ -194,6 +255,9 @@ def _synthetic(data: Plain, speech: Plain, *, batch: int, crop: float) -> None:
     scoring = data["task"][task].get("scoring") or {}
     if isinstance(cohort := scoring.get("as_norm"), dict):
         data["task"][task]["scoring"] = {**scoring, "as_norm": {**cohort, "top": COHORT}}
+    if task == "intent":  # what synthetic speech is asked for
+        asked = data["task"][task] or {}
+        data["task"][task] = {**asked, "intents": ["intent"], "slots": "all" if asked.get("slots") else []}
     data["compute"] = {**data.get("compute", {}), "accelerator": "cpu", "devices": 1}
 
 
