@@ -43,7 +43,13 @@ def test_nothing_there(name):
 
 
 def test_a_hub_id_without_a_connection(tmp_path):
-    refused("someone/wavlm", "someone/wavlm", "hub cannot be reached", cache_dir=tmp_path, local_files_only=True)
+    refused(
+        "someone/wavlm",
+        "someone/wavlm",
+        "local_files_only says not to ask the hub",
+        cache_dir=tmp_path,
+        local_files_only=True,
+    )
 
 
 def test_a_directory_without_config(tmp_path):

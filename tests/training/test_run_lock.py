@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import socket
-import time
+import threading
 
 import pytest
 from rich.console import Console
@@ -17,27 +17,28 @@ from sottovoce.training.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 
-def hold(path, holding, leave) -> None:
+def hold(path, connection) -> None:
     with RunDirectory(path).held():
-        holding.set()
-        leave.wait()
+        connection.send("held")
+        connection.recv()
 
 
 @pytest.fixture
 def held(tmp_path):
-    """A process that holds ``tmp_path / "run"``, and what lets it go."""
+    """A process that holds ``tmp_path / "run"``, and the pipe by which it is let go."""
     context = multiprocessing.get_context("fork")
-    holding, leave = context.Event(), context.Event()
-    child = context.Process(target=hold, args=(tmp_path / "run", holding, leave))
+    ours, theirs = context.Pipe()
+    child = context.Process(target=hold, args=(tmp_path / "run", theirs))
     child.start()
-    holding.wait()
-    yield child, leave
-    leave.set()
+    assert ours.recv() == "held"
+    yield child, ours
+    if child.is_alive():
+        ours.send("leave")
     child.join()
 
 
 def test_the_second_is_told_whose_it_is(held, tmp_path):
-    child, leave = held
+    child, ours = held
     with pytest.raises(RecipeError) as caught:
         compress("demo", tmp_path / "run")
     assert str(caught.value).startswith(f"{tmp_path}/run: process {child.pid} on {socket.gethostname()}, since 20")
@@ -45,7 +46,7 @@ def test_the_second_is_told_whose_it_is(held, tmp_path):
     assert {each.name for each in (tmp_path / "run").iterdir()} == {".lock", ".lock.owner"}  # nothing was made
     with RunDirectory(tmp_path / "other").held():
         pass
-    leave.set()
+    ours.send("leave")
     child.join()
     with RunDirectory(tmp_path / "run").held():
         pass
@@ -60,16 +61,10 @@ def test_a_killed_one_holds_nothing(held, tmp_path):
 
 
 def test_it_waits_where_it_is_told_to(held, tmp_path):
-    child, leave = held
+    child, ours = held
     data = toy(tmp_path, stages=[{"fine_tune": {"steps": 1}}])
     path, said = write(data, tmp_path / "recipe.yaml"), io.StringIO()
-    context = multiprocessing.get_context("fork")
-
-    def let_go() -> None:
-        time.sleep(0.3)
-        leave.set()
-
-    later = context.Process(target=let_go)
+    later = threading.Timer(0.3, ours.send, ["leave"])
     later.start()
     run = compress(read_recipe(path), tmp_path / "run", console=Console(file=said, width=300), wait=True)
     later.join()

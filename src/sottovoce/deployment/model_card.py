@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..encoder.errors import DataError
 from ..encoder.model import SpeechEncoder
-from ..encoder.model_files import HUB_ID
+from ..encoder.model_names import HUB_ID
 from ..heads.task_model import TaskModel
 from ..plain_json import why_not_finite
 from ..pruning.cost import cost, human, reference_cost

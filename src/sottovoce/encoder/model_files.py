@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
 from .errors import CheckpointError
+from .hub import download
+from .model_names import hub_id
 from .one_line import reason, unreadable
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 LARGEST_JSON = 2**26
 """Bytes; the largest vocabularies have a tenth of it."""
@@ -91,29 +90,14 @@ class Hub:
     options: dict[str, Any] = field(default_factory=dict)
 
     def find(self, filename: str) -> Path | None:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-        try:
-            return Path(hf_hub_download(self.name, filename, **self.options))
-        except LocalEntryNotFoundError as error:
-            # Without a connection nobody knows whether the file exists; but without a config nothing can be loaded.
-            if filename != "config.json":
-                return None
-            raise CheckpointError(
-                f"{self.name}: no such directory here, not in the hub's cache, and the hub cannot be reached"
-            ) from error
-        except EntryNotFoundError:
-            return None
-        except Exception as error:  # whatever the HTTP library of the day raises
-            raise CheckpointError(f"{self.name}: no such directory here, and the hub says {reason(error)}") from None
+        return download(self.name, filename, self.options)
 
 
 def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
     """The files of a directory or hub id.
 
     Raises:
-        CheckpointError: there is no such directory, and the name cannot be a hub id.
+        CheckpointError: there is no such directory, and the name cannot be a hub id, see `hub_id`.
     """
     path, options = Path(name), dict(options or {})
     try:
@@ -124,9 +108,9 @@ def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
         mode = 0
     if stat.S_ISDIR(mode):
         return Directory(path / (options.get("subfolder") or ""))
-    if mode or not HUB_ID.fullmatch(str(name)):
-        raise CheckpointError(f"{name}: no such file or directory")
-    return Hub(str(name), options)
+    if mode:
+        raise CheckpointError(f"{name}: is a file, not a directory of a model")
+    return Hub(hub_id(str(name)), options)
 
 
 def read_json(files: Files, filename: str) -> dict[str, Any] | None:

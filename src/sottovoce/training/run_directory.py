@@ -32,7 +32,6 @@ from ..yaml_text import read_text, yaml_value
 from .files import PARTIAL, named_fault, write_json, write_text
 from .lineage import START
 
-
 LOCK = ".lock"
 STAND_INS = "stand-ins"
 """Folder of networks that stand for published ones, at toy scale."""

@@ -1,0 +1,78 @@
+"""The hub, asked once: whether it can be reached is found out in five seconds at most, and remembered."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import CheckpointError
+from .one_line import reason
+
+PATIENCE = 5.0
+"""Seconds."""
+
+
+def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
+    """A file of a repository, from the hub or its cache; ``None`` where there is no such file.
+
+    Args:
+        name: ``owner/model``.
+        filename: in it.
+        options: of `hf_hub_download`.
+
+    Raises:
+        CheckpointError: there is no such model, or (of ``config.json``, without which nothing can be loaded) it is not in the
+            cache and the hub cannot be asked.
+    """
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    why = _silence(constants, options)
+    if why is not None:
+        options = {**options, "local_files_only": True}
+    try:
+        return Path(hf_hub_download(name, filename, etag_timeout=PATIENCE, **options))
+    except LocalEntryNotFoundError:
+        # Without a connection nobody knows whether the file exists; but without a config nothing can be loaded.
+        if filename != "config.json":
+            return None
+        raise CheckpointError(
+            f"{name}: no such directory here, not in the hub's cache, and {why or 'the hub cannot be reached'}"
+        ) from None
+    except EntryNotFoundError:
+        return None
+    except Exception as error:  # whatever the HTTP library of the day raises
+        raise CheckpointError(f"{name}: no such directory here, and the hub says {reason(error)}") from None
+
+
+def _silence(constants: Any, options: dict[str, Any]) -> str | None:
+    """Why the hub is not asked; ``None`` where it is."""
+    if options.get("local_files_only"):
+        return "local_files_only says not to ask the hub"
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE says not to ask the hub"
+    if not _answers(constants.ENDPOINT):
+        return f"the hub cannot be reached ({constants.ENDPOINT}; asked for {PATIENCE:g} s at most)"
+    return None
+
+
+@cache
+def _answers(endpoint: str) -> bool:
+    """Whether the hub says anything at all, in a thread of its own: looking up a name has no time limit."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        from huggingface_hub.utils import get_session
+
+        try:
+            get_session().head(endpoint, timeout=PATIENCE)
+        except Exception:  # whatever the HTTP library of the day raises: it is out of reach
+            return
+        answered.set()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return answered.is_set()

@@ -1,0 +1,77 @@
+"""What the name of a model stands for: what looks like a path is one, and is never asked of the hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+from .errors import CheckpointError
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+SUFFIXES = (".bin", ".ckpt", ".json", ".onnx", ".pt", ".pth", ".safetensors", ".wav", ".yaml", ".yml", ".zip")
+"""Endings of files; the names of models on the hub have dots too (``w2v-bert-2.0``)."""
+
+
+def hub_id(name: str) -> str:
+    """A name of which there is nothing here, if it can only be that of a model on the hub: ``owner/model``.
+
+    Raises:
+        CheckpointError: it is that of a recipe, has no owner, or is a path with a slip in it; with what is near.
+    """
+    near = nearest_path(name)
+    if near is None and HUB_ID.fullmatch(name) and not _like_a_path(name):
+        return name
+    short = name if len(name) <= 200 and name.isprintable() else f"{name[:200]!r}..."
+    if near is not None:
+        raise CheckpointError(f"{short}: no such file or directory; did you mean {near}?")
+    if _is_recipe(name):
+        raise CheckpointError(
+            f"{short}: is a recipe, not a model; carry it out (sottovoce compress {short}), and give a model of its run, such "
+            f"as runs/{short}/models/STAGE"
+        )
+    raise CheckpointError(
+        f"{short}: no such file or directory; a model is a directory, a file, or on the hub with its owner "
+        "(microsoft/wavlm-base-plus)"
+    )
+
+
+def _like_a_path(name: str) -> bool:
+    return (
+        name.startswith((".", "~", "/"))
+        or name.lower().endswith(SUFFIXES)
+        or os.path.isdir(name.split("/")[0])  # its folder is here
+    )
+
+
+def nearest_path(name: str) -> str | None:
+    """A path that is here and differs from ``name`` by slips alone, in each of its parts; ``None`` where there is none."""
+    if not name or "\0" in name or len(name) > 4096:
+        return None
+    parts = Path(os.path.expanduser(name)).parts
+    if not parts:
+        return None
+    found = Path(parts[0]) if os.path.isabs(parts[0]) else Path()
+    for part in parts[1:] if os.path.isabs(parts[0]) else parts:
+        if part == ".." or os.path.lexists(found / part):
+            found = found / part
+            continue
+        try:
+            beside = os.listdir(found)
+        except OSError:
+            return None
+        if not (near := get_close_matches(part, beside, n=1, cutoff=0.75)):
+            return None
+        found = found / near[0]
+    return str(found)
+
+
+def _is_recipe(name: str) -> bool:
+    """Whether a recipe of this name comes with sottovoce; a portable copy of this code knows of none."""
+    try:
+        return name in import_module("sottovoce.training.packaged").known_recipes()
+    except ModuleNotFoundError:
+        return False
