@@ -59,7 +59,6 @@ PATHS = {
     "/nothing": "no such file or directory",
     "../nothing": "no such file or directory",
     "a/b/c": "no such file or directory",
-    "a//b": "no such file or directory",
     "owner/": "no such file or directory",
     "": "no such file or directory",
     "a\0b": "no such file or directory",

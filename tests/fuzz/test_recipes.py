@@ -35,8 +35,8 @@ KILOBYTES = 4_000_000
 ODD = [
     None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**12), 1e12, 1e300, float("inf"), float("nan"), -0.0, 1e-300,
     "", " ", "x" * 3000, "../../outside", "/dev/zero", "/", ".", "~", "a\0b", "\ud800", "${HOME}", "${NOT_SET}", "nan", "1e9",
-    "NUL", "-x", "ä" * 300, "{}", "*x", "start", "fine_tune", [], {}, [[]], [None], [1, 2, 3, 4], {"a": 1}, {1: 2}, {None: None},
-    ["x"] * 3000, list(range(3000)), [[1, 2], 3], {"x" * 500: {}}, {"prune": None}, {"cuts": "a/b"}, {"synthesize": {}},
+    "NUL", "-x", "ä" * 300, "{}", "*x", "start", "fine_tune", [], {}, [[]], [None], [1, 2, 3, 4], {"a": 1}, {1: 2},
+    {None: None}, ["x"] * 3000, list(range(3000)), [[1, 2], 3], {"x" * 500: {}}, {"prune": None}, {"cuts": "a/b"}, {"synthesize": {}},
 ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def nest(data, random):
     found = list(places(data))
     path = found[random.integers(len(found))]
     value = at(data, path)
-    for _ in range(int(random.choice([2, 90, 2000]))):
+    for _ in range(int(random.choice([2, 90, 200]))):
         value = [value] if random.random() < 0.5 else {"a": value}
     at(data, path[:-1])[path[-1]] = value
 
@@ -120,9 +120,8 @@ def spoiled_text(text, random):
     if kind == 2:
         return text.replace(" ", "  " if random.random() < 0.5 else "\t", int(random.integers(1, 20)))
     if kind == 3:
-        other = ["!same ", "!also ", "!instead ", "!!python/name:os.system ", "&x ", "*x ", "? ", "- ", "[" * 3000][
-            random.integers(9)
-        ]
+        tags = ["!same ", "!also ", "!instead ", "!!python/name:os.system ", "&x ", "*x ", "? ", "- ", "[" * 3000]
+        other = tags[random.integers(len(tags))]
         name, colon, rest = lines[k].partition(": ")
         return "\n".join([*lines[:k], f"{name}{colon}{other}{rest}", *lines[k + 1 :]])
     if kind == 4:

@@ -57,6 +57,8 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except PermissionError:
         raise unreadable(path) from None
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def existing(path: Path) -> Path | None:
