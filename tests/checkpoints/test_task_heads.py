@@ -136,25 +136,12 @@ def without_tokenizer(place):
     (place / "vocab.json").unlink()
 
 
-def fewer_tokens(place):
-    (place / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(TOKENS[:-1])}))
-
-
-def more_tokens(place):
-    (place / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate([*TOKENS, "X"])}))
-
-
 def other_blank(place):
     amend(place / "tokenizer_config.json", pad_token="[PAD]")
 
 
 def other_tokenizer(place):
     amend(place / "tokenizer_config.json", tokenizer_class="Wav2Vec2PhonemeCTCTokenizer")
-
-
-def labels_twice(place):
-    amend(place / "tokenizer_config.json", do_lower_case=True)
-    (place / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate([*TOKENS[:-1], "e"])}))
 
 
 def other_head(place):
@@ -184,11 +171,8 @@ def amend(path, **fields):
 
 FAULTS = {
     without_tokenizer: "no vocab.json, so nobody knows what its 11 outputs mean",
-    fewer_tokens: "the head has 11 outputs and its tokenizer 10 labels: output 10 has no label",
-    more_tokens: "the head has 11 outputs and its tokenizer 12 labels: label 11 has no output",
     other_blank: r"its padding token '\[PAD\]', the blank of CTC, is not in vocab.json",
     other_tokenizer: "its tokenizer is a Wav2Vec2PhonemeCTCTokenizer",
-    labels_twice: "several outputs of the head are called 'e'",
     other_head: r"WavLMForPreTraining has no head that can be kept \(known are ForCTC",
     no_class: "its config.json names no class",
     wider_head: r"lm_head.weight \(11, 32\) instead of \(12, 32\)",

@@ -66,7 +66,8 @@ def _ctc(config: Any, tensors: Tensors, files: Files) -> Converted:
     vocabulary = read_vocabulary(files, config.vocab_size)
     weights = {name: tensor[vocabulary.order] for name, tensor in found.weights.items()}
     head = {"kind": "ctc", "outputs": config.vocab_size, "width": None, "fusion": "last"}
-    return Converted({"head": head, "task": "recognition", "labels": vocabulary.labels}, weights, found.used)
+    text = {"labels": vocabulary.labels, "spelling": vocabulary.spelling, "aliases": vocabulary.aliases}
+    return Converted({"head": head, "task": "recognition", **text}, weights, found.used)
 
 
 def _utterances(config: Any, tensors: Tensors, files: Files) -> Converted:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model_files import Files, read_json
+from sottovoce.heads.spelling import MARK
 
 Settings = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ BLANK = "<blank>"
 KNOWN = ("Wav2Vec2CTCTokenizer", "Wav2Vec2Tokenizer")
 """Classes that decode alike."""
 
-_SETTINGS, _SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
+_SETTINGS, _SPECIAL, _ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,24 @@ class StockVocabulary:
     Args:
         labels: in our order.
         order: which of the stock outputs each of ours is.
+        spelling, aliases: of labels whose text is not their name, see `sottovoce.heads.spelling`.
     """
 
     labels: list[str]
     order: list[int]
+    spelling: dict[str, str]
+    aliases: dict[str, str]
 
 
 def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
     """The labels of a ``...ForCTC`` checkpoint with so many outputs.
 
     What the stock tokenizer does is settled here once: its padding token is the blank, its word delimiter a space, and
-    lower case is taken over. Tokens such as ``<unk>`` stay labels of their own, as they do in stock transcripts.
+    lower case is taken over. Tokens such as ``<unk>`` stay labels of their own, as they do in stock transcripts; an output
+    without a token is the unknown one; a token without an output is never said.
 
     Raises:
-        CheckpointError: there is no vocabulary, it is of another kind, or it does not fit the outputs.
+        CheckpointError: there is no vocabulary, it is of another kind, or none of the outputs is the blank.
     """
     vocabulary = read_json(files, "vocab.json")
     if vocabulary is None:
@@ -57,47 +62,68 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
         )
     if language := settings.get("target_lang"):
         vocabulary = vocabulary.get(str(language))
-    places = _places(vocabulary, "vocab.json", files)
-    tokens = {place: token for token, place in _with_added(places, outputs, files, settings).items()}
-    if sorted(tokens) != list(range(outputs)):
-        lacking = sorted(set(range(outputs)) - tokens.keys())
-        detail = f"output {lacking[0]} has no label" if lacking else f"label {max(tokens)} has no output"
+    special = {name: _token(settings, files, name, default) for name, default in SPECIAL.items()}
+    known = _with_special(_with_added(_places(vocabulary, "vocab.json", files), files, settings), special)
+    tokens = [known.get(place, special["unk_token"]) for place in range(outputs)]
+    if special["pad_token"] not in tokens:
         raise CheckpointError(
-            f"{files.name}: the head has {outputs} outputs and its tokenizer {len(tokens)} labels: {detail}"
+            f"{files.name}: its padding token {special['pad_token']!r}, the blank of CTC, is not in vocab.json, and none of"
+            f" the {outputs} outputs"
         )
-    blank = _token(settings, files, "pad_token", "<pad>")
-    if blank not in tokens.values():
-        raise CheckpointError(f"{files.name}: its padding token {blank!r}, the blank of CTC, is not in vocab.json")
-    return _ours(tokens, blank, settings, files)
+    return _ours(tokens, special["pad_token"], settings, files)
 
 
-def _ours(tokens: dict[int, str], blank: str, settings: Settings, files: Files) -> StockVocabulary:
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+"""Tokens that the stock tokenizer puts behind a vocabulary which lacks them, in this order."""
+
+
+def _ours(tokens: list[str], blank: str, settings: Settings, files: Files) -> StockVocabulary:
     delimiter = _token(settings, files, "word_delimiter_token", "|")
-    space = _content(
-        settings.get("replace_word_delimiter_char", " "), f"replace_word_delimiter_char in {_SETTINGS}", files
-    )
-    order = sorted(tokens, key=lambda place: (tokens[place] != blank, place))
-    labels = [BLANK]
+    space = settings.get("replace_word_delimiter_char", " ")
+    if space != "":
+        space = _content(space, f"replace_word_delimiter_char in {_SETTINGS}", files)
+    order = sorted(range(len(tokens)), key=lambda place: (tokens[place] != blank, place))
+    labels, names = [BLANK], {blank: BLANK}
+    spelling: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     for place in order[1:]:
-        label = space if tokens[place] == delimiter else tokens[place]
-        labels.append(label.lower() if settings.get("do_lower_case") else label)
-    if twice := sorted({label for label in labels if labels.count(label) > 1 or not label}):
-        raise CheckpointError(f"{files.name}: several outputs of the head are called {twice[0]!r}; labels must differ")
-    return StockVocabulary(labels, order)
+        token = tokens[place]
+        text = space if token == delimiter else token
+        text = text.lower() if settings.get("do_lower_case") else text
+        if token == blank:
+            text = ""
+        name = text if token not in names and text not in labels and text and MARK not in text else token
+        while name in labels or not name or name == MARK:
+            name = f"{name} ({place})"
+        if name != text or MARK in name:
+            spelling[name] = text
+        if token in names:
+            aliases[name] = names[token]
+        names.setdefault(token, name)
+        labels.append(name)
+    return StockVocabulary(labels, order, spelling, aliases)
 
 
-def _with_added(vocabulary: dict[str, int], outputs: int, files: Files, settings: Settings) -> dict[str, int]:
-    """The vocabulary with tokens that were added later, such as ``<s>``, if the head has outputs for them."""
-    added = dict(_places(read_json(files, "added_tokens.json") or {}, "added_tokens.json", files))
+def _with_added(vocabulary: dict[str, int], files: Files, settings: Settings) -> dict[int, str]:
+    """The token of each place: of the vocabulary, and where it has none, one that was added later, such as ``<s>``."""
+    added = {place: token for token, place in _places(read_json(files, _ADDED) or {}, _ADDED, files).items()}
     decoder = settings.get("added_tokens_decoder") or {}
     if not isinstance(decoder, dict) or not all(re.fullmatch(r"\d{1,9}", place) for place in decoder):
         raise CheckpointError(
             f"{files.name}: added_tokens_decoder in {_SETTINGS} is no table of places and their tokens"
         )
     for place, token in decoder.items():
-        added[_content(token, f"token {place} of added_tokens_decoder in {_SETTINGS}", files)] = int(place)
-    known = set(vocabulary.values())
-    return vocabulary | {token: place for token, place in added.items() if place < outputs and place not in known}
+        added[int(place)] = _content(token, f"token {place} of added_tokens_decoder in {_SETTINGS}", files)
+    return added | {place: token for token, place in vocabulary.items()}
+
+
+def _with_special(known: dict[int, str], special: Mapping[str, str]) -> dict[int, str]:
+    """With special tokens that stand nowhere: behind all others, as the stock tokenizer adds them."""
+    known = dict(known)
+    for token in special.values():
+        if token not in known.values():
+            known.setdefault(len(set(known.values())), token)
+    return known
 
 
 def _places(found: Any, file: str, files: Files) -> dict[str, int]:

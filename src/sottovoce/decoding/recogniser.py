@@ -56,9 +56,10 @@ def recogniser_of(
     Raises:
         DataError: a language model for a transducer.
     """
-    labels = model.config.labels or ()
+    labels, spelling = model.config.labels or (), (model.config.spelling, model.config.aliases)
     if not isinstance(model.head, Transducer):
-        return Recogniser(labels, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
+        vocabulary = Vocabulary(labels, *spelling)
+        return Recogniser(vocabulary, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
     if ngram is not None:
         raise DataError("search: a language model helps CTC; this model is a transducer, so leave --ngram out")
     return TransducerRecogniser(model.head, labels, beam=beam)
@@ -116,7 +117,7 @@ class Recogniser:
     """A vocabulary and a CTC search.
 
     Args:
-        labels: of the model.
+        labels: of the model, or the vocabulary they make.
         beam: prefixes that the search keeps; ``None`` takes the best path (greedy).
         ngram: a language model, for the beam search.
         weight: of the language model.
@@ -126,7 +127,7 @@ class Recogniser:
 
     def __init__(
         self,
-        labels: Sequence[str],
+        labels: Sequence[str] | Vocabulary,
         *,
         beam: int | None = None,
         ngram: NGram | None = None,
@@ -134,7 +135,7 @@ class Recogniser:
         bonus: float = 0.0,
         tokens: int | None = 20,
     ):
-        self.vocabulary = Vocabulary(labels)
+        self.vocabulary = labels if isinstance(labels, Vocabulary) else Vocabulary(labels)
         self.beam, self.tokens = beam, tokens
         self.language = None if ngram is None else language_model(ngram, self.vocabulary.labels)
         self.weight, self.bonus = weight, bonus
@@ -148,7 +149,12 @@ class Recogniser:
     def frames(self, logits: Tensor) -> Tensor:
         """What the search needs of ``logits[T, V]``: best labels ``[T]``, or for a beam log-probabilities ``[T, V]``."""
         logits = logits.float().cpu()
-        return logits.argmax(-1) if self.beam is None else logits.log_softmax(-1)
+        spelling = self.vocabulary.spelling
+        if self.beam is None:
+            best = logits.argmax(-1)
+            return best if spelling.plain else torch.tensor(spelling.first)[best]
+        scores = logits.log_softmax(-1)
+        return scores if spelling.plain else _joined(scores, spelling.first)
 
     def labels(self, frames: Tensor) -> list[TimedLabel]:
         """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
@@ -176,3 +182,10 @@ class Recogniser:
         """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""
         logits = logits.float().cpu()
         return [self.text(self.frames(each[:length])) for each, length in zip(logits, lengths.tolist(), strict=True)]
+
+
+def _joined(scores: Tensor, first: Sequence[int]) -> Tensor:
+    """Log-probabilities ``[T, V]`` of tokens, where several outputs say one: they add up in its ``first``."""
+    joined = torch.zeros_like(scores, dtype=torch.float64)
+    joined.index_add_(1, torch.tensor(first), scores.double().exp())
+    return joined.log().to(scores.dtype)

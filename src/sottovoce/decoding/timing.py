@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .fusion import BOUNDARIES
 from .vocabulary import Vocabulary
 
 
@@ -38,7 +37,7 @@ class WordBuilder:
     """Words out of labels that come bit by bit.
 
     Args:
-        vocabulary: of the labels. A word ends where a label has a blank or ``▁``.
+        vocabulary: of the labels. A word ends where the text of a label has a space.
         step: seconds of a frame.
     """
 
@@ -55,8 +54,8 @@ class WordBuilder:
         """Words that are complete now."""
         words = []
         for each in labels:
-            for character in self.vocabulary.labels[each.label]:
-                if character in BOUNDARIES:
+            for character in self.vocabulary.spelling.texts[each.label]:
+                if character.isspace():
                     words += self.finish()
                     continue
                 if not self._text:

@@ -10,11 +10,12 @@ the beginning of a word, as in SentencePiece; a vocabulary that has it is one of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..encoder.errors import DataError
-from ..heads.label_tokenizer import MARK, pieces, words
+from ..heads.label_tokenizer import pieces, words
+from ..heads.spelling import MARK, spelled
 
 BLANK = "<blank>"
 """Name of output 0."""
@@ -53,13 +54,20 @@ class Vocabulary:
 
     Args:
         labels: ``[V]`` text of each output; the first is the blank.
+        spelling, aliases: of labels whose text is not their name, see `sottovoce.heads.spelling`.
 
     Raises:
         DataError: there is no label, one is empty or stands there twice, or the first is not the blank.
     """
 
-    def __init__(self, labels: Sequence[str]):
+    def __init__(
+        self,
+        labels: Sequence[str],
+        spelling: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ):
         self.labels = [str(label) for label in labels]
+        self.spelling = spelled(self.labels, spelling, aliases)
         self.number = {label: place for place, label in enumerate(self.labels)}
         if len(self.labels) < 2 or self.labels[0] != BLANK:
             raise DataError(f"vocabulary: {self.labels[:3]} ... is none; it begins with {BLANK!r}, and labels follow")
@@ -91,5 +99,5 @@ class Vocabulary:
 
     def decode(self, labels: Iterable[int]) -> str:
         """The text of labels; the blank is no text. Words are parted by single blanks whatever the labels say."""
-        text = "".join(self.labels[label] for label in labels if label)
-        return " ".join(text.replace(MARK, " ").split())
+        text = "".join(self.spelling.texts[label] for label in labels if label)
+        return " ".join(text.split())

@@ -74,6 +74,10 @@ TEXT = Rule("text", lambda value: isinstance(value, str))
 TABLE = Rule(
     "a table of names and values", lambda value: isinstance(value, Mapping) and all(map(TEXT.holds, value.keys()))
 )
+TEXTS = Rule(
+    "a table of texts",
+    lambda value: isinstance(value, Mapping) and all(map(TEXT.holds, (*value.keys(), *value.values()))),
+)
 PROBABILITY = number(0, 1)
 POSITIVE = number(math.ulp(0.0), 1e30)
 

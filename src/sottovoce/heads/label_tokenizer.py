@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-MARK = "\u2581"
-"""Begins a word in a vocabulary of pieces."""
-
+from .spelling import MARK, spelled
 
 UNKNOWN = "<unk>"
 """What a vocabulary of stock code has for characters that it lacks."""
@@ -27,12 +25,24 @@ class LabelTokenizer(PreTrainedTokenizerFast):
     """What the pipeline parts words by."""
 
     @classmethod
-    def of(cls, labels: Sequence[str]) -> LabelTokenizer:
-        """The tokenizer of ``labels[V]``, the blank first; of pieces, in the order in which they were learned."""
+    def of(
+        cls,
+        labels: Sequence[str],
+        spelling: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> LabelTokenizer:
+        """The tokenizer of ``labels[V]``, the blank first; of pieces, in the order in which they were learned.
+
+        Args:
+            labels: of the model.
+            spelling, aliases: see `spelling.spelled`.
+        """
+        more = {"spelling": dict(spelling or {}), "aliases": dict(aliases or {})} if spelling or aliases else {}
         return cls(
             tokenizer_object=pieces(labels) if MARK in labels else characters(labels),
             pad_token=labels[0],
             clean_up_tokenization_spaces=False,
+            **more,
         )
 
     def _decode(
@@ -61,11 +71,14 @@ class LabelTokenizer(PreTrainedTokenizerFast):
         """Text and frames of every label that is said; spaces at the ends, and all but one in a row, are not."""
         found: list[dict[str, Any]] = []
         frame, space = 0, None
+        names = [str(name) for name in self.convert_ids_to_tokens(list(range(len(self))))]
+        said = spelled(names, self.init_kwargs.get("spelling"), self.init_kwargs.get("aliases"))
+        labels = [said.first[label] for label in labels]
         for label, run in groupby(labels) if merge else ((label, [label]) for label in labels):
             begin, frame = frame, frame + len(list(run))
             if label == self.pad_token_id:
                 continue
-            text = str(self.convert_ids_to_tokens(label)).replace(MARK, " ")
+            text = said.texts[label]
             words = text.split()
             if text[:1].isspace() and space is None:
                 space = {"char": " ", "start_offset": begin, "end_offset": begin if words else frame}

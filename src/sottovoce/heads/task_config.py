@@ -9,7 +9,7 @@ from typing import Any
 from ..encoder.checked_config import CheckedConfig
 from ..encoder.config import EncoderConfig, Shape
 from ..encoder.errors import CheckpointError
-from ..encoder.values import TABLE, TEXT, check, one_of, or_none, several, short
+from ..encoder.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
 
 RULES = {
@@ -18,6 +18,8 @@ RULES = {
     "scoring_options": or_none(TABLE),
     "task": TEXT,
     "labels": or_none(several(TEXT, most=2**20)),
+    "spelling": or_none(TEXTS),
+    "aliases": or_none(TEXTS),
 }
 
 
@@ -35,6 +37,8 @@ class TaskConfig(CheckedConfig):
         labels: names of the outputs, where outputs are classes; of a ``ctc`` or ``transducer`` head they are the
             vocabulary, the blank first, in the order that makes it a tokenizer; of an ``intent`` model with a
             ``classifier`` they are ``question=answer``, those of one question side by side.
+        spelling, aliases: of a vocabulary that was made elsewhere: labels whose text is not their name, and labels that are
+            the same token as another; see `sottovoce.heads.spelling`.
 
     Raises:
         CheckpointError: a name that is unknown, a value of another type, an unknown head, or one with another number of
@@ -42,6 +46,7 @@ class TaskConfig(CheckedConfig):
     """
 
     model_type = "sottovoce_task"
+    optional = ("spelling", "aliases")
     sub_configs = {"encoder": EncoderConfig}
 
     def __init__(
@@ -52,6 +57,8 @@ class TaskConfig(CheckedConfig):
         scoring_options: Mapping[str, Any] | None = None,
         task: str = "",
         labels: Sequence[str] | None = None,
+        spelling: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
         **kwargs: Any,
     ):
         check({name: value for name, value in locals().items() if name in RULES}, RULES)
@@ -65,6 +72,8 @@ class TaskConfig(CheckedConfig):
         self.scoring_options = dict(scoring_options or {})
         self.task = task
         self.labels = list(labels) if labels is not None else None
+        self.spelling = dict(spelling) if spelling else None
+        self.aliases = dict(aliases) if aliases else None
         if not isinstance(self.head.get("kind"), str) or self.head["kind"] not in HEADS:
             raise CheckpointError(f"config: the head is {short(self.head.get('kind'))}; it can be {', '.join(HEADS)}")
         outputs = self.head.get("outputs")

@@ -189,7 +189,7 @@ class TaskModel(StrictLoading, PreTrainedModel):
         """
         super().save_pretrained(directory, portable=portable, **kwargs)
         if self.config.transcribes:
-            tokenizer = LabelTokenizer.of(self.config.labels or ())
+            tokenizer = LabelTokenizer.of(self.config.labels or (), self.config.spelling, self.config.aliases)
             write_processor(tokenizer, Path(directory), portable=portable)
 
     def auto_classes(self) -> dict[str, type]:

@@ -1,0 +1,80 @@
+"""Options of a head, a fusion, a pooling or a scoring, held against the signature of what they are for, before it is built."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from inspect import Parameter, signature
+from typing import Any
+
+from ..encoder.errors import CheckpointError
+from ..encoder.near import did_you_mean
+from ..encoder.values import FLAG, TABLE, TEXT, Rule, number, one_of, several, short, whole
+
+MOST = 2**20
+"""More than any width, kernel or count of a head has been."""
+
+SIMPLE: dict[Any, Rule] = {
+    bool: FLAG,
+    int: whole(0, MOST),
+    float: number(-1e6, 1e6),
+    str: TEXT,
+    type(None): one_of(None),
+}
+OF_DICT: tuple[Any, ...] = (dict, Mapping)
+OF_LIST: tuple[Any, ...] = (list, tuple, Sequence)
+
+
+def check_options(builder: Callable[..., Any], options: Mapping[str, Any], what: str) -> None:
+    """Hold options against the keywords of a class and their annotations.
+
+    So a ``TypeError`` out of the constructor is a fault of ours, and told as such.
+
+    Args:
+        builder: the class.
+        options: from a config.
+        what: they are of, for messages.
+
+    Raises:
+        CheckpointError: one that is unknown, missing, or not what the annotation says.
+    """
+    keywords = _keywords(builder)
+    for name, value in options.items():
+        if name not in keywords:
+            raise CheckpointError(f"config: {what}: {short(name)} is unknown; {did_you_mean(str(name), keywords)}")
+        rule = keywords[name][0]
+        if not rule.holds(value):
+            raise CheckpointError(f"config: {what}: {name} is {short(value)}; it {rule.verb} {rule.wants}")
+    if missing := [name for name, (_, needed) in keywords.items() if needed and name not in options]:
+        raise CheckpointError(f"config: {what}: needs {', '.join(missing)}")
+
+
+@cache
+def _keywords(builder: Callable[..., Any]) -> dict[str, tuple[Rule, bool]]:
+    """Keyword -> what its values may be, and whether it must be there."""
+    start = getattr(builder, "__init__", builder)
+    hints = typing.get_type_hints(start)
+    return {
+        name: (_rule(hints.get(name, Any)), each.default is Parameter.empty)
+        for name, each in signature(builder).parameters.items()
+        if each.kind is Parameter.KEYWORD_ONLY
+    }
+
+
+def _rule(hint: Any) -> Rule:
+    """The rule that an annotation stands for."""
+    if hint in SIMPLE:
+        return SIMPLE[hint]
+    kind, inner = typing.get_origin(hint), typing.get_args(hint)
+    if kind is typing.Literal:
+        return one_of(*inner)
+    if kind in (typing.Union, types.UnionType):
+        rules = [_rule(each) for each in inner]
+        return Rule(" or ".join(rule.wants for rule in rules), lambda value: any(rule.holds(value) for rule in rules))
+    if hint in OF_DICT or kind in OF_DICT:
+        return TABLE
+    if kind in OF_LIST:
+        return several(_rule(inner[0]), most=1024)
+    raise TypeError(f"no rule for options of the type {hint}")  # a class of ours with an annotation that is new
