@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import complaint
 from sottovoce.encoder.model import SpeechEncoder
 
@@ -99,8 +100,10 @@ def to_ours(
         The weights by our names, and the names of the foreign tensors that were not needed.
 
     Raises:
-        CheckpointError: tensors missing, left over or of another shape; it gives their foreign names.
+        CheckpointError: tensors missing, left over, of another shape or not finite; it gives their foreign names.
     """
+    # Under the names of the file, which the user can look for there.
+    check_finite({theirs: each for theirs, each in tensors.items() if table.ours(theirs)}, name)
     expected = blueprint(config)
     weights: dict[str, Tensor] = {}
     left_out, surplus, misshapen = [], [], []

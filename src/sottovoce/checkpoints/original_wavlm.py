@@ -106,6 +106,10 @@ def encoder_config(cfg: Any, name: str) -> EncoderConfig:
         raise CheckpointError(f"{name}: its cfg makes no sense: {error}") from None
 
 
+MOST = 100
+"""Convolutions that such an expression may stand for."""
+
+
 def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
     """(channels, kernel, stride) of each convolution, from the Python expression in which fairseq writes them.
 
@@ -131,7 +135,7 @@ def _value(node: ast.expr) -> Any:
         return _value(node.left) + _value(node.right)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         layers, times = _value(node.left), _value(node.right)
-        if not isinstance(layers, list) or not isinstance(times, int) or times > 100:
+        if not isinstance(layers, list) or not isinstance(times, int) or len(layers) * times > MOST:
             raise ValueError(ast.unparse(node))
         return layers * times
     return ast.literal_eval(node)

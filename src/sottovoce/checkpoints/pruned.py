@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
+from sottovoce.encoder.config_rules import WIDTHS
 from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.values import check, several
 
 from .names import Row, Table, to_ours
 from .stock import Loaded
@@ -72,6 +74,9 @@ def encoder_config(fields: Any, name: str) -> EncoderConfig:
 
 def _encoder_config(c: Mapping[str, Any]) -> EncoderConfig:
     wavlm = "encoder_remaining_heads" in c
+    check(
+        {"encoder_num_heads": c.get("encoder_num_heads", [])}, {"encoder_num_heads": several(WIDTHS["heads"])}, "config"
+    )
     hidden, layers = c["encoder_embed_dim"], c["encoder_num_layers"]
     convs = c["extractor_conv_layer_config"] or [(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512, 2, 2)] * 2
     if wavlm:

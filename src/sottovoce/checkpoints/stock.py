@@ -9,7 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.config_rules import COMMON
 from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.values import check
 
 from .family import Family
 from .names import to_ours
@@ -43,6 +45,8 @@ def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTraine
     Raises:
         CheckpointError: the stock class does not accept it.
     """
+    # A number of labels becomes a table of them, before anything else is looked at.
+    check({"num_labels": fields.get("num_labels")}, COMMON, f"{name}: config.json")
     try:
         return family.config_class.from_dict(fields)
     except Exception as error:  # validation of the stock class, which raises what it likes

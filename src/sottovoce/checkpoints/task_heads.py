@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import complaint
 from sottovoce.encoder.model_files import Files
 
@@ -167,6 +168,7 @@ def _taken(
     ]
     if error := complaint(files.name, missing, [], misshapen):
         raise error
+    check_finite({theirs: tensors[theirs] for theirs in wanted}, files.name)
     return Converted({}, {ours: tensors[theirs] for theirs, (ours, _) in wanted.items()}, set(wanted))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from ..encoder.errors import DataError
+from ..encoder.file_modes import as_umask_says
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +90,7 @@ class Plda:
         from safetensors.numpy import save_file
 
         save_file({"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}, str(path))
+        as_umask_says(Path(path))
         return Path(path)
 
     @classmethod

@@ -114,15 +114,15 @@ class EncoderConfig(CheckedConfig):
     ):
         given = {name: value for name, value in locals().items() if name in RULES}
         check(given, RULES)
-        convolutions = len(conv_kernel) if front_end == "waveform" else None
-        for name, each in (("shape", shape), ("original_shape", original_shape)):
-            if each is not None:
-                check_shape(each, layer, convolutions, f"config: {name}")
         if len(conv_kernel) != len(conv_stride):
             raise CheckpointError(
                 f"config: conv_kernel has {len(conv_kernel)} entries and conv_stride {len(conv_stride)}; give one a"
                 " convolution"
             )
+        convolutions = len(conv_kernel) if front_end == "waveform" else None
+        for name, each in (("shape", shape), ("original_shape", original_shape)):
+            if each is not None:
+                check_shape(each, layer, convolutions, f"config: {name}")
         self.shape = parsed(shape) if shape is not None else uniform_shape()
         self.original_shape = parsed(original_shape) if original_shape is not None else self.shape
         check_left(self.shape, self.original_shape)

@@ -14,6 +14,7 @@ from .ecapa_tdnn import ECAPA
 from .head import Head
 from .mfa_conformer import MFAConformer
 from .mhfa import MHFA
+from .options import check_options
 from .plain_xvector import PlainXVector
 from .pooled import Pooled
 from .rawnet3 import RawNet3
@@ -56,10 +57,11 @@ def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], 
         own["shape"] = shape or None
     elif widths := without_factors(shape):
         raise CheckpointError(f"config: head {kind} has no units of its own, and its shape has {', '.join(widths)}")
+    check_options(kinds[kind], own, f"head {kind}")
     try:
         head = kinds[kind](stream, layers, **own)
-        use_factors(head, shape)
-    except (TypeError, KeyError) as error:
-        raise CheckpointError(f"config: head {kind}: {error}") from None
+    except KeyError as error:  # the shape is a plan's, and its parts are the head's own
+        raise CheckpointError(f"config: head {kind}: its shape has no {error}") from error
+    use_factors(head, shape)
     head.shape = shape or head.shape
     return head

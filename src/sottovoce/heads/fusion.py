@@ -14,6 +14,7 @@ from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
 from .frames import normalised_over_time
+from .options import check_options
 
 Choice: TypeAlias = str | Mapping[str, Any]
 """How configs write one of several kinds: its name, or ``{"kind": name, ...}`` with its options."""
@@ -120,14 +121,13 @@ def build_fusion(stream: Stream, layers: int, chosen: Choice) -> Fusion:
         CheckpointError: another kind, or options that it does not have.
     """
     kind, options = parted(chosen)
-    try:
-        if kind == "adapters":
-            return Adapters(stream, layers, **options)
-        if kind in SUMS:
-            return LayerSum(stream, layers, weights=SUMS[kind], **options)
-    except TypeError as error:
-        raise CheckpointError(f"config: fusion {kind}: {error}") from None
-    raise CheckpointError(f"config: the fusion is {kind!r}; it can be {', '.join(SUMS)} or adapters")
+    if kind == "adapters":
+        check_options(Adapters, options, "fusion adapters")
+        return Adapters(stream, layers, **options)
+    if kind not in SUMS:
+        raise CheckpointError(f"config: the fusion is {kind!r}; it can be {', '.join(SUMS)} or adapters")
+    check_options(LayerSum, options, f"fusion {kind}", given=("weights",))
+    return LayerSum(stream, layers, weights=SUMS[kind], **options)
 
 
 def parted(chosen: Choice) -> tuple[str, dict[str, Any]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
 from ..encoder.errors import CheckpointError
 from ..encoder.near import did_you_mean
-from ..encoder.values import FLAG, TABLE, TEXT, Rule, number, one_of, several, short, whole
+from ..encoder.values import FLAG, PROBABILITY, TABLE, TEXT, Rule, number, one_of, several, short, whole
 
 MOST = 2**20
 """More than any width, kernel or count of a head has been."""
@@ -23,11 +23,23 @@ SIMPLE: dict[Any, Rule] = {
     str: TEXT,
     type(None): one_of(None),
 }
+BOUNDED: dict[str, Rule] = {
+    **dict.fromkeys(("dropout",), PROBABILITY),
+    **dict.fromkeys(("blocks", "speakers"), whole(0, 64)),
+    **dict.fromkeys(("heads", "kernel", "context"), whole(1, 4096)),
+    "scale": whole(1, 256),
+    "at_once": whole(0, 8),
+    "downsampling": whole(1, 64),
+}
+"""Options that building takes time for, or that have a range of their own, whatever they are options of."""
+
 OF_DICT: tuple[Any, ...] = (dict, Mapping)
 OF_LIST: tuple[Any, ...] = (list, tuple, Sequence)
 
 
-def check_options(builder: Callable[..., Any], options: Mapping[str, Any], what: str) -> None:
+def check_options(
+    builder: Callable[..., Any], options: Mapping[str, Any], what: str, given: Iterable[str] = ()
+) -> None:
     """Hold options against the keywords of a class and their annotations.
 
     So a ``TypeError`` out of the constructor is a fault of ours, and told as such.
@@ -36,11 +48,12 @@ def check_options(builder: Callable[..., Any], options: Mapping[str, Any], what:
         builder: the class.
         options: from a config.
         what: they are of, for messages.
+        given: keywords that are not for configs to say.
 
     Raises:
         CheckpointError: one that is unknown, missing, or not what the annotation says.
     """
-    keywords = _keywords(builder)
+    keywords = {name: each for name, each in _keywords(builder).items() if name not in given}
     for name, value in options.items():
         if name not in keywords:
             raise CheckpointError(f"config: {what}: {short(name)} is unknown; {did_you_mean(str(name), keywords)}")
@@ -57,7 +70,10 @@ def _keywords(builder: Callable[..., Any]) -> dict[str, tuple[Rule, bool]]:
     start = getattr(builder, "__init__", builder)
     hints = typing.get_type_hints(start)
     return {
-        name: (_rule(hints.get(name, Any)), each.default is Parameter.empty)
+        name: (
+            BOUNDED[name] if name in BOUNDED and hints[name] in (int, float) else _rule(hints[name]),
+            each.default is Parameter.empty,
+        )
         for name, each in signature(builder).parameters.items()
         if each.kind is Parameter.KEYWORD_ONLY
     }

@@ -16,6 +16,7 @@ from ..encoder.errors import CheckpointError
 from ..encoder.units import Macs
 from .frames import FrameNorm
 from .fusion import Choice, parted
+from .options import check_options
 
 _LEAST = 1e-4
 """Least variance: the gradient of a deviation at 0 is infinite, and one frame has none."""
@@ -122,10 +123,8 @@ def build_pooling(channels: int, chosen: Choice) -> Pooling:
     kind, options = parted(chosen)
     if kind not in POOLINGS:
         raise CheckpointError(f"config: the pooling is {kind!r}; it can be {', '.join(POOLINGS)}")
-    try:
-        return POOLINGS[kind](channels, **options)
-    except TypeError as error:
-        raise CheckpointError(f"config: pooling {kind}: {error}") from None
+    check_options(POOLINGS[kind], options, f"pooling {kind}")
+    return POOLINGS[kind](channels, **options)
 
 
 def even(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..encoder.errors import RecipeError
+from ..encoder.file_modes import as_umask_says
 from .files import whole_file
 from .metrics_log import MetricsLog
 from .steps import StepCallback
@@ -60,6 +61,7 @@ class Selection(StepCallback):
         if trainer.is_global_zero:
             with whole_file(self.path(step)) as partial:
                 save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
+                as_umask_says(partial)
             if self.metrics_log is not None:
                 self.metrics_log.write(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
         module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]

@@ -22,6 +22,7 @@ from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.errors import CheckpointError
+from ..encoder.file_modes import as_umask_says
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
@@ -320,6 +321,7 @@ class StageRun:
             with whole_file(self.run.objective(self.name)) as path:
                 labels = plain_json.dumps(product.objective.labels)
                 save_file(product.objective.state_dict(), path, metadata={"labels": labels})
+                as_umask_says(path)
         results["seconds"] = round(time.perf_counter() - began, 1)
         self.run.finish(self.name, results)
         self.run.clear(self.name)
