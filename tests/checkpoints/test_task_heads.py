@@ -19,7 +19,7 @@ from sottovoce.encoder.errors import AudioError, CheckpointError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.pruning.prune import prune
-from stock_models import TOKENS, save, stock_inputs
+from stock_models import save, stock_inputs
 
 HEADS = ("CTC", "SequenceClassification", "XVector", "AudioFrameClassification")
 LENGTHS = (12000, 16000, 7391)

@@ -204,3 +204,25 @@ def test_a_task_model_is_loaded_from_its_weights_file(places, tmp_path):
     tiny_encoder().save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match=r"model_type 'sottovoce' is not supported"):
         TaskModel.from_pretrained(tmp_path / "model.safetensors")
+
+
+def test_labels_give_the_loss_of_the_stock_class(tmp_path):
+    for head in ("CTC", "SequenceClassification"):
+        stock = save("hubert_large", head, tmp_path / head, num_labels=5, ctc_loss_reduction="mean", pad_token_id=9)
+        ours = loaded(TaskModel, tmp_path / head)
+        waves = speech(2, 16000)
+        labels = torch.tensor([[4, 5, 6, 3], [10, 4, -100, -100]]) if head == "CTC" else torch.tensor([1, 4])
+        translated = labels.clone()
+        if head == "CTC":  # the blank is first in our order
+            order = [9, *(k for k in range(11) if k != 9)]
+            translated[labels >= 0] = torch.tensor([order.index(k) for k in labels[labels >= 0].tolist()])
+        stock_waves = tf.AutoFeatureExtractor.from_pretrained(tmp_path / head)(
+            list(waves.numpy()), sampling_rate=16000, return_tensors="pt"
+        )["input_values"]
+        with torch.no_grad():
+            wanted = stock(stock_waves, labels=labels).loss
+            made = ours(waves, labels=translated, return_dict=False)
+        assert abs(made[0] - wanted) < 1e-3 * wanted
+        assert ours(waves).loss is None
+    with pytest.raises(TypeError, match="a head of the kind mhfa has no loss"):
+        tiny_model()(speech(2), labels=torch.tensor([0, 1]))

@@ -25,7 +25,9 @@ from .catalogue import HEADS
 from .cosine_scoring import CosineScoring
 from .embedders import EMBEDDERS, build
 from .label_tokenizer import LabelTokenizer
+from .labelled_loss import labelled_loss
 from .llr_scoring import LLRScoring
+from .options import check_options
 from .task_config import TaskConfig
 
 
@@ -34,6 +36,7 @@ class TaskOutput(ModelOutput):
     """What a `TaskModel` returns.
 
     Args:
+        loss: of the labels, where some are given.
         output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``,
             labels of every frame ``[B, T, V]``, or frames ``[B, T, D]`` that a transducer starts from.
         hidden_states: ``L + 1`` of ``[B, T, D]``.
@@ -44,6 +47,7 @@ class TaskOutput(ModelOutput):
         output_lengths: ``[B]`` valid frames of an output that has frames.
     """
 
+    loss: Tensor | None = None
     output: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
@@ -69,6 +73,7 @@ class TaskModel(StrictLoading, PreTrainedModel):
     config: TaskConfig
     main_input_name = "input_values"  # as stock feature extractors call the waveform
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False  # the Trainer need not tell how many items its batches have
     _supports_sdpa = True
 
     def __init__(self, config: TaskConfig):
@@ -89,19 +94,21 @@ class TaskModel(StrictLoading, PreTrainedModel):
         input_features: Tensor | None = None,
         attention_mask: Tensor | None = None,
         targets: Tensor | None = None,
+        labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **unknown: Any,
     ) -> TaskOutput | tuple[Any, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
-        ``targets`` are what `Transducer` takes. Further inputs are those of `SpeechEncoder`.
+        ``targets`` are what `Transducer` takes; with ``labels`` there is a `labelled_loss`, as stock code wants it.
+        Further inputs are those of `SpeechEncoder`.
 
         Raises:
             AudioError: as `SpeechEncoder`.
             TypeError: an argument that is unknown or cannot be heeded.
         """
-        refuse(unknown, (*ARGUMENTS, "targets"), type(self).__name__)
+        refuse(unknown, (*ARGUMENTS, "targets", "labels"), type(self).__name__)
         encoded = self.encoder(
             waveform,
             lengths,
@@ -118,13 +125,16 @@ class TaskModel(StrictLoading, PreTrainedModel):
         output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
         logits, answers = stock.logits(output), self.config.answers
+        logits = logits if answers is None else logits[:, : len(answers)]
+        ends = self.head.output_lengths(encoded.lengths)
         made = TaskOutput(
+            loss=None if labels is None else labelled_loss(self.config.head, logits, ends, labels),
             output=output,
             hidden_states=None if output_hidden_states is False else encoded.hidden_states,
             lengths=encoded.lengths,
-            logits=logits if answers is None else logits[:, : len(answers)],
+            logits=logits,
             embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
-            output_lengths=self.head.output_lengths(encoded.lengths),
+            output_lengths=ends,
         )
         return as_wanted(made, self.config, return_dict)
 
@@ -217,9 +227,11 @@ class TaskModel(StrictLoading, PreTrainedModel):
 
 def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:
     """What makes decisions of a head's outputs."""
-    if kind == "cosine":
-        return CosineScoring(size, **options)
-    return LLRScoring() if kind == "llr" else None
+    if kind is None:
+        return None
+    made = CosineScoring if kind == "cosine" else LLRScoring
+    check_options(made, options, f"scoring {kind}")
+    return CosineScoring(size, **options) if kind == "cosine" else LLRScoring()
 
 
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
