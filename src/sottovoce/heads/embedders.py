@@ -61,7 +61,7 @@ def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], 
     try:
         head = kinds[kind](stream, layers, **own)
     except KeyError as error:  # the shape is a plan's, and its parts are the head's own
-        raise CheckpointError(f"config: head {kind}: its shape has no {error}") from error
+        raise CheckpointError(f"config: head {kind}: {error} is missing in its shape") from error
     use_factors(head, shape)
     head.shape = shape or head.shape
     return head
