@@ -218,3 +218,18 @@ def test_a_channel_that_nothing_is_done_with(sottovoce, corpus, tmp_path):
     cuts = tmp_path / "c/all.jsonl.gz"
     said = sottovoce("data", "import", "lhotse", cuts, "--channel", 1, "-o", tmp_path / "d")
     assert said.code == 2 and "the cuts of the layout lhotse say which channel they are of" in said.err
+
+
+def test_channels_are_chosen_or_mixed(sottovoce, tmp_path):
+    place = tmp_path / "corpus" / "anna"
+    place.mkdir(parents=True)
+    soundfile.write(place / "a.wav", np.random.default_rng(0).normal(0, 0.1, (16_000, 2)), 16_000)
+    arguments = ("data", "import", "folder", tmp_path / "corpus", "-o", tmp_path / "cuts")
+    said = sottovoce(*arguments)
+    assert said.code == 2 and "--channel 0 .. 1" in said.err and "--channel mix" in said.err
+    for channel in ("mix", "1"):
+        assert sottovoce(*arguments, "--channel", channel).code == 0
+        assert sottovoce("data", "check", tmp_path / "cuts" / "all.jsonl.gz").code == 0
+    for channel in ("-1", "left", "1.5"):
+        said = sottovoce(*arguments, "--channel", channel)
+        assert said.code == 2 and "neither a channel" in " ".join(said.err.replace("│", " ").split())

@@ -161,3 +161,14 @@ def test_without_ffmpeg_the_message_says_so(tmp_path, monkeypatch):
     (tmp_path / "a.m4a").write_bytes(bytes(4) + b"ftypM4A " + bytes(500))
     with pytest.raises(AudioError, match=r"a.m4a: is MP4 .*ffmpeg is not installed; install it, or convert"):
         read_audio(tmp_path / "a.m4a")
+
+
+def test_import_of_names_that_are_no_utf8(wav, tmp_path):
+    from sottovoce.data.manifests import CorpusError, import_corpus
+
+    (tmp_path / "corpus" / "anna").mkdir(parents=True)
+    os.rename(wav, os.fsencode(tmp_path) + b"/corpus/anna/caf\xe9.wav")
+    with pytest.raises(CorpusError, match=r"caf\\xe9.wav: its name is no UTF-8.*rename it") as caught:
+        import_corpus(tmp_path / "corpus", tmp_path / "cuts", layout="folder")
+    str(caught.value).encode()
+    assert not (tmp_path / "cuts").exists()

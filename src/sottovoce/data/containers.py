@@ -38,6 +38,10 @@ _SLACK = 2**16
 """A placeholder is the largest number, or half of it, less a header or rounded down to whole samples."""
 
 
+class Damaged(ValueError):
+    """What a decoder would read over, or complain of where nobody should hear it; the text says where."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Where the audio of a file begins and ends.
@@ -58,11 +62,17 @@ class Bounds:
 
 
 def bounds_of(content: Content) -> Bounds | None:
-    """What the header says; ``None`` of a container that is not in the table, or a header that cannot be read."""
+    """What the header says; ``None`` of a container that is not in the table, or a header that cannot be read.
+
+    Raises:
+        Damaged: something in the audio itself is no audio.
+    """
     for magic, offset, parse in _PARSERS:
         if content[offset : offset + len(magic)] == magic:
             try:
                 return parse(content)
+            except Damaged:
+                raise
             except (struct.error, ValueError, IndexError, OverflowError):
                 return None
     return None
@@ -222,7 +232,11 @@ def _mpc(content: Content) -> Bounds:
 def _sds(content: Content) -> Bounds:
     bits, low, mid, high = _unpack(content, 6, "B3x3B")
     count = low | mid << 7 | high << 14
-    return Bounds(21, 21 + 127 * -(-count // (120 // -(-bits // 7))))
+    end = 21 + 127 * -(-count // (120 // -(-bits // 7)))
+    for place in range(21, min(end, len(content)), 127):
+        if content[place : place + 2] != b"\xf0\x7e":  # of which libsndfile tells standard output
+            raise Damaged(f"damaged: no packet of samples at byte {place}")
+    return Bounds(21, end)
 
 
 def _psion(content: Content) -> Bounds:

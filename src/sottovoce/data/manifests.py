@@ -21,6 +21,7 @@ from .layouts import FINISHED, LAYOUTS, Layout, Row
 from .layouts.options import options_model
 from .options import checked
 from .row_checks import Header, cut_of, read_headers
+from .sources import printable
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -149,6 +150,10 @@ def _named(rows: list[Row], split: str | None, faults: list[str]) -> list[Row]:
         if row.name in first:
             faults.append(f"{row.where}: {row.name} is listed before, at {first[row.name]}")
         first.setdefault(row.name, row.where)
+        try:
+            f"{row.name}{row.path}".encode()
+        except UnicodeEncodeError:
+            faults.append(f"{printable(row.path)}: its name is no UTF-8, as which manifests are written; rename it")
     fit = [row for row in rows if row.split not in ("", ".", "..") and not {"/", "\\", "\0"} & set(row.split)]
     if len(fit) < len(rows):
         fitting = {row.split for row in fit}
