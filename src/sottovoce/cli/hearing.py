@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Recordings = Annotated[
     list[str],
     typer.Argument(
-        metavar="RECORDING...",
+        metavar="RECORDING",
         help="Audio files, folders of them, manifests of cuts (.jsonl.gz), @LIST (a text file with a path a line), or -"
         " for standard input.",
     ),
