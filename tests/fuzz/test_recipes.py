@@ -1,4 +1,4 @@
-"""Recipes with something wrong: a refusal of ours, or a recipe that runs; never a traceback, a hang, a flood, or a file elsewhere.
+"""Recipes with something wrong: a refusal of ours, or one that runs; never a traceback, a hang, a flood, a file elsewhere.
 
 Every shipped recipe, as it is and at toy scale, is spoiled as text and as data, from fixed seeds.
 """
@@ -36,7 +36,8 @@ ODD = [
     None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**12), 1e12, 1e300, float("inf"), float("nan"), -0.0, 1e-300,
     "", " ", "x" * 3000, "../../outside", "/dev/zero", "/", ".", "~", "a\0b", "\ud800", "${HOME}", "${NOT_SET}", "nan", "1e9",
     "NUL", "-x", "ä" * 300, "{}", "*x", "start", "fine_tune", [], {}, [[]], [None], [1, 2, 3, 4], {"a": 1}, {1: 2},
-    {None: None}, ["x"] * 3000, list(range(3000)), [[1, 2], 3], {"x" * 500: {}}, {"prune": None}, {"cuts": "a/b"}, {"synthesize": {}},
+    {None: None},
+    ["x"] * 3000, list(range(3000)), [[1, 2], 3], {"x" * 500: {}}, {"prune": None}, {"cuts": "a/b"}, {"synthesize": {}},
 ]  # fmt: skip
 
 

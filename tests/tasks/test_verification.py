@@ -96,3 +96,10 @@ def test_threshold_is_where_misses_equal_false_alarms():
     misses, alarms = (scores[targets] < threshold).mean(), (scores[~targets] >= threshold).mean()
     assert abs(misses - alarms) < 0.01
     assert abs(misses - eer(scores, targets)) < 0.01
+
+
+def test_test_data_without_trials_are_told():
+    task = Verification()
+    for scored in (lambda: task.check(EvaluationData([])), lambda: task.evaluate(None, EvaluationData([]))):
+        with pytest.raises(DataError, match="verification is scored on trials"):
+            scored()

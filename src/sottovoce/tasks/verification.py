@@ -118,8 +118,7 @@ class Verification(Options):
         forget_calibration(model.scoring)
 
     def check(self, test: EvaluationData) -> None:
-        assert test.trials is not None  # the recipe was checked
-        _utterances(test.cuts, test.trials)
+        _utterances(test.cuts, _trials(test))
         for cut in test.cuts:
             cut_speaker(cut)
 
@@ -144,8 +143,7 @@ class Verification(Options):
 
         Of a model that is to be calibrated and is not yet, also what `settle` needs to calibrate it on these trials.
         """
-        cuts, trials = test.cuts, test.trials
-        assert trials is not None  # the recipe was checked
+        cuts, trials = test.cuts, _trials(test)
         scored = self.scored(model, cuts, trials)
         scores = calibrated(model.scoring, scored)
         results: dict[str, Any] = {"trials": len(trials), "targets": int(trials.targets.sum())}
@@ -190,6 +188,13 @@ class Verification(Options):
         if "cllr" in numbers:
             text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
         return f"{text}, {numbers['trials']} trials"
+
+
+def _trials(test: EvaluationData) -> Trials:
+    """Raises: DataError: there are none."""
+    if test.trials is None:
+        raise DataError("verification is scored on trials; give the test data some")
+    return test.trials
 
 
 def _utterances(cuts: Sequence[Cut], trials: Trials) -> list[Cut]:

@@ -21,7 +21,7 @@ from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
-from ..encoder.errors import CheckpointError
+from ..encoder.errors import CheckpointError, RecipeError
 from ..encoder.file_modes import as_umask_says
 from ..encoder.model import SpeechEncoder
 from ..heads.task_model import TaskModel
@@ -121,7 +121,8 @@ class StageRun:
     def budget(self, options: SlimmingOptions) -> Budget:
         """The stage's budget, or the recipe's."""
         budget = options.budget.build() if options.budget is not None else self.default_budget
-        assert budget is not None  # the recipe was checked
+        if budget is None:
+            raise RecipeError(f"stage {self.name}: no budget; give one here or for the whole recipe")
         return budget
 
     # --- terms of the loss ---
@@ -258,7 +259,8 @@ class StageRun:
         if not options.evaluate_every:
             return None
         test = self.corpora.dev_set()
-        assert test is not None  # the recipe was checked
+        if test is None:
+            raise RecipeError(f"stage {self.name}: evaluate_every: there is no data.dev to evaluate on")
         train = self.train_cuts()
 
         def evaluate(model: TaskModel) -> dict[str, Any]:
