@@ -24,10 +24,10 @@ LONGEST = 2**24
 _WHOLE = 2**33
 """Characters of a file."""
 
-_PACKED = 200
+_PACKED = 100
 """Characters to a byte of a gzipped file, from which on it was made to fill memory. Lists have 5 to 50."""
 
-_SMALL = 2**24
+_SMALL = 2**22
 """Characters up to which nothing is asked about the packing."""
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
