@@ -369,3 +369,26 @@ def test_a_recipe_runs_at_toy_scale(name, tmp_path):
         adapted = TaskModel.from_pretrained(str(run.model("lora"))).encoder.layers[0].attention
         before = dense.encoder.layers[0].attention
         assert not torch.equal(adapted.q.weight, before.q.weight) and torch.equal(adapted.k.weight, before.k.weight)
+
+
+OTHERS = sorted(set(known_recipes()) - set(NAMES))
+FROM_RUNS = [n for n in OTHERS if str(plain_recipe(known_recipes()[n])["encoder"].get("from", "")).startswith("runs/")]
+
+
+@pytest.mark.parametrize("name", ["recognition-streaming-wuw2", "diarization-conv"])
+def test_a_model_of_another_run_has_a_stand_in(name, tmp_path):
+    recipe = read_recipe(name, scale=lambda data: toy(data, tmp_path))
+    encoder = SpeechEncoder.from_pretrained(recipe.encoder.source)
+    assert sum(p.numel() for p in encoder.parameters()) < 300_000
+    assert bool(encoder.config.chunk_frames) == ("streaming" in name)
+    again = read_recipe(name, [f"encoder.from={recipe.encoder.source}"], lambda data: toy(data, tmp_path / "none"))
+    assert again.encoder.source == recipe.encoder.source and not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_recipe_runs_at_toy_scale(name, tmp_path):
+    assert len(FROM_RUNS) >= 9
+    recipe = read_recipe(name, scale=lambda data: toy(data, tmp_path / "run" / "stand-ins"))
+    run = compress(recipe, tmp_path / "run", console=Console(file=io.StringIO(), width=200))
+    assert all(run.finished(stage) is not None for stage in recipe.names())
