@@ -93,10 +93,9 @@ def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None
 
 def _file_of(cut: Cut) -> str | None:
     """The one file that a cut is a stretch of; none where it is put together or changed."""
-    recording = getattr(cut, "recording", None)
     if channel_of(cut) is None:
         return None
-    source = recording.sources[0]
+    source = cut.recording.sources[0]
     return source.source if source.type == "file" else None
 
 

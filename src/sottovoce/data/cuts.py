@@ -255,9 +255,9 @@ def seekable_samples(cut: Cut) -> int | None:
 
     Resampling has no seams only where it is given everything, and not all formats find a sample exactly.
     """
-    recording = getattr(cut, "recording", None)
     if channel_of(cut) is None:
         return None
+    recording = cut.recording
     source = recording.sources[0]
     exact = source.type == "file" and Path(source.source).suffix.lower() in (".wav", ".flac")
     return cut.num_samples if exact and recording.sampling_rate == SAMPLE_RATE else None
