@@ -80,7 +80,9 @@ def in_low_precision(model, dtype, autocast, samples=(2600, 1900), **inputs) -> 
         model.eval()
         with torch.no_grad(), torch.autocast("cpu", dtype=dtype, enabled=autocast):
             model(**inputs)
-    assert sum(p.grad is not None for p in model.parameters()) > 10
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert len(gradients) > 10
+    assert [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()] == []
     return seen
 
 

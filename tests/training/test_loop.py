@@ -1,5 +1,6 @@
 import tracemalloc
 import weakref
+from itertools import pairwise
 
 import pytest
 import torch
@@ -16,10 +17,11 @@ from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
 from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.checkpoints import StraightToDisk
+from sottovoce.training.clipping import AutoClip
 from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
-from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm
+from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm, Term
 from tiny_models import HEAD, tiny_model
 
 CPU = Compute("cpu")
@@ -184,6 +186,81 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         model.head.project.bias.fill_(float("inf"))
     with pytest.raises(RecipeError, match="loss is nan at step 0"):
         fit(model, phase(everything(model)), CPU, tmp_path)
+
+
+class Infinite(Term):
+    """A loss that is infinite at some steps, with finite gradients."""
+
+    def __init__(self, steps):
+        super().__init__("infinite")
+        self.steps = steps
+
+    def begin(self, step):
+        self.step = step
+
+    def loss(self, model, batch, output):
+        loss = 1e-4 * output.output.float().square().mean()  # what the first scale, 2^16, leaves finite
+        return loss + (torch.inf if self.step in self.steps else 0.0), {}
+
+
+HALF = Compute("cpu", precision="16-mixed")
+
+
+class Weights(StepCallback):
+    """Weights and running statistics after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.all = []
+
+    def on_step(self, trainer, module, step):
+        states = {**module.model.encoder.state_dict(), **module.model.head.state_dict()}
+        self.all.append({name: tensor.clone() for name, tensor in states.items()})
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_half_precision_leaves_out_a_step_whose_loss_is_infinite(tmp_path, accumulate):
+    torch.manual_seed(0)
+    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
+    weights, watch = Weights(), Watch()
+    given = phase([Infinite([2])], callbacks=[weights, watch], accumulate=accumulate, clip=AutoClip)
+    with pytest.warns(UserWarning, match="1 of 4 steps were left out"):
+        fit(model, given, HALF, tmp_path)
+    assert [values["skipped"].item() for _, values in watch.seen] == [0, 0, 1, 1]
+    changed = [any(not torch.equal(a[n], b[n]) for n in a) for a, b in pairwise(weights.all)]
+    assert changed == [True, False, True]  # and no statistics either
+    assert all(torch.isfinite(tensor).all() for tensor in weights.all[-1].values())
+
+
+def test_activations_that_overflow_leave_no_trace(tmp_path):
+    """Running statistics of a batch norm would stay infinite for good."""
+    torch.manual_seed(0)
+    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
+    term = Infinite([])
+    loud = lambda module, _, out: out * (torch.inf if term.step == 1 else 1.0)  # noqa: E731
+    model.head.trunk.blocks[0].conv.register_forward_hook(loud)
+    with pytest.warns(UserWarning, match="1 of 4"):
+        fit(model, phase([term]), HALF, tmp_path)
+    assert all(torch.isfinite(buffer).all() for buffer in model.head.buffers())
+
+
+def test_half_precision_gives_up_in_one_line(tmp_path):
+    model = tiny_model()
+    with pytest.raises(RecipeError, match="all 4 steps were left out.*bf16"):
+        fit(model, phase([Infinite(range(99))]), HALF, tmp_path / "few")
+    assert not model.training
+    with pytest.raises(RecipeError, match=r"at every scale down to \d+e-05 \(3\d steps were left out\)"):
+        fit(model, phase([Infinite(range(99))], steps=99), HALF, tmp_path / "many")
+
+
+def test_a_stage_that_ends_with_an_error_leaves_the_model_as_a_finished_one_does(tmp_path):
+    model = tiny_model()
+    with pytest.raises(RecipeError, match="loss is inf at step 1"):
+        fit(model, phase([Infinite([1])], recompute=True), CPU, tmp_path)
+    assert not model.training and not model.is_gradient_checkpointing
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_what_follows_has_the_memory_of_training(tmp_path):

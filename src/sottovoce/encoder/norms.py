@@ -11,6 +11,11 @@ def valid(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """For sums of squares and the roots of them: in float16 they overflow, or their gradients do."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class TimeNorm(nn.Module):
     """GroupNorm with one channel a group after a linear map, as in the Base front ends, over valid frames only.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.norms import valid
+from ..encoder.norms import at_least_float32, valid
 from ..encoder.safe_convolution import Conv1d
 from ..encoder.units import Macs
 
@@ -35,8 +35,9 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
 
 def normalised_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
     """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
-    centred = silenced(x - mean_over_time(x, mask)[..., None], mask)
-    return centred * torch.rsqrt(mean_over_time(centred.square(), mask) + eps)[..., None]
+    wide = at_least_float32(x)
+    centred = silenced(wide - mean_over_time(wide, mask)[..., None], mask)
+    return (centred * torch.rsqrt(mean_over_time(centred.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
 class TimeConv(Conv1d):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.errors import AudioError
-from ..encoder.norms import valid
+from ..encoder.norms import at_least_float32, valid
 from ..encoder.safe_convolution import Conv1d
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
@@ -68,9 +68,10 @@ class PlainXVector(LayerSumHead):
             x = layer(x).relu()
         count = frames - self.lost[-1]
         inside, count = valid(count, x.shape[2])[:, None], count[:, None]
-        mean = x.masked_fill(~inside, 0.0).sum(2) / count
-        square = (x - mean[..., None]).masked_fill(~inside, 0.0).square().sum(2)
-        return self.embedding(torch.cat([mean, (square / (count - 1)).sqrt()], dim=-1))
+        wide = at_least_float32(x)
+        mean = wide.masked_fill(~inside, 0.0).sum(2) / count
+        square = (wide - mean[..., None]).masked_fill(~inside, 0.0).square().sum(2)
+        return self.embedding(torch.cat([mean, (square / (count - 1)).sqrt()], dim=-1).to(x.dtype))
 
     def logits(self, output: Tensor) -> Tensor:
         return self.classifier(output)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.errors import CheckpointError
+from ..encoder.norms import at_least_float32
 from ..encoder.units import Macs
 from .frames import FrameNorm
 from .fusion import Choice, parted
@@ -143,6 +144,7 @@ def attention(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 def statistics(x: Tensor, weights: Tensor) -> Tensor:
     """Mean and standard deviation ``[B, 2 C]`` of ``x[B, T, C]`` under weights that sum to 1 over time."""
-    mean = (weights * x).sum(1)
-    variance = (weights * (x - mean[:, None]).square()).sum(1)
-    return torch.cat([mean, variance.clamp(min=_LEAST).sqrt()], dim=-1)
+    wide = at_least_float32(x)
+    mean = (weights * wide).sum(1)
+    variance = (weights * (wide - mean[:, None]).square()).sum(1)
+    return torch.cat([mean, variance.clamp(min=_LEAST).sqrt()], dim=-1).to(x.dtype)

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from ..encoder.norms import at_least_float32
 from ..encoder.units import Unit
 
 Values = dict[str, Tensor]
@@ -81,7 +82,7 @@ def attached_to(model: nn.Module) -> Attachment | None:
 
 def kept_layer_norm(norm: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
     """LayerNorm of ``x [..., C]`` as if only the channels with ``kept [C] == 1`` were there; the others become 0."""
-    wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+    wide = at_least_float32(x)
     kept = kept.to(wide.dtype)
     count = kept.sum().clamp(min=1)
     centred = (wide - (wide * kept).sum(-1, keepdim=True) / count) * kept

@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor
+from torch.amp import GradScaler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches import Batch, BatchLoader
@@ -21,6 +23,7 @@ from ..encoder.errors import RecipeError
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
+from .loss_scaling import SkippedSteps
 from .randomness import begin_step
 from .terms import Term, Values, add, weight_groups
 
@@ -83,6 +86,7 @@ class TrainingModule(LightningModule):
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
         self.clipping = phase.clip() if phase.clip is not None else None
+        self.skipped = SkippedSteps(phase.name)
         parts: tuple[torch.nn.Module, ...] = (model.encoder, model.head)
         self._resting = [part for part in parts if not any(p.requires_grad for p in part.parameters())]
         self._phase = phase
@@ -101,9 +105,14 @@ class TrainingModule(LightningModule):
         begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
         for part in self._resting:
             rest(part)
+        if self.scaler is not None:
+            self.skipped.remember(self.model)
         output = self.model(batch["waveform"], batch["lengths"])
         loss, seen = add(list(phase.terms), self.model, batch, output)
         if not torch.isfinite(loss):
+            if self.scaler is not None:
+                self.seen = seen
+                return loss * torch.nan  # or gradients could be finite, and the step be made
             raise RecipeError(
                 f"stage {phase.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
             )
@@ -121,6 +130,18 @@ class TrainingModule(LightningModule):
         factors = [phase.rate if group["scheduled"] else _one for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factors)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @property
+    def scaler(self) -> GradScaler | None:
+        """What scales the loss in half precision."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        if self.scaler is None:
+            super().optimizer_step(*args, **kwargs)
+        else:
+            self.skipped.watch(self.scaler, lambda: LightningModule.optimizer_step(self, *args, **kwargs))
+            self.seen = {**self.seen, "skipped": self.skipped.count.float()}
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
         # Called after unscaling in mixed precision.
@@ -193,16 +214,22 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
             num_sanity_val_steps=0,
             callbacks=[*phase.callbacks, Checkpoints(directory, phase.checkpoint_every, phase.steps)],
         )
+        if compute.precision == "16-mixed" and trainer.strategy.root_device.type == "cpu":
+            # Lightning takes bfloat16 instead there, and says so in a warning.
+            trainer.strategy.precision_plugin = MixedPrecision("16-mixed", "cpu")
         try:
             trainer.fit(module, ckpt_path=newest(directory), weights_only=True)
         except SystemExit:
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
-    if phase.recompute:
-        model.gradient_checkpointing_disable()
-    model.zero_grad()
-    model.eval()
+        finally:
+            if phase.recompute:
+                model.gradient_checkpointing_disable()
+            model.zero_grad()
+            model.eval()
+    if (said := module.skipped.conclude(phase.steps)) is not None:
+        warnings.warn(said, stacklevel=2)
     # What comes next (slimming with its proof, say) needs the memory of gradients, optimiser and, once the caller lets go of
     # its terms, teachers.
     for callback in phase.callbacks:
