@@ -10,8 +10,7 @@ the first two are made relative within each unit, see `relative`. Derivatives of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from ..encoder.errors import PlanError
 from ..encoder.units import Declarations, Rows, Unit, collect
+from ..evaluation_mode import evaluating
 from .attachment import Attachment
 from .gates import KINDS
 from .scores import Scores, relative
@@ -76,7 +76,7 @@ def activation(
     paths = {site.module for unit in chosen.values() for site in unit.gates}
     handles = [model.get_submodule(path).register_forward_hook(hook(path)) for path in sorted(paths)]
     try:
-        with _evaluating(model), torch.no_grad():
+        with evaluating(model), torch.no_grad():
             for batch in batches:
                 (forward or run)(model, batch)
     finally:
@@ -120,7 +120,7 @@ def taylor(
     steps = 0
     attachment = Attachment(model, chosen.values(), lambda: gates)
     try:
-        with _evaluating(model), torch.enable_grad():
+        with evaluating(model), torch.enable_grad():
             for batch in batches:
                 value = loss(model, batch)
                 if not bool(torch.isfinite(value)):
@@ -174,16 +174,6 @@ def _gathered(values: Tensor, index: Tensor) -> Tensor:
     """Sum of ``values`` over the rows (or channels) of each element; -1: none."""
     padded = torch.cat([values.cpu(), values.new_zeros(1).cpu()])
     return padded[index.cpu()].sum(1)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
 
 
 def run(model: nn.Module, batch: Any) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
+from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output, float_tensors
 from .attachment import Attachment
 from .gates import frozen_values
@@ -162,7 +163,8 @@ def compare(model: nn.Module, small: nn.Module, plan: Plan, probe: dict[str, Any
     values = frozen_values(model, plan)
     attachment = Attachment(model, [declared.units[n] for n in plan.keep], lambda: values)
     try:
-        expected, got = float_tensors(model.eval()(**probe)), float_tensors(small.eval()(**probe))
+        with evaluating(model, small):
+            expected, got = float_tensors(model(**probe)), float_tensors(small(**probe))
         for each in (*expected, *got):
             finite_output(each, model)
     finally:

@@ -17,6 +17,7 @@ from ..diarization.powerset import Powerset
 from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
+from ..evaluation_mode import evaluating
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
 from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
@@ -123,18 +124,16 @@ class Diarization(Options):
         Local: every window is a recording of its own, whose speakers are matched with the reference anew; this is what
         the model answers for, and what it is chosen by. Intervals (95 %) are bootstrapped over recordings.
         """
-        was_training = model.training
-        model.eval()
-        score = local_score(model, test.cuts, self.decisions)
-        results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
-        results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
-        if (embedder := self.decisions.embedder()) is not None:
-            whole = recording_score(LocalScores(model), embedder, test.cuts, self.decisions)
-            results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
-                "jer": whole.jer,
-                "protocol": f"{len(whole.files)} recordings, step {self.decisions.step:g} s; {whole.protocol}",
-            }
-        model.train(was_training)
+        with evaluating(model):
+            score = local_score(model, test.cuts, self.decisions)
+            results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
+            results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
+            if (embedder := self.decisions.embedder()) is not None:
+                whole = recording_score(LocalScores(model), embedder, test.cuts, self.decisions)
+                results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
+                    "jer": whole.jer,
+                    "protocol": f"{len(whole.files)} recordings, step {self.decisions.step:g} s; {whole.protocol}",
+                }
         return results
 
     def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.long_audio import LONGEST
+from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_model import TaskModel
 
@@ -34,16 +35,14 @@ def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
         AudioError: an utterance cannot be read.
         InferenceError: the model gives NaN or infinity for one.
     """
-    was_training = model.training
-    model.eval()
-    whole = {id(cut): _parts(cut) for cut in cuts}
-    batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
-    found: dict[int, Tensor] = {}
-    for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
-        output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
-        finite_output(output, model, batch["ids"])
-        found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
-    model.train(was_training)
+    with evaluating(model):
+        whole = {id(cut): _parts(cut) for cut in cuts}
+        batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
+        found: dict[int, Tensor] = {}
+        for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
+            output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
+            finite_output(output, model, batch["ids"])
+            found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
 
 

@@ -16,6 +16,7 @@ from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
+from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -228,14 +229,12 @@ def understand(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Understood]:
         AudioError: a cut cannot be read.
         InferenceError: the model gives NaN or infinity for one.
     """
-    was_training = model.training
-    model.eval()
-    reader = interpreter(model)
-    found: dict[str, Understood] = {}
-    for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
-        made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
-        finite_output(made.output, model, batch["ids"])
-        understood = reader.understand(made.output.float().cpu(), made.output_lengths.cpu())
-        found |= dict(zip(batch["ids"], understood, strict=True))
-    model.train(was_training)
+    with evaluating(model):
+        reader = interpreter(model)
+        found: dict[str, Understood] = {}
+        for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
+            made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
+            finite_output(made.output, model, batch["ids"])
+            understood = reader.understand(made.output.float().cpu(), made.output_lengths.cpu())
+            found |= dict(zip(batch["ids"], understood, strict=True))
     return {cut.id: found[cut.id] for cut in cuts}

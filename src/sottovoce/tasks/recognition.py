@@ -15,6 +15,7 @@ from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
 from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
+from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
 from ..heads.task_model import TaskModel
@@ -185,12 +186,10 @@ def recognise(model: TaskModel, cuts: Sequence[Cut], recogniser: TextSearch) -> 
         AudioError: a cut cannot be read.
         InferenceError: the model gives NaN or infinity for one.
     """
-    was_training = model.training
-    model.eval()
-    found: dict[str, str] = {}
-    for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
-        made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
-        finite_output(made.output, model, batch["ids"])
-        found |= dict(zip(batch["ids"], recogniser.texts(made.output, made.output_lengths), strict=True))
-    model.train(was_training)
+    with evaluating(model):
+        found: dict[str, str] = {}
+        for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
+            made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
+            finite_output(made.output, model, batch["ids"])
+            found |= dict(zip(batch["ids"], recogniser.texts(made.output, made.output_lengths), strict=True))
     return {cut.id: found[cut.id] for cut in cuts}

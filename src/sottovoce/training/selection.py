@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..encoder.errors import RecipeError
 from ..encoder.file_modes import as_umask_says
+from ..evaluation_mode import evaluating
 from .files import whole_file
 from .metrics_log import MetricsLog
 from .steps import StepCallback
@@ -56,8 +57,8 @@ class Selection(StepCallback):
         if step % self.every and step != self.last:
             return
         model: Any = module.model
-        numbers = {name: value for name, value in self.evaluate(model).items() if isinstance(value, int | float)}
-        model.train()
+        with evaluating(model):
+            numbers = {name: value for name, value in self.evaluate(model).items() if isinstance(value, int | float)}
         if trainer.is_global_zero:
             with whole_file(self.path(step)) as partial:
                 save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
