@@ -4,10 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import sottovoce
+from corpus import write_corpus
+from sottovoce.data.cuts import read_cuts
+from sottovoce.encoder.errors import InferenceError
 from sottovoce.evaluation_mode import evaluating
-from tiny_models import tiny_model
+from sottovoce.pruning.importance import activation
+from sottovoce.tasks.embedding import embed_all
+from sottovoce.tasks.intent import understand
+from sottovoce.tasks.recognition import recognise
+from tiny_models import speech, tiny_model
 
 
 def modes(model):
@@ -32,3 +40,29 @@ def test_only_here_is_the_mode_switched_back():
     root = Path(sottovoce.__file__).parent
     found = {file.name for file in root.rglob("*.py") if switches.search(file.read_text(encoding="utf-8"))}
     assert found == set()
+
+
+def spoilt(model):
+    """Its output is NaN, which every evaluation refuses."""
+    torch.nn.init.constant_(model.head.project.bias, torch.nan)
+    return model
+
+
+WAYS = {
+    "embeddings": lambda model, cuts: embed_all(model, cuts),
+    "texts": lambda model, cuts: recognise(model, cuts, None),
+    "meanings": lambda model, cuts: understand(model, cuts),
+    "importance": lambda model, cuts: activation(model, [speech()], forward=lambda *_: 1 / 0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_evaluation_that_fails_leaves_training_as_it_was(way, tmp_path, monkeypatch):
+    monkeypatch.setattr("sottovoce.tasks.intent.interpreter", lambda model: None)
+    model = spoilt(tiny_model()).train()
+    model.encoder.layers[0].eval()
+    before = modes(model)
+    cuts = list(read_cuts(write_corpus(tmp_path, speakers=1, utterances=1) / "train.jsonl.gz"))
+    with pytest.raises((InferenceError, ZeroDivisionError)):
+        WAYS[way](model, cuts)
+    assert modes(model) == before

@@ -72,6 +72,7 @@ class Family:
                 family=self.name, shape=self.shape(stock), normalize=normalize, **renamed, **self.fields(stock)
             )
         except (TypeError, ValueError, ZeroDivisionError) as error:
+            # Stock configs keep what they are given: any value of any type is computed with here.
             raise CheckpointError(f"{name}: the config of this {self.model_type} makes no sense: {error}") from None
         said = {*self.renamed, *self.sizes(config), *FORGOTTEN}
         config.stock = {key: value for key, value in stock.to_diff_dict().items() if key not in said}

@@ -103,6 +103,7 @@ def encoder_config(cfg: Any, name: str) -> EncoderConfig:
             layerdrop=c["encoder_layerdrop"],
         )
     except (TypeError, ValueError, ZeroDivisionError) as error:
+        # Values of any type out of a file, which are computed with.
         raise CheckpointError(f"{name}: its cfg makes no sense: {error}") from None
 
 
@@ -126,6 +127,7 @@ def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
         if layers and all(len(layer) == 3 and all(isinstance(n, int) for n in layer) for layer in layers):
             return [tuple(layer) for layer in layers]
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        # What `ast.parse` raises on text that is no Python, and what a value of another type does.
         pass
     raise CheckpointError(f"{name}: conv_feature_layers is {text!r}; it must be a list of (channels, kernel, stride)")
 

@@ -69,6 +69,7 @@ def encoder_config(fields: Any, name: str) -> EncoderConfig:
     except KeyError as error:
         raise CheckpointError(f"{name}: its config has no {error.args[0]}") from None
     except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
+        # Values of any type out of a file, which are computed with.
         raise CheckpointError(f"{name}: its config makes no sense: {error}") from None
 
 

@@ -100,7 +100,7 @@ def _carried_out(arguments: list[str], debug: bool) -> int:
             code = _left(arguments)
     except OutputFault as fault:
         return _without_output(fault.reason)
-    except Exception as fault:
+    except Exception as fault:  # the last resort: told in a line where it is the user's, else raised again
         line = told(fault)
         if debug or line is None:
             raise

@@ -170,6 +170,7 @@ def read_cuts(path: str | Path) -> CutSet:
     except DataError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # What Lhotse raises on fields that it does not expect.
         raise DataError(f"{path}: not a manifest of cuts, or damaged, after line {number} ({error})") from error
     if not cuts:
         raise DataError(f"{path}: no cuts in it")

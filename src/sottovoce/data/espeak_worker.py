@@ -77,7 +77,7 @@ def main() -> None:
                 sys.stdout.buffer.write(struct.pack("<i", len(sound)) + sound)
                 sys.stdout.buffer.flush()
                 status = 0
-            except RuntimeError as error:
+            except RuntimeError as error:  # what `Library.say` raises
                 print(error, file=sys.stderr, flush=True)
             finally:
                 os._exit(status)

@@ -113,6 +113,7 @@ def index(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
                 elif ending not in ("nodata", "nometa"):
                     audio[name] = Member(tar.resolve(), member.offset_data, member.size)
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # What Lhotse and tarfile raise on content that they do not expect.
         raise DataError(f"{tar}: cannot be read as a shard of recordings ({error})") from error
     return audio, recordings
 

@@ -59,7 +59,7 @@ def _written(write: Callable[[BinaryIO], None]) -> Path:
         except OSError as error:
             path.unlink()
             raise AudioError(f"{path}: a temporary copy of the audio cannot be written ({error.strerror})") from error
-        except BaseException:
+        except BaseException:  # also where the user stops it; raised again
             path.unlink()
             raise
     return path

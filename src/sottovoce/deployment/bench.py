@@ -128,7 +128,7 @@ def check_device(device: str) -> None:
     """Raises: SottovoceError: torch does not know the device, or this machine does not have it."""
     try:
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
         raise SottovoceError(f"device {device}: {str(error).splitlines()[0]}") from None
 
 

@@ -97,7 +97,7 @@ def use_factors(model: nn.Module, shape: Shape) -> None:
     for path, ranks in factored_paths(shape).items():
         try:
             old: Any = model.get_submodule(path)
-        except AttributeError:
+        except AttributeError:  # how torch says that there is no such module
             old = None
         if not hasattr(old, "in_features"):
             raise CheckpointError(f"config: the shape has {path} in factors, and there is no such linear map")

@@ -86,6 +86,7 @@ class Calibration:
             measures = {str(name): float(weight) for name, weight in found["measures"].items()}
             read = cls(float(found["slope"]), float(found["offset"]), measures, float(found["prior"]))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            # JSON of any shape, of which one shape is read.
             raise DataError(f"{path}: not a saved calibration ({type(error).__name__}: {error})") from error
         if set(found) != set(asdict(read)) or not np.isfinite([read.slope, read.offset, *measures.values()]).all():
             raise DataError(f"{path}: not a saved calibration; it holds slope, offset, measures and prior, all finite")

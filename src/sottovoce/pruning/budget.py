@@ -195,9 +195,11 @@ def parse_amount(amount: Amount, name: str = "amount") -> tuple[float, bool]:
         raise BudgetError(f"budget: {name} is {amount!r}; {help}")
     if isinstance(amount, str):
         match = re.fullmatch(r"\s*([0-9_.]+(?:e[+-]?\d+)?)\s*([kmgbt%]?)\s*", amount.lower())
+        if match is None:
+            raise BudgetError(f"budget: {name} is {amount!r}; {help}")
         try:
-            number, suffix = float(match[1]), match[2]  # type: ignore[index]
-        except (TypeError, ValueError):
+            number, suffix = float(match[1]), match[2]
+        except ValueError:
             raise BudgetError(f"budget: {name} is {amount!r}; {help}") from None
     else:
         number, suffix = float(amount), ""

@@ -209,6 +209,7 @@ class Plan:
         except PlanError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # JSON of any shape, of which one shape is read.
             raise PlanError(f"plan: not a plan of sottovoce ({type(error).__name__}: {error})") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -26,7 +26,7 @@ class StraightToDisk(TorchCheckpointIO):
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
             return super().load_checkpoint(path, *args, **kwargs)
-        except (RuntimeError, EOFError, UnpicklingError):
+        except (RuntimeError, EOFError, UnpicklingError):  # what `torch.load` raises on a damaged file
             raise CheckpointError(f"{path}: damaged; remove it, and the stage begins again") from None
 
 

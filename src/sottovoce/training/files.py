@@ -31,7 +31,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with named_fault(path):
             yield partial
             settle(path)
-    except BaseException:
+    except BaseException:  # also where the user stops it; raised again
         partial.unlink(missing_ok=True)
         raise
 
@@ -92,7 +92,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
             for each in partial.rglob("*"):
                 if each.is_file():
                     _flush(each)
-    except BaseException:
+    except BaseException:  # also where the user stops it; raised again
         shutil.rmtree(partial, ignore_errors=True)
         raise
     # A directory cannot be renamed over another: for an instant there is none, and a run that is killed then writes it

@@ -97,7 +97,7 @@ def _without(data: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
         for step in each["loc"][:-1]:
             try:
                 holder = holder[step]
-            except (KeyError, IndexError, TypeError):
+            except (KeyError, IndexError, TypeError):  # pydantic names steps that are not in the data
                 break
         if isinstance(holder, dict):
             holder.pop(each["loc"][-1], None)

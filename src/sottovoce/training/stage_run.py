@@ -359,6 +359,6 @@ def load_objective(path: Path) -> tuple[list[str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             labels = json.loads(file.metadata()["labels"])
         return labels, load_file(path)
-    except (SafetensorError, ValueError, TypeError, KeyError):
+    except (SafetensorError, ValueError, TypeError, KeyError):  # metadata of any shape, or none
         again = path.parent.parent / "stages" / f"{path.stem}.json"
         raise CheckpointError(f"{path}: damaged; remove it and {again}, and the stage runs again") from None

@@ -93,7 +93,7 @@ def _seglst(text: str, where: str, faults: list[str]) -> list[Segment] | None:
                 faults.append(f"{where}: the words of {item['speaker']} from {start:g} s are empty")
             found.append(Segment(start, end, where, item["speaker"], item["words"]))
         return sorted(found, key=lambda segment: (segment.start, segment.end))
-    except (TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, AttributeError):  # JSON of any shape, of which one shape is read
         faults.append(f"{where}: seglst is no list of objects with speaker, start_time, end_time and words")
         return None
 

@@ -84,6 +84,7 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
     try:
         dataset = dataset.cast_column(audio, Audio(decode=False))
     except (TypeError, ValueError, NotImplementedError) as error:
+        # What the casts of datasets raise, by the type of the column.
         faults.append(f"{source} {split}: the column {audio!r} holds no audio ({str(error).splitlines()[0]})")
         return
     meant = {theirs: ours for ours, theirs in columns.items()}

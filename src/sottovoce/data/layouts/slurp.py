@@ -50,7 +50,7 @@ def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, fault
         slots = [_slot(entity, item["tokens"]) for entity in item.get("entities", [])]
         files = [recording["file"] for recording in item["recordings"]]
         statuses = [recording.get("status") for recording in item["recordings"]]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:  # JSON of any shape, of which one shape is read
         faults.append(f"{where}: an entity or recording is not as in SLURP ({type(error).__name__}: {error})")
         return []
     custom = {
