@@ -62,5 +62,5 @@ def _owner(path: Path) -> str:
     try:
         said = json.loads(path.with_name(path.name + OWNER).read_text(encoding="utf-8"))
         return f"process {said['process']} on {said['host']}, since {said['since']}"
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):  # JSON of any shape, or cut off
         return "another process"
