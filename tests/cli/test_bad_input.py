@@ -14,7 +14,7 @@ import bad_audio
 from bad_audio import FAULTS
 from sottovoce.data.cuts import make_cut
 from sottovoce.data.rttm import read_rttm
-from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.encoder.network import EncoderNetwork
 from sottovoce.tasks.embedding import embed_all
 from tiny_models import tiny_model
 
@@ -94,7 +94,7 @@ def test_a_fault_in_the_last_file_is_told_before_the_first_is_heard(sottovoce, p
         (tmp_path / f"{name}.wav").write_bytes((speech / "0.wav").read_bytes())
     (tmp_path / "c.wav").touch()
     heard = []
-    monkeypatch.setattr(SpeechEncoder, "forward", lambda *_, **__: heard.append(1))
+    monkeypatch.setattr(EncoderNetwork, "forward", lambda *_, **__: heard.append(1))
     said = sottovoce("embed", place / "verification", tmp_path, "-o", tmp_path / "x.npz")
     assert said.code == 2 and "c.wav: the file is empty" in said.err and not heard
     said = sottovoce("verify", place / "verification", tmp_path / "a.wav", tmp_path / "c.wav")
@@ -107,7 +107,7 @@ def largest(monkeypatch):
     import soundfile
 
     most = {"decoded": 0.0, "heard": 0.0}
-    read, forward = soundfile.SoundFile.read, SpeechEncoder.forward
+    read, forward = soundfile.SoundFile.read, EncoderNetwork.forward
 
     def reads(file, *arguments, **options):
         samples = read(file, *arguments, **options)
@@ -119,7 +119,7 @@ def largest(monkeypatch):
         return forward(model, waveform, *arguments, **options)
 
     monkeypatch.setattr(soundfile.SoundFile, "read", reads)
-    monkeypatch.setattr(SpeechEncoder, "forward", hears)
+    monkeypatch.setattr(EncoderNetwork, "forward", hears)
     return most
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import complaint
-from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.encoder.network import EncoderNetwork
 
 View = Callable[[Tensor], Tensor]
 
@@ -132,4 +132,4 @@ def to_ours(
 def blueprint(config: EncoderConfig) -> dict[str, Tensor]:
     """Names and shapes of the tensors of an encoder, without memory for their values."""
     with torch.device("meta"):
-        return SpeechEncoder(config).state_dict()
+        return EncoderNetwork(config).state_dict()

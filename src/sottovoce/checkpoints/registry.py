@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.errors import CheckpointError
@@ -35,6 +35,9 @@ from .origin import origin
 from .preprocessor import normalization
 from .stock import Loaded
 from .tensors import READERS, only_tensors, read_torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 FAMILIES: dict[str, Family] = {
     family.name: family

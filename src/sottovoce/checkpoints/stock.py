@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.config_rules import COMMON
@@ -16,6 +16,9 @@ from sottovoce.encoder.values import check
 from .family import Family
 from .names import to_ours
 from .weight_norm import fold
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Loaded = tuple[EncoderConfig, dict[str, Tensor], list[str]]
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.loading import complaint
-from sottovoce.encoder.model import SpeechEncoder
 
 from .family import Family
 from .registry import FAMILIES
 from .weight_norm import unfold
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from sottovoce.encoder.model import SpeechEncoder
 
 
 def to_transformers(encoder: SpeechEncoder) -> PreTrainedModel:

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ..encoder.errors import DataError
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
 from .questions import Questions
 from .semantic_vocabulary import SemanticVocabulary
@@ -22,7 +22,7 @@ class Interpreter(Protocol):
         """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
 
 
-def interpreter(model: TaskModel) -> Interpreter:
+def interpreter(model: TaskNetwork) -> Interpreter:
     """The interpreter of a model.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..encoder.errors import DataError
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
 from .ctc import ctc_beam_search
 from .hypothesis import check_search
@@ -49,7 +49,7 @@ class TextSearch(Protocol):
 
 
 def recogniser_of(
-    model: TaskModel, *, beam: int | None = None, ngram: NGram | None = None, weight: float = 0.5, bonus: float = 0.0
+    model: TaskNetwork, *, beam: int | None = None, ngram: NGram | None = None, weight: float = 0.5, bonus: float = 0.0
 ) -> TextSearch:
     """The search for a model's head and vocabulary; further arguments are those of `Recogniser`.
 

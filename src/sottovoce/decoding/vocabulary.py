@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..encoder.errors import DataError
-from ..heads.label_tokenizer import pieces, words
+from ..heads.label_pieces import pieces, words
 from ..heads.spelling import MARK, spelled
 
 BLANK = "<blank>"

@@ -16,8 +16,8 @@ from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
 from ..encoder.errors import CheckpointError
 from ..finite_outputs import named
-from ..heads.task_model import TaskModel
-from .models import load_model
+from ..heads.task_network import TaskNetwork
+from .networks import load_network
 
 
 def load_local(source: str | Path) -> LocalScores:
@@ -97,9 +97,9 @@ def diarize(
     return turns
 
 
-def _task_model(source: str | Path) -> TaskModel:
-    model = load_model(source)
-    if not isinstance(model, TaskModel):
+def _task_model(source: str | Path) -> TaskNetwork:
+    model = load_network(source)
+    if not isinstance(model, TaskNetwork):
         raise CheckpointError("this is a bare encoder without a head; fine-tune it first")
     return model
 

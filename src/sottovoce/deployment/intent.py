@@ -14,19 +14,19 @@ from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..encoder.errors import AudioError, CheckpointError, DataError
 from ..finite_outputs import finite_output, named
-from ..heads.task_model import TaskModel
-from .models import load_model
+from ..heads.task_network import TaskNetwork
+from .networks import load_network
 
 
-def load_classifier(source: str | Path) -> TaskModel:
+def load_classifier(source: str | Path) -> TaskNetwork:
     """A task model that understands utterances.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
-    model = load_model(source)
-    task = model.config.task if isinstance(model, TaskModel) else ""
-    if not isinstance(model, TaskModel) or task != "intent":
+    model = load_network(source)
+    task = model.config.task if isinstance(model, TaskNetwork) else ""
+    if not isinstance(model, TaskNetwork) or task != "intent":
         what = f"a model for {task}" if task else "no intent model"
         raise CheckpointError(
             f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
@@ -61,7 +61,7 @@ def check_length(name: str, seconds: float) -> None:
 
 
 @torch.no_grad()
-def classify(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Understood:
+def classify(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> Understood:
     """Intent and slots of a file of any format and rate, with probabilities.
 
     Args:

@@ -1,20 +1,26 @@
-"""Any model that can be loaded, by what its own config says it is."""
+"""Any model that can be loaded, by what its own config says it is.
+
+The classes of models are imported when one is loaded: that takes as long as importing torch itself.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from transformers import AutoModel, PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from sottovoce.checkpoints import has_task
+from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import files_of, without_report
-from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.model_files import is_file, model_type, read_json
 from sottovoce.encoder.one_line import told_in_one_line
 from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.heads.task_model import TaskModel
 
 
 def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
@@ -23,6 +29,9 @@ def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
     Raises:
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
+    from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.heads.task_model import TaskModel
+
     if is_task_model(source):
         return TaskModel.from_pretrained(str(source)).eval()
     return SpeechEncoder.from_pretrained(str(source)).eval()
@@ -35,6 +44,9 @@ def load_encoder(source: str | Path) -> SpeechEncoder:
     Raises:
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
+    from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.heads.task_model import TaskModel
+
     if is_ours(source):
         return TaskModel.from_pretrained(str(source)).eval().encoder
     return SpeechEncoder.from_pretrained(str(source)).eval()
@@ -64,8 +76,10 @@ def load_stock(source: str | Path) -> PreTrainedModel | None:
     Raises:
         CheckpointError: it is in that format, but damaged or of a kind that Transformers does not know.
     """
+    from transformers import AutoModel
+
     kind = model_type(_config(source))
-    if kind is None or kind in (SpeechEncoder.config_class.model_type, TaskConfig.model_type):
+    if kind is None or kind in (EncoderConfig.model_type, TaskConfig.model_type):
         return None
     with told_in_one_line(str(source)), without_report():
         model = AutoModel.from_pretrained(str(source)).eval()

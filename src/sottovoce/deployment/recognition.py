@@ -18,19 +18,19 @@ from ..decoding.timing import Word, words_of
 from ..encoder.errors import AudioError, CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.frame_head import FrameHead
-from ..heads.task_model import TaskModel
-from .models import load_model
+from ..heads.task_network import TaskNetwork
+from .networks import load_network
 
 
-def load_recogniser(source: str | Path) -> TaskModel:
+def load_recogniser(source: str | Path) -> TaskNetwork:
     """A task model that writes down what is said.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
-    model = load_model(source)
-    frames = isinstance(model, TaskModel) and isinstance(model.head, FrameHead)
-    if not isinstance(model, TaskModel) or not frames or model.config.task not in ("recognition", ""):
+    model = load_network(source)
+    frames = isinstance(model, TaskNetwork) and isinstance(model.head, FrameHead)
+    if not isinstance(model, TaskNetwork) or not frames or model.config.task not in ("recognition", ""):
         raise CheckpointError(
             f"{source}: this is no recognition model; fine-tune one with `sottovoce compress` and a recognition recipe"
         )
@@ -91,7 +91,7 @@ class Transcript:
 
 @torch.no_grad()
 def transcribe(
-    model: TaskModel,
+    model: TaskNetwork,
     file: str | Path,
     recogniser: TextSearch | None = None,
     *,
@@ -128,13 +128,13 @@ def transcribe(
     return Transcript(name_of(file), samples / rate, text, tuple(words))
 
 
-def _output(model: TaskModel, wave: Tensor) -> Tensor:
+def _output(model: TaskNetwork, wave: Tensor) -> Tensor:
     """``[T, ...]`` of a waveform ``[S]``."""
     return finite_output(model(wave[None].to(model.device)).output[0], model)
 
 
 def _parts(
-    model: TaskModel, file: str | Path, seconds: float, channel: Channel | None, windows: Windows
+    model: TaskNetwork, file: str | Path, seconds: float, channel: Channel | None, windows: Windows
 ) -> Iterator[Tensor]:
     """Output ``[t, ...]`` of one stretch after another, without gaps."""
     hop = model.config.inputs_to_logits_ratio

@@ -12,19 +12,19 @@ from ..data.long_audio import speech_parts
 from ..data.sources import name_of
 from ..encoder.errors import CheckpointError
 from ..finite_outputs import finite_output, named
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.spoofing import THRESHOLD
-from .models import load_model
+from .networks import load_network
 
 
-def load_detector(source: str | Path) -> TaskModel:
+def load_detector(source: str | Path) -> TaskNetwork:
     """A task model that tells bona fide from spoofed recordings.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
-    model = load_model(source)
-    if not isinstance(model, TaskModel) or model.config.scoring != "llr":
+    model = load_network(source)
+    if not isinstance(model, TaskNetwork) or model.config.scoring != "llr":
         raise CheckpointError(
             f"{source}: this is no anti-spoofing model; make one with `sottovoce compress` and a spoofing recipe"
         )
@@ -52,7 +52,7 @@ class Detection:
 
 
 @torch.no_grad()
-def detect(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Detection:
+def detect(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> Detection:
     """Judge a file of any format, rate and length.
 
     One of more than a minute is judged in equal parts of at most a minute (`speech_parts`), and its score is their mean:

@@ -21,10 +21,10 @@ from ..encoder.errors import AudioError, StreamingError
 from ..encoder.output import EncoderOutput
 from ..encoder.streaming import Latency
 from ..finite_outputs import finite_output, named
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 
 
-def chunks_of(model: TaskModel, seconds: float | None = None, left: int | None = None) -> Chunks | None:
+def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None = None) -> Chunks | None:
     """The model's own chunks, with another length or another number of chunks to look back where that is given.
 
     Raises:
@@ -64,7 +64,7 @@ class StreamingRecogniser:
         StreamingError: an encoder that cannot work chunk by chunk, or no chunks.
     """
 
-    def __init__(self, model: TaskModel, recogniser: TextSearch | None = None, chunks: Chunks | None = None):
+    def __init__(self, model: TaskNetwork, recogniser: TextSearch | None = None, chunks: Chunks | None = None):
         chunks = chunks or chunks_of(model)
         together = model.config.inputs_to_logits_ratio // model.config.encoder.samples_per_frame
         if chunks is not None and chunks.size % together:
@@ -146,7 +146,7 @@ class StreamedTranscript:
 
 
 def transcribe_stream(
-    model: TaskModel,
+    model: TaskNetwork,
     file: str | Path,
     recogniser: TextSearch | None = None,
     *,

@@ -22,7 +22,7 @@ from ..data.long_audio import speech_parts
 from ..data.sources import name_of
 from ..encoder.errors import CheckpointError, DataError
 from ..finite_outputs import finite_output, named
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.trials import read_trials
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
 from ..tasks.task import EvaluationData
@@ -30,20 +30,20 @@ from ..tasks.verification import Verification
 from .batch import Batch, FaultyRecording
 from .inputs import LIST, Recording, beside, list_lines
 from .inputs import recordings as find
-from .models import load_model
+from .networks import load_network
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-def load_verifier(source: str | Path) -> TaskModel:
+def load_verifier(source: str | Path) -> TaskNetwork:
     """A task model that compares speakers.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
-    model = load_model(source)
-    if not isinstance(model, TaskModel) or model.config.scoring != "cosine":
+    model = load_network(source)
+    if not isinstance(model, TaskNetwork) or model.config.scoring != "cosine":
         raise CheckpointError(
             f"{source}: this is no speaker model; fine-tune one with `sottovoce compress` and a verification recipe"
         )
@@ -51,7 +51,7 @@ def load_verifier(source: str | Path) -> TaskModel:
 
 
 def embed(
-    model: TaskModel,
+    model: TaskNetwork,
     recordings: str | Path | Iterable[str | Path],
     *,
     channel: Channel | None = None,
@@ -84,7 +84,7 @@ def embed(
 
 
 @torch.no_grad()
-def embed_file(model: TaskModel, file: str | Path, *, channel: Channel | None = None) -> Tensor:
+def embed_file(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> Tensor:
     """The embedding ``[E]`` of a file; of one of more than a minute the mean over its parts (`speech_parts`).
 
     Raises:
@@ -116,7 +116,7 @@ class Verdict:
         return None if self.threshold is None else self.score >= self.threshold
 
 
-def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: Channel | None = None) -> Verdict:
+def verify(model: TaskNetwork, a: str | Path, b: str | Path, *, channel: Channel | None = None) -> Verdict:
     """Compare two files; see `embed` for what is raised."""
     seconds = [samples / rate for samples, rate, _ in map(audio_shape, (a, b))]
     vectors = [embed_file(model, file, channel=channel) for file in (a, b)]
@@ -124,7 +124,7 @@ def verify(model: TaskModel, a: str | Path, b: str | Path, *, channel: Channel |
 
 
 def verdicts(
-    model: TaskModel,
+    model: TaskNetwork,
     vectors: Sequence[Tensor],
     seconds: Sequence[float],
     pairs: Sequence[tuple[int, int]],
@@ -178,7 +178,7 @@ def read_pairs(path: str | Path, *, channel: Channel | None = None) -> list[tupl
 
 
 def evaluate(
-    model: TaskModel,
+    model: TaskNetwork,
     data: str | Path,
     trials: str | Path,
     *,

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import pdist
-from scipy.special import expit
 
 from ..encoder.errors import DataError
 from .speaker_count import SpeakerCount
@@ -105,6 +102,9 @@ def dendrogram(unit: Floats, by: str = "average") -> Floats:
     A merge may bring centroids nearer to one another than any were before; its distance is then that of the merge before,
     so that a threshold never cuts inside of it.
     """
+    from scipy.cluster.hierarchy import linkage  # takes a while, and few files have voices to join
+    from scipy.spatial.distance import pdist
+
     tree = linkage(pdist(unit, "cosine"), "average") if by == "average" else linkage(unit, "centroid")
     tree[:, 2] = np.maximum.accumulate(tree[:, 2])
     return tree
@@ -132,6 +132,8 @@ def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
     for _ in range(rounds):
         # Softmax of two is a logistic function of what they differ by, which is linear: their variance is one.
         tilt = (means[1] - means[0]) / variance
+        from scipy.special import expit
+
         upper = expit(tilt * (s - means.mean()) + np.log(weights[1] / weights[0]))
         total = np.array([len(s) - upper.sum(), upper.sum()])
         first = np.array([s.sum() - s @ upper, s @ upper])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from .ahc import unit_vectors
 
@@ -27,6 +26,8 @@ def assign(
     for window in np.flatnonzero(active.any(1)):
         speakers = np.flatnonzero(active[window])
         cosine = similarity[window, speakers]
+        from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+
         rows, columns = linear_sum_assignment(cosine, maximize=True)
         nearest = cosine.argmax(1)
         nearest[rows] = columns

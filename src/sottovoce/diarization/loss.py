@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,5 +46,7 @@ def permuted(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) 
     with torch.autocast(decided.device.type, enabled=False):  # bfloat16 counts to 256, and NumPy does not know it
         wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
         missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
+    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+
     orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).cpu().numpy()]
     return torch.stack([each[:, order] for each, order in zip(reference, orders, strict=True)])

@@ -10,7 +10,7 @@ from ..encoder.errors import CheckpointError
 from ..finite_outputs import finite_output
 from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from .powerset import Powerset
 
 
@@ -21,7 +21,7 @@ class LocalScores:
         CheckpointError: it has another head, or frames of other than 20 ms.
     """
 
-    def __init__(self, model: TaskModel):
+    def __init__(self, model: TaskNetwork):
         if not isinstance(model.head, PowersetHead):
             raise CheckpointError(
                 f"this is a model for {model.config.task or 'something else'} and no diarization model; fine-tune one with"
@@ -47,7 +47,7 @@ class SpeakerFrames:
         CheckpointError: it does not compare speakers, its head does not pool frames, or they are of other than 20 ms.
     """
 
-    def __init__(self, model: TaskModel):
+    def __init__(self, model: TaskNetwork):
         if model.config.scoring == "cosine" and not isinstance(model.head, PoolingHead):
             raise CheckpointError(
                 f"the head {model.config.head['kind']} of this speaker model cannot pool under a mask; take one with mhfa"
@@ -85,7 +85,7 @@ class SpeakerFrames:
         return finite_output(self.model.scoring.centred(pooled), self.model)
 
 
-def _check_step(model: TaskModel) -> None:
+def _check_step(model: TaskNetwork) -> None:
     """Windows, masks and turns are counted in frames of 20 ms: of other frames they would be wrong without a word."""
     step = model.config.inputs_to_logits_ratio
     if step != STEP:

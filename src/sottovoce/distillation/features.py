@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.errors import RecipeError
-from ..encoder.model import SpeechEncoder
+from ..encoder.network import EncoderNetwork
 from .losses import feature_distance, frame_mask
 from .residual import kept_channels
 
@@ -36,8 +36,8 @@ class FeatureDistillation(nn.Module):
 
     def __init__(
         self,
-        teacher: SpeechEncoder,
-        student: SpeechEncoder,
+        teacher: EncoderNetwork,
+        student: EncoderNetwork,
         layers: Sequence[int],
         *,
         projections: bool | Sequence[Sequence[int]] = False,
@@ -61,7 +61,7 @@ class FeatureDistillation(nn.Module):
         self._map_of = {layer: k for k, group in enumerate(groups) for layer in group}
 
     @property
-    def teacher(self) -> SpeechEncoder:
+    def teacher(self) -> EncoderNetwork:
         return self._teacher[0]
 
     @torch.no_grad()
@@ -141,7 +141,7 @@ def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None
         )
 
 
-def _check_sizes(teacher: SpeechEncoder, student: SpeechEncoder) -> None:
+def _check_sizes(teacher: EncoderNetwork, student: EncoderNetwork) -> None:
     layers = [each.config.num_hidden_layers for each in (teacher, student)]
     widths = [each.stream.original for each in (teacher, student)]
     if layers[0] != layers[1]:

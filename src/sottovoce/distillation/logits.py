@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..heads.task_model import TaskModel, TaskOutput
+from ..heads.task_network import TaskNetwork, TaskOutput
 from .losses import frame_mask, masked_mean
 
 
@@ -121,7 +121,7 @@ class LogitsDistillation:
         weight: of this beside the distance of features.
     """
 
-    def __init__(self, teacher: TaskModel, imitation: Imitation, *, weight: float = 1.0):
+    def __init__(self, teacher: TaskNetwork, imitation: Imitation, *, weight: float = 1.0):
         self.teacher = teacher.requires_grad_(False).eval()
         self.imitation, self.weight = imitation, weight
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .activations import activation
 from .convolution import StridedConv
@@ -16,6 +15,7 @@ from .errors import AudioError
 from .feature_norm import Heard
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 from .norms import TimeNorm, normalize_waveform
+from .recomputed import RecomputedLayer
 from .stream import Stream, single
 from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 
@@ -26,7 +26,7 @@ BLOCK = 2048
 """Frames of the last of those that are computed at a time (1.28 s)."""
 
 
-class ConvLayer(GradientCheckpointingLayer):
+class ConvLayer(RecomputedLayer):
     """Convolution, norm (over time, over channels or none), GELU: ``[B, T, C] -> [B, T', O]``."""
 
     def __init__(self, conv: StridedConv, norm: nn.Module | None, act: str):

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .attention import ALL, SelfAttention, Sight
 from .cache import LayerCache
 from .conformer_convolution import ConvolutionModule
 from .feed_forward import FeedForward
+from .recomputed import RecomputedLayer
 from .stream import Stream
 from .units import Unit, block
 
 
-class PostNormLayer(GradientCheckpointingLayer):
+class PostNormLayer(RecomputedLayer):
     """Transformer layer with the norms after the residual sums (wav2vec 2.0 Base and its kin)."""
 
     def __init__(
@@ -51,7 +51,7 @@ class PostNormLayer(GradientCheckpointingLayer):
         return out
 
 
-class PreNormLayer(GradientCheckpointingLayer):
+class PreNormLayer(RecomputedLayer):
     """Transformer layer with the norms before its blocks (the Large models)."""
 
     def __init__(
@@ -75,7 +75,7 @@ class PreNormLayer(GradientCheckpointingLayer):
         return normed_blocks(self, self.stream, {"attention": "attention_block", "feed_forward": "ffn_block"})
 
 
-class ConformerLayer(GradientCheckpointingLayer):
+class ConformerLayer(RecomputedLayer):
     """Half feed-forward, attention, convolution, half feed-forward, norm (Gulati et al. 2020)."""
 
     feed_forward1_norm: Any

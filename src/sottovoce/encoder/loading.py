@@ -24,6 +24,7 @@ from .finite import check_finite, unknown_yet
 from .loading_options import sorted_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
 from .one_line import told_in_one_line
+from .uninitialised import Uninitialised
 from .weight_files import read_safetensors, read_weights
 
 
@@ -63,7 +64,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
 
 def blueprint(kind: type[nn.Module], config: Any) -> dict[str, Tensor]:
     """Names and shapes of the tensors of a model, without memory for their values."""
-    with torch.device("meta"):
+    with torch.device("meta"), Uninitialised():
         return kind(config).state_dict()
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from .. import plain_json
@@ -158,6 +157,8 @@ def fit_calibration(
 
     start = np.zeros(inputs.shape[1])
     start[-1] = -logit(prior)
+    from scipy.optimize import minimize  # takes a while, and not all that import this file need it
+
     fit = minimize(loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9, "maxiter": 1000})
     if np.abs(fit.jac).max() > 1e-6:
         raise DataError(f"calibration: the fit did not settle ({fit.message}); are two measures the same?")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
 
 from .roc import check_scores, weigh
 
@@ -36,6 +35,8 @@ def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = 
     """
     _, of_targets, of_others = weigh(scores, targets, weights)
     odds = of_targets.sum() / of_others.sum()
+    from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
+
     posterior = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others).x
     with np.errstate(
         divide="ignore"

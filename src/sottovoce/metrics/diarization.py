@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..encoder.errors import DataError
 from .bootstrap import Interval
@@ -259,6 +258,8 @@ def _score(
     boundaries = joined(ref)[:, :2].reshape(-1, 1) + np.array([-collar, collar])
     lengths, of_ref, of_hyp, where, forgiven = sweep(ref, hyp, inside, np.concatenate([boundaries, unscored]))
     shared = (of_ref * np.where(where, lengths, 0)) @ of_hyp.T
+    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+
     rows, columns = linear_sum_assignment(shared, maximize=True)
     mapping = {hyp_names[h]: ref_names[r] for r, h in zip(rows, columns, strict=True) if shared[r, h]}
 
@@ -320,6 +321,8 @@ def _jaccard(
     either = of_each[:, None] + of_hyp @ lengths - shared
     spoke = of_each > 0
     error = 1 - shared[spoke] / np.maximum(either[spoke], 1)
+    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+
     rows, columns = linear_sum_assignment(error)
     found = np.ones(len(error))
     found[rows] = error[rows, columns]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 
 from ..encoder.errors import DataError
 
@@ -57,6 +56,8 @@ def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
         DataError: as `operating_points`.
     """
     values, of_targets, of_others = weigh(scores, targets, weights)
+    from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
+
     pooled = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others)
     starts = np.asarray(pooled.blocks)  # first distinct score of each block, and the end
     # Neighbouring blocks may still hold the same value: they lie on one edge, whose inner points change nothing.

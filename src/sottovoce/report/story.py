@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sottovoce.deployment.bench import Benchmark
 from sottovoce.metrics.det import DET
 from sottovoce.report.anatomy import Row
+
+if TYPE_CHECKING:
+    from sottovoce.deployment.bench import Benchmark
 
 
 @dataclass(frozen=True)

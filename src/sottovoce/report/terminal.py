@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.deployment.bench import Benchmark
 from sottovoce.pruning.cost import human
 from sottovoce.report.anatomy import Width
 from sottovoce.report.inspection import Inspection, Layer
 from sottovoce.report.numbers import FASTER, compared, duration, octets, percent, ranged, worded
 from sottovoce.report.story import Estimate, Story
+
+if TYPE_CHECKING:
+    from sottovoce.deployment.bench import Benchmark
 
 KEPT, GONE = "cyan", "bright_black"
 

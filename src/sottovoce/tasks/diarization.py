@@ -19,7 +19,7 @@ from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..evaluation_mode import evaluating
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
 from .options import Options
 from .task import EvaluationData, Objective
@@ -104,13 +104,13 @@ class Diarization(Options):
     def with_loss(self, changes: Mapping[str, Any]) -> Diarization:
         return self.model_copy(update={"loss": NoOptions.model_validate(dict(changes))})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> DiarizationObjective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> DiarizationObjective:
         return DiarizationObjective(labels, self.powerset)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         return FrameImitation(temperature)
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: decisions are the highest class."""
 
     def check(self, test: EvaluationData) -> None:
@@ -118,7 +118,7 @@ class Diarization(Options):
             turns_in(cut)
         self.decisions.embedder()
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """Local DER, and with a verification model DER and JER of whole recordings.
 
         Local: every window is a recording of its own, whose speakers are matched with the reference anew; this is what
@@ -136,7 +136,7 @@ class Diarization(Options):
                 }
         return results
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing to take."""
 
     def told(self, numbers: Mapping[str, Any]) -> str:

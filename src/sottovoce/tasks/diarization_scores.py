@@ -19,7 +19,7 @@ from ..diarization.plda import Plda
 from ..diarization.stitching import turns_of
 from ..diarization.vbx import Vbx
 from ..diarization.windows import Wave
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 from ..metrics.resample import bootstrap_ratio
 from .options import Options
@@ -103,6 +103,8 @@ class DecisionOptions(Options):
         """
         if self.embedding is None:
             return None
+        from ..heads.task_model import TaskModel
+
         embedder = SpeakerFrames(TaskModel.from_pretrained(self.embedding).eval())
         if (plda := self.settings().plda) is not None:
             plda.check(embedder.size)
@@ -112,7 +114,7 @@ class DecisionOptions(Options):
         return Protocol(collar=self.collar, skip_overlap=self.skip_overlap)
 
 
-def local_score(model: TaskModel, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
+def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
     """Errors of each window (named ``recording@seconds``), its speakers matched on their own; no time counts twice."""
     local = LocalScores(model)
     settings = Settings(window=options.window, step=options.window, median=options.median)

@@ -14,14 +14,14 @@ from ..data.batches import BatchLoader, EvaluationBatches
 from ..data.long_audio import LONGEST
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
 @torch.no_grad()
-def embed_all(model: TaskModel, cuts: Sequence[Cut]) -> Tensor:
+def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
     Padding is exact, so how utterances are batched changes nothing but the time it takes. Of an utterance of more than a
@@ -55,6 +55,6 @@ def _parts(cut: Cut) -> list[Cut]:
     return [cut.truncate(offset=a / rate, duration=(b - a) / rate) for a, b in pairwise(bounds)]
 
 
-def embed(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Tensor]:
+def embed(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Tensor]:
     """`embed_all`, by the id of the cut."""
     return dict(zip([cut.id for cut in cuts], embed_all(model, cuts), strict=True))

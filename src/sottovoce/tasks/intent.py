@@ -19,7 +19,7 @@ from ..encoder.config import EncoderConfig
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from .intent_forms import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
 from .meanings import meaning_of
@@ -107,13 +107,13 @@ class Intent(Options):
         loss.check(self.head)
         return self.model_copy(update={"loss": loss})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return self.form.objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         return self.form.imitation(student, teacher, temperature)
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: the likeliest answer is taken."""
 
     def check(self, test: EvaluationData) -> None:
@@ -121,7 +121,7 @@ class Intent(Options):
             self.meaning(cut)
             self._drawn_with(cut)
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """What `score` gives for the model's understanding of every recording."""
         found = {name: each.semantics for name, each in understand(model, test.cuts).items()}
         return self.score(test.cuts, found, model.config.labels or ())
@@ -194,7 +194,7 @@ class Intent(Options):
             text += f"; {sum(unknown.values())} labels are unknown to training and count as wrong, such as {first!r}"
         return text
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing: no threshold decides."""
 
     def told(self, numbers: Mapping[str, Any]) -> str:
@@ -218,7 +218,7 @@ _TOLD = {
 
 
 @torch.no_grad()
-def understand(model: TaskModel, cuts: Sequence[Cut]) -> dict[str, Understood]:
+def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Understood]:
     """What each cut means to a model, by its id; batched by length, each what it would be alone.
 
     Args:

@@ -15,7 +15,7 @@ from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..distillation.logits import ClassImitation, Imitation
 from ..encoder.errors import DataError
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Semantics
 from .embedders import EMBEDDERS, head_config
 from .options import Options, one_of
@@ -76,10 +76,10 @@ class Form(Protocol):
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         """Config of the head."""
 
-    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         """The loss."""
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         """What it costs outputs to differ from a teacher's."""
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
@@ -114,10 +114,10 @@ class ChoiceForm:
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}
 
-    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return ChoiceObjective(labels, loss)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         questions = Questions(student.config.labels or ())
         return ClassImitation(temperature, [len(answers) for answers in questions.classes.values()])
 
@@ -153,10 +153,10 @@ class SequenceForm:
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {**head_config(self.chosen), "outputs": len(labels)}
 
-    def objective(self, model: TaskModel, labels: Sequence[str], loss: IntentLoss) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return sequence_objective(model, labels, loss.sequence)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         return sequence_imitation(student, teacher, temperature)
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:

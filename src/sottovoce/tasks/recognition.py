@@ -18,7 +18,7 @@ from ..encoder.config import EncoderConfig
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
 from .options import Options
 from .recognition_heads import RecognitionHead, RecognitionLoss
@@ -103,13 +103,13 @@ class Recognition(Options):
         loss.check(self.head)
         return self.model_copy(update={"loss": loss})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return sequence_objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         return sequence_imitation(student, teacher, temperature)
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: the search needs no more than the weights."""
 
     def references(self, cuts: Sequence[Cut]) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Recognition(Options):
     def check(self, test: EvaluationData) -> None:
         self.references(test.cuts)
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
         normaliser = self.normaliser()
         references = self.references(test.cuts)
@@ -157,7 +157,7 @@ class Recognition(Options):
             return {name: score.rate}  # nothing to draw from
         return plain(name, score.interval(speakers, draws=self.draws))
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing: no threshold decides."""
 
     def told(self, numbers: Mapping[str, Any]) -> str:
@@ -174,7 +174,7 @@ def _only_speaker(cut: Cut) -> str | None:
 
 
 @torch.no_grad()
-def recognise(model: TaskModel, cuts: Sequence[Cut], recogniser: TextSearch) -> dict[str, str]:
+def recognise(model: TaskNetwork, cuts: Sequence[Cut], recogniser: TextSearch) -> dict[str, str]:
     """What is said in each cut, by its id; batched by length, each what it would be alone.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..distillation.lattice import LatticeImitation
 from ..distillation.logits import FrameImitation, Imitation
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
 from .ctc_objective import CTCObjective
 from .recognition_heads import RecognitionLoss
@@ -14,14 +14,14 @@ from .task import Objective
 from .transducer_objective import TransducerObjective
 
 
-def sequence_objective(model: TaskModel, labels: Sequence[str], loss: RecognitionLoss) -> Objective:
+def sequence_objective(model: TaskNetwork, labels: Sequence[str], loss: RecognitionLoss) -> Objective:
     """The loss of a model over ``labels``."""
     if isinstance(model.head, Transducer):
         return TransducerObjective(labels, loss, model.head)
     return CTCObjective(labels, loss)
 
 
-def sequence_imitation(student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+def sequence_imitation(student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
     """What it costs the student's outputs to differ from the teacher's."""
     if isinstance(student.head, Transducer):
         return LatticeImitation(student.head, teacher.head, student.config.labels or (), temperature)

@@ -18,7 +18,7 @@ from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import bootstrap_groups
 from ..metrics.calibration import fit_calibration
 from ..metrics.cllr import cllr
@@ -119,22 +119,22 @@ class Spoofing(Options):
             raise DataError("anti-spoofing: the kind of loss decides on the head, so it is the same in all stages")
         return self.model_copy(update={"loss": SpoofLoss.model_validate({**self.loss.model_dump(), **changes})})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> SpoofObjective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpoofObjective:
         return SpoofObjective(labels, self.loss)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         if self.loss.kind == "one_class":
             return ScoreImitation(temperature, self.loss.scale, self.loss.middle)
         return ClassImitation(temperature)
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
         model.scoring.forget()
 
     def check(self, test: EvaluationData) -> None:
         self.labels(test.cuts)
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
 
         Intervals (95 %) are bootstrapped over speakers where recordings have them, else over recordings.
@@ -174,7 +174,7 @@ class Spoofing(Options):
         )
         return results
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Calibrate on the development data."""
         model.scoring.fit(**numbers["calibration"])
 

@@ -14,7 +14,7 @@ from ..data.targets import Targets
 from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel, TaskOutput
+from ..heads.task_network import TaskNetwork, TaskOutput
 from ..metrics.bootstrap import Interval
 
 if TYPE_CHECKING:
@@ -121,17 +121,17 @@ class Task(Protocol):
     def with_loss(self, changes: Mapping[str, Any]) -> Task:
         """This task with other options of its loss."""
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> Objective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         """The loss over these classes."""
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         """What it costs outputs to differ from those of a teacher for the same task.
 
         Raises:
             RecipeError: a temperature, where outputs are no classes.
         """
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit on training data what evaluation needs besides weights."""
 
     def check(self, test: EvaluationData) -> None:
@@ -141,14 +141,14 @@ class Task(Protocol):
             DataError: data that cannot be scored.
         """
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """Every metric of the task, with intervals, and its ``protocol`` in words.
 
         Raises:
             DataError: data that cannot be scored.
         """
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Take from an evaluation on development data what decisions need (a threshold)."""
 
     def told(self, numbers: Mapping[str, Any]) -> str:

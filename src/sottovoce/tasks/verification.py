@@ -15,7 +15,7 @@ from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError, RecipeError
 from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import Metric, bootstrap
 from ..metrics.cllr import cllr
 from ..metrics.dcf import act_dcf, min_dcf
@@ -100,15 +100,15 @@ class Verification(Options):
     def with_loss(self, changes: Mapping[str, Any]) -> Verification:
         return self.model_copy(update={"loss": self.loss.changed(changes)})
 
-    def objective(self, model: TaskModel, labels: Sequence[str]) -> SpeakerObjective:
+    def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpeakerObjective:
         return SpeakerObjective(model.head.size, labels, self.loss)
 
-    def imitation(self, student: TaskModel, teacher: TaskModel, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
         if temperature != 1:
             raise RecipeError("embeddings are compared by their cosine, which has no temperature; leave it out")
         return EmbeddingImitation()
 
-    def calibrate(self, model: TaskModel, train: Sequence[Cut]) -> None:
+    def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
         chosen = [train[k] for k in spread(len(train), self.mean_of)]
         model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
@@ -122,7 +122,7 @@ class Verification(Options):
         for cut in test.cuts:
             cut_speaker(cut)
 
-    def scored(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> Scored:
+    def scored(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> Scored:
         """Scores of all trials before calibration, and what calibration needs besides.
 
         Raises:
@@ -133,11 +133,11 @@ class Verification(Options):
         left, right = (np.array([place[name] for name in side]) for side in (trials.left, trials.right))
         return score(model.scoring, embed_all(model, chosen), [cut.duration for cut in chosen], left, right)
 
-    def scores(self, model: TaskModel, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
+    def scores(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
         """Scores of all trials; log-likelihood ratios where the model is calibrated. Raises as `scored`."""
         return calibrated(model.scoring, self.scored(model, cuts, trials))
 
-    def evaluate(self, model: TaskModel, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """EER (interpolated, and on the convex hull of the ROC) and minDCF (p_target 0.01); of calibrated models also
         actDCF and Cllr; with 95 % intervals bootstrapped by speaker where speakers are known; the DET curve.
 
@@ -174,7 +174,7 @@ class Verification(Options):
         )
         return results
 
-    def settle(self, model: TaskModel, numbers: Mapping[str, Any]) -> None:
+    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Calibrate on the development trials, where that is wanted, and decide at their equal-error point."""
         model.scoring.threshold.fill_(numbers["threshold"])
         if "calibration" in numbers:

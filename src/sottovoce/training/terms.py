@@ -13,7 +13,8 @@ from ..data.batches import Batch
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.model import SpeechEncoder
-from ..heads.task_model import TaskModel, TaskOutput
+from ..heads.task_model import TaskModel
+from ..heads.task_network import TaskOutput
 from ..pruning.cost import CostModel
 from ..pruning.gates import Gates
 from ..pruning.lagrangian import Lagrangian, expected_widths

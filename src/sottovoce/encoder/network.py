@@ -1,0 +1,218 @@
+"""`EncoderNetwork`: one network for every family, built of parts that are passed in."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Sight
+from .build import build_layer, front_end, positional_convolution, residual_stream, shared_position
+from .cache import LayerCache, Memory
+from .chunks import Chunks
+from .config import EncoderConfig, Shape
+from .downsampling import Downsampling
+from .errors import AudioError
+from .frontend import FilterbankFrontEnd
+from .inputs import one_batch, refuse
+from .low_rank import use_factors
+from .norms import valid
+from .output import EncoderOutput, as_wanted
+from .placed import PlacedModule
+from .positions import Span
+from .streaming import EncoderStream
+from .units import Macs, Timing, Unit
+
+SAMPLE_RATE = 16000
+
+ARGUMENTS = (
+    "waveform",
+    "lengths",
+    "upto",
+    "features",
+    "feature_lengths",
+    "input_values",
+    "input_features",
+    "attention_mask",
+    "output_hidden_states",
+    "return_dict",
+)
+"""Of `EncoderNetwork.forward`."""
+
+
+class EncoderNetwork(PlacedModule):
+    """A speech encoder of any family and any shape: 16 kHz waveform in, hidden states out.
+
+    It is all that inference needs. `SpeechEncoder` is this network as a model of Transformers, whose base class takes as
+    long to import as torch itself.
+
+    Attributes:
+        chunks: what a frame sees of the others (``None``: all); from the config, and anyone's to change. A stream in the
+            same chunks gives the same.
+    """
+
+    config: EncoderConfig
+    chunks: Chunks | None
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.build_parts(config)
+
+    def build_parts(self, config: EncoderConfig) -> None:
+        """Make the parts that the config asks for."""
+        self.chunks = config.chunks
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
+            self.stream = stream = residual_stream(config)
+            self.frontend = front_end(config, stream)
+            self.downsampling = Downsampling(stream, config.downsampling) if config.downsampling > 1 else None
+            inner = stream if config.layer == "pre_norm" else stream.inner()
+            self.positional = positional_convolution(config, inner)
+            post_norm = config.layer == "post_norm"
+            self.input_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if post_norm else None
+            self.dropout = nn.Dropout(config.dropout)
+            self.position = shared_position(config, stream)
+            self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in config.shape["layers"])
+            self.final_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if config.final_norm else None
+            use_factors(self, config.shape)
+
+    def forward(
+        self,
+        waveform: Tensor | None = None,
+        lengths: Tensor | None = None,
+        upto: int | None = None,
+        *,
+        features: Tensor | None = None,
+        feature_lengths: Tensor | None = None,
+        input_values: Tensor | None = None,
+        input_features: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        **unknown: Any,
+    ) -> EncoderOutput | tuple[Any, ...]:
+        """Encode a batch.
+
+        Args:
+            waveform: ``[B, S]`` floats at 16 kHz.
+            lengths: ``[B]`` valid samples of each; ``None``: all ``S``.
+            upto: stop after this many layers: ``hidden_states`` then has ``upto + 1`` entries.
+            features, feature_lengths: instead of a waveform, ``[B, T, 160]`` stacked mel features and their valid frames
+                (encoders with a filterbank only).
+            input_values, input_features, attention_mask: the names under which stock feature extractors give waveform or
+                features, and ``[B, S]`` or ``[B, T]``, 1 on what is no padding. Padding stands on the right.
+            output_hidden_states: ``False`` leaves ``hidden_states`` out.
+            return_dict: ``False`` gives a tuple; default: what the config says.
+            unknown: what `inputs.SETTLED` lists, for stock code that passes it along.
+
+        Raises:
+            AudioError: a batch of wrong shape or type, an utterance too short to make a frame, or padding on the left.
+            TypeError: an argument that is unknown or cannot be heeded.
+        """
+        refuse(unknown, ARGUMENTS, type(self).__name__)
+        batch = one_batch(waveform, lengths, features, feature_lengths, input_values, input_features, attention_mask)
+        if batch.features is not None:
+            x, frames = self._from_features(batch.features), batch.feature_lengths
+        else:
+            x, frames = self.frontend(batch.waveform, batch.lengths)
+        if self.downsampling is not None:
+            x = self.downsampling(x, frames)
+            frames = None if frames is None else self.downsampling.frames(frames)
+        T = x.shape[1]
+        mask = None
+        if frames is not None and (frames.is_meta or bool((frames < T).any())):
+            mask = valid(frames, T)
+            x = x.masked_fill(~mask[..., None], 0.0)
+        if self.positional is not None:
+            x = x + self.positional(x, mask)
+        window = None if self.chunks is None else self.chunks.mask(T, x.device)
+        states, last = self._through_layers(x, Sight(self.position.prepare(Span(T), x), mask, window), upto)
+        if frames is None:
+            frames = torch.full((x.shape[0],), T, device=x.device)
+        kept = None if output_hidden_states is False else states
+        return as_wanted(EncoderOutput(last, kept, frames), self.config, return_dict)
+
+    def following(self, waveform: Tensor, memory: Memory) -> EncoderOutput:
+        """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
+
+        Args:
+            waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the last one's window.
+            memory: of the chunks before; brought up to date.
+        """
+        x = self.frontend.following(waveform, memory.heard)
+        x = x if self.downsampling is None else self.downsampling(x)
+        B, T, _ = x.shape
+        span = Span(T, min(memory.frames, memory.past), memory.frames)
+        states, last = self._through_layers(x, Sight(self.position.prepare(span, x)), caches=memory.layers)
+        memory.frames += T
+        return EncoderOutput(last, states, torch.full((B,), T, device=x.device))
+
+    def _through_layers(
+        self,
+        x: Tensor,
+        sight: Sight,
+        upto: int | None = None,
+        caches: Sequence[LayerCache | None] | None = None,
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Hidden states, and the last one after the final norm (``None`` when stopped early)."""
+        if self.input_norm is not None:
+            x = self.input_norm(x)
+        x = self.dropout(x)
+        states = [x]
+        layers = list(self.layers)[:upto]
+        for layer, cache in zip(layers, caches or [None] * len(layers), strict=True):
+            # LayerDrop (Fan et al. 2019): while training, a layer is left out now and then.
+            if not (self.training and self.config.layerdrop and torch.rand([]) < self.config.layerdrop):
+                x = layer(x, sight, cache)
+            states.append(x)
+        if upto is not None and upto < len(self.layers):
+            return tuple(states), None
+        return tuple(states), x if self.final_norm is None else self.final_norm(x)
+
+    def streaming(self, chunks: Chunks | None = None) -> EncoderStream:
+        """A stream of audio through this encoder, in pieces of any size, see `EncoderStream`."""
+        return EncoderStream(self, chunks)
+
+    def _from_features(self, features: Tensor) -> Tensor:
+        if not isinstance(self.frontend, FilterbankFrontEnd):
+            raise AudioError("this encoder has no filterbank: give it a waveform")
+        return self.frontend.from_features(features)
+
+    # --- as something that can be pruned ---
+
+    @property
+    def shape(self) -> Shape:
+        """Widths of every part, see `uniform_shape`."""
+        return self.config.shape
+
+    @property
+    def original_shape(self) -> Shape:
+        """The shape before any pruning."""
+        return self.config.original_shape
+
+    def timing(self, seconds: float) -> Timing:
+        """Frames of every stage for an utterance of that many seconds."""
+        timing = self.frontend.timing(round(seconds * SAMPLE_RATE))
+        return timing if self.downsampling is None else replace(timing, frames=self.downsampling.frames(timing.frames))
+
+    def shrunk(self, shape: Shape) -> Self:
+        """An encoder of this kind with another shape and fresh weights."""
+        return type(self)(self.config.with_shape(shape))
+
+    def probe(self) -> dict[str, Tensor]:
+        """Input on which a slim network is compared with its gated form: two utterances, one of them padded."""
+        noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        return {"waveform": 0.1 * noise, "lengths": torch.tensor([SAMPLE_RATE, SAMPLE_RATE * 2 // 3])}
+
+    def units(self) -> list[Unit]:
+        names = ["input_norm"] if self.input_norm is not None else []
+        reads = ["final_norm"] if self.final_norm is not None else []
+        return [self.stream.part(name="residual", gated_norms=names, norms=reads)]
+
+    def macs(self) -> list[Macs]:
+        return [] if self.downsampling is None else [Macs(lambda t: t.frames, parameter="downsampling.weight")]

@@ -1,0 +1,40 @@
+"""The network of a directory is that of the model that Transformers loads from it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sottovoce.deployment.networks import load_network
+from sottovoce.encoder.errors import CheckpointError
+from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.heads.task_model import TaskModel
+from tiny_models import tiny_encoder, tiny_model
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("make", [tiny_encoder, tiny_model], ids=["encoder", "task"])
+def test_states_and_types_are_those_of_the_model(make, dtype, tmp_path):
+    make().to(dtype).save_pretrained(tmp_path)
+    kind = TaskModel if make is tiny_model else SpeechEncoder
+    network, model = load_network(tmp_path), kind.from_pretrained(tmp_path)
+    assert not isinstance(network, kind) and not network.training
+    assert torch.get_default_dtype() == torch.float32
+    assert {n: t.dtype for n, t in network.named_buffers()} == {n: t.dtype for n, t in model.named_buffers()}
+    assert network.dtype == model.dtype == dtype and network.device == model.device
+    wanted, state = model.state_dict(), network.state_dict()
+    assert state.keys() == wanted.keys() and all(
+        torch.equal(state[name].nan_to_num(7.0), wanted[name].nan_to_num(7.0))
+        for name in wanted  # NaN: not known yet
+    )
+    wave = torch.randn(1, 8_000, dtype=dtype)
+    with torch.no_grad():
+        assert torch.equal(network(wave).hidden_states[-1], model(wave).hidden_states[-1])
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    model = tiny_model()
+    model.head.state_dict()[next(iter(model.head.state_dict()))].fill_(float("nan"))
+    model.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="NaN"):
+        load_network(tmp_path)
