@@ -67,7 +67,7 @@ class FeatureDistillation(nn.Module):
     @torch.no_grad()
     def targets(self, waveform: Tensor, lengths: Tensor | None) -> list[Tensor]:
         """The teacher's chosen hidden states ``[B, T, D_student]``, detached."""
-        self.teacher.to(waveform.device)  # type: ignore[arg-type]
+        self.teacher.to(waveform.device)
         return self.chosen(self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states)
 
     def chosen(self, states: Sequence[Tensor]) -> list[Tensor]:

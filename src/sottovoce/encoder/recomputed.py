@@ -31,4 +31,4 @@ class RecomputedLayer(nn.Module):
                 return self._gradient_checkpointing_func(partial(forward, self, **named), *arguments)
             return forward(self, *arguments, **named)
 
-        cls.forward = recomputed  # type: ignore[method-assign]
+        cls.forward = recomputed

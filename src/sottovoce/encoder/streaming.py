@@ -5,7 +5,7 @@
     chunks    [ 0 1 2 3 ][ 4 5 6 7 ]              frames, as soon as the window of a chunk's last frame is full
     memory    ⤷ keys and values of the chunks seen, the ends of convolutions, running statistics
 
-What comes out is what the whole recording gives in one masked pass (`SpeechEncoder.chunks`), to rounding.
+What comes out is what the whole recording gives in one masked pass (`EncoderNetwork.chunks`), to rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .frontend import check_lengths
 from .output import EncoderOutput
 
 if TYPE_CHECKING:
-    from .model import SpeechEncoder
+    from .network import EncoderNetwork
 
 
 def obstacles(config: EncoderConfig) -> list[str]:
@@ -92,7 +92,7 @@ class EncoderStream:
         StreamingError: an encoder that cannot work chunk by chunk, or that is told no chunks.
     """
 
-    def __init__(self, encoder: SpeechEncoder, chunks: Chunks | None = None):
+    def __init__(self, encoder: EncoderNetwork, chunks: Chunks | None = None):
         check_streamable(encoder.config)
         chunks = chunks or encoder.chunks
         if chunks is None:

@@ -20,7 +20,7 @@ from .task_config import TaskConfig
 from .task_network import TaskNetwork, build_scoring
 
 
-class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):  # type: ignore[misc]
+class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     """A speech encoder and a head.
 
         model = TaskModel.from_pretrained("models/small")

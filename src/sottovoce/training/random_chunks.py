@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ..encoder.chunks import Chunks
 from ..encoder.config import EncoderConfig
-from ..encoder.model import SpeechEncoder
+from ..encoder.network import EncoderNetwork
 from .randomness import seed_of
 
 
@@ -23,7 +23,7 @@ class RandomChunks(Callback):
         seed, stage: what a draw is a function of, besides step, batch of the step, and rank.
     """
 
-    def __init__(self, *encoders: SpeechEncoder, seed: int, stage: str):
+    def __init__(self, *encoders: EncoderNetwork, seed: int, stage: str):
         self.encoders, self._place = encoders, (seed, stage, "chunks")
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..data.batches import Batch
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
-from ..encoder.model import SpeechEncoder
+from ..encoder.network import EncoderNetwork
 from ..heads.task_model import TaskModel
 from ..heads.task_network import TaskOutput
 from ..pruning.cost import CostModel
@@ -100,7 +100,7 @@ class DistillationTerm(Term):
             self.labels = logits.imitation.labels
 
     @property
-    def teacher(self) -> SpeechEncoder:
+    def teacher(self) -> EncoderNetwork:
         """The encoder that is imitated."""
         if self.features is not None:
             return self.features.teacher
