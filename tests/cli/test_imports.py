@@ -18,6 +18,8 @@ SLOW = (
     "lightning",
     "matplotlib",
     "peft",
+    "scipy.fft",
+    "scipy.linalg",
     "scipy.optimize",
     "torch._dynamo",
     "torch.distributed.tensor",

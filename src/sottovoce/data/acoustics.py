@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from .audio import SAMPLE_RATE
@@ -53,6 +52,8 @@ def mix(speech: Wave, noise: Wave, snr: float) -> Wave:
 
 def convolve(wave: Wave, response: Wave) -> Wave:
     """FFT convolution, cut to the length of the waveform."""
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
     size = scipy.fft.next_fast_len(len(wave) + len(response) - 1, real=True)
     product = scipy.fft.rfft(wave, size) * scipy.fft.rfft(response, size)
     return scipy.fft.irfft(product, size)[: len(wave)].astype(np.float32, copy=False)
@@ -68,6 +69,8 @@ def reverberate(wave: Wave, response: Wave) -> Wave:
 
 def coloured_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
     """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
     size = scipy.fft.next_fast_len(length, real=True)
     spectrum = scipy.fft.rfft(generator.standard_normal(size, dtype=np.float32))
     frequency = np.arange(len(spectrum), dtype=np.float32)
@@ -111,6 +114,8 @@ def channel_response(depth: float, generator: np.random.Generator, *, low: float
     knots = 125.0 * 2 ** np.arange(7)
     gains = np.interp(np.log2(np.maximum(frequency, 125)), np.log2(knots), generator.normal(0, depth, len(knots)))
     passes = (frequency >= low) & (frequency <= high)
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
     response = scipy.fft.irfft(np.where(passes, 10 ** (gains / 20), 1e-3))
     return (np.roll(response, taps // 2) * np.hanning(taps)).astype(np.float32)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import ArrayLike
 
 from ..encoder.errors import DataError
@@ -68,6 +67,8 @@ def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridg
     if not 1 <= dimensions <= most:
         raise DataError(f"back-end: LDA of {len(set(speakers))} speakers has 1 to {most} dimensions, not {dimensions}")
     try:
+        import scipy.linalg  # takes a while, and is rarely needed
+
         _, directions = scipy.linalg.eigh(between, within)
     except np.linalg.LinAlgError:
         raise DataError("back-end: embeddings of a speaker do not vary in all directions; give a ridge") from None

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sottovoce.metrics.det import DET
 from sottovoce.report.anatomy import Row
 
 if TYPE_CHECKING:
     from sottovoce.deployment.bench import Benchmark
+    from sottovoce.metrics.det import DET
 
 
 @dataclass(frozen=True)
