@@ -75,3 +75,24 @@ def mp3_without_length(content: bytes | None = None) -> bytes:
     while made[place : place + 2] != made[:2]:
         place = made.find(b"\xff", place + 1)
     return made[place:]
+
+
+def voc_in_blocks(size: int = 4096, ended: bool = True) -> bytes:
+    """A VOC file of many blocks, as ffmpeg writes it: the first says the form of the samples, the others go on."""
+    made = encoded("VOC", "PCM_16")
+    place = int.from_bytes(made[20:22], "little")
+    start = place + 4 + {1: 2, 9: 12}[made[place]]
+    sound = made[start : start + 2 * SAMPLES]
+    blocks = [sound[k : k + size] for k in range(0, len(sound), size)]
+    first = made[place : place + 1] + (start - place - 4 + size).to_bytes(3, "little") + made[place + 4 : start]
+    others = b"".join(b"\2" + len(each).to_bytes(3, "little") + each for each in blocks[1:])
+    return made[:place] + first + blocks[0] + others + b"\0" * ended
+
+
+def mp3_in_wav(size: int | None = None) -> bytes:
+    """A WAV file whose audio is an MP3 stream."""
+    stream = mp3_without_length()
+    form = struct.pack("<HHIIHHH4xHHH", 0x55, 1, RATE, 3_000, 1, 0, 12, 1, 1, 0)[:30]
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data"
+    chunks += struct.pack("<I", len(stream) if size is None else size) + stream + bytes(len(stream) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks

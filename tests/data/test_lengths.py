@@ -18,8 +18,10 @@ from audio_files import (
     decodable,
     encoded,
     flac_from_a_pipe,
+    mp3_in_wav,
     mp3_without_length,
     speech,
+    voc_in_blocks,
     wav_from_a_pipe,
 )
 from sottovoce.data import decoder
@@ -182,6 +184,44 @@ def test_mp3_without_a_length(tmp_path, copies):
     assert (read_audio(path, start=0.5, duration=0.4) - read_audio(path)[8_000:14_400]).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [None, 0, 0xFFFFFFFF])
+def test_mp3_inside_a_wav(tmp_path, size):
+    """As the same stream in a file of its own; what libsndfile makes of the header is a guess from the bit rate."""
+    right = read_audio(put(tmp_path, mp3_without_length(), "a.mp3"))
+    path = put(tmp_path, mp3_in_wav(size))
+    assert lengths(path) == {len(right)} and torch.equal(read_audio(path), right)
+    if size is None:
+        path.write_bytes(mp3_in_wav()[:-3])
+        with pytest.raises(AudioError, match="cut off: the header promises"):
+            audio_shape(path)
+
+
+def test_an_mp3_whose_last_frame_is_cut_off(tmp_path):
+    """It is seen from the header, so that import and reading agree; a header that counts itself is no such file."""
+    whole = encoded("MP3", "MPEG_LAYER_III")
+    for fewer in (1, 7, 60):
+        for reader in (audio_shape, read_audio):
+            with pytest.raises(AudioError, match=r"cut off: the header promises \d\.\d+ s, the file has"):
+                reader(put(tmp_path, whole[:-fewer]))
+    place = max(whole.find(b"Info"), whole.find(b"Xing")) + 8
+    one_more = int.from_bytes(whole[place : place + 4], "big") + 1
+    path = put(tmp_path, whole[:place] + one_more.to_bytes(4, "big") + whole[place + 4 :])
+    assert lengths(path) == {SAMPLES}
+    assert torch.equal(read_audio(path), read_audio(put(tmp_path, whole, "b.mp3")))
+
+
+def test_a_voc_of_many_blocks(tmp_path):
+    """All blocks are heard, not the first alone."""
+    path = put(tmp_path, voc_in_blocks())
+    right = read_audio(put(tmp_path, encoded("VOC", "PCM_16"), "b.voc"))
+    assert lengths(path) == {SAMPLES} and torch.equal(read_audio(path), right)
+    assert torch.equal(read_audio(path, start=0.5, duration=0.5), right[8_000:16_000])
+    for content, message in ((voc_in_blocks()[:-900], "cut off"), (voc_in_blocks(ended=False), "cut off: no last block"),
+                             (voc_in_blocks(ended=False) + b"\3\3\0\0abc\0", "silence at byte")):  # fmt: skip
+        with pytest.raises(AudioError, match=message):
+            audio_shape(put(tmp_path, content))
+
+
 def test_mp3_files_that_were_joined(tmp_path):
     one, other = encoded("MP3", "MPEG_LAYER_III"), encoded("MP3", "MPEG_LAYER_III", samples=10_000)
     path = put(tmp_path, one + other + b"TAG" + bytes(125))
@@ -209,7 +249,7 @@ def test_chained_ogg_streams(tmp_path, codec):
         audio_shape(path)
 
 
-@pytest.mark.parametrize("container", ["WAV", "RF64", "W64", "AIFF", "AU", "NIST", "FLAC"])
+@pytest.mark.parametrize("container", ["WAV", "RF64", "W64", "AIFF", "AU", "NIST", "FLAC", "VOC", "AVR", "WVE", "MAT5"])
 def test_files_that_may_not_be_joined(tmp_path, container):
     codec = soundfile.default_subtype(container)
     for other in (encoded(container, codec), encoded(container, codec, samples=10_000)):

@@ -7,7 +7,7 @@
     CAF          64-bit size of the data chunk             -1: to the end
     AU           size in the header                        0 or a placeholder: to the end
     SPHERE       samples x channels x bytes                no sample_count: to the end
-    VOC          size of the first block of sound          0: to the end
+    VOC          sizes of its blocks of sound              0: to the end
     AVR, MPC, SDS, WVE, MAT4, MAT5, HTK    samples         always said
     IRCAM, PAF, PVF, XI                                    never said: to the end
     FLAC         samples; see `flac_frames`                0: the last frame says where it stands
@@ -38,6 +38,10 @@ _SLACK = 2**16
 """A placeholder is the largest number, or half of it, less a header or rounded down to whole samples."""
 
 
+_MPEG = (0x50, 0x55)
+"""How the ``fmt `` chunk of a WAV calls MPEG layers 1 and 2, and layer 3."""
+
+
 class Damaged(ValueError):
     """What a decoder would read over, or complain of where nobody should hear it; the text says where."""
 
@@ -52,6 +56,8 @@ class Bounds:
         after: where another file would begin that was joined to this one.
         size: what to write where, so that libsndfile too goes to the end of the file; nothing where it does so anyway.
         alone: whether libsndfile must not see what is behind the end.
+        blocks: ``(start, stop)`` of the parts of the audio, where something else is between them.
+        mpeg: whether the audio is an MPEG stream, which says itself how long it is.
     """
 
     start: int
@@ -59,6 +65,13 @@ class Bounds:
     after: int | None = None
     size: tuple[int, bytes] | None = None
     alone: bool = False
+    blocks: tuple[tuple[int, int], ...] = ()
+    mpeg: bool = False
+
+    def bytes_of(self, content: Content) -> int:
+        """How much audio there is."""
+        blocks = self.blocks or ((self.start, len(content) if self.end is None else self.end),)
+        return sum(stop - start for start, stop in blocks)
 
 
 def bounds_of(content: Content) -> Bounds | None:
@@ -109,6 +122,7 @@ def _riff(content: Content) -> Bounds | None:
     if where is None:
         return None
     _, start, size = where
+    mpeg = any(name == b"fmt " and _unpack(content, place, f"{order}H")[0] in _MPEG for name, place, _ in chunks)
     stated: int | None = size
     (whole,) = _unpack(content, 4, f"{order}I")
     if known[0][0] == b"ds64" and size >= 0xFFFFFFFF - 1:
@@ -123,9 +137,10 @@ def _riff(content: Content) -> Bounds | None:
         there = len(content) - start
         if known[0][0] == b"ds64":
             return Bounds(start, None, another, (known[0][1] + 8, struct.pack("<Q", there)))
-        return Bounds(start, None, another, (start - 4, struct.pack(f"{order}I", there)) if there < 2**31 else None)
+        size_here = (start - 4, struct.pack(f"{order}I", there)) if there < 2**31 and not mpeg else None
+        return Bounds(start, None, another, size_here, mpeg=mpeg)
     end = start + stated
-    return Bounds(start, end, 8 + whole if 8 + whole >= end else end + stated % 2)
+    return Bounds(start, end, 8 + whole if 8 + whole >= end else end + stated % 2, mpeg=mpeg)
 
 
 def _only_chunks(content: Content, place: int) -> bool:
@@ -205,16 +220,29 @@ def _sphere(content: Content) -> Bounds | None:
 
 
 def _creative(content: Content) -> Bounds | None:
+    """Blocks: sound (1 and 9 begin with its form, 2 goes on), silence (3), what is not heard, and 0, the last."""
     (place,) = _unpack(content, 20, "<H")
-    while place + 4 <= len(content):
-        kind, low, high = _unpack(content, place, "<BHB")
-        size = low | high << 16
+    form, blocks, endless = b"", list[tuple[int, int]](), False
+    while place + 4 <= len(content) and not endless and (kind := content[place : place + 1][0]):
+        low, high = _unpack(content, place + 1, "<HB")
+        size, start = low | high << 16, place + 4 + {1: 2, 9: 12}.get(kind, 0)
         if kind in (1, 9):
-            return Bounds(place + 4 + (2 if kind == 1 else 12), place + 4 + size if size else None, alone=True)
-        if kind == 0:
-            return None
+            form = form or content[place + 4 : start]
+            if content[place + 4 : start] != form:
+                raise Damaged(f"the sound from byte {place} on is of another rate or kind than that before")
+        if kind == 3:
+            raise Damaged(f"the silence at byte {place}, of which only the length is written, would not be heard")
+        if kind in (1, 9) or (kind == 2 and blocks):
+            endless = size == 0
+            blocks.append((start, len(content) if endless else place + 4 + size))
         place += 4 + size
-    return None
+    if not blocks:
+        return None
+    start, end = blocks[0][0], None if endless else blocks[-1][1]
+    ended = content[place : place + 1] == b"\0"
+    if len(blocks) > 1 and not (ended or endless) and place <= len(content):
+        raise Damaged(f"cut off: no last block behind the one that ends at byte {place}")
+    return Bounds(start, end, place + ended, alone=True, blocks=tuple(blocks) if len(blocks) > 1 else ())
 
 
 def _avr(content: Content) -> Bounds:
@@ -284,5 +312,6 @@ _PARSERS: tuple[tuple[bytes, int, Callable[[Content], Bounds | None]], ...] = (
     (b"\0\0\3\xe8\0\0\0\1\0\0\0\1\0\0\0\0", 0, _matlab4),
 )
 
-BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b"caff\0\1", b".snd", b"NIST_1A\n", b"fLaC")
+BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b"caff\0\1", b".snd", b"NIST_1A\n", b"fLaC",
+              b"Creative Voice File", b"2BIT", b"ALawSoundFile**", b"MATLAB 5.0")  # fmt: skip
 """How a file begins that was joined to another one."""

@@ -198,7 +198,7 @@ def _samples(file: soundfile.SoundFile, content: Content, name: str) -> int | No
     bounds = bounds_of(content) if width is not None and file.format not in _SIZELESS else None
     if width is None or bounds is None:
         return None
-    there = ((bounds.end or len(content)) - bounds.start) // (width * file.channels)
+    there = bounds.bytes_of(content) // (width * file.channels)
     if file.frames < there:
         raise AudioError(
             f"{name}: {there:,} samples are in it, and libsndfile finds {file.frames:,}; convert it, for example with "

@@ -44,16 +44,30 @@ def views_of(content: Content, name: str, *, thorough: bool) -> Views:
             return (_flac(inner, first, thorough) or whole,)
         if (bounds := bounds_of(inner)) is None:
             return _mpeg(content)
+        _check(bounds, inner, name)
+        if bounds.mpeg:
+            start, end = first + bounds.start, len(content) if bounds.end is None else first + bounds.end
+            return tuple(_shifted(view, start, end) for view in _mpeg(content.part(start, end)))
+    except AudioError:
+        raise
     except ValueError as error:
         raise AudioError(f"{name}: {error}; copy or convert the file again") from None
-    _check(bounds, inner, name)
     if bounds.size is not None:
         place, size = bounds.size
         end = first + place + len(size)
         return (((first, first + place), size, (end, len(content))),)
+    if bounds.blocks:
+        (_, stop), *others = ((first + a, first + b) for a, b in bounds.blocks)
+        return (((first, stop), *others, b"\0"),)
     if bounds.alone and bounds.end is not None:
         return (((first, min(first + bounds.end + 1, len(content))),),)
     return (whole,)
+
+
+def _shifted(view: tuple[Piece, ...] | None, start: int, end: int) -> tuple[Piece, ...]:
+    """What is to be decoded of a part of the content, in places of all of it."""
+    pieces = view if view is not None else ((0, end - start),)
+    return tuple(each if isinstance(each, bytes) else (start + each[0], start + each[1]) for each in pieces)
 
 
 def _behind_id3(content: Content) -> int:
@@ -106,17 +120,12 @@ def _mpeg(content: Content) -> Views:
     except mpeg.NoFrames:
         return (None,)
     for part in parts:
-        if part.stated is not None and part.frames < part.stated - 1:
+        if part.stated is not None and part.frames < part.stated and not part.counts_itself:
             said, there = (n * part.frame.samples / part.frame.rate for n in (part.stated, part.frames))
             raise ValueError(f"cut off: the header promises {said:.3f} s, the file has {there:.3f} s")
-    if len(parts) == 1 and parts[0].stated is not None:
+    if len(parts) == 1 and parts[0].stated is not None and not parts[0].counts_itself:
         return (None,)
-    return tuple(
-        ((part.start, part.stop),)
-        if part.stated is not None or part.frame.layer != 3
-        else (part.announcement(), (part.start, part.stop))
-        for part in parts
-    )
+    return tuple(part.view() for part in parts)
 
 
 def _check(bounds: Bounds, content: Content, name: str) -> None:
@@ -125,7 +134,7 @@ def _check(bounds: Bounds, content: Content, name: str) -> None:
     if bounds.end is not None and bounds.end > size:
         raise _cut_off(bounds, content, name)
     for place in places:
-        if place is not None and place < size and content[place : place + 8].startswith(BEGINNINGS):
+        if place is not None and place < size and content[place : place + 20].startswith(BEGINNINGS):
             raise AudioError(
                 f"{name}: another file begins at byte {place:,}, so only a part would be heard; split them"
             )

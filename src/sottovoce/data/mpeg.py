@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .content import Content
+from .content import Content, Piece
 
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _KBITS = {
@@ -73,6 +73,7 @@ class Part:
         head: the first 4 bytes, of a header.
         frame: that header.
         stated: frames behind the first, as it says; ``None`` where it does not.
+        size: bytes of all frames, as it says; ``None`` where it does not.
         frames: how many there are, without one that only says so.
         trimmed: samples at both ends that the encoder has put in, as it says.
     """
@@ -82,12 +83,28 @@ class Part:
     head: bytes
     frame: Frame
     stated: int | None
+    size: int | None
     trimmed: int
     frames: int = 0
 
     @property
     def samples(self) -> int:
         return max(0, self.frames * self.frame.samples - self.trimmed)
+
+    @property
+    def counts_itself(self) -> bool:
+        """Whether the first frame counts itself, as some encoders have it: one is missing, and no byte."""
+        all_there = self.size is not None and self.size <= self.stop - self.start
+        return self.stated is not None and self.frames == self.stated - 1 and all_there
+
+    def view(self) -> tuple[Piece, ...]:
+        """What libsndfile is to decode, so that it hears every frame."""
+        if self.counts_itself:
+            place = self.start + 4 + self.frame.side + 8
+            return (self.start, place), self.frames.to_bytes(4, "big"), (place + 4, self.stop)
+        if self.stated is None and self.frame.layer == 3:
+            return self.announcement(), (self.start, self.stop)
+        return ((self.start, self.stop),)
 
     def announcement(self) -> bytes:
         """A frame that says how many there are, for a part without one."""
@@ -128,13 +145,11 @@ def parts(content: Content) -> list[Part]:
         announced = _announced(content, place, frame)
         done = part is not None and part.stated is not None and part.frames >= part.stated
         if part is None or announced is not None or done:
-            stated, trimmed = announced if announced is not None else (None, 0)
-            found.append(Part(place, place, content[place : place + 4], frame, stated, trimmed))
+            found.append(Part(place, place, content[place : place + 4], frame, *(announced or (None, None, 0))))
         part = found[-1]
         part.frames += announced is None or part.stated is None
         place += frame.size
         part.stop = place
-    # An encoder may count the announcement itself.
     return [part for part in found if part.frames or part.stated]
 
 
@@ -179,8 +194,8 @@ def _behind_tags(content: Content, place: int) -> int:
     return min(place, len(content))
 
 
-def _announced(content: Content, place: int, frame: Frame) -> tuple[int | None, int] | None:
-    """What a frame that holds no audio says: frames that follow, and samples to leave out at both ends."""
+def _announced(content: Content, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
+    """What a frame that holds no audio says: frames that follow, bytes of all, and samples to leave out at both ends."""
     if frame.layer != 3:
         return None
     said = content[place + 4 + frame.side : place + 4 + frame.side + 150]
@@ -188,9 +203,11 @@ def _announced(content: Content, place: int, frame: Frame) -> tuple[int | None, 
         return None
     flags, at = said[7], 8
     count = int.from_bytes(said[8:12], "big") if flags & 1 else None
-    at += 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
+    at += 4 * (flags & 1)
+    size = int.from_bytes(said[at : at + 4], "big") if flags & 2 else None
+    at += 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
     lame = said[at : at + 24]
     trimmed = 0
     if lame[:4] in (b"LAME", b"Lavf", b"Lavc") and len(lame) >= 24:
         trimmed = (lame[21] << 4 | lame[22] >> 4) + ((lame[22] & 15) << 8 | lame[23])
-    return count, trimmed
+    return count, size, trimmed
