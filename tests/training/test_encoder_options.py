@@ -22,6 +22,13 @@ def test_a_new_encoder_is_a_function_of_the_seed():
     assert one.head.size == 10 and one.scoring is not None
 
 
+def test_a_filterbank_alone_is_an_encoder_without_layers():
+    alone = {**SMALL, "layers": 0, "front_end": "filterbank", "conv_channels": None, "positional_groups": None,
+             "hidden_size": 80, "layer": "pre_norm", "position": "none"}  # fmt: skip
+    model = EncoderOptions.model_validate({"config": alone}).build(TASK, 0).eval()
+    assert model.shape["encoder"]["layers"] == [] and len(model.encoder(speech()).hidden_states) == 1
+
+
 def test_an_encoder_gets_a_new_head(tmp_path):
     encoder = tiny_encoder(dropout=0.1)
     encoder.save_pretrained(tmp_path)

@@ -43,8 +43,8 @@ DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 MOST = {"layers": 1_000, "heads": 4_096, "downsampling": 1_000}
 """Bounds of integers that are not widths."""
 
-EMPTY = ("heads", "ffn", "convolution", "left_positions", "right_positions")
-"""What may be none at all, as in a block that was pruned away."""
+EMPTY = ("layers", "heads", "ffn", "convolution", "left_positions", "right_positions")
+"""What may be none at all, as in a block that was pruned away, or a filterbank alone."""
 
 PARTS = 64
 """Most convolutions in a row."""
