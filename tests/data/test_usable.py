@@ -31,6 +31,12 @@ def multi(cut, channels=(0, 1)):
     return MultiCut("a", cut.start, cut.duration, list(channels), [said], recording=cut.recording)
 
 
+def silent(cut):
+    cut = cut.truncate(duration=0.5)
+    cut.recording = None
+    return cut
+
+
 def kinds(make):
     """Name -> cut, and whether training can use it."""
     mono = make(channel=1)
@@ -47,11 +53,13 @@ def kinds(make):
         "two channels": (multi(make()), False),
         "10 ms": (mono.truncate(duration=0.01), False),
         "a command": (sharp, False),
+        "a change that needs what is not there": (mono.perturb_tempo(0.9), False),
+        "no recording": (silent(mono), False),
     }
 
 
 NAMES = ["one channel", "the mean", "a stretch", "one frame", "a mixture", "faster", "one channel of a MultiCut",
-         "two channels", "10 ms", "a command"]  # fmt: skip
+         "two channels", "10 ms", "a command", "a change that needs what is not there", "no recording"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -300,4 +300,6 @@ def load_cut(cut: Cut) -> Tensor:
         samples = cut.load_audio()
     except Exception as error:  # Lhotse raises whatever its many backends raise
         raise AudioError(f"cut {cut.id}: Lhotse cannot load it ({str(error).splitlines()[0]})") from error
+    if samples is None:
+        raise AudioError(f"cut {cut.id}: has no audio: it is a {type(cut).__name__} without a recording")
     return as_waveform(samples.T, cut.sampling_rate, f"cut {cut.id}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..encoder.errors import AudioError
 from .audio import SAMPLE_RATE, SHORTEST
 from .channels import remedy
@@ -38,6 +40,7 @@ def _unheard(cut: Cut) -> list[str]:
     for part in parts:
         if (recording := getattr(part, "recording", None)) is None:
             continue
+        faults += [each for each in map(_undone, recording.transforms or []) if each is not None]
         for source in recording.sources:
             if source.type not in ("file", "memory", SHAR):
                 faults.append(f"its audio is a {source.type}; only files are read")
@@ -58,6 +61,20 @@ def _unheard(cut: Cut) -> list[str]:
         if not 0 <= start < end <= recording.duration + TOLERANCE:
             faults.append(f"is from {start:.3f} to {end:.3f} s of a recording of {recording.duration:.3f} s")
     return faults
+
+
+def _undone(transform: Any) -> str | None:
+    """Why a change that Lhotse makes to a recording when it is loaded cannot be made here: tried on a tenth of a second."""
+    from lhotse.augmentation import AudioTransform
+
+    try:
+        if isinstance(transform, dict):
+            transform = AudioTransform.from_dict(transform)
+        transform(np.zeros((1, SAMPLE_RATE // 10), np.float32), SAMPLE_RATE)
+    except Exception as error:  # whatever its many backends raise
+        name = transform.get("name") if isinstance(transform, dict) else type(transform).__name__
+        return f"is changed by {name}, which Lhotse cannot do here ({(str(error).splitlines() or [type(error).__name__])[0]})"
+    return None
 
 
 def _mixed(cut: Cut) -> bool:
