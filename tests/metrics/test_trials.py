@@ -47,7 +47,9 @@ def test_saving_and_reading_back(tmp_path):
         ("1 a b\n2 a b\n0 a b c\n", "line 2: .*; line 3: "),
         ("1 a b\na b nontarget\n", "line 2: 'a b nontarget' is not"),
         ("a b target\n0 a b\n", "line 2: '0 a b' is not '<enrol> <test> target"),
-        ("a b imposter\n", "line 1: 'a b imposter' is not '1"),
+        ("a b imposter\n", "line 1: 'a b imposter' is no trial, .* labels are target and nontarget, tgt"),
+        ("a,b,1\nc,d,0\n", "line 1: 'a,b,1' is no trial, nor is any other line"),
+        ("enroll test label\na b 1\nc d maybe\n", "line 3: 'c d maybe' is not '<enrol> <test> 1.0'"),
         ("1 a b\n1 a c\n", "all 2 trials are target"),
         ("0 a b\n", "all 1 trials are non-target"),
         ("1 a b\n" + 30 * "x\n", "; and 20 more"),
@@ -90,6 +92,27 @@ def test_every_form_gives_the_same_and_is_told(tmp_path, form):
     lines = [line.format(None, same if s else different, e=e, t=t) for e, t, s in zip(*RIGHT, strict=True)]
     trials = read_trials(write(tmp_path, "\n".join(lines)))
     assert (trials.left, trials.right, trials.targets.tolist()) == RIGHT and trials.form == form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("enroll test label\na b 1\nc d 0\n", "<enrol> <test> 1|0"),
+        ("Enrolment\tTest\tTarget\na\tb\ttgt\nc\td\timp\n", "<enrol> <test> tgt|imp"),
+        ("label enrol test\n1 a b\n0 c d\n", "1|0 <enrol> <test>"),
+        ("# enrol test\n1 a b\n0 c d\n", "1|0 <enrol> <test>"),
+        ("modelid segmentid side targettype\na b a tgt\nc d a imp\n", "<enrol> <test> tgt|imp"),
+    ],
+)
+def test_a_first_line_that_names_the_columns(tmp_path, text, form):
+    trials = read_trials(write(tmp_path, text))
+    assert trials.form == form
+    assert (trials.left, trials.right, trials.targets.tolist()) == (["a", "c"], ["b", "d"], [True, False])
+
+
+def test_utterances_that_are_called_as_columns_are(tmp_path):
+    trials = read_trials(write(tmp_path, "enrol test 1\nenrol other 0\n"))
+    assert (trials.left, trials.targets.tolist()) == (["enrol", "enrol"], [True, False])
 
 
 @pytest.mark.parametrize(("name", "form"), [("label-last", "<enrol> <test> 1|0"), ("tgt", "<enrol> <test> tgt|nontgt")])
