@@ -208,6 +208,13 @@ def test_quotes_as_in_csv(folder, separator):
     assert [cut.supervisions[0].custom["slots"][0]["filler"] for cut in (first, second)] == ["b", "c"]
 
 
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_a_comma_in_the_name_of_a_column_separates_nothing(folder, ending):
+    (folder / f"list.{ending}").write_text("path;speaker;text;age, years\naudio/m1.wav;a;well, yes;33\n")
+    (cut,) = read_cuts(import_corpus(folder / f"list.{ending}", folder.parent / "out", layout="table")["all"])
+    assert cut.supervisions[0].text == "well, yes" and cut.supervisions[0].custom["age, years"] == "33"
+
+
 def test_a_comma_separated_table_without_quotes(folder):
     (folder / "list.csv").write_text('path,text\naudio/m1.wav,"yes\naudio/m2.wav,no"\n')
     made = import_corpus(folder / "list.csv", folder.parent / "out", quotes="none")
