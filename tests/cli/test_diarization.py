@@ -188,7 +188,7 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     assert "no speaker" in sottovoce("plda", place / "local", place / "spoken.jsonl.gz", "-o", place / "x").err
 
 
-def test_der_of_files(sottovoce, tmp_path):
+def test_der_of_files(sottovoce, tmp_path, caplog):
     for folder, shift in (("ref", 0.0), ("sys", 1.0)):
         (tmp_path / folder).mkdir()
         for name in "ab":
@@ -205,6 +205,9 @@ def test_der_of_files(sottovoce, tmp_path):
         assert said.code == 2 and message in said.err and len(said.err.strip().splitlines()) == 1
     write_rttm({"c": [(0, 1, "x")]}, tmp_path / "c.rttm")
     assert "not in the reference: c" in sottovoce("der", tmp_path / "ref", tmp_path / "c.rttm").err
+    (tmp_path / "ref/._a.rttm").write_bytes(b"\0\5\x16\7 of macOS")
+    again = sottovoce("der", tmp_path / "ref", tmp_path / "sys")
+    assert "DER 16.67 %" in again.out and "passed over 1 hidden files" in caplog.text
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ..data.rttm import Region, Rttm, read_rttm, read_uem, tell_passed
+from ..data.walk import walk
 from ..encoder.errors import DataError
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 
@@ -64,7 +65,7 @@ def _check_apart(file: Path, read: set[str], before: set[str]) -> None:
 
 def _files(source: str | Path, ending: str) -> list[Path]:
     source = Path(source)
-    files = sorted(source.rglob(f"*{ending}")) if source.is_dir() else [source]
+    files = walk(source, {ending}).files if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: no {ending} file in it")
     return files
