@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus import write_corpus
-from sottovoce.data.cuts import cut_speaker, load_cut
+from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.encoder.errors import RecipeError
 from sottovoce.training.corpora import Corpora, DataOptions
 
@@ -36,6 +36,26 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     assert any("test data is played as it is" in problem for problem in tested_faster.problems())
     tested = data.test_set(options.test["bands"])
     assert len(tested.cuts) == 6 and len(tested.trials.targets) == 15  # test audio stays as it is
+
+
+def test_labels_and_enrolments_in_files_of_their_own(tmp_path):
+    """As NIST and CN-Celeb publish them: a recipe says the same as ``evaluate --key --enrol``."""
+    write_corpus(tmp_path, speakers=2, utterances=2, seconds=0.5)
+    names = [cut.id for cut in read_cuts(tmp_path / "test.jsonl.gz")]
+    (tmp_path / "trials").write_text(f"one {names[1]}\none {names[2]}\n")
+    (tmp_path / "key").write_text(f"one {names[2]} nontarget\none {names[1]} target\n")
+    (tmp_path / "enrol").write_text(f"one {names[0]}\n")
+    files = {name: str(tmp_path / name) for name in ("trials", "key", "enrol")}
+    corpora = {"toy": {"cuts": {"test": str(tmp_path / "test.jsonl.gz")}}}
+
+    def options(**said):
+        return DataOptions(corpora=corpora, train=["toy/test"], test={"bands": {"cuts": "toy/test"} | files | said})
+
+    assert not list(options().problems())
+    found = Corpora(options(), tmp_path / "work").test_set(options().test["bands"]).trials
+    assert (found.left, found.right, found.targets.tolist()) == ([names[0]] * 2, names[1:3], [True, False])
+    assert list(options(key="nowhere").problems()) == ["data.test.bands.key: nowhere is no file"]
+    assert "data.test.bands.enrol: belongs to a trials file" in next(options(trials=None, key=None).problems())
 
 
 def centre(wave):

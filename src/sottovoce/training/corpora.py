@@ -44,10 +44,14 @@ class TestSet(Options):
     Args:
         cuts: ``corpus/split``.
         trials: a trials file, or the name of a synthesised corpus, which brings its own.
+        key: labels of the trials, where a file of its own has them; see `read_trials`.
+        enrol: a file that says which utterance each enrolment is; see `read_trials`.
     """
 
     cuts: str
     trials: str | None = None
+    key: str | None = None
+    enrol: str | None = None
 
 
 class DataOptions(Options):
@@ -96,15 +100,22 @@ class DataOptions(Options):
                 yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
-            yield from self._trials_problems(each, f"{path}.trials")
+            yield from self._trials_problems(each, path)
         if self.hold_out and self.dev is not None:
             yield "data.hold_out: data.dev brings development trials; leave one of the two out"
         if self.hold_out == 1:
             yield "data.hold_out: of 1 speaker there are no trials; hold out 2 or more, or 0"
 
     def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
+        beside = {name: file for name in ("key", "enrol") if (file := getattr(test, name)) is not None}
+        for name, file in beside.items():
+            if test.trials is None or test.trials in self.corpora:
+                yield f"{path}.{name}: belongs to a trials file; give one, or leave it out"
+            elif not Path(file).is_file():
+                yield f"{path}.{name}: {file} is no file"
         if test.trials is None:
             return
+        path += ".trials"
         if (known := self.corpora.get(test.trials)) is None:
             if not Path(test.trials).is_file():
                 yield f"{path}: {test.trials} is neither a file nor a synthesised corpus"
@@ -237,4 +248,5 @@ class Corpora:
         trials = options.trials
         if trials in self.options.corpora:
             trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
-        return EvaluationData(self.cuts(options.cuts), None if trials is None else read_trials(trials))
+        over = None if trials is None else read_trials(trials, key=options.key, enrol=options.enrol)
+        return EvaluationData(self.cuts(options.cuts), over)
