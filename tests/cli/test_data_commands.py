@@ -71,7 +71,8 @@ def test_options_reach_their_layout(sottovoce, corpus, tmp_path):
     ("arguments", "message"),
     [
         (["tabel", "list.csv"], "did you mean 'table'?"),
-        (["nemo", "list.csv", "--uem", "ref.uem"], "the layout nemo has no option 'uem'"),
+        (["nemo", "list.csv", "--uem", "ref.uem"], "the layout nemo has no option --uem; it has --audio"),
+        (["table", "list.csv", "--allow-pipes"], "the layout table has no option --allow-pipes; it has --columns"),
         (["table", "list.csv", "--columns", "path"], "is not like path=file"),
         (["table", "list.csv", "--columns", "path=file,path=spk"], "each name once"),
         (["table", "list.csv"], "no column 'path'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,6 +122,7 @@ def import_corpus(
         "allow_overlap": allow_overlap,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
+    _check_options(layout, options)
     options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
     screen = Console(stderr=True)
@@ -136,6 +138,18 @@ def import_corpus(
         console().print(corpus(str(path), summarise(read_cuts(path))))
     if left_out:
         leave(left_out, f"{len(left_out)} utterances")
+
+
+def _check_options(layout: str, given: Mapping[str, Any]) -> None:
+    """Raises: DataError: the layout is unknown or has no such option, which is told as the command line spells it."""
+    from sottovoce.data.layouts.options import options_model
+    from sottovoce.data.manifests import layout_of
+    from sottovoce.encoder.errors import DataError
+
+    has = [f"--{name.replace('_', '-')}" for name in options_model(layout_of(layout)).model_fields]
+    for name in given:
+        if (option := f"--{name.replace('_', '-')}") not in has:
+            raise DataError(f"the layout {layout} has no option {option}; it has {', '.join(has) or 'none of its own'}")
 
 
 def _pairs(text: str | None) -> dict[str, str] | None:
