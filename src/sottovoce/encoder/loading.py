@@ -121,28 +121,28 @@ class StrictLoading:
         files = files_of(name, given.hub)
         described = files if config is None else cls._described(config, given.hub)
         with told_in_one_line(str(name)):
-            config = cls._config(described)
-            if config is not None:
+            found = cls._config(described)
+            if found is not None:
                 weights, dtype = cls._weights(name, files), given.dtype or "auto"
             else:
-                config, weights, notes = cls.convert(name, files)
+                found, weights, notes = cls.convert(name, files)
                 for note in notes:
                     warnings.warn(note, stacklevel=4)
                 dtype = given.dtype or torch.float32
             if given.changes:
-                config = cls.config_class.from_dict(config.to_dict(), **given.changes)
-            check_fit(blueprint(cls, config), weights, str(name))
+                found = cls.config_class.from_dict(found.to_dict(), **given.changes)
+            check_fit(blueprint(cls, found), weights, str(name))
         with told_in_one_line(str(name), "cannot be loaded so", "change the options of from_pretrained"):
             with without_report():
                 model, info = super().from_pretrained(  # type: ignore[misc]
-                    None, config=config, state_dict=weights, dtype=dtype, output_loading_info=True, **given.placing
+                    None, config=found, state_dict=weights, dtype=dtype, output_loading_info=True, **given.placing
                 )
             check_finite(model.state_dict(), str(name), unknown_yet(model))
         model.name_or_path = model.config.name_or_path = str(name)
         return (model, info) if given.report else model
 
     @classmethod
-    def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[Any, dict[str, Tensor], list[str]]:
+    def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[Any, Mapping[str, Tensor], list[str]]:
         """Our config and weights of a checkpoint of another kind, and notes that the user should read.
 
         Raises:

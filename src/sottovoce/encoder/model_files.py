@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
@@ -138,7 +139,7 @@ def read_json(files: Files, filename: str) -> dict[str, Any] | None:
     return content
 
 
-def model_type(fields: dict[str, Any] | None) -> str | None:
+def model_type(fields: Mapping[str, Any] | None) -> str | None:
     """What the content of a ``config.json`` says that the model is; ``None`` where it says nothing."""
     found = (fields or {}).get("model_type")
     return found if isinstance(found, str) else None
