@@ -18,20 +18,21 @@ REASON = "_reason"
 """Ending of the key that says why the value of the key before it is null."""
 
 
-def dumps(data: Any, *, indent: int | None = None) -> str:
+def dumps(data: Any, *, indent: int | None = None, escaped: bool = False) -> str:
     """Plain data as JSON text (RFC 8259), without a line break at the end.
 
     Args:
         data: mappings, sequences, texts, numbers, truth values and ``None``.
         indent: blanks for each level; ``None`` puts everything on one line.
+        escaped: write characters beyond ASCII as ``\\uXXXX``, for what cannot hold them.
 
     Returns:
         The text. NaN and infinities are written as `finite` replaces them.
     """
     try:
-        return json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+        return json.dumps(data, indent=indent, ensure_ascii=escaped, allow_nan=False)
     except ValueError:
-        return json.dumps(finite(data), indent=indent, ensure_ascii=False, allow_nan=False)
+        return json.dumps(finite(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
 
 
 def finite(data: Any) -> Any:

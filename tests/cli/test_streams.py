@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,16 @@ def test_an_output_of_few_characters_is_printed_to(environment, arguments):
     done = run(*arguments, **environment)
     assert done.returncode == (2 if arguments == ["no-such-command"] else 0), done
     assert b"Traceback" not in done.stderr and len(done.stdout + done.stderr) > 100
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "UTF8"])
+def test_json_is_json_in_every_encoding(tmp_path, encoding):
+    turns = tmp_path / "turns.rttm"
+    turns.write_text(TURN.format("a").replace("r 1", "Zoë 1"), encoding="utf-8")
+    done = run("der", turns, turns, "--json", PYTHONIOENCODING=encoding)
+    told = json.loads(done.stdout)  # UTF-8, as RFC 8259 has it
+    assert list(told["recordings"]) == ["Zoë"], done
+    assert (b"\\u00eb" in done.stdout) == (encoding != "UTF8")
 
 
 def test_what_is_drawn_has_its_like_in_ascii():

@@ -154,8 +154,7 @@ def answer(
         shown: whether progress is shown; not where the answer itself comes bit by bit.
         save: writes all answers at once, in place of lines.
     """
-    from sottovoce import plain_json
-    from sottovoce.cli.terminal import busy
+    from sottovoce.cli.terminal import busy, json_text
 
     items = asked.found()
     if check_all is not None:
@@ -174,7 +173,7 @@ def answer(
             if not asked.as_json:
                 legend(columns)
             for item, found in answers:
-                for line in [plain_json.dumps(data(item, found))] if asked.as_json else lines(item, found):
+                for line in [json_text(data(item, found), asked.out)] if asked.as_json else lines(item, found):
                     write(line)
                 done += 1
             if not done:

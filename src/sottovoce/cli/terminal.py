@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,21 @@ def console() -> Console:
 
 
 def print_json(data: Any) -> None:
-    """Plain data on standard output, for another program; see `sottovoce.plain_json`."""
-    sys.stdout.write(plain_json.dumps(data, indent=2) + "\n")
+    """Plain data on standard output, for another program; see `json_text`."""
+    sys.stdout.write(json_text(data, indent=2) + "\n")
+
+
+def json_text(data: Any, out: Path | None = None, *, indent: int | None = None) -> str:
+    """Plain data as JSON (see `sottovoce.plain_json`), as the place can hold it.
+
+    Args:
+        data: as `plain_json.dumps`.
+        out: the file that it goes to, which is UTF-8; ``None`` for standard output, which is what the terminal is.
+        indent: as `plain_json.dumps`.
+    """
+    # the escapes of an output that cannot print a character (streams.py) are no JSON; those of JSON itself are
+    escaped = out is None and codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+    return plain_json.dumps(data, indent=indent, escaped=escaped)
 
 
 def many(count: int, thing: str) -> str:

@@ -94,8 +94,7 @@ def verify(
     """Say whether two recordings are of one speaker: decision, score and threshold."""
     from warnings import warn
 
-    from sottovoce import plain_json
-    from sottovoce.cli.terminal import busy
+    from sottovoce.cli.terminal import busy, json_text
     from sottovoce.deployment.inputs import LIST, Recording
     from sottovoce.deployment.verification import embed_file, load_verifier, read_pairs, verdicts
     from sottovoce.encoder.errors import DataError
@@ -131,7 +130,7 @@ def verify(
         if not as_json:
             legend("two recordings, decision, score, threshold")
         for pair, verdict in zip(chosen, found, strict=True):
-            write(plain_json.dumps(_data(*pair, verdict)) if as_json else _line(*pair, verdict))
+            write(json_text(_data(*pair, verdict), out) if as_json else _line(*pair, verdict))
     finish(batch, len(items), out)
 
 
@@ -163,8 +162,7 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
-    from sottovoce import plain_json
-    from sottovoce.cli.terminal import busy
+    from sottovoce.cli.terminal import busy, json_text
     from sottovoce.deployment.model_card import add_scores, scores_of
     from sottovoce.deployment.verification import evaluate as library
     from sottovoce.deployment.verification import load_verifier
@@ -182,7 +180,7 @@ def evaluate(
         add_scores(model, scores_of(trials.stem, found, Verification.metric))
     with writing(out) as write:
         if as_json:
-            write(plain_json.dumps(found))
+            write(json_text(found, out))
         else:
             write(Verification().told(found))
             write(f"trials: {found['form']}")
