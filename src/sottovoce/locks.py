@@ -49,7 +49,7 @@ def _noted(path: Path) -> Iterator[None]:
     note = path.with_name(path.name + OWNER)
     said = {"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
     with suppress(OSError):  # for people; the lock holds without
-        note.write_text(json.dumps(said), encoding="utf-8")
+        note.write_text(json.dumps(said, allow_nan=False), encoding="utf-8")
     try:
         yield
     finally:

@@ -50,7 +50,7 @@ def number(low: float, high: float) -> Rule:
 
 def one_of(*choices: Any) -> Rule:
     """One of a few values."""
-    said = ", ".join(each if isinstance(each, str) else json.dumps(each) for each in choices)
+    said = ", ".join(each if isinstance(each, str) else json.dumps(each, allow_nan=False) for each in choices)
     return Rule(said, lambda value: any(value is each or _same(value, each) for each in choices), "can be")
 
 
