@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sottovoce.cli import app as frame
+from sottovoce.data.cuts import make_cut, write_cuts
 from sottovoce.encoder.errors import CheckpointError
 
 HEAVY = ("torch", "transformers", "lightning", "lhotse", "numpy", "scipy", "matplotlib")
@@ -29,12 +30,18 @@ finally:
     assert "sottovoce" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["der", "recipes", "show"])
+@pytest.mark.parametrize("command", ["der", "recipes", "show", "data show"])
 def test_commands_without_a_model_import_no_torch(command, tmp_path):
     """Nor what reads audio or trains: each of them takes as long as the command itself."""
     turns = tmp_path / "a.rttm"
     turns.write_text("SPEAKER r 1 0.0 2.0 <NA> <NA> a <NA> <NA>\n")
-    arguments = {"der": ["der", str(turns), str(turns)], "recipes": ["recipes"], "show": ["recipes", "show", "demo"]}
+    manifest = write_cuts([make_cut(name="a", source="a.wav", samples=900, rate=100)], tmp_path / "a.jsonl.gz")
+    arguments = {
+        "der": ["der", str(turns), str(turns)],
+        "recipes": ["recipes"],
+        "show": ["recipes", "show", "demo"],
+        "data show": ["data", "show", str(manifest)],
+    }
     program = f"""
 import sys
 from sottovoce.cli import main

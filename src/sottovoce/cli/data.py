@@ -106,7 +106,7 @@ def import_corpus(
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import console
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.listed_cuts import listed_cuts
     from sottovoce.data.manifests import import_corpus as library
     from sottovoce.data.summary import summarise
     from sottovoce.report.corpus import corpus
@@ -135,7 +135,7 @@ def import_corpus(
         made = library(source, out, progress=told, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
-        console().print(corpus(str(path), summarise(read_cuts(path))))
+        console().print(corpus(str(path), summarise(listed_cuts(path))))
     if left_out:
         leave(left_out, f"{len(left_out)} utterances")
 
@@ -201,11 +201,12 @@ def show(
 ) -> None:
     """Hours, speakers, labels and durations of a manifest, or of each in a folder."""
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.data.cuts import manifests_of, read_cuts
+    from sottovoce.data.cuts import manifests_of
+    from sottovoce.data.listed_cuts import listed_cuts
     from sottovoce.data.summary import summarise
     from sottovoce.report.corpus import corpus
 
-    found = {path: summarise(read_cuts(path)) for path in manifests_of(manifest)}
+    found = {path: summarise(listed_cuts(path)) for path in manifests_of(manifest)}
     if not as_json:
         for path, summary in found.items():
             console().print(corpus(str(path), summary))

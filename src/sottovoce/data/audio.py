@@ -6,18 +6,20 @@ import logging
 import math
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..encoder.errors import AudioError
 from .channels import Channel, chosen_channel, heard
 from .content import Content
 from .decoder import Decoder, decoded, opened
 from .sources import name_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform inside sottovoce."""
@@ -124,10 +126,11 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
         raise AudioError(
             f"{name}: too short: {len(mono)} samples at 16 kHz, one frame needs {SHORTEST} (25 ms); leave it out"
         )
-    waveform = torch.from_numpy(mono)
-    if is_silent(waveform):
+    if is_silent(mono):
         warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
-    return waveform
+    import torch  # here, so that what only looks at headers need not wait for it
+
+    return torch.from_numpy(mono)
 
 
 def one_channel(
@@ -165,7 +168,7 @@ def read_speech(path: str | Path, *, channel: Channel | None = None) -> Tensor:
     return waveform
 
 
-def is_silent(waveform: Tensor) -> bool:
+def is_silent(waveform: Tensor | NDArray[np.float32]) -> bool:
     """Whether no sample differs from another by more than one step of 16-bit audio: zeros, or a constant offset."""
     return bool(waveform.max() - waveform.min() <= _STEP)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..encoder.errors import AudioError, DataError
@@ -156,7 +155,7 @@ def _look(audit: Audit, name: str, wave: NDArray[np.float32]) -> None:
         audit.faults.append(f"{name}: no samples")
     elif not finite.all():
         audit.faults.append(f"{name}: {np.count_nonzero(~finite)} of {len(wave)} samples are NaN or infinite")
-    elif is_silent(torch.from_numpy(np.ascontiguousarray(wave))):
+    elif is_silent(wave):
         audit.notes.append(f"{name}: digital silence")
     else:
         full = np.abs(wave) >= _FULL

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from .. import plain_json
 from ..encoder.errors import AudioError, DataError
 from ..text_files import lines
@@ -24,6 +22,7 @@ from .shar import SHAR, Member, in_memory
 if TYPE_CHECKING:
     from lhotse import CutSet
     from lhotse.cut import Cut
+    from torch import Tensor
 
 
 def require_lhotse() -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
+    from .listed_cuts import ListedCut
+
 Seconds = float
 
 EDGES = (0, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800, 3600)
@@ -78,7 +80,7 @@ class Summary:
         }
 
 
-def summarise(cuts: Iterable[Cut]) -> Summary:
+def summarise(cuts: Iterable[Cut | ListedCut]) -> Summary:
     """Count what is in some cuts; the audio is not touched."""
     found = Summary()
     recordings: set[str] = set()
@@ -88,7 +90,7 @@ def summarise(cuts: Iterable[Cut]) -> Summary:
         found.cuts += 1
         found.seconds += cut.duration
         found.durations.append(cut.duration)
-        recordings.add(cut.recording.id if getattr(cut, "recording", None) is not None else cut.id)
+        recordings.add(recording.id if (recording := getattr(cut, "recording", None)) is not None else cut.id)
         custom = dict(getattr(cut, "custom", None) or {})
         if "uem" in custom:
             found.scored = (found.scored or 0.0) + sum(end - start for start, end in custom.pop("uem"))
@@ -120,7 +122,7 @@ def _count(fields: dict[str, Counter[str]], custom: dict[str, Any]) -> None:
             fields[name][str(value)] += 1
 
 
-def _spoken(cut: Cut) -> tuple[Seconds, Seconds]:
+def _spoken(cut: Cut | ListedCut) -> tuple[Seconds, Seconds]:
     """Seconds in which one or more, and two or more, speakers talk; a speaker who overlaps himself counts once."""
     edges: list[tuple[Seconds, int, str]] = []
     for number, said in enumerate(cut.supervisions):
