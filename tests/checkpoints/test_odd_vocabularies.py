@@ -79,3 +79,12 @@ def test_tokens_that_were_added_later(tmp_path):
     found = read_vocabulary(Directory(tmp_path), 7)
     assert found.labels == ["<blank>", "<unk>", " ", "A", "B", "<s>", "</s>"]
     assert not found.spelling and not found.aliases
+
+
+def test_a_delimiter_that_only_the_settings_name_is_put_behind_the_special_tokens(tmp_path):
+    found, _ = found_in(tmp_path, ["<pad>", *"AB"], {"word_delimiter_token": "|", "pad_token": "<pad>"}, 9)
+    ours = LabelTokenizer.of(found.labels, found.spelling, found.aliases)
+    stock = tf.Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
+    for theirs in range(9):
+        frames = [1, theirs, 2]
+        assert ours.decode([found.order.index(each) for each in frames]) == stock.decode(frames), theirs

@@ -63,7 +63,8 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
     if language := settings.get("target_lang"):
         vocabulary = vocabulary.get(str(language))
     special = {name: _token(settings, files, name, default) for name, default in SPECIAL.items()}
-    known = _with_special(_with_added(_places(vocabulary, "vocab.json", files), files, settings), special)
+    behind = special | ({_DELIMITER: _token(settings, files, _DELIMITER, "|")} if settings.get(_DELIMITER) else {})
+    known = _with_special(_with_added(_places(vocabulary, "vocab.json", files), files, settings), behind)
     tokens = [known.get(place, special["unk_token"]) for place in range(outputs)]
     if special["pad_token"] not in tokens:
         raise CheckpointError(
@@ -76,9 +77,12 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 """Tokens that the stock tokenizer puts behind a vocabulary which lacks them, in this order."""
 
+_DELIMITER = "word_delimiter_token"
+"""Comes behind them, where the settings name it."""
+
 
 def _ours(tokens: list[str], blank: str, settings: Settings, files: Files) -> StockVocabulary:
-    delimiter = _token(settings, files, "word_delimiter_token", "|")
+    delimiter = _token(settings, files, _DELIMITER, "|")
     space = settings.get("replace_word_delimiter_char", " ")
     if space != "":
         space = _content(space, f"replace_word_delimiter_char in {_SETTINGS}", files)
