@@ -138,6 +138,7 @@ def test_options_of_from_pretrained_work_or_are_refused(kind, place, places):
     for options, told in (
         ({"layerdorp": 0.1}, "unknown option 'layerdorp'; did you mean 'layerdrop'"),
         ({"device_mpa": "cpu"}, "did you mean 'device_map'"),
+        ({"from_tf": True}, "unknown option 'from_tf'; (?!.*_from_auto)"),
         ({"num_hidden_layers": 1}, "unknown option 'num_hidden_layers'"),
         ({"attn_implementation": "eager"}, "attn_implementation='eager' cannot be heeded"),
         ({"output_hidden_states": False}, "output_hidden_states=False cannot be heeded"),
@@ -202,8 +203,11 @@ def test_a_task_model_is_loaded_from_its_weights_file(places, tmp_path):
     stock = loaded(TaskModel, places / "stock" / "model.safetensors")
     assert torch.equal(stock(speech()).output, loaded(TaskModel, places / "stock")(speech()).output)
     tiny_encoder().save_pretrained(tmp_path)
-    with pytest.raises(CheckpointError, match=r"model_type 'sottovoce' is not supported"):
-        TaskModel.from_pretrained(tmp_path / "model.safetensors")
+    for each in (tmp_path, tmp_path / "model.safetensors"):
+        with pytest.raises(CheckpointError, match=r"is an encoder without a head; SpeechEncoder.from_pretrained takes"):
+            TaskModel.from_pretrained(each)
+    with pytest.raises(CheckpointError, match=r"is a model for a task; TaskModel.from_pretrained takes it"):
+        SpeechEncoder.from_pretrained(places / "task")
 
 
 def test_labels_give_the_loss_of_the_stock_class(tmp_path):

@@ -199,9 +199,18 @@ def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
     return _Stock(family, theirs, config, notes)
 
 
+_OURS = {
+    "sottovoce": "an encoder without a head; SpeechEncoder.from_pretrained takes it",
+    "sottovoce_task": "a model for a task; TaskModel.from_pretrained takes it, and has its encoder as .encoder",
+}
+"""What is no stock model but one of ours, where the other class is asked for."""
+
+
 def family_of(model_type: Any, name: str) -> Family:
     """Raises: CheckpointError: no stock family has this ``model_type``."""
     known = {family.model_type: family for family in FAMILIES.values()}
+    if model_type in _OURS:
+        raise CheckpointError(f"{name}: is {_OURS[model_type]}")
     if model_type not in known:
         what = (
             "its config.json has no model_type" if model_type is None else f"model_type {model_type!r} is not supported"

@@ -97,7 +97,8 @@ def sorted_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -
             able = " or ".join(repr(each) for each in SETTLED[option])
             raise TypeError(f"{name}.from_pretrained: {option}={value!r} cannot be heeded, only {able}")
         if option not in own and option not in fields:
-            hint = did_you_mean(option, (*own, *fields)) if not option.startswith("_") else ""
+            public = [each for each in (*own, *fields) if not each.startswith("_")]
+            hint = "" if option.startswith("_") else did_you_mean(option, public)
             raise TypeError(f"{name}.from_pretrained: unknown option {option!r}; {_shortened(hint)}")
     dtype = given.get("dtype")
     return LoadingOptions(
