@@ -90,12 +90,12 @@ def import_corpus(
     reader = layout_of(layout)
     told = dict(checked(options_model(reader), options, f"the layout {layout}"))
     if channel is not None and layout in FINISHED:
-        raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave channel out")
+        raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave --channel out")
     faults: list[str] = []
     faulty: list[str] = []
     rows = reader(source, faults, **told)
     if channel is not None and (own := next((row for row in rows if not (row.channel is row.side is None)), None)):
-        raise DataError(f"{own.where}: the corpus says itself which channel {own.name} is of; leave channel out")
+        raise DataError(f"{own.where}: the corpus says itself which channel {own.name} is of; leave --channel out")
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
     rows = _named(rows, split, faults)
