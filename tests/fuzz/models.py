@@ -30,7 +30,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "verification": {
         "head": HEAD,
         "scoring": "cosine",
-        "scoring_options": {"cohort": 4, "measures": ["duration"], "linear": True, "dimensions": 6},
+        "scoring_options": {"cohort": 4, "top": 3, "measures": ["duration low"], "linear": True, "dimensions": 6},
     },
     "spoofing": {
         "head": {"kind": "classifier", "classes": 2, "embedding": HEAD},

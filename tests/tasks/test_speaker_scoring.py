@@ -17,7 +17,7 @@ from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import cllr, eer, fit_calibration, wccn
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed_all
-from sottovoce.tasks.speaker_scoring import Scoring
+from sottovoce.tasks.speaker_scoring import Scoring, score
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import HEAD, randomised, tiny_config
@@ -130,3 +130,13 @@ def test_what_cannot_be_is_told(corpus):
     other = Trials(["nobody"], [test.cuts[0].id], np.array([True]))
     with pytest.raises(DataError, match="'nobody'"):
         task.scored(model, test.cuts, other)
+
+
+def test_an_embedding_of_which_nothing_is_left_has_no_score(corpus):
+    train, _ = corpus
+    _, model = task_and_model(train, {"back_end": {"wccn": {}}})
+    vectors, sides = torch.eye(HEAD["size"])[:2], (np.array([0]), np.array([1]))
+    model.scoring.map[:] = torch.eye(HEAD["size"])
+    model.scoring.mean.copy_(vectors[1])
+    with pytest.raises(DataError, match=r"b\.wav: nothing is left of its embedding"):
+        score(model.scoring, vectors, [1.0, 1.0], *sides, names=["a.wav", "b.wav"])

@@ -72,7 +72,8 @@ class Vocabulary:
         if len(self.labels) < 2 or self.labels[0] != BLANK:
             raise DataError(f"vocabulary: {self.labels[:3]} ... is none; it begins with {BLANK!r}, and labels follow")
         if len(self.number) < len(self.labels) or "" in self.number:
-            raise DataError("vocabulary: a label is empty or stands there twice")
+            wrong = next(each for place, each in enumerate(self.labels) if not each or self.number[each] != place)
+            raise DataError(f"vocabulary: the label {wrong!r} is empty or stands there twice")
         self.of_pieces = MARK in self.number
         letters = [label for label in self.labels[1:] if len(label) == 1 and label.upper() != label.lower()]
         self.of_capitals = bool(letters) and all(letter.isupper() for letter in letters)

@@ -22,6 +22,7 @@ DAMAGE = (
     RuntimeError,
     MemoryError,
     EOFError,
+    ImportError,  # of a package that a config asks for, such as a kind of quantisation
     SafetensorError,
     pickle.UnpicklingError,
     struct.error,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .errors import CheckpointError
 from .units import RESIDUAL, Rows, Site, Unit
 
 
@@ -108,10 +109,19 @@ class Places:
 
 
 def paired(ids: Sequence[int], head_dim: int) -> Tensor:
-    """Index ``[size, 2]`` of the channels that stock rotary turns together: ``i`` and ``i + d / 2`` of a slice of ``d``."""
+    """Index ``[size, 2]`` of the channels that stock rotary turns together: ``i`` and ``i + d / 2`` of a slice of ``d``.
+
+    Raises:
+        CheckpointError: one of the two is not there.
+    """
     place = {channel: k for k, channel in enumerate(ids)}
     half = head_dim // 2
-    pairs = [(k, place[c + half]) for c, k in place.items() if c % head_dim < half]
+    pairs = [(k, place[c + half]) for c, k in place.items() if c % head_dim < half and c + half in place]
+    if 2 * len(pairs) != len(ids):
+        raise CheckpointError(
+            f"config: position rotary turns the channels i and i + {half} of every {head_dim} (head_dim) together, and the"
+            f" residual has {len(ids) - 2 * len(pairs)} without their other one"
+        )
     return torch.tensor(pairs, device="cpu").view(-1, 2)
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ..encoder.errors import CheckpointError
+
+Measure = Literal["duration low", "duration high", "magnitude low", "magnitude high", "cohort low", "cohort high"]
+"""What a calibration hears of two utterances besides their score, of each the lower and the higher."""
 
 
 class CosineScoring(nn.Module):
@@ -29,6 +36,9 @@ class CosineScoring(nn.Module):
         calibrated: whether there is any calibration yet.
         threshold: scores from here on up mean "same speaker" (the equal-error point on development trials); NaN while
             unknown.
+
+    Raises:
+        CheckpointError: more of the cohort than there are, or measures of a cohort that is not there.
     """
 
     may_be_unknown = ("threshold",)
@@ -49,9 +59,13 @@ class CosineScoring(nn.Module):
         dimensions: int | None = None,
         cohort: int = 0,
         top: int = 300,
-        measures: list[str] | None = None,
+        measures: list[Measure] | None = None,
     ):
         super().__init__()
+        if cohort and top > cohort:
+            raise CheckpointError(f"config: scoring cosine: top is {top} of a cohort of {cohort} speakers; at most all count")
+        if not cohort and any(measure.startswith("cohort") for measure in measures or ()):
+            raise CheckpointError("config: scoring cosine: it measures the cohort, and there is none")
         self.top, self.measures = top, measures
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("map", torch.zeros(size, dimensions or size) if linear else None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+CLASSES = ("spoof", "bonafide")
+"""What its two classes are called, in the order of the outputs."""
+
 
 class LLRScoring(nn.Module):
     """A score of each recording, and its calibration: ``slope * score + offset`` is a log-likelihood ratio.

@@ -29,6 +29,7 @@ BOUNDED: dict[str, Rule] = {
     **dict.fromkeys(("heads", "kernel", "context"), whole(1, 4096)),
     "scale": whole(1, 256),
     "at_once": whole(0, 8),
+    "top": whole(2, MOST),
     "downsampling": whole(1, 64),
 }
 """Options that building takes time for, or that have a range of their own, whatever they are options of."""

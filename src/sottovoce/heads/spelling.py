@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..encoder.errors import CheckpointError
+from ..encoder.values import short
+
 MARK = "\u2581"
 """Begins a word in a vocabulary of pieces."""
 
@@ -34,6 +37,24 @@ class Spelling:
     def plain(self) -> bool:
         """Whether every label is a token of its own."""
         return self.first == list(range(len(self.first)))
+
+
+def check_spelling(labels: Sequence[str], spelling: Mapping[str, str], aliases: Mapping[str, str]) -> None:
+    """Hold both tables against the labels.
+
+    Raises:
+        CheckpointError: an entry of what is no label, or an alias of what is an alias itself.
+    """
+    known = set(labels)
+    for name, table in (("spelling", spelling), ("aliases", aliases)):
+        for label in table:
+            if label not in known:
+                raise CheckpointError(f"config: {name} has {short(label)}, which is none of the {len(labels)} labels")
+    for label, first in aliases.items():
+        if first not in known or aliases.get(first, first) != first:
+            raise CheckpointError(
+                f"config: aliases say that {short(label)} is {short(first)}, which is no label, or an alias itself"
+            )
 
 
 def spelled(

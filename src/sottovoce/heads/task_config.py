@@ -11,6 +11,8 @@ from ..encoder.config import EncoderConfig, Shape
 from ..encoder.errors import CheckpointError
 from ..encoder.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
+from .llr_scoring import CLASSES
+from .spelling import check_spelling
 
 RULES = {
     "head": or_none(TABLE),
@@ -81,6 +83,11 @@ class TaskConfig(CheckedConfig):
             raise CheckpointError(
                 f"config: the {self.head['kind']} head has {outputs} outputs and there are {len(self.labels or ())} labels"
             )
+        if outputs is not None and (twice := {each for each in self.labels or () if self.labels.count(each) > 1 or not each}):
+            raise CheckpointError(f"config: labels: {short(min(twice))} is empty or stands there twice")
+        if task == "spoofing" and self.labels is not None and self.labels != list(CLASSES):
+            raise CheckpointError(f"config: labels are {short(self.labels)}; those of a spoofing model are {', '.join(CLASSES)}")
+        check_spelling(self.labels or (), self.spelling or {}, self.aliases or {})
         classes = self.labels if self.answers is None else self.answers
         if classes is not None:
             kwargs["id2label"] = dict(enumerate(classes))

@@ -160,7 +160,15 @@ class Scored:
     measures: dict[str, Floats]
 
 
-def score(scoring: CosineScoring, embeddings: Tensor, seconds: Sequence[float], left: Rows, right: Rows) -> Scored:
+def score(
+    scoring: CosineScoring,
+    embeddings: Tensor,
+    seconds: Sequence[float],
+    left: Rows,
+    right: Rows,
+    *,
+    names: Sequence[str] = (),
+) -> Scored:
     """Scores of trials between utterances.
 
     Args:
@@ -168,11 +176,18 @@ def score(scoring: CosineScoring, embeddings: Tensor, seconds: Sequence[float], 
         embeddings: ``[U, E]`` of the utterances, on the CPU.
         seconds: ``[U]`` their durations.
         left, right: ``[N]`` utterance of each side.
+        names: ``[U]`` what errors call the utterances.
 
     Raises:
         DataError: an embedding cannot be compared (it is zero, or all its scores against the cohort are the same).
     """
     unit = _exact(scoring).centred(embeddings.double()).numpy()
+    if (nothing := np.flatnonzero(np.linalg.norm(unit, axis=1) < 0.5)).size:  # all others are 1 long
+        name = names[nothing[0]] if names else f"utterance {nothing[0]}"
+        raise DataError(
+            f"{name}: nothing is left of its embedding under the mean and the linear map of the model, so it compares with"
+            " nothing; train the model again, or copy it again from its source"
+        )
     scores = (unit[left] * unit[right]).sum(-1)
     against: CohortStatistics | None = None
     if scoring.cohort is not None:

@@ -17,6 +17,7 @@ from ..data.targets import Classes
 from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..encoder.errors import DataError
+from ..heads.llr_scoring import CLASSES
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import bootstrap_groups
@@ -31,7 +32,7 @@ from .task import EvaluationData, Objective, plain
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-SPOOF, BONAFIDE = "spoof", "bonafide"
+SPOOF, BONAFIDE = CLASSES
 
 
 class SpoofLoss(Options):
