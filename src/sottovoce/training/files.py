@@ -23,8 +23,14 @@ PARTIAL = ".partial"
 def whole_file(path: Path) -> Iterator[Path]:
     """Gives a path to write to; what was written there becomes ``path`` when the block ends without an error.
 
-    After an error (a full disk, say) nothing is left of it.
+    After an error (a full disk, say) nothing is left of it. What a link leads to is replaced, not the link; and what is no
+    plain file (``/dev/null``, a pipe) is written to as it is.
     """
+    path = Path(os.path.realpath(path))
+    if _is_special(path):  # a file renamed over it would take its place
+        with named_fault(path):
+            yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
     try:
@@ -63,6 +69,10 @@ def _is_full(path: Path) -> bool:
     return shutil.disk_usage(folder).free < 2**16
 
 
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def check_writable(path: Path) -> Path:
     """``path``, if a file can be written there, as far as that shows without writing; folders may still be made.
 
@@ -74,7 +84,7 @@ def check_writable(path: Path) -> Path:
     folder = next(each for each in path.absolute().parents if os.path.lexists(each))
     if not folder.is_dir():
         raise DataError(f"{path}: cannot be written ({folder} is a file); choose another folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not _is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
         raise DataError(f"{path}: cannot be written (nothing may be written into {folder}); choose another folder")
     return path
 

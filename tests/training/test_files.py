@@ -1,0 +1,39 @@
+"""Files that are whole or not there; and what is no file stays what it is."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from sottovoce.training.files import check_writable, whole_file, write_text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    heard = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+    reader.start()
+    write_text(check_writable(pipe), "result\n")
+    reader.join()
+    assert heard == ["result\n"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_text(tmp_path / "link", "first\n")
+    write_text(tmp_path / "link", "second\n")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_text() == "second\n"
+
+
+def test_after_an_error_the_file_is_as_before(tmp_path):
+    path = tmp_path / "file"
+    write_text(path, "before\n")
+    with pytest.raises(KeyError), whole_file(path) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert path.read_text() == "before\n" and [each.name for each in tmp_path.iterdir()] == ["file"]
