@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from transformers import AutoModel
 
 from checkpoints.layouts import write_bin, write_shards
 from families import FAMILIES, randomise
-from sottovoce.deployment.models import load_model
+from sottovoce.deployment.models import load_encoder, load_model
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
@@ -297,7 +298,7 @@ def test_weights_are_as_readable_as_their_neighbours(mask, tmp_path):
 
 READ = """
 import os, sys
-from sottovoce.deployment.models import load_model
+from sottovoce.deployment.models import load_encoder, load_model
 os.setgid(65534), os.setuid(65534)
 for place in sys.argv[1:]:
     try: load_model(place)
@@ -334,3 +335,20 @@ def test_auto_classes_tell_the_same(models):
         AutoModel.from_pretrained(models / "encoder")
     with pytest.raises(CheckpointError, match="head_dim is 'wide'"):
         EncoderConfig.from_pretrained(models / "encoder")
+
+
+def test_a_config_that_wants_tuples_changes_nothing_for_inference(models):
+    wave = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(0))
+    expected = load_model(models / "task")(wave).output
+    for name in ("task", "encoder"):
+        amend(models / name, return_dict=False)
+    assert torch.equal(load_model(models / "task")(wave).output, expected)
+    for name in ("task", "encoder"):
+        assert len(load_encoder(models / name)(wave).hidden_states) == 3
+    assert isinstance(TaskModel.from_pretrained(models / "task")(wave), tuple)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_a_package_that_a_config_needs_and_that_is_missing(models):
+    amend(models / "task", quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
+    refused(models / "task", str(models / "task"), "bitsandbytes")

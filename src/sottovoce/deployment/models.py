@@ -6,7 +6,7 @@ The classes of models are imported when one is loaded: that takes as long as imp
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sottovoce.checkpoints import has_task
 from sottovoce.encoder.config import EncoderConfig
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sottovoce.encoder.model import SpeechEncoder
     from sottovoce.heads.task_model import TaskModel
 
+Loaded = TypeVar("Loaded", "SpeechEncoder", "TaskModel")
+
 
 def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
     """A model of ours: a task model where there is one, of a stock class with a head too; else the encoder.
@@ -33,8 +35,15 @@ def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
     from sottovoce.heads.task_model import TaskModel
 
     if is_task_model(source):
-        return TaskModel.from_pretrained(str(source)).eval()
-    return SpeechEncoder.from_pretrained(str(source)).eval()
+        return _named_outputs(TaskModel.from_pretrained(str(source)))
+    return _named_outputs(SpeechEncoder.from_pretrained(str(source)))
+
+
+def _named_outputs(model: Loaded) -> Loaded:
+    """A model for inference, whose outputs have names even where its config says ``return_dict: false``: that is for the
+    programs of those who wrote it."""
+    model.config.return_dict = True
+    return model.eval()
 
 
 def load_encoder(source: str | Path) -> SpeechEncoder:
@@ -48,8 +57,8 @@ def load_encoder(source: str | Path) -> SpeechEncoder:
     from sottovoce.heads.task_model import TaskModel
 
     if is_ours(source):
-        return TaskModel.from_pretrained(str(source)).eval().encoder
-    return SpeechEncoder.from_pretrained(str(source)).eval()
+        return _named_outputs(TaskModel.from_pretrained(str(source)).encoder)
+    return _named_outputs(SpeechEncoder.from_pretrained(str(source)))
 
 
 def is_ours(source: str | Path) -> bool:

@@ -147,8 +147,7 @@ def weighted_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
 
 def linear_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
     """Sum of the hidden states, each times its weight, without stacking them."""
-    total: Tensor | None = None
-    for state, weight in zip(hidden_states, weights, strict=True):
-        total = state * weight if total is None else total + state * weight
-    assert total is not None
+    total = hidden_states[0] * weights[0]  # there is always one, what the layers start from
+    for state, weight in zip(hidden_states[1:], weights[1:], strict=True):
+        total = total + state * weight
     return total
