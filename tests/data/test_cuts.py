@@ -89,6 +89,13 @@ def test_loading_a_stretch_a_channel_and_a_mixture(tmp_path):
         load_cut(mixed)
 
 
+def test_a_manifest_that_becomes_far_more_than_it_is(tmp_path):
+    path = tmp_path / "train.jsonl.gz"
+    path.write_bytes(gzip.compress((b" " * 1000 + b"\n") * 8000))
+    with pytest.raises(DataError, match="far too large when it is unpacked"):
+        read_cuts(path)
+
+
 def test_one_speaker_a_cut(tones):
     assert cut_speaker(tones[0]) == "s0"
     assert cut_speaker(make_cut(name="x", source="x", samples=1, rate=1)) is None

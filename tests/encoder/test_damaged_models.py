@@ -11,7 +11,9 @@ import sys
 import tempfile
 import warnings
 import zipfile
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -160,6 +162,8 @@ def test_widths_in_python_too(given):
         ({"kind": "pooled", "pooling": {"kind": "attentive", "botleneck": 3}}, "did you mean 'bottleneck'"),
         ({"kind": "pooled", "fusion": {"kind": "sum", "weights": "x"}}, "fusion sum: 'weights' is unknown"),
         ({"kind": "classifier"}, "head classifier: needs embedding"),
+        ({"kind": "plain_xvector", "kernels": [5, 3]}, "5 channels, 2 kernels and 5 dilations"),
+        ({"kind": "plain_xvector", "channels": [], "kernels": [], "dilations": []}, "0 channels, 0 kernels"),
     ],
 )
 def test_options_of_heads_are_checked(head, told, models):
@@ -173,6 +177,20 @@ def test_a_fault_of_a_constructor_is_not_told_as_the_users(monkeypatch):
     monkeypatch.setattr(mhfa, "nn", None)
     with pytest.raises(AttributeError):
         TaskModel(TaskConfig(encoder=tiny_config(), head={"kind": "mhfa"}))
+
+
+@pytest.mark.parametrize("module", ["mhfa", "fusion", "pooling"])
+def test_neither_is_its_own_type_error(module, monkeypatch):
+    def fault(*_, **__):
+        raise TypeError("a fault of ours")
+
+    head = (
+        {"kind": "mhfa"} if module == "mhfa" else {"kind": "pooled", "pooling": {"kind": "attentive"}, "fusion": "sum"}
+    )
+    faulty = SimpleNamespace(**{name: fault for name in ("Linear", "Parameter", "Conv1d", "BatchNorm1d")})
+    monkeypatch.setattr(import_module(f"sottovoce.heads.{module}"), "nn", faulty)
+    with pytest.raises(TypeError, match="a fault of ours"):
+        TaskModel(TaskConfig(encoder=tiny_config(), head=head))
 
 
 def test_what_lacks_a_field_is_no_config(models):

@@ -11,7 +11,6 @@ from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
 from tiny_models import HEAD, output_elsewhere, speech, tiny_config, tiny_model
 
-
 CTC = {"kind": "ctc", "outputs": 3, "width": 8}
 
 
@@ -61,17 +60,26 @@ def test_strict(tmp_path):
         ({"head": {"kind": "mfha"}}, "mfha"),
         ({"scoring": "euclid"}, "euclid"),
         ({"head": {"kind": "mhfa", "w": 1}}, "'w'"),
-        ({"scoring": "cosine", "scoring_options": {"cohort": 4, "top": 0}}, "top is 0; it must be a whole number from 2"),
+        (
+            {"scoring": "cosine", "scoring_options": {"cohort": 4, "top": 0}},
+            "top is 0; it must be a whole number from 2",
+        ),
         ({"scoring": "cosine", "scoring_options": {"cohort": 4, "top": 5}}, "top is 5 of a cohort of 4"),
         ({"scoring": "cosine", "scoring_options": {"measures": ["duration"]}}, "duration low, duration high"),
         ({"scoring": "cosine", "scoring_options": {"measures": ["cohort low"]}}, "cohort, and there is none"),
         ({"task": "spoofing", "scoring": "llr", "labels": ["bonafide", "spoof"]}, "are spoof, bonafide"),
         ({"head": CTC, "labels": ["<blank>", "a", "a"]}, "'a' is empty or stands there twice"),
         ({"head": CTC, "labels": ["<blank>", "", "a"]}, "'' is empty or stands there twice"),
-        ({"head": CTC, "labels": ["<blank>", "a", "b"], "spelling": {"c": "x"}}, "spelling has 'c', which is none of the 3"),
+        (
+            {"head": CTC, "labels": ["<blank>", "a", "b"], "spelling": {"c": "x"}},
+            "spelling has 'c', which is none of the 3",
+        ),
         ({"head": CTC, "labels": ["<blank>", "a", "b"], "aliases": {"b": "c"}}, "'b' is 'c', which is no label"),
         ({"head": CTC, "labels": ["<blank>", "a", "b"], "aliases": {"b": "a", "a": "b"}}, "an alias itself"),
-        ({"encoder": tiny_config().to_dict() | {"position": "rotary", "head_dim": 7}}, "channels i and i [+] 3 of every 7"),
+        (
+            {"encoder": tiny_config().to_dict() | {"position": "rotary", "head_dim": 7}},
+            "channels i and i [+] 3 of every 7",
+        ),
     ],
 )
 def test_unknown_parts_are_named(fields, told):

@@ -144,7 +144,9 @@ def verdicts(
         InferenceError: a score is NaN or infinite.
     """
     left, right = np.array(pairs).reshape(-1, 2).T
-    scored = calibrated(model.scoring, score(model.scoring, torch.stack(list(vectors)), list(seconds), left, right, names=names))
+    scored = calibrated(
+        model.scoring, score(model.scoring, torch.stack(list(vectors)), list(seconds), left, right, names=names)
+    )
     told = finite_output(torch.from_numpy(np.asarray(scored)), model, [f"{names[a]} and {names[b]}" for a, b in pairs])
     threshold = model.scoring.threshold.item()
     known, fitted = None if math.isnan(threshold) else threshold, calibration_of(model.scoring) is not None

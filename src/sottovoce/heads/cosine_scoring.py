@@ -63,7 +63,9 @@ class CosineScoring(nn.Module):
     ):
         super().__init__()
         if cohort and top > cohort:
-            raise CheckpointError(f"config: scoring cosine: top is {top} of a cohort of {cohort} speakers; at most all count")
+            raise CheckpointError(
+                f"config: scoring cosine: top is {top} of a cohort of {cohort} speakers; at most all count"
+            )
         if not cohort and any(measure.startswith("cohort") for measure in measures or ()):
             raise CheckpointError("config: scoring cosine: it measures the cohort, and there is none")
         self.top, self.measures = top, measures

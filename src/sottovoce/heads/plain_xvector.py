@@ -8,7 +8,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import AudioError
+from ..encoder.errors import AudioError, CheckpointError
 from ..encoder.norms import at_least_float32, valid
 from ..encoder.safe_convolution import Conv1d
 from ..encoder.stream import Stream
@@ -29,6 +29,9 @@ class PlainXVector(LayerSumHead):
         stream, layers, fusion: see `LayerSumHead`.
         channels, kernels, dilations: one entry a time-delay layer; the projector makes as many channels as the first.
         size: of the vector.
+
+    Raises:
+        CheckpointError: lists of other lengths, or empty ones.
     """
 
     def __init__(
@@ -43,6 +46,11 @@ class PlainXVector(LayerSumHead):
         fusion: Fusion = "sum",
     ):
         super().__init__(stream, layers, fusion)
+        if not 0 < len(channels) == len(kernels) == len(dilations):
+            raise CheckpointError(
+                f"config: head plain_xvector: {len(channels)} channels, {len(kernels)} kernels and {len(dilations)} dilations;"
+                " give one of each a layer"
+            )
         self.projector = nn.Linear(stream.width, channels[0])
         shapes = zip([channels[0], *channels[:-1]], channels, kernels, dilations, strict=True)
         self.delays = nn.ModuleList(Conv1d(i, o, k, dilation=d) for i, o, k, d in shapes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
@@ -83,10 +84,14 @@ class TaskConfig(CheckedConfig):
             raise CheckpointError(
                 f"config: the {self.head['kind']} head has {outputs} outputs and there are {len(self.labels or ())} labels"
             )
-        if outputs is not None and (twice := {each for each in self.labels or () if self.labels.count(each) > 1 or not each}):
-            raise CheckpointError(f"config: labels: {short(min(twice))} is empty or stands there twice")
+        if outputs is not None:
+            for label, count in Counter(self.labels).items():
+                if count > 1 or not label:
+                    raise CheckpointError(f"config: labels: {short(label)} is empty or stands there twice")
         if task == "spoofing" and self.labels is not None and self.labels != list(CLASSES):
-            raise CheckpointError(f"config: labels are {short(self.labels)}; those of a spoofing model are {', '.join(CLASSES)}")
+            raise CheckpointError(
+                f"config: labels are {short(self.labels)}; those of a spoofing model are {', '.join(CLASSES)}"
+            )
         check_spelling(self.labels or (), self.spelling or {}, self.aliases or {})
         classes = self.labels if self.answers is None else self.answers
         if classes is not None:
