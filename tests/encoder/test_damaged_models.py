@@ -185,7 +185,7 @@ def test_neither_is_its_own_type_error(module, monkeypatch):
         raise TypeError("a fault of ours")
 
     head = {"kind": "mhfa"} if module == "mhfa" else {"kind": "pooled", "width": 8, "pooling": "attentive"}
-    faulty = SimpleNamespace(**{name: fault for name in ("Linear", "Parameter", "Conv1d", "BatchNorm1d")})
+    faulty = SimpleNamespace(**{name: fault for name in ("Linear", "Parameter", "Conv1d", "ModuleList")})
     monkeypatch.setattr(import_module(f"sottovoce.heads.{module}"), "nn", faulty)
     with pytest.raises(TypeError, match="a fault of ours"):
         TaskModel(TaskConfig(encoder=tiny_config(), head=head))
