@@ -121,8 +121,7 @@ def test_a_corpus_is_imported(sottovoce, speech, tmp_path):
         (tmp_path / "corpus" / speaker / "1.wav").write_bytes((speech / "0.wav").read_bytes())
     said = sottovoce("data", "import", "folder", tmp_path / "corpus", "-o", tmp_path / "cuts")
     assert said.code == 0, said.err
-    (line,) = said.out.splitlines()
-    assert line.startswith("all: ") and line.endswith(".jsonl.gz")
+    assert (tmp_path / "cuts" / "all.jsonl.gz").is_file() and "anna" not in said.err
     (tmp_path / "corpus" / "ben" / "2.wav").touch()
     faulty = sottovoce("data", "import", "folder", tmp_path / "corpus", "-o", tmp_path / "again")
     assert faulty.code == 2 and "2.wav" in faulty.err and not (tmp_path / "again").exists()

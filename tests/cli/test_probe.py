@@ -42,7 +42,7 @@ FAULTS = {
     ("--task", "recogniton"): "--task recogniton: unknown; did you mean 'recognition'?",
     ("--recipe", "nowhere.yaml"): "nowhere.yaml: no such file, and no recipe of that name",
     ("--task", "intent", "--set", "data.btach=2"): "data.btach: unknown; did you mean 'batch'?",
-    ("--task", "intent", "--against", "./nowhere"): "./nowhere: no such file or directory",
+    ("--task", "intent", "--against", "./nowhere"): "nowhere: no such file or directory",
 }
 
 

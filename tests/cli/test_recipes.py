@@ -57,4 +57,4 @@ def test_toy_scale(sottovoce, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = sottovoce("compress", "hybrid-spoofing", "--toy", "--no-report", "--run", tmp_path / "runs" / "mine")
     assert said.code == 0, said.err
-    assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["mine", "mine-encoder"]
+    assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["mine"]

@@ -46,7 +46,7 @@ def test_it_is_fitted_to_stretches_of_utterances(cuts):
 
 def test_faults(cuts):
     embedder = SpeakerFrames(tiny_model().eval())
-    with pytest.raises(DataError, match="stretches of 0.1 s say little"):
+    with pytest.raises(DataError, match="stretches of --seconds 0.1 say little"):
         fit_plda(embedder, cuts, seconds=0.1)
     with pytest.raises(DataError, match="it needs 2 speakers"):
         fit_plda(embedder, cuts[:2], seconds=1.0)

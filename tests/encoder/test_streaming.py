@@ -14,7 +14,7 @@ from families import FAMILIES, randomise, speech
 from sottovoce.encoder.attention import Sight
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import AudioError, StreamingError
+from sottovoce.encoder.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.slim import slim_and_verify
 from test_matrix import EVERYTHING, random_plan
@@ -323,5 +323,5 @@ def test_the_config_says_what_frames_see_and_a_portable_copy_too(tmp_path):
         assert torch.equal(loaded(wave).last_hidden_state, encoder(wave).last_hidden_state)
     found = streamed(loaded, wave, None, seed=0)
     assert torch.allclose(found.last, encoder(wave).last_hidden_state, atol=1e-4)
-    with pytest.raises(StreamingError, match="chunks of 0 frames"):
-        SpeechEncoder(EncoderConfig(chunk_frames=0))
+    with pytest.raises(CheckpointError, match="chunk_frames is 0; it must be a whole number from 1"):
+        EncoderConfig(chunk_frames=0)

@@ -31,20 +31,32 @@ def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
 
     why = _silence(constants, options)
     if why is not None:
-        options = {**options, "local_files_only": True}
+        return _cached(name, filename, options, why)
     try:
         return Path(hf_hub_download(name, filename, etag_timeout=PATIENCE, **options))
-    except LocalEntryNotFoundError:
-        # Without a connection nobody knows whether the file exists; but without a config nothing can be loaded.
-        if filename != "config.json":
-            return None
-        raise CheckpointError(
-            f"{name}: no such directory here, not in the hub's cache, and {why or 'the hub cannot be reached'}"
-        ) from None
+    except LocalEntryNotFoundError:  # the connection was lost in the meantime
+        return _cached(name, filename, options, "the hub cannot be reached")
     except EntryNotFoundError:
         return None
     except Exception as error:  # whatever the HTTP library of the day raises
         raise CheckpointError(f"{name}: no such directory here, and the hub says {reason(error)}") from None
+
+
+def _cached(name: str, filename: str, options: dict[str, Any], why: str) -> Path | None:
+    """A file in the hub's cache. (Asked for it, `hf_hub_download` would ask the hub for other things all the same.)
+
+    Raises:
+        CheckpointError: there is no config, without which nothing can be loaded; whether another file exists nobody knows.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    inside = "/".join(part for part in (options.get("subfolder"), filename) if part)
+    found = try_to_load_from_cache(name, inside, options.get("cache_dir"), options.get("revision"))
+    if isinstance(found, str):
+        return Path(found)
+    if filename != "config.json":
+        return None
+    raise CheckpointError(f"{name}: no such directory here, not in the hub's cache, and {why}")
 
 
 def _silence(constants: Any, options: dict[str, Any]) -> str | None:

@@ -42,10 +42,10 @@ Crop = Annotated[tuple[Length, Length], BeforeValidator(_one_length), AfterValid
 
 def _file_name(name: str) -> str:
     size = len(name.encode())
-    if not name.isprintable() or set(name) & set('/\\<>:"|?*') or name[:1] in ("", ".", "-", " ") or name[-1] in ". ":
+    if not name.isprintable() or set(name) & set("/\\") or name[:1] in ("", ".", "-", " ") or name[-1] in ". ":
         raise ValueError(
-            f"{name[:60]!r} cannot be the name of a file; take letters, digits, spaces, '-', '_' and '.', a letter or digit "
-            "first"
+            f"{name[:60]!r} cannot be the name of a file here; take one without '/' and '\\' that begins with a letter or"
+            " digit"
         )
     if size > LONGEST_NAME:
         raise ValueError(f"a name of {size} bytes, starting with {name[:20]!r}; {LONGEST_NAME} at most")
