@@ -140,3 +140,8 @@ def test_a_stop_from_the_keyboard_is_one_line(monkeypatch, capsys):
         frame.main([])
     assert leaving.value.code == 130
     assert capsys.readouterr().err == "sottovoce: stopped\n"
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "sottovoce", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("sottovoce ")
