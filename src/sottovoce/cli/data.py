@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,9 +50,11 @@ def synthesize(
     from rich.progress import Progress
 
     from sottovoce.data.synthesis import synthesize as library
+    from sottovoce.data.synthesis.corpus import synthesis_of
 
     lists = {name: _names(given.pop(name)) for name in ("styles", "attacks", "held_out")}
     options = {name: value for name, value in (given | lists).items() if value is not None}
+    synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelled=_option)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         shown = bar.add_task("speaking", total=None)
@@ -106,8 +107,11 @@ def import_corpus(
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import console
+    from sottovoce.data.layouts.options import options_model
     from sottovoce.data.listed_cuts import listed_cuts
     from sottovoce.data.manifests import import_corpus as library
+    from sottovoce.data.manifests import layout_of
+    from sottovoce.data.options import checked
     from sottovoce.data.summary import summarise
     from sottovoce.report.corpus import corpus
 
@@ -122,7 +126,7 @@ def import_corpus(
         "allow_overlap": allow_overlap,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
-    _check_options(layout, options)
+    checked(options_model(layout_of(layout)), options, f"the layout {layout}", spelled=_option)
     options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
     screen = Console(stderr=True)
@@ -140,16 +144,9 @@ def import_corpus(
         leave(left_out, f"{len(left_out)} utterances")
 
 
-def _check_options(layout: str, given: Mapping[str, Any]) -> None:
-    """Raises: DataError: the layout is unknown or has no such option, which is told as the command line spells it."""
-    from sottovoce.data.layouts.options import options_model
-    from sottovoce.data.manifests import layout_of
-    from sottovoce.encoder.errors import DataError
-
-    has = [f"--{name.replace('_', '-')}" for name in options_model(layout_of(layout)).model_fields]
-    for name in given:
-        if (option := f"--{name.replace('_', '-')}") not in has:
-            raise DataError(f"the layout {layout} has no option {option}; it has {', '.join(has) or 'none of its own'}")
+def _option(name: str) -> str:
+    """``speakers_test`` as ``--speakers-test``."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _pairs(text: str | None) -> dict[str, str] | None:

@@ -80,15 +80,15 @@ class Corpus:
         return manifests + sorted(set(others) - set(manifests))
 
 
-def synthesis_of(task: str, options: dict[str, Any]) -> Synthesis:
-    """The checked options of a corpus for a task.
+def synthesis_of(task: str, options: dict[str, Any], *, spelled: Callable[[str], str] = str) -> Synthesis:
+    """The checked options of a corpus for a task; see `checked`.
 
     Raises:
         DataError: the task or an option is unknown, or a value makes no sense.
     """
     if task not in SYNTHESES:
         raise DataError(f"synthesize: no synthetic corpus for the task {task!r}; known are {', '.join(SYNTHESES)}")
-    return checked(SYNTHESES[task], options, f"synthesize {task}")
+    return checked(SYNTHESES[task], options, f"synthesize {task}", spelled=spelled)
 
 
 def synthesize(
