@@ -139,6 +139,9 @@ def test_a_bomb_does_not_go_off(tmp_path):
     assert taken <= 2**23
     with pytest.raises(DataError, match="far too large"):
         read_trials(tmp_path / "lines.gz")
+    (tmp_path / "blank.gz").write_bytes(gzip.compress(b"\n" * 2**20))
+    with pytest.raises(DataError, match="line 2[0-9]{5}: the file becomes far too large"):
+        list(lines(tmp_path / "blank.gz"))
 
 
 def test_a_list_that_packs_well_is_read(tmp_path):
