@@ -13,11 +13,12 @@ from corpus import write_corpus
 from sottovoce.data.cuts import read_cuts
 from sottovoce.deployment.verification import verify
 from sottovoce.encoder.errors import DataError
+from sottovoce.heads.cosine_scoring import CosineScoring
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import cllr, eer, fit_calibration, wccn
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed_all
-from sottovoce.tasks.speaker_scoring import Scoring, score
+from sottovoce.tasks.speaker_scoring import Scoring, score, settle_calibration
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import HEAD, randomised, tiny_config
@@ -130,6 +131,11 @@ def test_what_cannot_be_is_told(corpus):
     other = Trials(["nobody"], [test.cuts[0].id], np.array([True]))
     with pytest.raises(DataError, match="'nobody'"):
         task.scored(model, test.cuts, other)
+    bare = CosineScoring(HEAD["size"])
+    with pytest.raises(DataError, match="has no back-end to fit"):
+        Scoring.model_validate({"back_end": {"wccn": {}}}).fit(bare, torch.randn(4, HEAD["size"]), list("aabb"))
+    with pytest.raises(DataError, match="has no calibration to set"):
+        settle_calibration(bare, {"slope": 1.0, "offset": 0.0, "measures": {}})
 
 
 def test_an_embedding_of_which_nothing_is_left_has_no_score(corpus):

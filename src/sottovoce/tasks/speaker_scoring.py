@@ -137,9 +137,14 @@ class Scoring(Options):
         return found
 
     def fit(self, scoring: CosineScoring, embeddings: Tensor, speakers: Sequence[str]) -> None:
-        """Fit back-end and cohort on ``embeddings[N, E]`` (on the CPU) of training speech, whose mean is known already."""
+        """Fit back-end and cohort on ``embeddings[N, E]`` (on the CPU) of training speech, whose mean is known already.
+
+        Raises:
+            DataError: the model was made without a back-end, or these embeddings do not allow for it.
+        """
         if self.back_end is not None:
-            assert scoring.map is not None
+            if scoring.map is None:
+                raise DataError("verification: the model has no back-end to fit; give it one in its config's scoring")
             centred = _exact(scoring).less_mean(embeddings.double()).numpy()
             scoring.map.copy_(torch.from_numpy(self.back_end.options.fit(centred, speakers)))
         if scoring.cohort is not None:
@@ -248,8 +253,13 @@ def fitted(scored: Scored, targets: NDArray[np.bool_], names: Sequence[str]) -> 
 
 
 def settle_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
-    """Take over what `fitted` found, as plain data."""
-    assert scoring.calibration is not None
+    """Take over what `fitted` found, as plain data.
+
+    Raises:
+        DataError: the model was made without a calibration.
+    """
+    if scoring.calibration is None:
+        raise DataError("verification: the model has no calibration to set; name its measures in its config's scoring")
     weights = [numbers["measures"][name] for name in scoring.measures or []]
     scoring.calibration.copy_(torch.tensor([numbers["slope"], *weights, numbers["offset"]]))
     scoring.calibrated.fill_(True)
