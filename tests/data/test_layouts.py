@@ -396,7 +396,7 @@ class TestVoxceleb:
             ],
         )
         (tmp_path / "t").write_text("1 a\n")
-        expect(told("voxceleb", folder, tmp_path / "out", trials=tmp_path / "t"), ["line 1: '1 a' is not"])
+        expect(told("voxceleb", folder, tmp_path / "out", trials=tmp_path / "t"), ["line 1: '1 a' is no trial"])
 
 
 class TestNamesOfNemo:

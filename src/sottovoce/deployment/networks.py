@@ -50,6 +50,7 @@ def load_network(source: str | Path) -> EncoderNetwork | TaskNetwork:
         check_fit(blueprint(KINDS[kind][1], config), weights, name)
         network = _filled(KINDS[kind][1], config, weights)
         check_finite(network.state_dict(), name, unknown_yet(network))
+    network.name_or_path = name  # what errors call it, as `from_pretrained` says too
     return network.eval()
 
 
