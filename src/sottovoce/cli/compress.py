@@ -32,9 +32,9 @@ def compress(
     screen = console()
     done = library(read_recipe(recipe, changes or (), _toy(run) if toy else None), run, console=screen, wait=wait)
     if report:
-        screen.print(f"report: {write_report(done.path)}", highlight=False)
+        screen.print(f"report: {write_report(done.path)}", highlight=False, markup=False)
     else:
-        screen.print(f"run: {done.path}", highlight=False)
+        screen.print(f"run: {done.path}", highlight=False, markup=False)
 
 
 def _toy(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -202,7 +202,7 @@ def tune(
         numbers = (score.der, score.miss, score.false_alarm, score.confusion)
         table.add_row(f"{each:.2f}", *(f"{100 * n:.2f}" for n in numbers), style="bold" if each == best else None)
     console().print(table)
-    console().print(f"--threshold {best:g}", highlight=False)
+    console().print(f"--threshold {best:g}", highlight=False, markup=False)
 
 
 def plda(
@@ -224,7 +224,8 @@ def plda(
     with whole_file(out) as partial:
         fitted.save(partial)
     console().print(
-        f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}"
+        f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}",
+        markup=False,
     )
 
 
@@ -257,4 +258,6 @@ def der(
     console().print(score.table(), highlight=False)
     console().print(str(score), highlight=False)
     if interval is not None:
-        console().print(f"95 % interval over {len(score.files)} recordings: {interval.percent()}", highlight=False)
+        console().print(
+            f"95 % interval over {len(score.files)} recordings: {interval.percent()}", highlight=False, markup=False
+        )

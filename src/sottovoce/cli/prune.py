@@ -103,9 +103,10 @@ def prune(
     for loss in made.plan.lost() if budget is not None else ():
         screen.print(
             f"{loss}; --floor {loss.kind}=1, --protect {loss.path} or a larger --budget would keep some", soft_wrap=True
+            markup=False,
         )
-    screen.print(f"slim equals gated: {proof}")
-    screen.print(f"written to {out}")
+    screen.print(f"slim equals gated: {proof}", markup=False)
+    screen.print(f"written to {out}", markup=False)
 
 
 def _by_option(message: str) -> str:

@@ -56,5 +56,7 @@ def check(
         place = vacant(folder) if folder is not None else Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
         with busy(f"checking {path.stem}"):
-            found = check_recipe(path, place, lambda stage: screen.print(f"{stage} ...", style="dim", highlight=False))
+            found = check_recipe(
+                path, place, lambda stage: screen.print(f"{stage} ...", style="dim", highlight=False, markup=False)
+            )
     screen.print(check_table(path, found, gpu))

@@ -32,5 +32,5 @@ def demo(run: str | Path = "runs/demo", changes: Sequence[str] = (), *, console:
     with console.status("measuring the demo's model, and WavLM Base in a published shape"):
         path = write_report(directory.path, setting=SETTING, at_size="base")
     console.print(outcome(read_story(directory.path, setting=SETTING, at_size="base")))
-    console.print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
+    console.print(f"report: {path.resolve()}", highlight=False, soft_wrap=True, markup=False)
     return path

@@ -86,7 +86,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
             product = around(name, partial(entry.options.run, stage))
             stage.finish(product, evaluate=entry.options.evaluate, began=began)
         else:
-            console.print(f"{name}: finished before", highlight=False)
+            console.print(f"{name}: finished before", highlight=False, markup=False)
         directory.clear(name)
         previous = name
 
@@ -117,7 +117,7 @@ def _hold_out(recipe: Recipe, corpora: Corpora, console: Console) -> None:
         return
     found = corpora.hold_out(recipe.seed, task.least_speakers)
     none = "no development trials are given, and too few training speakers can be held out for some: no model has a threshold"
-    console.print(f"{recipe.name}: {found or none}", highlight=False)
+    console.print(f"{recipe.name}: {found or none}", highlight=False, markup=False)
 
 
 def _at_once(name: str, work: Callable[[], Product]) -> Product:
@@ -184,7 +184,7 @@ def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total)
             if done == total:
                 bar.stop()
-                console.print(f"{name}: {total} utterances", highlight=False)
+                console.print(f"{name}: {total} utterances", highlight=False, markup=False)
 
         return told
 

@@ -53,7 +53,7 @@ class ProgressBar(StepCallback):
         if self._bar is not None:
             self._bar.update(self._task, completed=step, seen=text)
         elif trainer.is_global_zero and (step == self.steps or step % max(self.steps // 10, 1) == 0):
-            self.console.print(f"{self.stage} {step}/{self.steps}  {text}", highlight=False)
+            self.console.print(f"{self.stage} {step}/{self.steps}  {text}", highlight=False, markup=False)
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
         self.close()

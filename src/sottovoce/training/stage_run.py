@@ -96,7 +96,7 @@ class StageRun:
 
     def tell(self, line: str) -> None:
         """A line for a person."""
-        self.console.print(f"{self.name}: {line}", highlight=False)
+        self.console.print(f"{self.name}: {line}", highlight=False, markup=False)
 
     # --- models of earlier stages ---
 
