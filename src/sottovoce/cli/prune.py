@@ -102,7 +102,8 @@ def prune(
     screen.print(made.plan.table())
     for loss in made.plan.lost() if budget is not None else ():
         screen.print(
-            f"{loss}; --floor {loss.kind}=1, --protect {loss.path} or a larger --budget would keep some", soft_wrap=True
+            f"{loss}; --floor {loss.kind}=1, --protect {loss.path} or a larger --budget would keep some",
+            soft_wrap=True,
             markup=False,
         )
     screen.print(f"slim equals gated: {proof}", markup=False)
