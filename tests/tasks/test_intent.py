@@ -146,8 +146,8 @@ def test_cuts_that_do_not_say_what_they_mean_are_named():
 def test_options_that_make_no_sense_together():
     for wrong, told in (
         ({"intents": [], "slots": []}, "at least one"),
-        ({"intents": ["a"], "slots": ["a"]}, "different names"),
-        ({"slots": ["a=b"]}, "different names without '='"),
+        ({"intents": ["a"], "slots": ["a"]}, "names must be different"),
+        ({"slots": ["a=b"]}, "a=b.: names must be different and without '='"),
         ({"head": {"ctc": {}}, "loss": {"smoothing": 0.1}}, "loss.smoothing: is for questions"),
         ({"head": {"ctc": {}}, "loss": {"ctc": 0.1}}, "loss.ctc and warmup are for the head transducer"),
         ({"head": SMALL_HEAD, "loss": {"warmup": 5}}, "loss.ctc and warmup are for the head transducer"),

@@ -64,8 +64,9 @@ class Intent(Options):
         if not self.intents and not self.slots:
             raise ValueError("intents, slots: at least one must be asked for")
         names = [*self.intents, *(() if self.slots == "all" else self.slots)]
-        if len(set(names)) < len(names) or any(not name or "=" in name for name in names):
-            raise ValueError(f"intents, slots: {', '.join(map(repr, names))} must be different names without '='")
+        wrong = next((name for name in names if not name or "=" in name or names.count(name) > 1), None)
+        if wrong is not None:
+            raise ValueError(f"intents, slots: {wrong[:60]!r}: names must be different and without '='")
         try:
             self.loss.check(self.head)
         except ValueError as error:

@@ -92,7 +92,7 @@ def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return path, f"unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
     if error["type"] == "missing":
         return path, "missing"
-    message = error["msg"].removeprefix("Value error, ")
+    message = cut(error["msg"].removeprefix("Value error, "), 400)
     if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
         return path, message
     return path, f"{message[0].lower()}{message[1:]} (got {shown(error['input'])})"
@@ -100,7 +100,11 @@ def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 def shown(value: object, most: int = 80) -> str:
     """A value in a message: in one line, and cut where it is long."""
-    text = repr(value)
+    return cut(repr(value), most)
+
+
+def cut(text: str, most: int) -> str:
+    """A text, or its beginning where it is long."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
