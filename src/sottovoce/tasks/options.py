@@ -92,7 +92,7 @@ def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return path, f"unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
     if error["type"] == "missing":
         return path, "missing"
-    message = cut(error["msg"].removeprefix("Value error, "), 400)
+    message = cut(error["msg"].removeprefix("Value error, "), 2000)
     if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
         return path, message
     return path, f"{message[0].lower()}{message[1:]} (got {shown(error['input'])})"
