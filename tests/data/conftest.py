@@ -25,3 +25,16 @@ def tones(tmp_path_factory):
             samples = soundfile.info(path).frames
             cuts.append(make_cut(name=path.stem, source=path, samples=samples, rate=RATE, speaker=f"s{speaker}"))
     return cuts
+
+
+@pytest.fixture
+def audio(tmp_path):
+    """``audio(name, seconds)`` writes a tone below ``tmp_path``."""
+
+    def write(name, seconds=2.0):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, tone(seconds, 300), 16_000)
+        return path
+
+    return write

@@ -2,50 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
 import soundfile
 
 from sottovoce.data.cuts import load_cut, read_cuts
 from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.layouts.options import options_model
-from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.manifests import import_corpus
 from sottovoce.encoder.errors import DataError
 
-from .conftest import tone
-
-
-@pytest.fixture
-def audio(tmp_path):
-    """``audio(name, seconds)`` writes a tone below ``tmp_path``."""
-
-    def write(name, seconds=2.0):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, tone(seconds, 300), 16_000)
-        return path
-
-    return write
-
-
-def imported(layout, source, out, **options):
-    """All cuts by id, with their split."""
-    made = import_corpus(source, out, layout=layout, **options)
-    return {cut.id: (split, cut) for split, path in made.items() for cut in read_cuts(path)}
-
-
-def told(layout, source, out, **options):
-    with pytest.raises(CorpusError) as caught:
-        import_corpus(source, out, layout=layout, **options)
-    assert not out.exists()
-    return caught.value.faults
-
-
-def expect(faults, messages):
-    """Each message once, and no other fault."""
-    for message in messages:
-        assert sum(message in fault for fault in faults) == 1, (message, faults)
-    assert len(faults) == len(messages), faults
+from .importing import expect, imported, told
 
 
 def test_options_that_a_layout_does_not_have(tmp_path):
@@ -397,131 +363,3 @@ class TestVoxceleb:
         )
         (tmp_path / "t").write_text("1 a\n")
         expect(told("voxceleb", folder, tmp_path / "out", trials=tmp_path / "t"), ["line 1: '1 a' is no trial"])
-
-
-class TestNamesOfNemo:
-    def names(self, tmp_path, *lines):
-        (tmp_path / "m.json").write_text("\n".join(json.dumps({"audio_filepath": "1.wav", **line}) for line in lines))
-        return list(imported("nemo", tmp_path / "m.json", tmp_path / "out"))
-
-    def test_two_speakers_at_once(self, tmp_path, audio):
-        audio("1.wav")
-        both = [{"offset": 0.5, "duration": 1, "speaker": speaker, "text": "x"} for speaker in ("anna", "ben")]
-        assert self.names(tmp_path, *both) == ["1.wav@0.5#anna", "1.wav@0.5#ben"]
-        assert self.names(tmp_path, {"speaker": "anna"}, {"speaker": "ben"}) == ["1.wav#anna", "1.wav#ben"]
-
-    def test_offsets_past_six_digits(self, tmp_path, audio):
-        audio("1.wav", 0.2)
-        offsets = (0.1000001, 0.1000002, 0.1, 1e-7)
-        names = self.names(tmp_path, *({"offset": offset, "duration": 0.05} for offset in offsets))
-        assert names == ["1.wav@0.1000001", "1.wav@0.1000002", "1.wav@0.1", "1.wav@1e-07"]
-
-    def test_lengths_and_numbers(self, tmp_path, audio):
-        audio("1.wav")
-        lengths = [{"offset": 1, "duration": duration} for duration in (0.5, 0.75)]
-        assert self.names(tmp_path, *lengths) == ["1.wav@1+0.5", "1.wav@1+0.75"]
-        assert self.names(tmp_path, {"text": "a"}, {"text": "b"}) == ["1.wav#1", "1.wav#2"]
-
-    def test_what_is_listed_twice_is_a_fault(self, tmp_path, audio):
-        audio("1.wav")
-        with pytest.raises(CorpusError, match="m.json line 3: 1.wav#1 is listed before, at .*m.json line 1"):
-            self.names(tmp_path, {"text": "a"}, {"text": "b"}, {"text": "a"})
-
-
-def test_stretches_of_a_table_without_names(tmp_path, audio):
-    audio("1.wav")
-    (tmp_path / "t.tsv").write_text("path\tfrom\tto\n1.wav\t0\t0.5\n1.wav\t0.5\t1\n")
-    columns = {"start": "from", "end": "to"}
-    assert list(imported("table", tmp_path / "t.tsv", tmp_path / "out", columns=columns)) == ["1.wav@0", "1.wav@0.5"]
-
-
-def test_two_files_of_one_stem_do_not_share_turns(tmp_path, audio):
-    audio("a/1.wav"), audio("b/1.wav")
-    (tmp_path / "t.tsv").write_text("path\na/1.wav\nb/1.wav\n")
-    (tmp_path / "1.rttm").write_text("SPEAKER 1 1 0 1 <NA> <NA> anna <NA> <NA>\n")
-    expect(
-        told("table", tmp_path / "t.tsv", tmp_path / "out", rttm=tmp_path / "1.rttm"),
-        ["t.tsv line 3: " + f"{tmp_path}/b/1.wav and {tmp_path}/a/1.wav are both 1 in the references"],
-    )
-
-
-def test_a_name_of_kaldi_that_two_files_may_have(tmp_path, audio):
-    audio("v/id1/a/1.wav"), audio("v/id1/a-1.wav"), audio("v/id2/b/1.wav")
-    (tmp_path / "t").write_text("id1-a-1 id2-b-1 nontarget\nid1/a/1.wav id1/a-1.wav target\n")
-    (fault,) = told("voxceleb", tmp_path / "v", tmp_path / "out", trials=tmp_path / "t")
-    assert (
-        fault.startswith(f"{tmp_path}/t line 1: id1-a-1 may be ") and "id1/a/1.wav" in fault and "id1/a-1.wav" in fault
-    )
-
-
-class TestChannelsOfKaldi:
-    @pytest.fixture
-    def call(self, tmp_path):
-        both = np.stack([tone(2, 300), tone(2, 600)], 1)
-        soundfile.write(tmp_path / "call.wav", both, 16_000)
-        return tmp_path
-
-    def heard(self, cut):
-        wave = load_cut(cut).numpy()
-        return int(round(np.argmax(np.abs(np.fft.rfft(wave))) * 16_000 / len(wave)))
-
-    def test_two_sides_of_a_file(self, call):
-        (call / "wav.scp").write_text("c-A call.wav\nc-B call.wav\n")
-        (call / "reco2file_and_channel").write_text("c-A c A\nc-B c B\n")
-        cuts = imported("kaldi", call, call / "out")
-        assert {name: self.heard(cut) for name, (_, cut) in cuts.items()} == {"c-A": 300, "c-B": 600}
-        with pytest.raises(DataError, match="the corpus says itself which channel c-A is of; leave --channel out"):
-            import_corpus(call, call / "out", layout="kaldi", channel=0)
-
-    def test_sides_that_were_taken_apart(self, call):
-        soundfile.write(call / "b.wav", tone(2, 600), 16_000)
-        (call / "wav.scp").write_text("c-B b.wav\n")
-        (call / "reco2file_and_channel").write_text("c-B c B\n")
-        ((_, cut),) = imported("kaldi", call, call / "out").values()
-        assert self.heard(cut) == 600
-
-    def test_segments_with_a_channel(self, call):
-        (call / "wav.scp").write_text("c call.wav\n")
-        (call / "segments").write_text("u0 c 0 1 0\nu1 c 0.5 1.5 1\nu2 c 1 2 B\n")
-        cuts = imported("kaldi", call, call / "out")
-        assert {name: self.heard(cut) for name, (_, cut) in cuts.items()} == {"u0": 300, "u1": 600, "u2": 600}
-        assert (cuts["u1"][1].start, cuts["u1"][1].duration) == (0.5, 1.0)
-
-    def test_wrong_channels(self, call):
-        (call / "wav.scp").write_text("c call.wav\nd call.wav\n")
-        (call / "reco2file_and_channel").write_text("d c C\ne c A\nc A\n")
-        (call / "segments").write_text("u0 c 0 1 2\nu1 c 0 1 x\nu2 c 0 1 0 0\n")
-        expect(
-            told("kaldi", call, call / "out"),
-            [
-                "reco2file_and_channel line 1: the channel is 'C'",
-                "reco2file_and_channel line 2: the recording e is not in wav.scp",
-                "reco2file_and_channel line 3: 2 columns",
-                "segments line 1: " + f"{call}/call.wav has 2 channels, but channel 2 is listed",
-                "segments line 2: the channel is 'x'",
-                "segments line 3: 6 columns",
-            ],
-        )
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "fault"),
-    [
-        ("wav.scp", "m1\nm2 b.wav\n", "wav.scp line 1: m1 has no value"),
-        ("wav.scp", "m1 x.ark:5\nm2 b.wav\n", "wav.scp line 1: m1 lies in an archive"),
-        ("wav.scp", "m2 b.wav\nm1 \xe9.wav\n", "wav.scp: not a text file (line 2"),
-        ("segments", "u1 m1 0\nu2 m2 0 1\n", "segments line 1: 3 columns"),
-        ("segments", "u1 m1 1 0\nu2 m2 0 1\n", "segments line 1: from 1 to 0 s"),
-        ("segments", "u1\nu2 m2 0 1\n", "segments line 1: u1 has no value"),
-        ("segments", "u1 m3 0 1\nu2 m2 0 1\n", "segments line 1: the recording m3 is not in wav.scp"),
-        ("utt2spk", "u1\nu2 ben\n", "utt2spk line 1: u1 has no value"),
-        ("text", "u2 yes\nu1 \xe9\n", "text: not a text file (line 2"),
-    ],
-)
-def test_one_fault_of_kaldi_is_told_once(tmp_path, audio, file, text, fault):
-    audio("a.wav"), audio("b.wav")
-    files = {"wav.scp": "m1 a.wav\nm2 b.wav\n", "segments": "u1 m1 0 1\nu2 m2 0 1\n", "utt2spk": "u1 anna\nu2 ben\n",
-             "text": "u1 no\nu2 yes\n"} | {file: text}  # fmt: skip
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content.encode("latin-1"))
-    expect(told("kaldi", tmp_path, tmp_path / "out"), [fault])

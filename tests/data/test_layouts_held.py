@@ -12,17 +12,11 @@ import soundfile
 from lhotse import CutSet
 
 from sottovoce.data.cuts import load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.manifests import import_corpus
 from sottovoce.encoder.errors import DataError
 
 from .conftest import tone
-
-
-def told(layout, source, out, **options):
-    with pytest.raises(CorpusError) as caught:
-        import_corpus(source, out, layout=layout, **options)
-    assert not out.exists()
-    return caught.value.faults
+from .importing import told
 
 
 def encoded(seconds=1.0, pitch=300, subtype="PCM_16", kind="WAV"):

@@ -181,6 +181,26 @@ def answer(
     finish(batch, len(items), asked.out)
 
 
+def through(load: Callable[[], Any], function: Callable[..., Answer]) -> Callable[[], Callable[[Any, Told], Answer]]:
+    """`answer`'s ``load`` where a library function ``function(network, file, channel=)`` hears a whole recording.
+
+    Args:
+        load: loads the network.
+        function: makes the answer.
+    """
+
+    def loaded() -> Callable[[Any, Told], Answer]:
+        network = load()
+
+        def hear(item: Any, _: Told) -> Answer:
+            with item.file() as file:
+                return function(network, file, channel=item.channel)
+
+        return hear
+
+    return loaded
+
+
 def legend(columns: str) -> None:
     """What stands in the columns, for whoever looks at a terminal."""
     if sys.stderr.isatty():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row
+from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
 
 if TYPE_CHECKING:
     from sottovoce.decoding.understood import Understood
@@ -28,18 +28,9 @@ def classify(
     def check(item: Recording) -> None:
         check_length(item.name, item.seconds())
 
-    def load() -> Any:
-        network = load_classifier(model)
-
-        def hear(item: Recording, _: Any) -> Understood:
-            with item.file() as file:
-                return library(network, file, channel=item.channel)
-
-        return hear
-
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        load,
+        through(lambda: load_classifier(model), library),
         _lines,
         _data,
         check=check,

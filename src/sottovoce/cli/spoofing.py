@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row
+from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
 
 if TYPE_CHECKING:
     from sottovoce.deployment.inputs import Recording
@@ -31,23 +31,17 @@ def detect(
 
     said = False
 
-    def load() -> Any:
-        network = load_detector(model)
-
-        def hear(item: Recording, _: Any) -> Detection:
-            nonlocal said
-            with item.file() as file:
-                found = library(network, file, channel=item.channel)
-            if found.llr is None and not said:
-                said = True
-                warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
-            return found
-
-        return hear
+    def listen(*network_and_file: Any, channel: Any) -> Detection:
+        nonlocal said
+        found = library(*network_and_file, channel=channel)
+        if found.llr is None and not said:
+            said = True
+            warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
+        return found
 
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        load,
+        through(lambda: load_detector(model), listen),
         _lines,
         _data,
         check=Recording.seconds,

@@ -21,6 +21,7 @@ from .hearing import (
     heard,
     legend,
     row,
+    through,
     writing,
 )
 
@@ -48,20 +49,11 @@ def embed(
     from sottovoce.deployment.inputs import Recording
     from sottovoce.deployment.verification import embed_file, load_verifier
 
-    def load() -> Any:
-        network = load_verifier(model)
-
-        def hear(item: Recording, _: Any) -> Tensor:
-            with item.file() as file:
-                return embed_file(network, file, channel=item.channel)
-
-        return hear
-
     if out is not None and not as_json and out.suffix != ".npz":
         out = out.with_name(out.name + ".npz")
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        load,
+        through(lambda: load_verifier(model), embed_file),
         lambda item, vector: [row(item.name, " ".join(f"{number:.6g}" for number in vector.tolist()))],
         lambda item, vector: {"file": item.name, "embedding": vector.tolist()},
         check=Recording.seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 _BLOCK = 2**16
@@ -90,7 +91,7 @@ class View(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         filled = 0
-        for piece, start, stop in zip(self._pieces, self._starts, self._starts[1:], strict=False):
+        for piece, (start, stop) in zip(self._pieces, pairwise(self._starts), strict=True):
             if start <= self._place < stop and filled < len(buffer):
                 first, count = self._place - start, min(stop - self._place, len(buffer) - filled)
                 from_ = first if isinstance(piece, bytes) else piece[0] + first

@@ -238,7 +238,8 @@ def check_left(shape: Any, original: Any) -> None:
     if shape["positional"] is not None:
         before = (original["positional"] or {}).get("groups", [])
         pairs.append(("positional.groups", shape["positional"]["groups"], before))
-    for i, (now, was) in enumerate(zip(shape["layers"], original["layers"], strict=False)):  # the last may be gone
+    before_them = original["layers"][: len(shape["layers"])]  # the last layers may be gone
+    for i, (now, was) in enumerate(zip(shape["layers"], before_them, strict=True)):
         if now["attention"] is not None:
             before = (was["attention"] or {}).get("heads", [])
             pairs.append((f"layers[{i}].attention.heads", now["attention"]["heads"], before))

@@ -95,8 +95,6 @@ def without_report() -> Iterator[None]:
 class StrictLoading:
     """Mixin for a `PreTrainedModel`: strict ``from_pretrained``, and ``save_pretrained(portable=True)``."""
 
-    portable_files: tuple[str, ...] = ()
-
     def load_strictly(self: Any, weights: Mapping[str, Tensor], name: str) -> None:
         """Copy ``weights`` into this module.
 

@@ -2,8 +2,8 @@
 
 On processors with AMX, oneDNN's bfloat16 convolution is wrong, by more than the values themselves, where a group has
 fewer than 16 channels and the kernel 16 taps or more: positional and depthwise convolutions. So none runs on a CPU in
-bfloat16 or float16. It runs in float32, which is also 7 to 40 times faster on processors that only imitate low
-precision; a dense convolution of one tap, which is a linear map, is computed as one.
+bfloat16 or float16. It runs in float32, which is also faster on processors that only imitate low precision; a dense
+convolution of one tap, which is a linear map, is computed as one.
 
 All convolutions of this package come from here.
 """
