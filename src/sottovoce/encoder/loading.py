@@ -214,7 +214,7 @@ def write_processor(tokenizer: Any, directory: Path, *, portable: bool) -> None:
         _amend(directory / "tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, name]}})
 
 
-RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)?(\w+)( import )", re.MULTILINE)
+RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)*(\w+)( import )", re.MULTILINE)
 """``from .x import`` and ``from ..folder.x import``: how the shipped files name one another."""
 
 
@@ -245,7 +245,7 @@ def _needed(files: list[Path]) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        for name in re.findall(r"^\s*from (\.+(?:\w+\.)?\w+) import ", file.read_text(encoding="utf-8"), re.MULTILINE):
+        for name in re.findall(r"^\s*from (\.+(?:\w+\.)*\w+) import ", file.read_text(encoding="utf-8"), re.MULTILINE):
             up = len(name) - len(name.lstrip("."))
             folder = file.parents[up - 1]
             waiting.append(folder.joinpath(*name.lstrip(".").split(".")).with_suffix(".py"))
