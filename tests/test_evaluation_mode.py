@@ -9,7 +9,7 @@ import torch
 import sottovoce
 from corpus import write_corpus
 from sottovoce.data.cuts import read_cuts
-from sottovoce.encoder.errors import InferenceError
+from sottovoce.errors import InferenceError
 from sottovoce.evaluation_mode import evaluating
 from sottovoce.pruning.importance import activation
 from sottovoce.tasks.embedding import embed_all

@@ -22,8 +22,8 @@ from sottovoce.data.rttm import read_rttm, read_uem
 from sottovoce.data.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
-from sottovoce.encoder.errors import DataError, SottovoceError
 from sottovoce.encoder.model_files import Directory
+from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.budget import Budget

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sottovoce
-from sottovoce import plain_json
+from sottovoce.text import plain_json
 from strict_json import strictly
 
 NAN, INF = math.nan, math.inf

@@ -13,12 +13,12 @@ from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.rttm import read_rttm, read_uem
 from sottovoce.decoding.ngram import read_arpa
-from sottovoce.encoder.errors import DataError, SottovoceError
+from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.prune import read_shape
-from sottovoce.text_files import LONGEST, lines, text
+from sottovoce.text.text_files import LONGEST, lines, text
 
 ARPA = (
     "\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-0.6\t<s>\t-0.3\n-0.5\té\n-0.7\t</s>\n"

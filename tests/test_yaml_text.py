@@ -5,9 +5,9 @@ import resource
 
 import pytest
 
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
+from sottovoce.text.yaml_text import BYTES, DEPTH, VALUES, read_text, yaml_value
 from sottovoce.training.yaml_file import recipe_value
-from sottovoce.yaml_text import BYTES, DEPTH, VALUES, read_text, yaml_value
 
 
 def laughs(levels=9, each=10, form="[{}]"):

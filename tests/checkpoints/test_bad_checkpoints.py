@@ -12,8 +12,8 @@ import torch
 from checkpoints.layouts import write_bin, write_config, write_preprocessor, write_safetensors, write_shards
 from families import FAMILIES, randomise
 from sottovoce.checkpoints import load
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 
 
 def refused(name: object, *words: str, **options: object) -> None:

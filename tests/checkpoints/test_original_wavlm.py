@@ -12,8 +12,8 @@ from transformers import WavLMModel
 from families import FAMILIES, randomise, speech
 from sottovoce.checkpoints import load
 from sottovoce.checkpoints.original_wavlm import conv_layers
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 
 # Names of the stock class, and what fairseq calls them.
 NAMES = {

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from families import speech
 from sottovoce.checkpoints import load
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 
 D, HEADS, LAYERS, BUCKETS, DISTANCE = 32, 4, 4, 32, 40
 CONVS = [(12, 10, 5), (9, 3, 2), (14, 3, 2), (7, 3, 2), (11, 3, 2), (8, 2, 2), (10, 2, 2)]

@@ -15,7 +15,7 @@ from checkpoints.layouts import head_classes
 from families import FAMILIES, speech
 from sottovoce import Budget
 from sottovoce.decoding.recogniser import Recogniser
-from sottovoce.encoder.errors import AudioError, CheckpointError
+from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.pruning.prune import prune

@@ -10,8 +10,8 @@ import torch
 from families import FAMILIES, randomise, speech
 from sottovoce.checkpoints import from_transformers, to_transformers
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 
 
 def ours(family: str) -> SpeechEncoder:

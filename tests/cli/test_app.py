@@ -10,7 +10,7 @@ import torch
 
 from sottovoce.cli import app as frame
 from sottovoce.data.cuts import make_cut, write_cuts
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 
 HEAVY = ("torch", "transformers", "lightning", "lhotse", "numpy", "scipy", "matplotlib")
 

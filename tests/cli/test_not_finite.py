@@ -7,7 +7,7 @@ import torch
 
 from corpus import write_corpus
 from sottovoce.data.cuts import read_cuts
-from sottovoce.encoder.errors import InferenceError
+from sottovoce.errors import InferenceError
 from sottovoce.finite_outputs import finite_output, float_tensors
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel

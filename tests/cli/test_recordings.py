@@ -14,7 +14,7 @@ from sottovoce.data.cuts import make_cut, write_cuts
 from sottovoce.data.rttm import read_rttm
 from sottovoce.deployment.inputs import Recording, recordings
 from sottovoce.deployment.verification import FaultyRecording, embed, load_verifier
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 from strict_json import strictly
 
 COMMANDS = {

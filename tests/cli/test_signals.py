@@ -13,7 +13,7 @@ PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from sottovoce.cli import app as frame
-from sottovoce.training.files import whole_file
+from sottovoce.files import whole_file
 
 def app(*_, **__):
     with whole_file(Path(sys.argv[1])) as partial:

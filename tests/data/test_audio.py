@@ -9,7 +9,7 @@ import torch
 
 from sottovoce.data import audio
 from sottovoce.data.audio import SilenceWarning, as_waveform, audio_shape, is_silent, read_audio, refuse_silence
-from sottovoce.encoder.errors import AudioError
+from sottovoce.errors import AudioError
 
 FORMATS = {
     "a.wav": {},

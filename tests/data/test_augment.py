@@ -8,7 +8,7 @@ from sottovoce.data import augment as au
 from sottovoce.data.acoustics import power
 from sottovoce.data.codecs import Coding
 from sottovoce.data.rawboost import RawBoost
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from sottovoce.data.batches import BatchLoader, EvaluationBatches, StepBatches, 
 from sottovoce.data.cuts import load_cut, make_cut, seekable_samples
 from sottovoce.data.order import Bucketed
 from sottovoce.data.targets import Classes, Targets
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 EFFECTS = [Reverberation(InventedRooms()), Noise(ColouredNoise()), Babble(0.5)]
 

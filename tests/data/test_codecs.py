@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sottovoce.data.codecs import CODECS, Coding
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.training.augmentation import Augmentation, effects
 
 NAMES = pytest.mark.parametrize("name", CODECS)

@@ -8,7 +8,7 @@ from sottovoce.data.activity import turns_in
 from sottovoce.data.conversations import Manner, converse
 from sottovoce.data.cuts import load_cut, make_cut, read_cuts
 from sottovoce.data.loudness import loud_stretches
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 RATE = 16_000
 HERTZ = [400, 900, 1700, 3000, 5000]

@@ -6,7 +6,7 @@ import soundfile
 
 from sottovoce.data.copy_synthesis import METHODS, copy_synthesise
 from sottovoce.data.cuts import cut_field, cut_speaker, load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 
 def voice(seconds, pitch, seed):

@@ -12,7 +12,7 @@ from lhotse.cut import MixedCut
 
 from sottovoce.data.audio import read_audio
 from sottovoce.data.cuts import cut_speaker, load_cut, make_cut, read_cuts, require_lhotse, write_cuts
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 from .conftest import tone
 

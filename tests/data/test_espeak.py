@@ -8,7 +8,7 @@ import pytest
 
 from sottovoce.data import espeak
 from sottovoce.data.espeak import ESPEAK_RATE, Utterance, require_espeak, speak
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 needs_espeak = pytest.mark.skipif(
     importlib.util.find_spec("espeakng_loader") is None, reason="needs espeakng-loader (the extra 'demo')"

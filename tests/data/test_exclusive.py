@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.data.exclusive import exclusive
+from sottovoce.exclusive import exclusive
 
 
 def make(place: Path, out: Path, log: Path, number: int) -> None:

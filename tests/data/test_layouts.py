@@ -9,7 +9,7 @@ from sottovoce.data.cuts import load_cut, read_cuts
 from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.layouts.options import options_model
 from sottovoce.data.manifests import import_corpus
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 from .importing import expect, imported, told
 

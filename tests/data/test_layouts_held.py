@@ -13,7 +13,7 @@ from lhotse import CutSet
 
 from sottovoce.data.cuts import load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.data.manifests import import_corpus
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 from .conftest import tone
 from .importing import told

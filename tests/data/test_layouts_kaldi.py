@@ -6,7 +6,7 @@ import soundfile
 
 from sottovoce.data.cuts import load_cut
 from sottovoce.data.manifests import import_corpus
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 from .conftest import tone
 from .importing import expect, imported, told

@@ -9,7 +9,7 @@ import soundfile
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.manifests import import_corpus
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 from .conftest import tone
 

@@ -11,7 +11,7 @@ from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.manifests import CorpusError, import_corpus
 from sottovoce.data.rttm import read_rttm
 from sottovoce.data.summary import summarise
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 from .conftest import tone
 

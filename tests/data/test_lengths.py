@@ -31,7 +31,7 @@ from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.long_audio import audio_pieces, speech_parts
 from sottovoce.data.manifests import CorpusError, import_corpus
-from sottovoce.encoder.errors import AudioError
+from sottovoce.errors import AudioError
 
 
 def put(folder, content, name="a.wav"):

@@ -8,7 +8,7 @@ import pytest
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.listed_cuts import ListedCut, listed_cuts
 from sottovoce.data.summary import summarise
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 
 def cut(name, seconds, **options):

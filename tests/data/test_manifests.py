@@ -8,7 +8,7 @@ import soundfile
 
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.manifests import CorpusError, import_corpus
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 
 from .conftest import tone

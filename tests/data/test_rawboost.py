@@ -6,7 +6,7 @@ import scipy.signal
 
 from sottovoce.data.acoustics import power
 from sottovoce.data.rawboost import PARTS, RawBoost, convolutive, impulsive, notch_filter, stationary
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", range(1, 9))
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sottovoce.data.rttm import Region, Turn, merge, read_rttm, read_uem, write_rttm, write_uem
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 NAMES = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=6)
 TICKS = st.integers(0, 20_000_000_000)  # microseconds: up to 5 hours

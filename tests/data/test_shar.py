@@ -14,7 +14,7 @@ from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.data.manifests import import_corpus
 from sottovoce.data.shar import Member, export_shar, in_memory
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from sottovoce.data import ffmpeg, spool
 from sottovoce.data.audio import audio_shape, read_audio
 from sottovoce.data.folder import audio_files
 from sottovoce.data.long_audio import audio_pieces
-from sottovoce.encoder.errors import AudioError
+from sottovoce.errors import AudioError
 
 RATE = 16_000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")

@@ -12,7 +12,7 @@ from sottovoce.data.cuts import load_cut, read_cuts
 from sottovoce.data.sentences import sentence
 from sottovoce.data.synthesis import synthesize, utterances
 from sottovoce.data.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 
 needs_espeak = pytest.mark.skipif(

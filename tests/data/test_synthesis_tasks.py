@@ -16,7 +16,7 @@ from sottovoce.data.rttm import read_rttm, read_uem
 from sottovoce.data.sentences import digits, question
 from sottovoce.data.synthesis import SYNTHESES, synthesis_of, synthesize
 from sottovoce.data.synthesis.conversation import speaker_order, starts_of
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 
 needs_espeak = pytest.mark.skipif(

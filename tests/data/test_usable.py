@@ -10,7 +10,7 @@ from sottovoce.data.audit import check_audio, refuse_missing
 from sottovoce.data.cuts import load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.data.manifests import CorpusError, import_corpus
 from sottovoce.data.usable import unusable
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 
 from .conftest import RATE, tone
 

@@ -9,7 +9,7 @@ from labellings import V, all_labellings, collapsed, table
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
 from sottovoce.decoding.fusion import TokenModel, WordModel
 from sottovoce.decoding.ngram import NGram
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 
 def test_greedy_is_the_collapsed_best_path():

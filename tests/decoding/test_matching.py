@@ -11,7 +11,7 @@ from labellings import all_labellings, table
 from sottovoce.decoding.ctc import ctc_beam_search
 from sottovoce.decoding.matching import LanguageModelWarning, language_model
 from sottovoce.decoding.ngram import NGram
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 
 def ngram(words, bigrams=(), backoffs=(), name="lm.arpa"):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sottovoce.decoding.ngram import read_arpa
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 ARPA = """a comment
 \\data\\

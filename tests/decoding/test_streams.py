@@ -17,8 +17,8 @@ from sottovoce.decoding.timing import TimedLabel, Word, WordBuilder, ctm, words_
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
 from sottovoce.decoding.transducer_streams import TransducerBeamStream, TransducerGreedyStream
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
-from sottovoce.encoder.errors import DataError
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.errors import DataError
 from sottovoce.heads.transducer import Transducer
 
 LABELS = [BLANK, " ", "a", "b", "c"]

@@ -5,8 +5,8 @@ import torch
 
 from sottovoce.decoding.semantic_vocabulary import SemanticVocabulary
 from sottovoce.decoding.transducer_reader import TransducerReader
-from sottovoce.encoder.errors import DataError
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.errors import DataError
 from sottovoce.heads.transducer import Transducer
 
 LABELS = ["<blank>", "intent=order", "intent=cancel", "slot:size", "slot:drink", "a", "b", " "]

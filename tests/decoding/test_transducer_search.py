@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
-from sottovoce.encoder.errors import DataError
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.errors import DataError
 from sottovoce.heads.transducer import Transducer
 
 D, V = 4, 3

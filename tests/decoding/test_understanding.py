@@ -5,7 +5,7 @@ import torch
 
 from sottovoce.decoding.questions import Questions
 from sottovoce.decoding.semantic_vocabulary import SemanticVocabulary
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics.semantics import Semantics
 
 ORDER = Semantics({"intent": "order"}, (("size", "large"), ("drink", "iced mocha")))

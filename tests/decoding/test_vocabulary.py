@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, trainers
 from tokenizers.pre_tokenizers import Metaspace
 
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary, characters_of, pieces_of
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 TEXTS = [
     "the cat sat on the mat",

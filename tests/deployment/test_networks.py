@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sottovoce.deployment.networks import load_network
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.task_model import TaskModel
 from tiny_models import tiny_encoder, tiny_model
 

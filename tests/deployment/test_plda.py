@@ -9,7 +9,7 @@ from sottovoce.data.cuts import make_cut
 from sottovoce.deployment.plda import fit_plda
 from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.diarization.plda import Plda
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from tiny_models import tiny_model
 
 

@@ -12,7 +12,7 @@ from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.deployment import recognition
 from sottovoce.deployment.recognition import Windows, transcribe
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import AudioError
+from sottovoce.errors import AudioError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config

@@ -13,7 +13,7 @@ from sottovoce.deployment.recognition import transcribe
 from sottovoce.deployment.streaming import StreamingRecogniser, chunks_of, transcribe_stream
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import AudioError, StreamingError
+from sottovoce.errors import AudioError, StreamingError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config

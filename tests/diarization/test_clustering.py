@@ -12,7 +12,7 @@ from sottovoce.diarization.assignment import assign
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.diarization.vbx import smoothed, vbx
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 
 def voices(speakers, each, *, noise=0.03, size=24, seed=0):

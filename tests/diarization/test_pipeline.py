@@ -19,7 +19,7 @@ from sottovoce.diarization.speaker_count import SpeakerCount, SpeakerCountWarnin
 from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
 from sottovoce.diarization.vbx import Vbx
 from sottovoce.diarization.windows import windows
-from sottovoce.encoder.errors import AudioError, DataError
+from sottovoce.errors import AudioError, DataError
 from sottovoce.metrics.diarization import score_diarization
 
 

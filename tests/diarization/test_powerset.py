@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from sottovoce.diarization.loss import permuted, powerset_loss
 from sottovoce.diarization.powerset import Powerset
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 
 
 def test_the_eleven_classes_of_four_speakers():

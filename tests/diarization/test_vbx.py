@@ -10,7 +10,7 @@ from sottovoce.data.rttm import read_rttm
 from sottovoce.diarization.ahc import cut, dendrogram, two_gaussian_threshold, unit_vectors
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.vbx import Vbx, _chain, smoothed, vbx
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics.diarization import Protocol, score_diarization
 
 

@@ -7,8 +7,8 @@ from scipy.special import rel_entr, softmax
 from torch.nn import functional as F
 
 from sottovoce.distillation.lattice import LatticeImitation, lattice_divergence
-from sottovoce.encoder.errors import DataError
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.errors import DataError
 from sottovoce.heads.transducer import Joint, Transducer
 from sottovoce.pruning.attachment import Attachment
 from tiny_models import randomised

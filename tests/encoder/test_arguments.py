@@ -9,8 +9,8 @@ import torch
 import transformers as tf
 
 from families import FAMILIES, randomise
-from sottovoce.encoder.errors import AudioError, CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.heads.task_model import TaskModel
 from stock_models import save
 from tiny_models import speech, tiny_encoder, tiny_model

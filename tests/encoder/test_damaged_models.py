@@ -24,8 +24,8 @@ from checkpoints.layouts import write_bin, write_shards
 from families import FAMILIES, randomise
 from sottovoce.deployment.models import load_encoder, load_model
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from stock_models import save

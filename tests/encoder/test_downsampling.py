@@ -8,9 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.downsampling import Downsampling
-from sottovoce.encoder.errors import CheckpointError, RecipeError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.stream import Stream, single
+from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.cost import CostModel, cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.plan import Plan

@@ -10,10 +10,10 @@ from transformers import SeamlessM4TFeatureExtractor
 
 from families import speech
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.feature_norm import UtteranceNorm
 from sottovoce.encoder.filterbank import Filterbank
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError
 from sottovoce.pruning.cost import cost
 
 LENGTHS = (16000, 15999, 15839, 9000, 3000, 880, 720, 560)

@@ -7,8 +7,8 @@ from transformers import AutoConfig, AutoModel
 import sottovoce
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.config import EncoderConfig, parsed, uniform_shape, written
-from sottovoce.encoder.errors import AudioError, CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import AudioError, CheckpointError
 
 
 def tiny(family: str, seed: int = 1) -> SpeechEncoder:

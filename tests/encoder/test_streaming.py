@@ -14,8 +14,8 @@ from families import FAMILIES, randomise, speech
 from sottovoce.encoder.attention import Sight
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.pruning.slim import slim_and_verify
 from test_matrix import EVERYTHING, random_plan
 from tiny_models import randomised

@@ -23,7 +23,7 @@ from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import read_cuts
 from sottovoce.data.long_audio import audio_pieces
 from sottovoce.data.manifests import import_corpus
-from sottovoce.encoder.errors import SottovoceError
+from sottovoce.errors import SottovoceError
 
 from .mutations import MUTATIONS
 

@@ -23,7 +23,7 @@ from sottovoce.data.rttm import read_rttm, read_uem
 from sottovoce.data.summary import summarise
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.deployment.der import score_files
-from sottovoce.encoder.errors import SottovoceError
+from sottovoce.errors import SottovoceError
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.plan import Plan

@@ -12,7 +12,7 @@ import torch
 
 from fuzz.models import fault, originals
 from sottovoce.deployment.models import load_model
-from sottovoce.encoder.errors import SottovoceError
+from sottovoce.errors import SottovoceError
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from sottovoce.encoder.errors import SottovoceError
+from sottovoce.errors import SottovoceError
 from sottovoce.training.compress import compress
 from sottovoce.training.packaged import known_recipes
 from sottovoce.training.recipe_file import read_recipe

@@ -10,9 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from families import randomise
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.plan import Plan

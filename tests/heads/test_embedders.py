@@ -10,9 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from plain_embedders import embedding
 from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.encoder.units import collect
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.frames import FrameNorm
 from sottovoce.heads.pooling_head import PoolingHead, VectorNorm

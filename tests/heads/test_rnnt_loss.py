@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from sottovoce.deployment.measure import peak_bytes
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.rnnt_loss import rnnt_loss
 

@@ -21,7 +21,7 @@ from sottovoce.decoding.vocabulary import Vocabulary, pieces_of
 from sottovoce.deployment.intent import classify, load_classifier
 from sottovoce.deployment.model_card import History, write_card
 from sottovoce.deployment.recognition import transcribe
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.label_tokenizer import LabelTokenizer
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers.utils import logging
 
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.plan import Plan

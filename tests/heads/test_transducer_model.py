@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.decoding.recogniser import TransducerRecogniser
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.encoder.errors import CheckpointError, DataError
 from sottovoce.encoder.units import collect
+from sottovoce.errors import CheckpointError, DataError
 from sottovoce.heads.rnnt_loss import CELLS
 from sottovoce.heads.rnnt_memory import check_memory, free_bytes, rnnt_bytes
 from sottovoce.heads.task_config import TaskConfig

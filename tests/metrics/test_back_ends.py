@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import lda, wccn
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import cllr, min_cllr
 from sottovoce.metrics.calibration import Calibration, fit_calibration
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import act_dcf, det, min_dcf, operating_points
 from sottovoce.metrics.det import probit
 

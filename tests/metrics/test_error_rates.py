@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from scipy.optimize import linprog
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import cllr, convex_hull, eer, min_cllr, min_dcf, operating_points, rocch_eer
 
 METRICS = [eer, rocch_eer, min_dcf, cllr, min_cllr]

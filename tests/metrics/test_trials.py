@@ -2,7 +2,7 @@
 
 import pytest
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics import Trials, read_trials
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.encoder.errors import BudgetError
+from sottovoce.errors import BudgetError
 from sottovoce.pruning.budget import Amount, Budget, Constraint, parse_amount
 from sottovoce.pruning.cost import CostModel, cost, human
 from toys import Chain, Mlp

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sottovoce.encoder.errors import PlanError
 from sottovoce.encoder.units import collect
+from sottovoce.errors import PlanError
 from sottovoce.pruning.attachment import attached_to
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.importance import activation, magnitude, taylor

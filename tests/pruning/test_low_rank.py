@@ -6,9 +6,9 @@ from torch import nn
 
 from families import FAMILIES, randomise, speech
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
-from sottovoce.encoder.errors import PlanError
 from sottovoce.encoder.low_rank import LowRankLinear, factored_paths, pays
 from sottovoce.encoder.units import collect
+from sottovoce.errors import PlanError
 from sottovoce.pruning.cost import CheapestForm, CostModel
 from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorise, factors, input_moments, multiplied_back

@@ -6,10 +6,10 @@ from torch import nn
 
 from sottovoce import Budget, Gates, cost, plan
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.low_rank import LowRankLinear
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.catalogue import HEADS
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.task_config import TaskConfig

@@ -10,8 +10,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from sottovoce.encoder.errors import BudgetError, PlanError
 from sottovoce.encoder.units import collect, shrink
+from sottovoce.errors import BudgetError, PlanError
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import cost
 from sottovoce.pruning.plan import Plan, plan

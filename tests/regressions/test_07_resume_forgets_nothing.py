@@ -2,9 +2,9 @@
 
 import torch
 
+from sottovoce.files import settle
 from sottovoce.training.checkpoints import newest
 from sottovoce.training.compress import compress
-from sottovoce.training.files import settle
 from toy_recipe import toy, write
 
 

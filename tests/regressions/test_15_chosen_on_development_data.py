@@ -4,7 +4,7 @@ import pytest
 
 from corpus import write_corpus
 from sottovoce.data.cuts import read_cuts
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.metrics.trials import read_trials
 from sottovoce.tasks import embedding
 from sottovoce.tasks.task import EvaluationData

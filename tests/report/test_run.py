@@ -9,7 +9,7 @@ import re
 import pytest
 
 from sottovoce.deployment.bench import Benchmark, Setting
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import human
 from sottovoce.report.run import read_story, write_report

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sottovoce.data.rttm import Turn
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.report.timeline import timeline
 
 

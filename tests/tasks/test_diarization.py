@@ -18,7 +18,7 @@ from sottovoce.diarization.pipeline import Settings
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.powerset import Powerset
 from sottovoce.diarization.vbx import Vbx
-from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.diarization import score_diarization
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective

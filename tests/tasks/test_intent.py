@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.targets import Answers
-from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.report.run import METRICS

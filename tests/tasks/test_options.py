@@ -1,7 +1,7 @@
 import pytest
 from pydantic import Field, ValidationError
 
-from sottovoce.tasks.options import Options, nearest, one_of, problems_of
+from sottovoce.options import Options, nearest, one_of, problems_of
 
 
 class Prune(Options):

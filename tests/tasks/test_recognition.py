@@ -15,7 +15,7 @@ from sottovoce.data.cuts import load_cut, make_cut, read_cuts
 from sottovoce.data.targets import Tokens
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
-from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.tasks.ctc_objective import CTCObjective

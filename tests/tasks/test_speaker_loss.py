@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 
 

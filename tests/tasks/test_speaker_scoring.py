@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from corpus import write_corpus
 from sottovoce.data.cuts import read_cuts
 from sottovoce.deployment.verification import verify
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.heads.cosine_scoring import CosineScoring
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import cllr, eer, fit_calibration, wccn

@@ -10,7 +10,7 @@ import yaml
 from torch.nn import functional as F
 
 from sottovoce.data.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.cllr import cllr, min_cllr
 from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf

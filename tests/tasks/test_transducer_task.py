@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from sottovoce.data.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.encoder.errors import DataError, RecipeError
 from sottovoce.encoder.low_rank import factored_paths
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel

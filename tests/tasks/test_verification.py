@@ -4,7 +4,7 @@ import torch
 
 from corpus import write_corpus
 from sottovoce.data.cuts import load_cut, read_cuts
-from sottovoce.encoder.errors import DataError
+from sottovoce.errors import DataError
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.tasks.embedding import embed

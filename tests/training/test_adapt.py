@@ -10,7 +10,7 @@ from rich.console import Console
 from corpus import write_corpus
 from families import FAMILIES, randomise, speech
 from sottovoce import SpeechEncoder
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.training.adapters import attach_adapters, merge_adapters
 from sottovoce.training.compress import compress

@@ -8,7 +8,7 @@ import pytest
 from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.layouts.options import options_model
 from sottovoce.data.synthesis import SYNTHESES
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.tasks.registry import TASKS
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe import Recipe

@@ -5,7 +5,7 @@ import pytest
 
 from corpus import write_corpus
 from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.training.corpora import Corpora, DataOptions
 
 

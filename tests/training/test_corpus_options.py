@@ -15,7 +15,7 @@ from sottovoce.data.layouts import LAYOUTS
 from sottovoce.data.layouts.options import options_model
 from sottovoce.data.shar import export_shar
 from sottovoce.data.synthesis import SYNTHESES
-from sottovoce.encoder.errors import DataError, RecipeError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.training.compress import compress
 from sottovoce.training.corpora import Corpora, DataOptions
 from sottovoce.training.recipe import Recipe

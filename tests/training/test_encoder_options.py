@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sottovoce.encoder.errors import CheckpointError, RecipeError
+from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.encoder_options import EncoderOptions

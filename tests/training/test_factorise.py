@@ -8,8 +8,8 @@ from rich.console import Console
 from torch import nn
 
 from corpus import write_corpus
-from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.low_rank import factored_paths
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress

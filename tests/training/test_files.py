@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sottovoce.training.files import check_writable, whole_file, write_text
+from sottovoce.files import check_writable, whole_file, write_text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from corpus import write_corpus
 from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.trials import Trials
 from sottovoce.tasks.verification import equal_error_threshold

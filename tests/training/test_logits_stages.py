@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sottovoce.data.cuts import read_cuts, write_cuts
 from sottovoce.distillation.logits import FrameImitation, LogitsDistillation
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization

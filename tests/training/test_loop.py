@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.budget import Budget

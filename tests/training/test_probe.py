@@ -9,8 +9,8 @@ import yaml
 from rich.console import Console
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import CheckpointError, RecipeError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.cost import cost
 from sottovoce.report.probes import probe_table
 from sottovoce.training.packaged import find_recipe

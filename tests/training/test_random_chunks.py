@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import StreamingError
+from sottovoce.errors import StreamingError
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.tasks.verification import Verification

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.training.recipe import Recipe
 from sottovoce.training.recipe_file import read_recipe
 from toy_recipe import toy, write

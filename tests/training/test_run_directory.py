@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sottovoce.encoder.errors import RecipeError
-from sottovoce.training.files import whole_directory, whole_file
+from sottovoce.errors import RecipeError
+from sottovoce.files import whole_directory, whole_file
 from sottovoce.training.lineage import START
 from sottovoce.training.run_directory import RunDirectory, differences
 from strict_json import strictly

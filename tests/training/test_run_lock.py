@@ -10,7 +10,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
 from sottovoce.training.run_directory import RunDirectory

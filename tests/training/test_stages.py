@@ -15,7 +15,7 @@ from corpus import write_corpus
 from sottovoce.data.batches import StepBatches
 from sottovoce.data.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.distillation.features import FeatureDistillation
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress

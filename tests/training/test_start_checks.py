@@ -5,8 +5,8 @@ import yaml
 
 from sottovoce.data.cuts import read_cuts, write_cuts
 from sottovoce.encoder.config import uniform_shape
-from sottovoce.encoder.errors import RecipeError
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.errors import RecipeError
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe
 from sottovoce.training.start_checks import start_problems

@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from rich.console import Console
 
 from families import speech
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.pruning.cost import cost, human
 from sottovoce.tasks.recognition import Recognition

@@ -10,7 +10,7 @@ import transformers
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig, Shape
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 
 from .names import Table
 

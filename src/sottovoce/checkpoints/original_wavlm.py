@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 
 from .names import Row, Table, per_head, to_ours
 from .stock import Loaded

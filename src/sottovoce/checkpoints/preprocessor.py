@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model_files import Files, read_json
+from sottovoce.errors import CheckpointError
 
 from .family import Family
 

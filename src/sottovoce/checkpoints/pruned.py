@@ -18,8 +18,8 @@ from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
 from sottovoce.encoder.config_rules import WIDTHS
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.values import check, several
+from sottovoce.errors import CheckpointError
 
 from .names import Row, Table, to_ours
 from .stock import Loaded

@@ -12,10 +12,10 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model_files import Directory, Files, is_file, locate, model_type, read_json
-from sottovoce.encoder.one_line import told_in_one_line
 from sottovoce.encoder.weight_files import read_safetensors, read_weights
+from sottovoce.errors import CheckpointError
+from sottovoce.text.one_line import told_in_one_line
 
 from . import (
     data2vec_audio,

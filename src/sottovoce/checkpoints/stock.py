@@ -10,8 +10,8 @@ from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.config_rules import COMMON
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.values import check
+from sottovoce.errors import CheckpointError
 
 from .family import Family
 from .names import to_ours

@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import complaint
 from sottovoce.encoder.model_files import Files
+from sottovoce.errors import CheckpointError
 
 from .family import Family
 from .tokenizer import read_vocabulary

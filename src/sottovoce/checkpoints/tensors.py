@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sottovoce.encoder.errors import CheckpointError
-from sottovoce.encoder.one_line import told_in_one_line
 from sottovoce.encoder.weight_files import SAFETENSORS, check_content
+from sottovoce.errors import CheckpointError
+from sottovoce.text.one_line import told_in_one_line
 
 
 def only_tensors(content: Any, name: str) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.loading import complaint
+from sottovoce.errors import CheckpointError
 
 from .family import Family
 from .registry import FAMILIES

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sottovoce.encoder.errors import CheckpointError
 from sottovoce.encoder.model_files import Files, read_json
+from sottovoce.errors import CheckpointError
 from sottovoce.heads.spelling import MARK
 
 Settings = Mapping[str, Any]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.errors import CheckpointError
+from sottovoce.errors import CheckpointError
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,8 @@ def import_corpus(
     from sottovoce.data.listed_cuts import listed_cuts
     from sottovoce.data.manifests import import_corpus as library
     from sottovoce.data.manifests import layout_of
-    from sottovoce.data.options import checked
     from sottovoce.data.summary import summarise
+    from sottovoce.options_check import checked
     from sottovoce.report.corpus import corpus
 
     given = {
@@ -151,7 +151,7 @@ def _option(name: str) -> str:
 
 def _pairs(text: str | None) -> dict[str, str] | None:
     """``path=file,speaker=spk`` as a dictionary."""
-    from sottovoce.encoder.errors import DataError
+    from sottovoce.errors import DataError
 
     if text is None:
         return None
@@ -173,7 +173,7 @@ def check(
     from sottovoce.cli.terminal import print_json
     from sottovoce.data.audit import check_audio
     from sottovoce.data.cuts import read_cuts
-    from sottovoce.encoder.errors import DataError
+    from sottovoce.errors import DataError
 
     cuts = read_cuts(manifest)
     screen = Console(stderr=True)

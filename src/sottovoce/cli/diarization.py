@@ -66,10 +66,10 @@ def diarize(
     from sottovoce.deployment.diarization import load_embedder, load_local
     from sottovoce.deployment.inputs import check_ids
     from sottovoce.diarization.speaker_count import SpeakerCount
-    from sottovoce.encoder.errors import DataError
+    from sottovoce.errors import DataError
+    from sottovoce.files import check_writable
     from sottovoce.report.timeline import checked as checked_picture
     from sottovoce.report.timeline import timeline
-    from sottovoce.training.files import check_writable
 
     # What can be wrong is found before anything takes long.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
@@ -149,7 +149,7 @@ def _settings(
     from sottovoce.diarization.pipeline import Settings
     from sottovoce.diarization.plda import Plda
     from sottovoce.diarization.vbx import Vbx
-    from sottovoce.encoder.errors import DataError
+    from sottovoce.errors import DataError
 
     constants: dict[str, Any] = {name: value for name, value in vbx.items() if value is not None}
     if constants and plda is None:
@@ -217,7 +217,7 @@ def plda(
     from sottovoce.data.cuts import read_cuts
     from sottovoce.deployment.diarization import load_embedder
     from sottovoce.deployment.plda import fit_plda
-    from sottovoce.training.files import whole_file
+    from sottovoce.files import whole_file
 
     with busy("listening"):
         fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)

@@ -23,7 +23,7 @@ ROOM = "free some, and give the same command again"
 def told(fault: BaseException) -> str | None:
     """The one line for a fault of the user's, or ``None`` for a defect of ours, which deserves its traceback."""
     # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
-    errors = sys.modules.get("sottovoce.encoder.errors")
+    errors = sys.modules.get("sottovoce.errors")
     if errors is not None and isinstance(fault, errors.SottovoceError):
         return str(fault)  # one line; of a recipe with several faults, one line each
     if isinstance(fault, OSError):

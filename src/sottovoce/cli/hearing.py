@@ -61,7 +61,7 @@ class Asked:
 
     def check_out(self) -> None:
         """Raises: DataError: the answers cannot be written where they are to go."""
-        from sottovoce.training.files import check_writable
+        from sottovoce.files import check_writable
 
         if self.out is not None:
             check_writable(self.out)
@@ -120,7 +120,7 @@ def heard(
 @contextmanager
 def writing(out: Path | None) -> Iterator[Write]:
     """Gives a function that writes a line: to standard output, or into a file that is there when all went well."""
-    from sottovoce.training.files import whole_file
+    from sottovoce.files import whole_file
 
     if out is None:
         yield typer.echo

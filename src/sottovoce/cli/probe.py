@@ -31,9 +31,9 @@ def probe(
     from rich.console import Console
 
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.encoder.errors import RecipeError
+    from sottovoce.errors import RecipeError
+    from sottovoce.options import nearest
     from sottovoce.report.probes import probe_table
-    from sottovoce.tasks.options import nearest
     from sottovoce.training.probe import PROBES
     from sottovoce.training.probe import probe as library
 

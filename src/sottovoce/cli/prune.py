@@ -58,12 +58,12 @@ def prune(
     from sottovoce.data.folder import speech_batches
     from sottovoce.deployment.model_card import History, write_card
     from sottovoce.deployment.models import load_encoder, load_model
-    from sottovoce.encoder.errors import PlanError, SottovoceError
+    from sottovoce.errors import PlanError, SottovoceError
+    from sottovoce.files import whole_directory
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.losses import LossWarning
     from sottovoce.pruning.prune import prune as library
     from sottovoce.pruning.prune import read_shape
-    from sottovoce.training.files import whole_directory
 
     vacant(out)
     if shape is not None and (floor or protect):
@@ -119,7 +119,7 @@ def _by_option(message: str) -> str:
 
 def _floors(given: Iterable[str]) -> dict[str, int]:
     """``head=1`` as ``{"head": 1}``."""
-    from sottovoce.encoder.errors import PlanError
+    from sottovoce.errors import PlanError
 
     found: dict[str, int] = {}
     for each in given:

@@ -43,8 +43,8 @@ def check(
     from tempfile import TemporaryDirectory
 
     from sottovoce.cli.terminal import busy, console, vacant
-    from sottovoce.encoder.errors import RecipeError
-    from sottovoce.tasks.options import nearest
+    from sottovoce.errors import RecipeError
+    from sottovoce.options import nearest
     from sottovoce.training.packaged import find_recipe
     from sottovoce.training.recipe_check import GPUS, check_recipe, check_table
 

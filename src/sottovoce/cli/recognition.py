@@ -55,7 +55,7 @@ def transcribe(
     from sottovoce.deployment.recognition import Windows, load_recogniser
     from sottovoce.deployment.recognition import transcribe as library
     from sottovoce.deployment.streaming import chunks_of, transcribe_stream
-    from sottovoce.encoder.errors import StreamingError
+    from sottovoce.errors import StreamingError
 
     if not stream and (chunk is not None or left is not None):
         raise StreamingError("--chunk and --left are of a stream; add --stream, or leave them out")

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sottovoce import plain_json
-from sottovoce.encoder.errors import SottovoceError
+from sottovoce.errors import SottovoceError
+from sottovoce.text import plain_json
 
 
 def console() -> Console:
@@ -27,7 +27,7 @@ def print_json(data: Any) -> None:
 
 
 def json_text(data: Any, out: Path | None = None, *, indent: int | None = None) -> str:
-    """Plain data as JSON (see `sottovoce.plain_json`), as the place can hold it.
+    """Plain data as JSON (see `sottovoce.text.plain_json`), as the place can hold it.
 
     Args:
         data: as `plain_json.dumps`.

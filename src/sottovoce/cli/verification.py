@@ -65,7 +65,7 @@ def embed(
 def _save(out: Path, found: list[tuple[Recording, Tensor]]) -> None:
     import numpy as np
 
-    from sottovoce.training.files import whole_file
+    from sottovoce.files import whole_file
 
     with whole_file(out) as written, written.open("wb") as file:
         names = np.array([item.name for item, _ in found])
@@ -89,7 +89,7 @@ def verify(
     from sottovoce.cli.terminal import busy, json_text
     from sottovoce.deployment.inputs import LIST, Recording
     from sottovoce.deployment.verification import embed_file, load_verifier, read_pairs, verdicts
-    from sottovoce.encoder.errors import DataError
+    from sottovoce.errors import DataError
 
     asked = Asked(recordings, channel, skip_faulty, as_json, out)
     if len(recordings) == 1 and recordings[0].startswith(LIST):
@@ -158,8 +158,8 @@ def evaluate(
     from sottovoce.deployment.model_card import add_scores, scores_of
     from sottovoce.deployment.verification import evaluate as library
     from sottovoce.deployment.verification import load_verifier
+    from sottovoce.files import check_writable
     from sottovoce.tasks.verification import Verification
-    from sottovoce.training.files import check_writable
 
     for place in (det, out):
         if place is not None:
@@ -183,9 +183,9 @@ def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
     """Write the DET curves of some models, by name, as a PNG."""
     import numpy as np
 
+    from sottovoce.files import whole_file
     from sottovoce.metrics.det import DET
     from sottovoce.report.det import picture
-    from sottovoce.training.files import whole_file
 
     drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}
     with whole_file(path) as written:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .audio import SAMPLE_RATE, SHORTEST
 from .rttm import Turn
 from .targets import Targets

@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .channels import Channel, chosen_channel, heard
 from .content import Content
 from .decoder import Decoder, decoded, opened

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder.errors import AudioError, DataError
+from ..errors import AudioError, DataError
 from .audio import LARGEST, is_silent
 from .channels import chosen_channel, heard
 from .cuts import channel_of, files_of, load_cut

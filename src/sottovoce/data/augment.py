@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .acoustics import Wave, babble, channel_response, coloured_noise, crop, mix, reverberate, room_response
 from .audio import SAMPLE_RATE, audio_shape, read_audio
 from .channels import Channel as HeardChannel

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from ..encoder.errors import DataError, SottovoceError
+from ..errors import DataError, SottovoceError
 from .acoustics import Wave, crop_start, take
 from .audio import SAMPLE_RATE, SHORTEST
 from .augment import Effect

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .acoustics import Wave
 from .audio import SAMPLE_RATE
 from .cuts import load_cut

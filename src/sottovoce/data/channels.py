@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 
 Channel: TypeAlias = Annotated[int, Field(ge=0)] | Literal["mix"]
 """A channel counted from 0, or ``"mix"``: the mean of all channels."""

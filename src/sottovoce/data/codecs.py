@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .acoustics import Wave
 from .audio import SAMPLE_RATE
 

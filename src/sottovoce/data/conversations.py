@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from .. import plain_json
-from ..encoder.errors import DataError
+from ..errors import DataError
+from ..text import plain_json
 from .acoustics import Wave, power
 from .audio import SAMPLE_RATE
 from .cuts import cut_speaker, load_cut, make_cut, write_cuts

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from ..encoder.errors import DataError
+from ..errors import DataError
+from ..exclusive import exclusive
 from .acoustics import Wave, power
 from .audio import SAMPLE_RATE, SHORTEST
 from .cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
-from .exclusive import exclusive
 from .resynthesis import ATTACKS, resynthesise
 
 if TYPE_CHECKING:

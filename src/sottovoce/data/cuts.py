@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import plain_json
-from ..encoder.errors import AudioError, DataError
-from ..text_files import lines
+from ..errors import AudioError, DataError
+from ..text import plain_json
+from ..text.text_files import lines
 from .audio import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
 from .channels import MIX, Channel
 from .shar import SHAR, Member, in_memory

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .containers import FRAME_BYTES, UNSEEKABLE, bounds_of
 from .content import Content, Piece
 from .lengths import views_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .decoder import opened
 from .layouts.rows import Row
 from .sources import local_file

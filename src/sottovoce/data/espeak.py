@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import plain_json
-from ..encoder.errors import DataError
+from ..errors import DataError
+from ..text import plain_json
 from . import espeak_worker
 
 ESPEAK_RATE = espeak_worker.RATE

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .spool import copy
 
 LONGEST = 3_600.0

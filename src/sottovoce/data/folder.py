@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .audio import read_audio
 from .batches import Batch, collate
 from .channels import Channel

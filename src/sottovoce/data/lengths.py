@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import soundfile
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from . import flac_frames, mpeg, ogg_pages
 from .containers import BEGINNINGS, FRAME_BYTES, Bounds, bounds_of
 from .content import Content, Piece

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..encoder.errors import DataError
-from ..text_files import lines
+from ..errors import DataError
+from ..text.text_files import lines
 from .cuts import read_cuts
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import soxr
 import torch
 from torch import Tensor
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .audio import (
     SAMPLE_RATE,
     SilenceWarning,

@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..encoder.errors import DataError
+from ..errors import DataError
+from ..exclusive import exclusive
+from ..options_check import checked
 from .channels import Channel
 from .cuts import require_lhotse, write_cuts
 from .embedded import with_converted, write_embedded
-from .exclusive import exclusive
 from .layouts import FINISHED, LAYOUTS, Layout, Row
 from .layouts.options import options_model
-from .options import checked
 from .row_checks import Header, cut_of, read_headers
 from .sources import printable
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .acoustics import Wave, mix
 from .audio import SAMPLE_RATE
 

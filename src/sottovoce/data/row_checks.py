@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from ..metrics.zones import without
 from .audio import SAMPLE_RATE, SHORTEST, audio_shape
 from .channels import MIX, Channel, remedy

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.speaker_time import LONGEST
 from ..metrics.zones import Zones, merged
-from ..text_files import lines
+from ..text.text_files import lines
 
 Seconds = float
 

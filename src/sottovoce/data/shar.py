@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..encoder.errors import AudioError, DataError, SottovoceError
+from ..errors import AudioError, DataError, SottovoceError
+from ..exclusive import exclusive
 from .content import Content
 from .decoder import decoded
-from .exclusive import exclusive
 
 if TYPE_CHECKING:
     from lhotse.audio import AudioSource

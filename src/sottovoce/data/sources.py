@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .ffmpeg import container_of, decode
 from .spool import copy, spooled
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 
 LARGEST = 4 * 2**30 - 2**20
 """Bytes of one file: 37 hours at 16 kHz and 16 bits. What never ends must not fill the disk."""

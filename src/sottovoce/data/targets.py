@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .audio import SAMPLE_RATE
 from .cuts import cut_speaker
 

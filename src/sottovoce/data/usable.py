@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .audio import SAMPLE_RATE, SHORTEST
 from .channels import remedy
 from .shar import SHAR, Member

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .espeak import Utterance
 
 Sex = Literal["f", "m"]

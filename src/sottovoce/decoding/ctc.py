@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .fusion import LanguageModel
 from .hypothesis import Hypothesis, check_search
 from .prefixes import Floats, PrefixSearch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
 from .questions import Questions

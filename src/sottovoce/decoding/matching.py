@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .fusion import BOUNDARIES, LanguageModel, TokenModel, WordModel
 from .ngram import BEGIN, END, UNKNOWNS, NGram
 

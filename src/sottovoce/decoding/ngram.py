@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..encoder.errors import DataError
-from ..text_files import lines
+from ..errors import DataError
+from ..text.text_files import lines
 
 _LN10 = math.log(10.0)
 UNKNOWNS = ("<unk>", "<UNK>", "[UNK]", "[unk]")

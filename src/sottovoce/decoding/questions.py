@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.semantics import Semantics
 from .understood import NONE, SLOT, Understood
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
 from .ctc import ctc_beam_search

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.semantics import Semantics
 from .understood import SLOT, Understood
 from .vocabulary import BLANK

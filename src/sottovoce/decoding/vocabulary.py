@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.label_pieces import pieces, words
 from ..heads.spelling import MARK, spelled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from ..encoder.errors import AudioError, DataError, InferenceError
+from ..errors import AudioError, DataError, InferenceError
 
 FAULTS = (AudioError, DataError, InferenceError)
 """What one recording can be at fault with. Anything else would happen to all of them."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..data.rttm import Region, Rttm, read_rttm, read_uem, tell_passed
 from ..data.walk import walk
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 
 _log = logging.getLogger(__name__)

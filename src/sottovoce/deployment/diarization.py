@@ -14,7 +14,7 @@ from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Progress, Settings
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
-from ..encoder.errors import CheckpointError
+from ..errors import CheckpointError
 from ..finite_outputs import named
 from ..heads.task_network import TaskNetwork
 from .networks import load_network

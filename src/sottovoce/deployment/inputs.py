@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from .. import text_files
 from ..data.audio import SAMPLE_RATE, SHORTEST, audio_shape
 from ..data.channels import Channel, chosen_channel
 from ..data.cuts import channel_of, files_of, load_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.sources import is_stream, name_of
 from ..data.spool import spooled
-from ..encoder.errors import AudioError, DataError, SottovoceError
+from ..errors import AudioError, DataError, SottovoceError
+from ..text import text_files
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

@@ -12,7 +12,7 @@ from ..data.long_audio import LONGEST
 from ..data.sources import name_of
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
-from ..encoder.errors import AudioError, CheckpointError, DataError
+from ..errors import AudioError, CheckpointError, DataError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork
 from .networks import load_network

@@ -9,12 +9,12 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ..encoder.errors import DataError
 from ..encoder.model import SpeechEncoder
 from ..encoder.model_names import HUB_ID
+from ..errors import DataError
 from ..heads.task_model import TaskModel
-from ..plain_json import why_not_finite
 from ..pruning.cost import cost, human, reference_cost
+from ..text.plain_json import why_not_finite
 
 NUMBERS = ("## Numbers\n", "\n## Licence\n")
 """What the scores stand between."""

@@ -13,8 +13,8 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import files_of, without_report
 from sottovoce.encoder.model_files import is_file, model_type, read_json
-from sottovoce.encoder.one_line import told_in_one_line
 from sottovoce.heads.task_config import TaskConfig
+from sottovoce.text.one_line import told_in_one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -13,11 +13,11 @@ from ..encoder.finite import check_finite, unknown_yet
 from ..encoder.loading import blueprint, check_fit, files_of
 from ..encoder.model_files import model_type, read_json
 from ..encoder.network import EncoderNetwork
-from ..encoder.one_line import told_in_one_line
 from ..encoder.uninitialised import Uninitialised
 from ..encoder.weight_files import read_weights
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
+from ..text.one_line import told_in_one_line
 from .models import load_model
 
 KINDS: dict[str, tuple[Any, type[EncoderNetwork] | type[TaskNetwork]]] = {

@@ -12,7 +12,7 @@ from ..data.audio import SAMPLE_RATE
 from ..data.cuts import cut_speaker, load_cut
 from ..diarization.models import SpeakerFrames
 from ..diarization.plda import Plda
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

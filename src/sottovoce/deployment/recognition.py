@@ -15,7 +15,7 @@ from ..data.channels import Channel
 from ..data.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
-from ..encoder.errors import AudioError, CheckpointError
+from ..errors import AudioError, CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.frame_head import FrameHead
 from ..heads.task_network import TaskNetwork

@@ -10,7 +10,7 @@ import torch
 from ..data.channels import Channel
 from ..data.long_audio import speech_parts
 from ..data.sources import name_of
-from ..encoder.errors import CheckpointError
+from ..errors import CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork
 from ..metrics.spoofing import THRESHOLD

@@ -17,9 +17,9 @@ from ..data.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, WordBuilder
 from ..encoder.chunks import Chunks
-from ..encoder.errors import AudioError, StreamingError
 from ..encoder.output import EncoderOutput
 from ..encoder.streaming import Latency
+from ..errors import AudioError, StreamingError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork
 

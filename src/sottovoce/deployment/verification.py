@@ -20,7 +20,7 @@ from ..data.cuts import make_cut, read_cuts
 from ..data.folder import audio_files
 from ..data.long_audio import speech_parts
 from ..data.sources import name_of
-from ..encoder.errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork
 from ..metrics.trials import read_trials

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .speaker_count import SpeakerCount
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
 from ..data.channels import Channel, chosen_channel
 from ..data.long_audio import audio_pieces
 from ..data.sources import name_of
-from ..encoder.errors import AudioError
+from ..errors import AudioError
 from .windows import Wave
 
 

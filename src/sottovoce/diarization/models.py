@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..data.activity import STEP
 from ..data.audio import SAMPLE_RATE
-from ..encoder.errors import CheckpointError
+from ..errors import CheckpointError
 from ..finite_outputs import finite_output
 from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead

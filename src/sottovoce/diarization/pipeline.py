@@ -22,7 +22,7 @@ from torch import Tensor
 from ..data.activity import STEP, frames_of
 from ..data.audio import SAMPLE_RATE
 from ..data.rttm import Turn
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .ahc import Ahc, centroids, in_order
 from .assignment import assign
 from .plda import Plda

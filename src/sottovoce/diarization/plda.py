@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from ..encoder.errors import DataError
-from ..encoder.file_modes import as_umask_says
+from ..errors import DataError
+from ..file_modes import as_umask_says
 
 Floats = NDArray[np.float64]
 

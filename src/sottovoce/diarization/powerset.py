@@ -13,7 +13,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 
 class Powerset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 
 class SpeakerCountWarning(UserWarning):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..data.activity import FIELD, STEP, frames_of
 from ..data.audio import SAMPLE_RATE
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 Wave = NDArray[np.float32]
 Audio = Callable[[], Iterable[Wave]]

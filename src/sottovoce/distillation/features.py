@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import RecipeError
 from ..encoder.network import EncoderNetwork
+from ..errors import RecipeError
 from .losses import feature_distance, frame_mask
 from .residual import kept_channels
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 
 
 def kept_channels(teacher: Sequence[int], student: Sequence[int]) -> Tensor | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ..errors import CheckpointError
 from .checked_config import CheckedConfig
 from .chunks import Chunks
 from .config_rules import RULES, WIDTH, WIDTHS, check_left, check_shape
-from .errors import CheckpointError
 from .filterbank import HOP, STACK
 from .values import check, short
 

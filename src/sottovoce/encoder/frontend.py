@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import AudioError
 from .activations import activation
 from .convolution import StridedConv
-from .errors import AudioError
 from .feature_norm import Heard
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 from .norms import TimeNorm, normalize_waveform

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from .errors import AudioError
+from ..errors import AudioError
+from ..text.did_you_mean import did_you_mean
 from .masks import lengths_of
-from .near import did_you_mean
 
 SETTLED: dict[str, tuple[Any, ...]] = {
     "output_attentions": (None, False),

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import CheckpointError
 from .config import Shape
-from .errors import CheckpointError
 from .units import Factored, Gateable, Unit, rows, site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .errors import AudioError
+from ..errors import AudioError
 from .norms import valid
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from ..errors import CheckpointError
 from .config import EncoderConfig
 from .convolution import StridedConv
 from .downsampling import Downsampling
-from .errors import CheckpointError
 from .loading import StrictLoading
 from .model_files import Files
 from .network import ARGUMENTS, SAMPLE_RATE, EncoderNetwork

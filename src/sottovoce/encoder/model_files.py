@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
-from .errors import CheckpointError
+from ..errors import CheckpointError
+from ..text.one_line import reason, unreadable
 from .hub import download
 from .model_names import hub_id
-from .one_line import reason, unreadable
 
 LARGEST_JSON = 2**26
 """Bytes; the largest vocabularies have a tenth of it."""

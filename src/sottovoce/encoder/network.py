@@ -10,13 +10,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from ..errors import AudioError
 from .attention import Sight
 from .build import build_layer, front_end, positional_convolution, residual_stream, shared_position
 from .cache import LayerCache, Memory
 from .chunks import Chunks
 from .config import EncoderConfig, Shape
 from .downsampling import Downsampling
-from .errors import AudioError
 from .frontend import FilterbankFrontEnd
 from .inputs import one_batch, refuse
 from .low_rank import use_factors

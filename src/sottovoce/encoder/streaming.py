@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..errors import AudioError, StreamingError
 from .cache import Memory
 from .chunks import Chunks
 from .config import EncoderConfig
-from .errors import AudioError, StreamingError
 from .frontend import check_lengths
 from .output import EncoderOutput
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import transformers
 
-from ..encoder.errors import CheckpointError
+from ..errors import CheckpointError
 from .label_tokenizer import LabelTokenizer
 from .task_config import TaskConfig
 from .task_model import TaskModel

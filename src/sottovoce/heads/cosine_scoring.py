@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.errors import CheckpointError
+from ..errors import CheckpointError
 
 Measure = Literal["duration low", "duration high", "magnitude low", "magnitude high", "cohort low", "cohort high"]
 """What a calibration hears of two utterances besides their score, of each the lower and the higher."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-from ..encoder.errors import CheckpointError
 from ..encoder.low_rank import use_factors, without_factors
 from ..encoder.stream import Stream
+from ..errors import CheckpointError
 from .aasist import AASIST
 from .ecapa_tdnn import ECAPA
 from .head import Head

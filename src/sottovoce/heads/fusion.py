@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
+from ..errors import CheckpointError
 from .frames import normalised_over_time
 from .options import check_options
 

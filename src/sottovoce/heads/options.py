@@ -9,9 +9,9 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
-from ..encoder.errors import CheckpointError
-from ..encoder.near import did_you_mean
 from ..encoder.values import FLAG, PROBABILITY, TABLE, TEXT, Rule, number, one_of, several, short, whole
+from ..errors import CheckpointError
+from ..text.did_you_mean import did_you_mean
 
 MOST = 2**20
 """More than any width, kernel or count of a head has been."""

@@ -8,11 +8,11 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import AudioError, CheckpointError
 from ..encoder.norms import at_least_float32, valid
 from ..encoder.safe_convolution import Conv1d
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Timing, Unit
+from ..errors import AudioError, CheckpointError
 from .layer_sum_head import Fusion, LayerSumHead
 
 

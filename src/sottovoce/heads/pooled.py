@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..encoder.errors import CheckpointError
 from ..encoder.stream import Stream
+from ..errors import CheckpointError
 from .frames import TimeConv
 from .fusion import Choice, LayerSum, build_fusion
 from .pooling_head import Extractor, Trunk

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.errors import CheckpointError
 from ..encoder.norms import at_least_float32
 from ..encoder.units import Macs
+from ..errors import CheckpointError
 from .frames import FrameNorm
 from .fusion import Choice, parted
 from .options import check_options

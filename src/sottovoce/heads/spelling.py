@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..encoder.errors import CheckpointError
 from ..encoder.values import short
+from ..errors import CheckpointError
 
 MARK = "\u2581"
 """Begins a word in a vocabulary of pieces."""

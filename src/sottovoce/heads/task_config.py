@@ -9,8 +9,8 @@ from typing import Any
 
 from ..encoder.checked_config import CheckedConfig
 from ..encoder.config import EncoderConfig, Shape
-from ..encoder.errors import CheckpointError
 from ..encoder.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
+from ..errors import CheckpointError
 from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
 from .llr_scoring import CLASSES
 from .spelling import check_spelling

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .roc import Floats
 
 _BLOCK = 4096

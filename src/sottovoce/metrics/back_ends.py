@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .roc import Floats
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from .. import plain_json
-from ..encoder.errors import DataError
-from ..text_files import text
+from ..errors import DataError
+from ..text import plain_json
+from ..text.text_files import text
 from .roc import Floats, check_scores, weigh
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .roc import check_scores, operating_points, weigh
 
 

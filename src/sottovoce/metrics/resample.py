@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .bootstrap import Interval
 
 

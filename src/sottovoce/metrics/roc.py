@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 Floats = NDArray[np.float64]
 

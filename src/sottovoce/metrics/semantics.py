@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .bootstrap import Interval
 from .resample import bootstrap_ratio
 from .slots import Counts, Slot, exact_counts, slu_counts

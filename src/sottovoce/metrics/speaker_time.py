@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 Seconds = float
 Turns = Iterable[tuple[Seconds, Seconds, str]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .cllr import cllr
 from .dcf import min_dcf
 from .roc import OperatingPoints, check_scores, operating_points, weigh

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .roc import Floats, operating_points
 from .spoofing import nearest
 

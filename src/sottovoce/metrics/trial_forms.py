@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 
 WORDS = [("target", "nontarget"), ("tgt", "nontgt"), ("tgt", "imp"), ("1", "0")]
 """How the same and different speakers are called; words before numbers, after which utterances may be called too."""

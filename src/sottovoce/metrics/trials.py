@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder.errors import DataError
-from ..text_files import lines
+from ..errors import DataError
+from ..text.text_files import lines
 from .trial_forms import Form, Line, form_of
 
 _SHOWN = 10

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from .bootstrap import Interval
 from .edits import Alignment, align, show
 from .resample import bootstrap_ratio

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..encoder.errors import BudgetError
+from ..errors import BudgetError
 from .cost import Cost, CostModel, Seconds, human
 
 Amount = int | float | str

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoder.errors import PlanError
 from ..encoder.units import Declarations, Unit
+from ..errors import PlanError
 
 ROUND_TO = {"conv": 8, "ffn": 16, "convolution": 16, "joiner": 16, "residual": 16}
 """Multiple of each kind's width that runs fast; kinds that are not named are counted one by one."""

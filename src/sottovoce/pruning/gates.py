@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import PlanError
 from ..encoder.units import Unit, collect
+from ..errors import PlanError
 from .attachment import Attachment, Values
 from .plan import Plan
 from .scores import Scores

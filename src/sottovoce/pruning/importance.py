@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import PlanError
 from ..encoder.units import Declarations, Rows, Unit, collect
+from ..errors import PlanError
 from ..evaluation_mode import evaluating
 from .attachment import Attachment
 from .gates import KINDS

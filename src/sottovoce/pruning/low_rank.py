@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.config import Shape
-from ..encoder.errors import PlanError
 from ..encoder.low_rank import LowRankLinear, factored_paths, pays
+from ..errors import PlanError
 
 Model = TypeVar("Model", bound=nn.Module)
 

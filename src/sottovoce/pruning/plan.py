@@ -13,10 +13,10 @@ from typing import Any
 from rich.table import Table
 from torch import Tensor, nn
 
-from .. import plain_json
-from ..encoder.errors import DataError, PlanError
 from ..encoder.units import Unit, collect, get_width
-from ..text_files import text
+from ..errors import DataError, PlanError
+from ..text import plain_json
+from ..text.text_files import text
 from .budget import Budget
 from .choices import choices, removal_order, rules, suggestion
 from .cost import CheapestForm, Cost, CostModel, Seconds, cost, referred

@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import PlanError
-from ..yaml_text import read_text, yaml_value
+from ..errors import PlanError
+from ..text.yaml_text import read_text, yaml_value
 from .budget import Budget
 from .gates import KINDS
 from .importance import activation, magnitude, run, taylor

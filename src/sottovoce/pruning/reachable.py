@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..encoder.errors import BudgetError
+from ..errors import BudgetError
 from .budget import Constraint
 from .choices import Choice
 from .cost import CostModel, human

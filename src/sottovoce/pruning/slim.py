@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..encoder.errors import PlanError
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
+from ..errors import PlanError
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output, float_tensors
 from .attachment import Attachment

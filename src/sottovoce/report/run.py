@@ -18,7 +18,8 @@ from sottovoce.deployment.bench import Benchmark, Setting, measure
 from sottovoce.deployment.models import load_model
 from sottovoce.deployment.published import PUBLISHED, published_subjects
 from sottovoce.deployment.subject import ours, weight_files
-from sottovoce.encoder.errors import RecipeError
+from sottovoce.errors import RecipeError
+from sottovoce.files import whole_file, write_json, write_text
 from sottovoce.metrics.det import DET
 from sottovoce.pruning.slim import TOLERANCE
 from sottovoce.report import det, figures, plots
@@ -26,7 +27,6 @@ from sottovoce.report.anatomy import anatomy
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.page import html
 from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
-from sottovoce.training.files import whole_file, write_json, write_text
 from sottovoce.training.lineage import starts
 from sottovoce.training.run_directory import RunDirectory
 

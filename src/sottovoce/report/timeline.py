@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.rttm import Turn
-from ..encoder.errors import DataError
-from ..training.files import whole_file
+from ..errors import DataError
+from ..files import whole_file
 
 _LINE = 600.0
 _INCHES = 12.0

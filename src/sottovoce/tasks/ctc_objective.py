@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.batches import Batch
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.ctc import BLANK
 from .recognition_heads import RecognitionLoss
 from .task import Objective

@@ -16,12 +16,12 @@ from ..diarization.models import LocalScores
 from ..diarization.powerset import Powerset
 from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..evaluation_mode import evaluating
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
+from ..options import Options
 from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
-from .options import Options
 from .task import EvaluationData, Objective
 
 if TYPE_CHECKING:

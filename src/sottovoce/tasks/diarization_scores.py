@@ -22,7 +22,7 @@ from ..diarization.windows import Wave
 from ..heads.task_network import TaskNetwork
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 from ..metrics.resample import bootstrap_ratio
-from .options import Options
+from ..options import Options
 from .task import plain
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ..bounded import WIDEST
-from .options import OneOf, Options, one_of
+from ..options import OneOf, Options, one_of
 
 
 class LayerSumOptions(Options):

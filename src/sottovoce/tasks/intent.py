@@ -21,9 +21,9 @@ from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Fraction, Semantics, SemanticScore
+from ..options import Options
 from .intent_forms import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
 from .meanings import meaning_of
-from .options import Options
 from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:

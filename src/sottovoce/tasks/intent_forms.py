@@ -14,11 +14,11 @@ from ..data.targets import Answers, Targets, Tokens
 from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..distillation.logits import ClassImitation, Imitation
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Semantics
+from ..options import Options, one_of
 from .embedders import EMBEDDERS, head_config
-from .options import Options, one_of
 from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions
 from .sequence_objectives import sequence_imitation, sequence_objective
 from .task import Objective

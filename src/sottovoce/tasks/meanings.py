@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..data.cuts import cut_field
 from ..decoding.understood import NONE
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.semantics import Semantics
 from ..metrics.slots import Slot
 

@@ -20,7 +20,7 @@ from ..finite_outputs import finite_output
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
-from .options import Options
+from ..options import Options
 from .recognition_heads import RecognitionHead, RecognitionLoss
 from .sequence_objectives import sequence_imitation, sequence_objective
 from .task import EvaluationData, Objective, plain

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..bounded import WIDEST
-from .options import Options, one_of
+from ..options import Options, one_of
 
 
 class CTCOptions(Options):

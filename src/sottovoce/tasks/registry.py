@@ -1,8 +1,8 @@
 """The tasks there are, by the name that recipes and models use."""
 
+from ..options import Options
 from .diarization import Diarization
 from .intent import Intent
-from .options import Options
 from .recognition import Recognition
 from .spoofing import Spoofing
 from .verification import Verification

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ..bounded import WIDEST
 from ..data.batches import Batch
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.aam_softmax import AAMSoftmax
 from ..heads.softmax import Softmax
-from .options import Options
+from ..options import Options
 from .task import Objective
 
 

@@ -16,7 +16,7 @@ from ..data.cuts import cut_field, cut_speaker
 from ..data.targets import Classes
 from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..heads.llr_scoring import CLASSES
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
@@ -24,9 +24,9 @@ from ..metrics.bootstrap import bootstrap_groups
 from ..metrics.calibration import fit_calibration
 from ..metrics.cllr import cllr
 from ..metrics.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from ..options import Options
 from .embedders import Embedder, head_config
 from .embedding import embed
-from .options import Options
 from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..encoder.errors import DataError
+from ..errors import DataError
 from ..metrics.wer import Normaliser
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ..data.cuts import cut_speaker
 from ..data.targets import Classes
 from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import DataError, RecipeError
+from ..errors import DataError, RecipeError
 from ..heads.task_config import TaskConfig
 from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import Metric, bootstrap
@@ -22,9 +22,9 @@ from ..metrics.dcf import act_dcf, min_dcf
 from ..metrics.det import det
 from ..metrics.eer import eer, rocch_eer
 from ..metrics.trials import Trials
+from ..options import Options
 from .embedders import Embedder, head_config
 from .embedding import embed_all
-from .options import Options
 from .speaker_loss import SpeakerLoss, SpeakerObjective
 from .speaker_scoring import (
     Scored,

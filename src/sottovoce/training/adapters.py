@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 
 
 def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, alpha: int, dropout: float = 0.0) -> int:

@@ -22,8 +22,8 @@ from ..data.augment import (
 from ..data.channels import Channel as HeardChannel
 from ..data.codecs import CODECS, Coding
 from ..data.rawboost import PARALLEL, RawBoost
-from ..encoder.errors import RecipeError
-from ..tasks.options import Options, one_of
+from ..errors import RecipeError
+from ..options import Options, one_of
 from .masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ..bounded import MOST_SECONDS
+from ..options import Options
 from ..pruning.budget import Budget
-from ..tasks.options import Options
 
 MOST = 10**18
 """Of parameters or multiply-accumulates."""

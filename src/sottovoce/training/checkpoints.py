@@ -11,8 +11,8 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
-from ..encoder.errors import CheckpointError
-from .files import named_fault, partial_of, settle
+from ..errors import CheckpointError
+from ..files import named_fault, partial_of, settle
 from .steps import StepCallback
 
 

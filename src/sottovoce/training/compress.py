@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..deployment.environment import environment
-from ..encoder.errors import RecipeError
-from ..tasks.options import listed
+from ..errors import RecipeError
+from ..files import write_json
+from ..options import listed
 from .corpora import Corpora
-from .files import write_json
 from .lineage import START
 from .randomness import seed_of
 from .recipe import Recipe

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ..data.cuts import cut_field, cut_speaker, read_cuts
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 from ..metrics.trials import read_trials
-from ..tasks.options import Options, nearest
+from ..options import Options, nearest
 from ..tasks.task import EvaluationData
 from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation

@@ -28,8 +28,8 @@ from ..data.manifests import import_corpus
 from ..data.resynthesis import ATTACKS
 from ..data.synthesis import SYNTHESES, synthesize
 from ..data.synthesis.verification import TRIALS
-from ..encoder.errors import DataError, RecipeError
-from ..tasks.options import Options, known_keys, nearest, one_of, problems_of
+from ..errors import DataError, RecipeError
+from ..options import Options, known_keys, nearest, one_of, problems_of
 from .amounts import FileName, Length
 
 Told: TypeAlias = Callable[[int, int], None]

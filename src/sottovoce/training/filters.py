@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 
 RATE = 16_000
 LOWEST, HIGHEST = 60.0, 7600.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data.cuts import cut_field
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 from ..metrics.trials import Trials
 from .randomness import seed_of
 

@@ -19,7 +19,7 @@ from torch.amp import GradScaler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches import Batch, BatchLoader
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping

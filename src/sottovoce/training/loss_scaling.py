@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 
 LEAST_SCALE = 1e-4
 """Below this it is no matter of scale any more: 30 steps in a row from where it starts, 2^16."""

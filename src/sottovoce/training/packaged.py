@@ -6,7 +6,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel they lie inside the package; in a checkout, beside src/.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..distillation.features import check_groups, default_layers
-from ..encoder.errors import RecipeError
-from ..tasks.options import Options, nearest
+from ..errors import RecipeError
+from ..options import Options, nearest
 from .amounts import MOST_STEPS, MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
 from .clipping import AutoClip, Clipping, FixedClipping

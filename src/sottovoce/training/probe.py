@@ -22,8 +22,8 @@ from ..checkpoints.origin import name_of
 from ..deployment.model_card import Score, scores_of
 from ..deployment.models import load_encoder
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import RecipeError
 from ..encoder.model import SAMPLE_RATE
+from ..errors import RecipeError
 from ..pruning.cost import Cost, cost
 from ..tasks.registry import TASKS
 from .compress import compress

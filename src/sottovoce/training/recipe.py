@@ -9,7 +9,7 @@ import torch
 from pydantic import BeforeValidator, Field, ValidationError
 
 from ..bounded import SEEDS
-from ..tasks.options import Options, nearest, one_of, problems_of, shown
+from ..options import Options, nearest, one_of, problems_of, shown
 from ..tasks.registry import TASKS
 from .amounts import MOST_AUDIO, FileName
 from .budget_options import BudgetOptions

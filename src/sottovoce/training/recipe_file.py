@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..encoder.errors import RecipeError
-from ..tasks.options import listed, nearest, problems_of
+from ..errors import RecipeError
+from ..options import listed, nearest, problems_of
 from .lineage import stage_name
 from .packaged import find_recipe
 from .recipe import Recipe

@@ -25,11 +25,11 @@ from typing import Any
 
 import yaml
 
-from .. import plain_json
-from ..encoder.errors import CheckpointError, RecipeError
+from ..errors import CheckpointError, RecipeError
+from ..files import PARTIAL, named_fault, write_json, write_text
 from ..locks import OWNER, held
-from ..yaml_text import read_text, yaml_value
-from .files import PARTIAL, named_fault, write_json, write_text
+from ..text import plain_json
+from ..text.yaml_text import read_text, yaml_value
 from .lineage import START
 
 LOCK = ".lock"

@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
-from ..data.exclusive import exclusive
 from ..deployment.models import load_encoder
 from ..distillation.features import check_layers
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import RecipeError
 from ..encoder.model import SpeechEncoder
-from ..tasks.options import nearest
+from ..errors import RecipeError
+from ..exclusive import exclusive
+from ..options import nearest
 from .encoder_options import EncoderOptions, new_config
 from .packaged import known_recipes
 from .stand_ins import STOCK, TINY_LAYERS, stand_in

@@ -12,10 +12,10 @@ from lightning.pytorch import LightningModule, Trainer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..encoder.errors import RecipeError
-from ..encoder.file_modes import as_umask_says
+from ..errors import RecipeError
 from ..evaluation_mode import evaluating
-from .files import whole_file
+from ..file_modes import as_umask_says
+from ..files import whole_file
 from .metrics_log import MetricsLog
 from .steps import StepCallback
 

@@ -15,24 +15,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .. import plain_json
 from ..data.batches import StepBatches
 from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
-from ..encoder.errors import CheckpointError, RecipeError
-from ..encoder.file_modes import as_umask_says
 from ..encoder.model import SpeechEncoder
+from ..errors import CheckpointError, RecipeError
+from ..file_modes import as_umask_says
+from ..files import whole_directory, whole_file
 from ..heads.task_model import TaskModel
 from ..pruning.budget import Budget
 from ..pruning.cost import cost
 from ..pruning.plan import Plan
 from ..pruning.slim import slim_and_verify
 from ..tasks.task import Objective, Task
+from ..text import plain_json
 from .augmentation import effects, masks
 from .corpora import Corpora
-from .files import whole_directory, whole_file
 from .lineage import data_line, steps
 from .loop import Compute, Phase, fit
 from .masking import masked

@@ -8,8 +8,8 @@ from transformers import AutoConfig
 
 from ..checkpoints.registry import family_of
 from ..encoder.config import EncoderConfig
-from ..encoder.errors import RecipeError
-from ..tasks.options import nearest
+from ..errors import RecipeError
+from ..options import nearest
 
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 _STABLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}

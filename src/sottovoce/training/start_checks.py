@@ -11,8 +11,8 @@ import torch
 
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
-from ..encoder.errors import RecipeError, SottovoceError
 from ..encoder.units import collect
+from ..errors import RecipeError, SottovoceError
 from ..heads.task_model import TaskModel
 from ..pruning.choices import rules
 from ..pruning.cost import CostModel, human, reference_cost

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..deployment.models import is_task_model, load_model
-from ..encoder.errors import RecipeError
+from ..errors import RecipeError
 from ..heads.task_model import TaskModel
 from .encoder_options import head_fault
 from .lineage import START, starts

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from ..encoder.errors import RecipeError
-from ..tasks.options import dotted
-from ..yaml_text import Loader, read_text, yaml_value
+from ..errors import RecipeError
+from ..options import dotted
+from ..text.yaml_text import Loader, read_text, yaml_value
 from .packaged import find_recipe
 
 

@@ -16,8 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from ...encoder.errors import DataError
-from ...text_files import LONGEST, lines
+from ...errors import DataError
+from ...text.text_files import LONGEST, lines
 
 Quotes = Literal["csv", "none"]
 

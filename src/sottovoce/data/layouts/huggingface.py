@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...encoder.errors import AudioError, DataError
+from ...errors import AudioError, DataError
 from ..walk import walk
 from .listing import joined
 from .rows import Row

@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ...encoder.errors import AudioError, DataError
-from ...text_files import lines
+from ...errors import AudioError, DataError
+from ...text.text_files import lines
 from .listing import joined, seconds, there
 from .rows import Row
 

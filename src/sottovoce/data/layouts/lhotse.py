@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 from ..cuts import locate_audio
 from ..shar import SHAR, index
 from .listing import read_json_lines

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...encoder.errors import DataError
-from ...text_files import lines
+from ...errors import DataError
+from ...text.text_files import lines
 from ..suffixes import AUDIO
 from ..walk import walk
 

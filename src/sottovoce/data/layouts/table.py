@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 from ..suffixes import AUDIO
 from .annotations import Annotations, slots
 from .cells import SEPARATORS, Quotes, Table, unquoted

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 from ..rttm import Region, read_rttm, read_uem, tell_passed
 from ..walk import walk
 from .listing import is_folder

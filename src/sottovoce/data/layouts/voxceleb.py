@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 from ...metrics.trials import read_trials
 from ..suffixes import AUDIO
 from .folder import speaker_folders

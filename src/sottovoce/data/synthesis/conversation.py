@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 
 Milliseconds: TypeAlias = int
 

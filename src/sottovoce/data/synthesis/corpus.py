@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import plain_json
-from ...encoder.errors import DataError
+from ...errors import DataError
+from ...exclusive import exclusive
+from ...options_check import checked
+from ...text import plain_json
 from ..cuts import require_lhotse
 from ..espeak import require_espeak
-from ..exclusive import exclusive
-from ..options import checked
 from .base import Synthesis
 from .diarization import DiarizationSynthesis
 from .intent import IntentSynthesis

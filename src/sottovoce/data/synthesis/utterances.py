@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 from pydantic import Field
 
-from ...encoder.errors import DataError
+from ...errors import DataError
 from ..acoustics import Wave
 from ..audio import SAMPLE_RATE, SHORTEST
 from ..cuts import make_cut, write_cuts

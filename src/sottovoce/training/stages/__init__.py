@@ -1,6 +1,6 @@
 """Stages: one file each, and one line here."""
 
-from ...tasks.options import Options
+from ...options import Options
 from .adapt import Adapt
 from .distil import Distil
 from .factorise import Factorise

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from ...bounded import WIDEST
-from ...encoder.errors import RecipeError
+from ...errors import RecipeError
 from ...heads.task_model import TaskModel
 from ..adapters import attach_adapters, merge_adapters, targeted
 from ..phase_options import ChosenOptions

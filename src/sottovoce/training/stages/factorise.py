@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import nn
 
 from ...data.batches import Batch
-from ...encoder.errors import PlanError, RecipeError
+from ...errors import PlanError, RecipeError
 from ...heads.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
 from ..phase_options import StageOptions

@@ -8,12 +8,12 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ...heads.task_model import TaskModel
+from ...options import Options
 from ...pruning.cost import CostModel, reference_cost
 from ...pruning.gates import Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.plan import choose
 from ...pruning.ramps import RAMPS
-from ...tasks.options import Options
 from ..amounts import MOST_STEPS
 from ..phase_options import DistillationOptions, PhaseOptions
 from ..slimming import SlimmingOptions

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ...data.batches import Batch
-from ...encoder.errors import RecipeError
 from ...encoder.model import SpeechEncoder
+from ...errors import RecipeError
 from ...heads.task_model import TaskModel
 from ...pruning.importance import activation, magnitude, taylor
 from ...pruning.plan import choose

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from safetensors import SafetensorError
 
-from .errors import CheckpointError, SottovoceError
+from ..errors import CheckpointError, SottovoceError
 
 DAMAGE = (
     OSError,

@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_serializer, model_validator
 from pydantic_core import ErrorDetails
 
-from ..bounded import Bounded
+from .bounded import Bounded
 
 
 class Options(Bounded):

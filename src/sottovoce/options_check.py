@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ..encoder.errors import DataError
+from .errors import DataError
 
 Model = TypeVar("Model", bound=BaseModel)
 

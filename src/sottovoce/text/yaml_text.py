@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .encoder.errors import DataError, SottovoceError
+from ..errors import DataError, SottovoceError
 from .text_files import text
 
 BYTES = 1_000_000

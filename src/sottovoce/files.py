@@ -12,8 +12,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from .. import plain_json
-from ..encoder.errors import DataError
+from .errors import DataError
+from .text import plain_json
 
 PARTIAL = ".partial"
 """Ending of what is being written. What is found with it was left by a run that was killed."""

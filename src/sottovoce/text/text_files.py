@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .encoder.errors import DataError
+from ..errors import DataError
 
 LONGEST = 2**24
 """Characters of a line: a meeting of a day with all its words has fewer."""

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..locks import held
+from .locks import held
 
 
 @contextlib.contextmanager
