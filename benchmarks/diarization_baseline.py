@@ -13,10 +13,10 @@ import numpy as np
 from diarization_data import COLUMNS, TestData, parser, read_data, told
 from rich.console import Console
 from rich.table import Table
+from sottovoce.data.batches.batches.loudness import loud_stretches
 
-from sottovoce.data.cuts import load_cut
-from sottovoce.data.loudness import loud_stretches
-from sottovoce.data.rttm import Turn, merge
+from sottovoce.data.corpora.cuts import load_cut
+from sottovoce.data.corpora.rttm import Turn, merge
 from sottovoce.metrics.diarization import DiarizationScore
 
 PIECE, SEEDS = 2.0, 50

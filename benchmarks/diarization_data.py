@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sottovoce.data.batches.batches.activity import turns_in
 
-from sottovoce.data.activity import turns_in
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.manifests import import_corpus
-from sottovoce.data.rttm import Turn, read_rttm
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
+from sottovoce.data.corpora.rttm import Turn, read_rttm
 from sottovoce.metrics.diarization import DiarizationScore, score_diarization
 from sottovoce.tasks.diarization_scores import numbers_of
 

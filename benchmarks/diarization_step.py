@@ -16,7 +16,7 @@ from diarization_data import COLUMNS, parser, read_data, told
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.cuts import load_cut
+from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.deployment.diarization import load_embedder, load_local
 from sottovoce.deployment.measure import threads
 from sottovoce.diarization.ahc import Ahc

@@ -19,8 +19,8 @@ from diarization_data import COLUMNS, parser, read_data, told
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.cuts import load_cut
-from sottovoce.data.rttm import Turn
+from sottovoce.data.corpora.cuts import load_cut
+from sottovoce.data.corpora.rttm import Turn
 from sottovoce.deployment.diarization import load_embedder, load_local
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames

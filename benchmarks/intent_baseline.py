@@ -16,8 +16,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from sottovoce.data.cuts import cut_field, read_cuts
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import cut_field, read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.decoding.questions import Questions, filler_of
 from sottovoce.decoding.understood import NONE
 from sottovoce.metrics.semantics import Semantics

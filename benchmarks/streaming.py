@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.cuts import load_cut, read_cuts
+from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.deployment.recognition import load_recogniser
 from sottovoce.deployment.streaming import StreamingRecogniser

@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.cuts import cut_speaker
+from sottovoce.data.corpora.cuts import cut_speaker
 from sottovoce.heads.cosine_scoring import CosineScoring
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import bootstrap, eer

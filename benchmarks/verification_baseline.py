@@ -22,8 +22,8 @@ import scipy.fft
 from lhotse import CutSet
 from numpy.typing import NDArray
 
-from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.synthesis import synthesize
 from sottovoce.metrics import Interval, bootstrap, eer, lda, min_dcf, read_trials, rocch_eer
 

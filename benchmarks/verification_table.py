@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.cuts import cut_speaker
+from sottovoce.data.corpora.cuts import cut_speaker
 from sottovoce.deployment.measure import Spread, alternate, threads
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.bootstrap import bootstrap_difference

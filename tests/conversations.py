@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from sottovoce.data.audio.reading.reading import SAMPLE_RATE
+from sottovoce.data.batches.batches.activity import FIELD, STEP, frames_of
 
-from sottovoce.data.activity import FIELD, STEP, frames_of
-from sottovoce.data.audio import SAMPLE_RATE
-from sottovoce.data.rttm import Turn
+from sottovoce.data.corpora.rttm import Turn
 from sottovoce.diarization.powerset import Powerset
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sottovoce.data.cuts import make_cut, write_cuts
+from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.metrics.trials import Trials
 
 RATE = 16_000

@@ -8,7 +8,7 @@ import torch
 
 import sottovoce
 from corpus import write_corpus
-from sottovoce.data.cuts import read_cuts
+from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import InferenceError
 from sottovoce.evaluation_mode import evaluating
 from sottovoce.pruning.importance import activation

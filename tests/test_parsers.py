@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from sottovoce.checkpoints.tokenizer import BLANK, read_vocabulary
-from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.data.rttm import read_rttm, read_uem
-from sottovoce.data.shar import index
+from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.rttm import read_rttm, read_uem
+from sottovoce.data.corpora.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
 from sottovoce.encoder.model_files import Directory
@@ -251,7 +251,7 @@ def test_keys_in_capitals_are_told_by_their_names(tmp_path):
 
 def test_missing_audio_is_counted_before_anything_is_heard(tmp_path):
     """Of 10,000 cuts, 7 have no file and one has an empty one."""
-    from sottovoce.data.audit import refuse_missing
+    from sottovoce.data.corpora.audit import refuse_missing
 
     (tmp_path / "there.wav").write_bytes(b"something")
     (tmp_path / "empty.wav").touch()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.rttm import read_rttm, read_uem
+from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.calibration import Calibration

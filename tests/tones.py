@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from sottovoce.data.cuts import make_cut, write_cuts
+from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from toy_recipe import toy
 
 RATE = 16_000

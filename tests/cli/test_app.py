@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sottovoce.cli import app as frame
-from sottovoce.data.cuts import make_cut, write_cuts
+from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.errors import CheckpointError
 
 HEAVY = ("torch", "transformers", "lightning", "lhotse", "numpy", "scipy", "matplotlib")

@@ -12,8 +12,8 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
-from sottovoce.data.cuts import make_cut
-from sottovoce.data.rttm import read_rttm
+from sottovoce.data.corpora.cuts import make_cut
+from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.encoder.network import EncoderNetwork
 from sottovoce.tasks.embedding import embed_all
 from tiny_models import tiny_model
@@ -128,7 +128,7 @@ def test_a_file_of_any_length_is_never_held_as_a_whole(sottovoce, place, tmp_pat
     """What is decoded and heard at once does not grow with the file; numbers a frame and activations do not count."""
     import soundfile
 
-    monkeypatch.setattr("sottovoce.data.long_audio.LONGEST", 20.0)  # a minute, to be faster
+    monkeypatch.setattr("sottovoce.data.audio.long_audio.LONGEST", 20.0)  # a minute, to be faster
     wave = 0.1 * np.random.default_rng(0).standard_normal(8_000 * 95)
     soundfile.write(tmp_path / "long.flac", wave, 8_000)
     model, call = commands(place, tmp_path / "long.flac", tmp_path)[command]
@@ -150,7 +150,7 @@ def test_what_is_no_single_utterance_is_not_classified(sottovoce, place, speech,
 def test_the_embedding_of_a_long_file_is_the_mean_over_equal_parts(sottovoce, place, tmp_path, monkeypatch):
     import soundfile
 
-    monkeypatch.setattr("sottovoce.data.long_audio.LONGEST", 1.0)
+    monkeypatch.setattr("sottovoce.data.audio.long_audio.LONGEST", 1.0)
     wave = (0.1 * np.random.default_rng(0).standard_normal(40_000)).astype(np.float32)
     soundfile.write(tmp_path / "long.wav", wave, 16_000, subtype="FLOAT")
     assert sottovoce("embed", place / "verification", tmp_path / "long.wav", "-o", tmp_path / "x.npz").code == 0

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.layouts import LAYOUTS
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
-from sottovoce.data.cuts import cut_field, make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import cut_field, make_cut, read_cuts, write_cuts
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
@@ -50,7 +50,7 @@ def test_the_score_is_the_models(sottovoce, place, speech):
 
 
 def test_a_long_file_is_judged_in_equal_parts(sottovoce, place, tmp_path, monkeypatch):
-    monkeypatch.setattr("sottovoce.data.long_audio.LONGEST", 0.5)
+    monkeypatch.setattr("sottovoce.data.audio.long_audio.LONGEST", 0.5)
     wave = 0.1 * torch.randn(20_001, generator=torch.Generator().manual_seed(0)).cumsum(0).sin()
     soundfile.write(tmp_path / "long.wav", wave.numpy(), 16_000, subtype="FLOAT")
     found = json.loads(sottovoce("detect", place / "model", tmp_path / "long.wav", "--json").out)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.rttm import read_rttm, write_rttm
+from sottovoce.data.corpora.rttm import read_rttm, write_rttm
 from sottovoce.diarization.plda import Plda
 from sottovoce.heads.task_config import TaskConfig
 from sottovoce.heads.task_model import TaskModel
@@ -134,7 +134,7 @@ def test_frames_of_another_length_are_refused(sottovoce, place, name, task):
 @pytest.fixture
 def recordings(place):
     """Cuts of 12 s of noise with invented turns, and of utterances of three speakers."""
-    from sottovoce.data.cuts import make_cut, write_cuts
+    from sottovoce.data.corpora.cuts import make_cut, write_cuts
 
     said = [(0.5, 4.0, "a", None), (4.0, 11.0, "b", None)]
     wave = dict(source=place / "long.wav", samples=12 * 16_000, rate=16_000)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from corpus import write_corpus
-from sottovoce.data.cuts import read_cuts
+from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import InferenceError
 from sottovoce.finite_outputs import finite_output, float_tensors
 from sottovoce.heads.task_config import TaskConfig

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data import spool
-from sottovoce.data.cuts import make_cut, write_cuts
-from sottovoce.data.rttm import read_rttm
+from sottovoce.data.audio.reading import spool
+from sottovoce.data.corpora.cuts import make_cut, write_cuts
+from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.deployment.inputs import Recording, recordings
 from sottovoce.deployment.verification import FaultyRecording, embed, load_verifier
 from sottovoce.errors import AudioError, DataError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import make_cut
+from sottovoce.data.corpora.cuts import make_cut
 
 RATE = 16_000
 

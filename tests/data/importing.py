@@ -2,8 +2,8 @@
 
 import pytest
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 
 
 def imported(layout, source, out, **options):

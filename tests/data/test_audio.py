@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from sottovoce.data.audio.reading.reading import (
+    SilenceWarning,
+    as_waveform,
+    audio_shape,
+    is_silent,
+    read_audio,
+    refuse_silence,
+)
 
-from sottovoce.data import audio
-from sottovoce.data.audio import SilenceWarning, as_waveform, audio_shape, is_silent, read_audio, refuse_silence
+from sottovoce.data.audio.reading import reading as audio
 from sottovoce.errors import AudioError
 
 FORMATS = {

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 import soundfile
+from sottovoce.data.audio.reading.decoder import Decoder
 
-from sottovoce.data.audit import check_audio
-from sottovoce.data.cuts import make_cut
-from sottovoce.data.decoder import Decoder
+from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.cuts import make_cut
 
 from .conftest import tone
 

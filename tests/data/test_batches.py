@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from sottovoce.data.audio.reading.acoustics import crop
+from sottovoce.data.audio.reading.reading import SilenceWarning
+from sottovoce.data.batches.batches.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
+from sottovoce.data.batches.batches.batches import BatchLoader, EvaluationBatches, StepBatches, collate
+from sottovoce.data.batches.batches.samplers import Bucketed
+from sottovoce.data.batches.batches.targets import Classes, Targets
 
-from sottovoce.data.acoustics import crop
-from sottovoce.data.audio import SilenceWarning
-from sottovoce.data.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
-from sottovoce.data.batches import BatchLoader, EvaluationBatches, StepBatches, collate
-from sottovoce.data.cuts import load_cut, make_cut, seekable_samples
-from sottovoce.data.order import Bucketed
-from sottovoce.data.targets import Classes, Targets
+from sottovoce.data.corpora.cuts import load_cut, make_cut, seekable_samples
 from sottovoce.errors import AudioError, DataError
 
 EFFECTS = [Reverberation(InventedRooms()), Noise(ColouredNoise()), Babble(0.5)]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
+from sottovoce.data.batches.batches.activity import turns_in
+from sottovoce.data.batches.batches.loudness import loud_stretches
 
-from sottovoce.data.activity import turns_in
-from sottovoce.data.conversations import Manner, converse
-from sottovoce.data.cuts import load_cut, make_cut, read_cuts
-from sottovoce.data.loudness import loud_stretches
+from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
+from sottovoce.data.synthesis.conversations import Manner, converse
 from sottovoce.errors import DataError
 
 RATE = 16_000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.copy_synthesis import METHODS, copy_synthesise
-from sottovoce.data.cuts import cut_field, cut_speaker, load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesise
 from sottovoce.errors import AudioError, DataError
 
 

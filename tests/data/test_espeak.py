@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sottovoce.data import espeak
-from sottovoce.data.espeak import ESPEAK_RATE, Utterance, require_espeak, speak
+from sottovoce.data.synthesis.speech import espeak
+from sottovoce.data.synthesis.speech.espeak import ESPEAK_RATE, Utterance, require_espeak, speak
 from sottovoce.errors import DataError
 
 needs_espeak = pytest.mark.skipif(

@@ -5,10 +5,10 @@ import json
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import load_cut, read_cuts
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.layouts.options import options_model
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import load_cut, read_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.layouts.options import options_model
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
 
 from .importing import expect, imported, told

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from lhotse import CutSet
 
-from sottovoce.data.cuts import load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
 
 from .conftest import tone

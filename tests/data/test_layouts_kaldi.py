@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import load_cut
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import load_cut
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
 
 from .conftest import tone

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sottovoce.data.manifests import CorpusError
+from sottovoce.data.corpora.manifests import CorpusError
 
 from .importing import expect, imported, told
 

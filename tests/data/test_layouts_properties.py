@@ -6,9 +6,9 @@ import math
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
 
 from .conftest import tone

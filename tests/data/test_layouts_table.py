@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import load_cut, read_cuts
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.manifests import CorpusError, import_corpus
-from sottovoce.data.rttm import read_rttm
-from sottovoce.data.summary import summarise
+from sottovoce.data.corpora.cuts import load_cut, read_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.manifests import CorpusError, import_corpus
+from sottovoce.data.corpora.rttm import read_rttm
+from sottovoce.data.corpora.summary import summarise
 from sottovoce.errors import DataError
 
 from .conftest import tone

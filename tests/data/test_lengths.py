@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from sottovoce.data.audio.reading.long_audio import audio_pieces, speech_parts
+from sottovoce.data.audio.reading.reading import audio_shape, decode_audio, read_audio
+from sottovoce.data.batches.batches.batches import StepBatches
 
 from audio_files import (
     KINDS,
@@ -24,13 +27,10 @@ from audio_files import (
     voc_in_blocks,
     wav_from_a_pipe,
 )
-from sottovoce.data import decoder
-from sottovoce.data.audio import audio_shape, decode_audio, read_audio
-from sottovoce.data.audit import check_audio
-from sottovoce.data.batches import StepBatches
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.long_audio import audio_pieces, speech_parts
-from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.audio.reading import decoder
+from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.errors import AudioError
 
 
@@ -327,7 +327,7 @@ def test_what_cannot_be_seeked_agrees_everywhere(tmp_path, container, codec):
     whole = read_audio(cuts[0].recording.sources[0].source)
     assert any(torch.equal(batch, whole[k : k + 8_000]) for k in range(len(whole) - 8_000 + 1))
     stretch = cuts[0].truncate(offset=0.25, duration=0.5)
-    from sottovoce.data.cuts import load_cut
+    from sottovoce.data.corpora.cuts import load_cut
 
     assert torch.equal(load_cut(stretch), whole[4_000:12_000])
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.data.listed_cuts import ListedCut, listed_cuts
-from sottovoce.data.summary import summarise
+from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.listed_cuts import ListedCut, listed_cuts
+from sottovoce.data.corpora.summary import summarise
 from sottovoce.errors import DataError
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.manifests import CorpusError, import_corpus
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 

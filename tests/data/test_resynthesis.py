@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from sottovoce.data.resynthesis import ATTACKS, resynthesise
+from sottovoce.data.synthesis.resynthesis import ATTACKS, resynthesise
 
 
 def speech(seconds=1.0, seed=0, pitch=120.0):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sottovoce.data.rttm import Region, Turn, merge, read_rttm, read_uem, write_rttm, write_uem
+from sottovoce.data.corpora.rttm import Region, Turn, merge, read_rttm, read_uem, write_rttm, write_uem
 from sottovoce.errors import DataError
 
 NAMES = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=6)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet
+from sottovoce.data.audio.reading.reading import decode_audio
+from sottovoce.data.batches.batches.batches import StepBatches
 
-from sottovoce.data.audio import decode_audio
-from sottovoce.data.audit import check_audio
-from sottovoce.data.batches import StepBatches
-from sottovoce.data.cuts import load_cut, read_cuts, write_cuts
-from sottovoce.data.manifests import import_corpus
-from sottovoce.data.shar import Member, export_shar, in_memory
+from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.manifests import import_corpus
+from sottovoce.data.corpora.shar import Member, export_shar, in_memory
 from sottovoce.errors import AudioError, DataError
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from sottovoce.data.audio.reading.long_audio import audio_pieces
+from sottovoce.data.audio.reading.reading import audio_shape, read_audio
+from sottovoce.data.batches.batches.folder import audio_files
 
-from sottovoce.data import ffmpeg, spool
-from sottovoce.data.audio import audio_shape, read_audio
-from sottovoce.data.folder import audio_files
-from sottovoce.data.long_audio import audio_pieces
+from sottovoce.data.audio.reading import ffmpeg, spool
 from sottovoce.errors import AudioError
 
 RATE = 16_000
@@ -35,7 +35,7 @@ def wav(tmp_path):
 
 def test_standard_input_is_read_once_and_heard_as_often_as_wanted(wav):
     program = (
-        "from sottovoce.data.audio import audio_shape, read_audio\n"
+        "from sottovoce.data.audio.reading import audio_shape, read_audio\n"
         "print(*audio_shape('-'), len(read_audio('-')), len(read_audio('-', start=0.5)))"
     )
     with wav.open("rb") as given, subprocess.Popen(["cat"], stdin=given, stdout=subprocess.PIPE) as cat:
@@ -164,7 +164,7 @@ def test_without_ffmpeg_the_message_says_so(tmp_path, monkeypatch):
 
 
 def test_import_of_names_that_are_no_utf8(wav, tmp_path):
-    from sottovoce.data.manifests import CorpusError, import_corpus
+    from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 
     (tmp_path / "corpus" / "anna").mkdir(parents=True)
     os.rename(wav, os.fsencode(tmp_path) + b"/corpus/anna/caf\xe9.wav")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sottovoce.data.cuts import make_cut
-from sottovoce.data.summary import EDGES, summarise
+from sottovoce.data.corpora.cuts import make_cut
+from sottovoce.data.corpora.summary import EDGES, summarise
 
 
 def cut(name, seconds, **options):

@@ -8,10 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sottovoce.data.cuts import load_cut, read_cuts
-from sottovoce.data.sentences import sentence
+from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.data.synthesis import synthesize, utterances
-from sottovoce.data.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
+from sottovoce.data.synthesis.speech.sentences import sentence
+from sottovoce.data.synthesis.speech.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
 from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 
@@ -169,7 +169,7 @@ def test_sentences_are_many_and_well_formed():
 
 @needs_espeak
 def test_every_variant_and_accent_can_speak():
-    from sottovoce.data.espeak import Utterance, speak
+    from sottovoce.data.synthesis.speech.espeak import Utterance, speak
 
     variants = [name for names in VARIANTS.values() for name in names.split()]
     requests = [Utterance("yes", variant=name) for name in variants] + [Utterance("yes", accent=a) for a in ACCENTS]

@@ -9,13 +9,13 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from sottovoce.data.commands import INTENTS, VALUES, command
-from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
-from sottovoce.data.manifests import import_corpus
-from sottovoce.data.rttm import read_rttm, read_uem
-from sottovoce.data.sentences import digits, question
+from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
+from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.synthesis import SYNTHESES, synthesis_of, synthesize
 from sottovoce.data.synthesis.conversation import speaker_order, starts_of
+from sottovoce.data.synthesis.speech.commands import INTENTS, VALUES, command
+from sottovoce.data.synthesis.speech.sentences import digits, question
 from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.audit import check_audio, refuse_missing
-from sottovoce.data.cuts import load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.data.manifests import CorpusError, import_corpus
-from sottovoce.data.usable import unusable
+from sottovoce.data.corpora.audit import check_audio, refuse_missing
+from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.manifests import CorpusError, import_corpus
+from sottovoce.data.corpora.usable import unusable
 from sottovoce.errors import AudioError, DataError
 
 from .conftest import RATE, tone

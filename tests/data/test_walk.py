@@ -7,13 +7,13 @@ import logging
 import numpy as np
 import pytest
 import soundfile
+from sottovoce.data.audio.reading.reading import read_audio
+from sottovoce.data.audio.reading.suffixes import AUDIO, LIBSNDFILE
+from sottovoce.data.batches.batches.folder import audio_files
 
 from audio_files import encoded
-from sottovoce.data.audio import read_audio
-from sottovoce.data.folder import audio_files
-from sottovoce.data.layouts.listing import AudioIndex
-from sottovoce.data.manifests import import_corpus
-from sottovoce.data.suffixes import AUDIO, LIBSNDFILE
+from sottovoce.data.corpora.layouts.tables.listing import AudioIndex
+from sottovoce.data.corpora.manifests import import_corpus
 
 FOUND = {"a.caf": ("CAF", "PCM_16"), "b.aifc": ("AIFF", "ULAW"), "c.snd": ("AU", "PCM_16"), "d.w64": ("W64", "PCM_16"),
          "e.sph": ("NIST", "PCM_16"), "f.mp3": ("MP3", "MPEG_LAYER_III"), "g.opus": ("OGG", "OPUS"),
@@ -43,7 +43,7 @@ def test_every_container_is_found_and_read(corpus, caplog):
 
 
 def test_import_of_a_folder(corpus, tmp_path, caplog):
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.cuts import read_cuts
 
     with caplog.at_level(logging.WARNING):
         made = import_corpus(corpus, tmp_path / "out", layout="folder")
@@ -71,7 +71,7 @@ def test_other_containers_are_imported_as_flac(tmp_path):
     import shutil
     import subprocess
 
-    from sottovoce.data.cuts import load_cut, read_cuts
+    from sottovoce.data.corpora.cuts import load_cut, read_cuts
 
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not installed")

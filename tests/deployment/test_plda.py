@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from sottovoce.data.cuts import make_cut
+from sottovoce.data.corpora.cuts import make_cut
 from sottovoce.deployment.plda import fit_plda
 from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.diarization.plda import Plda

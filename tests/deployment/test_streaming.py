@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from sottovoce.data.audio.reading.long_audio import audio_pieces
+from sottovoce.data.audio.reading.reading import read_audio
 
-from sottovoce.data.audio import read_audio
-from sottovoce.data.long_audio import audio_pieces
 from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.deployment.recognition import transcribe

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sottovoce.data.rttm import read_rttm
+from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.diarization.ahc import cut, dendrogram, two_gaussian_threshold, unit_vectors
 from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.vbx import Vbx, _chain, smoothed, vbx

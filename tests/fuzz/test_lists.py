@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.manifests import import_corpus
-from sottovoce.data.rttm import read_rttm, read_uem
-from sottovoce.data.summary import summarise
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
+from sottovoce.data.corpora.rttm import read_rttm, read_uem
+from sottovoce.data.corpora.summary import summarise
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.deployment.der import score_files
 from sottovoce.errors import SottovoceError

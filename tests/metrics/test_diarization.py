@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sottovoce.data.rttm import read_rttm, read_uem
+from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.errors import DataError
 from sottovoce.metrics.diarization import Protocol, score_diarization
 

@@ -3,7 +3,7 @@
 import pytest
 
 from corpus import write_corpus
-from sottovoce.data.cuts import read_cuts
+from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import RecipeError
 from sottovoce.metrics.trials import read_trials
 from sottovoce.tasks import embedding

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from sottovoce.data.rttm import Turn
+from sottovoce.data.corpora.rttm import Turn
 from sottovoce.errors import DataError
 from sottovoce.report.timeline import timeline
 

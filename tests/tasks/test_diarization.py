@@ -7,10 +7,10 @@ import pytest
 import soundfile
 import torch
 import yaml
+from sottovoce.data.batches.batches.activity import SpeakerActivity, frames_of, turns_in
+from sottovoce.data.batches.batches.batches import StepBatches
 
-from sottovoce.data.activity import SpeakerActivity, frames_of, turns_in
-from sottovoce.data.batches import StepBatches
-from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.deployment.diarization import diarize
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames

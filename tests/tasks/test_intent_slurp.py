@@ -7,8 +7,8 @@ import pytest
 import soundfile
 import yaml
 
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.manifests import import_corpus
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.tasks.intent import Intent
 from sottovoce.training.compress import compress
 from sottovoce.training.recipe_file import read_recipe

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from sottovoce.data.batches.batches.batches import StepBatches
+from sottovoce.data.batches.batches.targets import Tokens
 from torch.nn import functional as F
 
-from sottovoce.data.batches import StepBatches
-from sottovoce.data.cuts import load_cut, make_cut, read_cuts
-from sottovoce.data.targets import Tokens
+from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.errors import DataError, RecipeError

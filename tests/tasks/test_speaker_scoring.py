@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from corpus import write_corpus
-from sottovoce.data.cuts import read_cuts
+from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.deployment.verification import verify
 from sottovoce.errors import DataError
 from sottovoce.heads.cosine_scoring import CosineScoring

@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch.nn import functional as F
 
-from sottovoce.data.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.cllr import cllr, min_cllr

@@ -7,7 +7,7 @@ import torch
 import yaml
 from torch.nn import functional as F
 
-from sottovoce.data.cuts import load_cut, make_cut, read_cuts
+from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.low_rank import factored_paths

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from corpus import write_corpus
-from sottovoce.data.cuts import load_cut, read_cuts
+from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.errors import DataError
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials, read_trials

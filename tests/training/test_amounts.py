@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.layouts.options import options_model
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import RecipeError
 from sottovoce.tasks.registry import TASKS

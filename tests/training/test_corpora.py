@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus import write_corpus
-from sottovoce.data.cuts import cut_speaker, load_cut, read_cuts
+from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.errors import RecipeError
 from sottovoce.training.corpora import Corpora, DataOptions
 

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from sottovoce.cli.data import import_corpus as command
 from sottovoce.cli.data import synthesize as synthesize_command
-from sottovoce.data.cuts import read_cuts
-from sottovoce.data.layouts import LAYOUTS
-from sottovoce.data.layouts.options import options_model
-from sottovoce.data.shar import export_shar
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.data.corpora.layouts import LAYOUTS
+from sottovoce.data.corpora.layouts.options import options_model
+from sottovoce.data.corpora.shar import export_shar
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.training.compress import compress

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from corpus import write_corpus
-from sottovoce.data.cuts import make_cut, read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import RecipeError
 from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.trials import Trials

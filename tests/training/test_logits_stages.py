@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
-from sottovoce.data.cuts import read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import read_cuts, write_cuts
 from sottovoce.distillation.logits import FrameImitation, LogitsDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.heads.task_config import TaskConfig

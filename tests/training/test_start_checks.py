@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from sottovoce.data.cuts import read_cuts, write_cuts
+from sottovoce.data.corpora.cuts import read_cuts, write_cuts
 from sottovoce.encoder.config import uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError

@@ -120,7 +120,7 @@ def test_where_it_does_not_fit_the_head_is_new(place, tmp_path):
 
 
 def test_a_new_head_on_request(place):
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.cuts import read_cuts
 
     cuts = list(read_cuts(place / "tones" / "train.jsonl.gz"))
     options = EncoderOptions.model_validate({"from": str(place / "recogniser"), "head": "new"})

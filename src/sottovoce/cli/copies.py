@@ -21,8 +21,8 @@ def copies(
     from rich.console import Console
     from rich.progress import Progress
 
-    from sottovoce.data.copy_synthesis import METHODS, copy_synthesise
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.cuts import read_cuts
+    from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesise
 
     cuts = read_cuts(manifest)
     screen = Console(stderr=True)

@@ -107,11 +107,11 @@ def import_corpus(
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import console
-    from sottovoce.data.layouts.options import options_model
-    from sottovoce.data.listed_cuts import listed_cuts
-    from sottovoce.data.manifests import import_corpus as library
-    from sottovoce.data.manifests import layout_of
-    from sottovoce.data.summary import summarise
+    from sottovoce.data.corpora.layouts.options import options_model
+    from sottovoce.data.corpora.listed_cuts import listed_cuts
+    from sottovoce.data.corpora.manifests import import_corpus as library
+    from sottovoce.data.corpora.manifests import layout_of
+    from sottovoce.data.corpora.summary import summarise
     from sottovoce.options_check import checked
     from sottovoce.report.corpus import corpus
 
@@ -171,8 +171,8 @@ def check(
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import print_json
-    from sottovoce.data.audit import check_audio
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.audit import check_audio
+    from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.errors import DataError
 
     cuts = read_cuts(manifest)
@@ -198,9 +198,9 @@ def show(
 ) -> None:
     """Hours, speakers, labels and durations of a manifest, or of each in a folder."""
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.data.cuts import manifests_of
-    from sottovoce.data.listed_cuts import listed_cuts
-    from sottovoce.data.summary import summarise
+    from sottovoce.data.corpora.cuts import manifests_of
+    from sottovoce.data.corpora.listed_cuts import listed_cuts
+    from sottovoce.data.corpora.summary import summarise
     from sottovoce.report.corpus import corpus
 
     found = {path: summarise(listed_cuts(path)) for path in manifests_of(manifest)}
@@ -220,7 +220,7 @@ def export_shar(
     shard_size: Annotated[int, typer.Option(help="Cuts in a shard.")] = 1_000,
 ) -> None:
     """Write cuts with their audio as Lhotse Shar: few large files, read where they lie."""
-    from sottovoce.data.cuts import read_cuts
-    from sottovoce.data.shar import export_shar as library
+    from sottovoce.data.corpora.cuts import read_cuts
+    from sottovoce.data.corpora.shar import export_shar as library
 
     typer.echo(library(read_cuts(manifest), out, shard_size=shard_size))

@@ -12,7 +12,7 @@ import typer
 from .hearing import Asked, Channel, Json, Recordings, SkipFaulty, answer, row
 
 if TYPE_CHECKING:
-    from sottovoce.data.rttm import Turn
+    from sottovoce.data.corpora.rttm import Turn
     from sottovoce.deployment.inputs import Recording
     from sottovoce.diarization.pipeline import Settings
 
@@ -61,7 +61,7 @@ def diarize(
 ) -> None:
     """Write who speaks when in each recording, as RTTM."""
     from sottovoce.cli.terminal import many
-    from sottovoce.data.rttm import rttm_lines, write_rttm
+    from sottovoce.data.corpora.rttm import rttm_lines, write_rttm
     from sottovoce.deployment.diarization import diarize as library
     from sottovoce.deployment.diarization import load_embedder, load_local
     from sottovoce.deployment.inputs import check_ids
@@ -182,7 +182,7 @@ def tune(
     from rich.table import Table
 
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.deployment.diarization import load_embedder, load_local
     from sottovoce.tasks.diarization_scores import best_threshold, threshold_scores
 
@@ -214,7 +214,7 @@ def plda(
 ) -> None:
     """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
     from sottovoce.cli.terminal import busy, console
-    from sottovoce.data.cuts import read_cuts
+    from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.deployment.diarization import load_embedder
     from sottovoce.deployment.plda import fit_plda
     from sottovoce.files import whole_file

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..data.rttm import Region, Rttm, read_rttm, read_uem, tell_passed
-from ..data.walk import walk
+from ..data.audio.walk import walk
+from ..data.corpora.rttm import Region, Rttm, read_rttm, read_uem, tell_passed
 from ..errors import DataError
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from ..data.audio import SilenceWarning
-from ..data.channels import Channel
-from ..data.rttm import Turn
-from ..data.sources import name_of
+from ..data.audio.channels import Channel
+from ..data.audio.reading import SilenceWarning
+from ..data.audio.sources import name_of
+from ..data.corpora.rttm import Turn
 from ..diarization.audio_file import AudioFile
 from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Progress, Settings

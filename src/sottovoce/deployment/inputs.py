@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from ..data.audio import SAMPLE_RATE, SHORTEST, audio_shape
-from ..data.channels import Channel, chosen_channel
-from ..data.cuts import channel_of, files_of, load_cut, read_cuts
-from ..data.folder import audio_files
-from ..data.sources import is_stream, name_of
-from ..data.spool import spooled
+from ..data.audio.channels import Channel, chosen_channel
+from ..data.audio.reading import SAMPLE_RATE, SHORTEST, audio_shape
+from ..data.audio.sources import is_stream, name_of
+from ..data.audio.spool import spooled
+from ..data.batches.folder import audio_files
+from ..data.corpora.cuts import channel_of, files_of, load_cut, read_cuts
 from ..errors import AudioError, DataError, SottovoceError
 from ..text import text_files
 

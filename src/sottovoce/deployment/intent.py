@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from ..data.audio import audio_shape, read_speech
-from ..data.channels import Channel
-from ..data.long_audio import LONGEST
-from ..data.sources import name_of
+from ..data.audio.channels import Channel
+from ..data.audio.long_audio import LONGEST
+from ..data.audio.reading import audio_shape, read_speech
+from ..data.audio.sources import name_of
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..errors import AudioError, CheckpointError, DataError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..data.audio import SAMPLE_RATE
-from ..data.cuts import cut_speaker, load_cut
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.corpora.cuts import cut_speaker, load_cut
 from ..diarization.models import SpeakerFrames
 from ..diarization.plda import Plda
 from ..errors import DataError

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.audio import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
-from ..data.channels import Channel
-from ..data.sources import name_of
+from ..data.audio.channels import Channel
+from ..data.audio.reading import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
+from ..data.audio.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
 from ..errors import AudioError, CheckpointError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from ..data.channels import Channel
-from ..data.long_audio import speech_parts
-from ..data.sources import name_of
+from ..data.audio.channels import Channel
+from ..data.audio.long_audio import speech_parts
+from ..data.audio.sources import name_of
 from ..errors import CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork

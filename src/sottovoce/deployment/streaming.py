@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
-from ..data.channels import Channel
-from ..data.long_audio import audio_pieces
-from ..data.sources import name_of
+from ..data.audio.channels import Channel
+from ..data.audio.long_audio import audio_pieces
+from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
+from ..data.audio.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, WordBuilder
 from ..encoder.chunks import Chunks

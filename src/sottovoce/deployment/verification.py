@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio import audio_shape
-from ..data.audit import refuse_missing
-from ..data.channels import Channel, chosen_channel
-from ..data.cuts import make_cut, read_cuts
-from ..data.folder import audio_files
-from ..data.long_audio import speech_parts
-from ..data.sources import name_of
+from ..data.audio.channels import Channel, chosen_channel
+from ..data.audio.long_audio import speech_parts
+from ..data.audio.reading import audio_shape
+from ..data.audio.sources import name_of
+from ..data.batches.folder import audio_files
+from ..data.corpora.audit import refuse_missing
+from ..data.corpora.cuts import make_cut, read_cuts
 from ..errors import CheckpointError, DataError
 from ..finite_outputs import finite_output, named
 from ..heads.task_network import TaskNetwork

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..data.activity import FIELD
-from ..data.audio import SAMPLE_RATE, audio_shape, is_silent
-from ..data.channels import Channel, chosen_channel
-from ..data.long_audio import audio_pieces
-from ..data.sources import name_of
+from ..data.audio.channels import Channel, chosen_channel
+from ..data.audio.long_audio import audio_pieces
+from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
+from ..data.audio.sources import name_of
+from ..data.batches.activity import FIELD
 from ..errors import AudioError
 from .windows import Wave
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..data.activity import STEP
-from ..data.audio import SAMPLE_RATE
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import STEP
 from ..errors import CheckpointError
 from ..finite_outputs import finite_output
 from ..heads.pooling_head import PoolingHead

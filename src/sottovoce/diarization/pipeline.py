@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.activity import STEP, frames_of
-from ..data.audio import SAMPLE_RATE
-from ..data.rttm import Turn
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import STEP, frames_of
+from ..data.corpora.rttm import Turn
 from ..errors import DataError
 from .ahc import Ahc, centroids, in_order
 from .assignment import assign

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.activity import STEP
-from ..data.audio import SAMPLE_RATE
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import STEP
 from .windows import Wave, samples_of, windows
 
 Flags = NDArray[np.bool_]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.activity import FIELD, STEP
-from ..data.audio import SAMPLE_RATE
-from ..data.rttm import Turn
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import FIELD, STEP
+from ..data.corpora.rttm import Turn
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]

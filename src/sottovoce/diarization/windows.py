@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.activity import FIELD, STEP, frames_of
-from ..data.audio import SAMPLE_RATE
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import FIELD, STEP, frames_of
 from ..errors import DataError
 
 Wave = NDArray[np.float32]

@@ -11,7 +11,7 @@ from ..errors import DataError
 
 Seconds = float
 Turns = Iterable[tuple[Seconds, Seconds, str]]
-"""``(start, end, speaker)`` of each turn, as `sottovoce.data.rttm.read_rttm` gives them."""
+"""``(start, end, speaker)`` of each turn, as `sottovoce.data.corpora.rttm.read_rttm` gives them."""
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.data.summary import EDGES, Summary
+from sottovoce.data.corpora.summary import EDGES, Summary
 
 BAR = 40
 """Columns of the longest bar."""

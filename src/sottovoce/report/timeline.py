@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data.rttm import Turn
+from ..data.corpora.rttm import Turn
 from ..errors import DataError
 from ..files import whole_file
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.batches import Batch
+from ..data.batches.batches import Batch
 from ..errors import DataError
 from ..heads.ctc import BLANK
 from .recognition_heads import RecognitionLoss

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..bounded import WIDEST
-from ..data.activity import SpeakerActivity, turns_in
-from ..data.batches import Batch
+from ..data.batches.activity import SpeakerActivity, turns_in
+from ..data.batches.batches import Batch
 from ..diarization.loss import powerset_loss
 from ..diarization.models import LocalScores
 from ..diarization.powerset import Powerset

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..data.activity import STEP, turns_in
-from ..data.audio import SAMPLE_RATE
-from ..data.cuts import load_cut
-from ..data.rttm import Turn
+from ..data.audio.reading import SAMPLE_RATE
+from ..data.batches.activity import STEP, turns_in
+from ..data.corpora.cuts import load_cut
+from ..data.corpora.rttm import Turn
 from ..diarization.ahc import Ahc
 from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Settings, decide, embed, join

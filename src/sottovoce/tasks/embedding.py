@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..data.batches import BatchLoader, EvaluationBatches
-from ..data.long_audio import LONGEST
+from ..data.audio.long_audio import LONGEST
+from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
 from ..heads.task_network import TaskNetwork
@@ -25,7 +25,7 @@ def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
     Padding is exact, so how utterances are batched changes nothing but the time it takes. Of an utterance of more than a
-    minute it is the mean over equal parts, as of a file (`sottovoce.data.long_audio.speech_parts`).
+    minute it is the mean over equal parts, as of a file (`sottovoce.data.audio.long_audio.speech_parts`).
 
     Args:
         model: it is put into evaluation mode for the time being.

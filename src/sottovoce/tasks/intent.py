@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from pydantic import Field, model_validator
 
-from ..data.batches import BatchLoader, EvaluationBatches
-from ..data.cuts import cut_field, cut_speaker
-from ..data.targets import Targets
+from ..data.batches.batches import BatchLoader, EvaluationBatches
+from ..data.batches.targets import Targets
+from ..data.corpora.cuts import cut_field, cut_speaker
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..distillation.logits import Imitation

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.batches import Batch
-from ..data.targets import Answers, Targets, Tokens
+from ..data.batches.batches import Batch
+from ..data.batches.targets import Answers, Targets, Tokens
 from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..distillation.logits import ClassImitation, Imitation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..data.cuts import cut_field
+from ..data.corpora.cuts import cut_field
 from ..decoding.understood import NONE
 from ..errors import DataError
 from ..metrics.semantics import Semantics

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field, field_validator, model_validator
 
 from ..bounded import WIDEST
-from ..data.batches import BatchLoader, EvaluationBatches
-from ..data.targets import Tokens
+from ..data.batches.batches import BatchLoader, EvaluationBatches
+from ..data.batches.targets import Tokens
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
 from ..distillation.logits import Imitation

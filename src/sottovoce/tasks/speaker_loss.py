@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..bounded import WIDEST
-from ..data.batches import Batch
+from ..data.batches.batches import Batch
 from ..errors import DataError
 from ..heads.aam_softmax import AAMSoftmax
 from ..heads.softmax import Softmax

@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.batches import Batch
-from ..data.cuts import cut_field, cut_speaker
-from ..data.targets import Classes
+from ..data.batches.batches import Batch
+from ..data.batches.targets import Classes
+from ..data.corpora.cuts import cut_field, cut_speaker
 from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from torch import Tensor, nn
 
-from ..data.batches import Batch
-from ..data.targets import Targets
+from ..data.batches.batches import Batch
+from ..data.batches.targets import Targets
 from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..heads.task_config import TaskConfig

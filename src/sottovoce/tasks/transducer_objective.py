@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..data.batches import Batch
+from ..data.batches.batches import Batch
 from ..heads.rnnt_memory import check_memory
 from ..heads.transducer import Transducer
 from .ctc_objective import check_transcripts, ctc_losses

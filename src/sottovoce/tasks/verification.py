@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..data.cuts import cut_speaker
-from ..data.targets import Classes
+from ..data.batches.targets import Classes
+from ..data.corpora.cuts import cut_speaker
 from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, RecipeError

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..data.augment import (
+from ..data.audio.channels import Channel as HeardChannel
+from ..data.batches.augment import (
     Babble,
     Channel,
     ColouredNoise,
@@ -19,9 +20,8 @@ from ..data.augment import (
     RecordedRooms,
     Reverberation,
 )
-from ..data.channels import Channel as HeardChannel
-from ..data.codecs import CODECS, Coding
-from ..data.rawboost import PARALLEL, RawBoost
+from ..data.batches.codecs import CODECS, Coding
+from ..data.batches.rawboost import PARALLEL, RawBoost
 from ..errors import RecipeError
 from ..options import Options, one_of
 from .masking import FrequencyMask, Mask, TimeMask

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ..data.cuts import cut_field, cut_speaker, read_cuts
+from ..data.corpora.cuts import cut_field, cut_speaker, read_cuts
 from ..errors import RecipeError
 from ..metrics.trials import read_trials
 from ..options import Options, nearest

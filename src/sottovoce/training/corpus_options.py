@@ -17,16 +17,16 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..bounded import MOST_SECONDS, SEEDS
-from ..data.audit import refuse_missing
-from ..data.channels import Channel
-from ..data.conversations import Manner, converse
-from ..data.copy_synthesis import MANIFEST, METHODS, copy_synthesise
-from ..data.cuts import read_cuts
-from ..data.layouts import FINISHED, LAYOUTS
-from ..data.layouts.options import options_model
-from ..data.manifests import import_corpus
-from ..data.resynthesis import ATTACKS
+from ..data.audio.channels import Channel
+from ..data.corpora.audit import refuse_missing
+from ..data.corpora.cuts import read_cuts
+from ..data.corpora.layouts import FINISHED, LAYOUTS
+from ..data.corpora.layouts.options import options_model
+from ..data.corpora.manifests import import_corpus
 from ..data.synthesis import SYNTHESES, synthesize
+from ..data.synthesis.conversations import Manner, converse
+from ..data.synthesis.copy_synthesis import MANIFEST, METHODS, copy_synthesise
+from ..data.synthesis.resynthesis import ATTACKS
 from ..data.synthesis.verification import TRIALS
 from ..errors import DataError, RecipeError
 from ..options import Options, known_keys, nearest, one_of, problems_of
@@ -196,14 +196,14 @@ VoicesOptions: Any = one_of("VoicesOptions", {"synthesize": Synthesize, "import"
 
 
 class Converse(Options):
-    """Conversations laid out from utterances of single speakers, see `sottovoce.data.conversations.converse`.
+    """Conversations laid out from utterances of single speakers, see `sottovoce.data.synthesis.conversations.converse`.
 
     Args:
         of: the utterances.
         conversations: split of ``of`` -> how many.
         folder: where they are made or found; default: inside the run.
         seed: of everything random.
-        speakers, seconds, turn, overlap, pause, spread: see `sottovoce.data.conversations.Manner`.
+        speakers, seconds, turn, overlap, pause, spread: see `sottovoce.data.synthesis.conversations.Manner`.
     """
 
     of: VoicesOptions
@@ -257,7 +257,7 @@ class Converse(Options):
 
 
 class Copies(Options):
-    """Bona fide speech and spoofed copies of it, see `sottovoce.data.copy_synthesis.copy_synthesise`.
+    """Bona fide speech and spoofed copies of it, see `sottovoce.data.synthesis.copy_synthesis.copy_synthesise`.
 
     Args:
         of: the speech.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.cuts import cut_field
+from ..data.corpora.cuts import cut_field
 from ..errors import RecipeError
 from ..metrics.trials import Trials
 from .randomness import seed_of

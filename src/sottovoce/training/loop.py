@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.amp import GradScaler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..data.batches import Batch, BatchLoader
+from ..data.batches.batches import Batch, BatchLoader
 from ..errors import RecipeError
 from ..heads.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..data.cuts import read_cuts
+from ..data.corpora.cuts import read_cuts
 from ..deployment.environment import environment
 from ..deployment.measure import resident_peak
 from ..encoder.config import EncoderConfig

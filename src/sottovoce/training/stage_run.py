@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..data.batches import StepBatches
+from ..data.batches.batches import StepBatches
 from ..deployment.model_card import History, scores_of, write_card
 from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.batches import Batch
+from ..data.batches.batches import Batch
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.network import EncoderNetwork

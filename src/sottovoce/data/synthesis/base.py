@@ -12,9 +12,9 @@ import soundfile
 from pydantic import ConfigDict, Field
 
 from ...bounded import SEEDS, Bounded
-from ..acoustics import Wave
-from ..audio import SAMPLE_RATE
-from ..voices import SPLITS
+from ..audio.acoustics import Wave
+from ..audio.reading import SAMPLE_RATE
+from .speech.voices import SPLITS
 
 Told: TypeAlias = Callable[[], None]
 """Called after each file of audio."""

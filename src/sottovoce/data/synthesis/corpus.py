@@ -19,12 +19,12 @@ from ...errors import DataError
 from ...exclusive import exclusive
 from ...options_check import checked
 from ...text import plain_json
-from ..cuts import require_lhotse
-from ..espeak import require_espeak
+from ..corpora.cuts import require_lhotse
 from .base import Synthesis
 from .diarization import DiarizationSynthesis
 from .intent import IntentSynthesis
 from .recognition import RecognitionSynthesis
+from .speech.espeak import require_espeak
 from .spoofing import SpoofingSynthesis
 from .verification import TRIALS, VerificationSynthesis
 

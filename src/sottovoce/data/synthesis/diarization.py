@@ -8,16 +8,25 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..acoustics import Wave, channel_response, coloured_noise, convolve, mix, power, reverberate, room_response
-from ..audio import SAMPLE_RATE
-from ..commands import command
-from ..cuts import make_cut, write_cuts
-from ..rttm import Region, Turn, write_rttm, write_uem
-from ..sentences import sentence
-from ..voices import Voice, invent_voices
+from ..audio.acoustics import (
+    Wave,
+    channel_response,
+    coloured_noise,
+    convolve,
+    mix,
+    power,
+    reverberate,
+    room_response,
+)
+from ..audio.reading import SAMPLE_RATE
+from ..corpora.cuts import make_cut, write_cuts
+from ..corpora.rttm import Region, Turn, write_rttm, write_uem
 from .base import KEYS, Scene, Synthesis, Told, write_wave
 from .conversation import Milliseconds, speaker_order, starts_of
 from .scenes import at_level, dry
+from .speech.commands import command
+from .speech.sentences import sentence
+from .speech.voices import Voice, invent_voices
 from .utterances import voiced
 
 _SHORT = 1.6

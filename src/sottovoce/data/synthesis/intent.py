@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from ..commands import INTENTS, command
 from .base import Scene
+from .speech.commands import INTENTS, command
 from .utterances import Line, UtteranceSynthesis, dealt
 
 

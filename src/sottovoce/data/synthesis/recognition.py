@@ -8,9 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from pydantic import Field, field_validator
 
-from ..commands import command
-from ..sentences import digits, question, sentence
 from .base import Scene
+from .speech.commands import command
+from .speech.sentences import digits, question, sentence
 from .utterances import Line, UtteranceSynthesis
 
 Style: TypeAlias = Literal["sentence", "question", "command", "digits"]

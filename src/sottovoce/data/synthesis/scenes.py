@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..acoustics import Wave, babble, channel_response, coloured_noise, convolve, mix, power, reverberate, room_response
-from ..audio import SAMPLE_RATE
+from ..audio.acoustics import (
+    Wave,
+    babble,
+    channel_response,
+    coloured_noise,
+    convolve,
+    mix,
+    power,
+    reverberate,
+    room_response,
+)
+from ..audio.reading import SAMPLE_RATE
 
 _FLOOR = 40.0
 """Decibels by which a voice exceeds the noise of a good microphone."""

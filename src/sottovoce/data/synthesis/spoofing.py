@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from ..acoustics import Wave
-from ..resynthesis import ATTACKS, resynthesise
-from ..sentences import sentence
+from ..audio.acoustics import Wave
 from .base import KEYS
+from .resynthesis import ATTACKS, resynthesise
+from .speech.sentences import sentence
 from .utterances import Line, Said, UtteranceSynthesis, dealt
 
 SEEN = ("griffin_lim", "lpc", "phase_noise", "splice", "folded")

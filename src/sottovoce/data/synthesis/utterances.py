@@ -14,13 +14,13 @@ import soxr
 from pydantic import Field
 
 from ...errors import DataError
-from ..acoustics import Wave
-from ..audio import SAMPLE_RATE, SHORTEST
-from ..cuts import make_cut, write_cuts
-from ..espeak import ESPEAK_RATE, Utterance, speak
-from ..voices import ACCENTS, NATIVE, Voice, invent_voices
+from ..audio.acoustics import Wave
+from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..corpora.cuts import make_cut, write_cuts
 from .base import KEYS, Scene, Synthesis, Told, write_wave
 from .scenes import dry, in_room, trim
+from .speech.espeak import ESPEAK_RATE, Utterance, speak
+from .speech.voices import ACCENTS, NATIVE, Voice, invent_voices
 
 _ROOMS, SESSIONS = 16, 3
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from ...metrics.trials import Trials
-from ..sentences import sentence
+from .speech.sentences import sentence
 from .utterances import Line, Said, UtteranceSynthesis
 
 TRIALS = {"test": "trials.txt", "dev": "trials_dev.txt"}

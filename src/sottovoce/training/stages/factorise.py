@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ...data.batches import Batch
+from ...data.batches.batches import Batch
 from ...errors import PlanError, RecipeError
 from ...heads.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments

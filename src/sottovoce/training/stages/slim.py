@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...data.batches import Batch
+from ...data.batches.batches import Batch
 from ...encoder.model import SpeechEncoder
 from ...errors import RecipeError
 from ...heads.task_model import TaskModel

@@ -1,0 +1,133 @@
+"""What rooms, microphones and other people do to a waveform.
+
+Pure functions: whatever is random comes from an explicit generator. Waveforms are ``[S]`` float32 at 16 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .reading import SAMPLE_RATE
+
+Wave: TypeAlias = NDArray[np.float32]
+
+
+def crop(wave: Wave, length: int, generator: np.random.Generator) -> Wave:
+    """A random stretch of ``length`` samples; a shorter waveform is repeated, starting anywhere in it."""
+    return take(wave, crop_start(len(wave), length, generator), length)
+
+
+def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
+    """Where in a waveform of ``size`` samples a random crop begins."""
+    if size > length:
+        return int(generator.integers(size - length + 1))
+    return int(generator.integers(size)) if size < length else 0
+
+
+def take(wave: Wave, start: int, length: int) -> Wave:
+    """``length`` samples from ``start`` on; after its end a waveform begins again."""
+    if length == len(wave) and not start:
+        return wave
+    if start + length <= len(wave):
+        return wave[start : start + length]
+    return np.take(wave, np.arange(start, start + length), mode="wrap")
+
+
+def power(wave: Wave) -> float:
+    """Mean square of a waveform."""
+    return float(np.mean(np.square(wave, dtype=np.float64)))
+
+
+def mix(speech: Wave, noise: Wave, snr: float) -> Wave:
+    """Add noise so that speech has ``snr`` decibels more power; silent noise (or speech) changes nothing."""
+    of_speech, of_noise = power(speech), power(noise)
+    if of_speech == 0 or of_noise == 0:
+        return speech
+    return speech + noise * np.float32(np.sqrt(of_speech / of_noise / 10 ** (snr / 10)))
+
+
+def convolve(wave: Wave, response: Wave) -> Wave:
+    """FFT convolution, cut to the length of the waveform."""
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
+    size = scipy.fft.next_fast_len(len(wave) + len(response) - 1, real=True)
+    product = scipy.fft.rfft(wave, size) * scipy.fft.rfft(response, size)
+    return scipy.fft.irfft(product, size)[: len(wave)].astype(np.float32, copy=False)
+
+
+def reverberate(wave: Wave, response: Wave) -> Wave:
+    """Convolve with a room's impulse response; neither the delay of the direct sound nor the power changes."""
+    direct = int(np.argmax(np.abs(response)))
+    wet = convolve(np.pad(wave, (0, direct)), response)[direct:]
+    after = power(wet)
+    return wet if after == 0 else wet * np.float32(np.sqrt(power(wave) / after))
+
+
+def coloured_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
+    """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
+    size = scipy.fft.next_fast_len(length, real=True)
+    spectrum = scipy.fft.rfft(generator.standard_normal(size, dtype=np.float32))
+    frequency = np.arange(len(spectrum), dtype=np.float32)
+    frequency[0] = 1.0
+    # Below 50 Hz it stays flat, or brown noise would be nothing but rumble.
+    spectrum *= np.maximum(frequency, 50 * size / SAMPLE_RATE) ** np.float32(-slope / (20 * np.log10(2)))
+    noise = scipy.fft.irfft(spectrum, size)[:length]
+    return (noise / np.sqrt(power(noise))).astype(np.float32, copy=False)
+
+
+def room_response(t60: float, ratio: float, generator: np.random.Generator) -> Wave:
+    """Impulse response of an invented room: the direct sound, then noise that decays exponentially.
+
+    Args:
+        t60: seconds until the reverberation has fallen by 60 dB.
+        ratio: decibels by which the direct sound exceeds the energy of all that follows.
+        generator: of the noise.
+    """
+    length = max(2, round(t60 * SAMPLE_RATE))
+    seconds = np.arange(length, dtype=np.float32) / SAMPLE_RATE
+    tail = generator.standard_normal(length, dtype=np.float32) * np.exp(-np.log(1e3) / t60 * seconds)
+    tail[: round(0.002 * SAMPLE_RATE)] = 0.0  # the first wall is at least a step away
+    energy = float(np.sum(np.square(tail, dtype=np.float64)))
+    if energy > 0:
+        tail *= np.sqrt(10 ** (-ratio / 10) / energy)
+    tail[0] = 1.0
+    return tail.astype(np.float32, copy=False)
+
+
+def channel_response(depth: float, generator: np.random.Generator, *, low: float = 0, high: float = 8_000) -> Wave:
+    """Impulse response (256 taps, linear phase) of a microphone or line: smooth, random, optionally band-limited.
+
+    Args:
+        depth: standard deviation of its gain in decibels, at points an octave apart.
+        generator: of the gains.
+        low: hertz below which nothing passes.
+        high: hertz above which nothing passes.
+    """
+    taps = 256
+    frequency = np.arange(taps // 2 + 1) * SAMPLE_RATE / taps
+    knots = 125.0 * 2 ** np.arange(7)
+    gains = np.interp(np.log2(np.maximum(frequency, 125)), np.log2(knots), generator.normal(0, depth, len(knots)))
+    passes = (frequency >= low) & (frequency <= high)
+    import scipy.fft  # takes a while, and few that import this file make sounds
+
+    response = scipy.fft.irfft(np.where(passes, 10 ** (gains / 20), 1e-3))
+    return (np.roll(response, taps // 2) * np.hanning(taps)).astype(np.float32)
+
+
+def babble(voices: Sequence[Wave], length: int, generator: np.random.Generator) -> Wave:
+    """Several people at once, each as loud as the others and starting anywhere; power 1 (0 without voices)."""
+    total = np.zeros(length, dtype=np.float32)
+    for voice in voices:
+        total += _normalised(crop(voice, length, generator))
+    return _normalised(total)
+
+
+def _normalised(wave: Wave) -> Wave:
+    level = power(wave)
+    return wave if level == 0 else wave / np.float32(np.sqrt(level))

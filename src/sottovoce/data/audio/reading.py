@@ -1,0 +1,200 @@
+"""Audio files as the encoder wants them: one channel, 16 kHz, float32, and nothing that quietly spoils a result."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ...errors import AudioError
+from .channels import Channel, chosen_channel, heard
+from .decoder import Decoder, decoded, opened
+from .formats.content import Content
+from .sources import name_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE_RATE = 16_000
+"""Samples a second of every waveform inside sottovoce."""
+
+SHORTEST = 400
+"""Samples of one encoder frame (25 ms); shorter audio has no frame at all."""
+
+LARGEST = 2**30
+"""Samples of one channel that are held at once: 18 hours at 16 kHz."""
+
+_STEP = 1 / 32_768
+"""One step of 16-bit audio."""
+
+_log = logging.getLogger(__name__)
+_noticed: set[int] = set()
+
+
+class SilenceWarning(UserWarning):
+    """The audio is digital silence: it can be read, but nothing about a speaker or word can be said from it."""
+
+
+def read_audio(
+    path: str | Path, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
+) -> Tensor:
+    """Read a file, or a stretch of it, as a mono waveform at 16 kHz.
+
+    Any format of libsndfile is read (wav, flac, ogg, opus, mp3, ...), and through ffmpeg, where it is installed, what
+    else there is (m4a, mp4, webm, wma, aac, ...). Other sample rates are resampled by soxr, and that is logged once for
+    each rate. Digital silence gives a `SilenceWarning`; whoever must decide something from it calls `refuse_silence`.
+
+    Args:
+        path: the file; or ``-`` for standard input, or a named pipe, which are copied to disk first.
+        channel: which channel of a file with several, counted from 0; ``"mix"`` for the mean of all.
+        start: seconds to pass over.
+        duration: seconds to read; ``None`` reads to the end.
+
+    Returns:
+        ``[S]`` float32.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio or cut off; it has several channels and none was chosen; a
+            sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
+    """
+    with opened(path, thorough=duration is None) as file:
+        return _read(file, channel, start, duration)
+
+
+def decode_audio(
+    encoded: bytes, name: str, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
+) -> Tensor:
+    """`read_audio` of the contents of a file.
+
+    Args:
+        encoded: all of the file.
+        name: what errors call it.
+        channel, start, duration: as `read_audio`.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
+    with decoded(Content.of_bytes(encoded), name, thorough=duration is None) as file:
+        return _read(file, channel, start, duration)
+
+
+def _read(file: Decoder, channel: Channel | None, start: float, duration: float | None) -> Tensor:
+    rate, name = file.rate, file.name
+    asked = f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s"
+    if not math.isfinite(start) or not math.isfinite(duration or 0.0):
+        raise AudioError(asked)
+    first = round(start * rate)
+    count = file.frames - first if duration is None else round(duration * rate)
+    if first < 0 or count < 0 or first > file.frames:
+        raise AudioError(asked)
+    count = min(count, file.frames - first)
+    if count > LARGEST:
+        raise AudioError(f"{name}: {count / rate / 3600:.1f} hours are too much to be held at once; split it")
+    listened = chosen_channel(channel, file.channels, name)
+    if first:
+        file.seek(first)
+    blocks = [heard(block, listened) for block in file.blocks(count)]
+    return as_waveform(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate, name)
+
+
+def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None) -> Tensor:
+    """Check samples that are already in memory and bring them to one channel at 16 kHz.
+
+    Args:
+        samples: ``[S]`` or ``[S, channels]``, floating point.
+        rate: their samples a second.
+        name: what errors call them.
+        channel: which channel of several, counted from 0, or ``"mix"``.
+
+    Returns:
+        ``[S]`` float32 at 16 kHz.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
+    mono = one_channel(samples[:, None] if samples.ndim == 1 else samples, rate, name, channel=channel)
+    if rate != SAMPLE_RATE:
+        notice(rate, name)
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    if len(mono) < SHORTEST:
+        raise AudioError(
+            f"{name}: too short: {len(mono)} samples at 16 kHz, one frame needs {SHORTEST} (25 ms); leave it out"
+        )
+    if is_silent(mono):
+        warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
+    import torch  # here, so that what only looks at headers need not wait for it
+
+    return torch.from_numpy(mono)
+
+
+def one_channel(
+    samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None, start: float = 0.0
+) -> NDArray[np.float32]:
+    """One channel ``[S]`` of ``samples[S, channels]``, checked.
+
+    Args:
+        samples, rate, name, channel: see `as_waveform`.
+        start: seconds of the file before these samples.
+
+    Raises:
+        AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
+    """
+    mono = heard(samples, chosen_channel(channel, samples.shape[1], name))
+    if not np.isfinite(mono).all():
+        bad = np.flatnonzero(~np.isfinite(mono))
+        raise AudioError(
+            f"{name}: {len(bad)} of {len(mono)} samples are NaN or infinite (the first at {start + bad[0] / rate:.3f} s); "
+            "write the file again or leave it out"
+        )
+    return mono
+
+
+def read_speech(path: str | Path, *, channel: Channel | None = None) -> Tensor:
+    """`read_audio` for those who must decide something: digital silence is refused, in one line.
+
+    Raises:
+        AudioError: as `read_audio`; or there is nothing but silence.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SilenceWarning)
+        waveform = read_audio(path, channel=channel)
+    refuse_silence(waveform, name_of(path))
+    return waveform
+
+
+def is_silent(waveform: Tensor | NDArray[np.float32]) -> bool:
+    """Whether no sample differs from another by more than one step of 16-bit audio: zeros, or a constant offset."""
+    return bool(waveform.max() - waveform.min() <= _STEP)
+
+
+def refuse_silence(waveform: Tensor, name: str) -> None:
+    """Stop where a decision is to be made from the audio.
+
+    Raises:
+        AudioError: the waveform is digital silence.
+    """
+    if is_silent(waveform):
+        raise AudioError(f"{name}: digital silence, so there is nothing to score; replace it or leave it out")
+
+
+def audio_shape(path: str | Path) -> tuple[int, int, int]:
+    """``(samples, rate, channels)`` of all that can be heard of a file; see `sottovoce.data.audio.formats.lengths`.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio or visibly cut off.
+    """
+    with opened(path) as file:
+        return file.frames, file.rate, file.channels
+
+
+def notice(rate: int, name: str) -> None:
+    """Say once for each rate that audio is resampled."""
+    if rate not in _noticed:
+        _noticed.add(rate)
+        _log.warning("%s: %d Hz audio is resampled to %d Hz (said once for this rate)", name, rate, SAMPLE_RATE)

@@ -1,0 +1,103 @@
+"""What can be named where audio is wanted, and the file on disk that libsndfile then opens.
+
+A file is itself. Standard input (``-``) and named pipes can be read only once, so they are copied into a temporary
+file first; containers that only ffmpeg reads are decoded into one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from ...errors import AudioError
+from .ffmpeg import container_of, decode
+from .spool import copy, spooled
+
+STANDARD_INPUT = "-"
+
+
+def name_of(path: str | Path) -> str:
+    """What errors and results call it."""
+    return "standard input" if str(path) == STANDARD_INPUT else printable(path)
+
+
+def printable(path: str | Path) -> str:
+    """A path as text that every terminal and file can hold; bytes that are no UTF-8 as ``\\xe9``."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether it can be read only once: standard input or a named pipe."""
+    return str(path) == STANDARD_INPUT or Path(path).is_fifo()
+
+
+def local_file(path: str | Path) -> Path:
+    """The file on disk with the audio of what was named.
+
+    Raises:
+        AudioError: nothing is there, it is empty, a folder or a device, or cannot be read; it does not end; or ffmpeg,
+            which alone reads it, is missing or fails.
+    """
+    name = name_of(path)
+    place = _standard_input() if str(path) == STANDARD_INPUT else _on_disk(Path(path), name)
+    try:
+        size, changed = place.stat().st_size, place.stat().st_mtime_ns
+        if not size:
+            raise AudioError(f"{name}: the file is empty (0 bytes); replace it or leave it out")
+        with place.open("rb") as file:
+            container = container_of(file.read(16))
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    if container is None:
+        return place
+    key = str(place), size, changed
+    return spooled(key, lambda file: decode(place, file, name, container), again=True)
+
+
+def _on_disk(path: Path, name: str) -> Path:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise AudioError(f"{name}: no such file; give an audio file") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    if stat.S_ISDIR(mode):
+        raise AudioError(f"{name}: is a folder; give an audio file")
+    if stat.S_ISFIFO(mode):
+        return _named_pipe(path, name)
+    if not stat.S_ISREG(mode):
+        raise AudioError(f"{name}: is a device, not a file; give an audio file")
+    return path
+
+
+def _standard_input() -> Path:
+    def write(file: BinaryIO) -> None:
+        stream = getattr(sys.stdin, "buffer", None)
+        if stream is None or sys.stdin.isatty():
+            raise AudioError("standard input: is a terminal; send audio to it, or name a file")
+        if not copy(stream, file, "standard input"):
+            raise AudioError("standard input: is empty (0 bytes); send audio to it, or name a file")
+
+    return spooled(STANDARD_INPUT, write, again=False)
+
+
+def _named_pipe(path: Path, name: str) -> Path:
+    """What was written to the pipe until its writer closed it; what is written later, this process does not hear."""
+
+    def write(file: BinaryIO) -> None:
+        with path.open("rb") as stream:
+            if not copy(stream, file, name):
+                raise AudioError(f"{name}: nothing was written to it (0 bytes)")
+
+    found = path.stat()
+    try:
+        return spooled((found.st_dev, found.st_ino), write, again=False)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> AudioError:
+    return AudioError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error}); give a file that can be")

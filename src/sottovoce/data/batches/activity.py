@@ -1,0 +1,83 @@
+"""Who speaks in each frame of a stretch: what diarization learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ...errors import DataError
+from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..corpora.rttm import Turn
+from .targets import Targets
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+STEP, FIELD = 320, SHORTEST
+"""Samples between frames (20 ms) and of one frame (25 ms)."""
+
+
+def frames_of(samples: int) -> int:
+    """Frames of so many samples: 8 s have 399."""
+    return max(0, (samples - FIELD) // STEP + 1)
+
+
+def turns_in(cut: Cut) -> list[Turn]:
+    """Who speaks when in a cut, in seconds from its start.
+
+    Raises:
+        DataError: a supervision without a speaker.
+    """
+    found = []
+    for each in cut.supervisions:
+        if not each.speaker:
+            raise DataError(f"cut {cut.id}: the supervision {each.id} has no speaker; diarization needs one everywhere")
+        start, end = max(each.start, 0.0), min(each.end, cut.duration)
+        if start < end:
+            found.append(Turn(start, end, str(each.speaker)))
+    return sorted(found)
+
+
+class SpeakerActivity(Targets):
+    """``activity [B, T, K]`` of 0 and 1, padded with silence behind.
+
+    A speaker is active in a frame when it speaks at the middle of the frame. The columns are the speakers of the stretch
+    in no meaningful order; where there are more than ``K``, those who speak the least are left out.
+
+    Args:
+        cuts: all that will be asked for.
+        speakers: columns, ``K``.
+
+    Raises:
+        DataError: a supervision without a speaker.
+    """
+
+    def __init__(self, cuts: Sequence[Cut], speakers: int) -> None:
+        self.speakers = speakers
+        self._turns: dict[str, tuple[Tensor, Tensor, int]] = {}
+        for cut in cuts:
+            turns = turns_in(cut)
+            names = {name: place for place, name in enumerate(sorted({turn.speaker for turn in turns}))}
+            times = torch.tensor([turn[:2] for turn in turns], dtype=torch.float64).view(-1, 2)
+            whose = torch.tensor([names[turn.speaker] for turn in turns], dtype=torch.int64)
+            self._turns[cut.id] = times, whose, len(names)
+
+    def of(self, cut: Cut, start: int, samples: int) -> Tensor:
+        """``[T, K]``; where a short cut is played again, its speakers are heard again."""
+        times, whose, count = self._turns[cut.id]
+        middles = start + FIELD // 2 + STEP * torch.arange(frames_of(samples))
+        seconds = (middles % max(round(cut.duration * SAMPLE_RATE), 1)).double() / SAMPLE_RATE
+        active = torch.zeros(len(seconds), max(count, self.speakers))
+        if len(seconds):
+            near = (times[:, 1] > seconds.min()) & (times[:, 0] <= seconds.max())
+            for (begin, end), speaker in zip(times[near].tolist(), whose[near].tolist(), strict=True):
+                active[(seconds >= begin) & (seconds < end), speaker] = 1.0
+        most = active.sum(0).argsort(descending=True, stable=True)[: self.speakers]
+        return active[:, most]
+
+    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"activity": pad_sequence(list(found), batch_first=True)}

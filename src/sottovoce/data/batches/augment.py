@@ -1,0 +1,185 @@
+"""What can happen to the speech of a batch: rooms, microphones and lines, noise, other people.
+
+An effect is a value that is called with the waveforms of a batch and a generator. It has no state: the same generator
+gives the same audio. A list of effects is applied in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from ...errors import DataError
+from ..audio.acoustics import (
+    Wave,
+    babble,
+    channel_response,
+    coloured_noise,
+    crop,
+    mix,
+    reverberate,
+    room_response,
+)
+from ..audio.channels import Channel as HeardChannel
+from ..audio.reading import SAMPLE_RATE, audio_shape, read_audio
+
+Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
+"""``effect(waves, generator) -> waves``: the waveforms of a batch in, as many of the same lengths out."""
+
+
+@dataclass(frozen=True)
+class InventedRooms:
+    """A source of impulse responses: `room_response` with reverberation times and ratios drawn evenly."""
+
+    t60: tuple[float, float] = (0.15, 0.7)
+    ratio: tuple[float, float] = (-2.0, 10.0)
+
+    def __call__(self, generator: np.random.Generator) -> Wave:
+        return room_response(generator.uniform(*self.t60), generator.uniform(*self.ratio), generator)
+
+
+@dataclass(frozen=True)
+class ColouredNoise:
+    """A source of noise: `coloured_noise` with slopes drawn evenly."""
+
+    slope: tuple[float, float] = (0.0, 6.0)
+
+    def __call__(self, length: int, generator: np.random.Generator) -> Wave:
+        return coloured_noise(length, generator.uniform(*self.slope), generator)
+
+
+class RecordedNoise:
+    """A source of recorded noise: one file is chosen evenly, then a stretch of it.
+
+    Args:
+        paths: audio files; only the stretch that is needed is read. A shorter file is repeated.
+        channel: the channel of files with several, or ``"mix"``.
+
+    Raises:
+        DataError: there are no files.
+        AudioError: a file is missing or not audio.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
+        self.paths, self.channel = _files(paths), channel
+        self.seconds = [samples / rate for samples, rate, _ in map(audio_shape, self.paths)]
+
+    def __call__(self, length: int, generator: np.random.Generator) -> Wave:
+        chosen = int(generator.integers(len(self.paths)))
+        needed = (length + 1) / SAMPLE_RATE
+        start = generator.uniform(0, max(0.0, self.seconds[chosen] - needed))
+        stretch = read_audio(self.paths[chosen], channel=self.channel, start=start, duration=needed)
+        return crop(stretch.numpy(), length, generator)
+
+
+class RecordedRooms:
+    """A source of recorded impulse responses: one file is chosen evenly.
+
+    Arguments and errors are those of `RecordedNoise`.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
+        self.paths, self.channel = _files(paths), channel
+        for path in self.paths:
+            audio_shape(path)
+
+    def __call__(self, generator: np.random.Generator) -> Wave:
+        return read_audio(self.paths[int(generator.integers(len(self.paths)))], channel=self.channel).numpy()
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    if not paths:
+        raise DataError("recorded noise or rooms: no files; name at least one, or take this source out")
+    return [Path(path) for path in paths]
+
+
+@dataclass(frozen=True)
+class Reverberation:
+    """Puts waveforms into rooms.
+
+    Args:
+        rooms: gives an impulse response: `InventedRooms` or `RecordedRooms`.
+        probability: share of the waveforms.
+    """
+
+    rooms: Callable[[np.random.Generator], Wave]
+    probability: float = 0.5
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        return [reverberate(w, self.rooms(generator)) if c else w for w, c in zip(waves, chosen, strict=True)]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Sends waveforms through invented microphones and lines (`channel_response`), drawn evenly from ranges.
+
+    Args:
+        probability: share of the waveforms.
+        depth: decibels of ups and downs over frequency.
+        low, high: hertz between which the line passes anything; a telephone's are about 300 and 3,400.
+    """
+
+    probability: float = 0.5
+    depth: tuple[float, float] = (0.0, 6.0)
+    low: tuple[float, float] = (0.0, 400.0)
+    high: tuple[float, float] = (3_000.0, 8_000.0)
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        return [reverberate(w, self._response(generator)) if c else w for w, c in zip(waves, chosen, strict=True)]
+
+    def _response(self, generator: np.random.Generator) -> Wave:
+        depth, low, high = (generator.uniform(*each) for each in (self.depth, self.low, self.high))
+        return channel_response(depth, generator, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Adds noise.
+
+    Args:
+        source: gives noise of a length: `ColouredNoise` or `RecordedNoise`.
+        probability: share of the waveforms.
+        snr: range of the signal-to-noise ratio in decibels.
+    """
+
+    source: Callable[[int, np.random.Generator], Wave]
+    probability: float = 0.5
+    snr: tuple[float, float] = (5.0, 20.0)
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        return [
+            mix(w, self.source(len(w), generator), generator.uniform(*self.snr)) if c else w
+            for w, c in zip(waves, chosen, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Babble:
+    """Adds other speech of the same batch.
+
+    Args:
+        probability: share of the waveforms.
+        talkers: range of the number of other people (both ends included), as far as the batch has them.
+        snr: range of the signal-to-noise ratio in decibels.
+    """
+
+    probability: float = 0.25
+    talkers: tuple[int, int] = (3, 7)
+    snr: tuple[float, float] = (10.0, 20.0)
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        result = list(waves)
+        for place in np.flatnonzero(chosen).tolist():
+            count = int(generator.integers(self.talkers[0], self.talkers[1] + 1))
+            others = generator.permutation(np.delete(np.arange(len(waves)), place))[:count].tolist()
+            noise = babble([waves[i] for i in others], len(waves[place]), generator)
+            result[place] = mix(waves[place], noise, generator.uniform(*self.snr))
+        return result

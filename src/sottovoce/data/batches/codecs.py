@@ -1,0 +1,98 @@
+"""Real codecs, for training audio: encoded and decoded in memory by libsndfile, which takes their delay off."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import soxr
+
+from ...errors import DataError
+from ..audio.acoustics import Wave
+from ..audio.reading import SAMPLE_RATE
+
+PEAK = np.float32(0.75)
+"""Of full scale, to which waveforms are brought before coding: neither rounding nor clipping matters there."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A way to write audio down.
+
+    Args:
+        format, subtype: as libsndfile names them; without, audio is only resampled there and back.
+        rate: samples a second of what is written: 8,000 removes everything above 4 kHz.
+        compression: range of libsndfile's compression level (0 least, 1 most), for codecs that have one.
+    """
+
+    format: str | None = None
+    subtype: str | None = None
+    rate: int = 8_000
+    compression: tuple[float, float] | None = None
+
+    def __call__(self, wave: Wave, generator: np.random.Generator) -> Wave:
+        """A waveform after coding: as long, and neither later nor louder than it was; silence stays silence."""
+        level = None if self.compression is None else generator.uniform(*self.compression)
+        if not (peak := float(np.abs(wave).max(initial=0.0))):
+            return wave
+        narrow = soxr.resample(wave * (PEAK / np.float32(peak)), SAMPLE_RATE, self.rate)
+        heard = soxr.resample(self._decoded(narrow, level), self.rate, SAMPLE_RATE)[: len(wave)]
+        return np.pad(heard, (0, len(wave) - len(heard))) * (np.float32(peak) / PEAK)
+
+    def _decoded(self, wave: Wave, level: float | None) -> Wave:
+        if self.format is None:
+            return wave
+        file = io.BytesIO()
+        kind = {"samplerate": self.rate, "channels": 1, "format": self.format, "subtype": self.subtype}
+        with soundfile.SoundFile(file, "w", compression_level=level, **kind) as out:
+            out.write(wave)
+        file.seek(0)
+        return soundfile.read(file, dtype="float32")[0]
+
+
+CODECS = {
+    "opus": Codec("OGG", "OPUS", 16_000, (0.8, 1.0)),  # about 60 to 6 kbit/s
+    "opus_narrow": Codec("OGG", "OPUS", 8_000, (0.8, 1.0)),
+    "vorbis": Codec("OGG", "VORBIS", 16_000, (0.2, 1.0)),
+    "mp3": Codec("MP3", "MPEG_LAYER_III", 16_000, (0.0, 1.0)),
+    "mulaw": Codec("WAV", "ULAW"),
+    "alaw": Codec("WAV", "ALAW"),
+    "gsm": Codec("WAV", "GSM610"),
+    "g721": Codec("WAV", "G721_32"),
+    "adpcm": Codec("WAV", "IMA_ADPCM"),
+    "narrow": Codec(),
+}
+"""Codecs by name; the last is the band of a telephone without one."""
+
+
+class Coding:
+    """Sends waveforms through codecs, one drawn evenly for each.
+
+    Args:
+        probability: share of the waveforms.
+        codecs: names out of `CODECS`.
+
+    Raises:
+        DataError: an unknown codec, none at all, or one that this machine's libsndfile does not have.
+    """
+
+    def __init__(self, probability: float = 0.5, codecs: Sequence[str] = tuple(CODECS)) -> None:
+        self.probability = probability
+        if not codecs or (unknown := [name for name in codecs if name not in CODECS]):
+            raise DataError(f"codecs: {unknown[0] if codecs else 'none'}; known here: {', '.join(CODECS)}")
+        self.codecs = {name: CODECS[name] for name in codecs}
+        for name, codec in self.codecs.items():
+            if codec.format is not None and not soundfile.check_format(codec.format, codec.subtype):
+                version = soundfile.__libsndfile_version__
+                raise DataError(f"codecs: libsndfile {version} has no {name}; update soundfile, or leave it out")
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        names = list(self.codecs)
+        return [
+            self.codecs[names[int(generator.integers(len(names)))]](w, generator) if c else w
+            for w, c in zip(waves, chosen, strict=True)
+        ]

@@ -1,0 +1,154 @@
+"""RawBoost (Tak et al. 2022, arXiv 2111.04433): what lines, converters and microphones do to a waveform.
+
+Three parts, each a pure function of a waveform and a generator, with the paper's constants as defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..audio.acoustics import Wave, mix
+from ..audio.reading import SAMPLE_RATE
+
+Range: TypeAlias = tuple[float, float]
+Part: TypeAlias = Callable[[Wave, np.random.Generator], Wave]
+
+
+def notch_filter(
+    generator: np.random.Generator,
+    *,
+    gain: Range = (0.0, 0.0),
+    bands: int = 5,
+    centre: Range = (20.0, 8_000.0),
+    width: Range = (100.0, 1_000.0),
+    taps: tuple[int, int] = (10, 100),
+) -> Wave:
+    """A linear-phase filter that takes out a few random bands; an odd number of taps.
+
+    Args:
+        generator: of everything drawn here.
+        gain: decibels at the frequency that passes best.
+        bands: how many are taken out.
+        centre, width: hertz, of each band.
+        taps: of the filter of each band.
+    """
+    filters: NDArray[np.float64] = np.ones(1)
+    for _ in range(bands):
+        middle, half = generator.uniform(*centre), generator.uniform(*width) / 2
+        size = int(generator.integers(taps[0], taps[1])) | 1
+        edges = np.clip([middle - half, middle + half], 1e-3, SAMPLE_RATE / 2 - 1e-3)
+        if edges[0] < edges[1]:
+            filters = np.convolve(filters, scipy.signal.firwin(size, edges, window="hamming", fs=SAMPLE_RATE))
+    most = np.abs(scipy.signal.freqz(filters)[1]).max()
+    return (filters * 10 ** (generator.uniform(*gain) / 20) / most).astype(np.float32)
+
+
+def convolutive(wave: Wave, generator: np.random.Generator, *, powers: int = 5, bias: Range = (5.0, 20.0)) -> Wave:
+    """Linear and non-linear convolutive noise: powers of the waveform, each through a `notch_filter` of its own.
+
+    Args:
+        wave: ``[S]``.
+        generator: of the filters.
+        powers: 1 is the linear part alone, 5 has overtones up to the fifth.
+        bias: decibels by which overtones are weaker.
+    """
+    total = _filtered(wave, notch_filter(generator))
+    for power in range(2, powers + 1):
+        total += _filtered(wave**power, notch_filter(generator, gain=(-bias[1], -bias[0])))
+    return _unclipped(total - total.mean())
+
+
+def impulsive(wave: Wave, generator: np.random.Generator, *, share: float = 0.1, gain: float = 2.0) -> Wave:
+    """Impulsive noise that depends on the signal: some samples become larger or smaller by a random multiple of themselves.
+
+    Args:
+        wave: ``[S]``.
+        generator: of which samples, and by how much.
+        share: largest share of the samples; one is drawn up to it.
+        gain: largest multiple.
+    """
+    count = int(len(wave) * generator.uniform(0, share))
+    places = generator.permutation(len(wave))[:count]
+    factors = generator.uniform(-1, 1, count) * generator.uniform(-1, 1, count)
+    noisy = wave.copy()
+    noisy[places] *= (1 + gain * factors).astype(np.float32)
+    return _unclipped(noisy)
+
+
+def stationary(wave: Wave, generator: np.random.Generator, *, snr: Range = (10.0, 40.0)) -> Wave:
+    """Stationary noise that does not depend on the signal: white, through a `notch_filter`.
+
+    Args:
+        wave: ``[S]``.
+        generator: of the noise.
+        snr: range of the signal-to-noise ratio in decibels.
+    """
+    noise = _filtered(generator.standard_normal(len(wave), dtype=np.float32), notch_filter(generator))
+    return mix(wave, noise, generator.uniform(*snr))
+
+
+PARTS: dict[int, tuple[Part, ...]] = {
+    1: (convolutive,),
+    2: (impulsive,),
+    3: (stationary,),
+    4: (convolutive, impulsive, stationary),
+    5: (convolutive, impulsive),
+    6: (convolutive, stationary),
+    7: (impulsive, stationary),
+}
+"""The paper's algorithms that apply their parts one after another."""
+
+PARALLEL = 8
+"""The algorithm that applies the first two parts side by side and adds what comes out."""
+
+
+@dataclass(frozen=True)
+class RawBoost:
+    """Applies one of the paper's eight algorithms.
+
+    Args:
+        probability: share of the waveforms.
+        algorithm: 1 convolutive, 2 impulsive, 3 stationary noise; 4 all three, 5 the first two, 6 first and third, 7
+            second and third, one after another; 8 the first two side by side. The authors use 5 for telephone speech
+            (ASVspoof 2021 LA) and 3 for compressed speech (DF).
+
+    Raises:
+        DataError: another algorithm.
+    """
+
+    probability: float = 1.0
+    algorithm: int = 5
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in {*PARTS, PARALLEL}:
+            raise DataError(f"rawboost: algorithm {self.algorithm}; there are 1 to {PARALLEL}")
+
+    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
+        chosen = generator.random(len(waves)) < self.probability
+        return [self._one(wave, generator) if c else wave for wave, c in zip(waves, chosen, strict=True)]
+
+    def _one(self, wave: Wave, generator: np.random.Generator) -> Wave:
+        if self.algorithm == PARALLEL:
+            return _unclipped(convolutive(wave, generator) + impulsive(wave, generator))
+        for part in PARTS[self.algorithm]:
+            wave = part(wave, generator)
+        return wave
+
+
+def _filtered(wave: Wave, taps: Wave) -> Wave:
+    """Through a linear-phase filter whose delay is taken off."""
+    start = len(taps) // 2
+    return np.asarray(scipy.signal.convolve(wave, taps)[start : start + len(wave)], dtype=np.float32)
+
+
+def _unclipped(wave: Wave) -> Wave:
+    """Brought down to full scale where it is louder."""
+    peak = np.abs(wave).max(initial=0.0)
+    return wave / peak if peak > 1 else wave

@@ -1,0 +1,167 @@
+"""All audio of a manifest, decoded: what cannot be used, and what can be but looks wrong."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import AudioError, DataError
+from ..audio.channels import chosen_channel, heard
+from ..audio.decoder import opened
+from ..audio.reading import LARGEST, is_silent
+from ..audio.sources import printable
+from .cuts import channel_of, files_of, load_cut
+from .usable import unusable
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+CLIPPED = 1e-3
+"""Share of samples at full scale, beside another such sample, from which on audio counts as clipped."""
+
+_FULL = 0.9999
+"""Full scale: 16-bit audio reaches 0.99997 on the positive side."""
+
+
+@dataclass
+class Audit:
+    """What decoding everything has shown.
+
+    Attributes:
+        faults: what cannot be used: missing, cut off, NaN, not as listed. Each names its file and the cut.
+        notes: what can be used and may be wrong: silence, clipping.
+        cuts, files: how many were looked at.
+        seconds: of audio that was decoded.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    cuts: int = 0
+    files: int = 0
+    seconds: float = 0.0
+
+
+def refuse_missing(cuts: Sequence[Cut], name: str) -> None:
+    """Stop early where files of cuts are missing or empty, or cuts cannot be used: nothing is opened, so it takes no time.
+
+    Args:
+        cuts: of any kind.
+        name: what the error calls them.
+
+    Raises:
+        DataError: it counts the files, and names the first; or it names the first cut that cannot be used, see
+            `unusable`.
+    """
+    files = dict.fromkeys(file for cut in cuts for file in files_of(cut))
+    absent = [file for file in files if not (os.path.isfile(file) and os.path.getsize(file))]
+    if absent:
+        first = ", ".join(absent[:3]) + ", ..." * (len(absent) > 3)
+        raise DataError(f"{name}: {len(absent):,} of {len(files):,} audio files are missing or empty: {first}")
+    for cut in cuts:
+        if faults := unusable(cut):
+            raise DataError(f"{name}: cut {cut.id}: {faults[0]}; leave it out")
+
+
+def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None = None) -> Audit:
+    """Decode all audio of some cuts, every file once.
+
+    Args:
+        cuts: of any kind.
+        progress: is told ``(done, total)`` files.
+    """
+    files: dict[str, list[Cut]] = defaultdict(list)
+    for cut in cuts:
+        files[_file_of(cut) or f"cut {cut.id}"].append(cut)
+    audit = Audit(cuts=sum(len(each) for each in files.values()), files=len(files))
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for done, part in enumerate(pool.map(_check_file, files.keys(), files.values()), 1):
+            audit.faults += part.faults
+            audit.notes += part.notes
+            audit.seconds += part.seconds
+            if progress is not None:
+                progress(done, len(files))
+    return audit
+
+
+def _file_of(cut: Cut) -> str | None:
+    """The one file that a cut is a stretch of; none where it is put together or changed."""
+    if channel_of(cut) is None:
+        return None
+    source = cut.recording.sources[0]
+    return source.source if source.type == "file" else None
+
+
+def _check_file(name: str, cuts: list[Cut]) -> Audit:
+    audit = Audit()
+    for cut in cuts:
+        audit.faults += [f"{cut.id}: {fault}" for fault in unusable(cut)]
+    cuts = [cut for cut in cuts if not unusable(cut)]
+    if not cuts:
+        return audit
+    of = cuts[0].id if len(cuts) == 1 else f"{cuts[0].id} and {len(cuts) - 1} more cuts"
+    try:
+        if _file_of(cuts[0]) is None:
+            wave = load_cut(cuts[0]).numpy()
+            audit.seconds = cuts[0].duration
+            _look(audit, cuts[0].id, wave)
+            return audit
+        samples, rate = _decode(name)
+    except AudioError as error:
+        audit.faults.append(f"{error} ({of})")
+        return audit
+    audit.seconds = len(samples) / rate
+    for cut in cuts:
+        recording = cut.recording
+        if (recording.num_samples, recording.sampling_rate) != (len(samples), rate):
+            listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
+            audit.faults.append(f"{name}: {len(samples)} samples at {rate} Hz can be decoded, but {listed} ({cut.id})")
+            continue
+        try:
+            channel = chosen_channel(channel_of(cut), samples.shape[1], name)
+        except AudioError as error:
+            audit.faults.append(f"{error} ({cut.id})")
+            continue
+        whole = cut.start == 0 and cut.duration == recording.duration
+        stretch = heard(samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate)], channel)
+        _look(audit, printable(name) if whole else f"{cut.id} ({printable(name)} from {cut.start:.3f} s)", stretch)
+    return audit
+
+
+def _decode(path: str) -> tuple[NDArray[np.float32], int]:
+    """All of a file, ``[S, channels]``, and its rate.
+
+    Raises:
+        AudioError: it is missing, no audio, or cannot be decoded to its end.
+    """
+    with opened(path) as file:
+        if file.frames * file.channels > LARGEST:
+            raise AudioError(
+                f"{file.name}: {file.frames / file.rate / 3600:.1f} hours are too much to be held at once; split it"
+            )
+        blocks = list(file.blocks(file.frames))
+        return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32), file.rate
+
+
+def _look(audit: Audit, name: str, wave: NDArray[np.float32]) -> None:
+    finite = np.isfinite(wave)
+    if not len(wave):
+        audit.faults.append(f"{name}: no samples")
+    elif not finite.all():
+        audit.faults.append(f"{name}: {np.count_nonzero(~finite)} of {len(wave)} samples are NaN or infinite")
+    elif is_silent(wave):
+        audit.notes.append(f"{name}: digital silence")
+    else:
+        full = np.abs(wave) >= _FULL
+        beside = np.zeros_like(full)
+        beside[1:] = full[:-1]
+        beside[:-1] |= full[1:]
+        share = np.count_nonzero(full & beside) / len(wave)
+        if share >= CLIPPED:
+            audit.notes.append(f"{name}: clipped ({100 * share:.2f} % of the samples are at full scale)")

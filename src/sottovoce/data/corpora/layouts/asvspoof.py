@@ -1,0 +1,79 @@
+"""Protocols of ASVspoof 2019, 2021 and 5. All are separated by blanks, the ``.tsv`` of ASVspoof 5 too.
+
+    2019, 2021 train/dev   LA_0079 LA_T_1138215 - - bonafide
+    2021 LA keys           LA_0009 LA_E_9332881 alaw ita_tx A07 spoof notrim eval
+    2021 DF keys           LA_0023 DF_E_2000011 nocodec asvspoof A14 spoof notrim progress traditional_vocoder - - - -
+    5                      T_4850 T_0000000000 F - - - AC3 A05 spoof -
+    5, challenge time      T_4850 T_0000000000 F - A05 spoof
+
+They are told apart by the number of columns, which is the same for the whole file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .tables.listing import AudioIndex, read_lines
+from .tables.rows import Row
+
+COLUMNS = {
+    5: "speaker file environment attack label",
+    6: "speaker file gender codec attack label",
+    8: "speaker file codec transmission attack label trim subset",
+    10: "speaker file gender codec codec_q codec_seed attack_tag attack label tmp",
+    13: "speaker file codec source attack label trim subset vocoder task team subset_gender language",
+}
+"""Number of columns -> what they are."""
+
+_NOT_KEPT = {"file", "speaker", "gender", "subset", "tmp"}
+_SPLIT = re.compile(r"(?:^|[._])(train|trn|dev|eval)(?=[._]|$)")
+
+
+def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
+    """One row a file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and what else the protocol says.
+
+    The split is the ``subset`` of 2021's keys (progress, eval, hidden: only ``eval`` is what papers report), otherwise
+    the word in the name of the file.
+
+    Args:
+        source: the protocol: ``ASVspoof2019.LA.cm.train.trn.txt``, ``trial_metadata.txt``, ``ASVspoof5.train.tsv``.
+        audio: folder of the audio, ``<file>.flac`` anywhere below; default: the folder of the protocol.
+    """
+    index = AudioIndex(audio or source.parent)
+    named = _SPLIT.search(source.name)
+    split = named[1].replace("trn", "train") if named else "all"
+    rows: list[Row] = []
+    columns: list[str] = []
+    for where, fields in read_lines(source, faults):
+        if not columns:
+            if len(fields) not in COLUMNS:
+                hint = "; a list without keys: take trial_metadata.txt" if len(fields) == 1 else ""
+                faults.append(f"{where}: {len(fields)} columns; protocols have {', '.join(map(str, COLUMNS))}{hint}")
+                return []
+            columns = COLUMNS[len(fields)].split()
+        if len(fields) != len(columns):
+            faults.append(f"{where}: {len(fields)} columns, the lines before have {len(columns)}")
+            continue
+        said = dict(zip(columns, fields, strict=True))
+        if said["label"] not in ("bonafide", "spoof"):
+            place = columns.index("label") + 1
+            faults.append(f"{where}: the key (column {place}) is {said['label'][:40]!r}, not bonafide or spoof")
+            continue
+        try:
+            path = index.find(said["file"])
+        except LookupError as error:
+            faults.append(f"{where}: {error}")
+            continue
+        rows.append(
+            Row(
+                name=said["file"],
+                path=path,
+                where=where,
+                split=said.get("subset", split),
+                speaker=said["speaker"],
+                gender={"F": "f", "M": "m"}.get(said.get("gender", "")),
+                custom={name: value for name, value in said.items() if name not in _NOT_KEPT and value != "-"},
+            )
+        )
+    return rows

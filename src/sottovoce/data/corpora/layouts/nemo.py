@@ -1,0 +1,77 @@
+"""NeMo manifests: one JSON object a line.
+
+    {"audio_filepath": "audio/1.wav", "duration": 3.2, "text": "good morning", "offset": 1.5}
+
+Those for diarization name ``rttm_filepath`` (and ``uem_filepath``) in place of a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..rttm import Region
+from .tables.listing import joined, read_json_lines, seconds
+from .tables.rows import Row
+from .tables.tell_apart import exact, told_apart
+from .tables.turns import References
+
+_MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
+
+
+def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
+    """One row a line; its name is the ``audio_filepath``, with the offset behind where there is one.
+
+    Lines of one file and offset (two speakers at once) get the speaker or the duration behind too, or a number.
+
+    Args:
+        source: the manifest (``.json`` or ``.jsonl``).
+        audio: what relative paths count from; default: the folder of the manifest.
+    """
+    folder = audio or source.parent
+    named = References(faults)
+    rows = [_row(item, folder, named, where, faults) for where, item in read_json_lines(source, faults)]
+    return told_apart([row for row in rows if row is not None])
+
+
+def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> Row | None:
+    before = len(faults)
+    for key in ("audio_filepath", "text", "speaker", "gender", "rttm_filepath", "uem_filepath"):
+        if not isinstance(item.get(key), str | None):
+            faults.append(f"{where}: {key} is {str(item[key])[:40]!r}, not a string")
+    said = {key: item.get(key) for key in ("duration", "offset") if item.get(key) is not None}
+    times = {key: seconds(value, key, where, faults) for key, value in said.items()}
+    if not item.get("audio_filepath"):
+        faults.append(f"{where}: no audio_filepath")
+    turns = item.get("rttm_filepath")
+    text = item.get("text") if turns is None else None
+    if isinstance(text, str) and not text.strip():
+        faults.append(f"{where}: the transcript is empty")
+    if len(faults) > before:
+        return None
+    path = joined(folder, item["audio_filepath"])
+    start, duration = times.get("offset"), times.get("duration")
+    stretch = start is not None and (start > 0 or duration is not None)
+    segments = regions = None
+    unscored: Sequence[Region] = ()
+    if turns is not None:
+        segments, unscored = named.turns(joined(folder, turns), path.stem, where)
+    if item.get("uem_filepath") is not None:
+        regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
+    return Row(
+        name=item["audio_filepath"] + (f"@{exact(start)}" if start else ""),
+        path=path,
+        where=where,
+        speaker=item.get("speaker") or None,
+        gender=item.get("gender") or None,
+        text=text,
+        duration=duration,
+        recording=item["audio_filepath"] if stretch else None,
+        start=start if stretch else None,
+        end=(start or 0) + duration if stretch and duration is not None else None,
+        segments=segments,
+        regions=regions,
+        unscored=unscored,
+        custom={key: value for key, value in item.items() if key not in _MEANT and value is not None},
+    )

@@ -1,0 +1,28 @@
+"""The options of a layout as a model, made from the signature of its function: the one place where they are listed."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from ....bounded import Bounded
+from .tables.rows import Layout
+
+
+class _Strict(Bounded):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@cache
+def options_model(layout: Layout) -> type[BaseModel]:
+    """A field for each keyword of a layout, of its type and with its default; anything else is an error."""
+    kinds = typing.get_type_hints(layout)
+    parameters = inspect.signature(layout).parameters.values()
+    fields: dict[str, Any] = {
+        each.name: (kinds[each.name], each.default) for each in parameters if each.kind is each.KEYWORD_ONLY
+    }
+    return create_model(f"{layout.__name__}Options", __base__=_Strict, **fields)

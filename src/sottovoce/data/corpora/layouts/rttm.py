@@ -1,0 +1,41 @@
+"""Diarization references: RTTM (who speaks when), UEM (what is scored), and a folder of recordings.
+
+SPEAKER meeting1 1 12.500 3.250 <NA> <NA> anna <NA> <NA>
+meeting1 1 0.000 1800.000
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .tables.listing import AudioIndex
+from .tables.rows import Row
+from .tables.turns import read_regions, read_turns
+
+
+def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None) -> list[Row]:
+    """One row a recording, with a segment for every turn.
+
+    A recording that only the UEM names has no turns: nobody speaks in it.
+
+    Args:
+        source: an RTTM file or a folder of them.
+        audio: folder of the recordings, ``<recording>.wav`` anywhere below; default: the folder of the source.
+        uem: a UEM file or a folder of them, with a region of every recording.
+    """
+    turns, unscored = read_turns(source, faults)
+    regions = read_regions(uem, faults) if uem is not None else {}
+    index = AudioIndex(audio or (source if source.is_dir() else source.parent))
+    if regions:  # without any it could not be read, which has been told
+        faults += [f"{turns[name][0].where}: {uem} has no region of {name}" for name in turns if name not in regions]
+    rows = []
+    for name in sorted(turns.keys() | regions.keys()):
+        where = turns[name][0].where if name in turns else f"{uem}"
+        try:
+            path = index.find(name)
+        except LookupError as error:
+            faults.append(f"{where}: unknown recording {name}: {error}")
+            continue
+        rows.append(Row(name, path, where, segments=turns.get(name, []), regions=regions.get(name),
+                        unscored=unscored.get(name, ())))  # fmt: skip
+    return rows

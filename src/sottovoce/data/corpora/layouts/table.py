@@ -1,0 +1,155 @@
+"""A table of utterances or recordings with a header line: ``manifest.tsv`` (tab), or ``.csv`` (comma, semicolon).
+
+    path                        split   speaker  duration  gender  text      ...
+    audio/00001/00001_001.opus  train   spk001   2.004     m       operator  ...
+
+``path`` is needed and counts from the folder of the table; it is also the name of the utterance in trials. Of the
+others, these mean what they say: ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``), ``text``, ``rttm`` and
+``uem`` (files), ``slots`` (JSON: slot -> value) and ``seglst`` (JSON: segments with words). All further columns are
+kept as custom fields. Columns of other names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. Only
+where they are mapped, ``name`` is the name of the utterance, and ``start`` and ``end`` are a stretch of the file, in
+seconds: tables have such columns with other meanings. Stretches of one file without names have their start in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ....errors import DataError
+from ...audio.suffixes import AUDIO
+from .tables.annotations import Annotations, slots
+from .tables.cells import SEPARATORS, Quotes, Table, unquoted
+from .tables.listing import AudioIndex, seconds, there
+from .tables.rows import Row
+from .tables.tell_apart import told_apart
+
+_MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
+_ONLY_MAPPED = {"name", "start", "end"}
+
+
+def table(
+    source: Path,
+    faults: list[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    audio: Path | None = None,
+    rttm: Path | None = None,
+    uem: Path | None = None,
+    quotes: Quotes | None = None,
+) -> list[Row]:
+    """Rows of a table, or of ``manifest.tsv`` in a folder.
+
+    Args:
+        source: the table, or the folder of ``manifest.tsv``.
+        columns: what a column is -> how the table calls it.
+        audio: what paths count from; default: the folder of the table. A path without an ending is looked for below it.
+        rttm, uem: files or folders with the turns and scored regions of the recordings, by the stem of their file.
+        quotes: ``csv`` where cells are quoted as in CSV, ``none`` where quotes are text; by default ``none`` where tabs
+            separate them, and ``csv`` otherwise. Cells of ``slots`` and ``seglst`` are read either way.
+    """
+    path = source / "manifest.tsv" if source.is_dir() else source
+    wanted = dict(columns or {})
+    try:
+        found = Table(path, quotes)
+        header = _header(found, wanted, faults)
+        if header is None:
+            return []
+        annotations = Annotations(path.parent, rttm, uem, faults)
+        index = AudioIndex(audio or path.parent)
+        rows = []
+        for where, cells in found:
+            if len(cells) != len(header):
+                hint = "" if found.quoted or '"' not in "".join(cells) else "; cells quoted as in CSV need quotes csv"
+                faults.append(f"{where}: {len(cells)} columns, the header has {len(header)}{hint}")
+                continue
+            said = dict(zip(header, cells, strict=True))
+            row = _row(said, audio or path.parent, index, wanted, annotations, where, faults)
+            if row is not None:
+                rows.append(row)
+        annotations.tell_unused(rows)
+        return told_apart(rows) if wanted.keys() & {"start", "end"} and "name" not in wanted else rows
+    except DataError as error:
+        faults.append(str(error))
+        return []
+
+
+def _header(table: Table, wanted: Mapping[str, str], faults: list[str]) -> list[str] | None:
+    """The columns by what they are; ``None``, with a fault, where the table cannot be read."""
+    header, where = table.header, f"{table.path} line {table.line}"
+    said = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
+    if not table.quoted and any(name.startswith('"') for name in header):
+        said += "; cells quoted as in CSV need quotes csv"
+    missing = [name for name in wanted.values() if name not in header]
+    if missing:
+        faults.append(f"{where}: no column {missing[0]!r} {said}")
+        return None
+    if len(set(header)) < len(header):
+        faults.append(f"{where}: a column is named twice: {header}")
+        return None
+    meant = {theirs: ours for ours, theirs in wanted.items()}
+    # A column that has the name of a mapped one, but is not it, keeps its content under another name.
+    named = [meant.get(name, f"{name}_column" if name in wanted else name) for name in header]
+    if "path" not in named:
+        hint = "; map it with columns path=..." if header else ""
+        faults.append(f"{where}: no column 'path' {said}{hint}")
+        return None
+    return named
+
+
+def _row(
+    fields: dict[str, str],
+    folder: Path,
+    index: AudioIndex,
+    wanted: Mapping[str, str],
+    annotations: Annotations,
+    where: str,
+    faults: list[str],
+) -> Row | None:
+    before = len(faults)
+    if not fields["path"].strip():
+        faults.append(f"{where}: the path is empty")
+        return None
+    path = folder / fields["path"]
+    if path.suffix.lower() not in AUDIO and not there(path):
+        try:
+            path = index.find(fields["path"])
+        except LookupError as error:
+            faults.append(f"{where}: {error}")
+    text = fields.get("text") or None
+    if text is not None and not text.strip():
+        faults.append(f"{where}: the transcript is blank; leave the field empty where there is none")
+    times: dict[str, float | None] = {}
+    for name in ("duration", *(_ONLY_MAPPED & wanted.keys() - {"name"})):
+        if said := fields.get(name, "").strip():
+            times[name] = seconds(said, name, where, faults)
+    start, end = times.get("start"), times.get("end")
+    if start is not None and end is not None and end <= start:
+        faults.append(f"{where}: from {start:g} to {end:g} s; a stretch ends after its start")
+    segments, unscored = annotations.turns(fields, path, where)
+    regions = annotations.regions(fields, path, where)
+    custom: dict[str, object] = {
+        name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
+    }
+    if fields.get("slots", "").strip():
+        custom["slots"] = slots(unquoted(fields["slots"]), where, faults)
+    if len(faults) > before:
+        return None
+    stretch = start is not None or end is not None
+    return Row(
+        name=fields["name"] if "name" in wanted else fields["path"],
+        path=path,
+        where=where,
+        split=fields.get("split") or "all",
+        speaker=fields.get("speaker") or None,
+        text=text,
+        gender=fields.get("gender") or fields.get("sex") or None,
+        duration=times.get("duration"),
+        recording=fields["path"] if stretch else None,
+        start=start if stretch else None,
+        end=end,
+        segments=segments,
+        regions=regions,
+        unscored=unscored,
+        custom=custom,
+    )

@@ -1,0 +1,113 @@
+"""What the columns of a table, or files beside it, say about the inside of a recording: turns, regions, words, slots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...rttm import Region
+from .cells import unquoted
+from .rows import Row, Segment
+from .turns import References, read_turns
+
+_SAME = 0.011
+"""Seconds by which the times of one turn may differ between two references that are rounded."""
+
+
+class Annotations:
+    """Turns and scored regions of the recordings in a table.
+
+    Args:
+        folder: what the columns ``rttm`` and ``uem`` count from.
+        rttm, uem: files or folders for the whole table; ``None`` where the columns say it, or nothing does.
+        faults: where faults go.
+    """
+
+    def __init__(self, folder: Path, rttm: Path | None, uem: Path | None, faults: list[str]) -> None:
+        self.folder, self.faults, self.uem = folder, faults, uem
+        self._turns = read_turns(rttm, faults) if rttm is not None else None
+        self._used: dict[str, Path] = {}
+        self._named = References(faults)
+
+    def turns(self, fields: Mapping[str, str], path: Path, where: str) -> tuple[list[Segment] | None, Sequence[Region]]:
+        """Who speaks when in one recording, ``None`` where the table does not say; and what is not scored."""
+        turns: list[Segment] | None = None
+        unscored: Sequence[Region] = ()
+        if self._turns is not None:
+            self._same(path, where)
+            turns, unscored = self._turns.segments.get(path.stem, []), self._turns.unscored.get(path.stem, ())
+        elif name := fields.get("rttm", "").strip():
+            turns, unscored = self._named.turns(self.folder / name, path.stem, where)
+        if not fields.get("seglst", "").strip():
+            return turns, unscored
+        spoken = _seglst(unquoted(fields["seglst"]), where, self.faults)
+        if turns is not None and spoken is not None and not _agree(turns, spoken):
+            self.faults.append(f"{where}: the turns of its RTTM and those of its seglst are not the same")
+        return spoken, unscored
+
+    def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
+        """The scored parts of one recording; ``None`` where nothing says it."""
+        if self.uem is not None:
+            self._same(path, where)
+            return self._named.regions(self.uem, path.stem, where)
+        if name := fields.get("uem", "").strip():
+            return self._named.regions(self.folder / name, path.stem, where)
+        return None
+
+    def _same(self, path: Path, where: str) -> None:
+        """Turns and regions go by the stem of a file: two of one stem would both get those of one of them."""
+        if (other := self._used.setdefault(path.stem, path)) != path:
+            self.faults.append(f"{where}: {path} and {other} are both {path.stem} in the references; map a column rttm")
+
+    def tell_unused(self, rows: list[Row]) -> None:
+        """Turns of recordings that the table does not have are faults."""
+        segments = self._turns.segments if self._turns is not None and rows else {}
+        for name in sorted(segments.keys() - self._used.keys()):
+            first = segments[name][0]
+            self.faults.append(f"{first.where}: unknown recording {name}: the table has none of that name")
+
+
+def slots(text: str, where: str, faults: list[str]) -> list[dict[str, str]]:
+    """``{"size": "large"}`` as ``[{"type": "size", "filler": "large"}]``, the form that SLURP is scored in."""
+    said = _json(text, "slots", where, faults)
+    if isinstance(said, dict) and all(isinstance(value, str) for value in said.values()):
+        return [{"type": name, "filler": value} for name, value in said.items()]
+    if said is not None:
+        faults.append(f'{where}: slots is no JSON object of strings, such as {{"size": "large"}}')
+    return []
+
+
+def _seglst(text: str, where: str, faults: list[str]) -> list[Segment] | None:
+    said = _json(text, "seglst", where, faults)
+    if said is None:
+        return None
+    try:
+        found = []
+        for item in said:
+            start, end = float(item["start_time"]), float(item["end_time"])
+            if not (isinstance(item["speaker"], str) and isinstance(item["words"], str) and 0 <= start < end):
+                raise ValueError(item)
+            if not item["words"].strip():
+                faults.append(f"{where}: the words of {item['speaker']} from {start:g} s are empty")
+            found.append(Segment(start, end, where, item["speaker"], item["words"]))
+        return sorted(found, key=lambda segment: (segment.start, segment.end))
+    except (TypeError, KeyError, ValueError, AttributeError):  # JSON of any shape, of which one shape is read
+        faults.append(f"{where}: seglst is no list of objects with speaker, start_time, end_time and words")
+        return None
+
+
+def _json(text: str, what: str, where: str, faults: list[str]) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        faults.append(f"{where}: {what} is no JSON ({error})")
+        return None
+
+
+def _agree(turns: list[Segment], spoken: list[Segment]) -> bool:
+    def near(a: Segment, b: Segment) -> bool:
+        return a.speaker == b.speaker and abs(a.start - b.start) < _SAME and abs(a.end - b.end) < _SAME
+
+    return len(turns) == len(spoken) and all(any(near(turn, said) for said in spoken) for turn in turns)

@@ -1,0 +1,111 @@
+"""What the readers of lists share: lines, JSON lines, numbers, and finding the audio that a list names."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .....errors import DataError
+from .....text.text_files import lines
+from ....audio.suffixes import AUDIO
+from ....audio.walk import walk
+
+
+def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
+    """Where it is (``file line 7``) and the line, for each that is not empty; a file that is none is a fault."""
+    try:
+        for number, line in lines(path):
+            if line.strip():
+                yield f"{path} line {number}", line
+    except DataError as error:
+        faults.append(str(error))
+
+
+def read_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Where it is and the blank-separated columns, for each line that is not empty."""
+    for where, line in read_texts(path, faults):
+        yield where, line.split()
+
+
+def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where it is and the object, for each line that is not empty; anything else is a fault."""
+    for where, line in read_texts(path, faults):
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            faults.append(f"{where}: no JSON ({error})")
+            continue
+        if isinstance(item, dict):
+            yield where, item
+        else:
+            faults.append(f"{where}: a JSON {type(item).__name__}, not an object in braces")
+
+
+def seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
+    """A finite number of seconds, 0 or more; ``None``, with a fault, where it is none."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if math.isfinite(number) and number >= 0:
+        return number
+    faults.append(f"{where}: the {what} {str(value)[:40]!r} is not a number of seconds")
+    return None
+
+
+def joined(folder: Path, name: str) -> Path:
+    """``name`` counted from ``folder``; where no such file is there, from the working directory if one is there."""
+    return Path(name) if not there(folder / name) and there(Path(name)) else folder / name
+
+
+def there(path: Path) -> bool:
+    """Whether something is at a path; not, where there can be nothing (a name too long, or with a NUL)."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at a path; not, where there can be nothing."""
+    return there(path) and path.is_dir()
+
+
+class AudioIndex:
+    """The audio below a folder, by name.
+
+    Names are found with or without folders in front and an ending behind: ``flac/LA_T_1.flac``, ``LA_T_1.flac`` and
+    ``LA_T_1`` all lead to the same file. Links to folders are followed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._found: dict[str, list[Path]] | None = None
+
+    def find(self, name: str) -> Path:
+        """The file of that name.
+
+        Raises:
+            LookupError: there is none, or there are several.
+        """
+        if self._found is None:
+            self._found = _index(self.folder)
+        files = self._found.get(name, [])
+        if len(files) == 1:
+            return files[0]
+        if not files:
+            raise LookupError(f"no audio file {name!r} below {self.folder}")
+        raise LookupError(f"{len(files)} files are called {name!r}: {files[0]}, {files[1]}{', ...' * (len(files) > 2)}")
+
+
+def _index(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in walk(folder, AUDIO, links=True).files:
+        relative = path.relative_to(folder)
+        for key in {path.name, path.stem, relative.as_posix(), relative.with_suffix("").as_posix()}:
+            found[key].append(path)
+    return found

@@ -1,0 +1,71 @@
+"""VoxCeleb: ``<speaker>/<video>/<utterance>.wav``, and lists of trials over them.
+
+1 id10270/5r0dWxy17C8/00001.wav id10270/zjwijMp0Qyw/00002.wav       or Kaldi's  utt-a utt-b target
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from ....errors import DataError
+from ....metrics.trials import read_trials
+from ...audio.suffixes import AUDIO
+from .folder import speaker_folders
+from .tables.rows import Row
+
+_log = logging.getLogger(__name__)
+
+
+def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[Row]:
+    """One row a file; the first folder is the speaker. With trials, only those that a trial names.
+
+    A trial may name a file by its path, without its ending, or with ``-`` between the folders as Kaldi has it; the cut
+    gets the name that the trials use.
+
+    Args:
+        source: the folder above the speakers.
+        trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
+    """
+    rows = [replace(row, custom=_session(row.name)) for row in speaker_folders(source, faults)]
+    return rows if trials is None else _named_by(trials, rows, faults)
+
+
+def _session(name: str) -> dict[str, str]:
+    """The video, where there is a folder for each."""
+    _, *video, _ = name.split("/")
+    return {"session": "/".join(video)} if video else {}
+
+
+def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
+    try:
+        pairs = read_trials(trials)
+    except DataError as error:
+        faults.append(str(error))
+        return []
+    known: dict[str, Row] = {row.name: row for row in rows}
+    several: dict[str, Row] = {}
+    for row in rows:
+        stem = row.name.removesuffix(row.path.suffix) if row.path.suffix.lower() in AUDIO else row.name
+        for name in {stem, stem.replace("/", "-")} - {row.name}:
+            if known.setdefault(name, row) is not row and known[name].name != name:
+                several[name] = row
+    _log.info("%s: %d trials, %s", trials, len(pairs), pairs.form)
+    found: dict[str, Row] = {}
+    for number, left, right, target in zip(pairs.lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
+        where = f"{trials} line {number}"
+        if uncertain := next((name for name in (left, right) if name in several), None):
+            faults.append(f"{where}: {uncertain} may be {known[uncertain].path} or {several[uncertain].path}")
+            continue
+        missing = [name for name in (left, right) if name not in known]
+        faults += [f"{where}: {name} is not in the folder" for name in missing]
+        if not missing:
+            same = known[left].speaker == known[right].speaker
+            if same != target:
+                speakers = f"{known[left].speaker} and {known[right].speaker}"
+                faults.append(f"{where}: says {'same' if target else 'different'} speaker, the folders are {speakers}")
+            for name in (left, right):
+                row = known[name]
+                found[name] = replace(row, name=name)
+    return list(found.values())

@@ -1,0 +1,210 @@
+"""Corpora in: any layout on disk becomes one checked Lhotse CutSet for each of its splits."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import DataError
+from ...exclusive import exclusive
+from ...options_check import checked
+from ..audio.channels import Channel
+from ..audio.sources import printable
+from .cuts import require_lhotse, write_cuts
+from .extract_audio import with_converted, write_embedded
+from .layouts import FINISHED, LAYOUTS, Layout, Row
+from .layouts.options import options_model
+from .validation import Header, cut_of, read_headers
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+_SHOWN = 20
+"""Faults of a corpus that are printed; the error holds all."""
+
+_log = logging.getLogger(__name__)
+
+
+class CorpusError(DataError):
+    """A corpus with faults.
+
+    Attributes:
+        faults: all of them, each with its file and line.
+    """
+
+    def __init__(self, source: Path, faults: list[str]) -> None:
+        self.faults = faults
+        more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        listed = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
+        super().__init__(f"{source}: {len(faults)} fault{'s' * (len(faults) > 1)}, nothing was written:{listed}{more}")
+
+
+def import_corpus(
+    source: str | Path,
+    out: str | Path,
+    *,
+    layout: str = "table",
+    skip_faulty: bool = False,
+    left_out: list[str] | None = None,
+    split: str | None = None,
+    channel: Channel | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> dict[str, Path]:
+    """Check a corpus and write ``<out>/<split>.jsonl.gz``.
+
+    Every row is checked before anything is written: the file exists, its header can be read, it is mono, whole, long
+    enough for one encoder frame and as long as the corpus says; stretches and segments lie inside it; names are unique.
+    The audio stays where it is, except for what is in no file of its own (an archive, the output of a command), or is only
+    read through ffmpeg: that is written to ``<out>/audio/<split>`` as FLAC.
+
+    Args:
+        source: the corpus: a folder, or the file that lists it.
+        out: folder for the cuts.
+        layout: how the corpus is laid out, a key of `LAYOUTS`.
+        skip_faulty: leave out utterances whose audio is faulty instead of stopping. Faults of the listing itself
+            always stop.
+        left_out: gets a line for each utterance that is left out; without it they are logged.
+        split: what a corpus that is a single split is called, in place of its own name.
+        channel: which channel of files with several, counted from 0; ``"mix"`` for the mean of all.
+        progress: is told ``(done, total)`` files whose headers are read.
+        options: of the layout, see its function.
+
+    Returns:
+        The path of each split's CutSet.
+
+    Raises:
+        DataError: the layout is unknown or has no such option, ``out`` cannot be written, or the corpus says itself
+            which channels it is of.
+        CorpusError: the corpus has faults (all are listed).
+    """
+    require_lhotse()
+    source, out = Path(source), Path(out)
+    reader = layout_of(layout)
+    told = dict(checked(options_model(reader), options, f"the layout {layout}"))
+    if channel is not None and layout in FINISHED:
+        raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave --channel out")
+    faults: list[str] = []
+    faulty: list[str] = []
+    rows = reader(source, faults, **told)
+    if channel is not None and (own := next((row for row in rows if not (row.channel is row.side is None)), None)):
+        raise DataError(f"{own.where}: the corpus says itself which channel {own.name} is of; leave --channel out")
+    if not rows and not faults:
+        faults.append(f"{source}: no utterances found")
+    rows = _named(rows, split, faults)
+    if faults and any(row.content is not None for row in rows):
+        raise CorpusError(source, faults)  # before hours of decoding
+    with _staged(out) as staging:
+        placed = write_embedded(with_converted(rows), staging, faulty)
+        headers = read_headers([row.path for row in placed], progress)
+        if channel is not None and not any(isinstance(each, Header) and each.channels > 1 for each in headers.values()):
+            _log.warning("channel %s chooses nothing: no file of %s has several channels", channel, source)
+        splits: dict[str, list[Cut]] = defaultdict(list)
+        for row in placed:
+            if (cut := cut_of(row, headers, faulty, channel=channel, beside=staging)) is not None:
+                splits[row.split].append(cut)
+        if faults or (faulty and not skip_faulty) or not splits:
+            raise CorpusError(source, faults + faulty)
+        for name, cuts in splits.items():
+            write_cuts(cuts, staging / f"{name}.jsonl.gz")
+        _publish(staging, out, list(splits))
+    if left_out is not None:
+        left_out += faulty
+    else:
+        for fault in faulty:
+            _log.warning("left out: %s", fault)
+    _tell_shared_speakers(rows)
+    _tell_unscored(rows)
+    return {name: out / f"{name}.jsonl.gz" for name in splits}
+
+
+def layout_of(name: str) -> Layout:
+    """The layout of a name.
+
+    Raises:
+        DataError: there is none.
+    """
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name, LAYOUTS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"unknown layout {name!r}; known are {', '.join(sorted(LAYOUTS))}{hint}")
+    return LAYOUTS[name]
+
+
+def _named(rows: list[Row], split: str | None, faults: list[str]) -> list[Row]:
+    """The rows under the split that was asked for; names that come twice, or cannot be file names, are faults."""
+    own = sorted({row.split for row in rows})
+    if split is not None and len(own) > 1:
+        faults.append(f"the corpus has the splits {', '.join(own)} and cannot be one split {split!r}")
+    elif split is not None:
+        rows = [replace(row, split=split) for row in rows]
+    first: dict[str, str] = {}
+    for row in rows:
+        if row.name in first:
+            faults.append(f"{row.where}: {row.name} is listed before, at {first[row.name]}")
+        first.setdefault(row.name, row.where)
+        try:
+            f"{row.name}{row.path}".encode()
+        except UnicodeEncodeError:
+            faults.append(f"{printable(row.path)}: its name is no UTF-8, as which manifests are written; rename it")
+    fit = [row for row in rows if row.split not in ("", ".", "..") and not {"/", "\\", "\0"} & set(row.split)]
+    if len(fit) < len(rows):
+        fitting = {row.split for row in fit}
+        wrong = [row for row in rows if row.split not in fitting]
+        faults += [f"{row.where}: the split {row.split!r} cannot be a file name" for row in wrong]
+    return fit
+
+
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """A folder inside ``out`` for what is not finished; after an error nothing is left of it, or of a new ``out``.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    made = [each for each in (out, *out.parents) if not each.exists()]
+    try:
+        with exclusive(out / ".import.partial") as staging:
+            yield staging
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror})") from error
+    finally:
+        for each in made:
+            with contextlib.suppress(OSError):  # not empty: all went well
+                each.rmdir()
+
+
+def _publish(staging: Path, out: Path, splits: list[str]) -> None:
+    """Move what is finished to its place: only renames, and manifests last, so that none leads to missing audio."""
+    for split in splits:
+        if (staging / "audio" / split).is_dir():
+            (out / "audio").mkdir(exist_ok=True)
+            shutil.rmtree(out / "audio" / split, ignore_errors=True)
+            (staging / "audio" / split).replace(out / "audio" / split)
+    for split in splits:
+        (staging / f"{split}.jsonl.gz").replace(out / f"{split}.jsonl.gz")
+
+
+def _tell_unscored(rows: list[Row]) -> None:
+    zones = [row for row in rows if row.unscored]
+    if zones:
+        _log.warning("%d recordings have parts that are not scored (NOSCORE, NON-LEX): evaluation leaves them out, and"
+                     " training learns there what the turns say; the first is %s", len(zones), zones[0].name)  # fmt: skip
+
+
+def _tell_shared_speakers(rows: list[Row]) -> None:
+    splits: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for speaker in {row.speaker, *(segment.speaker for segment in row.segments or [])} - {None}:
+            splits[str(speaker)].add(row.split)
+    shared = sorted(speaker for speaker, names in splits.items() if len(names) > 1)
+    if shared:
+        some = ", ".join(shared[:3])
+        _log.warning("speakers in several splits: %d, for example %s", len(shared), some)

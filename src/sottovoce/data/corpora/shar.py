@@ -1,0 +1,182 @@
+"""Audio inside the tars of Lhotse Shar, read where it lies.
+
+Lhotse itself streams Shar: fast, but what comes at step 7000 then depends on all that came before. Here a corpus has an
+index (its manifest of cuts) that says where in which tar every recording begins, so that batches stay functions of
+(seed, step, rank), and neither disk nor memory holds the audio a second time.
+
+    cuts.000000.jsonl.gz   recording.000000.tar  |header|audio of a cut|header|its Recording|header|...
+                                                        ^ offset       ^ offset + size
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import AudioError, DataError, SottovoceError
+from ...exclusive import exclusive
+from ..audio.decoder import decoded
+from ..audio.formats.content import Content
+
+if TYPE_CHECKING:
+    from lhotse.audio import AudioSource
+    from lhotse.cut import Cut
+
+SHAR = "shar"
+"""Type of the ``AudioSource`` of such audio. To Lhotse it is a placeholder, which it does not load by itself."""
+
+_SOURCE = re.compile(r"(.+)#(\d+)\+(\d+)")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside a tar that is not compressed.
+
+    Attributes:
+        tar: the tar.
+        offset, size: where the file begins in it, and its bytes.
+    """
+
+    tar: Path
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.tar}#{self.offset}+{self.size}"
+
+    @classmethod
+    def of(cls, source: str) -> Member:
+        """What a source says, as ``str`` writes it.
+
+        Raises:
+            AudioError: it is none.
+        """
+        found = _SOURCE.fullmatch(source)
+        if found is None:
+            raise AudioError(f"{source!r}: no file in a tar (tar#offset+size); import the Shar directory again")
+        return cls(Path(found[1]), int(found[2]), int(found[3]))
+
+    def read(self) -> bytes:
+        """All of it.
+
+        Raises:
+            AudioError: the tar is missing, cannot be read, or ends before.
+        """
+        try:
+            with self.tar.open("rb") as file:
+                file.seek(self.offset)
+                content = file.read(self.size)
+        except OSError as error:
+            raise AudioError(
+                f"{self.tar}: cannot be read ({error.strerror}); import the Shar directory again"
+            ) from error
+        if len(content) < self.size:
+            raise AudioError(f"{self.tar}: ends before byte {self.offset + self.size}; copy it again")
+        return content
+
+    def shape(self) -> tuple[int, int, int]:
+        """``(samples, rate, channels)`` of all that can be heard of it; see `sottovoce.data.audio.formats.lengths`.
+
+        Raises:
+            AudioError: as `read`; or it is no audio.
+        """
+        try:
+            with self.tar.open("rb", buffering=0) as tar:
+                content = Content.of_descriptor(tar.fileno()).part(self.offset, self.offset + self.size)
+                with decoded(content, str(self)) as file:
+                    return file.frames, file.rate, file.channels
+        except OSError as error:
+            raise AudioError(f"{self.tar}: cannot be read ({error.strerror})") from error
+
+
+def index(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
+    """The audio and the recordings of a shard, by the id of their cut. Headers are read, and no audio.
+
+    Raises:
+        DataError: it is no shard of recordings, or cut off.
+    """
+    from lhotse import Recording
+
+    audio: dict[str, Member] = {}
+    recordings: dict[str, Any] = {}
+    try:
+        with tarfile.open(tar, "r:") as archive:  # not compressed: Lhotse writes it so, and files can be found in it
+            for member in archive:
+                name, _, ending = member.name.rpartition(".")
+                if ending == "json" and (file := archive.extractfile(member)) is not None:
+                    recordings[name] = Recording.from_dict(json.loads(file.read()))
+                elif ending not in ("nodata", "nometa"):
+                    audio[name] = Member(tar.resolve(), member.offset_data, member.size)
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # What Lhotse and tarfile raise on content that they do not expect.
+        raise DataError(f"{tar}: cannot be read as a shard of recordings ({error})") from error
+    return audio, recordings
+
+
+def in_shar(cut: Cut) -> bool:
+    """Whether any of a cut's audio is in a tar."""
+    return any(source.type == SHAR for source in _sources(cut))
+
+
+def in_memory(cut: Cut) -> Cut:
+    """The same cut, with what it has in tars read into memory, for Lhotse to decode.
+
+    Raises:
+        AudioError: as `Member.read`.
+    """
+    from lhotse.utils import fastcopy
+
+    if tracks := getattr(cut, "tracks", None):
+        return fastcopy(cut, tracks=[fastcopy(track, cut=in_memory(track.cut)) for track in tracks])
+    if not in_shar(cut):
+        return cut
+    sources = [
+        fastcopy(source, type="memory", source=Member.of(source.source).read()) if source.type == SHAR else source
+        for source in _sources(cut)
+    ]
+    return fastcopy(cut, recording=fastcopy(cut.recording, sources=sources))
+
+
+def _sources(cut: Cut) -> list[AudioSource]:
+    parts = [track.cut for track in getattr(cut, "tracks", None) or []] or [cut]
+    recordings = [getattr(part, "recording", None) for part in parts]
+    return [source for recording in recordings if recording is not None for source in recording.sources]
+
+
+def export_shar(cuts: Iterable[Cut], out: str | Path, *, shard_size: int = 1_000) -> Path:
+    """Write cuts and their audio (FLAC, 16 bit) as Lhotse Shar: few large files in place of many small ones.
+
+    Args:
+        cuts: of any kind.
+        out: the folder; it must not exist, or be empty.
+        shard_size: cuts in a shard.
+
+    Raises:
+        DataError: ``out`` holds something, cannot be written, or audio cannot be read.
+    """
+    from lhotse import CutSet
+
+    out = Path(out)
+    if shard_size < 1:
+        raise DataError(f"export to Shar: a shard has at least 1 cut, got {shard_size}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not an empty folder; choose another one")
+    try:
+        with exclusive(out.with_name(f".{out.name}.partial")) as work:
+            from_memory = CutSet(in_memory(cut) for cut in cuts)
+            from_memory.to_shar(work, fields={"recording": "flac"}, shard_size=shard_size, warn_unused_fields=False)
+            if out.is_dir():
+                out.rmdir()
+            work.rename(out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+    except SottovoceError:
+        raise
+    except Exception as error:  # Lhotse raises whatever its many backends raise
+        raise DataError(f"{out}: Lhotse cannot write it ({str(error).splitlines()[0]})") from error
+    return out

@@ -1,0 +1,185 @@
+"""What a corpus lists against what its audio is: a row becomes a cut, or a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...errors import AudioError
+from ...metrics.zones import without
+from ..audio.channels import MIX, Channel, remedy
+from ..audio.reading import SAMPLE_RATE, SHORTEST, audio_shape
+from .cuts import make_cut
+from .layouts.tables.rows import Row, Segment
+from .shar import SHAR, Member
+from .usable import TOLERANCE, unusable
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+_THREADS = 8
+"""Headers that are read at a time: waiting for a disk or network, not computing."""
+
+
+class Header(NamedTuple):
+    """What a file says about itself, and where it really is."""
+
+    path: Path
+    samples: int
+    rate: int
+    channels: int
+
+
+def read_headers(paths: Iterable[Path], progress: Callable[[int, int], None] | None = None) -> dict[Path, Header | str]:
+    """The header of every file, each read once; a sentence where there is none to read."""
+    wanted = list(dict.fromkeys(paths))
+    found: dict[Path, Header | str] = {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for path, header in zip(wanted, pool.map(_header, wanted), strict=True):
+            found[path] = header
+            if progress is not None:
+                progress(len(found), len(wanted))
+    return found
+
+
+def _header(path: Path) -> Header | str:
+    try:
+        return Header(path.resolve(), *audio_shape(path))
+    except AudioError as error:
+        return str(error)
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
+        return f"{path!r}: cannot be a file ({getattr(error, 'strerror', None) or error})"
+
+
+def cut_of(
+    row: Row, headers: Mapping[Path, Header | str], faults: list[str], *, channel: Channel | None, beside: Path
+) -> Cut | None:
+    """The cut of a row, or none and a fault of its audio.
+
+    Args:
+        row: its file has a header.
+        headers: of `read_headers`.
+        faults: where a fault goes.
+        channel: which channel of several, or ``"mix"``.
+        beside: audio below this folder is named relative to it, and moves with the manifest.
+    """
+    if row.cut is not None:
+        faults += (said := _ready(row, row.cut, headers))
+        return None if said else row.cut
+    header = headers[row.path]
+    if isinstance(header, str):
+        faults.append(header if row.where == str(row.path) else f"{row.where}: {header}")
+        return None
+    if row.channel is not None or (row.side is not None and header.channels > 1):
+        channel = row.side if row.channel is None else row.channel
+    if (fault := _unfit(row, header, channel)) is not None:
+        faults.append(f"{row.where}: {row.path if row.content is None else row.name} {fault}")
+        return None
+    length = header.samples / header.rate
+    start, end = row.start or 0.0, min(length if row.end is None else row.end, length)
+    segments = None
+    if row.segments is not None:
+        inside = [_inside(segment, end - start, row, faults) for segment in row.segments]
+        if None in inside:
+            return None
+        segments = [said for said in inside if said is not None]
+    source = row.path.relative_to(beside) if row.content is not None else header.path
+    scored = [(a, min(b, end - start)) for a, b in row.regions or [] if a < end - start]
+    if row.unscored:
+        scored = without(scored or [(0.0, end - start)], row.unscored)
+        if not scored:
+            faults.append(
+                f"{row.where}: nothing of {row.path} is scored, all of it is NOSCORE or NON-LEX; leave it out"
+            )
+            return None
+    regions = [list(each) for each in scored]
+    of_cut = {**(row.custom if segments is not None else {}), **({"uem": regions} if regions else {})}
+    return make_cut(
+        name=row.name,
+        source=source,
+        samples=header.samples,
+        rate=header.rate,
+        speaker=row.speaker,
+        text=row.text,
+        gender=row.gender,
+        custom=(row.custom or None) if segments is None else None,
+        stretch=(start, end) if row.start is not None or row.end is not None else None,
+        channel=channel if channel is not None and header.channels > 1 else 0,
+        channels=header.channels,
+        recording=row.recording,
+        segments=segments,
+        cut_custom=of_cut or None,
+    )
+
+
+def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
+    """What keeps a file from being the audio of a row."""
+    length = header.samples / header.rate
+    start, end = row.start or 0.0, length if row.end is None else row.end
+    seconds = min(end, length) - start
+    if row.channel is not None and row.channel >= header.channels:
+        return f"has {header.channels} channels, but channel {row.channel} is listed; they are counted from 0"
+    if header.channels > 1 and channel is None:
+        return f"has {header.channels} channels; {remedy(header.channels)}"
+    if channel not in (None, MIX) and header.channels > 1 and not 0 <= channel < header.channels:
+        return f"has no channel {channel}; its channels are 0 .. {header.channels - 1}"
+    if start >= length or end > length + TOLERANCE:
+        return f"lasts {length:.3f} s, but a stretch from {start:.3f} to {end:.3f} s is listed"
+    if seconds * SAMPLE_RATE < SHORTEST - 1e-6:
+        return f"is too short: {seconds:.4f} s, one frame needs 0.025 s"
+    if row.duration is not None and not abs(row.duration - seconds) <= TOLERANCE:
+        return f"lasts {seconds:.3f} s, but {row.duration:.3f} s are listed"
+    for a, b in row.regions or []:
+        if b > seconds + TOLERANCE:
+            return f"lasts {seconds:.3f} s, but its UEM has a region from {a:.3f} to {b:.3f} s"
+    return None
+
+
+def _inside(
+    segment: Segment, length: float, row: Row, faults: list[str]
+) -> tuple[float, float, str | None, str | None] | None:
+    """A segment as `make_cut` takes it; none, with a fault, where it is not inside the row's audio."""
+    if segment.start >= length or segment.end > length + TOLERANCE:
+        said = f"{segment.speaker or 'a segment'} from {segment.start:.3f} to {segment.end:.3f} s"
+        faults.append(f"{segment.where}: {said}, but {row.path} lasts {length:.3f} s")
+        return None
+    return segment.start, min(segment.end, length), segment.speaker, segment.text
+
+
+def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str]:
+    """Faults of a finished cut: of the files that it is made of, and of its supervisions. Paths become absolute."""
+    faults: list[str] = []
+    unheard = unusable(cut)
+    for part in getattr(cut, "tracks", None) or [cut]:
+        recording: Any = getattr(getattr(part, "cut", part), "recording", None)
+        if recording is None:
+            continue
+        for source in recording.sources:
+            if source.type == SHAR and not unheard:
+                faults += _unfit_member(recording, Member.of(source.source), f"{row.where}: {cut.id}")
+            if source.type != "file":
+                continue
+            header = headers.get(Path(source.source)) or _header(Path(source.source))
+            if isinstance(header, str):
+                faults.append(f"{row.where}: {header}")
+                continue
+            source.source = str(header.path)
+            listed = recording.num_samples, recording.sampling_rate
+            if not recording.transforms and (header.samples, header.rate) != listed:
+                has = f"{header.samples} samples at {header.rate} Hz"
+                faults.append(f"{row.where}: {header.path} has {has}, but {listed[0]} at {listed[1]} Hz are listed")
+    return faults + [f"{row.where}: {cut.id}: {fault}" for fault in unheard]
+
+
+def _unfit_member(recording: Any, member: Member, where: str) -> list[str]:
+    """What is wrong with a recording inside a tar. Lossy codecs may give a little more or less than is listed."""
+    try:
+        samples, rate, _ = member.shape()
+    except AudioError as error:
+        return [f"{where}: {error}"]
+    if rate != recording.sampling_rate or abs(samples - recording.num_samples) > TOLERANCE * rate:
+        listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
+        return [f"{where}: {member.tar} has {samples} samples at {rate} Hz, but {listed}"]
+    return []

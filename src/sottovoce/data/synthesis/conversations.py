@@ -1,0 +1,259 @@
+"""Conversations laid out from utterances of single speakers: training data for diarization without end.
+
+    corpus/
+      audio/<split>/<number>.flac
+      <split>.jsonl.gz             Lhotse cuts with a supervision for every stretch of speech
+      corpus.json                  what it was made with
+
+Speakers take turns, pause, and speak into one another; who speaks when is known from loudness, as the utterances are
+clean. Rooms, lines and noise are for the augmentation in training to add.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from ...errors import DataError
+from ...text import plain_json
+from ..audio.acoustics import Wave, power
+from ..audio.reading import SAMPLE_RATE
+from ..batches.loudness import loud_stretches
+from ..corpora.cuts import cut_speaker, load_cut, make_cut, write_cuts
+from ..corpora.rttm import Turn
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+FORMAT = 1
+"""Version of this file: corpora of another version are not taken for the same."""
+
+Stretch = tuple[float, float]
+"""Start and end in seconds."""
+
+Progress = Callable[[int, int], None]
+"""``progress(done, total)`` conversations."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How people talk to one another.
+
+    Args:
+        speakers: fewest and most in a conversation.
+        seconds: shortest and longest conversation.
+        turn: median seconds of a turn; one in twenty is shorter than a fifth, or longer than five times that.
+        overlap: share of turns that begin before the turn before has ended.
+        pause: mean seconds between turns that do not.
+        spread: standard deviation of how loud speakers are, in decibels.
+
+    Raises:
+        DataError: a value out of its range.
+    """
+
+    speakers: tuple[int, int] = (2, 4)
+    seconds: tuple[float, float] = (20.0, 45.0)
+    turn: float = 3.0
+    overlap: float = 0.5
+    pause: float = 0.35
+    spread: float = 3.0
+
+    def __post_init__(self) -> None:
+        fine = 1 <= self.speakers[0] <= self.speakers[1] and 1 <= self.seconds[0] <= self.seconds[1]
+        if not fine or self.turn <= 0 or not 0 <= self.overlap <= 1 or min(self.pause, self.spread) < 0:
+            raise DataError(
+                f"conversations: {self} does not make sense; ranges rise from 1 up, a turn is longer than 0 s,"
+                " overlap is a share, pause and spread are not negative"
+            )
+
+
+def converse(
+    voices: Mapping[str, Sequence[Cut]],
+    out: str | Path,
+    *,
+    conversations: Mapping[str, int],
+    manner: Manner | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Path]:
+    """Make conversations, or find them made; the manifest of each split.
+
+    The same arguments give the same corpus. It appears under its name only when it is whole.
+
+    Args:
+        voices: split -> utterances of one speaker each.
+        out: the folder; it must not exist, be empty, or hold this corpus.
+        conversations: split -> how many.
+        manner: how people talk to one another.
+        seed: of everything.
+        progress: called after each conversation.
+
+    Raises:
+        DataError: a split has fewer speakers than a conversation, ``out`` holds something else or cannot be written, or
+            an utterance has several speakers.
+        AudioError: an utterance cannot be read.
+    """
+    manner, out = manner or Manner(), Path(out)
+    settings = {"format": FORMAT, "conversations": dict(conversations), "seed": seed, **asdict(manner)}
+    settings = json.loads(json.dumps(settings))
+    made = {split: out / f"{split}.jsonl.gz" for split in conversations}
+    if _is_made(out, settings):
+        return made
+    casts = {split: _Cast(split, voices[split], manner) for split in conversations}
+    partial = out.with_name(f".{out.name}.partial")
+    done, total = 0, sum(conversations.values())
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for number, (split, cast) in enumerate(casts.items()):
+            (partial / "audio" / split).mkdir(parents=True)
+            cuts = []
+            for place in range(conversations[split]):
+                wave, turns = _conversation(cast, manner, np.random.default_rng([seed, number, place]))
+                name = f"audio/{split}/{place:05d}.flac"
+                file = io.BytesIO()
+                soundfile.write(file, wave, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+                (partial / name).write_bytes(file.getvalue())
+                said = [(turn.start, turn.end, turn.speaker, None) for turn in turns]
+                cuts.append(make_cut(name=name, source=name, samples=len(wave), rate=SAMPLE_RATE, segments=said))
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+            write_cuts(cuts, partial / f"{split}.jsonl.gz")
+        (partial / "corpus.json").write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        if out.is_dir():
+            out.rmdir()  # it is empty
+        partial.rename(out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+    return made
+
+
+def _is_made(out: Path, settings: dict[str, object]) -> bool:
+    """Whether the corpus is there already; anything else in its place is an error."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    try:
+        found = json.loads((out / "corpus.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{out}: exists and holds no conversations; choose another folder") from error
+    if found != settings:
+        differing = [
+            f"{key} {found.get(key)} -> {settings[key]}" for key in settings if found.get(key) != settings[key]
+        ]
+        raise DataError(
+            f"{out}: holds conversations made otherwise ({', '.join(differing)}); choose another folder or remove it"
+        )
+    return True
+
+
+class _Cast:
+    """The speakers of a split, and what they have to say.
+
+    Raises:
+        DataError: a cut without a speaker, or fewer speakers than a conversation may have.
+    """
+
+    def __init__(self, split: str, cuts: Sequence[Cut], manner: Manner) -> None:
+        self.cuts: dict[str, list[Cut]] = {}
+        for cut in cuts:
+            if (speaker := cut_speaker(cut)) is None:
+                raise DataError(f"conversations: the cut {cut.id} has no speaker")
+            self.cuts.setdefault(speaker, []).append(cut)
+        self.names = sorted(self.cuts)
+        if len(self.names) < manner.speakers[1]:
+            raise DataError(
+                f"conversations: {split} has {len(self.names)} speakers, fewer than the {manner.speakers[1]} of the"
+                " largest conversation"
+            )
+        # A few hundred megabytes at most; decoding again and again would take most of the time.
+        self.voiced = lru_cache(maxsize=512)(self._voiced)
+
+    def _voiced(self, name: str, place: int) -> tuple[Wave, list[Stretch]]:
+        """An utterance at a common level, and its stretches of speech."""
+        cut = self.cuts[name][place]
+        wave = load_cut(cut).numpy()
+        said = loud_stretches(wave)
+        if not said:
+            raise DataError(f"conversations: nothing is said in {cut.id}; leave it out")
+        loud = np.concatenate([wave[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in said])
+        return wave * np.float32(0.1 / max(np.sqrt(power(loud)), 1e-9)), said
+
+    def speech(self, name: str, generator: np.random.Generator) -> Iterator[_Place]:
+        """Places in a person's utterances from which it goes on speaking, without end."""
+        while True:
+            for k in generator.permutation(len(self.cuts[name])).tolist():
+                wave, said = self.voiced(name, k)
+                for first in generator.permutation(len(said)).tolist():
+                    yield _Place(wave, said, first)
+
+
+def _conversation(cast: _Cast, manner: Manner, generator: np.random.Generator) -> tuple[Wave, list[Turn]]:
+    """The sound of one conversation, and who speaks when in it."""
+    count = int(generator.integers(manner.speakers[0], manner.speakers[1] + 1))
+    chosen = [cast.names[k] for k in generator.permutation(len(cast.names))[:count]]
+    speech = [cast.speech(name, generator) for name in chosen]
+    loudness = 10 ** (generator.normal(0, manner.spread, count) / 20)
+    seconds = generator.uniform(*manner.seconds)
+    wave = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+    turns: list[Turn] = []
+    for who, start, length in _plan(count, seconds, manner, generator):
+        sound, said = next(speech[who]).turn(min(length, seconds - start))
+        first = round(start * SAMPLE_RATE)
+        wave[first : first + len(sound)] += np.float32(loudness[who]) * sound[: len(wave) - first]
+        turns += [Turn(round(start + a, 4), round(min(start + b, seconds), 4), chosen[who]) for a, b in said]
+    level = 10 ** (generator.uniform(-34, -20) / 20)
+    wave *= np.float32(level / max(np.sqrt(power(wave)), 1e-9))
+    wave *= np.float32(min(1.0, 0.99 / max(float(np.abs(wave).max()), 1e-9)))
+    return wave, sorted(turns)
+
+
+def _plan(
+    count: int, seconds: float, manner: Manner, generator: np.random.Generator
+) -> Iterator[tuple[int, float, float]]:
+    """Turns as speaker, start and length; never more than two speakers at once, and nobody twice at once."""
+    now, before, last = generator.exponential(manner.pause), 0.0, -1  # ends of the last turn and of what came before
+    while True:
+        start = now + generator.exponential(manner.pause)
+        others = [who for who in range(count) if who != last]
+        same = not others or generator.random() < 0.15
+        who = last if same and last >= 0 else int(generator.choice(others or [0]))
+        if who != last and last >= 0 and generator.random() < manner.overlap:
+            start = max(now - generator.exponential(manner.turn / 3) - 0.1, before)
+        if start > seconds - 0.5:
+            return
+        length = manner.turn * float(np.exp(generator.normal(0, 0.85)))
+        yield who, start, length
+        end = start + length
+        # Whoever ends first is out of the way of the turn after the next one.
+        before, now = min(now, end) if start < now else now, max(now, end)
+        last = who if end >= now else last
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A stretch of an utterance, where the next turn begins."""
+
+    wave: Wave
+    said: list[Stretch]
+    first: int
+
+    def turn(self, seconds: float) -> tuple[Wave, list[Stretch]]:
+        """Sound of at most so many seconds, and where in it there is speech."""
+        start = self.said[self.first][0]
+        end = min(start + seconds, self.said[-1][1])
+        wave = self.wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].copy()
+        fade = round(0.01 * SAMPLE_RATE)  # words that are cut off would click
+        if len(wave) > 2 * fade:
+            ramp = np.linspace(0, 1, fade, dtype=np.float32)
+            wave[:fade] *= ramp
+            wave[-fade:] *= ramp[::-1]
+        return wave, [(max(a, start) - start, min(b, end) - start) for a, b in self.said if a < end and b > start]

@@ -1,0 +1,140 @@
+"""Spoofed training data without a synthesiser: bona fide speech taken apart and put together again (2210.10570).
+
+A countermeasure needs many attacks on many voices. A recording and its copy differ in nothing but the traces of the
+method, so that is all there is to learn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from ...errors import DataError
+from ...exclusive import exclusive
+from ..audio.acoustics import Wave, power
+from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
+from .resynthesis import ATTACKS, resynthesise
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+METHODS = ("griffin_lim", "mel_griffin_lim", "cepstral", "lpc", "phase_noise", "sinusoidal")
+"""The methods of `ATTACKS` that are vocoders: every moment of what they make is new."""
+
+MANIFEST = "train.jsonl.gz"
+
+
+def copy_synthesise(
+    cuts: Iterable[Cut],
+    folder: Path,
+    *,
+    methods: Sequence[str] = METHODS,
+    copies: int = 2,
+    seconds: float = 2.5,
+    stretches: int = 3,
+    seed: int = 0,
+    told: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Stretches of bona fide speech and copies of them, as 16-bit FLAC and one manifest of cuts.
+
+    The stretches themselves are written in the same format as their copies, which must tell nothing. The methods take
+    turns, so each is as frequent as the others.
+
+    Args:
+        cuts: speech; what is labelled as spoofed is left out.
+        folder: for ``audio/`` and the manifest, which appear when all is done.
+        methods: keys of `ATTACKS`.
+        copies: of each stretch, by different methods.
+        seconds: length of a stretch; a shorter utterance is one.
+        stretches: most of one utterance, none overlapping another. Digital silence is none.
+        seed: the same seed gives the same files.
+        told: ``told(done, total)``, in utterances.
+
+    Returns:
+        The manifest. ``label`` is ``bonafide`` or ``spoof``, ``attack`` of copies the method.
+
+    Raises:
+        DataError: an unknown method, more copies than methods, no bona fide speech, or a corpus in the folder already.
+        AudioError: an utterance that cannot be read.
+    """
+    if unknown := [name for name in methods if name not in ATTACKS]:
+        raise DataError(f"copies: there is no method {unknown[0]!r}; known are {', '.join(ATTACKS)}")
+    if not 1 <= copies <= len(set(methods)) or stretches < 1 or seconds * SAMPLE_RATE < SHORTEST:
+        raise DataError(
+            f"copies: {copies} copies by {len(set(methods))} methods of {stretches} stretches of {seconds:g} s;"
+            f" give at least one of each, 25 ms, and no more copies than methods"
+        )
+    for taken in (folder / MANIFEST, folder / "audio"):
+        if taken.exists():
+            raise DataError(f"{taken}: exists already and would be lost; remove it or name another folder")
+    try:
+        with exclusive(folder / ".copies.partial") as staging:
+            made = _made(cuts, staging, methods, copies, round(seconds * SAMPLE_RATE), stretches, seed, told)
+            write_cuts(made, staging / MANIFEST)
+            (staging / "audio").replace(folder / "audio")
+            (staging / MANIFEST).replace(folder / MANIFEST)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        with contextlib.suppress(OSError):  # not empty: all went well, or it was there before
+            folder.rmdir()
+    return folder / MANIFEST
+
+
+def _made(
+    cuts: Iterable[Cut],
+    folder: Path,
+    methods: Sequence[str],
+    copies: int,
+    length: int,
+    stretches: int,
+    seed: int,
+    told: Callable[[int, int], None] | None,
+) -> list[Cut]:
+    """The stretches and their copies, with audio below ``folder``."""
+    chosen = [cut for cut in cuts if cut_field(cut, "label") != "spoof"]
+    made: list[Cut] = []
+    turn = 0
+    for number, cut in enumerate(chosen):
+        wave = load_cut(cut).numpy()
+        for place, stretch in _stretches(wave, length, stretches, [seed, number]):
+            kinds = [methods[(turn + k) % len(methods)] for k in range(copies)]
+            turn += copies
+            made.append(_written(folder, cut, place, stretch, None))
+            for k, method in enumerate(kinds):
+                copy = resynthesise(stretch, method, np.random.default_rng([seed, number, place, k]))
+                made.append(_written(folder, cut, place, copy, method))
+        if told is not None:
+            told(number + 1, len(chosen))
+    if not made:
+        raise DataError("copies: no bona fide speech in these cuts; give cuts of people's voices")
+    return made
+
+
+def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[tuple[int, Wave]]:
+    """Up to ``most`` stretches with the samples where they begin, by chance and without overlap."""
+    whole = max(1, len(wave) // length)
+    places = np.sort(np.random.default_rng(key).permutation(whole)[:most]) * length
+    found = [(int(place), wave[place : place + length]) for place in places]
+    return [(place, stretch) for place, stretch in found if power(stretch) > 0]
+
+
+def _written(folder: Path, cut: Cut, place: int, wave: Wave, method: str | None) -> Cut:
+    name = f"{cut.id}-{place}" + (f"-{method}" if method else "")
+    path = folder / "audio" / (name.replace("%", "%25").replace("/", "%2F") + ".flac")  # a/b and a_b are two files
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        soundfile.write(path, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"{path}: cannot be written ({error})") from error
+    fields = {"label": "spoof", "attack": method} if method else {"label": "bonafide"}
+    source = path.relative_to(folder)
+    return make_cut(
+        name=name, source=source, samples=len(wave), rate=SAMPLE_RATE, speaker=cut_speaker(cut), custom=fields
+    )

@@ -1,0 +1,117 @@
+"""Speech from text by espeak-ng, each utterance a function of its request alone.
+
+espeak-ng keeps its state in global variables: what it says depends on everything it said before, and on its random
+numbers. So a child process loads the library once, and forks for every utterance: each fork starts from the same state,
+with the same random seed, and takes its changes to the grave. A crash of the library is then an error of one request.
+
+The library is GPL; it is only ever loaded in that child, from the wheel of the optional extra ``demo``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import DataError
+from ....text import plain_json
+from . import espeak_worker
+
+ESPEAK_RATE = espeak_worker.RATE
+"""Samples a second of what espeak-ng returns."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One thing to say.
+
+    Attributes:
+        text: the words.
+        accent: a language of espeak-ng, whose sounds and rhythm are used (``en-us``, ``de``, ...).
+        variant: the voice variant: formants, voice quality (``f3``, ``klatt2``, ...).
+        pitch: 0..99, 50 is the variant's own.
+        range: 0..99, how far the melody moves; 50 is the variant's own.
+        rate: words a minute, 80..450.
+    """
+
+    text: str
+    accent: str = "en-us"
+    variant: str = "m3"
+    pitch: int = 50
+    range: int = 50
+    rate: int = 175
+
+
+def require_espeak() -> Path:
+    """The folder of the wheel that carries espeak-ng.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    spec = importlib.util.find_spec("espeakng_loader")
+    if spec is None or spec.origin is None:
+        raise DataError("synthetic speech needs espeak-ng, which is not installed; run: pip install 'sottovoce[demo]'")
+    return Path(spec.origin).parent
+
+
+def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
+    """Say each utterance, in order.
+
+    Returns:
+        One waveform ``[S]`` at 22,050 Hz in [-1, 1) for each, as they are made.
+
+    Raises:
+        DataError: espeak-ng is not installed, cannot be loaded, or fails on an utterance (an unknown accent or
+            variant, nothing to say).
+    """
+    wheel = require_espeak()
+    variants = wheel / "espeak-ng-data" / "voices" / "!v"
+    for utterance in utterances:  # espeak-ng itself quietly takes another voice
+        if not (variants / utterance.variant).is_file():
+            raise DataError(f"espeak-ng: no voice variant {utterance.variant!r} among those of its wheel")
+        if not utterance.text.strip():
+            raise DataError(f"espeak-ng: nothing to say in {utterance}")
+    library = next(wheel.glob("libespeak-ng.*"), None)
+    if library is None:
+        raise DataError(
+            f"{wheel}: has no libespeak-ng; install it again: pip install --force-reinstall espeakng-loader"
+        )
+    worker = Path(espeak_worker.__file__)
+    with tempfile.TemporaryFile() as complaints:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(worker), str(library), str(wheel / "espeak-ng-data")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        )
+        assert child.stdin is not None and child.stdout is not None
+        with contextlib.suppress(AttributeError, OSError):  # room to work ahead, where the system can give it
+            fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
+        try:
+            child.stdin.write(plain_json.dumps([asdict(utterance) for utterance in utterances]).encode())
+            child.stdin.close()  # the child reads everything before it answers: neither waits for the other
+            for utterance in utterances:
+                header = child.stdout.read(4)
+                size = struct.unpack("<i", header)[0] if len(header) == 4 else -1
+                pcm = child.stdout.read(size) if size > 0 else b""
+                if len(pcm) != size or size == 0:
+                    complaints.seek(0)
+                    said = complaints.read().decode(errors="replace").strip().splitlines()
+                    raise DataError(f"espeak-ng failed on {utterance}: {said[-1] if said else 'it gave no reason'}")
+                yield np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32_768)
+        except BrokenPipeError as error:
+            raise DataError("espeak-ng: its process ended before it was asked anything") from error
+        finally:
+            child.kill()
+            child.stdout.close()
+            child.wait()
