@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.deployment.measure import Spread, alternate, threads
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.wer import score_recognition
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost, human
 from sottovoce.tasks.transcripts import transcript
 from sottovoce.training.compress import compress

@@ -28,8 +28,8 @@ from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.deployment.recognition import load_recogniser
 from sottovoce.deployment.streaming import StreamingRecogniser
 from sottovoce.encoder.chunks import Chunks
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.wer import score_recognition
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.recognition import Recognition, recognise
 
 RATE, PIECE = 16_000, 1_600

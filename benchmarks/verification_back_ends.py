@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
-from sottovoce.heads.cosine_scoring import CosineScoring
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import bootstrap, eer
+from sottovoce.models.cosine_scoring import CosineScoring
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.embedding import embed_all
 from sottovoce.tasks.speaker_scoring import Scoring, score, words
 from sottovoce.tasks.task import EvaluationData

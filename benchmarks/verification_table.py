@@ -19,10 +19,10 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
 from sottovoce.deployment.measure import Spread, alternate, threads
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.bootstrap import bootstrap_difference
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.compress import compress
 from sottovoce.training.corpora import Corpora

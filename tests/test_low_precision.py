@@ -16,8 +16,8 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming import EncoderStream
 from sottovoce.heads.catalogue import HEADS
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config
 
 LOW = (torch.bfloat16, torch.float16)

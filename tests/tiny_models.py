@@ -11,8 +11,8 @@ import torch
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 
 HEAD = {"kind": "mhfa", "width": 6, "heads": 3, "size": 10}
 

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from sottovoce.encoder.config import EncoderConfig
     from sottovoce.encoder.model import SpeechEncoder
-    from sottovoce.heads.task_model import TaskModel
+    from sottovoce.models.task_model import TaskModel
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.cost import cost
     from sottovoce.pruning.gates import Gates
@@ -29,7 +29,7 @@ _HOMES = {
     "EncoderConfig": "sottovoce.encoder.config",
     "Gates": "sottovoce.pruning.gates",
     "SpeechEncoder": "sottovoce.encoder.model",
-    "TaskModel": "sottovoce.heads.task_model",
+    "TaskModel": "sottovoce.models.task_model",
     "cost": "sottovoce.pruning.cost",
     "plan": "sottovoce.pruning.plan",
     "slim": "sottovoce.pruning.slim",

@@ -14,7 +14,7 @@ from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.timing import words_of
 from sottovoce.decoding.vocabulary import Vocabulary
 from sottovoce.encoder.model_files import Directory
-from sottovoce.heads.label_tokenizer import LabelTokenizer
+from sottovoce.models.label_tokenizer import LabelTokenizer
 
 PLAIN = ["<pad>", "<s>", "</s>", "<unk>", "|", *"EAB'"]
 CASES = {

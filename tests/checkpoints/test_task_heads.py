@@ -16,7 +16,7 @@ from families import FAMILIES, speech
 from sottovoce import Budget
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.errors import AudioError, CheckpointError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.pruning.prune import prune
 from stock_models import save, stock_inputs

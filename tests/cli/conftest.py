@@ -16,8 +16,8 @@ from families import FAMILIES, randomise
 from sottovoce import SpeechEncoder
 from sottovoce.cli import main
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from tiny_models import randomised, tiny_config, tiny_encoder, tiny_model
 

@@ -8,8 +8,8 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
 
 LABELS = ["intent=order", "intent=cancel", "slot:size=large", "slot:size=none", "slot:drink=tea", "slot:drink=coffee"]

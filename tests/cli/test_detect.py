@@ -10,8 +10,8 @@ import torch
 import bad_audio
 from bad_audio import FAULTS
 from sottovoce.data.corpora.cuts import cut_field, make_cut, read_cuts, write_cuts
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
 
 

@@ -10,8 +10,8 @@ import soundfile
 
 from sottovoce.data.corpora.rttm import read_rttm, write_rttm
 from sottovoce.diarization.plda import Plda
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from strict_json import strictly
 from tiny_models import randomised, tiny_model

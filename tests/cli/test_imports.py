@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
 
 SLOW = (

@@ -9,8 +9,8 @@ from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import InferenceError
 from sottovoce.finite_outputs import finite_output, float_tensors
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
 from sottovoce.tasks.embedding import embed_all

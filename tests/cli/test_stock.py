@@ -10,7 +10,7 @@ import transformers as tf
 from huggingface_hub import ModelCard
 
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from stock_models import save
 
 

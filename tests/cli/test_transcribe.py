@@ -12,8 +12,8 @@ import bad_audio
 from bad_audio import FAULTS
 from sottovoce.decoding.recogniser import Recogniser, TransducerRecogniser
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config, tiny_model
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]

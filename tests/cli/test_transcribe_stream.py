@@ -13,8 +13,8 @@ import bad_audio
 from bad_audio import FAULTS
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]

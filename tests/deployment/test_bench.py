@@ -9,9 +9,9 @@ from transformers import WavLMModel
 from families import FAMILIES, randomise
 from sottovoce import SpeechEncoder
 from sottovoce.deployment.bench import Setting, bench
-from sottovoce.deployment.models import load_model, load_stock
 from sottovoce.deployment.subject import counted_macs, noise, ours, stock
 from sottovoce.errors import CheckpointError, SottovoceError
+from sottovoce.models.load import load_model, load_stock
 from sottovoce.pruning.cost import cost
 
 QUICK = Setting(seconds=1.0, batch=2, threads=1, repeats=3)

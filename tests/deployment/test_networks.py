@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sottovoce.deployment.networks import load_network
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.networks import load_network
+from sottovoce.models.task_model import TaskModel
 from tiny_models import tiny_encoder, tiny_model
 
 

@@ -14,8 +14,8 @@ from sottovoce.deployment.streaming import StreamingRecogniser, chunks_of, trans
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import AudioError, StreamingError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]

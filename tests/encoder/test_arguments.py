@@ -11,7 +11,7 @@ import transformers as tf
 from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import AudioError, CheckpointError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from stock_models import save
 from tiny_models import speech, tiny_encoder, tiny_model
 

@@ -22,12 +22,12 @@ from transformers import AutoModel
 
 from checkpoints.layouts import write_bin, write_shards
 from families import FAMILIES, randomise
-from sottovoce.deployment.models import load_encoder, load_model
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.load import load_encoder, load_model
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from stock_models import save
 from tiny_models import tiny_config, tiny_encoder, tiny_model
 
@@ -314,7 +314,7 @@ def test_weights_are_as_readable_as_their_neighbours(mask, tmp_path):
 
 READ = """
 import os, sys
-from sottovoce.deployment.models import load_encoder, load_model
+from sottovoce.models.load import load_encoder, load_model
 os.setgid(65534), os.setuid(65534)
 for place in sys.argv[1:]:
     try: load_model(place)

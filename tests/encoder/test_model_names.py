@@ -7,12 +7,12 @@ import time
 import pytest
 from huggingface_hub import constants
 
-from sottovoce.deployment.models import load_encoder, load_model
 from sottovoce.encoder import hub
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.model_names import hub_id
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.load import load_encoder, load_model
+from sottovoce.models.task_model import TaskModel
 
 
 @pytest.fixture

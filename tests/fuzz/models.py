@@ -16,8 +16,8 @@ from safetensors.torch import load, save
 from families import FAMILIES, randomise
 from fuzz.mutations import MUTATIONS
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
 from stock_models import save as save_stock

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from fuzz.models import fault, originals
-from sottovoce.deployment.models import load_model
 from sottovoce.errors import SottovoceError
+from sottovoce.models.load import load_model
 
 pytestmark = pytest.mark.slow
 

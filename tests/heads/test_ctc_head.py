@@ -13,8 +13,8 @@ from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim, slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config

@@ -17,8 +17,8 @@ from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.frames import FrameNorm
 from sottovoce.heads.pooling_head import PoolingHead, VectorNorm
 from sottovoce.heads.spectral_maps import MapNorm
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim_and_verify

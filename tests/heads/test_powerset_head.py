@@ -5,8 +5,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.units import collect
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel
 from sottovoce.pruning.plan import Plan

@@ -6,8 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.units import collect
 from sottovoce.heads.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim_and_verify

@@ -19,12 +19,12 @@ from huggingface_hub import ModelCard
 from families import speech
 from sottovoce.decoding.vocabulary import Vocabulary, pieces_of
 from sottovoce.deployment.intent import classify, load_classifier
-from sottovoce.deployment.model_card import History, write_card
 from sottovoce.deployment.recognition import transcribe
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.label_tokenizer import LabelTokenizer
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.label_tokenizer import LabelTokenizer
+from sottovoce.models.model_card import History, write_card
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
 from stock_models import save

@@ -5,8 +5,8 @@ import torch
 from transformers.utils import logging
 
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
 from tiny_models import HEAD, output_elsewhere, speech, tiny_config, tiny_model

@@ -11,8 +11,8 @@ from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError, DataError
 from sottovoce.heads.rnnt_loss import CELLS
 from sottovoce.heads.rnnt_memory import check_memory, free_bytes, rnnt_bytes
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, cost
 from sottovoce.pruning.gates import Gates

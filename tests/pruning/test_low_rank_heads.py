@@ -12,8 +12,8 @@ from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.catalogue import HEADS
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel
 from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorise, multiplied_back

@@ -10,7 +10,7 @@ import pytest
 
 from sottovoce.deployment.bench import Benchmark, Setting
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import human
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome

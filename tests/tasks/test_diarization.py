@@ -19,8 +19,8 @@ from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.powerset import Powerset
 from sottovoce.diarization.vbx import Vbx
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.diarization import score_diarization
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective
 from sottovoce.tasks.diarization_scores import DecisionOptions, local_score, scored_regions
 from sottovoce.tasks.task import EvaluationData

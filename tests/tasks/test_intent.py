@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.semantics import Semantics
+from sottovoce.models.task_model import TaskModel
 from sottovoce.report.run import METRICS
 from sottovoce.tasks.intent import Intent, understand
 from sottovoce.tasks.intent_forms import ChoiceObjective, IntentLoss

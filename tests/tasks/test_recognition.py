@@ -16,7 +16,7 @@ from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.tasks.ctc_objective import CTCObjective
 from sottovoce.tasks.recognition import Recognition

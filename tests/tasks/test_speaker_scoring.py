@@ -13,10 +13,10 @@ from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.deployment.verification import verify
 from sottovoce.errors import DataError
-from sottovoce.heads.cosine_scoring import CosineScoring
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics import cllr, eer, fit_calibration, wccn
 from sottovoce.metrics.trials import Trials, read_trials
+from sottovoce.models.cosine_scoring import CosineScoring
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.embedding import embed_all
 from sottovoce.tasks.speaker_scoring import Scoring, score, settle_calibration
 from sottovoce.tasks.task import EvaluationData

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from sottovoce.data.corpora.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.cllr import cllr, min_cllr
 from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.training.compress import compress

@@ -13,8 +13,8 @@ from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorise
 from sottovoce.tasks.recognition import Recognition

@@ -11,7 +11,7 @@ from corpus import write_corpus
 from families import FAMILIES, randomise, speech
 from sottovoce import SpeechEncoder
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.training.adapters import attach_adapters, merge_adapters
 from sottovoce.training.compress import compress
 from toy_recipe import toy, write

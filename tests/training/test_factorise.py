@@ -10,7 +10,7 @@ from torch import nn
 from corpus import write_corpus
 from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress
 from toy_recipe import toy, write

@@ -11,8 +11,8 @@ from rich.console import Console
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
 from sottovoce.metrics.trials import Trials
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.verification import equal_error_threshold
 from sottovoce.training.compress import compress
 from sottovoce.training.corpora import Corpora, DataOptions

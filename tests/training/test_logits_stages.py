@@ -13,8 +13,8 @@ from rich.console import Console
 from sottovoce.data.corpora.cuts import read_cuts, write_cuts
 from sottovoce.distillation.logits import FrameImitation, LogitsDistillation
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.intent import Intent
 from sottovoce.tasks.recognition import Recognition

@@ -9,8 +9,8 @@ from torch.utils.data import Dataset
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.pruning.gates import Gates

@@ -12,7 +12,7 @@ from rich.console import Console
 from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel, reference_cost
 from sottovoce.training import scaled
 from sottovoce.training.catalogue import PARAMETERS, recipes_table

@@ -10,8 +10,8 @@ from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import StreamingError
-from sottovoce.heads.task_config import TaskConfig
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.loop import Compute, Phase, fit

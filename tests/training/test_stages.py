@@ -16,7 +16,7 @@ from corpus import write_corpus
 from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
 from sottovoce.training.compress import compress
 from sottovoce.training.stage_run import StageRun, load_objective

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from families import speech
 from sottovoce.errors import RecipeError
-from sottovoce.heads.task_model import TaskModel
+from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost, human
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.training.compress import compress

@@ -9,7 +9,7 @@ from typing import Any
 
 from sottovoce.encoder.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.spelling import MARK
+from sottovoce.models.spelling import MARK
 
 Settings = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ class StockVocabulary:
     Args:
         labels: in our order.
         order: which of the stock outputs each of ours is.
-        spelling, aliases: of labels whose text is not their name, see `sottovoce.heads.spelling`.
+        spelling, aliases: of labels whose text is not their name, see `sottovoce.models.spelling`.
     """
 
     labels: list[str]

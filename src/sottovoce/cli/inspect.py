@@ -16,7 +16,7 @@ def inspect(
 ) -> None:
     """Show widths, parameters and MACs of a model, layer by layer."""
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.deployment.networks import load_network
+    from sottovoce.models.networks import load_network
     from sottovoce.report.inspection import inspect as library
     from sottovoce.report.terminal import picture
 

@@ -56,10 +56,10 @@ def prune(
     from sottovoce.checkpoints.origin import name_of
     from sottovoce.cli.terminal import busy, console, vacant
     from sottovoce.data.batches.batches.folder import speech_batches
-    from sottovoce.deployment.model_card import History, write_card
-    from sottovoce.deployment.models import load_encoder, load_model
     from sottovoce.errors import PlanError, SottovoceError
     from sottovoce.files import whole_directory
+    from sottovoce.models.load import load_encoder, load_model
+    from sottovoce.models.model_card import History, write_card
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.losses import LossWarning
     from sottovoce.pruning.prune import prune as library

@@ -155,10 +155,10 @@ def evaluate(
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
     from sottovoce.cli.terminal import busy, json_text
-    from sottovoce.deployment.model_card import add_scores, scores_of
     from sottovoce.deployment.verification import evaluate as library
     from sottovoce.deployment.verification import load_verifier
     from sottovoce.files import check_writable
+    from sottovoce.models.model_card import add_scores, scores_of
     from sottovoce.tasks.verification import Verification
 
     for place in (det, out):

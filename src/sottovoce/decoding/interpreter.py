@@ -7,8 +7,8 @@ from typing import Protocol
 from torch import Tensor
 
 from ..errors import DataError
-from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
+from ..models.task_network import TaskNetwork
 from .questions import Questions
 from .semantic_vocabulary import SemanticVocabulary
 from .transducer_reader import TransducerReader

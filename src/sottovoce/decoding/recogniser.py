@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
+from ..models.task_network import TaskNetwork
 from .ctc import ctc_beam_search
 from .hypothesis import check_search
 from .matching import language_model

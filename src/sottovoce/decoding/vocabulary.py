@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError
-from ..heads.label_pieces import pieces, words
-from ..heads.spelling import MARK, spelled
+from ..models.label_pieces import pieces, words
+from ..models.spelling import MARK, spelled
 
 BLANK = "<blank>"
 """Name of output 0."""
@@ -54,7 +54,7 @@ class Vocabulary:
 
     Args:
         labels: ``[V]`` text of each output; the first is the blank.
-        spelling, aliases: of labels whose text is not their name, see `sottovoce.heads.spelling`.
+        spelling, aliases: of labels whose text is not their name, see `sottovoce.models.spelling`.
 
     Raises:
         DataError: there is no label, one is empty or stands there twice, or the first is not the blank.

@@ -12,10 +12,10 @@ from torch import nn
 
 from sottovoce.deployment.environment import environment
 from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
-from sottovoce.deployment.models import load_model, load_stock
 from sottovoce.deployment.subject import Subject, ours, stock, tensor_bytes, weight_files
 from sottovoce.encoder.long_convolution import kept_bytes
 from sottovoce.errors import SottovoceError
+from sottovoce.models.load import load_model, load_stock
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
 from ..errors import CheckpointError
 from ..finite_outputs import named
-from ..heads.task_network import TaskNetwork
-from .networks import load_network
+from ..models.networks import load_network
+from ..models.task_network import TaskNetwork
 
 
 def load_local(source: str | Path) -> LocalScores:

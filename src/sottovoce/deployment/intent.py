@@ -14,8 +14,8 @@ from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..errors import AudioError, CheckpointError, DataError
 from ..finite_outputs import finite_output, named
-from ..heads.task_network import TaskNetwork
-from .networks import load_network
+from ..models.networks import load_network
+from ..models.task_network import TaskNetwork
 
 
 def load_classifier(source: str | Path) -> TaskNetwork:

@@ -18,8 +18,8 @@ from ..decoding.timing import Word, words_of
 from ..errors import AudioError, CheckpointError
 from ..finite_outputs import finite_output, named
 from ..heads.frame_head import FrameHead
-from ..heads.task_network import TaskNetwork
-from .networks import load_network
+from ..models.networks import load_network
+from ..models.task_network import TaskNetwork
 
 
 def load_recogniser(source: str | Path) -> TaskNetwork:

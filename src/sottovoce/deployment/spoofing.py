@@ -12,9 +12,9 @@ from ..data.audio.long_audio import speech_parts
 from ..data.audio.sources import name_of
 from ..errors import CheckpointError
 from ..finite_outputs import finite_output, named
-from ..heads.task_network import TaskNetwork
 from ..metrics.spoofing import THRESHOLD
-from .networks import load_network
+from ..models.networks import load_network
+from ..models.task_network import TaskNetwork
 
 
 def load_detector(source: str | Path) -> TaskNetwork:

@@ -21,7 +21,7 @@ from ..encoder.output import EncoderOutput
 from ..encoder.streaming import Latency
 from ..errors import AudioError, StreamingError
 from ..finite_outputs import finite_output, named
-from ..heads.task_network import TaskNetwork
+from ..models.task_network import TaskNetwork
 
 
 def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None = None) -> Chunks | None:

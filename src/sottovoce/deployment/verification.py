@@ -22,15 +22,15 @@ from ..data.corpora.audit import refuse_missing
 from ..data.corpora.cuts import make_cut, read_cuts
 from ..errors import CheckpointError, DataError
 from ..finite_outputs import finite_output, named
-from ..heads.task_network import TaskNetwork
 from ..metrics.trials import read_trials
+from ..models.networks import load_network
+from ..models.task_network import TaskNetwork
 from ..tasks.speaker_scoring import calibrated, calibration_of, score
 from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
 from .batch import Batch, FaultyRecording
 from .inputs import LIST, Recording, beside, list_lines
 from .inputs import recordings as find
-from .networks import load_network
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

@@ -10,7 +10,7 @@ from ..errors import CheckpointError
 from ..finite_outputs import finite_output
 from ..heads.pooling_head import PoolingHead
 from ..heads.powerset_head import PowersetHead
-from ..heads.task_network import TaskNetwork
+from ..models.task_network import TaskNetwork
 from .powerset import Powerset
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..heads.task_network import TaskNetwork, TaskOutput
+from ..models.task_network import TaskNetwork, TaskOutput
 from .losses import frame_mask, masked_mean
 
 

@@ -18,8 +18,8 @@ from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError
 from ..evaluation_mode import evaluating
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
 from .task import EvaluationData, Objective

@@ -19,9 +19,9 @@ from ..diarization.plda import Plda
 from ..diarization.stitching import turns_of
 from ..diarization.vbx import Vbx
 from ..diarization.windows import Wave
-from ..heads.task_network import TaskNetwork
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 from ..metrics.resample import bootstrap_ratio
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .task import plain
 
@@ -103,7 +103,7 @@ class DecisionOptions(Options):
         """
         if self.embedding is None:
             return None
-        from ..heads.task_model import TaskModel
+        from ..models.task_model import TaskModel
 
         embedder = SpeakerFrames(TaskModel.from_pretrained(self.embedding).eval())
         if (plda := self.settings().plda) is not None:

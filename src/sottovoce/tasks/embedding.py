@@ -14,7 +14,7 @@ from ..data.audio.long_audio import LONGEST
 from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
-from ..heads.task_network import TaskNetwork
+from ..models.task_network import TaskNetwork
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

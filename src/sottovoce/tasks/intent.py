@@ -18,9 +18,9 @@ from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Fraction, Semantics, SemanticScore
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .intent_forms import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
 from .meanings import meaning_of

@@ -15,8 +15,8 @@ from ..decoding.questions import Questions
 from ..decoding.semantic_vocabulary import SemanticVocabulary
 from ..distillation.logits import ClassImitation, Imitation
 from ..errors import DataError
-from ..heads.task_network import TaskNetwork
 from ..metrics.semantics import Semantics
+from ..models.task_network import TaskNetwork
 from ..options import Options, one_of
 from .embedders import EMBEDDERS, head_config
 from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions

@@ -17,9 +17,9 @@ from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
 from ..evaluation_mode import evaluating
 from ..finite_outputs import finite_output
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .recognition_heads import RecognitionHead, RecognitionLoss
 from .sequence_objectives import sequence_imitation, sequence_objective

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..distillation.lattice import LatticeImitation
 from ..distillation.logits import FrameImitation, Imitation
-from ..heads.task_network import TaskNetwork
 from ..heads.transducer import Transducer
+from ..models.task_network import TaskNetwork
 from .ctc_objective import CTCObjective
 from .recognition_heads import RecognitionLoss
 from .task import Objective

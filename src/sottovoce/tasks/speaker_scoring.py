@@ -21,11 +21,11 @@ from torch import Tensor
 
 from ..bounded import WIDEST
 from ..errors import DataError
-from ..heads.cosine_scoring import CosineScoring
 from ..metrics.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
 from ..metrics.back_ends import lda, wccn
 from ..metrics.calibration import Calibration, fit_calibration
 from ..metrics.roc import Floats
+from ..models.cosine_scoring import CosineScoring
 from ..options import Options, one_of
 
 Rows = NDArray[np.intp]

@@ -17,13 +17,13 @@ from ..data.corpora.cuts import cut_field, cut_speaker
 from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError
-from ..heads.llr_scoring import CLASSES
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import bootstrap_groups
 from ..metrics.calibration import fit_calibration
 from ..metrics.cllr import cllr
 from ..metrics.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from ..models.llr_scoring import CLASSES
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .embedders import Embedder, head_config
 from .embedding import embed

@@ -13,9 +13,9 @@ from ..data.batches.batches import Batch
 from ..data.batches.targets import Targets
 from ..distillation.logits import Imitation
 from ..encoder.config import EncoderConfig
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork, TaskOutput
 from ..metrics.bootstrap import Interval
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork, TaskOutput
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

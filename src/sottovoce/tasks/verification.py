@@ -14,14 +14,14 @@ from ..data.corpora.cuts import cut_speaker
 from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, RecipeError
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
 from ..metrics.bootstrap import Metric, bootstrap
 from ..metrics.cllr import cllr
 from ..metrics.dcf import act_dcf, min_dcf
 from ..metrics.det import det
 from ..metrics.eer import eer, rocch_eer
 from ..metrics.trials import Trials
+from ..models.task_config import TaskConfig
+from ..models.task_network import TaskNetwork
 from ..options import Options
 from .embedders import Embedder, head_config
 from .embedding import embed_all

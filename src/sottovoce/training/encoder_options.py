@@ -13,14 +13,14 @@ import torch
 from pydantic import Field, create_model, model_validator
 
 from ..bounded import WIDEST
-from ..deployment.models import is_ours, is_task_model, load_encoder, load_model
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming import check_streamable
 from ..errors import RecipeError
-from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..models.load import is_ours, is_task_model, load_encoder, load_model
+from ..models.task_config import TaskConfig
+from ..models.task_model import TaskModel
 from ..options import Options
 from ..tasks.task import Task
 from .filters import mel_filters

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches.batches import Batch, BatchLoader
 from ..errors import RecipeError
-from ..heads.task_model import TaskModel
+from ..models.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
 from .loss_scaling import SkippedSteps

@@ -18,7 +18,7 @@ from .clipping import AutoClip, Clipping, FixedClipping
 from .schedules import Decay
 
 if TYPE_CHECKING:
-    from ..heads.task_model import TaskModel
+    from ..models.task_model import TaskModel
 
 
 class Rates(Options):

@@ -19,11 +19,11 @@ from typing import Any
 from rich.console import Console
 
 from ..checkpoints.origin import name_of
-from ..deployment.model_card import Score, scores_of
-from ..deployment.models import load_encoder
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SAMPLE_RATE
 from ..errors import RecipeError
+from ..models.load import load_encoder
+from ..models.model_card import Score, scores_of
 from ..pruning.cost import Cost, cost
 from ..tasks.registry import TASKS
 from .compress import compress

@@ -19,8 +19,8 @@ from ..deployment.environment import environment
 from ..deployment.measure import resident_peak
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
-from ..heads.task_config import TaskConfig
-from ..heads.task_model import TaskModel
+from ..models.task_config import TaskConfig
+from ..models.task_model import TaskModel
 from ..pruning.cost import cost, human
 from .compress import compress
 from .lineage import START, stage_name

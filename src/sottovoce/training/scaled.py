@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from ..deployment.models import load_encoder
 from ..distillation.features import check_layers
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..errors import RecipeError
 from ..exclusive import exclusive
+from ..models.load import load_encoder
 from ..options import nearest
 from .encoder_options import EncoderOptions, new_config
 from .packaged import known_recipes

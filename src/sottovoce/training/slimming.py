@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..encoder.model import SpeechEncoder
 from ..encoder.units import collect
-from ..heads.task_model import TaskModel
+from ..models.task_model import TaskModel
 from ..options import Options, nearest
 from ..pruning.gates import KINDS
 from .budget_options import BudgetOptions

@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..data.batches.batches import StepBatches
-from ..deployment.model_card import History, scores_of, write_card
-from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.model import SpeechEncoder
 from ..errors import CheckpointError, RecipeError
 from ..file_modes import as_umask_says
 from ..files import whole_directory, whole_file
-from ..heads.task_model import TaskModel
+from ..models.load import load_encoder
+from ..models.model_card import History, scores_of, write_card
+from ..models.task_model import TaskModel
 from ..pruning.budget import Budget
 from ..pruning.cost import cost
 from ..pruning.plan import Plan

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from ..deployment.models import load_encoder
 from ..distillation.features import FeatureDistillation
 from ..encoder.units import collect
 from ..errors import RecipeError, SottovoceError
-from ..heads.task_model import TaskModel
+from ..models.load import load_encoder
+from ..models.task_model import TaskModel
 from ..pruning.choices import rules
 from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape

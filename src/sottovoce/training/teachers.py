@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..deployment.models import is_task_model, load_model
 from ..errors import RecipeError
-from ..heads.task_model import TaskModel
+from ..models.load import is_task_model, load_model
+from ..models.task_model import TaskModel
 from .encoder_options import head_fault
 from .lineage import START, starts
 

@@ -13,8 +13,8 @@ from ..data.batches.batches import Batch
 from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.network import EncoderNetwork
-from ..heads.task_model import TaskModel
-from ..heads.task_network import TaskOutput
+from ..models.task_model import TaskModel
+from ..models.task_network import TaskOutput
 from ..pruning.cost import CostModel
 from ..pruning.gates import Gates
 from ..pruning.lagrangian import Lagrangian, expected_widths

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ...bounded import WIDEST
 from ...errors import RecipeError
-from ...heads.task_model import TaskModel
+from ...models.task_model import TaskModel
 from ..adapters import attach_adapters, merge_adapters, targeted
 from ..phase_options import ChosenOptions
 from ..stage_run import Product, StageRun

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from ...heads.task_model import TaskModel
+from ...models.task_model import TaskModel
 from ..phase_options import ChosenOptions, DistillationOptions
 from ..stage_run import Product, StageRun
 

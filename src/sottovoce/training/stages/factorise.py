@@ -11,7 +11,7 @@ from torch import nn
 
 from ...data.batches.batches import Batch
 from ...errors import PlanError, RecipeError
-from ...heads.task_model import TaskModel
+from ...models.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
 from ..phase_options import StageOptions
 from ..stage_run import Product, StageRun

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from ...heads.task_model import TaskModel
+from ...models.task_model import TaskModel
 from ...options import Options
 from ...pruning.cost import CostModel, reference_cost
 from ...pruning.gates import Gates

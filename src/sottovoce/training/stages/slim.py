@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...data.batches.batches import Batch
 from ...encoder.model import SpeechEncoder
 from ...errors import RecipeError
-from ...heads.task_model import TaskModel
+from ...models.task_model import TaskModel
 from ...pruning.importance import activation, magnitude, taylor
 from ...pruning.plan import choose
 from ...pruning.scores import Scores

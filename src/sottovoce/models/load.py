@@ -13,14 +13,14 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.finite import check_finite
 from sottovoce.encoder.loading import files_of, without_report
 from sottovoce.encoder.model_files import is_file, model_type, read_json
-from sottovoce.heads.task_config import TaskConfig
+from sottovoce.models.task_config import TaskConfig
 from sottovoce.text.one_line import told_in_one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from sottovoce.encoder.model import SpeechEncoder
-    from sottovoce.heads.task_model import TaskModel
+    from sottovoce.models.task_model import TaskModel
 
 Loaded = TypeVar("Loaded", "SpeechEncoder", "TaskModel")
 
@@ -32,7 +32,7 @@ def load_model(source: str | Path) -> SpeechEncoder | TaskModel:
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
     from sottovoce.encoder.model import SpeechEncoder
-    from sottovoce.heads.task_model import TaskModel
+    from sottovoce.models.task_model import TaskModel
 
     if is_task_model(source):
         return _named_outputs(TaskModel.from_pretrained(str(source)))
@@ -54,7 +54,7 @@ def load_encoder(source: str | Path) -> SpeechEncoder:
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
     from sottovoce.encoder.model import SpeechEncoder
-    from sottovoce.heads.task_model import TaskModel
+    from sottovoce.models.task_model import TaskModel
 
     if is_ours(source):
         return _named_outputs(TaskModel.from_pretrained(str(source)).encoder)

@@ -15,12 +15,12 @@ from ..encoder.network import ARGUMENTS, EncoderNetwork
 from ..encoder.output import as_wanted
 from ..encoder.placed import PlacedModule
 from ..encoder.units import Timing
-from .catalogue import HEADS
+from ..heads.catalogue import HEADS
+from ..heads.embedders import EMBEDDERS, build
+from ..heads.options import check_options
 from .cosine_scoring import CosineScoring
-from .embedders import EMBEDDERS, build
 from .labelled_loss import labelled_loss
 from .llr_scoring import LLRScoring
-from .options import check_options
 from .task_config import TaskConfig
 
 

@@ -15,10 +15,10 @@ from ..encoder.model_files import model_type, read_json
 from ..encoder.network import EncoderNetwork
 from ..encoder.uninitialised import Uninitialised
 from ..encoder.weight_files import read_weights
-from ..heads.task_config import TaskConfig
-from ..heads.task_network import TaskNetwork
 from ..text.one_line import told_in_one_line
-from .models import load_model
+from .load import load_model
+from .task_config import TaskConfig
+from .task_network import TaskNetwork
 
 KINDS: dict[str, tuple[Any, type[EncoderNetwork] | type[TaskNetwork]]] = {
     EncoderConfig.model_type: (EncoderConfig, EncoderNetwork),

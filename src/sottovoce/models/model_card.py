@@ -12,9 +12,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..encoder.model import SpeechEncoder
 from ..encoder.model_names import HUB_ID
 from ..errors import DataError
-from ..heads.task_model import TaskModel
 from ..pruning.cost import cost, human, reference_cost
 from ..text.plain_json import why_not_finite
+from .task_model import TaskModel
 
 NUMBERS = ("## Numbers\n", "\n## Licence\n")
 """What the scores stand between."""

@@ -11,7 +11,7 @@ from ..encoder.checked_config import CheckedConfig
 from ..encoder.config import EncoderConfig, Shape
 from ..encoder.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..errors import CheckpointError
-from .catalogue import AUTO_CLASSES, HEADS, PIPELINES
+from ..heads.catalogue import AUTO_CLASSES, HEADS, PIPELINES
 from .llr_scoring import CLASSES
 from .spelling import check_spelling
 
@@ -41,7 +41,7 @@ class TaskConfig(CheckedConfig):
             vocabulary, the blank first, in the order that makes it a tokenizer; of an ``intent`` model with a
             ``classifier`` they are ``question=answer``, those of one question side by side.
         spelling, aliases: of a vocabulary that was made elsewhere: labels whose text is not their name, and labels that are
-            the same token as another; see `sottovoce.heads.spelling`.
+            the same token as another; see `sottovoce.models.spelling`.
 
     Raises:
         CheckpointError: a name that is unknown, a value of another type, an unknown head, or one with another number of

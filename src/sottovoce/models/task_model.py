@@ -114,4 +114,4 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
     AutoConfig.register(TaskConfig.model_type, TaskConfig, exist_ok=True)
     AutoModel.register(TaskConfig, TaskModel, exist_ok=True)
-    import_module("sottovoce.heads.auto_models")  # they are registered with the other auto classes
+    import_module("sottovoce.models.auto_models")  # they are registered with the other auto classes
