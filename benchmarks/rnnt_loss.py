@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
-from sottovoce.heads.rnnt_loss import rnnt_loss
+from sottovoce.heads.sequence.rnnt_loss import rnnt_loss
 
 
 def plain_loss(encoder: Tensor, predictor: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

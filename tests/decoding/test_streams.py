@@ -19,7 +19,7 @@ from sottovoce.decoding.transducer_streams import TransducerBeamStream, Transduc
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
-from sottovoce.heads.transducer import Transducer
+from sottovoce.heads.sequence.transducer import Transducer
 
 LABELS = [BLANK, " ", "a", "b", "c"]
 BIGRAMS = NGram(

@@ -7,7 +7,7 @@ from sottovoce.decoding.semantic_vocabulary import SemanticVocabulary
 from sottovoce.decoding.transducer_reader import TransducerReader
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
-from sottovoce.heads.transducer import Transducer
+from sottovoce.heads.sequence.transducer import Transducer
 
 LABELS = ["<blank>", "intent=order", "intent=cancel", "slot:size", "slot:drink", "a", "b", " "]
 

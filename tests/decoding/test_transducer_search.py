@@ -7,7 +7,7 @@ import torch
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
-from sottovoce.heads.transducer import Transducer
+from sottovoce.heads.sequence.transducer import Transducer
 
 D, V = 4, 3
 

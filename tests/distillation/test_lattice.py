@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from sottovoce.distillation.lattice import LatticeImitation, lattice_divergence
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
-from sottovoce.heads.transducer import Joint, Transducer
+from sottovoce.heads.sequence.transducer import Joint, Transducer
 from sottovoce.pruning.attachment import Attachment
 from tiny_models import randomised
 

@@ -172,7 +172,7 @@ def test_options_of_heads_are_checked(head, told, models):
 
 
 def test_a_fault_of_a_constructor_is_not_told_as_the_users(monkeypatch):
-    from sottovoce.heads import mhfa
+    from sottovoce.heads.speaker import mhfa
 
     monkeypatch.setattr(mhfa, "nn", None)
     with pytest.raises(AttributeError):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sottovoce.heads.aam_softmax import AAMSoftmax
+from sottovoce.tasks.objectives.aam_softmax import AAMSoftmax
 
 
 def by_hand(loss, x, labels, margin, rivals_margin=0.0, rivals=0):

@@ -15,8 +15,8 @@ from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.frames import FrameNorm
-from sottovoce.heads.pooling_head import PoolingHead, VectorNorm
-from sottovoce.heads.spectral_maps import MapNorm
+from sottovoce.heads.speaker.pooling_head import PoolingHead, VectorNorm
+from sottovoce.heads.spoofing.spectral_maps import MapNorm
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost

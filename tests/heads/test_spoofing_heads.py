@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.units import collect
-from sottovoce.heads.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
+from sottovoce.heads.spoofing.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel
@@ -136,7 +136,7 @@ def test_pair_scores_by_loops():
 def test_pair_scores_in_blocks_are_the_same(monkeypatch):
     scores, x = randomised(PairScores(5, 4, temperature=3.0, kinds=2)), torch.randn(2, 30, 5)
     whole = scores(x, x)
-    monkeypatch.setattr("sottovoce.heads.graph_attention.PAIRS", 2 * 30 * 4 * 7)  # seven rows at a time
+    monkeypatch.setattr("sottovoce.heads.spoofing.graph_attention.PAIRS", 2 * 30 * 4 * 7)  # seven rows at a time
     with torch.no_grad():
         assert torch.allclose(scores(x, x), whole, atol=1e-6)
     assert PAIRS > 2 * 30 * 4 * 7

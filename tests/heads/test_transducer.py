@@ -3,8 +3,8 @@ import torch
 
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.encoder.units import collect
-from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
-from sottovoce.heads.transducer import StatelessPredictor, Transducer
+from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
 from sottovoce.pruning.attachment import Attachment
 from tiny_models import randomised
 

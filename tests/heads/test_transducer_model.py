@@ -9,8 +9,8 @@ from sottovoce.decoding.recogniser import TransducerRecogniser
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError, DataError
-from sottovoce.heads.rnnt_loss import CELLS
-from sottovoce.heads.rnnt_memory import check_memory, free_bytes, rnnt_bytes
+from sottovoce.heads.sequence.rnnt_loss import CELLS
+from sottovoce.heads.sequence.rnnt_memory import check_memory, free_bytes, rnnt_bytes
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget

@@ -11,7 +11,7 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.catalogue import HEADS
-from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel

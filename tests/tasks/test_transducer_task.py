@@ -12,7 +12,7 @@ from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation

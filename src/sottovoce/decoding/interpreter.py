@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ..errors import DataError
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from ..models.task_network import TaskNetwork
 from .questions import Questions
 from .semantic_vocabulary import SemanticVocabulary

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from ..models.task_network import TaskNetwork
 from .ctc import ctc_beam_search
 from .hypothesis import check_search

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from .hypothesis import Hypothesis, check_search
 from .prefixes import Times, unrolled
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from .semantic_vocabulary import SemanticVocabulary
 from .transducer import context_states
 from .transducer_streams import TransducerGreedyStream

@@ -7,7 +7,7 @@ from os.path import commonprefix
 import torch
 from torch import Tensor
 
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from .hypothesis import check_search
 from .prefixes import HOPELESS, rolled, unrolled
 from .streams import PATIENCE

@@ -17,7 +17,7 @@ from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
 from ..errors import AudioError, CheckpointError
 from ..finite_outputs import finite_output, named
-from ..heads.frame_head import FrameHead
+from ..heads.framewise.frame_head import FrameHead
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 

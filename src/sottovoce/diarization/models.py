@@ -8,8 +8,8 @@ from ..data.audio.reading import SAMPLE_RATE
 from ..data.batches.activity import STEP
 from ..errors import CheckpointError
 from ..finite_outputs import finite_output
-from ..heads.pooling_head import PoolingHead
-from ..heads.powerset_head import PowersetHead
+from ..heads.framewise.powerset_head import PowersetHead
+from ..heads.speaker.pooling_head import PoolingHead
 from ..models.task_network import TaskNetwork
 from .powerset import Powerset
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from ..heads.rnnt_lattice import check_targets
-from ..heads.rnnt_loss import CELLS, CELLS_ELSEWHERE
-from ..heads.transducer import Joint, Transducer
+from ..heads.sequence.rnnt_lattice import check_targets
+from ..heads.sequence.rnnt_loss import CELLS, CELLS_ELSEWHERE
+from ..heads.sequence.transducer import Joint, Transducer
 from .logits import Imitation
 
 _NEVER = float("-inf")

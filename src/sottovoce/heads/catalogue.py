@@ -1,13 +1,13 @@
 """The heads there are, by the name that configs use."""
 
 from .classifier import Classifier
-from .ctc import CTC
 from .embedders import EMBEDDERS
-from .frame_classifier import FrameClassifier
+from .framewise.frame_classifier import FrameClassifier
+from .framewise.powerset_head import PowersetHead
 from .head import Head
 from .mean_classifier import MeanClassifier
-from .powerset_head import PowersetHead
-from .transducer import Transducer
+from .sequence.ctc import CTC
+from .sequence.transducer import Transducer
 
 HEADS: dict[str, type[Head]] = {
     **EMBEDDERS,

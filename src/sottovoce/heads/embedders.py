@@ -9,18 +9,18 @@ from typing import Any
 from ..encoder.low_rank import use_factors, without_factors
 from ..encoder.stream import Stream
 from ..errors import CheckpointError
-from .aasist import AASIST
-from .ecapa_tdnn import ECAPA
 from .head import Head
-from .mfa_conformer import MFAConformer
-from .mhfa import MHFA
 from .options import check_options
-from .plain_xvector import PlainXVector
 from .pooled import Pooled
-from .rawnet3 import RawNet3
-from .ska_tdnn import SKATDNN
-from .sls import SLS
-from .x_vector import XVector
+from .speaker.ecapa_tdnn import ECAPA
+from .speaker.mfa_conformer import MFAConformer
+from .speaker.mhfa import MHFA
+from .speaker.plain_xvector import PlainXVector
+from .speaker.rawnet3 import RawNet3
+from .speaker.ska_tdnn import SKATDNN
+from .speaker.x_vector import XVector
+from .spoofing.aasist import AASIST
+from .spoofing.sls import SLS
 
 EMBEDDERS: dict[str, type[Head]] = {
     "mhfa": MHFA,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.stream import Stream
-from .fusion import weighted_sum
 from .head import Head
+from .layer_aggregation import weighted_sum
 
 Fusion = Literal["sum", "last"]
 

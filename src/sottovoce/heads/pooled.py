@@ -7,8 +7,8 @@ from torch import Tensor
 from ..encoder.stream import Stream
 from ..errors import CheckpointError
 from .frames import TimeConv
-from .fusion import Choice, LayerSum, build_fusion
-from .pooling_head import Extractor, Trunk
+from .layer_aggregation import Choice, LayerSum, build_fusion
+from .speaker.pooling_head import Extractor, Trunk
 
 
 class Pooled(Extractor):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..heads.ctc import BLANK
+from ..heads.sequence.ctc import BLANK
 
 
 def labelled_loss(head: Mapping[str, Any], logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:

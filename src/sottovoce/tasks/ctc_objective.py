@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..data.batches.batches import Batch
 from ..errors import DataError
-from ..heads.ctc import BLANK
+from ..heads.sequence.ctc import BLANK
 from .recognition_heads import RecognitionLoss
 from .task import Objective
 

@@ -11,7 +11,7 @@ from ..options import Options, one_of
 
 
 class CTCOptions(Options):
-    """One label or the blank for every frame, see `sottovoce.heads.ctc.CTC`."""
+    """One label or the blank for every frame, see `sottovoce.heads.sequence.ctc.CTC`."""
 
     width: int | None = Field(256, ge=1, le=WIDEST, description="of the inner map; null for one linear map")
     fusion: Literal["sum", "last"] = "sum"
@@ -20,7 +20,7 @@ class CTCOptions(Options):
 
 
 class TransducerOptions(Options):
-    """A stateless predictor and a joiner, see `sottovoce.heads.transducer.Transducer`."""
+    """A stateless predictor and a joiner, see `sottovoce.heads.sequence.transducer.Transducer`."""
 
     predictor: int = Field(512, ge=1, le=WIDEST, description="size of the predictor's embedding")
     context: int = Field(2, ge=1, le=1_000, description="labels that the predictor sees")

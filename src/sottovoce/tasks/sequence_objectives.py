@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..distillation.lattice import LatticeImitation
 from ..distillation.logits import FrameImitation, Imitation
-from ..heads.transducer import Transducer
+from ..heads.sequence.transducer import Transducer
 from ..models.task_network import TaskNetwork
 from .ctc_objective import CTCObjective
 from .recognition_heads import RecognitionLoss

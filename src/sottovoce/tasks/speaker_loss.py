@@ -11,9 +11,9 @@ from torch import Tensor
 from ..bounded import WIDEST
 from ..data.batches.batches import Batch
 from ..errors import DataError
-from ..heads.aam_softmax import AAMSoftmax
-from ..heads.softmax import Softmax
 from ..options import Options
+from .objectives.aam_softmax import AAMSoftmax
+from .objectives.softmax import Softmax
 from .task import Objective
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..data.batches.batches import Batch
-from ..heads.rnnt_memory import check_memory
-from ..heads.transducer import Transducer
+from ..heads.sequence.rnnt_memory import check_memory
+from ..heads.sequence.transducer import Transducer
 from .ctc_objective import check_transcripts, ctc_losses
 from .recognition_heads import RecognitionLoss
 from .task import Objective

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Unit
-from .layer_sum_head import Fusion, LayerSumHead
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Unit
+from ..layer_sum_head import Fusion, LayerSumHead
 
 
 class FrameClassifier(LayerSumHead):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.stream import Stream
-from .frames import ConvBlock, SqueezeExcitation, TimeConv
-from .fusion import Choice, build_fusion
+from ...encoder.stream import Stream
+from ..frames import ConvBlock, SqueezeExcitation, TimeConv
+from ..layer_aggregation import Choice, build_fusion
 from .pooling_head import Extractor, Trunk
 from .res2 import res2
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.safe_convolution import Conv2d
-from ..encoder.units import Macs
+from ...encoder.safe_convolution import Conv2d
+from ...encoder.units import Macs
 
 
 class MapConv(Conv2d):

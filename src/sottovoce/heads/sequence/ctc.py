@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.norms import valid
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Unit
-from .frame_head import FrameHead
-from .layer_sum_head import Fusion
+from ...encoder.norms import valid
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Unit
+from ..framewise.frame_head import FrameHead
+from ..layer_sum_head import Fusion
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""

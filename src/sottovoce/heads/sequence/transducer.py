@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..encoder.config import Shape
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Unit
+from ...encoder.config import Shape
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Unit
+from ..framewise.frame_head import FrameHead
+from ..layer_sum_head import Fusion
 from .ctc import BLANK
-from .frame_head import FrameHead
 from .joiner import Joiner
-from .layer_sum_head import Fusion
 from .predictor import StatelessPredictor
 from .rnnt_loss import Reduction, rnnt_loss
 

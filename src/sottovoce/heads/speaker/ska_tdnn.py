@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs
-from .frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
-from .fusion import Choice, build_fusion
+from ...encoder.stream import Stream
+from ...encoder.units import Macs
+from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
+from ..layer_aggregation import Choice, build_fusion
+from ..spoofing.spectral_maps import Map, MapConv, MapNorm
 from .pooling_head import Extractor, Trunk
 from .res2 import res2
-from .spectral_maps import Map, MapConv, MapNorm
 
 DILATIONS = (2, 3, 4)
 KERNELS = (5, 7)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.units import Macs, Timing
-from .frames import FrameNorm
+from ...encoder.units import Macs, Timing
+from ..frames import FrameNorm
 
 Count: TypeAlias = Callable[[Timing], int]
 """How many nodes a graph has, as a function of how long the utterance is."""

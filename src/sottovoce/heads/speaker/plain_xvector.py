@@ -8,12 +8,12 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from ..encoder.norms import at_least_float32, valid
-from ..encoder.safe_convolution import Conv1d
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from ..errors import AudioError, CheckpointError
-from .layer_sum_head import Fusion, LayerSumHead
+from ...encoder.norms import at_least_float32, valid
+from ...encoder.safe_convolution import Conv1d
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing, Unit
+from ...errors import AudioError, CheckpointError
+from ..layer_sum_head import Fusion, LayerSumHead
 
 
 class PlainXVector(LayerSumHead):

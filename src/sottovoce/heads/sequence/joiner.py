@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..encoder.stream import Stream
-from ..encoder.units import Gateable, Unit, rows, site
+from ...encoder.stream import Stream
+from ...encoder.units import Gateable, Unit, rows, site
 
 
 class Joiner(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import DataError
+from ...errors import DataError
 from .rnnt_loss import CELLS, CELLS_ELSEWHERE
 
 _NODE = 224

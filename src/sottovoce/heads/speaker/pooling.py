@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.norms import at_least_float32
-from ..encoder.units import Macs
-from ..errors import CheckpointError
-from .frames import FrameNorm
-from .fusion import Choice, parted
-from .options import check_options
+from ...encoder.norms import at_least_float32
+from ...encoder.units import Macs
+from ...errors import CheckpointError
+from ..frames import FrameNorm
+from ..layer_aggregation import Choice, parted
+from ..options import check_options
 
 _LEAST = 1e-4
 """Least variance: the gradient of a deviation at 0 is infinite, and one frame has none."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ..encoder.downsampling import Downsampling
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing
-from .layer_sum_head import Fusion, LayerSumHead
+from ...encoder.downsampling import Downsampling
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing
+from ..layer_sum_head import Fusion, LayerSumHead
 
 
 class FrameHead(LayerSumHead):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..encoder.stream import Stream
-from .frames import ConvBlock
-from .fusion import Choice, build_fusion
+from ...encoder.stream import Stream
+from ..frames import ConvBlock
+from ..layer_aggregation import Choice, build_fusion
 from .pooling_head import Extractor, Trunk
 
 CONTEXT = ((5, 1), (3, 2), (3, 3), (1, 1))

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs
-from .frames import ConvBlock, TimeConv, mean_over_time
-from .fusion import Choice, build_fusion
+from ...encoder.stream import Stream
+from ...encoder.units import Macs
+from ..frames import ConvBlock, TimeConv, mean_over_time
+from ..layer_aggregation import Choice, build_fusion
 from .pooling_head import Extractor, Trunk
 from .res2 import res2
 

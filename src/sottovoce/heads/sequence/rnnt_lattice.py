@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import DataError
+from ...errors import DataError
 
 _NEVER = float("-inf")
 

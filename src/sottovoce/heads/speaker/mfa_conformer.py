@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..encoder.attention import Sight
-from ..encoder.config import Shape
-from ..encoder.positions import RelativePosition, SinusoidPositions, Span
-from ..encoder.stream import Stream
-from ..encoder.units import Macs
-from .conformer import conformers, whole_layer
-from .fusion import Choice, build_fusion
+from ...encoder.attention import Sight
+from ...encoder.config import Shape
+from ...encoder.positions import RelativePosition, SinusoidPositions, Span
+from ...encoder.stream import Stream
+from ...encoder.units import Macs
+from ..conformer import conformers, whole_layer
+from ..layer_aggregation import Choice, build_fusion
 from .pooling_head import Extractor, Trunk
 
 

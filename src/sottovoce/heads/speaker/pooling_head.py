@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..encoder.units import Macs, Unit
-from .frames import frame_mask
-from .fusion import Choice, Fusion
-from .head import Head
+from ...encoder.units import Macs, Unit
+from ..frames import frame_mask
+from ..head import Head
+from ..layer_aggregation import Choice, Fusion
 from .pooling import build_pooling
 
 

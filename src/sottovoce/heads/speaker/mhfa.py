@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from .fusion import weighted_sum
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing, Unit
+from ..layer_aggregation import weighted_sum
 from .pooling import attention
 from .pooling_head import PoolingHead
 

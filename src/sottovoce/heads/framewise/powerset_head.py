@@ -8,12 +8,12 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from ..encoder.attention import Sight
-from ..encoder.config import Shape
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from .conformer import conformers, whole_layer
-from .layer_sum_head import LayerSumHead
+from ...encoder.attention import Sight
+from ...encoder.config import Shape
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing, Unit
+from ..conformer import conformers, whole_layer
+from ..layer_sum_head import LayerSumHead
 
 NOBODY = 0
 """The class of silence."""

@@ -7,8 +7,8 @@ from typing import TypeVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..encoder.norms import valid
-from .frames import frame_mask
+from ...encoder.norms import valid
+from ..frames import frame_mask
 
 POOL = 3
 """Frames, and features, of which one place of the map is the largest."""

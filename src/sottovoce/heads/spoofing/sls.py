@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from .frames import frame_mask, mean_over_time
-from .head import Head
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing, Unit
+from ..frames import frame_mask, mean_over_time
+from ..head import Head
 from .map_pooling import POOL, pooled_map
 from .spectral_maps import MapNorm
 

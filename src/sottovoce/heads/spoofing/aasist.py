@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.safe_convolution import Conv2d
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Timing, Unit
-from .frames import frame_mask
-from .fusion import Choice, build_fusion
+from ...encoder.safe_convolution import Conv2d
+from ...encoder.stream import Stream
+from ...encoder.units import Macs, Timing, Unit
+from ..frames import frame_mask
+from ..head import Head
+from ..layer_aggregation import Choice, build_fusion
 from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
-from .head import Head
 from .map_pooling import POOL, pooled_columns, pooled_map
 from .residual_map import ResidualMap
 from .spectral_maps import MapNorm
