@@ -22,10 +22,10 @@ from sottovoce.deployment.measure import Spread, alternate, threads
 from sottovoce.metrics.wer import score_recognition
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost, human
+from sottovoce.recipe.data_section import Corpora
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.transcripts import transcript
-from sottovoce.training.compress import compress
-from sottovoce.training.corpora import Corpora
-from sottovoce.training.recipe_file import read_recipe
 
 
 def main() -> None:

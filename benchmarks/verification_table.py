@@ -23,10 +23,10 @@ from sottovoce.metrics.bootstrap import bootstrap_difference
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials
 from sottovoce.models.task_model import TaskModel
+from sottovoce.recipe.data_section import Corpora
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.verification import Verification
-from sottovoce.training.compress import compress
-from sottovoce.training.corpora import Corpora
-from sottovoce.training.recipe_file import read_recipe
 
 SECONDS = 8.0
 SPARSITIES = (50, 70, 80)

@@ -52,7 +52,7 @@ def test_the_python_of_a_page_runs(page, workplace, monkeypatch):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "yaml")], ids=lambda p: p.name)
 def test_the_recipes_of_a_page_are_valid(page, tmp_path):
-    from sottovoce.training.recipe_file import read_recipe
+    from sottovoce.runs.recipe_file import read_recipe
 
     for text in blocks(page, "yaml"):
         (tmp_path / "recipe.yaml").write_text(text)

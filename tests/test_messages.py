@@ -54,7 +54,7 @@ def test_they_are_found():
 def test_each_is_one_line():
     """But for lists of faults, of which each is a line, and a run's recipe, of which all that has changed is told."""
     several = {where for where, text in MESSAGES if "\n" in text and not re.search(r"\n *$", text)}
-    assert {where.partition(":")[0] for where in several} <= {"training/run_directory.py"}, several
+    assert {where.partition(":")[0] for where in several} <= {"runs/run_directory.py"}, several
 
 
 @pytest.mark.parametrize("keyword", ["channel", "speakers", "skip_faulty", "threshold", "beam", "ngram", "chunk"])

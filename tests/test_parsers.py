@@ -28,8 +28,8 @@ from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.prune import read_shape
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.yaml_file import chain, plain_recipe
+from sottovoce.recipe.yaml_file import chain, plain_recipe
+from sottovoce.runs.recipe_file import read_recipe
 
 PARSERS = {
     "rttm": read_rttm,

@@ -6,8 +6,8 @@ import resource
 import pytest
 
 from sottovoce.errors import RecipeError
+from sottovoce.recipe.yaml_file import recipe_value
 from sottovoce.text.yaml_text import BYTES, DEPTH, VALUES, read_text, yaml_value
-from sottovoce.training.yaml_file import recipe_value
 
 
 def laughs(levels=9, each=10, form="[{}]"):

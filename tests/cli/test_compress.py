@@ -8,9 +8,9 @@ import json
 import pytest
 import yaml
 
+from sottovoce.recipe.packaged import PLACES, find_recipe
+from sottovoce.runs.run_directory import RunDirectory
 from sottovoce.training import metrics_log
-from sottovoce.training.packaged import PLACES, find_recipe
-from sottovoce.training.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 

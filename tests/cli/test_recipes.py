@@ -2,8 +2,8 @@
 
 import pytest
 
-from sottovoce.training.packaged import known_recipes
-from sottovoce.training.yaml_file import plain_recipe
+from sottovoce.recipe.packaged import known_recipes
+from sottovoce.recipe.yaml_file import plain_recipe
 
 
 def test_all_published_ones_are_listed(sottovoce, monkeypatch):

@@ -15,8 +15,8 @@ from sottovoce.pruning.cost import CostModel, cost
 from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import compare, slim, slim_and_verify
+from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
-from sottovoce.training.encoder_options import EncoderOptions
 from tiny_models import randomised, speech, tiny_encoder, tiny_model
 
 LAYERS = ("pre_norm", "post_norm", "conformer")

@@ -113,8 +113,8 @@ def test_a_cached_model_loads_without_the_hub(here, silent, models, monkeypatch)
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    from sottovoce.training.encoder_options import new_config
-    from sottovoce.training.recipe import Recipe
+    from sottovoce.recipe.encoder_options import new_config
+    from sottovoce.runs.recipe import Recipe
     from toy_recipe import toy
 
     place = tmp_path_factory.mktemp("model")

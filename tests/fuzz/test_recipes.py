@@ -18,11 +18,11 @@ import yaml
 from rich.console import Console
 
 from sottovoce.errors import SottovoceError
-from sottovoce.training.compress import compress
-from sottovoce.training.packaged import known_recipes
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.scaled import toy
-from sottovoce.training.yaml_file import plain_recipe
+from sottovoce.recipe.packaged import known_recipes
+from sottovoce.recipe.yaml_file import plain_recipe
+from sottovoce.runs.compress import compress
+from sottovoce.runs.dry_run import toy
+from sottovoce.runs.recipe_file import read_recipe
 
 from .mutations import MUTATIONS
 

@@ -11,7 +11,7 @@ from sottovoce.pruning.gates import Gates
 from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
 from sottovoce.pruning.plan import Plan
 from sottovoce.pruning.slim import slim
-from sottovoce.training.stages.prune import GateOptions
+from sottovoce.runs.stages.prune import GateOptions
 
 
 @pytest.fixture(scope="module")

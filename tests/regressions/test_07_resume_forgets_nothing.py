@@ -3,8 +3,8 @@
 import torch
 
 from sottovoce.files import settle
+from sottovoce.runs.compress import compress
 from sottovoce.training.checkpoints import newest
-from sottovoce.training.compress import compress
 from toy_recipe import toy, write
 
 

@@ -8,8 +8,8 @@ import torch
 from pydantic import ValidationError
 
 from sottovoce.pruning.gates import Gates
+from sottovoce.runs.stages.prune import Prune
 from sottovoce.training.randomness import gate_seed
-from sottovoce.training.stages.prune import Prune
 from tiny_models import speech, tiny_model
 
 

@@ -14,8 +14,8 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import human
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome
-from sottovoce.training.compress import compress
-from sottovoce.training.run_directory import RunDirectory
+from sottovoce.runs.compress import compress
+from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 QUICK = Setting(seconds=0.5, threads=1, repeats=2)

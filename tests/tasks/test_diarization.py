@@ -21,11 +21,11 @@ from sottovoce.diarization.vbx import Vbx
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.diarization import score_diarization
 from sottovoce.models.task_model import TaskModel
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective
 from sottovoce.tasks.diarization_scores import DecisionOptions, local_score, scored_regions
 from sottovoce.tasks.task import EvaluationData
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
 from tiny_models import tiny_model
 from toy_recipe import toy
 

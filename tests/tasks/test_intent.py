@@ -15,11 +15,11 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.models.task_model import TaskModel
 from sottovoce.report.run import METRICS
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent, understand
 from sottovoce.tasks.intent_forms import ChoiceObjective, IntentLoss
 from sottovoce.tasks.task import EvaluationData
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
 from tones import RATE, spoken, tone_recipe
 
 SIZES = {"": "none", "c": "s", "d": "xl"}

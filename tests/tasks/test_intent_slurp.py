@@ -9,9 +9,9 @@ import yaml
 
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
 from tones import RATE, spoken, tone_recipe
 
 SAID = {

@@ -14,10 +14,10 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.cllr import cllr, min_cllr
 from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.models.task_model import TaskModel
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
 from sottovoce.tasks.task import EvaluationData
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
 from toy_recipe import toy
 
 

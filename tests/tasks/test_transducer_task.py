@@ -17,11 +17,11 @@ from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorise
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
 from sottovoce.tasks.transducer_objective import TransducerObjective
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
 from tiny_models import randomised, tiny_config
 from tones import tone_recipe, write_tones
 

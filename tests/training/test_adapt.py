@@ -12,8 +12,8 @@ from families import FAMILIES, randomise, speech
 from sottovoce import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
+from sottovoce.runs.compress import compress
 from sottovoce.training.adapters import attach_adapters, merge_adapters
-from sottovoce.training.compress import compress
 from toy_recipe import toy, write
 
 TARGETS = ["attention.q", "attention.v"]

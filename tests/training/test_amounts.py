@@ -9,10 +9,10 @@ from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import RecipeError
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe_file import checked_recipe, read_recipe
 from sottovoce.tasks.registry import TASKS
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe import Recipe
-from sottovoce.training.recipe_file import checked_recipe, read_recipe
 from toy_recipe import toy, write
 
 LOSSES = {f"{task} loss": type(options.model_validate({}).loss) for task, options in TASKS.items()}

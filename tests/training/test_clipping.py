@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from sottovoce.recipe.training_stage_options import PhaseOptions
 from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
-from sottovoce.training.phase_options import PhaseOptions
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import TaskTerm

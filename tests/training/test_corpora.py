@@ -6,7 +6,7 @@ import pytest
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.errors import RecipeError
-from sottovoce.training.corpora import Corpora, DataOptions
+from sottovoce.recipe.data_section import Corpora, DataOptions
 
 
 def test_a_voice_at_another_speed_is_another_speaker(tmp_path):

@@ -16,10 +16,10 @@ from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.corpora.shar import export_shar
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.training.compress import compress
-from sottovoce.training.corpora import Corpora, DataOptions
-from sottovoce.training.recipe import Recipe
-from sottovoce.training.recipe_file import read_recipe
+from sottovoce.recipe.data_section import Corpora, DataOptions
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe_file import read_recipe
 from toy_recipe import toy, write
 
 needs_espeak = pytest.mark.skipif(

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from sottovoce.errors import CheckpointError, RecipeError
+from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.verification import Verification
-from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.filters import mel_filters
 from tiny_models import speech, tiny_encoder, tiny_model
 

@@ -12,7 +12,7 @@ from sottovoce.encoder.low_rank import factored_paths
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
-from sottovoce.training.compress import compress
+from sottovoce.runs.compress import compress
 from toy_recipe import toy, write
 
 

@@ -13,14 +13,14 @@ from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import RecipeError
 from sottovoce.metrics.trials import Trials
 from sottovoce.models.task_model import TaskModel
+from sottovoce.recipe.data_section import Corpora, DataOptions
+from sottovoce.recipe.packaged import known_recipes
+from sottovoce.recipe.yaml_file import plain_recipe
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.runs.stage_run import load_objective
 from sottovoce.tasks.verification import equal_error_threshold
-from sottovoce.training.compress import compress
-from sottovoce.training.corpora import Corpora, DataOptions
-from sottovoce.training.packaged import known_recipes
-from sottovoce.training.recipe import Recipe
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.stage_run import load_objective
-from sottovoce.training.yaml_file import plain_recipe
 from toy_recipe import toy, write
 
 

@@ -15,16 +15,16 @@ from sottovoce.distillation.logits import FrameImitation, LogitsDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
+from sottovoce.recipe.training_stage_options import DistillationOptions
+from sottovoce.runs.compress import compress
+from sottovoce.runs.teachers import check_teacher
 from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.intent import Intent
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.spoofing import Spoofing
-from sottovoce.training.compress import compress
 from sottovoce.training.loop import Compute, Phase, fit
-from sottovoce.training.phase_options import DistillationOptions
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
-from sottovoce.training.teachers import check_teacher
 from sottovoce.training.terms import DistillationTerm
 from tiny_models import randomised, speech, tiny_config, tiny_encoder
 from tones import tone_recipe, write_tones

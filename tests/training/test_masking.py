@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from encoder.test_downsampling import encoder
-from sottovoce.training.augmentation import MASKS, effects, masks
-from sottovoce.training.compress import compress
+from sottovoce.recipe.augmentation import MASKS, effects, masks
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked
-from sottovoce.training.recipe_file import read_recipe
 from tiny_models import speech
 from tones import tone_recipe, write_tones
 from toy_recipe import write

@@ -12,10 +12,10 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.cost import cost
+from sottovoce.recipe.packaged import find_recipe
 from sottovoce.report.probes import probe_table
-from sottovoce.training.packaged import find_recipe
-from sottovoce.training.probe import PROBES, probe
-from sottovoce.training.recipe_file import read_recipe
+from sottovoce.runs.probe import PROBES, probe
+from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config, tiny_model
 from toy_recipe import toy, write
 

@@ -14,15 +14,15 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import CostModel, reference_cost
-from sottovoce.training import scaled
-from sottovoce.training.catalogue import PARAMETERS, recipes_table
-from sottovoce.training.compress import compress
-from sottovoce.training.packaged import known_recipes
-from sottovoce.training.recipe import Recipe
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.scaled import toy, trial
-from sottovoce.training.stand_ins import stand_in
-from sottovoce.training.yaml_file import plain_recipe, recipe_value
+from sottovoce.recipe.packaged import known_recipes
+from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
+from sottovoce.runs import dry_run as scaled
+from sottovoce.runs.catalogue import PARAMETERS, recipes_table
+from sottovoce.runs.compress import compress
+from sottovoce.runs.dry_run import toy, trial
+from sottovoce.runs.published_configs import stand_in
+from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe_file import read_recipe
 
 SYSTEMS = {
     "2505.24111": ["diarizen-base", "diarizen-large"],

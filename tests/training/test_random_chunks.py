@@ -12,8 +12,8 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import StreamingError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
+from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
-from sottovoce.training.encoder_options import EncoderOptions
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.random_chunks import RandomChunks, draw
 from sottovoce.training.terms import DistillationTerm

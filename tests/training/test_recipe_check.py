@@ -8,12 +8,12 @@ from rich.console import Console
 
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.cost import cost
-from sottovoce.training.encoder_options import EncoderOptions, new_config
+from sottovoce.recipe.encoder_options import EncoderOptions, new_config
+from sottovoce.recipe.packaged import known_recipes
+from sottovoce.recipe.yaml_file import plain_recipe
+from sottovoce.runs.dry_run import toy
+from sottovoce.runs.recipe_check import GPUS, UTILISATION, check_recipe, check_table
 from sottovoce.training.loop import TrainingModule
-from sottovoce.training.packaged import known_recipes
-from sottovoce.training.recipe_check import GPUS, UTILISATION, check_recipe, check_table
-from sottovoce.training.scaled import toy
-from sottovoce.training.yaml_file import plain_recipe
 
 SMALL = {
     "hidden_size": 16, "layers": 12, "heads": 2, "ffn": 24, "conv_channels": [8] * 7, "positional_groups": 2,

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from sottovoce.errors import RecipeError
-from sottovoce.training.recipe import Recipe
-from sottovoce.training.recipe_file import read_recipe
+from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe_file import read_recipe
 from toy_recipe import toy, write
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from killed import run
-from sottovoce.training.run_directory import RunDirectory
+from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from sottovoce.errors import RecipeError
 from sottovoce.files import whole_directory, whole_file
-from sottovoce.training.lineage import START
-from sottovoce.training.run_directory import RunDirectory, differences
+from sottovoce.runs.provenance import START
+from sottovoce.runs.run_directory import RunDirectory, differences
 from strict_json import strictly
 
 

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from sottovoce.errors import RecipeError
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.run_directory import RunDirectory
+from sottovoce.runs.compress import compress
+from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
 
 

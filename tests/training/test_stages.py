@@ -18,8 +18,8 @@ from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost
-from sottovoce.training.compress import compress
-from sottovoce.training.stage_run import StageRun, load_objective
+from sottovoce.runs.compress import compress
+from sottovoce.runs.stage_run import StageRun, load_objective
 from toy_recipe import toy, write
 
 

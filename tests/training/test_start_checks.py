@@ -7,9 +7,9 @@ from sottovoce.data.corpora.cuts import read_cuts, write_cuts
 from sottovoce.encoder.config import uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
-from sottovoce.training.compress import compress
-from sottovoce.training.recipe_file import read_recipe
-from sottovoce.training.start_checks import start_problems
+from sottovoce.runs.compress import compress
+from sottovoce.runs.preflight import start_problems
+from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config
 from toy_recipe import toy
 

@@ -16,9 +16,9 @@ from families import speech
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.cost import cost, human
+from sottovoce.recipe.encoder_options import EncoderOptions
+from sottovoce.runs.compress import compress
 from sottovoce.tasks.recognition import Recognition
-from sottovoce.training.compress import compress
-from sottovoce.training.encoder_options import EncoderOptions
 from stock_models import save, stock_inputs
 from tones import tone_recipe, write_tones
 

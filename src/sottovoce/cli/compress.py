@@ -23,8 +23,8 @@ def compress(
 ) -> None:
     """Fine-tune, prune, distil and slim as a recipe says. The same command again goes on where it was stopped."""
     from sottovoce.cli.terminal import console
-    from sottovoce.training.compress import compress as library
-    from sottovoce.training.recipe_file import read_recipe
+    from sottovoce.runs.compress import compress as library
+    from sottovoce.runs.recipe_file import read_recipe
 
     if report:
         from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
@@ -38,8 +38,8 @@ def compress(
 
 
 def _toy(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    from sottovoce.training.run_directory import STAND_INS
-    from sottovoce.training.scaled import toy
+    from sottovoce.runs.dry_run import toy
+    from sottovoce.runs.run_directory import STAND_INS
 
     def scaled(data: dict[str, Any]) -> dict[str, Any]:
         place = run or Path("runs") / f"{data['name']}-toy"

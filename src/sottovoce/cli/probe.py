@@ -34,8 +34,8 @@ def probe(
     from sottovoce.errors import RecipeError
     from sottovoce.options import nearest
     from sottovoce.report.probes import probe_table
-    from sottovoce.training.probe import PROBES
-    from sottovoce.training.probe import probe as library
+    from sottovoce.runs.probe import PROBES
+    from sottovoce.runs.probe import probe as library
 
     if unknown := [name for name in task or () if name not in PROBES]:
         raise RecipeError(f"--task {unknown[0]}: unknown; {nearest(unknown[0], PROBES)}")

@@ -16,7 +16,7 @@ def listed(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from sottovoce.cli.terminal import console
-    from sottovoce.training.catalogue import recipes_table
+    from sottovoce.runs.catalogue import recipes_table
 
     console().print(recipes_table())
 
@@ -24,8 +24,8 @@ def listed(context: typer.Context) -> None:
 @recipes.command()
 def show(name: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")]) -> None:
     """Print a recipe as it is written, after those that it extends."""
-    from sottovoce.training.packaged import find_recipe
-    from sottovoce.training.yaml_file import chain
+    from sottovoce.recipe.packaged import find_recipe
+    from sottovoce.recipe.yaml_file import chain
 
     for path in chain(find_recipe(name)):
         typer.echo(f"# {path.name}\n\n{path.read_text(encoding='utf-8').rstrip()}\n")
@@ -45,8 +45,8 @@ def check(
     from sottovoce.cli.terminal import busy, console, vacant
     from sottovoce.errors import RecipeError
     from sottovoce.options import nearest
-    from sottovoce.training.packaged import find_recipe
-    from sottovoce.training.recipe_check import GPUS, check_recipe, check_table
+    from sottovoce.recipe.packaged import find_recipe
+    from sottovoce.runs.recipe_check import GPUS, check_recipe, check_table
 
     if gpu not in GPUS:
         raise RecipeError(f"--gpu {gpu}: unknown; {nearest(gpu, GPUS)}")

@@ -72,6 +72,6 @@ def nearest_path(name: str) -> str | None:
 def _is_recipe(name: str) -> bool:
     """Whether a recipe of this name comes with sottovoce; a portable copy of this code knows of none."""
     try:
-        return name in import_module("sottovoce.training.packaged").known_recipes()
+        return name in import_module("sottovoce.recipe.packaged").known_recipes()
     except ModuleNotFoundError:
         return False

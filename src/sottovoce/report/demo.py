@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from sottovoce.deployment.bench import Setting
+from sottovoce.recipe.packaged import find_recipe
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome
-from sottovoce.training.compress import compress
-from sottovoce.training.packaged import find_recipe
+from sottovoce.runs.compress import compress
 
 SETTING = Setting(repeats=6)
 

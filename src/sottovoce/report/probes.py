@@ -12,7 +12,7 @@ from sottovoce.pruning.cost import human
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.story import Estimate
 from sottovoce.report.terminal import estimated
-from sottovoce.training.probe import Probed
+from sottovoce.runs.probe import Probed
 
 
 def probe_table(found: Sequence[Probed]) -> RenderableType:

@@ -27,8 +27,8 @@ from sottovoce.report.anatomy import anatomy
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.page import html
 from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
-from sottovoce.training.lineage import starts
-from sottovoce.training.run_directory import RunDirectory
+from sottovoce.runs.provenance import starts
+from sottovoce.runs.run_directory import RunDirectory
 
 
 def write_report(run: str | Path, *, setting: Setting | None = None, at_size: str | None = None) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
-from .run_directory import RunDirectory
+from ..runs.run_directory import RunDirectory
 from .steps import StepCallback
 
 

@@ -19,11 +19,11 @@ from ..pruning.cost import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
 from ..pruning.plan import choose
 from ..pruning.scores import Scores
-from .corpora import Corpora, TestSet
-from .lineage import START
-from .phase_options import StageOptions
+from ..recipe.data_section import Corpora, TestSet
+from ..recipe.shrinking_options import SlimmingOptions
+from ..recipe.training_stage_options import StageOptions
+from .provenance import START
 from .recipe import Recipe
-from .slimming import SlimmingOptions
 from .stages.factorise import Factorise
 from .teachers import logits_problems
 

@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 from ..distillation.features import check_groups, default_layers
 from ..errors import RecipeError
 from ..options import Options, nearest
+from ..training.clipping import AutoClip, Clipping, FixedClipping
+from ..training.schedules import Decay
 from .amounts import MOST_STEPS, MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
-from .clipping import AutoClip, Clipping, FixedClipping
-from .schedules import Decay
 
 if TYPE_CHECKING:
     from ..models.task_model import TaskModel

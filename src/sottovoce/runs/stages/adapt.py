@@ -9,8 +9,8 @@ from pydantic import Field
 from ...bounded import WIDEST
 from ...errors import RecipeError
 from ...models.task_model import TaskModel
-from ..adapters import attach_adapters, merge_adapters, targeted
-from ..phase_options import ChosenOptions
+from ...recipe.training_stage_options import ChosenOptions
+from ...training.adapters import attach_adapters, merge_adapters, targeted
 from ..stage_run import Product, StageRun
 
 

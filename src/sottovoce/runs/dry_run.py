@@ -22,10 +22,10 @@ from ..errors import RecipeError
 from ..exclusive import exclusive
 from ..models.load import load_encoder
 from ..options import nearest
-from .encoder_options import EncoderOptions, new_config
-from .packaged import known_recipes
-from .stand_ins import STOCK, TINY_LAYERS, stand_in
-from .yaml_file import merged, plain_recipe
+from ..recipe.encoder_options import EncoderOptions, new_config
+from ..recipe.packaged import known_recipes
+from ..recipe.yaml_file import merged, plain_recipe
+from .published_configs import STOCK, TINY_LAYERS, stand_in
 
 Plain = dict[str, Any]
 

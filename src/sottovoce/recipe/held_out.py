@@ -15,7 +15,7 @@ import numpy as np
 from ..data.corpora.cuts import cut_field
 from ..errors import RecipeError
 from ..metrics.trials import Trials
-from .randomness import seed_of
+from ..training.randomness import seed_of
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from ..errors import RecipeError
 from ..options import listed, nearest, problems_of
-from .lineage import stage_name
-from .packaged import find_recipe
+from ..recipe.packaged import find_recipe
+from ..recipe.yaml_file import expanded, loaded, merged, recipe_value
+from .provenance import stage_name
 from .recipe import Recipe
-from .yaml_file import expanded, loaded, merged, recipe_value
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -32,7 +32,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         path: a YAML file, or the name of a recipe that comes with sottovoce.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
-        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.training.scaled`.
+        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.runs.dry_run`.
 
     Raises:
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.

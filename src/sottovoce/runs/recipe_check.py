@@ -22,15 +22,15 @@ from ..encoder.model import SpeechEncoder
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
 from ..pruning.cost import cost, human
+from ..recipe.yaml_file import plain_recipe
 from .compress import compress
-from .lineage import START, stage_name
+from .dry_run import trial
+from .provenance import START, stage_name
+from .published_configs import STOCK, stand_in
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
-from .scaled import trial
 from .stage_run import Product
-from .stand_ins import STOCK, stand_in
-from .yaml_file import plain_recipe
 
 GPUS: dict[str, dict[str, float]] = {
     "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 19.5e12},

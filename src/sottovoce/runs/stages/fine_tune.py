@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..phase_options import ChosenOptions
+from ...recipe.training_stage_options import ChosenOptions
 from ..stage_run import Product, StageRun
 
 

@@ -15,14 +15,14 @@ from ..deployment.environment import environment
 from ..errors import RecipeError
 from ..files import write_json
 from ..options import listed
-from .corpora import Corpora
-from .lineage import START
-from .randomness import seed_of
+from ..recipe.data_section import Corpora
+from ..training.randomness import seed_of
+from .preflight import evaluation_problems, start_problems
+from .provenance import START
 from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
 from .stage_run import Product, StageRun
-from .start_checks import evaluation_problems, start_problems
 
 Around = Callable[[str, Callable[[], Product]], Product]
 """``around(name of a stage, its work)`` does the work."""

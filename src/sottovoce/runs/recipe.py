@@ -10,14 +10,14 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from ..bounded import SEEDS
 from ..options import Options, nearest, one_of, problems_of, shown
+from ..recipe.amounts import MOST_AUDIO, FileName
+from ..recipe.budget_options import BudgetOptions
+from ..recipe.data_section import DataOptions
+from ..recipe.encoder_options import EncoderOptions
+from ..recipe.training_stage_options import ChosenOptions, PhaseOptions, StageOptions
 from ..tasks.registry import TASKS
-from .amounts import MOST_AUDIO, FileName
-from .budget_options import BudgetOptions
-from .corpora import DataOptions
-from .encoder_options import EncoderOptions
-from .lineage import START, stage_name
-from .loop import Compute
-from .phase_options import ChosenOptions, PhaseOptions, StageOptions
+from ..training.loop import Compute
+from .provenance import START, stage_name
 from .stages import STAGES
 
 PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}

@@ -15,9 +15,9 @@ from ...models.task_model import TaskModel
 from ...pruning.importance import activation, magnitude, taylor
 from ...pruning.plan import choose
 from ...pruning.scores import Scores
+from ...recipe.shrinking_options import SlimmingOptions
+from ...recipe.training_stage_options import StageOptions
 from ...tasks.task import Objective
-from ..phase_options import StageOptions
-from ..slimming import SlimmingOptions
 from ..stage_run import Product, StageRun
 
 

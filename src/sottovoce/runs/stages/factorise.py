@@ -13,7 +13,7 @@ from ...data.batches.batches import Batch
 from ...errors import PlanError, RecipeError
 from ...models.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
-from ..phase_options import StageOptions
+from ...recipe.training_stage_options import StageOptions
 from ..stage_run import Product, StageRun
 
 HEAD = "head."

@@ -14,11 +14,11 @@ from ...pruning.gates import Gates
 from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.plan import choose
 from ...pruning.ramps import RAMPS
-from ..amounts import MOST_STEPS
-from ..phase_options import DistillationOptions, PhaseOptions
-from ..slimming import SlimmingOptions
+from ...recipe.amounts import MOST_STEPS
+from ...recipe.shrinking_options import SlimmingOptions
+from ...recipe.training_stage_options import DistillationOptions, PhaseOptions
+from ...training.terms import BudgetTerm, Term
 from ..stage_run import Product, StageRun
-from ..terms import BudgetTerm, Term
 
 
 class RampOptions(Options):

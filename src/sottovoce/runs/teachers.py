@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from ..errors import RecipeError
 from ..models.load import is_task_model, load_model
 from ..models.task_model import TaskModel
-from .encoder_options import head_fault
-from .lineage import START, starts
+from ..recipe.encoder_options import head_fault
+from .provenance import START, starts
 
 if TYPE_CHECKING:
-    from .phase_options import DistillationOptions
+    from ..recipe.training_stage_options import DistillationOptions
     from .recipe import Recipe
 
 

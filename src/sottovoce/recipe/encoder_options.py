@@ -23,7 +23,7 @@ from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
 from ..options import Options
 from ..tasks.task import Task
-from .filters import mel_filters
+from ..training.filters import mel_filters
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

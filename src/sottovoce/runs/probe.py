@@ -27,9 +27,9 @@ from ..models.model_card import Score, scores_of
 from ..pruning.cost import Cost, cost
 from ..tasks.registry import TASKS
 from .compress import compress
+from .dry_run import toy as at_toy_scale
 from .recipe import Recipe
 from .recipe_file import read_recipe
-from .scaled import toy as at_toy_scale
 from .stages.fine_tune import FineTune
 
 PROBES = {task: f"probe-{task}" for task in TASKS}

@@ -30,7 +30,7 @@ from ..files import PARTIAL, named_fault, write_json, write_text
 from ..locks import OWNER, held
 from ..text import plain_json
 from ..text.yaml_text import read_text, yaml_value
-from .lineage import START
+from .provenance import START
 
 LOCK = ".lock"
 STAND_INS = "stand-ins"

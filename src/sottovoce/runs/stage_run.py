@@ -29,24 +29,30 @@ from ..pruning.budget import Budget
 from ..pruning.cost import cost
 from ..pruning.plan import Plan
 from ..pruning.slim import slim_and_verify
+from ..recipe.augmentation import effects, masks
+from ..recipe.data_section import Corpora
+from ..recipe.shrinking_options import SlimmingOptions
+from ..recipe.training_stage_options import (
+    ChosenOptions,
+    DistillationOptions,
+    LogitsOptions,
+    PhaseOptions,
+    StageOptions,
+)
 from ..tasks.task import Objective, Task
 from ..text import plain_json
-from .augmentation import effects, masks
-from .corpora import Corpora
-from .lineage import data_line, steps
-from .loop import Compute, Phase, fit
-from .masking import masked
-from .metrics_log import MetricsLog
-from .phase_options import ChosenOptions, DistillationOptions, LogitsOptions, PhaseOptions, StageOptions
-from .progress import ProgressBar
-from .random_chunks import RandomChunks
-from .randomness import seed_of
+from ..training.loop import Compute, Phase, fit
+from ..training.masking import masked
+from ..training.metrics_log import MetricsLog
+from ..training.progress import ProgressBar
+from ..training.random_chunks import RandomChunks
+from ..training.randomness import seed_of
+from ..training.schedules import schedule
+from ..training.selection import Selection
+from ..training.terms import Batch, DistillationTerm, TaskTerm, Term
+from .provenance import data_line, steps
 from .run_directory import RunDirectory
-from .schedules import schedule
-from .selection import Selection
-from .slimming import SlimmingOptions
 from .teachers import check_teacher, load_teacher
-from .terms import Batch, DistillationTerm, TaskTerm, Term
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

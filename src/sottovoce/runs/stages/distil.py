@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from ...models.task_model import TaskModel
-from ..phase_options import ChosenOptions, DistillationOptions
+from ...recipe.training_stage_options import ChosenOptions, DistillationOptions
 from ..stage_run import Product, StageRun
 
 

@@ -10,7 +10,7 @@ from ..checkpoints.origin import name_of
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-    from .phase_options import StageOptions
+    from ..recipe.training_stage_options import StageOptions
 
 START = "start"
 """Name of the model before all stages."""

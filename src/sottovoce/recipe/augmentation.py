@@ -24,7 +24,7 @@ from ..data.batches.codecs import CODECS, Coding
 from ..data.batches.rawboost import PARALLEL, RawBoost
 from ..errors import RecipeError
 from ..options import Options, one_of
-from .masking import FrequencyMask, Mask, TimeMask
+from ..training.masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Hertz = Annotated[float, Field(ge=0, le=8_000)]
