@@ -18,9 +18,9 @@ import soundfile
 from rich.console import Console
 from sottovoce.data.audio.reading.reading import SAMPLE_RATE, read_audio
 
-from sottovoce.deployment.diarization import diarize, load_embedder, load_local
-from sottovoce.deployment.measure import peak_bytes, threads
 from sottovoce.diarization.pipeline import Settings
+from sottovoce.inference.diarization import diarize, load_embedder, load_local
+from sottovoce.profiling.measure import peak_bytes, threads
 
 
 def write_long(recordings: list[Path], hours: float, path: Path) -> None:

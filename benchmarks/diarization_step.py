@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut
-from sottovoce.deployment.diarization import load_embedder, load_local
-from sottovoce.deployment.measure import threads
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.pipeline import Settings, diarize
+from sottovoce.inference.diarization import load_embedder, load_local
+from sottovoce.profiling.measure import threads
 
 STEPS = (0.4, 0.8, 1.6, 4.0, 8.0)
 MODELS = {"dense": "fine_tune", "slim": "distil"}

@@ -21,11 +21,11 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.rttm import Turn
-from sottovoce.deployment.diarization import load_embedder, load_local
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames
 from sottovoce.diarization.pipeline import Settings, decide, embed, join
 from sottovoce.diarization.speaker_count import SpeakerCount
+from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.pruning.cost import cost
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe

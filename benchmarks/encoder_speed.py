@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sottovoce.deployment.bench import Setting, check_device, measure
-from sottovoce.deployment.published import PUBLISHED, published_subjects
+from sottovoce.profiling.bench import Setting, check_device, measure
+from sottovoce.profiling.published import PUBLISHED, published_subjects
 from sottovoce.report.terminal import bench_table
 
 

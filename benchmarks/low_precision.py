@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from sottovoce.deployment.environment import environment
 from sottovoce.encoder.convolution import StridedConv
 from sottovoce.encoder.positional_convolution import PositionalLayer
 from sottovoce.encoder.safe_convolution import Conv1d, Conv2d
+from sottovoce.profiling.environment import environment
 
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 MOST = {torch.bfloat16: 0.1, torch.float16: 0.015}

@@ -18,9 +18,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.deployment.measure import Spread, alternate, threads
 from sottovoce.metrics.wer import score_recognition
 from sottovoce.models.task_model import TaskModel
+from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.pruning.cost import cost, human
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.compress import compress

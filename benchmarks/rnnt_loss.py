@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
 from sottovoce.heads.sequence.rnnt_loss import rnnt_loss
+from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
 
 
 def plain_loss(encoder: Tensor, predictor: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

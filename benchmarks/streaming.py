@@ -25,9 +25,9 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.decoding.recogniser import Recogniser
-from sottovoce.deployment.recognition import load_recogniser
-from sottovoce.deployment.streaming import StreamingRecogniser
 from sottovoce.encoder.chunks import Chunks
+from sottovoce.inference.recognition import load_recogniser
+from sottovoce.inference.streaming import StreamingRecogniser
 from sottovoce.metrics.wer import score_recognition
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.recognition import Recognition, recognise

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
-from sottovoce.deployment.measure import Spread, alternate, threads
 from sottovoce.metrics.bootstrap import bootstrap_difference
 from sottovoce.metrics.eer import eer
 from sottovoce.metrics.trials import Trials
 from sottovoce.models.task_model import TaskModel
+from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe

@@ -12,9 +12,9 @@ import soundfile
 from sottovoce.data.audio.reading import spool
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.corpora.rttm import read_rttm
-from sottovoce.deployment.inputs import Recording, recordings
-from sottovoce.deployment.verification import FaultyRecording, embed, load_verifier
 from sottovoce.errors import AudioError, DataError
+from sottovoce.inference.inputs import Recording, recordings
+from sottovoce.inference.verification import FaultyRecording, embed, load_verifier
 from strict_json import strictly
 
 COMMANDS = {

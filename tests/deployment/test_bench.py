@@ -8,10 +8,10 @@ from transformers import WavLMModel
 
 from families import FAMILIES, randomise
 from sottovoce import SpeechEncoder
-from sottovoce.deployment.bench import Setting, bench
-from sottovoce.deployment.subject import counted_macs, noise, ours, stock
 from sottovoce.errors import CheckpointError, SottovoceError
 from sottovoce.models.load import load_model, load_stock
+from sottovoce.profiling.bench import Setting, bench
+from sottovoce.profiling.profiled_model import counted_macs, noise, ours, stock
 from sottovoce.pruning.cost import cost
 
 QUICK = Setting(seconds=1.0, batch=2, threads=1, repeats=3)

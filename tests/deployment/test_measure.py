@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
+from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
 
 
 def test_runs_alternate_and_the_warm_up_does_not_count():

@@ -6,10 +6,10 @@ import soundfile
 import torch
 
 from sottovoce.data.corpora.cuts import make_cut
-from sottovoce.deployment.plda import fit_plda
 from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.diarization.plda import Plda
 from sottovoce.errors import DataError
+from sottovoce.inference.plda import fit_plda
 from tiny_models import tiny_model
 
 

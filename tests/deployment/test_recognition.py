@@ -9,10 +9,10 @@ import torch
 
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.deployment import recognition
-from sottovoce.deployment.recognition import Windows, transcribe
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import AudioError
+from sottovoce.inference import recognition
+from sottovoce.inference.recognition import Windows, transcribe
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config

@@ -9,11 +9,11 @@ from sottovoce.data.audio.reading.reading import read_audio
 
 from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.deployment.recognition import transcribe
-from sottovoce.deployment.streaming import StreamingRecogniser, chunks_of, transcribe_stream
 from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import AudioError, StreamingError
+from sottovoce.inference.recognition import transcribe
+from sottovoce.inference.streaming import StreamingRecogniser, chunks_of, transcribe_stream
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, speech, tiny_config

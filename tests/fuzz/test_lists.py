@@ -22,8 +22,8 @@ from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.corpora.summary import summarise
 from sottovoce.decoding.ngram import read_arpa
-from sottovoce.deployment.der import score_files
 from sottovoce.errors import SottovoceError
+from sottovoce.inference.der import score_files
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials
 from sottovoce.pruning.plan import Plan

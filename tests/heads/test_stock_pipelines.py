@@ -18,9 +18,9 @@ from huggingface_hub import ModelCard
 
 from families import speech
 from sottovoce.decoding.vocabulary import Vocabulary, pieces_of
-from sottovoce.deployment.intent import classify, load_classifier
-from sottovoce.deployment.recognition import transcribe
 from sottovoce.errors import CheckpointError
+from sottovoce.inference.intent import classify, load_classifier
+from sottovoce.inference.recognition import transcribe
 from sottovoce.models.label_tokenizer import LabelTokenizer
 from sottovoce.models.model_card import History, write_card
 from sottovoce.models.task_config import TaskConfig

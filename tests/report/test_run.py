@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from sottovoce.deployment.bench import Benchmark, Setting
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
+from sottovoce.profiling.bench import Benchmark, Setting
 from sottovoce.pruning.cost import human
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome

@@ -11,7 +11,6 @@ from sottovoce.data.batches.batches.activity import SpeakerActivity, frames_of, 
 from sottovoce.data.batches.batches.batches import StepBatches
 
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.deployment.diarization import diarize
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames
 from sottovoce.diarization.pipeline import Settings
@@ -19,6 +18,7 @@ from sottovoce.diarization.plda import Plda
 from sottovoce.diarization.powerset import Powerset
 from sottovoce.diarization.vbx import Vbx
 from sottovoce.errors import DataError, RecipeError
+from sottovoce.inference.diarization import diarize
 from sottovoce.metrics.diarization import score_diarization
 from sottovoce.models.task_model import TaskModel
 from sottovoce.runs.compress import compress

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
-from sottovoce.deployment.verification import verify
 from sottovoce.errors import DataError
+from sottovoce.inference.verification import verify
 from sottovoce.metrics import cllr, eer, fit_calibration, wccn
 from sottovoce.metrics.trials import Trials, read_trials
 from sottovoce.models.cosine_scoring import CosineScoring

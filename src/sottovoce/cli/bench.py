@@ -30,8 +30,8 @@ def bench(
 ) -> None:
     """Measure time and memory of a model, in turn with another."""
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.deployment.bench import Setting
-    from sottovoce.deployment.bench import bench as library
+    from sottovoce.profiling.bench import Setting
+    from sottovoce.profiling.bench import bench as library
     from sottovoce.report.terminal import bench_table
 
     setting = Setting(seconds, batch, threads, dtype.value, device, repeats)

@@ -13,8 +13,8 @@ from .hearing import Asked, Channel, Json, Recordings, SkipFaulty, answer, row
 
 if TYPE_CHECKING:
     from sottovoce.data.corpora.rttm import Turn
-    from sottovoce.deployment.inputs import Recording
     from sottovoce.diarization.pipeline import Settings
+    from sottovoce.inference.inputs import Recording
 
 
 Linkage = Annotated[
@@ -62,12 +62,12 @@ def diarize(
     """Write who speaks when in each recording, as RTTM."""
     from sottovoce.cli.terminal import many
     from sottovoce.data.corpora.rttm import rttm_lines, write_rttm
-    from sottovoce.deployment.diarization import diarize as library
-    from sottovoce.deployment.diarization import load_embedder, load_local
-    from sottovoce.deployment.inputs import check_ids
     from sottovoce.diarization.speaker_count import SpeakerCount
     from sottovoce.errors import DataError
     from sottovoce.files import check_writable
+    from sottovoce.inference.diarization import diarize as library
+    from sottovoce.inference.diarization import load_embedder, load_local
+    from sottovoce.inference.inputs import check_ids
     from sottovoce.report.timeline import checked as checked_picture
     from sottovoce.report.timeline import timeline
 
@@ -183,7 +183,7 @@ def tune(
 
     from sottovoce.cli.terminal import busy, console, print_json
     from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.deployment.diarization import load_embedder, load_local
+    from sottovoce.inference.diarization import load_embedder, load_local
     from sottovoce.tasks.diarization_scores import best_threshold, threshold_scores
 
     settings = _settings(window, step, linkage, 0.7, plda, fa=fa, fb=fb, loop=loop)
@@ -215,9 +215,9 @@ def plda(
     """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
     from sottovoce.cli.terminal import busy, console
     from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.deployment.diarization import load_embedder
-    from sottovoce.deployment.plda import fit_plda
     from sottovoce.files import whole_file
+    from sottovoce.inference.diarization import load_embedder
+    from sottovoce.inference.plda import fit_plda
 
     with busy("listening"):
         fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)
@@ -240,7 +240,7 @@ def der(
 ) -> None:
     """Diarization and Jaccard error rate, by recording and in all, with an interval over recordings."""
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.deployment.der import score_files
+    from sottovoce.inference.der import score_files
     from sottovoce.metrics.diarization import Protocol
 
     score = score_files(reference, system, uem, Protocol(collar=collar, skip_overlap=skip_overlap))

@@ -20,8 +20,8 @@ import typer
 from .channel import ChannelOption
 
 if TYPE_CHECKING:
-    from sottovoce.deployment.batch import Batch
-    from sottovoce.deployment.inputs import Recording
+    from sottovoce.inference.batch import Batch
+    from sottovoce.inference.inputs import Recording
 
 Recordings = Annotated[
     list[str],
@@ -68,7 +68,7 @@ class Asked:
 
     def found(self) -> list[Recording]:
         """What is to be heard, when it is known that the answers can be written."""
-        from sottovoce.deployment.inputs import recordings
+        from sottovoce.inference.inputs import recordings
 
         self.check_out()
         return recordings(self.recordings, channel=self.channel)
@@ -77,7 +77,7 @@ class Asked:
 def checked(items: Sequence[Any], check: Callable[[Any], object], asked: Asked) -> Batch[Any]:
     """The recordings without those whose headers show a fault; see `Batch`."""
     from sottovoce.cli.terminal import busy
-    from sottovoce.deployment.batch import Batch
+    from sottovoce.inference.batch import Batch
 
     with busy(f"looking at {len(items)} recordings"):
         batch = Batch(items, check, skip_faulty=asked.skip_faulty)

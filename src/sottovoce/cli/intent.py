@@ -10,7 +10,7 @@ from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, 
 
 if TYPE_CHECKING:
     from sottovoce.decoding.understood import Understood
-    from sottovoce.deployment.inputs import Recording
+    from sottovoce.inference.inputs import Recording
 
 
 def classify(
@@ -22,8 +22,8 @@ def classify(
     out: Out = None,
 ) -> None:
     """Say the intent and the slots of each utterance, with probabilities."""
-    from sottovoce.deployment.intent import check_length, load_classifier
-    from sottovoce.deployment.intent import classify as library
+    from sottovoce.inference.intent import check_length, load_classifier
+    from sottovoce.inference.intent import classify as library
 
     def check(item: Recording) -> None:
         check_length(item.name, item.seconds())

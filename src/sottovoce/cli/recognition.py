@@ -12,8 +12,8 @@ from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, 
 
 if TYPE_CHECKING:
     from sottovoce.decoding.timing import Word
-    from sottovoce.deployment.inputs import Recording
-    from sottovoce.deployment.streaming import StreamedTranscript
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.streaming import StreamedTranscript
 
 
 def transcribe(
@@ -51,11 +51,11 @@ def transcribe(
     from sottovoce.decoding.ngram import read_arpa
     from sottovoce.decoding.recogniser import recogniser_of
     from sottovoce.decoding.timing import ctm
-    from sottovoce.deployment.inputs import Recording, check_ids
-    from sottovoce.deployment.recognition import Windows, load_recogniser
-    from sottovoce.deployment.recognition import transcribe as library
-    from sottovoce.deployment.streaming import chunks_of, transcribe_stream
     from sottovoce.errors import StreamingError
+    from sottovoce.inference.inputs import Recording, check_ids
+    from sottovoce.inference.recognition import Windows, load_recogniser
+    from sottovoce.inference.recognition import transcribe as library
+    from sottovoce.inference.streaming import chunks_of, transcribe_stream
 
     if not stream and (chunk is not None or left is not None):
         raise StreamingError("--chunk and --left are of a stream; add --stream, or leave them out")

@@ -9,8 +9,8 @@ import typer
 from .hearing import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
 
 if TYPE_CHECKING:
-    from sottovoce.deployment.inputs import Recording
-    from sottovoce.deployment.spoofing import Detection
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.spoofing import Detection
 
 
 def detect(
@@ -24,9 +24,9 @@ def detect(
     """Say of each recording whether it is bona fide: decision, calibrated log-likelihood ratio and score."""
     from warnings import warn
 
-    from sottovoce.deployment.inputs import Recording
-    from sottovoce.deployment.spoofing import detect as library
-    from sottovoce.deployment.spoofing import load_detector
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.spoofing import detect as library
+    from sottovoce.inference.spoofing import load_detector
     from sottovoce.metrics.spoofing import THRESHOLD
 
     said = False

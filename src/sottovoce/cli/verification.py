@@ -28,8 +28,8 @@ from .hearing import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sottovoce.deployment.inputs import Recording
-    from sottovoce.deployment.verification import Verdict
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.verification import Verdict
 
 Model = Annotated[str, typer.Argument(help="A speaker model, as a run leaves it in models/.")]
 
@@ -46,8 +46,8 @@ def embed(
     ] = None,
 ) -> None:
     """Write the speaker embedding of each recording."""
-    from sottovoce.deployment.inputs import Recording
-    from sottovoce.deployment.verification import embed_file, load_verifier
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.verification import embed_file, load_verifier
 
     if out is not None and not as_json and out.suffix != ".npz":
         out = out.with_name(out.name + ".npz")
@@ -87,9 +87,9 @@ def verify(
     from warnings import warn
 
     from sottovoce.cli.terminal import busy, json_text
-    from sottovoce.deployment.inputs import LIST, Recording
-    from sottovoce.deployment.verification import embed_file, load_verifier, read_pairs, verdicts
     from sottovoce.errors import DataError
+    from sottovoce.inference.inputs import LIST, Recording
+    from sottovoce.inference.verification import embed_file, load_verifier, read_pairs, verdicts
 
     asked = Asked(recordings, channel, skip_faulty, as_json, out)
     if len(recordings) == 1 and recordings[0].startswith(LIST):
@@ -155,9 +155,9 @@ def evaluate(
 ) -> None:
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
     from sottovoce.cli.terminal import busy, json_text
-    from sottovoce.deployment.verification import evaluate as library
-    from sottovoce.deployment.verification import load_verifier
     from sottovoce.files import check_writable
+    from sottovoce.inference.verification import evaluate as library
+    from sottovoce.inference.verification import load_verifier
     from sottovoce.models.model_card import add_scores, scores_of
     from sottovoce.tasks.verification import Verification
 

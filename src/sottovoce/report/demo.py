@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sottovoce.deployment.bench import Setting
+from sottovoce.profiling.bench import Setting
 from sottovoce.recipe.packaged import find_recipe
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 import sottovoce
-from sottovoce.deployment.bench import Benchmark, Result
+from sottovoce.profiling.bench import Benchmark, Result
 from sottovoce.pruning.cost import human
 from sottovoce.report import plots
 from sottovoce.report.drawing import drawing

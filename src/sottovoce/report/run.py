@@ -14,13 +14,13 @@ import numpy as np
 import torch
 import yaml
 
-from sottovoce.deployment.bench import Benchmark, Setting, measure
-from sottovoce.deployment.published import PUBLISHED, published_subjects
-from sottovoce.deployment.subject import ours, weight_files
 from sottovoce.errors import RecipeError
 from sottovoce.files import whole_file, write_json, write_text
 from sottovoce.metrics.det import DET
 from sottovoce.models.load import load_model
+from sottovoce.profiling.bench import Benchmark, Setting, measure
+from sottovoce.profiling.profiled_model import ours, weight_files
+from sottovoce.profiling.published import PUBLISHED, published_subjects
 from sottovoce.pruning.slim import TOLERANCE
 from sottovoce.report import det, figures, plots
 from sottovoce.report.anatomy import anatomy

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sottovoce.report.anatomy import Row
 
 if TYPE_CHECKING:
-    from sottovoce.deployment.bench import Benchmark
     from sottovoce.metrics.det import DET
+    from sottovoce.profiling.bench import Benchmark
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sottovoce.report.numbers import FASTER, compared, duration, octets, percent
 from sottovoce.report.story import Estimate, Story
 
 if TYPE_CHECKING:
-    from sottovoce.deployment.bench import Benchmark
+    from sottovoce.profiling.bench import Benchmark
 
 KEPT, GONE = "cyan", "bright_black"
 

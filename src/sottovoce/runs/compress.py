@@ -11,10 +11,10 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ..deployment.environment import environment
 from ..errors import RecipeError
 from ..files import write_json
 from ..options import listed
+from ..profiling.environment import environment
 from ..recipe.data_section import Corpora
 from ..training.randomness import seed_of
 from .preflight import evaluation_problems, start_problems

@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..data.corpora.cuts import read_cuts
-from ..deployment.environment import environment
-from ..deployment.measure import resident_peak
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
+from ..profiling.environment import environment
+from ..profiling.measure import resident_peak
 from ..pruning.cost import cost, human
 from ..recipe.yaml_file import plain_recipe
 from .compress import compress

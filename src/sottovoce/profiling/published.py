@@ -10,9 +10,9 @@ import torch
 from transformers import WavLMConfig, WavLMModel
 
 from sottovoce.checkpoints import from_transformers
-from sottovoce.deployment.bench import Setting
-from sottovoce.deployment.subject import Subject, ours, stock
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.profiling.bench import Setting
+from sottovoce.profiling.profiled_model import Subject, ours, stock
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def embed(
     Args:
         model: from `load_verifier`.
         recordings: audio files of any format, rate and length, folders of them, manifests of cuts and lists, see
-            `sottovoce.deployment.inputs`.
+            `sottovoce.inference.inputs`.
         channel: which one of files with several, counted from 0; ``"mix"`` for the mean of all.
         skip_faulty: leave out what cannot be heard; a warning says why of each.
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from sottovoce.deployment.environment import environment
-from sottovoce.deployment.measure import Spread, alternate, peak_bytes, threads
-from sottovoce.deployment.subject import Subject, ours, stock, tensor_bytes, weight_files
 from sottovoce.encoder.long_convolution import kept_bytes
 from sottovoce.errors import SottovoceError
 from sottovoce.models.load import load_model, load_stock
+from sottovoce.profiling.environment import environment
+from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
+from sottovoce.profiling.profiled_model import Subject, ours, stock, tensor_bytes, weight_files
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[]
     """Run networks in turn and compare each with the last.
 
     Args:
-        subjects: made for this setting (dtype, device, length and batch), see `sottovoce.deployment.bench.bench`.
+        subjects: made for this setting (dtype, device, length and batch), see `sottovoce.profiling.bench.bench`.
         setting: conditions, recorded with the results; ``threads`` and ``repeats`` are applied here.
         progress: called after every round.
 
