@@ -9,8 +9,8 @@ import torch
 import sottovoce
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.encoder.evaluation_mode import evaluating
 from sottovoce.errors import InferenceError
-from sottovoce.evaluation_mode import evaluating
 from sottovoce.pruning.importance import activation
 from sottovoce.tasks.embedding import embed_all
 from sottovoce.tasks.intent import understand

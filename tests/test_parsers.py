@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from sottovoce.encoder.loading.pretrained.model_files import Directory
 
 from sottovoce.checkpoints.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
@@ -22,7 +23,6 @@ from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.corpora.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
-from sottovoce.encoder.model_files import Directory
 from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.calibration import Calibration
 from sottovoce.metrics.trials import read_trials

@@ -7,8 +7,8 @@ import torch
 
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.encoder.checks.finite_outputs import finite_output, float_tensors
 from sottovoce.errors import InferenceError
-from sottovoce.finite_outputs import finite_output, float_tensors
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.plan import Plan

@@ -6,10 +6,10 @@ import soundfile
 import torch
 from sottovoce.data.audio.reading.long_audio import audio_pieces
 from sottovoce.data.audio.reading.reading import read_audio
+from sottovoce.encoder.streaming.streaming.chunks import Chunks
 
 from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
-from sottovoce.encoder.chunks import Chunks
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import AudioError, StreamingError
 from sottovoce.inference.recognition import transcribe

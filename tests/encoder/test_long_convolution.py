@@ -7,12 +7,12 @@ import pickle
 import pytest
 import torch
 import torch.nn.functional as F
+from sottovoce.encoder.layers.blocks.long_convolution import kept_bytes, long_convolution, long_convolution_serves
+from sottovoce.encoder.layers.blocks.positional_convolution import PositionalLayer
 
 from families import FAMILIES, randomise
-from sottovoce.encoder import long_convolution as module
-from sottovoce.encoder.long_convolution import kept_bytes, long_convolution, long_convolution_serves
+from sottovoce.encoder.layers.blocks import long_convolution as module
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.encoder.positional_convolution import PositionalLayer
 
 
 def plain(x, weight, bias, groups):

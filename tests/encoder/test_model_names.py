@@ -6,10 +6,10 @@ import time
 
 import pytest
 from huggingface_hub import constants
+from sottovoce.encoder.loading.pretrained.model_names import hub_id
 
-from sottovoce.encoder import hub
+from sottovoce.encoder.loading.pretrained import hub
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.encoder.model_names import hub_id
 from sottovoce.errors import CheckpointError
 from sottovoce.models.load import load_encoder, load_model
 from sottovoce.models.task_model import TaskModel

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.finite import check_finite
-from sottovoce.encoder.loading import complaint
+from sottovoce.encoder.loading.pretrained.pretrained import complaint
 from sottovoce.encoder.network import EncoderNetwork
 
 View = Callable[[Tensor], Tensor]

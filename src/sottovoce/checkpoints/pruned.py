@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sottovoce.encoder.checks.config_rules import WIDTHS
+from sottovoce.encoder.checks.values import check, several
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
-from sottovoce.encoder.config_rules import WIDTHS
-from sottovoce.encoder.values import check, several
 from sottovoce.errors import CheckpointError
 
 from .names import Row, Table, to_ours

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from transformers import PreTrainedConfig
 
+from sottovoce.encoder.checks.config_rules import COMMON
+from sottovoce.encoder.checks.values import check
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.config_rules import COMMON
-from sottovoce.encoder.values import check
 from sottovoce.errors import CheckpointError
 
 from .family import Family

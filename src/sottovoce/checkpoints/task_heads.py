@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from sottovoce.encoder.finite import check_finite
-from sottovoce.encoder.loading import complaint
-from sottovoce.encoder.model_files import Files
+from sottovoce.encoder.checks.finite import check_finite
+from sottovoce.encoder.loading.pretrained.model_files import Files
+from sottovoce.encoder.loading.pretrained.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
 from .family import Family

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from ..data.audio.reading import SAMPLE_RATE
 from ..data.batches.activity import STEP
+from ..encoder.checks.finite_outputs import finite_output
 from ..errors import CheckpointError
-from ..finite_outputs import finite_output
 from ..heads.framewise.powerset_head import PowersetHead
 from ..heads.speaker.pooling_head import PoolingHead
 from ..models.task_network import TaskNetwork

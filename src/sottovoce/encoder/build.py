@@ -7,16 +7,16 @@ from functools import partial
 
 from torch import nn
 
-from .attention import SelfAttention
 from .config import EncoderConfig, Shape
-from .conformer_convolution import ConvolutionModule
-from .feature_norm import RunningNorm, UtteranceNorm
-from .feed_forward import FeedForward
-from .filterbank import Filterbank
-from .frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
-from .layers import ConformerLayer, PostNormLayer, PreNormLayer
-from .positional_convolution import PositionalConvolution
-from .positions import (
+from .frontend.feature_norm import RunningNorm, UtteranceNorm
+from .frontend.filterbank import Filterbank
+from .frontend.waveform_frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
+from .layers.attention import SelfAttention
+from .layers.blocks import ConformerLayer, PostNormLayer, PreNormLayer
+from .layers.conformer_convolution import ConvolutionModule
+from .layers.feed_forward import FeedForward
+from .layers.positional_convolution import PositionalConvolution
+from .layers.positions import (
     GatedRelativeBias,
     NoPosition,
     RelativeBiasTable,

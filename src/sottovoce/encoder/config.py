@@ -7,11 +7,11 @@ from math import prod
 from typing import Any
 
 from ..errors import CheckpointError
-from .checked_config import CheckedConfig
-from .chunks import Chunks
-from .config_rules import RULES, WIDTH, WIDTHS, check_left, check_shape
-from .filterbank import HOP, STACK
-from .values import check, short
+from .checks.checked_config import CheckedConfig
+from .checks.config_rules import RULES, WIDTH, WIDTHS, check_left, check_shape
+from .checks.values import check, short
+from .frontend.filterbank import HOP, STACK
+from .streaming.chunks import Chunks
 
 Shape = dict[str, Any]
 """Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""

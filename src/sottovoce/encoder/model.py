@@ -13,13 +13,13 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from ..errors import CheckpointError
 from .config import EncoderConfig
-from .convolution import StridedConv
-from .downsampling import Downsampling
-from .loading import StrictLoading
-from .model_files import Files
+from .frontend.downsampling import Downsampling
+from .layers.convolution import StridedConv
+from .layers.positional_convolution import PositionalConvolution, PositionalLayer
+from .layers.positions import GatedRelativeBias, RelativePosition
+from .loading.model_files import Files
+from .loading.pretrained import StrictLoading
 from .network import ARGUMENTS, SAMPLE_RATE, EncoderNetwork
-from .positional_convolution import PositionalConvolution, PositionalLayer
-from .positions import GatedRelativeBias, RelativePosition
 
 __all__ = ["ARGUMENTS", "SAMPLE_RATE", "SpeechEncoder"]
 

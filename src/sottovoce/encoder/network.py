@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import AudioError
-from .attention import Sight
 from .build import build_layer, front_end, positional_convolution, residual_stream, shared_position
-from .cache import LayerCache, Memory
-from .chunks import Chunks
+from .checks.inputs import one_batch, refuse
 from .config import EncoderConfig, Shape
-from .downsampling import Downsampling
-from .frontend import FilterbankFrontEnd
-from .inputs import one_batch, refuse
-from .low_rank import use_factors
-from .norms import valid
+from .frontend.downsampling import Downsampling
+from .frontend.waveform_frontend import FilterbankFrontEnd
+from .layers.attention import Sight
+from .layers.low_rank import use_factors
+from .layers.norms import valid
+from .layers.positions import Span
 from .output import EncoderOutput, as_wanted
 from .placed import PlacedModule
-from .positions import Span
-from .streaming import EncoderStream
+from .streaming.cache import LayerCache, Memory
+from .streaming.chunks import Chunks
+from .streaming.streaming import EncoderStream
 from .units import Macs, Timing, Unit
 
 SAMPLE_RATE = 16000

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..encoder.attention import SelfAttention
 from ..encoder.config import Shape
-from ..encoder.conformer_convolution import ConvolutionModule
-from ..encoder.feed_forward import FeedForward
-from ..encoder.layers import ConformerLayer
-from ..encoder.positions import NoPosition
+from ..encoder.layers.attention import SelfAttention
+from ..encoder.layers.blocks import ConformerLayer
+from ..encoder.layers.conformer_convolution import ConvolutionModule
+from ..encoder.layers.feed_forward import FeedForward
+from ..encoder.layers.positions import NoPosition
 from ..encoder.stream import Stream, single
 
 

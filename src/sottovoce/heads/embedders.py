@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-from ..encoder.low_rank import use_factors, without_factors
+from ..encoder.layers.low_rank import use_factors, without_factors
 from ..encoder.stream import Stream
 from ..errors import CheckpointError
 from .head import Head

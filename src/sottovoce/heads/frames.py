@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.norms import at_least_float32, valid
-from ..encoder.safe_convolution import Conv1d
+from ..encoder.layers.norms import at_least_float32, valid
+from ..encoder.layers.safe_convolution import Conv1d
 from ..encoder.units import Macs
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..encoder.norms import valid
+from ..encoder.layers.norms import valid
 from ..encoder.stream import Stream
 from ..encoder.units import Macs, Unit
 from .layer_sum_head import Fusion, LayerSumHead

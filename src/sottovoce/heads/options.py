@@ -9,7 +9,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
-from ..encoder.values import FLAG, PROBABILITY, TABLE, TEXT, Rule, number, one_of, several, short, whole
+from ..encoder.checks.values import FLAG, PROBABILITY, TABLE, TEXT, Rule, number, one_of, several, short, whole
 from ..errors import CheckpointError
 from ..text.did_you_mean import did_you_mean
 

@@ -14,8 +14,8 @@ from ..diarization.models import LocalScores, SpeakerFrames
 from ..diarization.pipeline import Progress, Settings
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
+from ..encoder.checks.finite_outputs import named
 from ..errors import CheckpointError
-from ..finite_outputs import named
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 

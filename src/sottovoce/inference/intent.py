@@ -12,8 +12,8 @@ from ..data.audio.reading import audio_shape, read_speech
 from ..data.audio.sources import name_of
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
+from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
-from ..finite_outputs import finite_output, named
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 

@@ -15,8 +15,8 @@ from ..data.audio.reading import SAMPLE_RATE, SilenceWarning, audio_shape, is_si
 from ..data.audio.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, words_of
+from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError
-from ..finite_outputs import finite_output, named
 from ..heads.framewise.frame_head import FrameHead
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork

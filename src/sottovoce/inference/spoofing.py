@@ -10,8 +10,8 @@ import torch
 from ..data.audio.channels import Channel
 from ..data.audio.long_audio import speech_parts
 from ..data.audio.sources import name_of
+from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import CheckpointError
-from ..finite_outputs import finite_output, named
 from ..metrics.spoofing import THRESHOLD
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork

@@ -16,11 +16,11 @@ from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
 from ..data.audio.sources import name_of
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.timing import Word, WordBuilder
-from ..encoder.chunks import Chunks
+from ..encoder.checks.finite_outputs import finite_output, named
 from ..encoder.output import EncoderOutput
-from ..encoder.streaming import Latency
+from ..encoder.streaming.chunks import Chunks
+from ..encoder.streaming.streaming import Latency
 from ..errors import AudioError, StreamingError
-from ..finite_outputs import finite_output, named
 from ..models.task_network import TaskNetwork
 
 

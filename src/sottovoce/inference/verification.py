@@ -20,8 +20,8 @@ from ..data.audio.sources import name_of
 from ..data.batches.folder import audio_files
 from ..data.corpora.audit import refuse_missing
 from ..data.corpora.cuts import make_cut, read_cuts
+from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import CheckpointError, DataError
-from ..finite_outputs import finite_output, named
 from ..metrics.trials import read_trials
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork

@@ -9,8 +9,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..encoder.loading.model_names import HUB_ID
 from ..encoder.model import SpeechEncoder
-from ..encoder.model_names import HUB_ID
 from ..errors import DataError
 from ..pruning.cost import cost, human, reference_cost
 from ..text.plain_json import why_not_finite

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..encoder.checks.finite import check_finite, unknown_yet
 from ..encoder.config import EncoderConfig
-from ..encoder.finite import check_finite, unknown_yet
-from ..encoder.loading import blueprint, check_fit, files_of
-from ..encoder.model_files import model_type, read_json
+from ..encoder.loading.model_files import model_type, read_json
+from ..encoder.loading.pretrained import blueprint, check_fit, files_of
+from ..encoder.loading.uninitialised import Uninitialised
+from ..encoder.loading.weight_files import read_weights
 from ..encoder.network import EncoderNetwork
-from ..encoder.uninitialised import Uninitialised
-from ..encoder.weight_files import read_weights
 from ..text.one_line import told_in_one_line
 from .load import load_model
 from .task_config import TaskConfig

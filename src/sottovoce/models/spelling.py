@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..encoder.values import short
+from ..encoder.checks.values import short
 from ..errors import CheckpointError
 
 MARK = "\u2581"

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from ..encoder.checked_config import CheckedConfig
+from ..encoder.checks.checked_config import CheckedConfig
+from ..encoder.checks.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..encoder.config import EncoderConfig, Shape
-from ..encoder.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..errors import CheckpointError
 from ..heads.catalogue import AUTO_CLASSES, HEADS, PIPELINES
 from .llr_scoring import CLASSES

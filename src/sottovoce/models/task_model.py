@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from ..encoder.loading import StrictLoading, write_processor
+from ..encoder.loading.model_files import Files
+from ..encoder.loading.pretrained import StrictLoading, write_processor
 from ..encoder.model import SpeechEncoder, checkpoint_readers
-from ..encoder.model_files import Files
 from .label_tokenizer import LabelTokenizer
 from .task_config import TaskConfig
 from .task_network import TaskNetwork, build_scoring

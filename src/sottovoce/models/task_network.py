@@ -9,8 +9,8 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
+from ..encoder.checks.inputs import refuse
 from ..encoder.config import Shape
-from ..encoder.inputs import refuse
 from ..encoder.network import ARGUMENTS, EncoderNetwork
 from ..encoder.output import as_wanted
 from ..encoder.placed import PlacedModule

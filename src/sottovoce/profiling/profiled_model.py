@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from sottovoce.encoder.checks.finite_outputs import finite_output, float_tensors
 from sottovoce.encoder.model import SAMPLE_RATE
-from sottovoce.finite_outputs import finite_output, float_tensors
 from sottovoce.pruning.cost import cost
 
 

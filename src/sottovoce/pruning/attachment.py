@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ..encoder.norms import at_least_float32
+from ..encoder.layers.norms import at_least_float32
 from ..encoder.units import Unit
 
 Values = dict[str, Tensor]

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..encoder.evaluation_mode import evaluating
 from ..encoder.units import Declarations, Rows, Unit, collect
 from ..errors import PlanError
-from ..evaluation_mode import evaluating
 from .attachment import Attachment
 from .gates import KINDS
 from .scores import Scores, relative

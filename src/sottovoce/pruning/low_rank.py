@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.config import Shape
-from ..encoder.low_rank import LowRankLinear, factored_paths, pays
+from ..encoder.layers.low_rank import LowRankLinear, factored_paths, pays
 from ..errors import PlanError
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..encoder.checks.finite_outputs import finite_output, float_tensors
+from ..encoder.evaluation_mode import evaluating
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
 from ..errors import PlanError
-from ..evaluation_mode import evaluating
-from ..finite_outputs import finite_output, float_tensors
 from .attachment import Attachment
 from .gates import frozen_values
 from .low_rank import multiply_back, train_alike

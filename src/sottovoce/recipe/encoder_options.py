@@ -14,9 +14,9 @@ from pydantic import Field, create_model, model_validator
 
 from ..bounded import WIDEST
 from ..encoder.config import EncoderConfig, uniform_shape
-from ..encoder.conformer_convolution import ConvolutionModule
+from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
-from ..encoder.streaming import check_streamable
+from ..encoder.streaming.streaming import check_streamable
 from ..errors import RecipeError
 from ..models.load import is_ours, is_task_model, load_encoder, load_model
 from ..models.task_config import TaskConfig

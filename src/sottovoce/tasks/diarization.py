@@ -16,8 +16,8 @@ from ..diarization.models import LocalScores
 from ..diarization.powerset import Powerset
 from ..distillation.logits import FrameImitation, Imitation
 from ..encoder.config import EncoderConfig
+from ..encoder.evaluation_mode import evaluating
 from ..errors import DataError
-from ..evaluation_mode import evaluating
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options

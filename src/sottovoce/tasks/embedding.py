@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..data.audio.long_audio import LONGEST
 from ..data.batches.batches import BatchLoader, EvaluationBatches
-from ..evaluation_mode import evaluating
-from ..finite_outputs import finite_output
+from ..encoder.checks.finite_outputs import finite_output
+from ..encoder.evaluation_mode import evaluating
 from ..models.task_network import TaskNetwork
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from ..data.corpora.cuts import cut_field, cut_speaker
 from ..decoding.interpreter import interpreter
 from ..decoding.understood import Understood
 from ..distillation.logits import Imitation
+from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
-from ..evaluation_mode import evaluating
-from ..finite_outputs import finite_output
+from ..encoder.evaluation_mode import evaluating
 from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork

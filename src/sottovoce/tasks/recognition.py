@@ -14,9 +14,9 @@ from ..data.batches.targets import Tokens
 from ..decoding.recogniser import TextSearch, recogniser_of
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
 from ..distillation.logits import Imitation
+from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
-from ..evaluation_mode import evaluating
-from ..finite_outputs import finite_output
+from ..encoder.evaluation_mode import evaluating
 from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork

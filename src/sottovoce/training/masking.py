@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..encoder.frontend import FilterbankFrontEnd
+from ..encoder.frontend.waveform_frontend import FilterbankFrontEnd
 from ..encoder.model import SAMPLE_RATE, SpeechEncoder
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from ..encoder.chunks import Chunks
 from ..encoder.config import EncoderConfig
 from ..encoder.network import EncoderNetwork
+from ..encoder.streaming.chunks import Chunks
 from .randomness import seed_of
 
 

@@ -12,8 +12,8 @@ from lightning.pytorch import LightningModule, Trainer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..encoder.evaluation_mode import evaluating
 from ..errors import RecipeError
-from ..evaluation_mode import evaluating
 from ..file_modes import as_umask_says
 from ..files import whole_file
 from .metrics_log import MetricsLog

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...encoder.downsampling import Downsampling
+from ...encoder.frontend.downsampling import Downsampling
 from ...encoder.stream import Stream
 from ...encoder.units import Macs, Timing
 from ..layer_sum_head import Fusion, LayerSumHead

@@ -8,8 +8,8 @@ from math import comb
 import torch
 from torch import Tensor, nn
 
-from ...encoder.attention import Sight
 from ...encoder.config import Shape
+from ...encoder.layers.attention import Sight
 from ...encoder.stream import Stream
 from ...encoder.units import Macs, Timing, Unit
 from ..conformer import conformers, whole_layer

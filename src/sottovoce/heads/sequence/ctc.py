@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.norms import valid
+from ...encoder.layers.norms import valid
 from ...encoder.stream import Stream
 from ...encoder.units import Macs, Unit
 from ..framewise.frame_head import FrameHead

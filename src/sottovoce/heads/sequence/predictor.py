@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.safe_convolution import Conv1d
+from ...encoder.layers.safe_convolution import Conv1d
 
 
 class LabelEmbedding(nn.Embedding):

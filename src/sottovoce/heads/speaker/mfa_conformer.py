@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...encoder.attention import Sight
 from ...encoder.config import Shape
-from ...encoder.positions import RelativePosition, SinusoidPositions, Span
+from ...encoder.layers.attention import Sight
+from ...encoder.layers.positions import RelativePosition, SinusoidPositions, Span
 from ...encoder.stream import Stream
 from ...encoder.units import Macs
 from ..conformer import conformers, whole_layer

@@ -8,8 +8,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from ...encoder.norms import at_least_float32, valid
-from ...encoder.safe_convolution import Conv1d
+from ...encoder.layers.norms import at_least_float32, valid
+from ...encoder.layers.safe_convolution import Conv1d
 from ...encoder.stream import Stream
 from ...encoder.units import Macs, Timing, Unit
 from ...errors import AudioError, CheckpointError

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.norms import at_least_float32
+from ...encoder.layers.norms import at_least_float32
 from ...encoder.units import Macs
 from ...errors import CheckpointError
 from ..frames import FrameNorm

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.safe_convolution import Conv2d
+from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.stream import Stream
 from ...encoder.units import Macs, Timing, Unit
 from ..frames import frame_mask

@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...encoder.norms import valid
+from ...encoder.layers.norms import valid
 from ..frames import frame_mask
 
 POOL = 3

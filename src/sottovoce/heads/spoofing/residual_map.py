@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.safe_convolution import Conv2d
+from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.units import Macs, Timing
 from .spectral_maps import MapNorm
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.safe_convolution import Conv2d
+from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.units import Macs
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
-from ..errors import CheckpointError
-from ..text.one_line import reason, unreadable
+from ...errors import CheckpointError
+from ...text.one_line import reason, unreadable
 from .hub import download
 from .model_names import hub_id
 

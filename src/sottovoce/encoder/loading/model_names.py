@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ...errors import CheckpointError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 

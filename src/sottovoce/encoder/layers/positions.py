@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .stream import Places, Stream
-from .units import Macs, Rows, elements, rows
+from ..stream import Places, Stream
+from ..units import Macs, Rows, elements, rows
 
 
 @dataclass(frozen=True)

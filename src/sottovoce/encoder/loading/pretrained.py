@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 from transformers.utils import logging
 
-from ..errors import CheckpointError
-from ..file_modes import as_umask_says
-from ..text.one_line import told_in_one_line
-from .checked_config import CheckedConfig
-from .finite import check_finite, unknown_yet
+from ...errors import CheckpointError
+from ...file_modes import as_umask_says
+from ...text.one_line import told_in_one_line
+from ..checks.checked_config import CheckedConfig
+from ..checks.finite import check_finite, unknown_yet
 from .loading_options import sorted_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
 from .uninitialised import Uninitialised

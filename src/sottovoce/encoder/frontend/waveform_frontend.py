@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import AudioError
-from .activations import activation
-from .convolution import StridedConv
+from ...errors import AudioError
+from ..layers.activations import activation
+from ..layers.convolution import StridedConv
+from ..layers.norms import TimeNorm, normalize_waveform
+from ..loading.recomputed import RecomputedLayer
+from ..stream import Stream, single
+from ..units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 from .feature_norm import Heard
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
-from .norms import TimeNorm, normalize_waveform
-from .recomputed import RecomputedLayer
-from .stream import Stream, single
-from .units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
 
 EARLY = 2
 """Convolutions whose activations are far larger than everything else."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..errors import CheckpointError
-from ..text.one_line import told_in_one_line
+from ...errors import CheckpointError
+from ...text.one_line import told_in_one_line
 from .model_files import Files, find_shard, read_json
 
 Reader = Callable[[Path], dict[str, Tensor]]

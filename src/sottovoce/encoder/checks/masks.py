@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import AudioError
-from .norms import valid
+from ...errors import AudioError
+from ..layers.norms import valid
 
 
 def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:

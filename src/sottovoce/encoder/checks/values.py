@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import CheckpointError
-from ..text.did_you_mean import did_you_mean
+from ...errors import CheckpointError
+from ...text.did_you_mean import did_you_mean
 
 WIDTH = 65536
 """More channels, heads, taps or labels of one thing than any network has had."""

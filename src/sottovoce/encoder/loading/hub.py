@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError
-from ..text.one_line import reason
+from ...errors import CheckpointError
+from ...text.one_line import reason
 
 PATIENCE = 5.0
 """Seconds."""

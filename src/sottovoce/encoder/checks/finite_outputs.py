@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import AudioError, InferenceError
+from ...errors import AudioError, InferenceError
 
 
 def finite_output(output: Tensor, model: nn.Module | str, names: Sequence[str] = ()) -> Tensor:

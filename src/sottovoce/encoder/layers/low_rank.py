@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import CheckpointError
-from .config import Shape
-from .units import Factored, Gateable, Unit, rows, site
+from ...errors import CheckpointError
+from ..config import Shape
+from ..units import Factored, Gateable, Unit, rows, site
 
 
 class LowRankLinear(Factored):

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..errors import CheckpointError
-from ..text.did_you_mean import did_you_mean
+from ...errors import CheckpointError
+from ...text.did_you_mean import did_you_mean
 from .values import (
     ANYTHING,
     FLAG,

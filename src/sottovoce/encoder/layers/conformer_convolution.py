@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..stream import Stream
+from ..streaming.cache import LayerCache
+from ..units import Gateable, Macs, Rows, Unit, elements, rows, site
 from .activations import activation
-from .cache import LayerCache
 from .safe_convolution import Conv1d
-from .stream import Stream
-from .units import Gateable, Macs, Rows, Unit, elements, rows, site
 
 
 class ConvolutionModule(nn.Module):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import StreamingError
+from ...errors import StreamingError
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .cache import LayerCache
+from ..stream import Stream
+from ..streaming.cache import LayerCache
+from ..units import Gateable, Macs, Unit, join, rows, site
 from .positions import NoPosition
-from .stream import Stream
-from .units import Gateable, Macs, Unit, join, rows, site
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..stream import Places, Stream
+from ..units import Gateable, Macs, Rows, Site, Unit, elements
 from .activations import activation
 from .long_convolution import long_convolution, long_convolution_serves
 from .safe_convolution import conv1d
-from .stream import Places, Stream
-from .units import Gateable, Macs, Rows, Site, Unit, elements
 
 
 class PositionalLayer(nn.Module):

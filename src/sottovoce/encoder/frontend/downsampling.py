@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .convolution import StridedConv
-from .norms import valid
-from .stream import Stream
-from .units import Gateable, Unit
+from ..layers.convolution import StridedConv
+from ..layers.norms import valid
+from ..stream import Stream
+from ..units import Gateable, Unit
 
 
 class Downsampling(StridedConv):

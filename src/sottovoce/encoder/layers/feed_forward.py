@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..stream import Stream
+from ..units import Gateable, Macs, Unit, rows, site
 from .activations import activation
-from .stream import Stream
-from .units import Gateable, Macs, Unit, rows, site
 
 
 class FeedForward(nn.Module):

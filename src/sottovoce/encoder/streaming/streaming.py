@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..errors import AudioError, StreamingError
+from ...errors import AudioError, StreamingError
+from ..config import EncoderConfig
+from ..frontend.waveform_frontend import check_lengths
+from ..output import EncoderOutput
 from .cache import Memory
 from .chunks import Chunks
-from .config import EncoderConfig
-from .frontend import check_lengths
-from .output import EncoderOutput
 
 if TYPE_CHECKING:
-    from .network import EncoderNetwork
+    from ..network import EncoderNetwork
 
 
 def obstacles(config: EncoderConfig) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..errors import CheckpointError
+from ...errors import CheckpointError
 
 
 def check_finite(tensors: Mapping[str, Tensor], name: str, unknown: Iterable[str] = ()) -> None:

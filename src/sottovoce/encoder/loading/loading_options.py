@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from ..errors import CheckpointError
-from ..text.did_you_mean import did_you_mean
-from .config_rules import DTYPES
+from ...errors import CheckpointError
+from ...text.did_you_mean import did_you_mean
+from ..checks.config_rules import DTYPES
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 """Where files are looked for."""

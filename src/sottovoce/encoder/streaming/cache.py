@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .feature_norm import Heard
+from ..frontend.feature_norm import Heard
 
 
 @dataclass

@@ -11,13 +11,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..loading.recomputed import RecomputedLayer
+from ..stream import Stream
+from ..streaming.cache import LayerCache
+from ..units import Unit, block
 from .attention import ALL, SelfAttention, Sight
-from .cache import LayerCache
 from .conformer_convolution import ConvolutionModule
 from .feed_forward import FeedForward
-from .recomputed import RecomputedLayer
-from .stream import Stream
-from .units import Unit, block
 
 
 class PostNormLayer(RecomputedLayer):
