@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from sottovoce.encoder.loading.pretrained.model_files import Directory
 
-from sottovoce.checkpoints.tokenizer import BLANK, read_vocabulary
+from sottovoce.checkpoints.formats.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.corpora.shar import index

@@ -10,7 +10,7 @@ import torch
 import transformers as tf
 from sottovoce.encoder.loading.pretrained.model_files import Directory
 
-from sottovoce.checkpoints.tokenizer import read_vocabulary
+from sottovoce.checkpoints.formats.tokenizer import read_vocabulary
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.timing import words_of
 from sottovoce.decoding.vocabulary import Vocabulary

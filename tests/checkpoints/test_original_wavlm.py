@@ -11,7 +11,7 @@ from transformers import WavLMModel
 
 from families import FAMILIES, randomise, speech
 from sottovoce.checkpoints import load
-from sottovoce.checkpoints.original_wavlm import conv_layers
+from sottovoce.checkpoints.formats.original_wavlm import conv_layers
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
 

@@ -86,7 +86,7 @@ def test_weight_norm(spelling, tmp_path):
 
 def test_weight_norm_over_another_dimension():
     """The kernel may be 1 wide, or the norm per output channel: the length says which."""
-    from sottovoce.checkpoints.weight_norm import folded
+    from sottovoce.checkpoints.formats.weight_norm import folded
 
     for dim in (0, 2):
         conv = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(4, 6, 3), dim=dim)
@@ -214,8 +214,8 @@ def test_our_own_directory(tmp_path):
 def test_a_config_as_it_was_published_in_2021():
     """With fields that the stock class of today no longer has, and without some that it has."""
     from sottovoce.checkpoints import FAMILIES as KNOWN
-    from sottovoce.checkpoints.names import blueprint
-    from sottovoce.checkpoints.stock import stock_config
+    from sottovoce.checkpoints.families.key_map import blueprint
+    from sottovoce.checkpoints.formats.stock import stock_config
 
     fields = {
         "_name_or_path": "wavlm-base-plus",

@@ -17,24 +17,22 @@ from sottovoce.encoder.loading.pretrained.weight_files import read_safetensors, 
 from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import told_in_one_line
 
-from . import (
+from .families import (
     data2vec_audio,
     hubert,
-    original_wavlm,
-    pruned,
-    stock,
-    task_heads,
     unispeech_sat,
     wav2vec2,
     wav2vec2_bert,
     wav2vec2_conformer,
     wavlm,
 )
-from .family import Family
+from .families.family import Family
+from .formats import dphubert_diarizen as pruned
+from .formats import original_wavlm, stock, task_heads
+from .formats.preprocessor import normalization
+from .formats.stock import Loaded
+from .formats.tensors import READERS, only_tensors, read_torch
 from .origin import origin
-from .preprocessor import normalization
-from .stock import Loaded
-from .tensors import READERS, only_tensors, read_torch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -11,9 +11,9 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.loading.pretrained.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
-from .family import Family
+from .families.family import Family
+from .formats.weight_norm import unfold
 from .registry import FAMILIES
-from .weight_norm import unfold
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

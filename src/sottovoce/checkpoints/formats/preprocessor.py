@@ -7,7 +7,7 @@ from typing import Any
 from sottovoce.encoder.loading.pretrained.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
 
-from .family import Family
+from ..families.family import Family
 
 SAMPLE_RATE = 16000
 

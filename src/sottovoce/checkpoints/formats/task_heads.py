@@ -14,7 +14,7 @@ from sottovoce.encoder.loading.pretrained.model_files import Files
 from sottovoce.encoder.loading.pretrained.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
-from .family import Family
+from ..families.family import Family
 from .tokenizer import read_vocabulary
 
 Tensors = Mapping[str, Tensor]

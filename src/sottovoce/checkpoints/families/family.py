@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig
 from sottovoce.encoder.config import EncoderConfig, Shape
 from sottovoce.errors import CheckpointError
 
-from .names import Table
+from .key_map import Table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

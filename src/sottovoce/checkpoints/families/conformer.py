@@ -7,7 +7,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
-from .names import Row, pointwise
+from .key_map import Row, pointwise
 
 RENAMED = common.RENAMED | {
     "conformer_conv_dropout": "convolution_dropout",

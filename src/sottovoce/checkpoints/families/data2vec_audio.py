@@ -5,7 +5,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
-from .names import Row, Table
+from .key_map import Row, Table
 from .transformer import FRONT_END, LAYER, PROJECTION, norm, transformer
 from .uniform import uniform
 

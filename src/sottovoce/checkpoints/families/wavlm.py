@@ -1,7 +1,7 @@
 """WavLM (Chen et al. 2022): a bias by distance, gated by the stream, in every attention."""
 
 from .common import UNUSED
-from .names import Row, Table, per_head
+from .key_map import Row, Table, per_head
 from .transformer import RENAMED, fields, table, transformer
 
 GATE = (

@@ -6,7 +6,7 @@ from sottovoce.encoder.config import EncoderConfig
 
 from . import common, conformer
 from .family import Family
-from .names import Row, Table
+from .key_map import Row, Table
 from .transformer import PROJECTION
 
 NORMS = (Row("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)

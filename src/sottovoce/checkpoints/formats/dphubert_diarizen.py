@@ -21,7 +21,7 @@ from sottovoce.encoder.checks.values import check, several
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
 from sottovoce.errors import CheckpointError
 
-from .names import Row, Table, to_ours
+from ..families.key_map import Row, Table, to_ours
 from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold

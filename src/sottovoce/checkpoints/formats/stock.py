@@ -13,8 +13,8 @@ from sottovoce.encoder.checks.values import check
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.errors import CheckpointError
 
-from .family import Family
-from .names import to_ours
+from ..families.family import Family
+from ..families.key_map import to_ours
 from .weight_norm import fold
 
 if TYPE_CHECKING:

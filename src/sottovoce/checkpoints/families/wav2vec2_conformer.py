@@ -9,7 +9,7 @@ from sottovoce.encoder.config import EncoderConfig
 
 from . import common, conformer
 from .family import Family
-from .names import Row, Table
+from .key_map import Row, Table
 from .transformer import FRONT_END, PROJECTION
 from .uniform import uniform
 

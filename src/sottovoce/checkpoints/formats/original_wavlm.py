@@ -13,7 +13,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import CheckpointError
 
-from .names import Row, Table, per_head, to_ours
+from ..families.key_map import Row, Table, per_head, to_ours
 from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold

@@ -8,7 +8,7 @@ from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
 from .family import Family
-from .names import Row, Table
+from .key_map import Row, Table
 from .uniform import uniform
 
 RENAMED = common.RENAMED | common.CONVOLUTIONS
