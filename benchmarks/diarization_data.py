@@ -15,7 +15,7 @@ from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import Turn, read_rttm
 from sottovoce.metrics.diarization import DiarizationScore, score_diarization
-from sottovoce.tasks.diarization_scores import numbers_of
+from sottovoce.tasks.scoring.diarization_scores import numbers_of
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

@@ -26,10 +26,10 @@ from sottovoce.diarization.models import LocalScores, SpeakerFrames
 from sottovoce.diarization.pipeline import Settings, decide, embed, join
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.inference.diarization import load_embedder, load_local
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
-from sottovoce.tasks.diarization_scores import DecisionOptions, best_threshold, local_score, threshold_scores
+from sottovoce.tasks.scoring.diarization_scores import DecisionOptions, best_threshold, local_score, threshold_scores
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from sottovoce.data.corpora.cuts import cut_field, read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
-from sottovoce.decoding.questions import Questions, filler_of
-from sottovoce.decoding.understood import NONE
+from sottovoce.decoding.slu.slu_classes import Questions, filler_of
+from sottovoce.decoding.slu.slu_prediction import NONE
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.tasks.intent import Intent
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from sottovoce.metrics.wer import score_recognition
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.measure import Spread, alternate, threads
-from sottovoce.pruning.cost import cost, human
+from sottovoce.pruning.costs import cost, human
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe

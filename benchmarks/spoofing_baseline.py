@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.metrics.bootstrap import bootstrap_groups
-from sottovoce.metrics.spoofing import nearest_eer, spoof_min_dcf
+from sottovoce.metrics.detection.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.tasks.spoofing import BONAFIDE, Spoofing
 
 Floats = NDArray[np.float64]

@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
-from sottovoce.metrics import bootstrap, eer
+from sottovoce.metrics import bootstrap
+from sottovoce.metrics.detection import eer
 from sottovoce.models.cosine_scoring import CosineScoring
 from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.recipe import Recipe
-from sottovoce.tasks.embedding import embed_all
-from sottovoce.tasks.speaker_scoring import Scoring, score, words
+from sottovoce.tasks.scoring.embedding import embed_all
+from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, words
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import spread, spread_by_speaker
 

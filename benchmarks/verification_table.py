@@ -19,8 +19,8 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
 from sottovoce.metrics.bootstrap import bootstrap_difference
-from sottovoce.metrics.eer import eer
-from sottovoce.metrics.trials import Trials
+from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.trials import Trials
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.recipe.data_section import Corpora

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
-from sottovoce.metrics.trials import Trials
+from sottovoce.metrics.detection.trials import Trials
 
 RATE = 16_000
 

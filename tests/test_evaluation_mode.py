@@ -12,9 +12,9 @@ from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.encoder.evaluation_mode import evaluating
 from sottovoce.errors import InferenceError
 from sottovoce.pruning.importance import activation
-from sottovoce.tasks.embedding import embed_all
 from sottovoce.tasks.intent import understand
 from sottovoce.tasks.recognition import recognise
+from sottovoce.tasks.scoring.embedding import embed_all
 from tiny_models import speech, tiny_model
 
 

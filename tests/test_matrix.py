@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import Unit, collect
-from sottovoce.pruning.cost import CostModel, cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import compare, slim_and_verify
+from sottovoce.pruning.costs import CostModel, cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import compare, slim_and_verify
 
 KINDS = (
     "conv",

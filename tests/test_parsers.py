@@ -24,10 +24,10 @@ from sottovoce.data.corpora.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
 from sottovoce.errors import DataError, SottovoceError
-from sottovoce.metrics.calibration import Calibration
-from sottovoce.metrics.trials import read_trials
+from sottovoce.metrics.detection.calibration import Calibration
+from sottovoce.metrics.detection.trials import read_trials
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.prune import read_shape
+from sottovoce.pruning.one_shot import read_shape
 from sottovoce.recipe.yaml_file import chain, plain_recipe
 from sottovoce.runs.recipe_file import read_recipe
 

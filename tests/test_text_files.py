@@ -14,10 +14,10 @@ from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.errors import DataError, SottovoceError
-from sottovoce.metrics.calibration import Calibration
-from sottovoce.metrics.trials import read_trials
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.prune import read_shape
+from sottovoce.metrics.detection.calibration import Calibration
+from sottovoce.metrics.detection.trials import read_trials
+from sottovoce.pruning.one_shot import read_shape
+from sottovoce.pruning.planning.plans import Plan
 from sottovoce.text.text_files import LONGEST, lines, text
 
 ARPA = (

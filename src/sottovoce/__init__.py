@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from sottovoce.encoder.model import SpeechEncoder
     from sottovoce.models.task_model import TaskModel
     from sottovoce.pruning.budget import Budget
-    from sottovoce.pruning.cost import cost
-    from sottovoce.pruning.gates import Gates
-    from sottovoce.pruning.plan import plan
-    from sottovoce.pruning.slim import slim
+    from sottovoce.pruning.costs import cost
+    from sottovoce.pruning.gating.gates import Gates
+    from sottovoce.pruning.planning.plans import plan
+    from sottovoce.pruning.slimming import slim
 
 _HOMES = {
     "Budget": "sottovoce.pruning.budget",
     "EncoderConfig": "sottovoce.encoder.config",
-    "Gates": "sottovoce.pruning.gates",
+    "Gates": "sottovoce.pruning.gating.gates",
     "SpeechEncoder": "sottovoce.encoder.model",
     "TaskModel": "sottovoce.models.task_model",
-    "cost": "sottovoce.pruning.cost",
-    "plan": "sottovoce.pruning.plan",
-    "slim": "sottovoce.pruning.slim",
+    "cost": "sottovoce.pruning.costs",
+    "plan": "sottovoce.pruning.planning.plans",
+    "slim": "sottovoce.pruning.slimming",
 }
 
 __all__ = ["Budget", "EncoderConfig", "Gates", "SpeechEncoder", "TaskModel", "cost", "plan", "slim"]

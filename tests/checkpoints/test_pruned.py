@@ -293,8 +293,8 @@ def test_a_config_that_lacks_an_entry(tmp_path):
 def test_it_can_be_pruned_further(large, tmp_path):
     """Every unit that is left, the last convolution with its factors among them; `slim` proves itself equal."""
     from sottovoce.encoder.units import collect
-    from sottovoce.pruning.plan import Plan
-    from sottovoce.pruning.slim import slim_and_verify
+    from sottovoce.pruning.planning.plans import Plan
+    from sottovoce.pruning.slimming import slim_and_verify
 
     config = settings(True, large)
     encoder = SpeechEncoder.from_pretrained(write(tmp_path / "pruned.pth", config, random_state(config)))

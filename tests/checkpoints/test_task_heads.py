@@ -17,8 +17,8 @@ from sottovoce import Budget
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost
-from sottovoce.pruning.prune import prune
+from sottovoce.pruning.costs import cost
+from sottovoce.pruning.one_shot import prune
 from stock_models import save, stock_inputs
 
 HEADS = ("CTC", "SequenceClassification", "XVector", "AudioFrameClassification")

@@ -15,7 +15,7 @@ from bad_audio import FAULTS
 from sottovoce.data.corpora.cuts import make_cut
 from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.encoder.network import EncoderNetwork
-from sottovoce.tasks.embedding import embed_all
+from sottovoce.tasks.scoring.embedding import embed_all
 from tiny_models import tiny_model
 
 
@@ -158,7 +158,7 @@ def test_the_embedding_of_a_long_file_is_the_mean_over_equal_parts(sottovoce, pl
     with torch.no_grad():
         wanted = torch.stack([tiny_model()(part).output[0] for part in parts])
     assert wanted.std(0).max() > 1e-3
-    monkeypatch.setattr("sottovoce.tasks.embedding.LONGEST", 1.0)
+    monkeypatch.setattr("sottovoce.tasks.scoring.embedding.LONGEST", 1.0)
     cut = make_cut(name="long", source=tmp_path / "long.wav", samples=40_000, rate=16_000)
     assert torch.allclose(embed_all(tiny_model(), [cut, cut])[1], wanted.mean(0), atol=1e-5)
     assert np.allclose(np.load(tmp_path / "x.npz")["embeddings"][0], wanted.mean(0).numpy(), atol=1e-5)

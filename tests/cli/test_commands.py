@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sottovoce import SpeechEncoder, cost
-from sottovoce.pruning.plan import Plan
+from sottovoce.pruning.planning.plans import Plan
 
 
 def test_inspect_draws_and_counts(sottovoce, models):

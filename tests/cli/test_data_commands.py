@@ -137,7 +137,9 @@ def test_check_names_what_is_wrong(sottovoce, corpus, tmp_path):
 def test_help_names_every_layout_and_imports_nothing_heavy(sottovoce):
     said = sottovoce("data", "import", "--help")
     assert all(name in said.out for name in LAYOUTS)
-    program = "import sys, sottovoce.cli.data; print({'torch', 'lhotse', 'numpy', 'soundfile'} & set(sys.modules))"
+    program = (
+        "import sys, sottovoce.cli.commands.data; print({'torch', 'lhotse', 'numpy', 'soundfile'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -11,11 +11,11 @@ from sottovoce.encoder.checks.finite_outputs import finite_output, float_tensors
 from sottovoce.errors import InferenceError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
-from sottovoce.tasks.embedding import embed_all
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from sottovoce.tasks.intent import understand
 from sottovoce.tasks.recognition import recognise
+from sottovoce.tasks.scoring.embedding import embed_all
 from tiny_models import randomised, tiny_config, tiny_model
 
 POOLED = {"kind": "pooled", "width": 8, "size": 6, "fusion": "sum", "pooling": "attentive"}

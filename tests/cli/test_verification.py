@@ -12,8 +12,8 @@ import torch
 import bad_audio
 from bad_audio import FAULTS
 from corpus import write_corpus
-from sottovoce.metrics.eer import eer
-from sottovoce.metrics.trials import read_trials
+from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.trials import read_trials
 from tiny_models import tiny_model
 
 

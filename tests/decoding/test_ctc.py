@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from labellings import V, all_labellings, collapsed, table
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
-from sottovoce.decoding.fusion import TokenModel, WordModel
+from sottovoce.decoding.language_model import TokenModel, WordModel
 from sottovoce.decoding.ngram import NGram
 from sottovoce.errors import DataError
 

@@ -3,7 +3,7 @@
 import torch
 
 from sottovoce.decoding.ctc import ctc_greedy
-from sottovoce.decoding.fusion import TokenModel, WordModel
+from sottovoce.decoding.language_model import TokenModel, WordModel
 from sottovoce.decoding.matching import language_model
 from sottovoce.decoding.ngram import NGram
 from sottovoce.decoding.recogniser import Recogniser

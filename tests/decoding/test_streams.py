@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
-from sottovoce.decoding.fusion import TokenModel
+from sottovoce.decoding.ctc_prefix_beam import PrefixSearch
+from sottovoce.decoding.language_model import TokenModel
 from sottovoce.decoding.ngram import NGram
-from sottovoce.decoding.prefixes import PrefixSearch
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.streams import CTCBeamStream, CTCGreedyStream
 from sottovoce.decoding.timing import TimedLabel, Word, WordBuilder, ctm, words_of

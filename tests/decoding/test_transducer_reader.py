@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sottovoce.decoding.semantic_vocabulary import SemanticVocabulary
-from sottovoce.decoding.transducer_reader import TransducerReader
+from sottovoce.decoding.slu.semantic_vocabulary import SemanticVocabulary
+from sottovoce.decoding.slu.transducer_reader import TransducerReader
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Transducer

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sottovoce.decoding.questions import Questions
-from sottovoce.decoding.semantic_vocabulary import SemanticVocabulary
+from sottovoce.decoding.slu.semantic_vocabulary import SemanticVocabulary
+from sottovoce.decoding.slu.slu_classes import Questions
 from sottovoce.errors import DataError
 from sottovoce.metrics.semantics import Semantics
 

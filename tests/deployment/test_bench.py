@@ -12,7 +12,7 @@ from sottovoce.errors import CheckpointError, SottovoceError
 from sottovoce.models.load import load_model, load_stock
 from sottovoce.profiling.bench import Setting, bench
 from sottovoce.profiling.profiled_model import counted_macs, noise, ours, stock
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 
 QUICK = Setting(seconds=1.0, batch=2, threads=1, repeats=3)
 HOW = {"seconds": 1.0, "batch": 2, "dtype": torch.float32, "device": "cpu"}

@@ -6,8 +6,8 @@ from sottovoce.distillation.features import FeatureDistillation, default_layers
 from sottovoce.distillation.losses import feature_distance, frame_mask
 from sottovoce.distillation.residual import kept_channels
 from sottovoce.errors import RecipeError
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from tiny_models import speech, tiny_encoder
 
 

@@ -10,7 +10,7 @@ from sottovoce.distillation.lattice import LatticeImitation, lattice_divergence
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Joint, Transducer
-from sottovoce.pruning.attachment import Attachment
+from sottovoce.pruning.gating.gate_hooks import Attachment
 from tiny_models import randomised
 
 B, T, U, V = 3, 6, 4, 5

@@ -11,10 +11,10 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import CheckpointError, RecipeError
-from sottovoce.pruning.cost import CostModel, cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import compare, slim, slim_and_verify
+from sottovoce.pruning.costs import CostModel, cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import compare, slim, slim_and_verify
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
 from tiny_models import randomised, speech, tiny_encoder, tiny_model

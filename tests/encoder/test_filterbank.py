@@ -14,7 +14,7 @@ from families import speech
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 
 LENGTHS = (16000, 15999, 15839, 9000, 3000, 880, 720, 560)
 

@@ -16,7 +16,7 @@ from families import FAMILIES, randomise, speech
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import AudioError, CheckpointError, StreamingError
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.slimming import slim_and_verify
 from test_matrix import EVERYTHING, random_plan
 from tiny_models import randomised
 

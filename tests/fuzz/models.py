@@ -18,8 +18,8 @@ from fuzz.mutations import MUTATIONS
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from stock_models import save as save_stock
 from tiny_models import HEAD, randomised, tiny_config, tiny_model
 

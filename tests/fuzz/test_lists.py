@@ -24,10 +24,10 @@ from sottovoce.data.corpora.summary import summarise
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.errors import SottovoceError
 from sottovoce.inference.der import score_files
-from sottovoce.metrics.calibration import Calibration
-from sottovoce.metrics.trials import read_trials
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.prune import read_shape
+from sottovoce.metrics.detection.calibration import Calibration
+from sottovoce.metrics.detection.trials import read_trials
+from sottovoce.pruning.one_shot import read_shape
+from sottovoce.pruning.planning.plans import Plan
 
 EACH = 36
 """Mutations of each kind of list."""

@@ -15,8 +15,8 @@ from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim, slim_and_verify
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim, slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c"]

@@ -19,9 +19,9 @@ from sottovoce.heads.speaker.pooling_head import PoolingHead, VectorNorm
 from sottovoce.heads.spoofing.spectral_maps import MapNorm
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.costs import cost
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config
 
 RES2 = {"channels": 12, "scale": 3, "wide": 10, "size": 7}

@@ -2,9 +2,9 @@ import numpy as np
 import torch
 
 from sottovoce.encoder.units import collect
-from sottovoce.pruning.cost import CostModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.costs import CostModel
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import speech, tiny_encoder, tiny_model
 
 

@@ -8,10 +8,10 @@ from sottovoce.encoder.units import collect
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.prune import prune
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.costs import CostModel
+from sottovoce.pruning.one_shot import prune
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import randomised, speech, tiny_config
 
 HEAD = {"kind": "powerset", "speakers": 3, "width": 12, "blocks": 2, "inner": 20, "heads": 3, "kernel": 5}

@@ -8,9 +8,9 @@ from sottovoce.encoder.units import collect
 from sottovoce.heads.spoofing.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import CostModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.costs import CostModel
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config
 
 EMBEDDINGS = {

@@ -25,8 +25,8 @@ from sottovoce.models.label_tokenizer import LabelTokenizer
 from sottovoce.models.model_card import History, write_card
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from stock_models import save
 from tiny_models import randomised, tiny_config, tiny_model
 

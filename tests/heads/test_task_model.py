@@ -7,8 +7,8 @@ from transformers.utils import logging
 from sottovoce.errors import CheckpointError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from tiny_models import HEAD, output_elsewhere, speech, tiny_config, tiny_model
 
 CTC = {"kind": "ctc", "outputs": 3, "width": 8}

@@ -5,7 +5,7 @@ from sottovoce.encoder.stream import Stream, single
 from sottovoce.encoder.units import collect
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
-from sottovoce.pruning.attachment import Attachment
+from sottovoce.pruning.gating.gate_hooks import Attachment
 from tiny_models import randomised
 
 D, V, J = 6, 5, 8

@@ -14,12 +14,12 @@ from sottovoce.heads.sequence.rnnt_memory import check_memory, free_bytes, rnnt_
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel, cost
-from sottovoce.pruning.gates import Gates
+from sottovoce.pruning.costs import CostModel, cost
+from sottovoce.pruning.gating.gates import Gates
 from sottovoce.pruning.importance import activation, magnitude, taylor
-from sottovoce.pruning.plan import Plan, plan
-from sottovoce.pruning.prune import sensitivity
-from sottovoce.pruning.slim import compare, slim, slim_and_verify
+from sottovoce.pruning.one_shot import sensitivity
+from sottovoce.pruning.planning.plans import Plan, plan
+from sottovoce.pruning.slimming import compare, slim, slim_and_verify
 from tiny_models import output_elsewhere, randomised, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c"]

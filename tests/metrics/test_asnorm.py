@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import eer
-from sottovoce.metrics.asnorm import as_norm, cohort_means, cohort_statistics
+from sottovoce.metrics.detection import eer
+from sottovoce.metrics.detection.asnorm import as_norm, cohort_means, cohort_statistics
 
 
 def cosine(a, b):
@@ -40,7 +40,7 @@ def test_blocks_do_not_matter(monkeypatch):
     generator = np.random.default_rng(1)
     embeddings, cohort = generator.normal(size=(23, 4)), generator.normal(size=(12, 4))
     whole = cohort_statistics(embeddings, cohort, top=12)
-    monkeypatch.setattr("sottovoce.metrics.asnorm._BLOCK", 5)
+    monkeypatch.setattr("sottovoce.metrics.detection.asnorm._BLOCK", 5)
     parts = cohort_statistics(embeddings, cohort, top=12)
     np.testing.assert_allclose([parts.mean, parts.std], [whole.mean, whole.std], rtol=1e-12)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import bootstrap, bootstrap_difference, eer, min_dcf
+from sottovoce.metrics import bootstrap, bootstrap_difference, min_dcf
+from sottovoce.metrics.detection import eer
 
 
 def population(speakers, trials, generator):

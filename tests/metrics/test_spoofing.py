@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import eer
-from sottovoce.metrics.spoofing import (
+from sottovoce.metrics.detection import eer
+from sottovoce.metrics.detection.spoofing import (
     THRESHOLD,
     breakdown,
     nearest_eer,
@@ -18,7 +18,7 @@ from sottovoce.metrics.spoofing import (
     spoof_act_dcf,
     spoof_min_dcf,
 )
-from sottovoce.metrics.tandem import AsvErrors, Costs, a_dcf, asv_errors, min_t_dcf
+from sottovoce.metrics.detection.tandem import AsvErrors, Costs, a_dcf, asv_errors, min_t_dcf
 
 TRACK_1 = [nearest_eer, spoof_min_dcf, spoof_act_dcf]
 

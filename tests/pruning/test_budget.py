@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sottovoce.errors import BudgetError
 from sottovoce.pruning.budget import Amount, Budget, Constraint, parse_amount
-from sottovoce.pruning.cost import CostModel, cost, human
+from sottovoce.pruning.costs import CostModel, cost, human
 from toys import Chain, Mlp
 
 

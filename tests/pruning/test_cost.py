@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.units import Macs, Rows, Timing, Unit, collect, elements, rows, shrink
-from sottovoce.pruning.cost import Cost, CostModel, cost, human, reference_cost
+from sottovoce.pruning.costs import Cost, CostModel, cost, human, reference_cost
 from toys import TOYS, Chain, Grouped, Mlp, Toy
 
 

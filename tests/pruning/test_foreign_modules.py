@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import randomised, speech, tiny_config
 from toys import Inner
 

@@ -7,12 +7,12 @@ import torch
 
 from sottovoce.encoder.units import collect
 from sottovoce.errors import PlanError
-from sottovoce.pruning.attachment import attached_to
 from sottovoce.pruning.budget import Budget
+from sottovoce.pruning.gating.gate_hooks import attached_to
 from sottovoce.pruning.importance import activation, magnitude, taylor
-from sottovoce.pruning.plan import plan
-from sottovoce.pruning.scores import relative
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import plan
+from sottovoce.pruning.planning.scores import relative
+from sottovoce.pruning.slimming import slim
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
 
 KINDS = ("ffn", "conv", "residual", "positional_tap")

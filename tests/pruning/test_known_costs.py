@@ -12,10 +12,10 @@ from families import FAMILIES
 from sottovoce.checkpoints import FAMILIES as KNOWN
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel, cost, reference_cost
+from sottovoce.pruning.costs import CostModel, cost, reference_cost
 from sottovoce.pruning.importance import magnitude
-from sottovoce.pruning.plan import Plan, plan
-from sottovoce.pruning.scores import Scores
+from sottovoce.pruning.planning.plans import Plan, plan
+from sottovoce.pruning.planning.scores import Scores
 
 # The published shapes at 80 % (methods of 2505.24111).
 BASE = {

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from sottovoce.pruning.budget import Budget, Constraint
-from sottovoce.pruning.cost import CostModel, reference_cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
-from sottovoce.pruning.ramps import RAMPS, cosine, linear, ramp_at
+from sottovoce.pruning.costs import CostModel, reference_cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths, gate_learning_rate
+from sottovoce.pruning.gating.ramps import RAMPS, cosine, linear, ramp_at
 from tiny_models import tiny_encoder
 
 

@@ -9,9 +9,9 @@ import torch
 
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.losses import LossWarning, losses
-from sottovoce.pruning.plan import Plan, plan
-from sottovoce.pruning.scores import Scores
+from sottovoce.pruning.planning.plans import Plan, plan
+from sottovoce.pruning.planning.removed_parts import LossWarning, losses
+from sottovoce.pruning.planning.scores import Scores
 from tiny_models import tiny_model
 
 NAMES = {
@@ -83,7 +83,7 @@ def test_a_plan_says_so_and_what_it_names_keeps_it():
 
 def test_taps_are_counted_alike_by_plans_and_shapes(tmp_path):
     """A ring has two taps, and the innermost stay: of 8 taps one ring less leaves 6, as the shape says."""
-    from sottovoce.pruning.slim import slim
+    from sottovoce.pruning.slimming import slim
 
     encoder = tiny_model().encoder
     (name,) = [name for name, unit in collect(encoder).units.items() if unit.kind == "positional_tap"]

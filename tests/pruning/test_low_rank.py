@@ -9,11 +9,11 @@ from families import FAMILIES, randomise, speech
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
 from sottovoce.encoder.units import collect
 from sottovoce.errors import PlanError
-from sottovoce.pruning.cost import CheapestForm, CostModel
+from sottovoce.pruning.costs import CheapestForm, CostModel
 from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorise, factors, input_moments, multiplied_back
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 
 VARIED = ["wavlm_base", "wav2vec2_bert", "wav2vec2_conformer_relative"]
 """Each has other linear maps; those of the other families are among them."""

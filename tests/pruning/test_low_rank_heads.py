@@ -14,11 +14,11 @@ from sottovoce.heads.catalogue import HEADS
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import CostModel
+from sottovoce.pruning.costs import CostModel
 from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorise, multiplied_back
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import randomised, speech, tiny_config
 
 LABELS = [BLANK, "a", "b", "c", "d"]

@@ -13,9 +13,9 @@ from rich.console import Console
 from sottovoce.encoder.units import collect, shrink
 from sottovoce.errors import BudgetError, PlanError
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import cost
-from sottovoce.pruning.plan import Plan, plan
-from sottovoce.pruning.scores import Scores
+from sottovoce.pruning.costs import cost
+from sottovoce.pruning.planning.plans import Plan, plan
+from sottovoce.pruning.planning.scores import Scores
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
 
 UNITS = ("layers.0.feed_forward.units", "layers.1.feed_forward.units")

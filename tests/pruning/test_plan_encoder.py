@@ -9,10 +9,10 @@ from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.pruning.importance import activation, magnitude, taylor
-from sottovoce.pruning.plan import plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import plan
+from sottovoce.pruning.slimming import slim
 
 BATCH = dict(zip(("waveform", "lengths"), speech(6000, 4800), strict=True))
 

@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sottovoce.pruning.budget import Budget, Constraint
-from sottovoce.pruning.choices import ROUND_TO, Rules, allowed_widths, choices, removal_order, rules
-from sottovoce.pruning.cost import CostModel
-from sottovoce.pruning.scores import Scores, relative
-from sottovoce.pruning.select import Selection, select
+from sottovoce.pruning.costs import CostModel
+from sottovoce.pruning.planning.candidates import ROUND_TO, Rules, allowed_widths, choices, removal_order, rules
+from sottovoce.pruning.planning.scores import Scores, relative
+from sottovoce.pruning.planning.select import Selection, select
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
 
 

@@ -6,9 +6,9 @@ import torch
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.pruning import attachment
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import carry_out, compare
+from sottovoce.pruning.gating import gate_hooks as attachment
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import carry_out, compare
 
 
 @pytest.mark.parametrize("family", ["wavlm_base", "wavlm_large"])

@@ -6,11 +6,11 @@ import torch
 from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel, reference_cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.costs import CostModel, reference_cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 from sottovoce.runs.stages.prune import GateOptions
 
 

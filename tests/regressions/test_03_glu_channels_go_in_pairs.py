@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.pruning.cost import cost
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.costs import cost
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 
 
 def test_both_halves_of_a_channel_stay_together():

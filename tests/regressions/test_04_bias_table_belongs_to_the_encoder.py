@@ -5,8 +5,8 @@ import torch
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim
 
 
 def test_the_bias_outlives_the_first_attention():

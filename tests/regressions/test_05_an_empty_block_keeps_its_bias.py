@@ -5,8 +5,8 @@ import torch
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 
 
 def test_zero_width_keeps_the_bias_and_removal_does_not():

@@ -4,10 +4,10 @@ from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.pruning.importance import magnitude
-from sottovoce.pruning.plan import Plan, plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.planning.plans import Plan, plan
+from sottovoce.pruning.slimming import slim_and_verify
 
 
 def sizes(model):

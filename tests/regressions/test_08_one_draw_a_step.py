@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sottovoce.pruning.gates import Gates
+from sottovoce.pruning.gating.gates import Gates
 from sottovoce.runs.stages.prune import Prune
 from sottovoce.training.randomness import gate_seed
 from tiny_models import speech, tiny_model

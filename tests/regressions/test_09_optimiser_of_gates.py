@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel, reference_cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
-from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.pruning.costs import CostModel, reference_cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths
+from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.schedules import schedule
@@ -119,7 +119,7 @@ def _exceeded():
 
 def test_a_short_run_closes_gates(tmp_path):
     """At the published 0.02 the same run would still be dense at its end."""
-    from sottovoce.pruning.lagrangian import gate_learning_rate
+    from sottovoce.pruning.gating.lagrangian import gate_learning_rate
 
     reached = {}
     for lr in (0.02, gate_learning_rate(60)):

@@ -5,9 +5,9 @@ import pytest
 from families import FAMILIES, randomise
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.pruning.cost import cost
-from sottovoce.pruning.plan import Plan
-from sottovoce.pruning.slim import slim_and_verify
+from sottovoce.pruning.costs import cost
+from sottovoce.pruning.planning.plans import Plan
+from sottovoce.pruning.slimming import slim_and_verify
 
 
 @pytest.mark.parametrize("family", ["wavlm_base", "data2vec_audio"])

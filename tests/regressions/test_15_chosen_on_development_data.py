@@ -5,9 +5,9 @@ import pytest
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import RecipeError
-from sottovoce.metrics.trials import read_trials
+from sottovoce.metrics.detection.trials import read_trials
 from sottovoce.runs.recipe_file import read_recipe
-from sottovoce.tasks import embedding
+from sottovoce.tasks.scoring import embedding
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import tiny_model

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.pruning.cost import cost
-from sottovoce.report.anatomy import anatomy
+from sottovoce.pruning.costs import cost
 from sottovoce.report.drawing import drawing
 from sottovoce.report.inspection import inspect
+from sottovoce.report.layer_widths import anatomy
 from sottovoce.report.terminal import picture
 
 SMALL = dict(hidden_size=32, layers=2, heads=4, ffn=48, conv_channels=(8, 8, 8), positional_groups=4)

@@ -11,7 +11,7 @@ import pytest
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.bench import Benchmark, Setting
-from sottovoce.pruning.cost import human
+from sottovoce.pruning.costs import human
 from sottovoce.report.run import read_story, write_report
 from sottovoce.report.terminal import outcome
 from sottovoce.runs.compress import compress

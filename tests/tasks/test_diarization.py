@@ -24,7 +24,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective
-from sottovoce.tasks.diarization_scores import DecisionOptions, local_score, scored_regions
+from sottovoce.tasks.scoring.diarization_scores import DecisionOptions, local_score, scored_regions
 from sottovoce.tasks.task import EvaluationData
 from tiny_models import tiny_model
 from toy_recipe import toy

@@ -18,7 +18,7 @@ from sottovoce.report.run import METRICS
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent, understand
-from sottovoce.tasks.intent_forms import ChoiceObjective, IntentLoss
+from sottovoce.tasks.slu_formulations import ChoiceObjective, IntentLoss
 from sottovoce.tasks.task import EvaluationData
 from tones import RATE, spoken, tone_recipe
 

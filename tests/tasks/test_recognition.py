@@ -17,11 +17,11 @@ from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.runs.stage_run import load_objective
-from sottovoce.tasks.ctc_objective import CTCObjective
+from sottovoce.tasks.objectives.ctc_objective import CTCObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
 from sottovoce.tasks.task import EvaluationData

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from sottovoce.errors import DataError
-from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 
 
 def batch(labels):

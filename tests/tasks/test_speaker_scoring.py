@@ -13,12 +13,13 @@ from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import DataError
 from sottovoce.inference.verification import verify
-from sottovoce.metrics import cllr, eer, fit_calibration, wccn
-from sottovoce.metrics.trials import Trials, read_trials
+from sottovoce.metrics import fit_calibration, wccn
+from sottovoce.metrics.detection import cllr, eer
+from sottovoce.metrics.detection.trials import Trials, read_trials
 from sottovoce.models.cosine_scoring import CosineScoring
 from sottovoce.models.task_model import TaskModel
-from sottovoce.tasks.embedding import embed_all
-from sottovoce.tasks.speaker_scoring import Scoring, score, settle_calibration
+from sottovoce.tasks.scoring.embedding import embed_all
+from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, settle_calibration
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import HEAD, randomised, tiny_config

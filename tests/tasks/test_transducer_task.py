@@ -19,9 +19,9 @@ from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorise
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
-from sottovoce.tasks.transducer_objective import TransducerObjective
 from tiny_models import randomised, tiny_config
 from tones import tone_recipe, write_tones
 

@@ -5,10 +5,10 @@ import torch
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.errors import DataError
-from sottovoce.metrics.eer import eer
-from sottovoce.metrics.trials import Trials, read_trials
-from sottovoce.tasks.embedding import embed
-from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.trials import Trials, read_trials
+from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.tasks.scoring.embedding import embed
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification, equal_error_threshold
 from tiny_models import tiny_model

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sottovoce.recipe.training_stage_options import PhaseOptions
-from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.schedules import schedule

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from safetensors.torch import load_file
 
-from sottovoce.cli.data import import_corpus as command
-from sottovoce.cli.data import synthesize as synthesize_command
+from sottovoce.cli.commands.data import import_corpus as command
+from sottovoce.cli.commands.data import synthesize as synthesize_command
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.layouts.options import options_model

@@ -11,7 +11,7 @@ from torch import nn
 from corpus import write_corpus
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.runs.compress import compress
 from toy_recipe import toy, write
 

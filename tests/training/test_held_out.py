@@ -11,7 +11,7 @@ from rich.console import Console
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import RecipeError
-from sottovoce.metrics.trials import Trials
+from sottovoce.metrics.detection.trials import Trials
 from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.data_section import Corpora, DataOptions
 from sottovoce.recipe.packaged import known_recipes

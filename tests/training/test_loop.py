@@ -12,10 +12,10 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.cost import CostModel, reference_cost
-from sottovoce.pruning.gates import Gates
-from sottovoce.pruning.lagrangian import Lagrangian, expected_widths
-from sottovoce.tasks.speaker_loss import SpeakerLoss, SpeakerObjective
+from sottovoce.pruning.costs import CostModel, reference_cost
+from sottovoce.pruning.gating.gates import Gates
+from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths
+from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.checkpoints import StraightToDisk
 from sottovoce.training.clipping import AutoClip
 from sottovoce.training.loop import Compute, Phase, TrainingModule, fit

@@ -11,7 +11,7 @@ from rich.console import Console
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError, RecipeError
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.recipe.packaged import find_recipe
 from sottovoce.report.probes import probe_table
 from sottovoce.runs.probe import PROBES, probe

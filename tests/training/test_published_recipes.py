@@ -13,7 +13,7 @@ from sottovoce.encoder.layers.blocks.low_rank import factored_paths
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import CostModel, reference_cost
+from sottovoce.pruning.costs import CostModel, reference_cost
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
 from sottovoce.runs import dry_run as scaled

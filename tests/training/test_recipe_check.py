@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.recipe.encoder_options import EncoderOptions, new_config
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe

@@ -17,7 +17,7 @@ from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 from sottovoce.runs.compress import compress
 from sottovoce.runs.stage_run import StageRun, load_objective
 from toy_recipe import toy, write

@@ -15,7 +15,7 @@ from rich.console import Console
 from families import speech
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.pruning.cost import cost, human
+from sottovoce.pruning.costs import cost, human
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.runs.compress import compress
 from sottovoce.tasks.recognition import Recognition

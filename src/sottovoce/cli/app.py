@@ -17,22 +17,22 @@ from typing import Annotated, NoReturn
 import typer
 
 import sottovoce
-from sottovoce.cli.bench import bench
-from sottovoce.cli.compress import compress
-from sottovoce.cli.data import data
-from sottovoce.cli.demo import demo
-from sottovoce.cli.diarization import der, diarize, plda, tune
+from sottovoce.cli.commands.bench import bench
+from sottovoce.cli.commands.compress import compress
+from sottovoce.cli.commands.data import data
+from sottovoce.cli.commands.demo import demo
+from sottovoce.cli.commands.inspect import inspect
+from sottovoce.cli.commands.probe import probe
+from sottovoce.cli.commands.prune import prune
+from sottovoce.cli.commands.recipes import recipes
+from sottovoce.cli.commands.report import report
 from sottovoce.cli.faults import told
-from sottovoce.cli.inspect import inspect
-from sottovoce.cli.intent import classify
-from sottovoce.cli.probe import probe
-from sottovoce.cli.prune import prune
-from sottovoce.cli.recipes import recipes
-from sottovoce.cli.recognition import transcribe
-from sottovoce.cli.report import report
-from sottovoce.cli.spoofing import detect
+from sottovoce.cli.inference.diarization import der, diarize, plda, tune
+from sottovoce.cli.inference.intent import classify
+from sottovoce.cli.inference.recognition import transcribe
+from sottovoce.cli.inference.spoofing import detect
+from sottovoce.cli.inference.verification import embed, evaluate, verify
 from sottovoce.cli.streams import OutputFault, checked_output, complain, give_up_output, never_fail
-from sottovoce.cli.verification import embed, evaluate, verify
 
 USER_FAULT = 2
 """Exit code for a fault of the user's."""

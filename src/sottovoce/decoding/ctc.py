@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .fusion import LanguageModel
+from .ctc_prefix_beam import Floats, PrefixSearch
 from .hypothesis import Hypothesis, check_search
-from .prefixes import Floats, PrefixSearch
+from .language_model import LanguageModel
 
 
 def ctc_greedy(scores: Tensor, lengths: Tensor | Sequence[int] | None = None, *, blank: int = 0) -> list[list[int]]:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 
 from ..errors import DataError
-from .fusion import BOUNDARIES, LanguageModel, TokenModel, WordModel
+from .language_model import BOUNDARIES, LanguageModel, TokenModel, WordModel
 from .ngram import BEGIN, END, UNKNOWNS, NGram
 
 WORD_MARKS = ("|", "\u2581", "<space>", "<SPACE>", "[space]", "[SPACE]", "<sp>", "\u2423", "_")

@@ -12,10 +12,10 @@ from ..errors import DataError
 from ..heads.sequence.transducer import Transducer
 from ..models.task_network import TaskNetwork
 from .ctc import ctc_beam_search
+from .ctc_prefix_beam import PrefixSearch
 from .hypothesis import check_search
 from .matching import language_model
 from .ngram import NGram
-from .prefixes import PrefixSearch
 from .streams import CTCBeamStream, CTCGreedyStream, StreamingSearch
 from .timing import TimedLabel
 from .transducer import transducer_beam_search, transducer_greedy

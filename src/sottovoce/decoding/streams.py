@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .prefixes import PrefixSearch
+from .ctc_prefix_beam import PrefixSearch
 from .timing import TimedLabel
 
 PATIENCE = 500

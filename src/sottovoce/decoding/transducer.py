@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..heads.sequence.transducer import Transducer
+from .ctc_prefix_beam import Times, unrolled
 from .hypothesis import Hypothesis, check_search
-from .prefixes import Times, unrolled
 
 MOST_CONTEXTS = 20_000
 """Contexts of labels whose predictor state is kept (of 512 numbers each, 40 MB)."""

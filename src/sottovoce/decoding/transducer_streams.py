@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..heads.sequence.transducer import Transducer
+from .ctc_prefix_beam import HOPELESS, rolled, unrolled
 from .hypothesis import check_search
-from .prefixes import HOPELESS, rolled, unrolled
 from .streams import PATIENCE
 from .timing import TimedLabel
 from .transducer import START, CachedJoiner, after, context_states

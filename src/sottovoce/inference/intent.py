@@ -10,8 +10,8 @@ from ..data.audio.channels import Channel
 from ..data.audio.long_audio import LONGEST
 from ..data.audio.reading import audio_shape, read_speech
 from ..data.audio.sources import name_of
-from ..decoding.interpreter import interpreter
-from ..decoding.understood import Understood
+from ..decoding.slu.interpreter import interpreter
+from ..decoding.slu.slu_prediction import Understood
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
 from ..models.networks import load_network

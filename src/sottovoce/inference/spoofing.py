@@ -12,7 +12,7 @@ from ..data.audio.long_audio import speech_parts
 from ..data.audio.sources import name_of
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import CheckpointError
-from ..metrics.spoofing import THRESHOLD
+from ..metrics.detection.spoofing import THRESHOLD
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 

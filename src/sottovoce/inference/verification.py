@@ -22,10 +22,10 @@ from ..data.corpora.audit import refuse_missing
 from ..data.corpora.cuts import make_cut, read_cuts
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import CheckpointError, DataError
-from ..metrics.trials import read_trials
+from ..metrics.detection.trials import read_trials
 from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
-from ..tasks.speaker_scoring import calibrated, calibration_of, score
+from ..tasks.scoring.speaker_scoring import calibrated, calibration_of, score
 from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
 from .batch import Batch, FaultyRecording

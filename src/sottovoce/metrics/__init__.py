@@ -1,15 +1,15 @@
 """Scores in, numbers out: EER, detection cost, Cllr, their intervals by speaker, and the trials they are made from."""
 
-from .asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
-from .back_ends import lda, wccn
 from .bootstrap import Interval, bootstrap, bootstrap_difference
-from .calibration import Calibration, fit_calibration
-from .cllr import cllr, min_cllr
-from .dcf import act_dcf, min_dcf
-from .det import DET, det
-from .eer import eer, rocch_eer
-from .roc import OperatingPoints, convex_hull, operating_points
-from .trials import Trials, read_trials
+from .detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
+from .detection.back_ends import lda, wccn
+from .detection.calibration import Calibration, fit_calibration
+from .detection.cllr import cllr, min_cllr
+from .detection.dcf import act_dcf, min_dcf
+from .detection.det import DET, det
+from .detection.eer import eer, rocch_eer
+from .detection.roc import OperatingPoints, convex_hull, operating_points
+from .detection.trials import Trials, read_trials
 
 __all__ = [
     "DET",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .roc import Floats, check_scores
+from .detection.roc import Floats, check_scores
 
 Codes = NDArray[np.intp]
 

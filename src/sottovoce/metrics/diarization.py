@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import DataError
 from .bootstrap import Interval
+from .detection.roc import Floats
 from .resample import bootstrap_ratio
-from .roc import Floats
 from .speaker_time import LONGEST, TICKS, Ints, Seconds, Turns, joined, on_grid, sweep
 from .zones import Stretch, Zones, merged, without
 

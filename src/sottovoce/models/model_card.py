@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..encoder.loading.model_names import HUB_ID
 from ..encoder.model import SpeechEncoder
 from ..errors import DataError
-from ..pruning.cost import cost, human, reference_cost
+from ..pruning.costs import cost, human, reference_cost
 from ..text.plain_json import why_not_finite
 from .task_model import TaskModel
 

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.encoder.checks.finite_outputs import finite_output, float_tensors
 from sottovoce.encoder.model import SAMPLE_RATE
-from sottovoce.pruning.cost import cost
+from sottovoce.pruning.costs import cost
 
 
 @dataclass(frozen=True)

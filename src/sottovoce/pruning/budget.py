@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import BudgetError
-from .cost import Cost, CostModel, Seconds, human
+from .costs import Cost, CostModel, Seconds, human
 
 Amount = int | float | str
 """``20_000_000`` or ``"20M"``: that many. ``0.2`` or ``"20%"``: this fraction of the reference is KEPT."""

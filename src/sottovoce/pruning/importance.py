@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ..encoder.evaluation_mode import evaluating
 from ..encoder.units import Declarations, Rows, Unit, collect
 from ..errors import PlanError
-from .attachment import Attachment
-from .gates import KINDS
-from .scores import Scores, relative
+from .gating.gate_hooks import Attachment
+from .gating.gates import KINDS
+from .planning.scores import Scores, relative
 
 Forward = Callable[[nn.Module, Any], Any]
 """Runs a network on one batch."""

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from ..data.corpora.cuts import cut_field, cut_speaker, read_cuts
 from ..errors import RecipeError
-from ..metrics.trials import read_trials
+from ..metrics.detection.trials import read_trials
 from ..options import Options, nearest
 from ..tasks.task import EvaluationData
 from .amounts import MOST_UTTERANCES, Crop, FileName

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.corpora.cuts import cut_field
 from ..errors import RecipeError
-from ..metrics.trials import Trials
+from ..metrics.detection.trials import Trials
 from ..training.randomness import seed_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ..encoder.model import SpeechEncoder
 from ..encoder.units import collect
 from ..models.task_model import TaskModel
 from ..options import Options, nearest
-from ..pruning.gates import KINDS
+from ..pruning.gating.gates import KINDS
 from .budget_options import BudgetOptions
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sottovoce.report.anatomy import Row, Width
+from sottovoce.report.layer_widths import Row, Width
 
 _ROW, _GAP, _BAR = 22, 6, 12
 _NAME, _COUNT, _PAGE = 84, 96, 960

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from sottovoce.report.anatomy import Row
+from sottovoce.report.layer_widths import Row
 from sottovoce.report.plots import PALETTE
 
 

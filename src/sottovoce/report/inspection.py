@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from sottovoce.encoder.units import collect, inside
-from sottovoce.pruning.cost import Cost, cost, reference_cost
-from sottovoce.report.anatomy import Row, Width, anatomy
+from sottovoce.pruning.costs import Cost, cost, reference_cost
+from sottovoce.report.layer_widths import Row, Width, anatomy
 
 
 @dataclass(frozen=True)

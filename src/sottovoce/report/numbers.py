@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sottovoce.pruning.cost import human
+from sottovoce.pruning.costs import human
 
 METRICS = {
     "der": ("DER", True),

@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 import sottovoce
 from sottovoce.profiling.bench import Benchmark, Result
-from sottovoce.pruning.cost import human
+from sottovoce.pruning.costs import human
 from sottovoce.report import plots
 from sottovoce.report.drawing import drawing
 from sottovoce.report.numbers import FASTER, FEWER, compared, duration, octets, percent, removed, times, worded
-from sottovoce.report.story import Estimate, Metric, Story
+from sottovoce.report.report_data import Estimate, Metric, Story
 from sottovoce.report.terminal import conditions
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sottovoce.report.story import Curve, Story
+from sottovoce.report.report_data import Curve, Story
 
 # Okabe and Ito's palette, in lightnesses that keep 3:1 on white and on black alike.
 PALETTE = ("#3b8bc9", "#d5711f", "#2a9d74", "#b85f9d", "#8a7a00", "#6f7bd0")

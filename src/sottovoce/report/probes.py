@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.pruning.cost import human
+from sottovoce.pruning.costs import human
 from sottovoce.report.numbers import METRICS
-from sottovoce.report.story import Estimate
+from sottovoce.report.report_data import Estimate
 from sottovoce.report.terminal import estimated
 from sottovoce.runs.probe import Probed
 

@@ -16,17 +16,17 @@ import yaml
 
 from sottovoce.errors import RecipeError
 from sottovoce.files import whole_file, write_json, write_text
-from sottovoce.metrics.det import DET
+from sottovoce.metrics.detection.det import DET
 from sottovoce.models.load import load_model
 from sottovoce.profiling.bench import Benchmark, Setting, measure
 from sottovoce.profiling.profiled_model import ours, weight_files
 from sottovoce.profiling.published import PUBLISHED, published_subjects
-from sottovoce.pruning.slim import TOLERANCE
+from sottovoce.pruning.slimming import TOLERANCE
 from sottovoce.report import det, figures, plots
-from sottovoce.report.anatomy import anatomy
+from sottovoce.report.layer_widths import anatomy
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.page import html
-from sottovoce.report.story import Curve, Estimate, Metric, Stage, Story
+from sottovoce.report.report_data import Curve, Estimate, Metric, Stage, Story
 from sottovoce.runs.provenance import starts
 from sottovoce.runs.run_directory import RunDirectory
 

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sottovoce.pruning.cost import human
-from sottovoce.report.anatomy import Width
+from sottovoce.pruning.costs import human
 from sottovoce.report.inspection import Inspection, Layer
+from sottovoce.report.layer_widths import Width
 from sottovoce.report.numbers import FASTER, compared, duration, octets, percent, ranged, worded
-from sottovoce.report.story import Estimate, Story
+from sottovoce.report.report_data import Estimate, Story
 
 if TYPE_CHECKING:
     from sottovoce.profiling.bench import Benchmark

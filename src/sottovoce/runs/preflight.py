@@ -14,11 +14,11 @@ from ..encoder.units import collect
 from ..errors import RecipeError, SottovoceError
 from ..models.load import load_encoder
 from ..models.task_model import TaskModel
-from ..pruning.choices import rules
-from ..pruning.cost import CostModel, human, reference_cost
+from ..pruning.costs import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
-from ..pruning.plan import choose
-from ..pruning.scores import Scores
+from ..pruning.planning.candidates import rules
+from ..pruning.planning.plans import choose
+from ..pruning.planning.scores import Scores
 from ..recipe.data_section import Corpora, TestSet
 from ..recipe.shrinking_options import SlimmingOptions
 from ..recipe.training_stage_options import StageOptions

@@ -24,7 +24,7 @@ from ..encoder.model import SAMPLE_RATE
 from ..errors import RecipeError
 from ..models.load import load_encoder
 from ..models.model_card import Score, scores_of
-from ..pruning.cost import Cost, cost
+from ..pruning.costs import Cost, cost
 from ..tasks.registry import TASKS
 from .compress import compress
 from .dry_run import toy as at_toy_scale

@@ -21,7 +21,7 @@ from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
 from ..profiling.environment import environment
 from ..profiling.measure import resident_peak
-from ..pruning.cost import cost, human
+from ..pruning.costs import cost, human
 from ..recipe.yaml_file import plain_recipe
 from .compress import compress
 from .dry_run import trial

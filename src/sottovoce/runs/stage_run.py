@@ -26,9 +26,9 @@ from ..models.load import load_encoder
 from ..models.model_card import History, scores_of, write_card
 from ..models.task_model import TaskModel
 from ..pruning.budget import Budget
-from ..pruning.cost import cost
-from ..pruning.plan import Plan
-from ..pruning.slim import slim_and_verify
+from ..pruning.costs import cost
+from ..pruning.planning.plans import Plan
+from ..pruning.slimming import slim_and_verify
 from ..recipe.augmentation import effects, masks
 from ..recipe.data_section import Corpora
 from ..recipe.shrinking_options import SlimmingOptions

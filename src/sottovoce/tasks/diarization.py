@@ -21,7 +21,7 @@ from ..errors import DataError
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
+from .scoring.diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
 from .task import EvaluationData, Objective
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..data.batches.targets import Targets
 from ..data.corpora.cuts import cut_field, cut_speaker
-from ..decoding.interpreter import interpreter
-from ..decoding.understood import Understood
+from ..decoding.slu.interpreter import interpreter
+from ..decoding.slu.slu_prediction import Understood
 from ..distillation.logits import Imitation
 from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
@@ -22,8 +22,8 @@ from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .intent_forms import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
-from .meanings import meaning_of
+from .slu_formulations import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
+from .slu_semantics import meaning_of
 from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:

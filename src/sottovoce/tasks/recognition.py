@@ -21,8 +21,8 @@ from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from .objectives.sequence_objectives import sequence_imitation, sequence_objective
 from .recognition_heads import RecognitionHead, RecognitionLoss
-from .sequence_objectives import sequence_imitation, sequence_objective
 from .task import EvaluationData, Objective, plain
 from .transcripts import ALPHABET, spelling, tell_lost, transcript
 

@@ -18,15 +18,15 @@ from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError
 from ..metrics.bootstrap import bootstrap_groups
-from ..metrics.calibration import fit_calibration
-from ..metrics.cllr import cllr
-from ..metrics.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from ..metrics.detection.calibration import fit_calibration
+from ..metrics.detection.cllr import cllr
+from ..metrics.detection.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
 from ..models.llr_scoring import CLASSES
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
 from .embedders import Embedder, head_config
-from .embedding import embed
+from .scoring.embedding import embed
 from .task import EvaluationData, Objective, plain
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from ..models.task_network import TaskNetwork, TaskOutput
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-    from ..metrics.trials import Trials
+    from ..metrics.detection.trials import Trials
 
 
 class Objective(nn.Module, ABC):

@@ -15,18 +15,18 @@ from ..distillation.logits import EmbeddingImitation, Imitation
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, RecipeError
 from ..metrics.bootstrap import Metric, bootstrap
-from ..metrics.cllr import cllr
-from ..metrics.dcf import act_dcf, min_dcf
-from ..metrics.det import det
-from ..metrics.eer import eer, rocch_eer
-from ..metrics.trials import Trials
+from ..metrics.detection.cllr import cllr
+from ..metrics.detection.dcf import act_dcf, min_dcf
+from ..metrics.detection.det import det
+from ..metrics.detection.eer import eer, rocch_eer
+from ..metrics.detection.trials import Trials
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
 from .embedders import Embedder, head_config
-from .embedding import embed_all
-from .speaker_loss import SpeakerLoss, SpeakerObjective
-from .speaker_scoring import (
+from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
+from .scoring.embedding import embed_all
+from .scoring.speaker_scoring import (
     Scored,
     Scoring,
     calibrated,

@@ -15,9 +15,9 @@ from ..distillation.logits import LogitsDistillation
 from ..encoder.network import EncoderNetwork
 from ..models.task_model import TaskModel
 from ..models.task_network import TaskOutput
-from ..pruning.cost import CostModel
-from ..pruning.gates import Gates
-from ..pruning.lagrangian import Lagrangian, expected_widths
+from ..pruning.costs import CostModel
+from ..pruning.gating.gates import Gates
+from ..pruning.gating.lagrangian import Lagrangian, expected_widths
 from ..tasks.task import Objective
 from .randomness import gate_seed
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from ...metrics.trials import Trials
+from ...metrics.detection.trials import Trials
 from .speech.sentences import sentence
 from .utterances import Line, Said, UtteranceSynthesis
 

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from ...models.task_model import TaskModel
 from ...options import Options
-from ...pruning.cost import CostModel, reference_cost
-from ...pruning.gates import Gates
-from ...pruning.lagrangian import Lagrangian, expected_widths, gate_learning_rate
-from ...pruning.plan import choose
-from ...pruning.ramps import RAMPS
+from ...pruning.costs import CostModel, reference_cost
+from ...pruning.gating.gates import Gates
+from ...pruning.gating.lagrangian import Lagrangian, expected_widths, gate_learning_rate
+from ...pruning.gating.ramps import RAMPS
+from ...pruning.planning.plans import choose
 from ...recipe.amounts import MOST_STEPS
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import DistillationOptions, PhaseOptions

@@ -13,8 +13,8 @@ from ...encoder.model import SpeechEncoder
 from ...errors import RecipeError
 from ...models.task_model import TaskModel
 from ...pruning.importance import activation, magnitude, taylor
-from ...pruning.plan import choose
-from ...pruning.scores import Scores
+from ...pruning.planning.plans import choose
+from ...pruning.planning.scores import Scores
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import StageOptions
 from ...tasks.task import Objective

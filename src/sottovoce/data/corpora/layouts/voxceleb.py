@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ....errors import DataError
-from ....metrics.trials import read_trials
+from ....metrics.detection.trials import read_trials
 from ...audio.suffixes import AUDIO
 from .folder import speaker_folders
 from .tables.rows import Row

@@ -1,0 +1,226 @@
+"""``sottovoce data``: corpora."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..inference.channel import ChannelOption
+from ..inference.recordings import leave
+from .copies import copies
+
+data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
+data.command()(copies)
+
+
+@data.callback()
+def _group() -> None:
+    """Make, import, check and show corpora."""
+
+
+@data.command()
+def synthesize(
+    task: Annotated[str, typer.Argument(help="diarization, intent, recognition, spoofing or verification.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the corpus.")],
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same corpus.")] = None,
+    speakers_train: Annotated[int | None, typer.Option(help="Speakers to train on.")] = None,
+    speakers_dev: Annotated[int | None, typer.Option(help="Other speakers to choose models by; 0 for none.")] = None,
+    speakers_test: Annotated[int | None, typer.Option(help="Other speakers again, to test on.")] = None,
+    utterances: Annotated[int | None, typer.Option(help="Utterances of each speaker (not of diarization).")] = None,
+    scene: Annotated[str | None, typer.Option(help="rooms (reverberant, noisy) or dry.")] = None,
+    styles: Annotated[str | None, typer.Option(help="Of sentence,question,command,digits (recognition).")] = None,
+    spoofed: Annotated[int | None, typer.Option(help="Spoofed recordings for a bona fide one (spoofing).")] = None,
+    attacks: Annotated[str | None, typer.Option(help="Attacks in all splits, with commas (spoofing).")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Attacks only in the test split (spoofing).")] = None,
+    conversations_train: Annotated[int | None, typer.Option(help="Recordings to train on (diarization).")] = None,
+    conversations_dev: Annotated[int | None, typer.Option(help="Recordings to choose models by (diarization).")] = None,
+    conversations_test: Annotated[int | None, typer.Option(help="Recordings to test on (diarization).")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of a conversation, about (diarization).")] = None,
+    voices: Annotated[
+        tuple[int, int] | None, typer.Option(help="Fewest and most in a conversation (diarization).")
+    ] = None,
+    overlap: Annotated[float | None, typer.Option(help="Part of the speech that is of two (diarization).")] = None,
+    pause: Annotated[float | None, typer.Option(help="Mean seconds between turns (diarization).")] = None,
+) -> None:
+    """Make a corpus of invented speakers for a task: audio, Lhotse cuts, and trials or RTTM and UEM."""
+    given = dict(locals())  # before anything else has a name here
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sottovoce.data.synthesis import synthesize as library
+    from sottovoce.data.synthesis.corpus import synthesis_of
+
+    lists = {name: _names(given.pop(name)) for name in ("styles", "attacks", "held_out")}
+    options = {name: value for name, value in (given | lists).items() if value is not None}
+    synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelled=_option)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        shown = bar.add_task("speaking", total=None)
+        corpus = library(
+            options.pop("out"),
+            progress=lambda done, total: bar.update(shown, completed=done, total=total),
+            **options,
+        )
+    for path in corpus.parts():
+        typer.echo(path)
+
+
+def _names(text: str | None) -> list[str] | None:
+    """``lpc,splice`` as a list; nothing as an empty one."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+@data.command("import")
+def import_corpus(
+    layout: Annotated[
+        str,
+        typer.Argument(
+            help="asvspoof, folder (one a speaker), huggingface, kaldi, lhotse, nemo, rttm, slurp, table, voxceleb."
+        ),
+    ],
+    source: Annotated[Path, typer.Argument(help="The corpus: a folder, or the file that lists it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cuts; the audio stays where it is.")],
+    audio: Annotated[Path | None, typer.Option(help="Folder of the audio, where it is not beside the list.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of other names: path=file,speaker=spk,label=cls (table, huggingface).")
+    ] = None,
+    rttm: Annotated[Path | None, typer.Option(help="RTTM file, or folder of them (table).")] = None,
+    uem: Annotated[Path | None, typer.Option(help="UEM file, or folder of them (rttm, table).")] = None,
+    trials: Annotated[Path | None, typer.Option(help="Trials that name the utterances (voxceleb).")] = None,
+    quotes: Annotated[
+        str | None, typer.Option(help="csv: cells are quoted as in CSV; none: quotes are text (table).")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="What a corpus of one split is called.")] = None,
+    channel: ChannelOption = None,
+    allow_pipes: Annotated[bool, typer.Option("--allow-pipes", help="Run the commands in wav.scp (kaldi).")] = False,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Segments of one speaker may overlap (kaldi).")
+    ] = False,
+    skip_faulty: Annotated[
+        bool, typer.Option("--skip-faulty", help="Go on without faulty audio: it is listed at the end, exit code 1.")
+    ] = False,
+) -> None:
+    """Check a corpus and write Lhotse cuts, one file a split."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sottovoce.cli.terminal import console
+    from sottovoce.data.corpora.layouts.options import options_model
+    from sottovoce.data.corpora.listed_cuts import listed_cuts
+    from sottovoce.data.corpora.manifests import import_corpus as library
+    from sottovoce.data.corpora.manifests import layout_of
+    from sottovoce.data.corpora.summary import summarise
+    from sottovoce.options_check import checked
+    from sottovoce.report.corpus import corpus
+
+    given = {
+        "audio": audio,
+        "columns": _pairs(columns),
+        "rttm": rttm,
+        "uem": uem,
+        "trials": trials,
+        "quotes": quotes,
+        "allow_pipes": allow_pipes,
+        "allow_overlap": allow_overlap,
+    }
+    options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
+    checked(options_model(layout_of(layout)), options, f"the layout {layout}", spelled=_option)
+    options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
+    left_out: list[str] = []
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("reading the list", total=None)
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, description="reading headers", completed=done, total=total)
+
+        made = library(source, out, progress=told, left_out=left_out, **options)
+    for name, path in made.items():
+        typer.echo(f"{name}: {path}")
+        console().print(corpus(str(path), summarise(listed_cuts(path))))
+    if left_out:
+        leave(left_out, f"{len(left_out)} utterances")
+
+
+def _option(name: str) -> str:
+    """``speakers_test`` as ``--speakers-test``."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _pairs(text: str | None) -> dict[str, str] | None:
+    """``path=file,speaker=spk`` as a dictionary."""
+    from sottovoce.errors import DataError
+
+    if text is None:
+        return None
+    pairs = [part.split("=", 1) for part in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs) or len({pair[0] for pair in pairs}) < len(pairs):
+        raise DataError(f"--columns: {text!r} is not like path=file,speaker=spk, each name once")
+    return {ours: theirs for ours, theirs in pairs}
+
+
+@data.command()
+def check(
+    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Decode all audio of a manifest; tell what is missing, cut off, NaN, silent or clipped."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sottovoce.cli.terminal import print_json
+    from sottovoce.data.corpora.audit import check_audio
+    from sottovoce.data.corpora.cuts import read_cuts
+    from sottovoce.errors import DataError
+
+    cuts = read_cuts(manifest)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("decoding", total=None)
+        audit = check_audio(cuts, lambda done, total: bar.update(task, completed=done, total=total))
+    if as_json:
+        print_json(vars(audit))
+    else:
+        for note in audit.notes:
+            typer.echo(f"note: {note}")
+        typer.echo(f"{audit.cuts} cuts, {audit.files} files, {audit.seconds / 3600:.3f} hours decoded")
+    if audit.faults:
+        listed = "".join(f"\n  {fault}" for fault in audit.faults)
+        raise DataError(f"{manifest}: {len(audit.faults)} fault{'s' * (len(audit.faults) > 1)}:{listed}")
+
+
+@data.command()
+def show(
+    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them, or the folder of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON; of a folder, by split.")] = False,
+) -> None:
+    """Hours, speakers, labels and durations of a manifest, or of each in a folder."""
+    from sottovoce.cli.terminal import console, print_json
+    from sottovoce.data.corpora.cuts import manifests_of
+    from sottovoce.data.corpora.listed_cuts import listed_cuts
+    from sottovoce.data.corpora.summary import summarise
+    from sottovoce.report.corpus import corpus
+
+    found = {path: summarise(listed_cuts(path)) for path in manifests_of(manifest)}
+    if not as_json:
+        for path, summary in found.items():
+            console().print(corpus(str(path), summary))
+    elif manifest.is_dir():
+        print_json({path.name.split(".jsonl")[0]: summary.as_dict() for path, summary in found.items()})
+    else:
+        print_json(found[manifest].as_dict())
+
+
+@data.command("export-shar")
+def export_shar(
+    manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the shards.")],
+    shard_size: Annotated[int, typer.Option(help="Cuts in a shard.")] = 1_000,
+) -> None:
+    """Write cuts with their audio as Lhotse Shar: few large files, read where they lie."""
+    from sottovoce.data.corpora.cuts import read_cuts
+    from sottovoce.data.corpora.shar import export_shar as library
+
+    typer.echo(library(read_cuts(manifest), out, shard_size=shard_size))

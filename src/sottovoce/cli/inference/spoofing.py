@@ -1,0 +1,59 @@
+"""``sottovoce detect``: is a recording a person's voice, or was it made by a machine?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .recordings import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
+
+if TYPE_CHECKING:
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.spoofing import Detection
+
+
+def detect(
+    model: Annotated[str, typer.Argument(help="An anti-spoofing model, as a run leaves it in models/.")],
+    recordings: Recordings,
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Say of each recording whether it is bona fide: decision, calibrated log-likelihood ratio and score."""
+    from warnings import warn
+
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.spoofing import detect as library
+    from sottovoce.inference.spoofing import load_detector
+    from sottovoce.metrics.detection.spoofing import THRESHOLD
+
+    said = False
+
+    def listen(*network_and_file: Any, channel: Any) -> Detection:
+        nonlocal said
+        found = library(*network_and_file, channel=channel)
+        if found.llr is None and not said:
+            said = True
+            warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
+        return found
+
+    answer(
+        Asked(recordings, channel, skip_faulty, as_json, out),
+        through(lambda: load_detector(model), listen),
+        _lines,
+        _data,
+        check=Recording.seconds,
+        columns=f"recording, decision (costs of ASVspoof 5), log-likelihood ratio (bona fide from {THRESHOLD:.3f}), score",
+    )
+
+
+def _lines(item: Recording, found: Detection) -> list[str]:
+    word = "-" if found.llr is None else "bonafide" if found.bonafide else "spoof"
+    return [row(item.name, word, "-" if found.llr is None else f"{found.llr:.4f}", f"{found.score:.4f}")]
+
+
+def _data(item: Recording, found: Detection) -> dict[str, Any]:
+    told = {"score": found.score, "llr": found.llr, "threshold": found.threshold, "bonafide": found.bonafide}
+    return {"file": item.name, **told}

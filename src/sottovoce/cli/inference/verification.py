@@ -1,0 +1,192 @@
+"""``sottovoce embed``, ``verify`` and ``evaluate``: speaker models at work."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .recordings import (
+    Asked,
+    Channel,
+    Json,
+    Out,
+    Recordings,
+    SkipFaulty,
+    answer,
+    checked,
+    finish,
+    heard,
+    legend,
+    row,
+    through,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.verification import Verdict
+
+Model = Annotated[str, typer.Argument(help="A speaker model, as a run leaves it in models/.")]
+
+
+def embed(
+    model: Model,
+    recordings: Recordings,
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A .npz file: `names` and `embeddings` [N, E]; with --json the JSON lines."),
+    ] = None,
+) -> None:
+    """Write the speaker embedding of each recording."""
+    from sottovoce.inference.inputs import Recording
+    from sottovoce.inference.verification import embed_file, load_verifier
+
+    if out is not None and not as_json and out.suffix != ".npz":
+        out = out.with_name(out.name + ".npz")
+    answer(
+        Asked(recordings, channel, skip_faulty, as_json, out),
+        through(lambda: load_verifier(model), embed_file),
+        lambda item, vector: [row(item.name, " ".join(f"{number:.6g}" for number in vector.tolist()))],
+        lambda item, vector: {"file": item.name, "embedding": vector.tolist()},
+        check=Recording.seconds,
+        columns="recording, embedding",
+        save=None if out is None or as_json else partial(_save, out),
+    )
+
+
+def _save(out: Path, found: list[tuple[Recording, Tensor]]) -> None:
+    import numpy as np
+
+    from sottovoce.files import whole_file
+
+    with whole_file(out) as written, written.open("wb") as file:
+        names = np.array([item.name for item, _ in found])
+        np.savez(file, names=names, embeddings=np.stack([vector.numpy() for _, vector in found]))
+
+
+def verify(
+    model: Model,
+    recordings: Annotated[
+        list[str],
+        typer.Argument(metavar="A B", help="Two audio files; or @LIST, a text file with two a line, or a trials file."),
+    ],
+    channel: Channel = None,
+    skip_faulty: SkipFaulty = False,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Say whether two recordings are of one speaker: decision, score and threshold."""
+    from warnings import warn
+
+    from sottovoce.cli.terminal import busy, json_text
+    from sottovoce.errors import DataError
+    from sottovoce.inference.inputs import LIST, Recording
+    from sottovoce.inference.verification import embed_file, load_verifier, read_pairs, verdicts
+
+    asked = Asked(recordings, channel, skip_faulty, as_json, out)
+    if len(recordings) == 1 and recordings[0].startswith(LIST):
+        asked.check_out()
+        pairs = read_pairs(recordings[0].removeprefix(LIST), channel=channel)
+    elif len(recordings) == 2 and len(two := asked.found()) == 2:
+        pairs = [(two[0], two[1])]
+    else:
+        raise DataError(f"{' '.join(recordings)}: give two audio files, or @LIST, a text file with two a line")
+    items = list(dict.fromkeys(item for pair in pairs for item in pair))
+    batch = checked(items, Recording.seconds, asked)
+    with busy("loading the model"):
+        network = load_verifier(model)
+
+    def hear(item: Recording, _: Any) -> tuple[Tensor, float]:
+        with item.file() as file:
+            return embed_file(network, file, channel=item.channel), item.seconds()
+
+    voices = dict(heard(batch, hear))
+    if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
+        finish(batch, len(items), None)
+        return
+    place = {item: number for number, item in enumerate(voices)}
+    vectors, seconds = zip(*voices.values(), strict=True)
+    numbers = [(place[a], place[b]) for a, b in chosen]
+    found = verdicts(network, vectors, seconds, numbers, names=[item.name for item in voices])
+    if found[0].threshold is None:
+        warn("the model has no threshold (no development trials set one), so it decides nothing", stacklevel=1)
+    with writing(out) as write:
+        if not as_json:
+            legend("two recordings, decision, score, threshold")
+        for pair, verdict in zip(chosen, found, strict=True):
+            write(json_text(_data(*pair, verdict), out) if as_json else _line(*pair, verdict))
+    finish(batch, len(items), out)
+
+
+def _line(a: Recording, b: Recording, found: Verdict) -> str:
+    word = {None: "-", True: "same", False: "different"}[found.same]
+    return row(a.name, b.name, word, f"{found.score:.4f}", "-" if found.threshold is None else f"{found.threshold:.4f}")
+
+
+def _data(a: Recording, b: Recording, found: Verdict) -> dict[str, Any]:
+    told = {"score": found.score, "threshold": found.threshold, "same": found.same, "calibrated": found.calibrated}
+    return {"a": a.name, "b": b.name, **told}
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[
+        str, typer.Argument(help="Manifest of cuts (.jsonl.gz), folder of audio, or @LIST (a text file of paths).")
+    ],
+    trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, `a b target|nontarget` or the like.")],
+    key: Annotated[
+        Path | None, typer.Option(help="The labels of the trials, where a file of its own has them.")
+    ] = None,
+    enrol: Annotated[Path | None, typer.Option(help="Lines `<enrolment> <utterance>` (enroll.lst).")] = None,
+    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Put the result into the README.md of the model, too.")] = False,
+    channel: Channel = None,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
+    from sottovoce.cli.terminal import busy, json_text
+    from sottovoce.files import check_writable
+    from sottovoce.inference.verification import evaluate as library
+    from sottovoce.inference.verification import load_verifier
+    from sottovoce.models.model_card import add_scores, scores_of
+    from sottovoce.tasks.verification import Verification
+
+    for place in (det, out):
+        if place is not None:
+            check_writable(place)
+    with busy(f"evaluating on {trials}"):
+        found = library(load_verifier(model), data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
+    if det is not None:
+        draw_det({Path(model).name: found["det"]}, det)
+    if card:
+        add_scores(model, scores_of(trials.stem, found, Verification.metric))
+    with writing(out) as write:
+        if as_json:
+            write(json_text(found, out))
+        else:
+            write(Verification().told(found))
+            write(f"trials: {found['form']}")
+            write(f"{found['protocol']}; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
+
+
+def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
+    """Write the DET curves of some models, by name, as a PNG."""
+    import numpy as np
+
+    from sottovoce.files import whole_file
+    from sottovoce.metrics.detection.det import DET
+    from sottovoce.report.det import picture
+
+    drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}
+    with whole_file(path) as written:
+        written.write_bytes(picture(drawn))

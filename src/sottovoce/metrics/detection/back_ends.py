@@ -1,0 +1,76 @@
+"""Linear maps of embeddings that make the cosine care about speakers and not about calls, fitted on labelled speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...errors import DataError
+from .roc import Floats
+
+
+def scatter(embeddings: ArrayLike, speakers: Sequence[str], ridge: float) -> tuple[Floats, Floats]:
+    """Covariance ``[D, D]`` within speakers, and of the means of speakers.
+
+    Args:
+        embeddings: ``[N, D]``.
+        speakers: ``[N]``.
+        ridge: added to the diagonal of the first, as a fraction of its mean.
+
+    Raises:
+        DataError: sizes differ, values that are not finite, fewer than two speakers, or no speaker with two embeddings.
+    """
+    values = np.asarray(embeddings, np.float64)
+    if values.ndim != 2 or len(values) != len(speakers) or not np.isfinite(values).all():
+        raise DataError(f"back-end: {len(speakers)} speakers, but embeddings {values.shape}, or not all of them finite")
+    names, codes, counts = np.unique(np.asarray(speakers, str), return_inverse=True, return_counts=True)
+    if len(names) < 2 or counts.max() < 2:
+        raise DataError(
+            f"back-end: {len(values)} embeddings of {len(names)} speakers; give two or more of several speakers each"
+        )
+    means = np.stack([values[codes == code].mean(0) for code in range(len(names))])
+    within = np.cov((values - means[codes]).T).reshape(values.shape[1], -1)
+    within = within + ridge * np.trace(within) / len(within) * np.eye(len(within))
+    return within, np.cov(means.T).reshape(within.shape)
+
+
+def wccn(embeddings: ArrayLike, speakers: Sequence[str], *, ridge: float = 1.0) -> Floats:
+    """``[D, D]``: under it, what varies within speakers varies equally in all directions (Hatch et al. 2006).
+
+    Arguments and errors are those of `scatter`.
+
+    Raises:
+        DataError: also where nothing varies and there is no ridge.
+    """
+    within, _ = scatter(embeddings, speakers, ridge)
+    try:
+        found: Floats = np.linalg.cholesky(np.linalg.inv(within))
+    except np.linalg.LinAlgError:
+        raise DataError("back-end: embeddings of a speaker do not vary in all directions; give a ridge") from None
+    return found
+
+
+def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridge: float = 0.01) -> Floats:
+    """``[D, dimensions]``: the directions in which speakers differ most for how much they vary themselves.
+
+    Args:
+        embeddings, speakers, ridge: as for `scatter`.
+        dimensions: fewer than there are speakers, and no more than ``D``.
+
+    Raises:
+        DataError: as `scatter` and `wccn`, or more dimensions than there can be.
+    """
+    within, between = scatter(embeddings, speakers, ridge)
+    most = min(len(within), len(set(speakers)) - 1)
+    if not 1 <= dimensions <= most:
+        raise DataError(f"back-end: LDA of {len(set(speakers))} speakers has 1 to {most} dimensions, not {dimensions}")
+    try:
+        import scipy.linalg  # takes a while, and is rarely needed
+
+        _, directions = scipy.linalg.eigh(between, within)
+    except np.linalg.LinAlgError:
+        raise DataError("back-end: embeddings of a speaker do not vary in all directions; give a ridge") from None
+    found: Floats = np.ascontiguousarray(directions[:, ::-1][:, :dimensions])
+    return found

@@ -1,0 +1,97 @@
+"""The Lagrangian that drives the expected cost of a gated network down to its budget while it learns.
+
+s = 1 - E[cost] / reference        sparsity now            t        target now, on its ramp
+loss = l1 (s - t) + l2 (s - t)²    minimised in the gates, maximised in the multipliers l1 and l2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..budget import Constraint
+from ..costs import CostModel
+from .gates import Gates
+from .ramps import Ramp, linear, ramp_at
+
+
+class Lagrangian(nn.Module):
+    """The penalty of one or several constraints, each with its own multipliers.
+
+    With one constraint it is an equality: ``l1`` is free in sign, so that a network pruned too far is pulled back. With
+    several, a target that is already exceeded is left alone as long as another one is not: only those that lack
+    sparsity act, and of targets that are all exceeded the nearest (constraints are upper bounds, and meeting all of
+    them exactly may be impossible).
+
+    Args:
+        constraints: what is to come down, from `Budget.constraints`.
+        widths: ``[U]`` expected widths before the first step: the ramp starts at the sparsity they have.
+        steps: length of the ramp in optimiser steps.
+        ramp: its form.
+
+    Raises:
+        ValueError: no constraint.
+    """
+
+    start: Tensor
+
+    def __init__(self, constraints: Sequence[Constraint], widths: Tensor, *, steps: int, ramp: Ramp = linear):
+        super().__init__()
+        if not constraints:
+            raise ValueError("a Lagrangian needs at least one constraint")
+        self.constraints = tuple(constraints)
+        self.steps = steps
+        self.ramp = ramp
+        self.l1 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
+        self.l2 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
+        # Kept in the state: a resumed run must go on from the same start, not from where the gates are by then.
+        self.register_buffer("start", self.sparsity(widths.detach()))
+
+    def sparsity(self, widths: Tensor) -> Tensor:
+        """Sparsity of every constraint ``[N]`` at expected ``widths[U]`` of all units."""
+        return torch.stack([1 - each.measure(widths) / each.reference for each in self.constraints]).float()
+
+    def target(self, step: int) -> Tensor:
+        """Where the ramps stand at ``step``, ``[N]``."""
+        ends = [max(each.sparsity, float(start)) for each, start in zip(self.constraints, self.start, strict=True)]
+        now = [ramp_at(self.ramp, step, self.steps, float(a), b) for a, b in zip(self.start, ends, strict=True)]
+        return torch.tensor(now, device=self.start.device)
+
+    def forward(self, widths: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """The penalty at ``step``, and sparsity, target and multipliers by name."""
+        sparsity, target = self.sparsity(widths), self.target(step)
+        gap = sparsity - target
+        acts = (gap < 0) | (torch.arange(len(self.constraints), device=gap.device) == gap.argmin())
+        gap = gap * acts
+        loss = (self.l1 * gap + self.l2 * gap.square()).sum()
+        seen: dict[str, Tensor] = {}
+        for k, each in enumerate(self.constraints):
+            seen |= {f"sparsity/{each.name}": sparsity[k].detach(), f"target/{each.name}": target[k]}
+            seen |= {f"l1/{each.name}": self.l1[k].detach().clone(), f"l2/{each.name}": self.l2[k].detach().clone()}
+        return loss, seen
+
+    def group(self, lr: float) -> dict[str, Any]:
+        """Optimiser group of the multipliers: gradient *ascent*, no weight decay, no bound on either sign."""
+        return {"name": "multipliers", "params": [self.l1, self.l2], "lr": lr, "weight_decay": 0.0, "maximize": True}
+
+
+def expected_widths(costs: CostModel, gates: Gates) -> Tensor:
+    """Widths ``[U]`` of all units in the order of ``costs.names``: expected where there are gates, whole elsewhere."""
+    gated = gates.widths()
+    place = torch.tensor([costs.index[name] for name in gates.names], device=gated.device)
+    return costs.full().to(gated).index_copy(0, place, gated)
+
+
+def gate_learning_rate(steps: int, start: float = 5.0) -> float:
+    """A learning rate for gates at which they can close within half of a ramp of ``steps``.
+
+    Adam moves a parameter by at most about its learning rate a step. A gate that starts at a ``log_alpha`` of 5 has some 10
+    to go until it is shut. The published 0.02 needs 500 steps for that: fine for ramps of thousands, useless for one of 200.
+
+    >>> gate_learning_rate(200), gate_learning_rate(200, start=8.0), gate_learning_rate(10_000)
+    (0.1, 0.13, 0.02)
+    """
+    return max(0.02, (start + 5.0) / max(0.5 * steps, 1.0))

@@ -1,0 +1,184 @@
+"""What may be chosen in each unit: in which order its elements go, and at which widths it may stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...encoder.units import Declarations, Unit
+from ...errors import PlanError
+
+ROUND_TO = {"conv": 8, "ffn": 16, "convolution": 16, "joiner": 16, "residual": 16}
+"""Multiple of each kind's width that runs fast; kinds that are not named are counted one by one."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one unit can be narrowed, chunk by chunk.
+
+    Args:
+        unit: the unit.
+        order: all elements in the order in which they go.
+        widths: widths at which it may stop, from the whole size down to the least.
+        scores: score that each chunk between two such widths holds. Where elements can only go in a fixed order, the
+            chunks that have to go first for the sake of a later one share their scores, so that the score of an element
+            never falls from one chunk to the next.
+    """
+
+    unit: Unit
+    order: np.ndarray
+    widths: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def chunks(self) -> np.ndarray:
+        """Elements in each chunk."""
+        return self.widths[:-1] - self.widths[1:]
+
+    def kept(self, width: int) -> list[int]:
+        """The elements that stay at ``width``."""
+        return sorted(self.order[self.unit.size - width :].tolist())
+
+
+def removal_order(unit: Unit, scores: Tensor | None) -> np.ndarray:
+    """Elements from the first to go to the last: least score first, one of each stratum at a time.
+
+    Without scores, the last ones go first.
+    """
+    if unit.ordered:
+        return np.arange(unit.size)
+    values = -np.arange(unit.size, dtype=float) if scores is None else scores.detach().double().cpu().numpy()
+    ranked = np.argsort(values.reshape(unit.strata, -1), axis=1, kind="stable")
+    return (ranked + ranked.shape[1] * np.arange(unit.strata)[:, None]).T.reshape(-1)
+
+
+def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndarray:
+    """The whole size, and every smaller multiple down to the floor.
+
+    >>> allowed_widths(37, 8, 1, 9).tolist()
+    [37, 32, 24, 16]
+    """
+    step = math.lcm(max(multiple, 1), strata)
+    multiples = np.arange((size - 1) // step * step, -1, -step) if size else np.zeros(0, int)
+    return np.concatenate([[size], multiples[multiples >= floor]]).astype(int)
+
+
+def choice(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Choice:
+    order = removal_order(unit, scores)
+    widths = allowed_widths(unit.size, multiple, unit.strata, floor)
+    running = np.concatenate([[0.0], np.cumsum(scores.detach().double().cpu().numpy()[order])])
+    chunks = np.diff(running[unit.size - widths])
+    if unit.ordered:
+        chunks = _pooled(chunks, widths[:-1] - widths[1:])
+    return Choice(unit, order, widths, chunks)
+
+
+def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Neighbouring chunks whose means fall are given their common mean (isotonic regression)."""
+    pools: list[list[float]] = []  # sum, elements, chunks
+    for total, count in zip(sums.tolist(), counts.tolist(), strict=True):
+        pools.append([total, count, 1])
+        while len(pools) > 1 and pools[-2][0] * pools[-1][1] > pools[-1][0] * pools[-2][1]:
+            last = pools.pop()
+            pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
+    means = np.repeat([total / count for total, count, _ in pools], [int(n) for *_, n in pools])
+    return means * counts if len(pools) else np.zeros(0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user asks of the choice, resolved to units.
+
+    Args:
+        round_to: multiple of each unit's width.
+        protected: units that stay whole.
+        floors: fewest elements of each unit that has such a floor.
+    """
+
+    round_to: dict[str, int]
+    protected: frozenset[str]
+    floors: dict[str, int]
+
+
+def rules(
+    declared: Declarations,
+    round_to: int | Mapping[str, int] | None,
+    protect: Iterable[str],
+    floors: Mapping[str, int],
+) -> Rules:
+    """Resolve kinds, names and patterns to units.
+
+    A block cannot go while something inside it is protected or has a floor of the user's.
+
+    Raises:
+        PlanError: something that names no unit, a multiple below 1, a floor above the size.
+    """
+    units = declared.units
+    multiples: dict[str, int] = {}
+    by_kind = dict.fromkeys(ROUND_TO, round_to) if isinstance(round_to, int) else {**ROUND_TO, **(round_to or {})}
+    for key, multiple in by_kind.items():
+        if multiple < 1:
+            raise PlanError(f"round_to: {key} is {multiple}; give at least 1")
+        asked = isinstance(round_to, Mapping) and key in round_to
+        names = matching(units, key, "round_to") if asked else [n for n, u in units.items() if u.kind == key]
+        multiples.update({name: multiple for name in names if not units[name].contains})
+    protected = {name for key in protect for name in matching(units, key, "protect")}
+    least: dict[str, int] = {}
+    for key, floor in floors.items():
+        for name in matching(units, key, "floors"):
+            if floor > units[name].size:
+                raise PlanError(f"floors: {name} should keep {floor}, but has only {units[name].size}")
+            least[name] = max(least.get(name, 0), floor)
+    for name in [*protected, *(n for n, floor in least.items() if floor > 0)]:
+        protected.update(outer for outer in declared.containing(name) if outer != name)
+    return Rules(multiples, frozenset(protected), least)
+
+
+def matching(units: Mapping[str, Unit], key: str, what: str) -> list[str]:
+    """Units that ``key`` stands for: a kind, a name, the path above it, or a pattern such as ``layers.*.attention``.
+
+    Raises:
+        PlanError: there is none.
+    """
+    found = [n for n, u in units.items() if key in (n, u.kind) or n.startswith(key + ".") or fnmatchcase(n, key)]
+    if not found:
+        raise PlanError(f"{what}: no unit or kind is called {key!r}{suggestion(key, units)}")
+    return found
+
+
+def suggestion(key: str, units: Mapping[str, Unit]) -> str:
+    """``; did you mean ...?`` or the kinds that there are."""
+    kinds = sorted({u.kind for u in units.values()})
+    near = get_close_matches(key, [*kinds, *units], 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(kinds)}"
+
+
+def choices(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Choice]:
+    """A choice for each unit that has scores and is not protected.
+
+    Raises:
+        PlanError: scores of a unit that is not there, of another size, or that are not numbers.
+    """
+    out = []
+    for name, values in scores.items():
+        if name not in declared.units:
+            raise PlanError(f"scores: no unit is called {name!r}{suggestion(name, declared.units)}")
+        unit = declared.units[name]
+        if tuple(values.shape) != (unit.size,):
+            raise PlanError(f"scores: {name} has {unit.size} elements, but scores of shape {tuple(values.shape)}")
+        if not bool(torch.isfinite(values).all()):
+            raise PlanError(f"scores: {name} has scores that are not finite; to keep a unit whole, protect it")
+        if name not in rules.protected and unit.size:
+            floor = max(unit.floor, rules.floors.get(name, 0))
+            out.append(choice(unit, values, rules.round_to.get(name, 1), floor))
+    return out

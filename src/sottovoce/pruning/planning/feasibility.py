@@ -1,0 +1,69 @@
+"""Whether a budget can be met at all, and if not, what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ...errors import BudgetError
+from ..budget import Constraint
+from ..costs import CostModel, human
+from .candidates import Choice
+from .select import Selection
+
+
+def check_reachable(
+    costs: CostModel,
+    constraints: list[Constraint],
+    possible: list[Choice],
+    protected: frozenset[str],
+    scores: Mapping[str, Tensor],
+) -> None:
+    """Check that every constraint holds with everything removed that may go.
+
+    Raises:
+        BudgetError: one does not; says what can be reached, and which protection, floor or lack of scores prevents more.
+    """
+    selection = Selection(possible, costs, constraints, per_cost=0)
+    least = selection.least()
+    reached = selection.measure(least)
+    for constraint, lowest in zip(constraints, reached.tolist(), strict=True):
+        if lowest <= constraint.target:
+            continue
+        blocking = []
+        index = constraints.index(constraint)
+        for reason, names in _reasons(costs, possible, protected, scores).items():
+            freed = least.copy()
+            freed[[costs.index[n] for n in names]] = 0
+            if (gain := lowest - selection.measure(freed)[index]) > 0:
+                blocking.append((gain, reason))
+        if (fixed := selection.measure(least * 0)[index]) > 0:
+            blocking.append((fixed, "what belongs to no unit stays"))
+        blocking.sort(key=lambda pair: -pair[0])
+        why = "; ".join(f"{reason} ({human(gain)})" for gain, reason in blocking[:4])
+        raise BudgetError(
+            f"budget: {constraint.name} may be {constraint.show(constraint.target)}, but with everything removed that "
+            f"may go {constraint.show(lowest)} are left. Raise the limit to at least that"
+            + (f", or free what is in the way: {why}" if why else "")
+        )
+
+
+def _reasons(
+    costs: CostModel, possible: list[Choice], protected: frozenset[str], scores: Mapping[str, Tensor]
+) -> dict[str, list[str]]:
+    """Why units cannot be narrowed further -> those units."""
+    units = costs.declarations.units
+    free = {c.unit.name for c in possible}
+    reasons: dict[str, list[str]] = {}
+    for name, unit in units.items():
+        if unit.contains and any(each.startswith(name + ".") for each in protected):
+            continue  # kept for the sake of what is inside it
+        if name in protected and name in scores:
+            reasons.setdefault(f"{name} is protected", []).append(name)
+        elif name not in free:
+            reasons.setdefault(f"units of the kind {unit.kind} have no scores", []).append(name)
+    for each in possible:
+        if (floor := int(each.widths[-1])) > max(each.unit.floor, 0):
+            reasons.setdefault(f"{each.unit.name} keeps at least {floor}", []).append(each.unit.name)
+    return reasons

@@ -1,0 +1,399 @@
+"""A plan: which elements of every unit stay. Plain data, made without touching weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from torch import Tensor, nn
+
+from ...encoder.units import Unit, collect, get_width
+from ...errors import DataError, PlanError
+from ...text import plain_json
+from ...text.text_files import text
+from ..budget import Budget
+from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, referred
+from .candidates import choices, removal_order, rules, suggestion
+from .feasibility import check_reachable
+from .removed_parts import Loss, LossWarning, losses
+from .scores import Scores
+from .select import select
+
+FORMAT = 1
+
+NOUNS = {
+    "conv": "channel",
+    "head": "head",
+    "ffn": "unit",
+    "joiner": "unit",
+    "convolution": "channel",
+    "positional_group": "group",
+    "positional_tap": "tap ring",
+    "residual": "element",
+}
+"""What one element of a kind is called."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which elements of every unit stay.
+
+    Args:
+        keep: unit -> indices of the elements that stay, ascending, in the network the plan was made for. A unit that is
+            not named stays whole; what is inside a block that goes is not named.
+        sizes: unit -> its size in that network, for every unit: a plan fits no other.
+        values: unit -> the value of each kept element's gate, folded into the weights when the plan is carried out.
+            Absent: 1.
+        before, after: cost of that network and of what the plan leaves, at the same duration.
+        reference: cost of the network that the fractions of the budget referred to.
+        taps: unit of positional taps -> taps of its kernel, before. Its elements are rings of two around the innermost
+            ones, which always stay; people count taps.
+    """
+
+    keep: dict[str, list[int]]
+    sizes: dict[str, int]
+    values: dict[str, list[float]] = field(default_factory=dict)
+    before: Cost | None = None
+    after: Cost | None = None
+    reference: Cost | None = None
+    taps: dict[str, int] = field(default_factory=dict)
+
+    def lost(self) -> list[Loss]:
+        """Whole blocks that go, and all heads or units of layers."""
+        return losses(self.sizes, self.widths())
+
+    def shown(self, name: str) -> tuple[int, int]:
+        """How many elements of a unit stay and how many there were, as `inspect` counts them: taps, not rings."""
+        width, size = self.width(name), self.sizes[name]
+        kernel = self.taps.get(name)
+        return (width, size) if kernel is None else (kernel - 2 * (size - width), kernel)
+
+    def width(self, name: str) -> int:
+        """How many elements of a unit stay."""
+        return len(self.keep[name]) if name in self.keep else self.sizes[name]
+
+    def widths(self) -> dict[str, int]:
+        return {name: self.width(name) for name in self.sizes}
+
+    def with_values(self, values: Mapping[str, Sequence[float]]) -> Plan:
+        """This plan with the values of the kept elements' gates."""
+        return replace(self, values={name: [float(v) for v in each] for name, each in values.items()})
+
+    def below(self, path: str) -> Plan:
+        """This plan for a network that has the one it was made for as its part ``path``. Costs are left out."""
+
+        def named(units: Mapping[str, Any]) -> dict[str, Any]:
+            return {f"{path}.{name}": each for name, each in units.items()}
+
+        return Plan(named(self.keep), named(self.sizes), named(self.values), taps=named(self.taps))
+
+    # --- from explicit widths ---
+
+    @classmethod
+    def to_shape(
+        cls,
+        model: nn.Module,
+        target: Mapping[str, Sequence[int] | int],
+        scores: Mapping[str, Tensor] | None = None,
+        *,
+        seconds: Seconds = 1.0,
+    ) -> Plan:
+        """The plan that leaves given widths.
+
+            Plan.to_shape(encoder, {"conv": [90, 161, ...], "head": [2, 3, ...], "ffn": [666, 660, ...]}, scores)
+            Plan.to_shape(encoder, {"layers.3.attention.heads": 4, "layers.5.feed_forward": 0})
+
+        Args:
+            model: the network to be narrowed.
+            target: kind -> a width for each unit of the kind, in network order; or unit -> width. Whole blocks have the
+                width 0 or 1. What is not named stays whole.
+            scores: which elements stay: those with the highest score. Without scores, the first.
+            seconds: duration for the costs that the plan records.
+
+        Raises:
+            PlanError: a name that is no kind or unit, too few or too many widths, a width that the unit cannot have.
+        """
+        costs = CheapestForm(model, seconds)
+        units = costs.declarations.units
+        widths: dict[str, int] = {}
+        for key, wanted in target.items():
+            if key in units:
+                pairs = [(key, wanted)]
+            else:
+                names = [n for n, u in units.items() if u.kind == key]
+                if not names:
+                    raise PlanError(f"shape: no kind or unit is called {key!r}{suggestion(key, units)}")
+                if isinstance(wanted, int) or len(wanted) != len(names):
+                    given = 1 if isinstance(wanted, int) else len(wanted)
+                    raise PlanError(f"shape: {given} widths for {key}, but the network has {len(names)} such units")
+                pairs = list(zip(names, wanted, strict=True))
+            for name, width in pairs:
+                if name in widths:
+                    raise PlanError(f"shape: {name} is given twice, by its name and by its kind")
+                widths[name] = _checked_width(units[name], width)
+        keep = {}
+        for name, width in widths.items():
+            order = removal_order(units[name], None if scores is None else scores.get(name))
+            keep[name] = sorted(order[units[name].size - width :].tolist())
+        return _made(model, costs, keep, _reference(model, costs))
+
+    # --- does it fit ---
+
+    def validate(self, model: nn.Module) -> None:
+        """Check that the plan can be carried out on ``model``.
+
+        Raises:
+            PlanError: made for a network of other sizes, an unknown unit, an element that is not there or listed twice,
+                runs of unequal counts, an order that is not kept, fewer elements than have to stay, values that do not
+                match the kept elements.
+        """
+        units = collect(model).units
+        for name, size in self.sizes.items():
+            if name not in units:
+                raise PlanError(f"{name}: the plan is for a network with this unit, which this one does not have")
+            if size != units[name].size:
+                owner, noun = _called(units[name])
+                raise PlanError(
+                    f"{owner}: the plan is for a network with {size} {noun}s there, but this one has {units[name].size}"
+                )
+        for name, kept in self.keep.items():
+            if name not in units:
+                raise PlanError(f"plan: no unit is called {name!r}{suggestion(name, units)}")
+            _check_kept(units[name], kept)
+        for name, values in self.values.items():
+            if name not in self.keep:
+                raise PlanError(f"{name}: the plan has values for it, but does not say which elements stay")
+            if len(values) != len(self.keep[name]):
+                raise PlanError(f"{name}: the plan keeps {len(self.keep[name])} elements, but has {len(values)} values")
+
+    # --- in and out ---
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data: dict[str, Any] = {"format": FORMAT, "keep": self.keep, "values": self.values, "sizes": self.sizes}
+        data |= {"taps": self.taps} if self.taps else {}
+        for name in ("before", "after", "reference"):
+            if (known := getattr(self, name)) is not None:
+                data[name] = known.to_dict()
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Plan:
+        """The inverse of `to_dict`.
+
+        Raises:
+            PlanError: data that is not a plan.
+        """
+        try:
+            if data["format"] != FORMAT:
+                raise PlanError(f"plan: format {data['format']!r} is not known; this version reads {FORMAT}")
+            surplus = sorted(
+                data.keys() - {"format", "keep", "values", "sizes", "taps", "before", "after", "reference"}
+            )
+            if surplus:
+                raise PlanError(f"plan: unknown key {surplus[0]!r}")
+            costs = {n: Cost.from_dict(data[n]) for n in ("before", "after", "reference") if n in data}
+            return cls(
+                {str(name): [_index(i) for i in kept] for name, kept in data["keep"].items()},
+                {str(name): _index(size) for name, size in data["sizes"].items()},
+                {str(name): [float(v) for v in values] for name, values in data.get("values", {}).items()},
+                **costs,
+                taps={str(name): _index(kernel) for name, kernel in data.get("taps", {}).items()},
+            )
+        except PlanError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # JSON of any shape, of which one shape is read.
+            raise PlanError(f"plan: not a plan of sottovoce ({type(error).__name__}: {error})") from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan as JSON, one unit a line."""
+        path = Path(path)
+        lines = []
+        for key, value in self.to_dict().items():
+            if isinstance(value, dict) and value:
+                inner = ",\n".join(f"    {plain_json.dumps(k)}: {plain_json.dumps(v)}" for k, v in value.items())
+                lines.append(f"  {plain_json.dumps(key)}: {{\n{inner}\n  }}")
+            else:
+                lines.append(f"  {plain_json.dumps(key)}: {plain_json.dumps(value)}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Plan:
+        """Read a plan.
+
+        Raises:
+            PlanError: no such file, or a file that is not a plan.
+        """
+        try:
+            data = json.loads(text(Path(path)))
+        except DataError as error:
+            raise PlanError(str(error)) from None
+        except (ValueError, RecursionError):
+            raise PlanError(f"{path}: not a JSON file") from None
+        return cls.from_dict(data)
+
+    def table(self) -> Table:
+        """What stays of every unit, for a terminal. Whole blocks are listed only when they go."""
+        caption = "" if self.after is None else str(self.after)
+        if self.after is not None and self.reference is not None:
+            shares = self.after.params / max(self.reference.params, 1), self.after.macs / max(self.reference.macs, 1)
+            caption += f"\n{100 * shares[0]:.1f} % and {100 * shares[1]:.1f} % of {self.reference}"
+        table = Table(title="Plan", caption=caption)
+        table.add_column("unit")
+        table.add_column("stays", justify="right")
+        table.add_column("of", justify="right")
+        table.add_column("")
+        blocks = {n for n in self.sizes if any(m.startswith(n + ".") for m in self.sizes)}
+        removed = {n for n in blocks if self.width(n) == 0}
+        for name in self.sizes:
+            if name in removed:
+                table.add_row(name, "removed", "", "")
+            elif name not in blocks and not any(name.startswith(b + ".") for b in removed):
+                stays, of = self.shown(name)
+                table.add_row(name, str(stays), str(of), _bar(stays, of))
+        return table
+
+
+def plan(
+    model: nn.Module,
+    budget: Budget,
+    scores: Scores,
+    *,
+    round_to: int | Mapping[str, int] | None = None,
+    protect: Iterable[str] = (),
+    floors: Mapping[str, int] | None = None,
+) -> Plan:
+    """Choose what stays so that the budget is met and as little as possible is lost. Touches no weights.
+
+    The choice is global: all units compete. No constraint is exceeded, and the one that binds is left under only by
+    what no further chunk would fit into.
+
+    Args:
+        model: the network, dense or already slim.
+        budget: what the result may cost.
+        scores: importance of the elements. Units without scores stay whole.
+        round_to: multiple of the widths, for every rounded kind or by kind, name or pattern (default: `ROUND_TO`;
+            heads, groups and blocks are counted one by one). A unit may also stay as wide as it is.
+        protect: units that stay whole: names, kinds, paths above them or patterns (``layers.0.*``).
+        floors: fewest elements that stay, by name, kind, path or pattern.
+
+    Raises:
+        BudgetError: a limit that cannot be reached; says what can be reached and what is in the way.
+        PlanError: scores, floors or names that do not fit the network.
+
+    Warns:
+        LossWarning: whole blocks go, or all heads or units of layers.
+    """
+    made = choose(model, budget, scores, round_to=round_to, protect=protect, floors=floors)
+    for loss in made.lost():
+        warnings.warn(f"plan: {loss.line()}", LossWarning, stacklevel=2)
+    return made
+
+
+def choose(
+    model: nn.Module,
+    budget: Budget,
+    scores: Scores,
+    *,
+    round_to: int | Mapping[str, int] | None = None,
+    protect: Iterable[str] = (),
+    floors: Mapping[str, int] | None = None,
+) -> Plan:
+    """`plan` without a word, for callers that tell themselves what is lost."""
+    costs = CostModel(model, budget.seconds)
+    reference = _reference(model, costs, budget.reference)
+    constraints = budget.constraints(costs, reference)
+    slimmed = CheapestForm(model, budget.seconds)
+    asked = rules(costs.declarations, round_to, protect, floors or {})
+    possible = choices(costs.declarations, scores, asked)
+    if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
+        raise PlanError("scores: ranked by the cost they save, scores must not be negative")
+    check_reachable(costs, constraints, possible, asked.protected, scores)
+    exact = budget.constraints(slimmed, reference)
+    widths = select(possible, costs, constraints, per_cost=scores.per_cost, finally_=exact)
+    gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}
+    keep = {}
+    for each in possible:
+        name = each.unit.name
+        if not gone.intersection(outer for outer in costs.declarations.containing(name) if outer != name):
+            keep[name] = each.kept(widths[name])
+    return _made(model, slimmed, {name: keep[name] for name in costs.names if name in keep}, reference)
+
+
+def _reference(model: nn.Module, costs: CostModel, reference: str = "original") -> Cost:
+    network = referred(model, reference)
+    return costs.cost() if network is model else cost(network, costs.seconds)
+
+
+def _made(model: nn.Module, costs: CostModel, keep: dict[str, list[int]], reference: Cost) -> Plan:
+    units = costs.declarations.units
+    sizes = {name: unit.size for name, unit in units.items()}
+    shape: Any = getattr(model, "shape", None)
+    taps = {name: get_width(shape, name) for name, unit in units.items() if unit.kind == "positional_tap" and shape}
+    after = costs.cost({name: len(kept) for name, kept in keep.items()})
+    return Plan(keep, sizes, before=costs.cost(), after=after, reference=reference, taps=taps)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _called(unit: Unit) -> tuple[str, str]:
+    """The thing that a unit belongs to, and what its elements are called.
+
+    ``layers.3.attention.heads`` -> ``layers.3.attention``, ``head``; ``frontend.channels.3`` stays whole.
+    """
+    owner, _, last = unit.name.rpartition(".")
+    return (unit.name if last.isdigit() or not owner or unit.contains else owner), NOUNS.get(unit.kind, "element")
+
+
+def _check_kept(unit: Unit, kept: list[int]) -> None:
+    owner, noun = _called(unit)
+    for e in kept:
+        if not 0 <= e < unit.size:
+            whole = f"0..{unit.size - 1}" if unit.size else "none"
+            raise PlanError(f"{owner}: plan keeps {noun} {e}, but the layer has {unit.size} {noun}s ({whole})")
+    if kept != sorted(set(kept)):
+        raise PlanError(f"{owner}: the kept {noun}s must be listed once each, in ascending order")
+    if len(kept) < unit.floor:
+        raise PlanError(f"{owner}: plan keeps {len(kept)} {noun}s, but at least {unit.floor} must stay")
+    if unit.ordered and kept != list(range(unit.size - len(kept), unit.size)):
+        raise PlanError(f"{owner}: {noun}s can only go in the order 0, 1, 2, ..., so the last ones must be kept")
+    if unit.strata > 1:
+        run = unit.size // unit.strata
+        counts = [sum(e // run == s for e in kept) for s in range(unit.strata)]
+        if len(set(counts)) > 1:
+            raise PlanError(
+                f"{owner}: each of the {unit.strata} runs of {run} {noun}s must keep equally many, "
+                f"but the plan keeps {min(counts)} in one and {max(counts)} in another"
+            )
+
+
+def _checked_width(unit: Unit, width: Any) -> int:
+    owner, noun = _called(unit)
+    if not isinstance(width, int) or isinstance(width, bool) or not 0 <= width <= unit.size:
+        raise PlanError(f"{owner}: shape asks for {width!r} {noun}s, but the layer has {unit.size}")
+    if width < unit.floor:
+        raise PlanError(f"{owner}: shape asks for {width} {noun}s, but at least {unit.floor} must stay")
+    if width % unit.strata:
+        raise PlanError(f"{owner}: shape asks for {width} {noun}s, but only multiples of {unit.strata} are possible")
+    return width
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+def _bar(width: int, size: int, cells: int = 24) -> str:
+    full = round(cells * width / max(size, 1))
+    return "█" * max(full, min(width, 1)) + "·" * (cells - max(full, min(width, 1)))

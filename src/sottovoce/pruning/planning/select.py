@@ -1,0 +1,204 @@
+"""The choice of widths: what to remove first so that every constraint holds and as little as possible is lost.
+
+1. Remove. In rounds, the chunks with the least score for each bit of cost saved go, all units together. The cost
+   that counts is that of the constraints still violated, each weighted by how much of its excess is left, so that all
+   are met at the same time. What a chunk saves is measured anew after each round (the channels of one convolution cost
+   less when the next has become narrower), and a round takes a small part of what is still in excess.
+2. Fill. What was removed last overshoots: the best chunks that still fit come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..budget import Constraint
+from ..costs import CostModel
+from .candidates import Choice
+
+STEP = 0.1
+"""Part of the excess (or of the room) that one round may take on the assumption that savings stay as they are."""
+
+TOLERANCE = 1e-13  # of rounding: far below one parameter
+
+
+class Selection:
+    """Widths in the making.
+
+    Args:
+        choices: the units that may be narrowed.
+        costs: of the network.
+        constraints: limits that have to hold.
+        per_cost: rank by ``score / (cost saved) ** per_cost``, see `Scores`.
+    """
+
+    def __init__(
+        self, choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
+    ):
+        self.choices, self.constraints, self.per_cost = list(choices), list(constraints), per_cost
+        self.target = np.array([c.target for c in constraints])
+        self.place = np.array([costs.index[c.unit.name] for c in choices], dtype=int)
+        self.whole = costs.full().numpy()
+        self.removed = np.zeros(len(choices), dtype=int)  # chunks of each choice
+        self.last = np.array([len(c.scores) for c in choices], dtype=int)
+        # All chunks in one row, unit after unit, each from the first to go to the last.
+        self.owner = np.repeat(np.arange(len(choices)), self.last)
+        self.rank = np.concatenate([np.arange(n) for n in self.last] or [np.zeros(0, int)]).astype(int)
+        self.chunks = np.concatenate([c.chunks for c in choices] or [np.zeros(0)]).astype(float)
+        self.scores = np.concatenate([c.scores for c in choices] or [np.zeros(0)])
+        self.lost = [np.concatenate([[0.0], np.cumsum(c.scores)]) for c in choices]
+        names = [c.unit.name for c in choices]
+        self.outer = [
+            [names.index(b) for b in costs.declarations.containing(n) if b != n and b in names] for n in names
+        ]
+        self.inner: list[list[int]] = [[] for _ in names]
+        for i, blocks in enumerate(self.outer):
+            for b in blocks:
+                self.inner[b].append(i)
+
+    # --- where it stands ---
+
+    def widths(self, removed: np.ndarray | None = None) -> np.ndarray:
+        """``[U]`` widths, by default at the present state."""
+        widths = self.whole.copy()
+        for choice, place, n in zip(
+            self.choices, self.place, self.removed if removed is None else removed, strict=True
+        ):
+            widths[place] = choice.widths[n]
+        return widths
+
+    def measure(self, widths: np.ndarray) -> np.ndarray:
+        """``[..., U]`` -> ``[..., constraints]``."""
+        at = torch.from_numpy(widths)
+        return torch.stack([c.measure(at) for c in self.constraints], dim=-1).numpy()
+
+    def least(self) -> np.ndarray:
+        """``[U]`` widths with everything removed that may go."""
+        return self.widths(self.last)
+
+    def gone(self) -> np.ndarray:
+        """Choices inside a block that has been removed."""
+        return np.array([any(self.removed[b] for b in blocks) for blocks in self.outer], dtype=bool)
+
+    def loss(self) -> float:
+        """Scores removed; a block's score covers what is inside it."""
+        gone = self.gone()
+        return sum(self._own_loss(i) for i in range(len(self.choices)) if not gone[i])
+
+    def _own_loss(self, i: int) -> float:
+        return float(self.lost[i][self.removed[i]])
+
+    def _increments(self) -> np.ndarray:
+        """What removing each chunk loses: a block, its score less what has been lost inside it already."""
+        if self.per_cost != 1:
+            return self.scores
+        scores = self.scores.copy()
+        for b, inner in enumerate(self.inner):
+            if inner:
+                at = self.owner == b
+                scores[at] = np.maximum(scores[at] - sum(map(self._own_loss, inner)), 0.0)
+        return scores
+
+    def _moved(self, by: int, movable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Costs ``[choices, constraints]`` with the next (``by=1``) or last (-1) chunk of each moved; its elements."""
+        now = self.widths()
+        (moving,) = np.nonzero(movable)
+        widths = np.repeat(now[None], len(moving), axis=0)
+        elements = np.ones(len(self.choices))
+        for row, i in enumerate(moving):
+            widths[row, self.place[i]] = self.choices[i].widths[self.removed[i] + by]
+            elements[i] = abs(widths[row, self.place[i]] - now[self.place[i]])
+        costs = np.repeat(self.measure(now)[None], len(self.choices), axis=0)
+        costs[moving] = self.measure(widths)
+        return costs, elements
+
+    # --- 1. remove ---
+
+    def remove(self) -> None:
+        """Until no constraint is violated. They must all hold at `least`."""
+        start = np.maximum(self.measure(self.widths()) - self.target, TOLERANCE * self.target)
+        while True:
+            now = self.measure(self.widths())
+            excess = now - self.target
+            violated = excess > TOLERANCE * self.target
+            if not violated.any():
+                return
+            movable = (self.removed < self.last) & ~self.gone()
+            after, elements = self._moved(1, movable)
+            saved = np.maximum(now - after, 0.0) / elements[:, None]
+            weight = np.where(violated, excess / start**2, 0.0)
+            worth = (saved @ weight)[self.owner]
+            open_ = movable[self.owner] & (self.rank >= self.removed[self.owner])
+            if not open_.any():
+                raise RuntimeError("the constraints cannot be met, although they hold with everything removed")
+            if (open_ & (worth > 0)).any():
+                open_ &= worth > 0
+            else:  # a measure with steps: no single chunk saves anything, but several will
+                worth = np.ones_like(worth)
+            (candidates,) = np.nonzero(open_)
+            means = (self._increments() / self.chunks)[candidates]
+            keys = means / worth[candidates] ** self.per_cost
+            candidates = candidates[np.argsort(keys, kind="stable")]
+            running = np.cumsum(self.chunks[candidates, None] * saved[self.owner[candidates]][:, violated], axis=0)
+            count = int((running <= STEP * excess[violated]).all(axis=1).sum())
+            self.removed += np.bincount(self.owner[candidates[: max(count, 1)]], minlength=len(self.choices))
+
+    # --- 2. fill ---
+
+    def fill(self) -> None:
+        """Bring back the best chunks that fit, until none does."""
+        while True:
+            back = self._returnable()
+            if back is None:
+                return
+            feasible, added, room = back
+            weight = 1.0 / np.maximum(room, TOLERANCE * self.target)
+            worth = np.maximum(added @ weight, np.finfo(float).tiny)[self.owner]
+            open_ = feasible[self.owner] & (self.rank < self.removed[self.owner])
+            (candidates,) = np.nonzero(open_)
+            means = (self._increments() / self.chunks)[candidates]
+            keys = means / worth[candidates] ** self.per_cost
+            candidates = candidates[np.argsort(-keys, kind="stable")]
+            running = np.cumsum(self.chunks[candidates, None] * added[self.owner[candidates]], axis=0)
+            count = int((running <= STEP * room).all(axis=1).sum())
+            before = self.removed.copy()
+            self.removed -= np.bincount(self.owner[candidates[: max(count, 1)]], minlength=len(self.choices))
+            if count > 1 and not self.holds():
+                self.removed = before
+                self.removed[self.owner[candidates[0]]] -= 1
+
+    def _returnable(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        movable = (self.removed > 0) & ~self.gone()
+        now = self.measure(self.widths())
+        after, elements = self._moved(-1, movable)
+        feasible = movable & (after <= self.target * (1 + TOLERANCE)).all(axis=1)
+        if not feasible.any():
+            return None
+        return feasible, np.maximum(after - now, 0.0) / elements[:, None], self.target - now
+
+    def holds(self) -> bool:
+        return bool((self.measure(self.widths()) <= self.target * (1 + TOLERANCE)).all())
+
+
+def select(
+    choices: Sequence[Choice],
+    costs: CostModel,
+    constraints: Sequence[Constraint],
+    *,
+    per_cost: float,
+    finally_: Sequence[Constraint] | None = None,
+) -> dict[str, int]:
+    """Width of every unit that may be narrowed, under the constraints. They must be reachable.
+
+    Args:
+        choices, costs, constraints, per_cost: see `Selection`.
+        finally_: the same constraints with a measure that is nowhere larger, by which there is more room to fill.
+    """
+    selection = Selection(choices, costs, constraints, per_cost=per_cost)
+    selection.remove()
+    selection.constraints = list(constraints if finally_ is None else finally_)
+    selection.fill()
+    widths = selection.widths()
+    return {c.unit.name: int(widths[p]) for c, p in zip(selection.choices, selection.place, strict=True)}

@@ -1,0 +1,87 @@
+"""What a speaker embedding learns from: the speakers of the training data, told apart with or without a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ...bounded import WIDEST
+from ...data.batches.batches import Batch
+from ...errors import DataError
+from ...options import Options
+from ..task import Objective
+from .aam_softmax import AAMSoftmax
+from .softmax import Softmax
+
+
+class SpeakerLoss(Options):
+    """The loss: ``aam``, see `AAMSoftmax`, or ``softmax``, which has no further options.
+
+    ESPnet-SPK's constants are margin 0.3, scale 30, 3 centres, 5 hardest speakers and 0.06 for them; a large-margin
+    stage takes margin 0.5 and none of the hardest.
+    """
+
+    kind: Literal["aam", "softmax"] = "aam"
+    margin: float = Field(0.2, ge=0, lt=1.5, description="angular margin in radians")
+    margin_ramp: int = Field(0, ge=0, description="steps over which the margin grows from 0")
+    scale: float = Field(30.0, gt=0)
+    centres: int = Field(1, ge=1, le=WIDEST, description="centres of each speaker")
+    hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
+    hardest_margin: float = Field(0.06, ge=0, lt=1.5)
+
+    @model_validator(mode="after")
+    def _no_margin_without_angles(self) -> SpeakerLoss:
+        fields = {name: field.default for name, field in type(self).model_fields.items() if name != "kind"}
+        given = [name for name, default in fields.items() if getattr(self, name) != default]
+        if self.kind == "softmax" and given:
+            raise ValueError(f"plain softmax has no {given[0]}; take it out, or take kind: aam")
+        return self
+
+    def changed(self, changes: Mapping[str, Any]) -> SpeakerLoss:
+        """These options with others in place of some.
+
+        Raises:
+            ValidationError: unknown options, or values out of range.
+            DataError: changes that would need another classifier than the one trained before.
+        """
+        found = type(self).model_validate({**self.model_dump(), **changes})
+        for name in ("kind", "centres"):
+            if getattr(found, name) != getattr(self, name):
+                raise DataError(f"verification: loss.{name} decides on the classifier, so it is the same in all stages")
+        return found
+
+    def build(self, size: int, speakers: int) -> AAMSoftmax | Softmax:
+        if self.kind == "softmax":
+            return Softmax(size, speakers)
+        return AAMSoftmax(size, speakers, **self.model_dump(exclude={"kind", "margin_ramp"}))
+
+
+class SpeakerObjective(Objective):
+    """A classifier over speakers, whose margin grows with the steps if it has one."""
+
+    def __init__(self, size: int, speakers: Sequence[str], options: SpeakerLoss):
+        super().__init__(speakers)
+        self.ramp = options.margin_ramp
+        self.loss = options.build(size, len(speakers))
+
+    def begin(self, step: int) -> None:
+        if isinstance(self.loss, AAMSoftmax):
+            self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
+
+    def take_over(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
+        """Take over the rows of the speakers that were there before; a large-margin stage often has fewer."""
+        known = {label: k for k, label in enumerate(labels)}
+        pairs = [(k, known[label]) for k, label in enumerate(self.labels) if label in known]
+        own, others = ([pair[side] for pair in pairs] for side in (0, 1))
+        for name, tensor in self.state_dict().items():
+            tensor.view(len(self.labels), -1)[own] = weights[name].view(len(labels), -1)[others].to(tensor)
+        return len(pairs)
+
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        if "labels" not in batch:
+            raise DataError("verification: this data has no speaker labels; set the weight of the task loss to 0")
+        loss, accuracy = self.loss(output, batch["labels"])
+        return loss, {"accuracy": accuracy}

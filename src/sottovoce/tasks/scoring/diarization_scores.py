@@ -1,0 +1,220 @@
+"""How a diarization model is scored: window by window, and over whole recordings with a verification model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ...data.audio.reading import SAMPLE_RATE
+from ...data.batches.activity import STEP, turns_in
+from ...data.corpora.cuts import load_cut
+from ...data.corpora.rttm import Turn
+from ...diarization.ahc import Ahc
+from ...diarization.models import LocalScores, SpeakerFrames
+from ...diarization.pipeline import Settings, decide, embed, join
+from ...diarization.plda import Plda
+from ...diarization.stitching import turns_of
+from ...diarization.vbx import Vbx
+from ...diarization.windows import Wave
+from ...metrics.diarization import DiarizationScore, Protocol, score_diarization
+from ...metrics.resample import bootstrap_ratio
+from ...models.task_network import TaskNetwork
+from ...options import Options
+from ..task import plain
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+Region = tuple[float, float]
+
+
+class VbxOptions(Options):
+    """Constants of VBx clustering, see `Vbx`."""
+
+    fa: float = Field(0.07, gt=0, description="scale of the evidence; smaller for fewer speakers")
+    fb: float = Field(0.8, gt=0, description="scale of the prior on voices; larger for fewer speakers")
+    loop: float = Field(0.0, ge=0, lt=1, description="probability of staying with a speaker; 0 for no order")
+
+
+class DecisionOptions(Options):
+    """How evaluation decides and scores.
+
+    Args:
+        embedding: a speaker model; with it whole recordings are scored too.
+        plda: a file of its PLDA (``sottovoce plda``): whole recordings are then clustered by VBx.
+        vbx: its constants, see `Vbx`.
+        window, step: seconds of a window, and (whole recordings) from one to the next.
+        median: frames of the median filter.
+        linkage, threshold: what the distance of clusters is, and from which on they are of different speakers; see `Ahc`.
+            With VBx this is where it starts from.
+        collar: seconds around each boundary of the reference, on each side, that are not scored.
+        skip_overlap: leave out where several speak.
+    """
+
+    embedding: str | None = None
+    plda: str | None = None
+    vbx: VbxOptions = VbxOptions()
+    window: float = Field(8.0, ge=0.1)
+    step: float = Field(0.8, ge=0.02)
+    median: int = Field(11, ge=1)
+    linkage: Literal["average", "centroid"] = "average"
+    threshold: float = Field(0.7, ge=0, le=2)
+    collar: float = Field(0.0, ge=0)
+    skip_overlap: bool = False
+
+    @field_validator("median")
+    @classmethod
+    def _odd(cls, median: int) -> int:
+        if median % 2 == 0:
+            raise ValueError(f"the median of {median} frames has no middle; take {median + 1}")
+        return median
+
+    @model_validator(mode="after")
+    def _speakers(self) -> DecisionOptions:
+        if self.plda is not None and self.embedding is None:
+            raise ValueError("plda: it is of a speaker model; give that as embedding")
+        return self
+
+    def settings(self) -> Settings:
+        """Of the pipeline.
+
+        Raises:
+            DataError: no PLDA can be read, or the step is longer than the window.
+        """
+        plda = None if self.plda is None else Plda.load(self.plda)
+        return Settings(
+            window=self.window,
+            step=self.step,
+            median=self.median,
+            ahc=Ahc(self.threshold, self.linkage),
+            vbx=None if plda is None else Vbx(**self.vbx.model_dump()),
+            plda=plda,
+        )
+
+    def embedder(self) -> SpeakerFrames | None:
+        """The speaker model, if whole recordings are scored.
+
+        Raises:
+            CheckpointError: it cannot be loaded, or is for something else.
+            DataError: the PLDA is of another one.
+        """
+        if self.embedding is None:
+            return None
+        from ...models.task_model import TaskModel
+
+        embedder = SpeakerFrames(TaskModel.from_pretrained(self.embedding).eval())
+        if (plda := self.settings().plda) is not None:
+            plda.check(embedder.size)
+        return embedder
+
+    def protocol(self) -> Protocol:
+        return Protocol(collar=self.collar, skip_overlap=self.skip_overlap)
+
+
+def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
+    """Errors of each window (named ``recording@seconds``), its speakers matched on their own; no time counts twice."""
+    local = LocalScores(model)
+    settings = Settings(window=options.window, step=options.window, median=options.median)
+    reference: dict[str, list[Turn]] = {}
+    system: dict[str, list[Turn]] = {}
+    scored: dict[str, list[Region]] = {}
+    for cut in cuts:
+        said, regions = turns_in(cut), scored_regions(cut)
+        found = decide(_blocks(cut), local, local.powerset, settings)
+        before = 0.0
+        for start, activity in zip(found.starts.tolist(), found.activity, strict=True):
+            offset = start * STEP / SAMPLE_RATE
+            end = min(offset + options.window, cut.duration)
+            name = f"{cut.id}@{offset:.2f}"
+            names = [f"speaker{k}" for k in range(activity.shape[1])]
+            inside = _clipped(regions, max(offset, before), end)
+            before = end
+            if not inside:
+                continue
+            scored[name] = inside
+            reference[name] = [Turn(a, b, turn.speaker) for turn in said for a, b in _clipped([turn[:2]], offset, end)]
+            system[name] = [
+                Turn(turn.start + offset, turn.end + offset, turn.speaker)
+                for turn in turns_of(activity, names, end - offset)
+            ]
+    return score_diarization(reference, system, scored, options.protocol())
+
+
+def recording_score(
+    local: LocalScores, embedder: SpeakerFrames, cuts: Sequence[Cut], options: DecisionOptions
+) -> DiarizationScore:
+    """Errors of the whole pipeline in each recording."""
+    settings, protocol = options.settings(), options.protocol()
+    return threshold_scores(local, embedder, cuts, settings, [options.threshold], protocol)[options.threshold]
+
+
+def threshold_scores(
+    local: LocalScores,
+    embedder: SpeakerFrames,
+    cuts: Sequence[Cut],
+    settings: Settings,
+    thresholds: Sequence[float],
+    protocol: Protocol | None = None,
+) -> dict[float, DiarizationScore]:
+    """Errors of the whole pipeline at each threshold of clustering; the networks run once.
+
+    Args:
+        local, embedder: the models.
+        cuts: recordings with turns.
+        settings: everything but the threshold.
+        thresholds: distances, 0..2.
+        protocol: of scoring.
+    """
+    at = {each: replace(settings, ahc=replace(settings.ahc, threshold=each)) for each in thresholds}
+    system: dict[float, dict[str, list[Turn]]] = {each: {} for each in thresholds}
+    for cut in cuts:
+        decided = decide(_blocks(cut), local, local.powerset, settings)
+        voices = embed(_blocks(cut), embedder, decided, settings)
+        for threshold in thresholds:
+            system[threshold][cut.id] = join(decided, voices, at[threshold])
+    reference = {cut.id: turns_in(cut) for cut in cuts}
+    regions = {cut.id: scored_regions(cut) for cut in cuts}
+    return {each: score_diarization(reference, system[each], regions, protocol) for each in thresholds}
+
+
+def best_threshold(scores: Mapping[float, DiarizationScore]) -> float:
+    """The threshold with the lowest DER; of several, the middle one, which is safest elsewhere."""
+    lowest = min(score.der for score in scores.values())
+    best = sorted(threshold for threshold, score in scores.items() if score.der == lowest)
+    return best[len(best) // 2]
+
+
+def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, Any]:
+    """DER with its interval over recordings, and its parts."""
+    results: dict[str, Any] = {"der": score.der}
+    errors, speech = (dict.fromkeys(recordings, 0.0) for _ in range(2))
+    for file in score.files:
+        name = file.name if file.name in errors else file.name.rpartition("@")[0]
+        errors[name] += file.errors
+        speech[name] += file.speech
+    if len(recordings) > 1:
+        results |= plain("der", bootstrap_ratio(list(errors.values()), list(speech.values()), draws=draws))
+    return results | {
+        "miss": score.miss,
+        "false_alarm": score.false_alarm,
+        "confusion": score.confusion,
+        "speech_seconds": score.speech,
+    }
+
+
+def scored_regions(cut: Cut) -> list[Region]:
+    """The cut's UEM where it has one, else all of it."""
+    regions = (cut.custom or {}).get("uem")
+    return [(float(a), float(b)) for a, b in regions] if regions else [(0.0, cut.duration)]
+
+
+def _clipped(regions: Sequence[Region], start: float, end: float) -> list[Region]:
+    inside = [(max(a, start), min(b, end)) for a, b in regions]
+    return [(a, b) for a, b in inside if a < b]
+
+
+def _blocks(cut: Cut) -> Callable[[], list[Wave]]:
+    return lambda: [load_cut(cut).numpy()]

@@ -1,0 +1,60 @@
+"""Embeddings of many utterances: batched by length, each what it would be alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ...data.audio.long_audio import LONGEST
+from ...data.batches.batches import BatchLoader, EvaluationBatches
+from ...encoder.checks.finite_outputs import finite_output
+from ...encoder.evaluation_mode import evaluating
+from ...models.task_network import TaskNetwork
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+
+@torch.no_grad()
+def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
+    """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
+
+    Padding is exact, so how utterances are batched changes nothing but the time it takes. Of an utterance of more than a
+    minute it is the mean over equal parts, as of a file (`sottovoce.data.audio.long_audio.speech_parts`).
+
+    Args:
+        model: it is put into evaluation mode for the time being.
+        cuts: utterances; they are loaded batch by batch.
+
+    Raises:
+        AudioError: an utterance cannot be read.
+        InferenceError: the model gives NaN or infinity for one.
+    """
+    with evaluating(model):
+        whole = {id(cut): _parts(cut) for cut in cuts}
+        batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
+        found: dict[int, Tensor] = {}
+        for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
+            output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
+            finite_output(output, model, batch["ids"])
+            found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
+    return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
+
+
+def _parts(cut: Cut) -> list[Cut]:
+    count = math.ceil(round(cut.duration / LONGEST, 6))
+    if count < 2:
+        return [cut]
+    rate = cut.sampling_rate
+    bounds = [cut.num_samples * part // count for part in range(count + 1)]
+    return [cut.truncate(offset=a / rate, duration=(b - a) / rate) for a, b in pairwise(bounds)]
+
+
+def embed(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Tensor]:
+    """`embed_all`, by the id of the cut."""
+    return dict(zip([cut.id for cut in cuts], embed_all(model, cuts), strict=True))

@@ -1,0 +1,285 @@
+"""How trials are scored beyond the cosine: a back-end, adaptive s-norm and calibration with quality measures.
+
+    embedding ─▶ less mean ─▶ linear map ─▶ cosine ─▶ AS-norm ─▶ calibration ─▶ log-likelihood ratio
+                 └── fitted on training speech ───────────────┘  └ on development trials
+
+Each is left out where a recipe does not ask for it. What was fitted lies in the model (`CosineScoring`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor
+
+from ...bounded import WIDEST
+from ...errors import DataError
+from ...metrics.detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
+from ...metrics.detection.back_ends import lda, wccn
+from ...metrics.detection.calibration import Calibration, fit_calibration
+from ...metrics.detection.roc import Floats
+from ...models.cosine_scoring import CosineScoring
+from ...options import Options, one_of
+
+Rows = NDArray[np.intp]
+
+
+class WCCNOptions(Options):
+    """Within-class covariance normalisation, see `wccn`."""
+
+    ridge: float = Field(1.0, ge=0, description="added to the covariance, as a fraction of its mean variance")
+
+    def config(self) -> dict[str, Any]:
+        return {"linear": True}
+
+    def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
+        return wccn(embeddings, speakers, ridge=self.ridge)
+
+
+class LDAOptions(Options):
+    """Linear discriminant analysis, see `lda`."""
+
+    dimensions: int = Field(100, ge=1, le=WIDEST)
+    ridge: float = Field(0.01, ge=0, description="added to the covariance, as a fraction of its mean variance")
+
+    def config(self) -> dict[str, Any]:
+        return {"linear": True, "dimensions": self.dimensions}
+
+    def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
+        return lda(embeddings, speakers, self.dimensions, ridge=self.ridge)
+
+
+BackEnd: Any = one_of("BackEnd", {"wccn": WCCNOptions, "lda": LDAOptions})
+
+
+class ASNormOptions(Options):
+    """Adaptive s-norm against the means of the training speakers, see `sottovoce.metrics.detection.asnorm`."""
+
+    top: int = Field(300, ge=2, description="cohort speakers that count for an utterance, the most similar ones")
+
+
+Measure = Literal["duration", "magnitude", "cohort"]
+
+
+class CalibrationOptions(Options):
+    """Scores into log-likelihood ratios, by logistic regression on ``data.dev``, which is never test data.
+
+    Args:
+        measures: what the regression hears of the two utterances besides the score (QMF): the logarithm of their
+            ``duration``, of the ``magnitude`` of their embeddings, and the mean score of their nearest ``cohort``
+            speakers; of each the lower and the higher.
+    """
+
+    measures: list[Measure] = []
+
+    @field_validator("measures")
+    @classmethod
+    def _each_once(cls, measures: list[Measure]) -> list[Measure]:
+        if len(set(measures)) != len(measures):
+            raise ValueError("a measure is named twice")
+        return measures
+
+    def columns(self) -> list[str]:
+        return [f"{measure} {end}" for measure in self.measures for end in ("low", "high")]
+
+
+class Scoring(Options):
+    """How trials are scored.
+
+    Args:
+        back_end: linear map before the cosine.
+        as_norm: against training speakers.
+        calibration: on development trials.
+        utterances: most utterances of a speaker that back-end and cohort are made of.
+    """
+
+    back_end: BackEnd | None = None
+    as_norm: ASNormOptions | None = None
+    calibration: CalibrationOptions | None = None
+    utterances: int = Field(20, ge=2)
+
+    @model_validator(mode="after")
+    def _cohort_for_its_measure(self) -> Scoring:
+        if self.calibration is not None and "cohort" in self.calibration.measures and self.as_norm is None:
+            raise ValueError("the measure cohort needs as_norm")
+        return self
+
+    @property
+    def needs_speakers(self) -> bool:
+        """Whether training speech must be embedded speaker by speaker."""
+        return self.back_end is not None or self.as_norm is not None
+
+    def config(self, speakers: int) -> dict[str, Any]:
+        """Options of `CosineScoring` with so many training speakers.
+
+        Raises:
+            DataError: AS-norm with fewer training speakers than it needs.
+        """
+        found: dict[str, Any] = {}
+        if self.back_end is not None:
+            found |= self.back_end.options.config()
+        if self.as_norm is not None:
+            if self.as_norm.top > speakers:
+                raise DataError(
+                    f"verification: scoring.as_norm.top is {self.as_norm.top}, but there are {speakers} training"
+                    " speakers; give a lower top"
+                )
+            found |= {"cohort": speakers, "top": self.as_norm.top}
+        if self.calibration is not None:
+            found["measures"] = self.calibration.columns()
+        return found
+
+    def fit(self, scoring: CosineScoring, embeddings: Tensor, speakers: Sequence[str]) -> None:
+        """Fit back-end and cohort on ``embeddings[N, E]`` (on the CPU) of training speech, whose mean is known already.
+
+        Raises:
+            DataError: the model was made without a back-end, or these embeddings do not allow for it.
+        """
+        if self.back_end is not None:
+            if scoring.map is None:
+                raise DataError("verification: the model has no back-end to fit; give it one in its config's scoring")
+            centred = _exact(scoring).less_mean(embeddings.double()).numpy()
+            scoring.map.copy_(torch.from_numpy(self.back_end.options.fit(centred, speakers)))
+        if scoring.cohort is not None:
+            centred = _exact(scoring).centred(embeddings.double()).numpy()
+            scoring.cohort.copy_(torch.from_numpy(cohort_means(centred, speakers)))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Trials with what is known of them.
+
+    Attributes:
+        scores: ``[N]``, not calibrated.
+        measures: ``[N]`` each, by the name of the column in the calibration.
+    """
+
+    scores: Floats
+    measures: dict[str, Floats]
+
+
+def score(
+    scoring: CosineScoring,
+    embeddings: Tensor,
+    seconds: Sequence[float],
+    left: Rows,
+    right: Rows,
+    *,
+    names: Sequence[str] = (),
+) -> Scored:
+    """Scores of trials between utterances.
+
+    Args:
+        scoring: of the model.
+        embeddings: ``[U, E]`` of the utterances, on the CPU.
+        seconds: ``[U]`` their durations.
+        left, right: ``[N]`` utterance of each side.
+        names: ``[U]`` what errors call the utterances.
+
+    Raises:
+        DataError: an embedding cannot be compared (it is zero, or all its scores against the cohort are the same).
+    """
+    unit = _exact(scoring).centred(embeddings.double()).numpy()
+    if (nothing := np.flatnonzero(np.linalg.norm(unit, axis=1) < 0.5)).size:  # all others are 1 long
+        name = names[nothing[0]] if names else f"utterance {nothing[0]}"
+        raise DataError(
+            f"{name}: nothing is left of its embedding under the mean and the linear map of the model, so it compares with"
+            " nothing; train the model again, or copy it again from its source"
+        )
+    scores = (unit[left] * unit[right]).sum(-1)
+    against: CohortStatistics | None = None
+    if scoring.cohort is not None:
+        against = cohort_statistics(unit, scoring.cohort.cpu().numpy(), top=scoring.top)
+        scores = as_norm(scores, left, right, against)
+    return Scored(scores, _measures(scoring.measures or [], embeddings, seconds, against, left, right))
+
+
+def _exact(scoring: CosineScoring) -> CosineScoring:
+    """A float64 copy on the CPU: scores against a cohort are small differences."""
+    return deepcopy(scoring).cpu().double()
+
+
+def _measures(
+    names: Sequence[str],
+    embeddings: Tensor,
+    seconds: Sequence[float],
+    against: CohortStatistics | None,
+    left: Rows,
+    right: Rows,
+) -> dict[str, Floats]:
+    of_utterance = {
+        "duration": np.log(np.asarray(seconds, np.float64)),
+        "magnitude": embeddings.double().norm(dim=-1).log().numpy(),
+    }
+    if against is not None:
+        of_utterance["cohort"] = against.mean
+    found = {}
+    for name in names:
+        measure, end = name.split()
+        sides = of_utterance[measure][left], of_utterance[measure][right]
+        found[name] = np.minimum(*sides) if end == "low" else np.maximum(*sides)
+    return found
+
+
+def calibration_of(scoring: CosineScoring) -> Calibration | None:
+    """The model's calibration; ``None`` where it has none."""
+    if scoring.calibration is None or not scoring.calibrated:
+        return None
+    slope, *weights, offset = scoring.calibration.double().tolist()
+    return Calibration(slope, offset, dict(zip(scoring.measures or [], weights, strict=True)), 0.5)
+
+
+def calibrated(scoring: CosineScoring, scored: Scored) -> Floats:
+    """Log-likelihood ratios of trials; their scores where the model is not calibrated."""
+    calibration = calibration_of(scoring)
+    return scored.scores if calibration is None else calibration.apply(scored.scores, scored.measures)
+
+
+def fitted(scored: Scored, targets: NDArray[np.bool_], names: Sequence[str]) -> Calibration:
+    """A calibration on these trials; its weights in the order of ``names``.
+
+    Raises:
+        DataError: as `fit_calibration`.
+    """
+    found = fit_calibration(scored.scores, targets, scored.measures)
+    return Calibration(found.slope, found.offset, {name: found.measures[name] for name in names}, found.prior)
+
+
+def settle_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
+    """Take over what `fitted` found, as plain data.
+
+    Raises:
+        DataError: the model was made without a calibration.
+    """
+    if scoring.calibration is None:
+        raise DataError("verification: the model has no calibration to set; name its measures in its config's scoring")
+    weights = [numbers["measures"][name] for name in scoring.measures or []]
+    scoring.calibration.copy_(torch.tensor([numbers["slope"], *weights, numbers["offset"]]))
+    scoring.calibrated.fill_(True)
+
+
+def forget_calibration(scoring: CosineScoring) -> None:
+    """Be without a calibration and a threshold, as a model whose weights have changed is."""
+    scoring.threshold.fill_(float("nan"))
+    if scoring.calibration is not None:
+        scoring.calibrated.fill_(False)
+
+
+def words(scoring: CosineScoring) -> str:
+    """How scores come about, for a person."""
+    parts = ["cosine less mean"]
+    if scoring.map is not None:
+        parts.append(f"linear back-end to {scoring.map.shape[1]} dimensions")
+    if scoring.cohort is not None:
+        parts.append(f"AS-norm (top {scoring.top} of {len(scoring.cohort)})")
+    if scoring.calibration is not None:
+        with_measures = f" with {', '.join(scoring.measures)}" if scoring.measures else ""
+        parts.append(f"calibrated{with_measures}" if scoring.calibrated else "not calibrated yet")
+    return ", ".join(parts)

@@ -1,0 +1,184 @@
+"""The two forms of understanding: questions with one answer each, or a sequence of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.batches.batches import Batch
+from ..data.batches.targets import Answers, Targets, Tokens
+from ..decoding.slu.semantic_vocabulary import SemanticVocabulary
+from ..decoding.slu.slu_classes import Questions
+from ..distillation.logits import ClassImitation, Imitation
+from ..errors import DataError
+from ..metrics.semantics import Semantics
+from ..models.task_network import TaskNetwork
+from ..options import Options, one_of
+from .embedders import EMBEDDERS, head_config
+from .objectives.sequence_objectives import sequence_imitation, sequence_objective
+from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions
+from .task import Objective
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
+Read = Callable[["Cut"], Semantics]
+"""The meaning of a cut."""
+
+SEQUENCES: dict[str, Any] = {"ctc": CTCOptions, "transducer": TransducerOptions}
+
+IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, **SEQUENCES})
+
+
+class IntentLoss(Options):
+    """The loss.
+
+    Args:
+        smoothing: of the right answers to questions (label smoothing, 1512.00567).
+        questions: whether the cross-entropies of several questions are added or averaged.
+        per, ctc, warmup: of a sequence, see `RecognitionLoss`.
+    """
+
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    questions: Literal["sum", "mean"] = "mean"
+    per: Literal["label", "utterance"] = "label"
+    ctc: float | None = Field(None, ge=0)
+    warmup: int = Field(0, ge=0)
+
+    @property
+    def sequence(self) -> RecognitionLoss:
+        """What of it is about sequences."""
+        return RecognitionLoss(per=self.per, ctc=self.ctc, warmup=self.warmup)
+
+    def check(self, head: Any) -> None:
+        """Raises: ValueError: something is asked of the loss that the head cannot give."""
+        if head.kind in SEQUENCES:
+            if self.smoothing:
+                raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
+            self.sequence.check(head)
+        elif self.ctc is not None or self.warmup:
+            raise ValueError("ctc and warmup are for the head transducer; with questions leave them out")
+
+
+class Form(Protocol):
+    """How meanings become outputs of a head."""
+
+    def labels(self, meanings: Sequence[Semantics]) -> list[str]:
+        """Names of the outputs that training data needs."""
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Targets:
+        """What batches carry."""
+
+    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Config of the head."""
+
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
+        """The loss."""
+
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+        """What it costs outputs to differ from a teacher's."""
+
+    def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
+        """What of a meaning no output can say."""
+
+
+class ChoiceForm:
+    """One linear map behind a pooling head: the outputs of all questions side by side.
+
+    Args:
+        chosen: the pooling head.
+        intents, slots: what is asked; ``all`` asks for every slot of the training data.
+    """
+
+    def __init__(self, chosen: Any, intents: Sequence[str], slots: Sequence[str] | Literal["all"]):
+        self.chosen, self.intents, self.slots = chosen, intents, slots
+
+    def labels(self, meanings: Sequence[Semantics]) -> list[str]:
+        types = sorted({kind for each in meanings for kind, _ in each.slots}) if self.slots == "all" else self.slots
+        questions = Questions.of(meanings, self.intents, types)
+        if all(len(answers) < 2 for answers in questions.classes.values()):
+            said = ", ".join(questions.labels[:5])
+            raise DataError(
+                f"intents: every utterance of the training data means the same ({said}); there is no choice"
+            )
+        return questions.labels
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Answers:
+        questions = Questions(labels)
+        return Answers(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
+
+    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+        return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}
+
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
+        return ChoiceObjective(labels, loss)
+
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+        questions = Questions(student.config.labels or ())
+        return ClassImitation(temperature, [len(answers) for answers in questions.classes.values()])
+
+    def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
+        questions = Questions(labels)
+        return [f"{q}={a}" for q, a in questions.answers(meaning).items() if a not in questions.classes[q]]
+
+
+class SequenceForm:
+    """CTC or a transducer over intents, slots and the letters of fillers.
+
+    Args:
+        chosen: options of the head.
+    """
+
+    def __init__(self, chosen: Any):
+        self.chosen = chosen
+
+    def labels(self, meanings: Sequence[Semantics]) -> list[str]:
+        return SemanticVocabulary.of(meanings).labels
+
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Tokens:
+        vocabulary = SemanticVocabulary(labels)
+
+        def encode(cut: Cut) -> list[int]:
+            try:
+                return vocabulary.encode(read(cut))
+            except DataError as error:
+                raise DataError(f"cut {cut.id}: {error}") from None
+
+        return Tokens(cuts, encode)
+
+    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+        return {**head_config(self.chosen), "outputs": len(labels)}
+
+    def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
+        return sequence_objective(model, labels, loss.sequence)
+
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+        return sequence_imitation(student, teacher, temperature)
+
+    def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
+        marks = [f"{name}={what}" for name, what in meaning.intents.items()]
+        return [mark for mark in marks if mark not in labels]
+
+
+class ChoiceObjective(Objective):
+    """Cross-entropy of every question."""
+
+    def __init__(self, labels: Sequence[str], options: IntentLoss):
+        super().__init__(labels)
+        self.questions = Questions(labels)
+        self.options = options
+
+    def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        if "labels" not in batch:
+            raise DataError("intents: this data has no labels; set the weight of the task loss to 0")
+        pairs = list(zip(self.questions.split(output.float()).values(), batch["labels"].unbind(1), strict=True))
+        losses = [F.cross_entropy(*pair, label_smoothing=self.options.smoothing) for pair in pairs]
+        right = [(logits.argmax(-1) == answer).float().mean() for logits, answer in pairs]
+        total = sum(losses[1:], start=losses[0])
+        if self.options.questions == "mean":
+            total = total / len(losses)
+        return total, {"accuracy": sum(right[1:], start=right[0]) / len(right)}
