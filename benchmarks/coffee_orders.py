@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from sottovoce.data.audio.reading.reading import SAMPLE_RATE
 
+from sottovoce.data.audio.reading import SAMPLE_RATE
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.synthesis.base import write_wave
 from sottovoce.data.synthesis.scenes import at_level

@@ -13,8 +13,8 @@ import numpy as np
 from diarization_data import COLUMNS, TestData, parser, read_data, told
 from rich.console import Console
 from rich.table import Table
-from sottovoce.data.batches.batches.loudness import loud_stretches
 
+from sottovoce.data.batches.loudness import loud_stretches
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.rttm import Turn, merge
 from sottovoce.metrics.diarization import DiarizationScore

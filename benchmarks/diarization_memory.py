@@ -16,8 +16,8 @@ from pathlib import Path
 
 import soundfile
 from rich.console import Console
-from sottovoce.data.audio.reading.reading import SAMPLE_RATE, read_audio
 
+from sottovoce.data.audio.reading import SAMPLE_RATE, read_audio
 from sottovoce.diarization.pipeline import Settings
 from sottovoce.inference.diarization import diarize, load_embedder, load_local
 from sottovoce.profiling.measure import peak_bytes, threads

@@ -24,11 +24,11 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
-from sottovoce.encoder.layers.blocks.convolution import StridedConv
-from sottovoce.encoder.layers.blocks.positional_convolution import PositionalLayer
-from sottovoce.encoder.layers.blocks.safe_convolution import Conv1d, Conv2d
 from torch import Tensor, nn
 
+from sottovoce.encoder.layers.convolution import StridedConv
+from sottovoce.encoder.layers.positional_convolution import PositionalLayer
+from sottovoce.encoder.layers.safe_convolution import Conv1d, Conv2d
 from sottovoce.profiling.environment import environment
 
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}

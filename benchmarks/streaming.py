@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from sottovoce.encoder.streaming.streaming.chunks import Chunks
 
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.inference.recognition import load_recogniser
 from sottovoce.inference.streaming import StreamingRecogniser
 from sottovoce.metrics.wer import score_recognition

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from sottovoce.data.audio.reading.reading import SAMPLE_RATE
-from sottovoce.data.batches.batches.activity import FIELD, STEP, frames_of
 
+from sottovoce.data.audio.reading import SAMPLE_RATE
+from sottovoce.data.batches.activity import FIELD, STEP, frames_of
 from sottovoce.data.corpora.rttm import Turn
 from sottovoce.diarization.powerset import Powerset
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sottovoce.encoder.streaming.streaming.chunks import Chunks
-from sottovoce.encoder.streaming.streaming.streaming import EncoderStream
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.encoder.streaming.chunks import Chunks
+from sottovoce.encoder.streaming.streaming import EncoderStream
 from sottovoce.heads.catalogue import HEADS
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel

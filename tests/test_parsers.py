@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from sottovoce.encoder.loading.pretrained.model_files import Directory
 
 from sottovoce.checkpoints.formats.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
@@ -23,6 +22,7 @@ from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.corpora.shar import index
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.diarization.plda import Plda
+from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.detection.calibration import Calibration
 from sottovoce.metrics.detection.trials import read_trials

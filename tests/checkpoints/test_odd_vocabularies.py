@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 import transformers as tf
-from sottovoce.encoder.loading.pretrained.model_files import Directory
 
 from sottovoce.checkpoints.formats.tokenizer import read_vocabulary
 from sottovoce.decoding.recogniser import Recogniser
 from sottovoce.decoding.timing import words_of
 from sottovoce.decoding.vocabulary import Vocabulary
+from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.models.label_tokenizer import LabelTokenizer
 
 PLAIN = ["<pad>", "<s>", "</s>", "<unk>", "|", *"EAB'"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.audio.reading import spool
+from sottovoce.data.audio import spool
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.errors import AudioError, DataError

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.audio.reading.reading import (
+
+from sottovoce.data.audio.reading import (
     SilenceWarning,
     as_waveform,
     audio_shape,
@@ -14,7 +15,6 @@ from sottovoce.data.audio.reading.reading import (
     read_audio,
     refuse_silence,
 )
-
 from sottovoce.data.audio.reading import reading as audio
 from sottovoce.errors import AudioError
 

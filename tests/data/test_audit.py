@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from sottovoce.data.audio.reading.decoder import Decoder
 
+from sottovoce.data.audio.decoder import Decoder
 from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import make_cut
 

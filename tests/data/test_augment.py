@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from sottovoce.data.audio.reading.acoustics import power
-from sottovoce.data.batches.batches.codecs import Coding
-from sottovoce.data.batches.batches.rawboost import RawBoost
 
+from sottovoce.data.audio.acoustics import power
 from sottovoce.data.batches.batches import augment as au
+from sottovoce.data.batches.codecs import Coding
+from sottovoce.data.batches.rawboost import RawBoost
 from sottovoce.errors import AudioError, DataError
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.audio.reading.acoustics import crop
-from sottovoce.data.audio.reading.reading import SilenceWarning
-from sottovoce.data.batches.batches.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
-from sottovoce.data.batches.batches.batches import BatchLoader, EvaluationBatches, StepBatches, collate
-from sottovoce.data.batches.batches.samplers import Bucketed
-from sottovoce.data.batches.batches.targets import Classes, Targets
 
+from sottovoce.data.audio.acoustics import crop
+from sottovoce.data.audio.reading import SilenceWarning
+from sottovoce.data.batches.augment import Babble, ColouredNoise, InventedRooms, Noise, Reverberation
+from sottovoce.data.batches.batches import BatchLoader, EvaluationBatches, StepBatches, collate
+from sottovoce.data.batches.samplers import Bucketed
+from sottovoce.data.batches.targets import Classes, Targets
 from sottovoce.data.corpora.cuts import load_cut, make_cut, seekable_samples
 from sottovoce.errors import AudioError, DataError
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from sottovoce.data.batches.batches.codecs import CODECS, Coding
 
+from sottovoce.data.batches.codecs import CODECS, Coding
 from sottovoce.errors import DataError
 from sottovoce.recipe.augmentation import Augmentation, effects
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import soundfile
-from sottovoce.data.batches.batches.activity import turns_in
-from sottovoce.data.batches.batches.loudness import loud_stretches
 
+from sottovoce.data.batches.activity import turns_in
+from sottovoce.data.batches.loudness import loud_stretches
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.data.synthesis.conversations import Manner, converse
 from sottovoce.errors import DataError

@@ -9,8 +9,8 @@ import soundfile
 import torch
 from lhotse import CutSet
 from lhotse.cut import MixedCut
-from sottovoce.data.audio.reading.reading import read_audio
 
+from sottovoce.data.audio.reading import read_audio
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, make_cut, read_cuts, require_lhotse, write_cuts
 from sottovoce.errors import AudioError, DataError
 

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.audio.reading.long_audio import audio_pieces, speech_parts
-from sottovoce.data.audio.reading.reading import audio_shape, decode_audio, read_audio
-from sottovoce.data.batches.batches.batches import StepBatches
 
 from audio_files import (
     KINDS,
@@ -27,7 +24,10 @@ from audio_files import (
     voc_in_blocks,
     wav_from_a_pipe,
 )
-from sottovoce.data.audio.reading import decoder
+from sottovoce.data.audio import decoder
+from sottovoce.data.audio.long_audio import audio_pieces, speech_parts
+from sottovoce.data.audio.reading import audio_shape, decode_audio, read_audio
+from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus

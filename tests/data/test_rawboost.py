@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.signal
-from sottovoce.data.audio.reading.acoustics import power
-from sottovoce.data.batches.batches.rawboost import PARTS, RawBoost, convolutive, impulsive, notch_filter, stationary
 
+from sottovoce.data.audio.acoustics import power
+from sottovoce.data.batches.rawboost import PARTS, RawBoost, convolutive, impulsive, notch_filter, stationary
 from sottovoce.errors import DataError
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", range(1, 9))

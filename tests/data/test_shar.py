@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet
-from sottovoce.data.audio.reading.reading import decode_audio
-from sottovoce.data.batches.batches.batches import StepBatches
 
+from sottovoce.data.audio.reading import decode_audio
+from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.manifests import import_corpus

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.audio.reading.long_audio import audio_pieces
-from sottovoce.data.audio.reading.reading import audio_shape, read_audio
-from sottovoce.data.batches.batches.folder import audio_files
 
-from sottovoce.data.audio.reading import ffmpeg, spool
+from sottovoce.data.audio.long_audio import audio_pieces
+from sottovoce.data.audio.reading import audio_shape, ffmpeg, read_audio, spool
+from sottovoce.data.batches.folder import audio_files
 from sottovoce.errors import AudioError
 
 RATE = 16_000

@@ -7,11 +7,11 @@ import logging
 import numpy as np
 import pytest
 import soundfile
-from sottovoce.data.audio.reading.reading import read_audio
-from sottovoce.data.audio.reading.suffixes import AUDIO, LIBSNDFILE
-from sottovoce.data.batches.batches.folder import audio_files
 
 from audio_files import encoded
+from sottovoce.data.audio.reading import read_audio
+from sottovoce.data.audio.suffixes import AUDIO, LIBSNDFILE
+from sottovoce.data.batches.folder import audio_files
 from sottovoce.data.corpora.layouts.tables.listing import AudioIndex
 from sottovoce.data.corpora.manifests import import_corpus
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 from huggingface_hub import ModelCard
-from sottovoce.encoder.loading.pretrained.model_files import Directory
 
 from sottovoce.checkpoints.origin import licence, name_of
+from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.errors import DataError
 from sottovoce.models.model_card import History, Score, add_scores, scores_of, write_card
 from tiny_models import tiny_encoder, tiny_model

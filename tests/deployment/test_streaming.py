@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.audio.reading.long_audio import audio_pieces
-from sottovoce.data.audio.reading.reading import read_audio
-from sottovoce.encoder.streaming.streaming.chunks import Chunks
 
+from sottovoce.data.audio.long_audio import audio_pieces
+from sottovoce.data.audio.reading import read_audio
 from sottovoce.decoding.recogniser import Recogniser, recogniser_of
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, StreamingError
 from sottovoce.inference.recognition import transcribe
 from sottovoce.inference.streaming import StreamingRecogniser, chunks_of, transcribe_stream

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sottovoce.data.batches.batches.activity import STEP, frames_of
 
 from conversations import Known, conversation
+from sottovoce.data.batches.activity import STEP, frames_of
 from sottovoce.data.corpora.rttm import Turn, read_rttm, write_rttm
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.audio_file import AudioFile
@@ -227,7 +227,7 @@ def test_turns_stand_at_the_middles_of_frames():
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 def test_a_file_in_blocks_is_the_file(tmp_path, rate):
-    from sottovoce.data.audio.reading.reading import read_audio
+    from sottovoce.data.audio.reading import read_audio
 
     wave = 0.1 * np.random.default_rng(0).normal(size=int(3.3 * rate))
     soundfile.write(tmp_path / "x.wav", wave, rate)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 import transformers as tf
-from sottovoce.encoder.frontend.waveform_frontend.downsampling import Downsampling
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.frontend.downsampling import Downsampling
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.stream import Stream, single
 from sottovoce.errors import CheckpointError, RecipeError

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sottovoce.encoder.frontend.waveform_frontend.feature_norm import UtteranceNorm
-from sottovoce.encoder.frontend.waveform_frontend.filterbank import Filterbank
 from torch import Tensor
 from transformers import SeamlessM4TFeatureExtractor
 
 from families import speech
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.frontend.feature_norm import UtteranceNorm
+from sottovoce.encoder.frontend.filterbank import Filterbank
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
 from sottovoce.pruning.costs import cost

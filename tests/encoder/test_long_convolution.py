@@ -7,11 +7,11 @@ import pickle
 import pytest
 import torch
 import torch.nn.functional as F
-from sottovoce.encoder.layers.blocks.long_convolution import kept_bytes, long_convolution, long_convolution_serves
-from sottovoce.encoder.layers.blocks.positional_convolution import PositionalLayer
 
 from families import FAMILIES, randomise
 from sottovoce.encoder.layers.blocks import long_convolution as module
+from sottovoce.encoder.layers.long_convolution import kept_bytes, long_convolution, long_convolution_serves
+from sottovoce.encoder.layers.positional_convolution import PositionalLayer
 from sottovoce.encoder.model import SpeechEncoder
 
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 from huggingface_hub import constants
-from sottovoce.encoder.loading.pretrained.model_names import hub_id
 
-from sottovoce.encoder.loading.pretrained import hub
+from sottovoce.encoder.loading import hub
+from sottovoce.encoder.loading.model_names import hub_id
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
 from sottovoce.models.load import load_encoder, load_model

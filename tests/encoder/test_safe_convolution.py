@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from sottovoce.encoder.layers.blocks.positional_convolution import PositionalLayer
-from sottovoce.encoder.layers.blocks.safe_convolution import Conv1d, Conv2d, low_precision
 from torch import nn
 
 import sottovoce
+from sottovoce.encoder.layers.positional_convolution import PositionalLayer
+from sottovoce.encoder.layers.safe_convolution import Conv1d, Conv2d, low_precision
 
 LOW = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 PLACES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from sottovoce.encoder.layers.blocks.attention import Sight
-from sottovoce.encoder.streaming.streaming.chunks import Chunks
 from torch import Tensor
 
 from families import FAMILIES, randomise, speech
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.layers.attention import Sight
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.pruning.slimming import slim_and_verify
 from test_matrix import EVERYTHING, random_plan
@@ -231,7 +231,7 @@ def test_memory_does_not_grow():
 
 def test_running_statistics_follow_the_last_ten_seconds():
     """Against sums written out for single windows."""
-    from sottovoce.encoder.frontend.waveform_frontend.feature_norm import Heard, RunningNorm
+    from sottovoce.encoder.frontend.feature_norm import Heard, RunningNorm
 
     x = 9 + 3 * torch.randn(2, 2_300, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x[:, :700, 1] = -16.0  # digital silence: bounded, whatever follows

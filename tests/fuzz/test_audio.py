@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sottovoce.data.audio.reading.long_audio import audio_pieces
-from sottovoce.data.audio.reading.reading import audio_shape, read_audio
-from sottovoce.data.batches.batches.batches import StepBatches
 
 from audio_files import KINDS, SAMPLES, decodable, encoded, flac_from_a_pipe, mp3_without_length, wav_from_a_pipe
+from sottovoce.data.audio.long_audio import audio_pieces
+from sottovoce.data.audio.reading import audio_shape, read_audio
+from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus

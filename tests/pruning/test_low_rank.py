@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from sottovoce.encoder.layers.blocks.low_rank import LowRankLinear, factored_paths, pays
 from torch import nn
 
 from families import FAMILIES, randomise, speech
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
+from sottovoce.encoder.layers.low_rank import LowRankLinear, factored_paths, pays
 from sottovoce.encoder.units import collect
 from sottovoce.errors import PlanError
 from sottovoce.pruning.costs import CheapestForm, CostModel

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from sottovoce.encoder.layers.blocks.low_rank import LowRankLinear
 from torch import nn
 
 from sottovoce import Budget, Gates, cost, plan
 from sottovoce.decoding.vocabulary import BLANK
+from sottovoce.encoder.layers.low_rank import LowRankLinear
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError

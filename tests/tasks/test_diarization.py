@@ -7,9 +7,9 @@ import pytest
 import soundfile
 import torch
 import yaml
-from sottovoce.data.batches.batches.activity import SpeakerActivity, frames_of, turns_in
-from sottovoce.data.batches.batches.batches import StepBatches
 
+from sottovoce.data.batches.activity import SpeakerActivity, frames_of, turns_in
+from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 import torch
 import yaml
-from sottovoce.data.batches.batches.targets import Answers
 from torch.nn import functional as F
 
+from sottovoce.data.batches.targets import Answers
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.semantics import Semantics

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sottovoce.data.batches.batches.batches import StepBatches
-from sottovoce.data.batches.batches.targets import Tokens
 from torch.nn import functional as F
 
+from sottovoce.data.batches.batches import StepBatches
+from sottovoce.data.batches.targets import Tokens
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary

@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 import yaml
-from sottovoce.encoder.layers.blocks.low_rank import factored_paths
 from torch.nn import functional as F
 
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
+from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig

@@ -5,10 +5,10 @@ import io
 
 import pytest
 from rich.console import Console
-from sottovoce.encoder.layers.blocks.low_rank import factored_paths
 from torch import nn
 
 from corpus import write_corpus
+from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 import torch
 from rich.console import Console
-from sottovoce.encoder.layers.blocks.low_rank import factored_paths
 
+from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel

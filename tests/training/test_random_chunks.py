@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from sottovoce.encoder.streaming.streaming.chunks import Chunks
 from torch.utils.data import Dataset
 
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import StreamingError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel

@@ -10,9 +10,9 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
-from sottovoce.data.batches.batches.batches import StepBatches
 
 from corpus import write_corpus
+from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.errors import RecipeError

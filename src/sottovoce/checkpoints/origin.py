@@ -6,8 +6,8 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard
 
-from sottovoce.encoder.loading.pretrained.model_files import Files
-from sottovoce.encoder.loading.pretrained.model_names import HUB_ID
+from sottovoce.encoder.loading.model_files import Files
+from sottovoce.encoder.loading.model_names import HUB_ID
 
 Origin = dict[str, str | None]
 """``name``: a hub id, or the last part of a path; ``license``: as the checkpoint's card says it, if it has one."""

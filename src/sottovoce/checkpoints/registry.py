@@ -12,8 +12,8 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained.model_files import Directory, Files, is_file, locate, model_type, read_json
-from sottovoce.encoder.loading.pretrained.weight_files import read_safetensors, read_weights
+from sottovoce.encoder.loading.model_files import Directory, Files, is_file, locate, model_type, read_json
+from sottovoce.encoder.loading.weight_files import read_safetensors, read_weights
 from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import told_in_one_line
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained.pretrained import complaint
+from sottovoce.encoder.loading.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
 from .families.family import Family

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sottovoce.checkpoints import has_task
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained.model_files import is_file, model_type, read_json
-from sottovoce.encoder.loading.pretrained.pretrained import files_of, without_report
+from sottovoce.encoder.loading.model_files import is_file, model_type, read_json
+from sottovoce.encoder.loading.pretrained import files_of, without_report
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.text.one_line import told_in_one_line
 

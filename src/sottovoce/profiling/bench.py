@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sottovoce.encoder.layers.blocks.long_convolution import kept_bytes
+from sottovoce.encoder.layers.long_convolution import kept_bytes
 from sottovoce.errors import SottovoceError
 from sottovoce.models.load import load_model, load_stock
 from sottovoce.profiling.environment import environment

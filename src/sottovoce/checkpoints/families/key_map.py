@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained.pretrained import complaint
+from sottovoce.encoder.loading.pretrained import complaint
 from sottovoce.encoder.network import EncoderNetwork
 
 View = Callable[[Tensor], Tensor]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sottovoce.encoder.loading.pretrained.model_files import Files, read_json
+from sottovoce.encoder.loading.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
 
 from ..families.family import Family

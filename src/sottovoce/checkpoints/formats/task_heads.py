@@ -10,8 +10,8 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.checks.finite import check_finite
-from sottovoce.encoder.loading.pretrained.model_files import Files
-from sottovoce.encoder.loading.pretrained.pretrained import complaint
+from sottovoce.encoder.loading.model_files import Files
+from sottovoce.encoder.loading.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
 from ..families.family import Family

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sottovoce.encoder.loading.pretrained.weight_files import SAFETENSORS, check_content
+from sottovoce.encoder.loading.weight_files import SAFETENSORS, check_content
 from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import told_in_one_line
 

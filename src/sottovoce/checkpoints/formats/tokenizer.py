@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sottovoce.encoder.loading.pretrained.model_files import Files, read_json
+from sottovoce.encoder.loading.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
 from sottovoce.models.spelling import MARK
 

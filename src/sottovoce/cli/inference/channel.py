@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from sottovoce.data.audio.reading.channels import Channel
+    from sottovoce.data.audio.channels import Channel
 
 
 def parse_channel(text: str) -> Channel:
