@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from checkpoints.layouts import write_bin, write_config, write_preprocessor, write_safetensors, write_shards
 from families import FAMILIES, randomise
 from sottovoce.checkpoints import load
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
+from stock_layouts import write_bin, write_config, write_preprocessor, write_safetensors, write_shards
 
 
 def refused(name: object, *words: str, **options: object) -> None:

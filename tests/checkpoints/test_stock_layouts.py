@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from checkpoints.layouts import (
+from families import FAMILIES, randomise, speech
+from sottovoce.checkpoints import from_transformers, load
+from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.model import SpeechEncoder
+from stock_layouts import (
     head_classes,
     old_weight_norm,
     with_head,
@@ -20,10 +24,6 @@ from checkpoints.layouts import (
     write_safetensors,
     write_shards,
 )
-from families import FAMILIES, randomise, speech
-from sottovoce.checkpoints import from_transformers, load
-from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.model import SpeechEncoder
 
 ONE_OF_EACH = ("wavlm_base", "hubert_large", "data2vec_audio", "wav2vec2_bert", "wav2vec2_conformer_rotary")
 

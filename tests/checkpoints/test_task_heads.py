@@ -11,7 +11,6 @@ import torch
 import transformers as tf
 from torch.utils.flop_counter import FlopCounterMode
 
-from checkpoints.layouts import head_classes
 from families import FAMILIES, speech
 from sottovoce import Budget
 from sottovoce.decoding.recogniser import Recogniser
@@ -19,6 +18,7 @@ from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
 from sottovoce.pruning.one_shot import prune
+from stock_layouts import head_classes
 from stock_models import save, stock_inputs
 
 HEADS = ("CTC", "SequenceClassification", "XVector", "AudioFrameClassification")

@@ -1,16 +1,10 @@
 """Small corpora of tones, one pitch a speaker, so that a waveform tells where it came from."""
 
-import numpy as np
 import pytest
 import soundfile
 
 from sottovoce.data.corpora.cuts import make_cut
-
-RATE = 16_000
-
-
-def tone(seconds, pitch, rate=RATE, level=0.3):
-    return (level * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+from tone import RATE, tone
 
 
 @pytest.fixture(scope="session")

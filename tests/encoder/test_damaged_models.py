@@ -20,7 +20,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from checkpoints.layouts import write_bin, write_shards
 from families import FAMILIES, randomise
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
@@ -28,6 +27,7 @@ from sottovoce.errors import CheckpointError
 from sottovoce.models.load import load_encoder, load_model
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
+from stock_layouts import write_bin, write_shards
 from stock_models import save
 from tiny_models import tiny_config, tiny_encoder, tiny_model
 

@@ -6,7 +6,7 @@ import transformers as tf
 from torch.utils.flop_counter import FlopCounterMode
 
 from sottovoce.distillation.features import FeatureDistillation
-from sottovoce.encoder.config import EncoderConfig, uniform_shape
+from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.frontend.downsampling import Downsampling
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.stream import Stream, single
@@ -17,36 +17,9 @@ from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import compare, slim, slim_and_verify
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
-from tiny_models import randomised, speech, tiny_encoder, tiny_model
+from tiny_models import downsampling_encoder, randomised, speech, tiny_encoder, tiny_model
 
 LAYERS = ("pre_norm", "post_norm", "conformer")
-
-
-def encoder(factor=2, layer="pre_norm", front_end="filterbank", seed=0):
-    mel = front_end == "filterbank"
-    shape = uniform_shape(
-        hidden_size=16,
-        layers=2,
-        heads=2,
-        ffn=24,
-        conv_channels=None if mel else (8,) * 7,
-        positional_groups=None if layer == "conformer" else 2,
-        positional_taps=(8,),
-        convolution=20 if layer == "conformer" else None,
-    )
-    config = EncoderConfig(
-        shape=shape,
-        front_end=front_end,
-        head_dim=8,
-        attention_heads=2,
-        conv_norm="layer",
-        layer=layer,
-        position="none",
-        depthwise_kernel=5,
-        downsampling=factor,
-    )
-    torch.manual_seed(seed)
-    return randomised(SpeechEncoder(config), seed).eval()
 
 
 def test_it_starts_as_the_mean_and_is_a_map_of_neighbours():
@@ -67,7 +40,7 @@ def test_it_starts_as_the_mean_and_is_a_map_of_neighbours():
 @pytest.mark.parametrize("factor", [2, 3])
 @torch.no_grad()
 def test_padding_changes_nothing(front_end, factor):
-    found, waves = encoder(factor, front_end=front_end), speech(3, 9000)
+    found, waves = downsampling_encoder(factor, front_end=front_end), speech(3, 9000)
     lengths = torch.tensor([9000, 7777, 6400])
     together = found(waves, lengths)
     for b, length in enumerate(lengths.tolist()):
@@ -76,7 +49,7 @@ def test_padding_changes_nothing(front_end, factor):
         assert together.lengths[b] == T == found.timing(length / 16_000).frames
         for one, other in zip(together.hidden_states, alone.hidden_states, strict=True):
             assert (one[b, :T] - other[0]).abs().max() < 1e-4
-    plain = encoder(1, front_end=front_end)(waves, lengths).lengths
+    plain = downsampling_encoder(1, front_end=front_end)(waves, lengths).lengths
     assert torch.equal(together.lengths, -(-plain // factor))
     assert found.config.samples_per_frame == 320 * factor
 
@@ -84,19 +57,21 @@ def test_padding_changes_nothing(front_end, factor):
 @pytest.mark.parametrize("front_end", ["filterbank", "waveform"])
 @pytest.mark.parametrize("layer", LAYERS)
 def test_cost_is_what_is_there(layer, front_end):
-    found = encoder(2, layer, front_end)
+    found = downsampling_encoder(2, layer, front_end)
     counted = cost(found, 4.0)
     assert counted.params == sum(p.numel() for p in found.parameters())
     with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         found(speech(1, 64_000))
     assert abs(counted.macs - counter.get_total_flops() / 2) <= 1e-3 * counted.macs
     assert counted.parts["downsampling"].params == 16 * 16 * 2 + 16
-    assert counted.parts["layers"].macs < 0.55 * cost(encoder(1, layer, front_end), 4.0).parts["layers"].macs
+    assert (
+        counted.parts["layers"].macs < 0.55 * cost(downsampling_encoder(1, layer, front_end), 4.0).parts["layers"].macs
+    )
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_the_residual_width_is_pruned_with_it(layer):
-    found = encoder(2, layer)
+    found = downsampling_encoder(2, layer)
     gates, ffns = Gates(found, ["residual", "ffn"]), 4 if layer == "conformer" else 2
     with torch.no_grad():
         gates.log_alpha.copy_(torch.randn(gates.log_alpha.shape, generator=torch.Generator().manual_seed(1)))
@@ -109,12 +84,12 @@ def test_the_residual_width_is_pruned_with_it(layer):
     assert predicted == cost(small, 2.0)
     # The proof sees it: a network with other weights there is not equal.
     small.downsampling.weight.data.mul_(1.1)
-    twin = encoder(2, layer).double()
+    twin = downsampling_encoder(2, layer).double()
     assert compare(twin, small.double(), frozen, found.probe()).worst > 1e-3
 
 
 def test_saved_and_loaded(tmp_path):
-    found = slim(encoder(2), Plan.to_shape(encoder(2), {"residual": 12}))
+    found = slim(downsampling_encoder(2), Plan.to_shape(downsampling_encoder(2), {"residual": 12}))
     found.save_pretrained(tmp_path)
     again = SpeechEncoder.from_pretrained(tmp_path)
     assert torch.equal(again.eval()(speech()).last_hidden_state, found(speech()).last_hidden_state)
@@ -149,8 +124,8 @@ def test_put_into_a_task_model_the_head_stays(tmp_path):
 
 def test_a_teacher_with_other_frames_is_refused():
     with pytest.raises(RecipeError, match="of the teacher is 20 ms and one of the student 40 ms"):
-        FeatureDistillation(encoder(1), encoder(2), [0, 2])
-    FeatureDistillation(encoder(2), encoder(2), [0, 2])
+        FeatureDistillation(downsampling_encoder(1), downsampling_encoder(2), [0, 2])
+    FeatureDistillation(downsampling_encoder(2), downsampling_encoder(2), [0, 2])
 
 
 def test_no_stock_class_has_it():

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from families import FAMILIES, randomise
-from sottovoce.encoder.layers.blocks import long_convolution as module
+from sottovoce.encoder.layers import long_convolution as module
 from sottovoce.encoder.layers.long_convolution import kept_bytes, long_convolution, long_convolution_serves
 from sottovoce.encoder.layers.positional_convolution import PositionalLayer
 from sottovoce.encoder.model import SpeechEncoder

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from families import FAMILIES, randomise, speech
+from random_plans import EVERYTHING, random_plan
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.layers.attention import Sight
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.pruning.slimming import slim_and_verify
-from test_matrix import EVERYTHING, random_plan
 from tiny_models import randomised
 
 CONFORMER = dict(hidden_size=32, layers=3, heads=4, ffn=24, positional_groups=None, convolution=32)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from audio_files import KINDS, SAMPLES, decodable, encoded, flac_from_a_pipe, mp3_without_length, wav_from_a_pipe
+from mutations import MUTATIONS
 from sottovoce.data.audio.long_audio import audio_pieces
 from sottovoce.data.audio.reading import audio_shape, read_audio
 from sottovoce.data.batches.batches import StepBatches
@@ -24,8 +25,6 @@ from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import SottovoceError
-
-from .mutations import MUTATIONS
 
 COUNT = 700
 SEED = 10

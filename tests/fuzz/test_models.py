@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fuzz.models import fault, originals
+from fuzzed_models import fault, originals
 from sottovoce.errors import SottovoceError
 from sottovoce.models.load import load_model
 

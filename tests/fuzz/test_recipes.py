@@ -17,14 +17,13 @@ import pytest
 import yaml
 from rich.console import Console
 
+from mutations import MUTATIONS
 from sottovoce.errors import SottovoceError
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
 from sottovoce.runs.compress import compress
 from sottovoce.runs.dry_run import toy
 from sottovoce.runs.recipe_file import read_recipe
-
-from .mutations import MUTATIONS
 
 EACH = 14
 """Spoiled forms of each of the recipes."""

@@ -5,12 +5,11 @@ import json
 import pytest
 import torch
 
-from encoder.test_downsampling import encoder
 from sottovoce.recipe.augmentation import MASKS, effects, masks
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked
-from tiny_models import speech
+from tiny_models import downsampling_encoder, speech
 from tones import tone_recipe, write_tones
 from toy_recipe import write
 
@@ -62,7 +61,11 @@ def test_bands_of_the_filterbank_are_silent_in_both_frames_of_a_pair():
 
 @pytest.mark.parametrize("front_end", ["filterbank", "waveform"])
 def test_they_act_while_training_and_never_else(front_end):
-    found, waves, lengths = encoder(1, front_end=front_end), speech(2, 16_000), torch.tensor([16_000, 12_000])
+    found, waves, lengths = (
+        downsampling_encoder(1, front_end=front_end),
+        speech(2, 16_000),
+        torch.tensor([16_000, 12_000]),
+    )
     chosen = [TimeMask(count=3, longest=0.4, share=1.0), FrequencyMask()]
 
     def first(seed=0):
@@ -82,7 +85,7 @@ def test_they_act_while_training_and_never_else(front_end):
 
 
 def test_what_is_silent_is_not_heard():
-    found = encoder(1).train()
+    found = downsampling_encoder(1).train()
     everything = [TimeMask(count=400, longest=9.0, share=1.0)]
     with torch.no_grad(), masked(found, everything):
         torch.manual_seed(0)

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from importing import expect, imported, told
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
-
-from .conftest import tone
-from .importing import expect, imported, told
+from tone import tone
 
 
 class TestChannelsOfKaldi:

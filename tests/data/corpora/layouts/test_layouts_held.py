@@ -11,12 +11,11 @@ import pytest
 import soundfile
 from lhotse import CutSet
 
+from importing import told
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
-
-from .conftest import tone
-from .importing import told
+from tone import tone
 
 
 def encoded(seconds=1.0, pitch=300, subtype="PCM_16", kind="WAV"):

@@ -12,8 +12,7 @@ from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.data.corpora.rttm import read_rttm
 from sottovoce.data.corpora.summary import summarise
 from sottovoce.errors import DataError
-
-from .conftest import tone
+from tone import tone
 
 TURNS = "SPEAKER m1 1 0.5 1 <NA> <NA> anna <NA> <NA>\nSPEAKER m1 1 1 1 <NA> <NA> ben <NA> <NA>\n"
 

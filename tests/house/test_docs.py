@@ -16,7 +16,7 @@ import transformers as tf
 from families import FAMILIES, randomise
 from stock_models import save
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHECKPOINT = "microsoft/wavlm-base-plus"
 RECOGNISER = "me/my-recogniser"

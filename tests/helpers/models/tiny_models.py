@@ -80,3 +80,30 @@ def output_elsewhere(model: TaskModel, waves: torch.Tensor, place: Path) -> torc
     )
     assert done.returncode == 0, done.stderr
     return torch.load(place / "out.pt")
+
+
+def downsampling_encoder(factor=2, layer="pre_norm", front_end="filterbank", seed=0):
+    mel = front_end == "filterbank"
+    shape = uniform_shape(
+        hidden_size=16,
+        layers=2,
+        heads=2,
+        ffn=24,
+        conv_channels=None if mel else (8,) * 7,
+        positional_groups=None if layer == "conformer" else 2,
+        positional_taps=(8,),
+        convolution=20 if layer == "conformer" else None,
+    )
+    config = EncoderConfig(
+        shape=shape,
+        front_end=front_end,
+        head_dim=8,
+        attention_heads=2,
+        conv_norm="layer",
+        layer=layer,
+        position="none",
+        depthwise_kernel=5,
+        downsampling=factor,
+    )
+    torch.manual_seed(seed)
+    return randomised(SpeechEncoder(config), seed).eval()

@@ -10,7 +10,7 @@ import transformers as tf
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from checkpoints.layouts import stem, with_head
+from stock_layouts import stem, with_head
 
 TOKENS = ["<s>", "</s>", "<unk>", "|", "E", "T", "A", "'", "O", "<pad>", "N"]
 """A vocabulary whose blank is not the first, as in many published ones."""

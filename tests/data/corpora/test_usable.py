@@ -11,8 +11,7 @@ from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts, write_cut
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.data.corpora.usable import unusable
 from sottovoce.errors import AudioError, DataError
-
-from .conftest import RATE, tone
+from tone import RATE, tone
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.errors import DataError
 from sottovoce.metrics import read_trials
-
-from .conftest import tone
+from tone import tone
 
 HEADER = "path\tsplit\tspeaker\tduration\tgender\ttext\tsession\n"
 

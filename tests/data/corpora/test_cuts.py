@@ -13,8 +13,7 @@ from lhotse.cut import MixedCut
 from sottovoce.data.audio.reading import read_audio
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, make_cut, read_cuts, require_lhotse, write_cuts
 from sottovoce.errors import AudioError, DataError
-
-from .conftest import tone
+from tone import tone
 
 
 def test_lhotse_reads_what_is_written_and_the_other_way_round(tones, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve, welch
 
-from sottovoce.data.audio.reading import acoustics as ac
+from sottovoce.data.audio import acoustics as ac
 
 
 def noise(length, seed=0):

@@ -5,13 +5,12 @@ import json
 import pytest
 import soundfile
 
+from importing import expect, imported, told
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
-
-from .importing import expect, imported, told
 
 
 def test_options_that_a_layout_does_not_have(tmp_path):

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
+from importing import expect, imported, told
 from sottovoce.data.corpora.manifests import CorpusError
-
-from .importing import expect, imported, told
 
 
 class TestNamesOfNemo:

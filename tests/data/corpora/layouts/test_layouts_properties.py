@@ -10,8 +10,7 @@ from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import DataError
-
-from .conftest import tone
+from tone import tone
 
 hypothesis = pytest.importorskip("hypothesis", reason="needs the extra 'dev'")
 from hypothesis import given, settings  # noqa: E402

@@ -13,8 +13,9 @@ import pytest
 import soundfile
 import torch
 
+from sottovoce.data.audio import ffmpeg, spool
 from sottovoce.data.audio.long_audio import audio_pieces
-from sottovoce.data.audio.reading import audio_shape, ffmpeg, read_audio, spool
+from sottovoce.data.audio.reading import audio_shape, read_audio
 from sottovoce.data.batches.folder import audio_files
 from sottovoce.errors import AudioError
 

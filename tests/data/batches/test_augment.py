@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.audio.acoustics import power
-from sottovoce.data.batches.batches import augment as au
+from sottovoce.data.batches import augment as au
 from sottovoce.data.batches.codecs import Coding
 from sottovoce.data.batches.rawboost import RawBoost
 from sottovoce.errors import AudioError, DataError

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 
+from sottovoce.data.audio import reading as audio
 from sottovoce.data.audio.reading import (
     SilenceWarning,
     as_waveform,
@@ -15,7 +16,6 @@ from sottovoce.data.audio.reading import (
     read_audio,
     refuse_silence,
 )
-from sottovoce.data.audio.reading import reading as audio
 from sottovoce.errors import AudioError
 
 FORMATS = {

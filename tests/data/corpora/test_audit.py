@@ -9,8 +9,7 @@ import soundfile
 from sottovoce.data.audio.decoder import Decoder
 from sottovoce.data.corpora.audit import check_audio
 from sottovoce.data.corpora.cuts import make_cut
-
-from .conftest import tone
+from tone import tone
 
 
 @pytest.fixture

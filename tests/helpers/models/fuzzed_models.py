@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 
 from families import FAMILIES, randomise
-from fuzz.mutations import MUTATIONS
+from mutations import MUTATIONS
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
