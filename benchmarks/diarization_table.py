@@ -23,7 +23,7 @@ from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.rttm import Turn
 from sottovoce.diarization.ahc import Ahc
 from sottovoce.diarization.models import LocalScores, SpeakerFrames
-from sottovoce.diarization.pipeline import Settings, decide, embed, join
+from sottovoce.diarization.pipeline import Settings, decide, embed, reconstruct
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.pruning.costs import cost
@@ -51,7 +51,7 @@ def diarized(
         heard = embed(audio, embedder, decided, settings)
         known = SpeakerCount.of(len({turn.speaker for turn in cut.supervisions}))
         for number, count in zip(found, (SpeakerCount(), known), strict=True):
-            found[number][cut.id] = join(decided, heard, settings, count)
+            found[number][cut.id] = reconstruct(decided, heard, settings, count)
     return found
 
 

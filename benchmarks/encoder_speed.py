@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sottovoce.profiling.bench import Setting, check_device, measure
-from sottovoce.profiling.published import PUBLISHED, published_subjects
+from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.report.terminal import bench_table
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     console = Console(width=None if Console().is_terminal else 150)
     results = {}
     for size in sizes:
-        results[size] = measure(published_subjects(size, setting), setting)
+        results[size] = measure(published_models(size, setting), setting)
         console.print(bench_table(results[size], f"WavLM {size}, random weights; {PUBLISHED[size].source}"))
     if target is not None:
         target.write_text(json.dumps({size: r.to_dict() for size, r in results.items()}, indent=1) + "\n")

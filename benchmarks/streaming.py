@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.inference.recognition import load_recogniser
 from sottovoce.inference.streaming import StreamingRecogniser
@@ -44,7 +44,7 @@ class Heard:
     late: list[float]
 
 
-def streamed(model: TaskModel, cuts: Sequence[Any], recogniser: Recogniser, chunks: Chunks) -> Heard:
+def streamed(model: TaskModel, cuts: Sequence[Any], recogniser: CTCDecoder, chunks: Chunks) -> Heard:
     heard = Heard({}, 0.0, [])
     for cut in cuts:
         wave, words = load_cut(cut), []
@@ -60,7 +60,7 @@ def streamed(model: TaskModel, cuts: Sequence[Any], recogniser: Recogniser, chun
     return heard
 
 
-def whole(model: TaskModel, cuts: Sequence[Any], recogniser: Recogniser) -> Heard:
+def whole(model: TaskModel, cuts: Sequence[Any], recogniser: CTCDecoder) -> Heard:
     own, model.encoder.chunks = model.encoder.chunks, None
     spent, texts = 0.0, {}
     for cut in cuts:
@@ -84,7 +84,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     model = load_recogniser(given.model)
     left = model.config.encoder.left_chunks if given.left is None else given.left
-    recogniser, normaliser = Recogniser(model.config.labels or (), beam=given.beam), Recognition().normaliser()
+    recogniser, normaliser = CTCDecoder(model.config.labels or (), beam=given.beam), Recognition().normaliser()
     cuts = list(read_cuts(given.cuts))[: given.limit]
     references = {cut.id: cut.supervisions[0].text for cut in cuts}
     speakers = {cut.id: str(cut.supervisions[0].speaker) for cut in cuts}

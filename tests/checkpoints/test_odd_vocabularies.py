@@ -10,7 +10,7 @@ import torch
 import transformers as tf
 
 from sottovoce.checkpoints.formats.tokenizer import read_vocabulary
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.timing import words_of
 from sottovoce.decoding.vocabulary import Vocabulary
 from sottovoce.encoder.loading.model_files import Directory
@@ -55,7 +55,7 @@ def test_random_outputs_are_decoded_as_by_the_stock_tokenizer(case, tmp_path):
     ours = LabelTokenizer.of(found.labels, found.spelling, found.aliases)
     ours.save_pretrained(tmp_path / "ours")
     again = LabelTokenizer.from_pretrained(tmp_path / "ours")
-    greedy, beam = Recogniser(vocabulary), Recogniser(vocabulary, beam=1)
+    greedy, beam = CTCDecoder(vocabulary), CTCDecoder(vocabulary, beam=1)
     place = {theirs: k for k, theirs in enumerate(found.order)}
     random = np.random.default_rng(0)
     for _ in range(60):

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from families import FAMILIES, speech
 from sottovoce import Budget
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
@@ -101,7 +101,7 @@ def test_transcripts_are_those_of_the_stock_classes(family, options, tmp_path):
     for k, length in enumerate(lengths.tolist()):
         labels = stock(**stock_inputs(tmp_path, waves[k, :length])).logits.argmax(-1)
         wanted = processor.batch_decode(labels)[0]
-        said = Recogniser(ours.config.labels).text(made.output[k, : made.lengths[k]].argmax(-1))
+        said = CTCDecoder(ours.config.labels).text(made.output[k, : made.lengths[k]].argmax(-1))
         assert said == " ".join(wanted.split()) and len(set(said)) >= 3
 
 

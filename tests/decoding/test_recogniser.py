@@ -6,7 +6,7 @@ from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.language_model import TokenModel, WordModel
 from sottovoce.decoding.matching import language_model
 from sottovoce.decoding.ngram import NGram
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.vocabulary import BLANK
 
 LABELS = [BLANK, " ", "a", "b", "c"]
@@ -15,7 +15,7 @@ LABELS = [BLANK, " ", "a", "b", "c"]
 def test_greedy_text_is_the_best_path():
     logits = torch.randn(5, 40, 5, generator=torch.Generator().manual_seed(0))
     lengths = torch.tensor([40, 31, 17, 2, 40])
-    found = Recogniser(LABELS).texts(logits, lengths)
+    found = CTCDecoder(LABELS).texts(logits, lengths)
     spelled = ["".join(LABELS[k] for k in each) for each in ctc_greedy(logits, lengths)]
     assert found == [" ".join(text.split()) for text in spelled]
 
@@ -24,16 +24,16 @@ def test_a_beam_sums_over_alignments():
     # Graves' example: the best path says nothing, but "a" has more paths.
     probabilities = torch.tensor([[[0.6, 0.4], [0.6, 0.4]]])
     lengths = torch.tensor([2])
-    assert Recogniser([BLANK, "a"]).texts(probabilities.log(), lengths) == [""]
-    assert Recogniser([BLANK, "a"], beam=4).texts(probabilities.log(), lengths) == ["a"]
+    assert CTCDecoder([BLANK, "a"]).texts(probabilities.log(), lengths) == [""]
+    assert CTCDecoder([BLANK, "a"], beam=4).texts(probabilities.log(), lengths) == ["a"]
 
 
 def test_a_language_model_decides_what_sounds_alike():
     words = NGram(1, {("ab",): -0.1, ("ac",): -3.0, ("</s>",): -1.0, ("<s>",): -99.0}, {})
     frames = torch.tensor([[[0.0, 0, 1, 0, 0], [1.0, 0, 0, 0, 0], [0, 0, 0, 0.49, 0.51]]]).clamp(min=1e-4).log()
     lengths = torch.tensor([3])
-    assert Recogniser(LABELS, beam=8).texts(frames, lengths) == ["ac"]
-    fused = Recogniser(LABELS, beam=8, ngram=words, weight=1.0)
+    assert CTCDecoder(LABELS, beam=8).texts(frames, lengths) == ["ac"]
+    fused = CTCDecoder(LABELS, beam=8, ngram=words, weight=1.0)
     assert fused.texts(frames, lengths) == ["ab"]
     assert fused.name == "prefix beam search, beam 8, language model of weight 1"
     assert isinstance(language_model(words, LABELS), WordModel)

@@ -11,13 +11,13 @@ from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
 from sottovoce.decoding.ctc_prefix_beam import PrefixSearch
 from sottovoce.decoding.language_model import TokenModel
 from sottovoce.decoding.ngram import NGram
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.streams import CTCBeamStream, CTCGreedyStream
 from sottovoce.decoding.timing import TimedLabel, Word, WordBuilder, ctm, words_of
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
 from sottovoce.decoding.transducer_streams import TransducerBeamStream, TransducerGreedyStream
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
-from sottovoce.encoder.stream import Stream, single
+from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Transducer
 
@@ -67,7 +67,7 @@ def test_greedy_is_the_best_path_with_its_runs(seed):
     found, settled = heard(CTCGreedyStream(), logits.argmax(-1), seed)
     assert [each.label for each in found] == ctc_greedy(logits[None])[0]
     assert found == list(runs(logits.argmax(-1))) and len(settled) > 10
-    assert Recogniser(LABELS).labels(logits.argmax(-1)) == found
+    assert CTCDecoder(LABELS).labels(logits.argmax(-1)) == found
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -90,7 +90,7 @@ def test_a_beam_that_settles_ends_with_the_same_labels(seed, language):
 
 def test_labels_of_a_sure_network_come_up_where_it_says_them():
     logits = scores(60, 40, seed=3)
-    greedy = {(each.label, each.first) for each in Recogniser(LABELS).labels(logits.argmax(-1))}
+    greedy = {(each.label, each.first) for each in CTCDecoder(LABELS).labels(logits.argmax(-1))}
     best = ctc_beam_search(logits, beam=8)[0]
     assert set(zip(best.tokens, best.frames, strict=True)) == greedy and len(greedy) > 20
     # And not where they were first possible: five frames of doubt before a clear label.
@@ -119,7 +119,7 @@ D = 4
 
 def transducer(seed, context):
     torch.manual_seed(seed)
-    stream = Stream(tuple(range(D)), D, single(D))
+    stream = ResidualStream(tuple(range(D)), D, single(D))
     head = Transducer(stream, 2, outputs=5, predictor=8, width=6, context=context, ctc=False)
     with torch.no_grad():
         head.joiner.output.weight.mul_(30)

@@ -6,11 +6,11 @@ import torch
 from scipy.special import rel_entr, softmax
 from torch.nn import functional as F
 
-from sottovoce.distillation.lattice import LatticeImitation, lattice_divergence
-from sottovoce.encoder.stream import Stream, single
+from sottovoce.distillation.lattice import LatticeDistillationLoss, lattice_divergence
+from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Joint, Transducer
-from sottovoce.pruning.gating.gate_hooks import Attachment
+from sottovoce.pruning.gating.gate_hooks import GateHooks
 from tiny_models import randomised
 
 B, T, U, V = 3, 6, 4, 5
@@ -90,7 +90,7 @@ def test_lengths_are_checked():
 
 def head(seed, width):
     torch.manual_seed(seed)
-    stream = Stream(tuple(range(6)), 6, single(6))
+    stream = ResidualStream(tuple(range(6)), 6, single(6))
     options = dict(outputs=V, predictor=12, width=width, ctc=False, fusion="last")
     return randomised(Transducer(stream, 3, **options), seed).double()
 
@@ -106,7 +106,7 @@ def frames(seed):
 def test_heads_are_compared_by_their_own_logits():
     student, teacher = head(0, 8), head(1, 10)
     x, y = frames(0), frames(1)
-    imitation = LatticeImitation(student, teacher, list("-abcd"), 2.0)
+    imitation = LatticeDistillationLoss(student, teacher, list("-abcd"), 2.0)
     found = imitation(x, y, batch())
     found.backward()
     assert all(p.grad is None for p in teacher.parameters())
@@ -119,15 +119,17 @@ def test_heads_are_compared_by_their_own_logits():
     # What lies beyond the labels of an utterance is never looked at.
     assert found.item() == pytest.approx(by_hand(*told, 2.0), rel=1e-10)
     assert imitation.labels == list("-abcd")
-    assert LatticeImitation(teacher, teacher, imitation.labels)(y, y, batch()).item() == pytest.approx(0, abs=1e-12)
+    assert LatticeDistillationLoss(teacher, teacher, imitation.labels)(y, y, batch()).item() == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_gates_of_the_joiner_act():
     student, teacher = head(0, 8), head(1, 8)
-    imitation = LatticeImitation(student, teacher, list("-abcd"))
+    imitation = LatticeDistillationLoss(student, teacher, list("-abcd"))
     (unit,) = [each for each in student.joiner.units() if each.name == "width"]
     gates = torch.tensor([0, 1, 0.7, 0, 1, 1, 0, 0], dtype=torch.float64)
-    attached = Attachment(student.joiner, [unit], lambda: {"width": gates})
+    attached = GateHooks(student.joiner, [unit], lambda: {"width": gates})
     gated = imitation(frames(0), frames(1), batch()).item()
     attached.remove()
     with torch.no_grad():

@@ -7,11 +7,11 @@ from scipy.special import rel_entr, softmax
 
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.distillation.logits import (
-    ClassImitation,
-    EmbeddingImitation,
-    FrameImitation,
+    ClassDistillationLoss,
+    EmbeddingDistillationLoss,
+    FrameDistillationLoss,
     LogitsDistillation,
-    ScoreImitation,
+    ScoreDistillationLoss,
     divergence,
 )
 from sottovoce.training.terms import DistillationTerm
@@ -45,8 +45,8 @@ def test_the_gradient_is_as_large_at_a_high_temperature():
 def test_each_question_is_a_distribution_of_its_own():
     s, t = logits(3, 6), logits(3, 6, seed=1)
     parts = [by_hand(s[:, a:b], t[:, a:b], 2.0).mean() for a, b in ((0, 4), (4, 6))]
-    assert ClassImitation(2.0, [4, 2])(s, t, {}).item() == pytest.approx(np.mean(parts))
-    assert ClassImitation(2.0)(s, t, {}).item() == pytest.approx(by_hand(s, t, 2.0).mean())
+    assert ClassDistillationLoss(2.0, [4, 2])(s, t, {}).item() == pytest.approx(np.mean(parts))
+    assert ClassDistillationLoss(2.0)(s, t, {}).item() == pytest.approx(by_hand(s, t, 2.0).mean())
 
 
 def test_frames_of_padding_do_not_count():
@@ -54,21 +54,21 @@ def test_frames_of_padding_do_not_count():
     each = by_hand(s, t, 1.0)
     wanted = (each[0].sum() + each[1, :2].sum()) / 7
     s[1, 2:] = 1e4
-    assert FrameImitation()(s, t, {"frames": torch.tensor([5, 2])}).item() == pytest.approx(wanted)
+    assert FrameDistillationLoss()(s, t, {"frames": torch.tensor([5, 2])}).item() == pytest.approx(wanted)
 
 
 def test_embeddings_are_compared_by_their_angle():
     s, t = logits(3, 8), logits(3, 8, seed=1)
     cosines = [x @ y / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(s.numpy(), t.numpy(), strict=True)]
-    assert EmbeddingImitation()(s, t, {}).item() == pytest.approx(1 - np.mean(cosines), rel=1e-5)
-    assert EmbeddingImitation()(7 * t, t, {}).item() == pytest.approx(0, abs=1e-6)
+    assert EmbeddingDistillationLoss()(s, t, {}).item() == pytest.approx(1 - np.mean(cosines), rel=1e-5)
+    assert EmbeddingDistillationLoss()(7 * t, t, {}).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_score_is_a_decision_between_two():
     s, t = logits(5, 1).tanh(), logits(5, 1, seed=1).tanh()
     p, q = (1 / (1 + np.exp(-20 * (each[:, 0].numpy() - 0.55) / 2)) for each in (s, t))
     wanted = 4 * (rel_entr(q, p) + rel_entr(1 - q, 1 - p)).mean()
-    assert ScoreImitation(2.0, 20.0, 0.55)(s, t, {}).item() == pytest.approx(wanted, rel=1e-4)
+    assert ScoreDistillationLoss(2.0, 20.0, 0.55)(s, t, {}).item() == pytest.approx(wanted, rel=1e-4)
 
 
 def batch():
@@ -83,9 +83,11 @@ def test_features_and_logits_come_of_one_pass_of_the_teacher():
     features = FeatureDistillation(teacher.encoder, student.encoder, [0, 2], l1=0.7)
     alone, parts = DistillationTerm(features, weight=1.0, lr=0.0).loss(student, batch(), made)
     told = teacher(**batch()).output
-    imitated = EmbeddingImitation()(made.output, told, {})
+    imitated = EmbeddingDistillationLoss()(made.output, told, {})
     passes.clear()
-    both = DistillationTerm(features, LogitsDistillation(teacher, EmbeddingImitation(), weight=3.0), weight=1.0, lr=0.0)
+    both = DistillationTerm(
+        features, LogitsDistillation(teacher, EmbeddingDistillationLoss(), weight=3.0), weight=1.0, lr=0.0
+    )
     loss, values = both.loss(student, batch(), made)
     assert len(passes) == 1
     assert loss.item() == pytest.approx((alone + 3 * imitated).item(), rel=1e-6)
@@ -94,7 +96,7 @@ def test_features_and_logits_come_of_one_pass_of_the_teacher():
 
 def test_gradients_reach_the_students_head_and_nothing_of_the_teacher():
     student, teacher = tiny_model(seed=1).train(), tiny_model(seed=2).train()
-    term = DistillationTerm(None, LogitsDistillation(teacher, EmbeddingImitation()), weight=1.0, lr=0.0)
+    term = DistillationTerm(None, LogitsDistillation(teacher, EmbeddingDistillationLoss()), weight=1.0, lr=0.0)
     loss, _ = term.loss(student, batch(), student(**batch()))
     loss.backward()
     assert not teacher.training and all(p.grad is None and not p.requires_grad for p in teacher.parameters())

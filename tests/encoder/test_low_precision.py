@@ -15,7 +15,7 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.encoder.streaming.streaming import EncoderStream
-from sottovoce.heads.catalogue import HEADS
+from sottovoce.heads.registry import HEADS
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from tiny_models import randomised, tiny_config

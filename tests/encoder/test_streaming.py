@@ -13,7 +13,7 @@ from torch import Tensor
 from families import FAMILIES, randomise, speech
 from random_plans import EVERYTHING, random_plan
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.layers.attention import Sight
+from sottovoce.encoder.layers.attention import AttentionContext
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, CheckpointError, StreamingError
@@ -173,7 +173,7 @@ def test_every_query_sees_a_key_and_valid_ones_see_no_padding():
     """Not every attention kernel makes numbers of a query that sees nothing."""
     valid = torch.arange(20)[None] < torch.tensor([20, 6, 11])[:, None]
     window = Chunks(4, left=1).mask(20)
-    allowed = Sight(None, valid, window).allowed[:, 0]
+    allowed = AttentionContext(None, valid, window).allowed[:, 0]
     assert allowed.any(-1).all()
     for b in range(3):
         assert torch.equal(allowed[b][valid[b]], (window & valid[b])[valid[b]])
@@ -231,7 +231,7 @@ def test_memory_does_not_grow():
 
 def test_running_statistics_follow_the_last_ten_seconds():
     """Against sums written out for single windows."""
-    from sottovoce.encoder.frontend.feature_norm import Heard, RunningNorm
+    from sottovoce.encoder.frontend.feature_norm import RunningNorm, RunningStats
 
     x = 9 + 3 * torch.randn(2, 2_300, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x[:, :700, 1] = -16.0  # digital silence: bounded, whatever follows
@@ -244,7 +244,7 @@ def test_running_statistics_follow_the_last_ten_seconds():
         variance = both.var(1, correction=0).clamp(min=1.0)
         expected = (x[:, n - 1] - both.mean(1)) / variance.sqrt()
         assert (whole[:, n - 1] - expected).abs().max() < 1e-9, n
-    heard = Heard()
+    heard = RunningStats()
     pieces = [RunningNorm()(piece, heard=heard) for piece in x.split([1, 3, 700, 500, 1_096], dim=1)]
     assert (torch.cat(pieces, 1) - whole).abs().max() < 1e-9
     assert heard.windows.shape[1] == 1_000 and heard.count == 2_300

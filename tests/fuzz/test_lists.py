@@ -20,7 +20,7 @@ import soundfile
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
-from sottovoce.data.corpora.summary import summarise
+from sottovoce.data.corpora.summary import summarize
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.errors import SottovoceError
 from sottovoce.inference.der import score_files
@@ -60,7 +60,7 @@ def imported(layout: str, **options) -> Callable[[Path], object]:
         made = import_corpus(source, out, layout=layout, **options)
         found = {split: list(read_cuts(each)) for split, each in made.items()}
         for cuts in found.values():
-            assert 0 < summarise(cuts).seconds < 100
+            assert 0 < summarize(cuts).seconds < 100
             for cut in cuts:
                 assert cut.start >= 0 and 0 < cut.duration <= 1
                 assert all(-1e-6 <= s.start < s.end <= cut.duration + 1e-6 for s in cut.supervisions)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import AudioError
@@ -56,7 +56,7 @@ def test_windows_leave_no_seam(file, monkeypatch, seconds, beam):
     network, path, heard = near_sighted(), file(seconds), []
     logits = recognition._output
     monkeypatch.setattr(recognition, "_output", lambda m, wave: heard.append(len(wave)) or logits(m, wave))
-    recogniser = Recogniser(LABELS, beam=beam, tokens=None)
+    recogniser = CTCDecoder(LABELS, beam=beam, tokens=None)
     whole = transcribe(network, path, recogniser)
     pieces = transcribe(network, path, recogniser, windows=SHORT)
     assert pieces == whole and len(set(whole.text)) > 3 and whole.seconds == pytest.approx(seconds)

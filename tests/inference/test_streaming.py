@@ -7,7 +7,7 @@ import torch
 
 from sottovoce.data.audio.long_audio import audio_pieces
 from sottovoce.data.audio.reading import read_audio
-from sottovoce.decoding.recogniser import Recogniser, recogniser_of
+from sottovoce.decoding.text_decoders import CTCDecoder, text_decoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.streaming.chunks import Chunks
@@ -61,7 +61,7 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("beam", [None, 4])
 def test_a_stream_says_what_the_whole_file_says(model, file, beam):
-    path, recogniser, told = file(), Recogniser(LABELS, beam=beam), []
+    path, recogniser, told = file(), CTCDecoder(LABELS, beam=beam), []
     whole = transcribe(model, path, recogniser)
     for piece in (0.037, 1.0):
         told.clear()
@@ -86,7 +86,7 @@ def test_transducers_and_downsampled_frames_stream_too(file, beam):
     network = randomised(TaskModel(config)).eval()
     with torch.no_grad():
         network.head.joiner.output.weight.mul_(30)
-    recogniser = recogniser_of(network, beam=beam)
+    recogniser = text_decoder(network, beam=beam)
     whole = transcribe(network, file(4.0), recogniser)
     # With a beam, in one piece: in small ones it gives up prefixes earlier.
     found = transcribe_stream(network, file(4.0), recogniser, piece=0.1 if beam is None else 4.0)

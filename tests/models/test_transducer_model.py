@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from sottovoce.decoding.recogniser import TransducerRecogniser
+from sottovoce.decoding.text_decoders import TransducerDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError, DataError
@@ -143,7 +143,7 @@ def test_text_is_what_the_search_finds():
     found, waves, lengths = model(seed=3), speech(3, 9000), torch.tensor([9000, 6000, 4000])
     found.head.joiner.output.bias[0] -= 1  # or it has nothing to say
     made = found(waves, lengths)
-    greedy, beam = (TransducerRecogniser(found.head, LABELS, beam=b) for b in (None, 4))
+    greedy, beam = (TransducerDecoder(found.head, LABELS, beam=b) for b in (None, 4))
     texts = greedy.texts(made.output, made.output_lengths)
     assert len(set(texts)) > 1
     for search in (greedy, beam):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sottovoce.encoder.units import Macs, Rows, Timing, Unit, collect, elements, rows, shrink
+from sottovoce.encoder.units import MacTerm, Rows, Timing, Unit, collect, elements, rows, shrink
 from sottovoce.pruning.costs import Cost, CostModel, cost, human, reference_cost
 from toys import TOYS, Chain, Grouped, Mlp, Toy
 
@@ -153,7 +153,7 @@ def test_refuses_counts_that_depend_on_the_choice() -> None:
 
 
 class Wrong(Toy):
-    def __init__(self, unit: Unit | None = None, macs: Macs | None = None):
+    def __init__(self, unit: Unit | None = None, macs: MacTerm | None = None):
         super().__init__({})
         self.weight = nn.Parameter(torch.zeros(4, 5))
         self.declared = [unit] if unit else [], [macs] if macs else []
@@ -161,7 +161,7 @@ class Wrong(Toy):
     def units(self) -> list[Unit]:
         return self.declared[0]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         return self.declared[1]
 
 
@@ -171,17 +171,17 @@ def test_refuses_wrong_declarations() -> None:
     with pytest.raises(ValueError, match="owns row 7 of 4"):
         CostModel(Wrong(Unit("a", "ffn", 4, (rows("weight", 0, 4, 2),))))
     with pytest.raises(ValueError, match="multiplies wieght"):
-        CostModel(Wrong(macs=Macs(lambda t: 1, parameter="wieght")))
+        CostModel(Wrong(macs=MacTerm(lambda t: 1, parameter="wieght")))
     with pytest.raises(ValueError, match="counts the unit heads"):
-        CostModel(Wrong(macs=Macs(lambda t: 1, unit="heads")))
+        CostModel(Wrong(macs=MacTerm(lambda t: 1, unit="heads")))
 
 
 def test_constant_and_unit_multiplications() -> None:
     unit = Unit("a", "ffn", 4, (rows("weight", 0, 4),))
-    model = Wrong(unit, Macs(lambda t: t.frames**2, unit="a", each=3.0))
+    model = Wrong(unit, MacTerm(lambda t: t.frames**2, unit="a", each=3.0))
     assert cost(model, 2.0).macs == 20**2 * 4 * 3
     assert CostModel(model, 2.0).cost({"a": 1}).macs == 20**2 * 3
-    assert cost(Wrong(macs=Macs(lambda t: t.samples * 7)), 2.0).macs == 140
+    assert cost(Wrong(macs=MacTerm(lambda t: t.samples * 7)), 2.0).macs == 140
 
 
 class Remembering(Mlp):

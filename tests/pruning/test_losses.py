@@ -10,7 +10,7 @@ import torch
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.planning.plans import Plan, plan
-from sottovoce.pruning.planning.removed_parts import LossWarning, losses
+from sottovoce.pruning.planning.removed_parts import RemovedPartWarning, removed_parts
 from sottovoce.pruning.planning.scores import Scores
 from tiny_models import tiny_model
 
@@ -48,12 +48,12 @@ NAMES = {
     ],
 )
 def test_what_goes_altogether(widths, told):
-    assert [str(loss) for loss in losses(NAMES, NAMES | widths)] == told
+    assert [str(loss) for loss in removed_parts(NAMES, NAMES | widths)] == told
 
 
 def test_what_was_gone_before_is_not_told_again():
     sizes = NAMES | {"layers.2.attention.heads": 0}
-    assert losses(sizes, sizes) == []
+    assert removed_parts(sizes, sizes) == []
 
 
 def scores_of(model, kinds):
@@ -66,7 +66,7 @@ def test_a_plan_says_so_and_what_it_names_keeps_it():
     scores = scores_of(encoder, ("head", "ffn"))
     floor = Plan.to_shape(encoder, {"head": [0, 0], "ffn": [0, 0]}).after.params
     budget = Budget(params=floor + 1)
-    with pytest.warns(LossWarning) as caught:
+    with pytest.warns(RemovedPartWarning) as caught:
         made = plan(encoder, budget, scores, round_to=1)
     lines = [str(each.message) for each in caught]
     assert lines == [f"plan: {loss.line()}" for loss in made.lost()] and all("\n" not in line for line in lines)

@@ -11,7 +11,7 @@ from sottovoce.encoder.units import collect
 from sottovoce.errors import PlanError
 from sottovoce.pruning.costs import CheapestForm, CostModel
 from sottovoce.pruning.importance import magnitude
-from sottovoce.pruning.low_rank import chosen_linears, factorise, factors, input_moments, multiplied_back
+from sottovoce.pruning.low_rank import chosen_linears, factorize, factors, input_moments, multiplied_back
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
 
@@ -38,7 +38,7 @@ def far(a, b):
 @pytest.mark.parametrize("family", SOME)
 def test_all_ranks_are_the_same_function_and_count_like_the_matrix(family):
     model = dense(family)
-    factored = factorise(model)
+    factored = factorize(model)
     assert far(model, factored) < 1e-11
     assert factored.original_shape == model.shape
     numel = sum(p.numel() for p in factored.parameters())
@@ -58,7 +58,7 @@ def test_any_linear_map_of_any_family_can_be_factored_and_pruned(family):
     assert "frontend.projection.linear" in paths
     linears = {path for path, module in model.named_modules() if isinstance(module, nn.Linear)}
     assert {path.rpartition(".")[2] for path in linears - set(paths)} <= {"gate"}
-    factored = factorise(model, ["*"])
+    factored = factorize(model, ["*"])
     assert far(model, factored) < 1e-11
     assert multiplied_back(factored).shape == model.shape
     chosen = plan(factored, Budget(params=0.5), magnitude(factored, ["rank", "head"]), round_to=1)
@@ -71,7 +71,7 @@ def test_any_linear_map_of_any_family_can_be_factored_and_pruned(family):
 
 @pytest.mark.parametrize("family", SOME)
 def test_budget_and_equality_with_ranks_heads_and_units_together(family):
-    model = factorise(dense(family))
+    model = factorize(dense(family))
     kinds = ["rank", "head", "ffn"]
     scores = magnitude(model, kinds)
     chosen = plan(model, Budget(params=0.6), scores, round_to=1)
@@ -89,7 +89,7 @@ def test_budget_and_equality_with_ranks_heads_and_units_together(family):
 
 
 def test_matrices_above_break_even_are_multiplied_back_and_their_room_is_used():
-    model = factorise(dense("wavlm_base"))
+    model = factorize(dense("wavlm_base"))
     units = {n: u.size for n, u in collect(model).units.items() if u.kind == "rank"}
     keep = {n: list(range(4 if "q" in n.split(".") else size - 1)) for n, size in units.items()}
     small, proof = slim_and_verify(model, Plan(keep, units))
@@ -148,7 +148,7 @@ def test_moments_are_of_the_inputs():
 
 
 def test_gates_act_on_ranks_and_learn():
-    model = factorise(dense("wav2vec2_bert")).float().train()
+    model = factorize(dense("wav2vec2_bert")).float().train()
     gates = Gates(model, ["rank"], start=0.5)
     gates.sample(1)
     wave, lengths = speech(8000, 5300)
@@ -160,7 +160,7 @@ def test_gates_act_on_ranks_and_learn():
 
 
 def test_saved_and_loaded_where_the_package_is_not_needed(tmp_path):
-    model = factorise(dense("wavlm_base").float(), ["layers.*.feed_forward.*"], ranks=0.5)
+    model = factorize(dense("wavlm_base").float(), ["layers.*.feed_forward.*"], ranks=0.5)
     model.save_pretrained(tmp_path, portable=True)
     loaded = SpeechEncoder.from_pretrained(tmp_path)
     assert loaded.shape == model.shape and (tmp_path / "low_rank.py").exists()
@@ -170,7 +170,7 @@ def test_saved_and_loaded_where_the_package_is_not_needed(tmp_path):
 def test_what_stays_trainable_and_where_it_is():
     model = dense("wavlm_base")
     model.layers[0].requires_grad_(False)
-    factored = factorise(model, ["layers.1.*"])
+    factored = factorize(model, ["layers.1.*"])
     assert not factored.layers[0].attention.q.weight.requires_grad
     assert factored.layers[1].attention.q.up.weight.requires_grad
 
@@ -179,7 +179,7 @@ def test_factors_are_trained_if_the_map_was():
     """Whatever the first parameter of the network is."""
     model = dense("wavlm_base")
     model.frontend.requires_grad_(False)
-    factored = factorise(model, ["layers.0.feed_forward.*", "frontend.projection.linear"])
+    factored = factorize(model, ["layers.0.feed_forward.*", "frontend.projection.linear"])
     up, projection = factored.layers[0].feed_forward.up, factored.frontend.projection.linear
     assert all(p.requires_grad for p in up.parameters()) and not any(p.requires_grad for p in projection.parameters())
     back = multiplied_back(factored)
@@ -201,7 +201,7 @@ def test_maps_that_nothing_is_left_of_are_left_alone(weighted):
     small, _ = slim_and_verify(model, Plan({n: [] if ".0." in n else [0, 1] for n in units}, units))
     wave, lengths = speech(8000, 5300)
     moments = input_moments(small, [(wave.double(), lengths)], lambda m, b: m(*b)) if weighted else None
-    factored = factorise(small, ranks=0.5, moments=moments)
+    factored = factorize(small, ranks=0.5, moments=moments)
     assert factored_paths(factored.shape) and not any(".0." in path for path in factored_paths(factored.shape))
 
 
@@ -215,12 +215,12 @@ def test_maps_that_nothing_is_left_of_are_left_alone(weighted):
 )
 def test_faults_are_named(linears, ranks, message):
     with pytest.raises(PlanError) as caught:
-        factorise(dense("wavlm_base"), linears, ranks=ranks)
+        factorize(dense("wavlm_base"), linears, ranks=ranks)
     assert message in str(caught.value)
 
 
 def test_nothing_is_factored_twice():
-    model = factorise(dense("wavlm_base"), ["layers.0.feed_forward.up"])
+    model = factorize(dense("wavlm_base"), ["layers.0.feed_forward.up"])
     assert not any(path.startswith("layers.0.feed_forward.up") for path in chosen_linears(model, ["layers.*"]))
     assert isinstance(model.layers[0].feed_forward.up, LowRankLinear)
     assert isinstance(model.layers[0].feed_forward.down, nn.Linear)

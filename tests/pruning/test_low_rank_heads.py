@@ -10,13 +10,13 @@ from sottovoce.encoder.layers.low_rank import LowRankLinear
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
-from sottovoce.heads.catalogue import HEADS
+from sottovoce.heads.registry import HEADS
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import CostModel
 from sottovoce.pruning.importance import magnitude
-from sottovoce.pruning.low_rank import chosen_linears, factorise, multiplied_back
+from sottovoce.pruning.low_rank import chosen_linears, factorize, multiplied_back
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
 from tiny_models import randomised, speech, tiny_config
@@ -75,7 +75,7 @@ def test_a_head_in_factors(kind, tmp_path):
     assert set(paths) == {
         path for path, module in model.named_modules() if type(module) is nn.Linear and path.startswith("head.")
     }
-    factored = factorise(model, ["head.*"])
+    factored = factorize(model, ["head.*"])
     assert (output(factored) - output(model)).abs().max() < 1e-11
     assert CostModel(factored).cost().params == sum(p.numel() for p in factored.parameters())
     back = multiplied_back(factored)
@@ -97,7 +97,7 @@ def test_a_head_in_factors(kind, tmp_path):
 
 def test_the_joiner_is_gated_where_the_loss_multiplies_by_it_itself():
     """The transducer loss never calls the last map of the joiner; a closed rank has to close there all the same."""
-    model = factorise(model_of("transducer"), ["head.joiner.output"])
+    model = factorize(model_of("transducer"), ["head.joiner.output"])
     gates = Gates(model, ["rank"])
     chosen = plan(model, Budget(params=0.99), magnitude(model, ["rank"]), round_to=1)
     kept = chosen.keep["head.joiner.output.ranks"]

@@ -1,4 +1,4 @@
-"""The choice against all choices: every constraint holds, and little is lost beyond what has to be."""
+"""The choice against all candidates: every constraint holds, and little is lost beyond what has to be."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sottovoce.pruning.budget import Budget, Constraint
 from sottovoce.pruning.costs import CostModel
-from sottovoce.pruning.planning.candidates import ROUND_TO, Rules, allowed_widths, choices, removal_order, rules
+from sottovoce.pruning.planning.candidates import ROUND_TO, Rules, allowed_widths, candidates, removal_order, rules
 from sottovoce.pruning.planning.scores import Scores, relative
-from sottovoce.pruning.planning.select import Selection, select
+from sottovoce.pruning.planning.select import WidthSelection, select
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
 
 
@@ -29,14 +29,14 @@ def random_scores(model: Toy, seed: int, *, blocks: bool = False, per_cost: floa
     return Scores(scores, per_cost=per_cost)
 
 
-def selection(model: Toy, budget: Budget, scores: Scores, round_to: int = 1) -> Selection:
+def selection(model: Toy, budget: Budget, scores: Scores, round_to: int = 1) -> WidthSelection:
     costs = CostModel(model, budget.seconds)
     asked = rules(costs.declarations, round_to, (), {})
-    possible = choices(costs.declarations, scores, asked)
-    return Selection(possible, costs, budget.constraints(costs, costs.cost()), per_cost=scores.per_cost)
+    possible = candidates(costs.declarations, scores, asked)
+    return WidthSelection(possible, costs, budget.constraints(costs, costs.cost()), per_cost=scores.per_cost)
 
 
-def best_of_all(chosen: Selection) -> float:
+def best_of_all(chosen: WidthSelection) -> float:
     """The least loss that any choice of widths has under the constraints."""
     states = list(itertools.product(*(range(n + 1) for n in chosen.last)))
     reached = chosen.measure(np.stack([chosen.widths(np.array(s)) for s in states]))
@@ -161,7 +161,7 @@ def test_by_score_alone_what_goes_scores_less_than_what_stays() -> None:
     scores = random_scores(model, 3, per_cost=0)
     costs = CostModel(model)
     limits = Budget(params=0.5).constraints(costs, costs.cost())
-    possible = choices(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
     widths = select(possible, costs, limits, per_cost=0)
     kept = torch.cat([scores[c.unit.name][c.kept(widths[c.unit.name])] for c in possible])
     gone = torch.cat([scores[c.unit.name][sorted(set(range(9)) - {*c.kept(widths[c.unit.name])})] for c in possible])
@@ -177,7 +177,7 @@ def test_only_what_helps_a_violated_constraint_goes(per_cost: float) -> None:
     scores["layers.1.feed_forward.units"] *= 1e-6
     first = costs.index["layers.0.feed_forward.units"]
     limit = Constraint("first", 4.0, 8.0, lambda widths: widths[..., first])
-    possible = choices(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
     assert select(possible, costs, [limit], per_cost=per_cost) == {
         "layers.0.feed_forward.units": 4,
         "layers.1.feed_forward.units": 8,
@@ -191,12 +191,12 @@ def test_a_measure_with_steps_is_met_too() -> None:
     scores = random_scores(model, 0)
     place = [costs.index[f"layers.{i}.feed_forward.units"] for i in range(2)]
     limit = Constraint("milliseconds", 3.0, 4.0, lambda w: torch.ceil(w[..., place] / 8).sum(-1))
-    possible = choices(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
     widths = select(possible, costs, [limit], per_cost=1)
     assert sorted(widths.values()) == [8, 16]
 
 
-# --- choices ----------------------------------------------------------------------------------------------------------
+# --- candidates ----------------------------------------------------------------------------------------------------------
 
 
 def test_widths_are_multiples_or_whole() -> None:
@@ -221,7 +221,7 @@ def test_ordered_units_go_from_the_outside_in() -> None:
     model = Tapped.of(9)
     scores = Scores({"positional.kernel": torch.tensor([5.0, 1.0, 9.0, 10.0])}, per_cost=1)
     costs = CostModel(model)
-    (choice,) = choices(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    (choice,) = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
     assert choice.order.tolist() == [0, 1, 2, 3]
     assert choice.scores.tolist() == [3.0, 3.0, 9.0, 10.0]
     assert choice.kept(2) == [2, 3]

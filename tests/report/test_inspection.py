@@ -13,7 +13,7 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.costs import cost
 from sottovoce.report.drawing import drawing
 from sottovoce.report.inspection import inspect
-from sottovoce.report.layer_widths import anatomy
+from sottovoce.report.layer_widths import layer_widths
 from sottovoce.report.terminal import picture
 
 SMALL = dict(hidden_size=32, layers=2, heads=4, ffn=48, conv_channels=(8, 8, 8), positional_groups=4)
@@ -46,13 +46,13 @@ def build(dense, slim, **more):
 
 def test_rows_say_what_is_kept_of_what_there_was():
     dense, slim = shapes()
-    widths = {w.path: w for row in anatomy(slim, dense) for w in row.widths}
+    widths = {w.path: w for row in layer_widths(slim, dense) for w in row.widths}
     assert (widths["frontend.channels.1"].kept, widths["frontend.channels.1"].of) == (5, 8)
     assert widths["layers.0.attention.heads"].ids == (1, 3)
     assert (widths["layers.1.attention.heads"].kept, widths["layers.1.attention.heads"].of) == (0, 4)
     assert widths["positional.taps.0"].kept == 16
     assert widths["residual"].label == "width"
-    names = [row.name for row in anatomy(slim, dense)]
+    names = [row.name for row in layer_widths(slim, dense)]
     assert names == ["conv 0", "conv 1", "conv 2", "positional", "layer 0", "layer 1", "residual"]
 
 
@@ -90,7 +90,7 @@ def test_the_picture_fits_the_terminal_and_holds_every_number(columns, conformer
 
 def test_the_drawing_puts_kept_elements_where_they_were():
     dense, slim = shapes()
-    svg = drawing(anatomy(slim, dense))
+    svg = drawing(layer_widths(slim, dense))
     heads = svg.split("<title>layers.0.attention.heads")[1].split("</g>")[0]
     track = float(heads.split('class="gone" x="')[1].split('"')[0])
     length = float(heads.split('width="')[1].split('"')[0])
@@ -103,5 +103,5 @@ def test_the_drawing_puts_kept_elements_where_they_were():
 def test_the_drawing_joins_neighbours_of_a_wide_unit():
     dense, slim = uniform_shape(**SMALL), uniform_shape(**SMALL)
     dense["residual"], slim["residual"] = list(range(128)), [*range(10), *range(20, 30)]
-    residual = drawing(anatomy(slim, dense)).split("<title>residual")[1]
+    residual = drawing(layer_widths(slim, dense)).split("<title>residual")[1]
     assert residual.count('class="kept"') == 2

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from sottovoce.data.corpora.cuts import read_cuts, write_cuts
-from sottovoce.distillation.logits import FrameImitation, LogitsDistillation
+from sottovoce.distillation.logits import FrameDistillationLoss, LogitsDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
@@ -130,7 +130,7 @@ def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
     teacher, student, watch = recogniser(1), recogniser(1), Watch()
     with torch.no_grad():
         teacher.head.output.weight.normal_(std=2)  # sure of itself, and of another thing in every frame
-    term = DistillationTerm(None, LogitsDistillation(teacher, FrameImitation()), weight=1.0, lr=0.0)
+    term = DistillationTerm(None, LogitsDistillation(teacher, FrameDistillationLoss()), weight=1.0, lr=0.0)
     phase = Phase(
         name="test", seed=0, steps=40, batches=lambda rank, world: Noise(), terms=[term], encoder_lr=1e-3,
         head_lr=5e-2, weight_decay=0.0, rate=schedule(40, decay="constant"), callbacks=[watch],

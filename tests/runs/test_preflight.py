@@ -8,7 +8,7 @@ from sottovoce.encoder.config import uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.runs.compress import compress
-from sottovoce.runs.preflight import start_problems
+from sottovoce.runs.preflight import preflight_problems
 from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config
 from toy_recipe import toy
@@ -40,7 +40,7 @@ def test_a_budget_that_ranks_cannot_meet(tmp_path):
     found = told(tmp_path, [{"factorise": {}}, prune(units=["rank"], budget={"params": 0.001})])
     assert "stages[2].prune.budget: params may be" in found and "with everything removed that may go" in found
     recipe = read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.8"])
-    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+    assert not list(preflight_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
 
 
 def test_a_budget_that_removes_nothing(tmp_path):
@@ -72,7 +72,7 @@ def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
     ]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
     recipe = read_recipe(tmp_path / "recipe.yaml")
-    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+    assert not list(preflight_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
 
 
 @pytest.mark.parametrize("budget", [{"params": "1G"}, {"params": 1.0}, {"per": {"layers": {"params": "50k"}}}])
@@ -119,7 +119,7 @@ def test_what_has_gone_before_counts_as_gone(tmp_path, first, second):
     plain["task"]["verification"]["head"] = CONFORMER
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
     recipe = read_recipe(tmp_path / "recipe.yaml")
-    assert not list(start_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
+    assert not list(preflight_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
 
 
 def test_names_are_checked_in_later_stages_too(tmp_path):

@@ -17,10 +17,10 @@ from sottovoce.pruning.costs import CostModel, reference_cost
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
 from sottovoce.runs import dry_run as scaled
-from sottovoce.runs.catalogue import PARAMETERS, recipes_table
+from sottovoce.runs.catalog import PARAMETERS, recipes_table
 from sottovoce.runs.compress import compress
 from sottovoce.runs.dry_run import toy, trial
-from sottovoce.runs.published_configs import stand_in
+from sottovoce.runs.published_configs import published_config
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
 
@@ -345,7 +345,7 @@ def test_the_sizes_in_the_table_are_those_of_the_networks():
     assert {full(name).encoder.source for name in NAMES} == set(PARAMETERS)
     for source, count in PARAMETERS.items():
         with torch.device("meta"):
-            encoder = SpeechEncoder(stand_in(source))
+            encoder = SpeechEncoder(published_config(source))
         assert count == sum(p.numel() for p in encoder.parameters())
 
 

@@ -18,7 +18,7 @@ from sottovoce.report.run import METRICS
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent, understand
-from sottovoce.tasks.slu_formulations import ChoiceObjective, IntentLoss
+from sottovoce.tasks.slu_formulations import ClassObjective, IntentLoss
 from sottovoce.tasks.task import EvaluationData
 from tones import RATE, spoken, tone_recipe
 
@@ -164,7 +164,7 @@ def test_the_loss_is_the_sum_or_mean_of_cross_entropies():
     first = F.cross_entropy(output[:, :2], answers[:, 0], label_smoothing=0.1)
     second = F.cross_entropy(output[:, 2:], answers[:, 1], label_smoothing=0.1)
     for kind, expected in (("sum", first + second), ("mean", (first + second) / 2)):
-        objective = ChoiceObjective(labels, IntentLoss(smoothing=0.1, questions=kind))
+        objective = ClassObjective(labels, IntentLoss(smoothing=0.1, questions=kind))
         loss, values = objective(output, {"labels": answers})
         assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
     right = [(output[:, :2].argmax(1) == answers[:, 0]).float(), (output[:, 2:].argmax(1) == answers[:, 1]).float()]

@@ -16,7 +16,7 @@ from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation
-from sottovoce.pruning.low_rank import factorise
+from sottovoce.pruning.low_rank import factorize
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
@@ -259,15 +259,15 @@ def test_maps_are_factored_by_what_they_see_in_training(corpus, tmp_path):
     plain = recipe_of(corpus)
     plain["data"]["test"] = {}
     seen = {"linears": ["head.joiner.encoder", "head.joiner.predictor", "head.ctc"], "weighted": "inputs", "batches": 1}
-    plain["stages"] = [{"fine_tune": {"steps": 1}}, {"factorise": seen}]
+    plain["stages"] = [{"fine_tune": {"steps": 1}}, {"factorize": seen}]
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
-    before, after = (model_of(tmp_path / "run", stage) for stage in ("fine_tune", "factorise"))
-    plain_factors = factorise(before, seen["linears"])
+    before, after = (model_of(tmp_path / "run", stage) for stage in ("fine_tune", "factorize"))
+    plain_factors = factorize(before, seen["linears"])
     assert factored_paths(after.head.shape) == factored_paths(plain_factors.head.shape)
     one, other = (each.head.joiner.encoder for each in (after, plain_factors))
     assert torch.allclose(one.weight, other.weight, atol=1e-4)
     assert not torch.allclose(one.down.weight.abs(), other.down.weight.abs())
-    plain["stages"][1]["factorise"]["linears"] = ["head.joiner.output"]
+    plain["stages"][1]["factorize"]["linears"] = ["head.joiner.output"]
     with pytest.raises(RecipeError, match="weighted: inputs: head.joiner.output is not called in training"):
         compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "other")
 

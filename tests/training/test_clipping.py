@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sottovoce.recipe.training_stage_options import PhaseOptions
+from sottovoce.recipe.training_stage_options import TrainingStageOptions
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
@@ -98,7 +98,7 @@ def trained(folder, clip, off=None, **changes):
 
 
 def test_what_it_remembers_is_part_of_the_training_state(tmp_path):
-    clip = PhaseOptions(steps=8, clip={"percentile": 50, "history": 5}).clipping()
+    clip = TrainingStageOptions(steps=8, clip={"percentile": 50, "history": 5}).clipping()
     straight = trained(tmp_path / "straight", clip)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "resumed", clip, off=5)
@@ -166,10 +166,10 @@ def test_gradients_are_scaled_without_clipping_too(tmp_path):
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
 def test_factors_out_of_range(wrong):
     with pytest.raises(ValueError):
-        PhaseOptions(steps=1, encoder_gradient=wrong)
+        TrainingStageOptions(steps=1, encoder_gradient=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, {"percentile": 0}, {"percentile": 101}, {"history": 0}, {"percent": 90}])
 def test_options_out_of_range(wrong):
     with pytest.raises(ValueError):
-        PhaseOptions(steps=1, clip=wrong)
+        TrainingStageOptions(steps=1, clip=wrong)

@@ -5,11 +5,11 @@ import torch
 from safetensors.torch import save_file
 
 from sottovoce.errors import RecipeError
-from sottovoce.training.selection import Selection, averaged
+from sottovoce.training.selection import CheckpointSelection, averaged
 
 
 def selection(tmp_path, values, lower=True):
-    chosen = Selection(lambda model: {}, "eer", lower=lower, every=10, last=50, directory=tmp_path)
+    chosen = CheckpointSelection(lambda model: {}, "eer", lower=lower, every=10, last=50, directory=tmp_path)
     chosen.evaluated = [(10 * (k + 1), value) for k, value in enumerate(values)]
     for k in range(len(values)):
         save_file({"w": torch.full((2,), float(k))}, chosen.path(10 * (k + 1)))

@@ -83,7 +83,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Local:
+class Segmentation:
     """What the local model decided.
 
     Attributes:
@@ -100,7 +100,7 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Voices:
+class SpeakerEmbeddings:
     """What the embedding model heard.
 
     Attributes:
@@ -152,7 +152,7 @@ def diarize(
         )
     active = local.activity.any()
     voices = embed(audio, embedder, local, settings, progress) if embedder is not None and active else None
-    turns = join(local, voices, settings, count)
+    turns = reconstruct(local, voices, settings, count)
     count.check(len({turn.speaker for turn in turns}), int(local.activity.any(1).sum()), name, strict=strict)
     return turns
 
@@ -160,7 +160,7 @@ def diarize(
 @torch.no_grad()
 def decide(
     audio: Audio, model: LocalModel, powerset: Powerset, settings: Settings, progress: Progress | None = None
-) -> Local:
+) -> Segmentation:
     """Run the local model over all windows; hard decisions, smoothed over time."""
     size = round(settings.window * SAMPLE_RATE)
     # A window of 8 s has 399 frames and not 400: windows side by side are a frame closer.
@@ -196,13 +196,13 @@ def decide(
     for row, each in zip(activity, decided, strict=True):
         row[: len(each)] = each
     ends = [start + len(each) for start, each in zip(starts, decided, strict=True)]
-    return Local(activity, np.array(starts, np.int64), max(ends, default=0), samples)
+    return Segmentation(activity, np.array(starts, np.int64), max(ends, default=0), samples)
 
 
 @torch.no_grad()
 def embed(
-    audio: Audio, embedder: FrameEmbedder, local: Local, settings: Settings, progress: Progress | None = None
-) -> Voices:
+    audio: Audio, embedder: FrameEmbedder, local: Segmentation, settings: Settings, progress: Progress | None = None
+) -> SpeakerEmbeddings:
     """Embed every local speaker."""
 
     def done(frames: int) -> None:
@@ -214,10 +214,12 @@ def embed(
     frames = frames_in_order(embedder, audio(), local.frames)
     vectors = pooled(embedder, frames, local.starts, masks, done)
     active = np.asarray(masks.any(1), np.bool_)
-    return Voices(vectors, active, active & (alone >= settings.clean * second))
+    return SpeakerEmbeddings(vectors, active, active & (alone >= settings.clean * second))
 
 
-def join(local: Local, voices: Voices | None, settings: Settings, count: SpeakerCount | None = None) -> list[Turn]:
+def reconstruct(
+    local: Segmentation, voices: SpeakerEmbeddings | None, settings: Settings, count: SpeakerCount | None = None
+) -> list[Turn]:
     """The turns that local decisions and voices make; without voices local speakers are taken for what they are, and of
     more than ``count`` allows those that speak longest.
 
@@ -244,7 +246,7 @@ def join(local: Local, voices: Voices | None, settings: Settings, count: Speaker
     return turns_of(spoken[:, heard], names, local.samples / SAMPLE_RATE)
 
 
-def identify(voices: Voices, settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
+def identify(voices: SpeakerEmbeddings, settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
     """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
     clear = voices.clear
     if clear.sum() < max(count.least, 1):
@@ -253,7 +255,7 @@ def identify(voices: Voices, settings: Settings, count: SpeakerCount) -> NDArray
     labels = _clustered(vectors, settings, count)
     found = assign(voices.vectors, voices.active, centroids(vectors, labels))
     if len(np.unique(found[voices.active])) < min(count.least, int(labels.max()) + 1):
-        # Voices that are nearly equal: the assignment left clusters empty, so those that made them stay in them.
+        # SpeakerEmbeddings that are nearly equal: the assignment left clusters empty, so those that made them stay in them.
         found[clear] = labels
     return found
 

@@ -21,12 +21,12 @@ from torch.utils.checkpoint import checkpoint
 from ..heads.sequence.rnnt_lattice import check_targets
 from ..heads.sequence.rnnt_loss import CELLS, CELLS_ELSEWHERE
 from ..heads.sequence.transducer import Joint, Transducer
-from .logits import Imitation
+from .logits import DistillationLoss
 
 _NEVER = float("-inf")
 
 
-class LatticeImitation(Imitation):
+class LatticeDistillationLoss(DistillationLoss):
     """Of frames ``[B, T, D]`` that a transducer starts from: `lattice_divergence` on the transcripts of the batch.
 
     Args:

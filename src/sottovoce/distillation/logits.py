@@ -14,7 +14,7 @@ from ..models.task_network import TaskNetwork, TaskOutput
 from .losses import frame_mask, masked_mean
 
 
-class Imitation(ABC):
+class DistillationLoss(ABC):
     """What it costs an output to differ from the teacher's. Which one, a task says; it knows what its outputs mean.
 
     Args:
@@ -33,7 +33,7 @@ class Imitation(ABC):
         """
 
 
-class ClassImitation(Imitation):
+class ClassDistillationLoss(DistillationLoss):
     """Of classes of an utterance ``[B, C]``: the divergence, a mean over utterances and questions.
 
     Args:
@@ -50,7 +50,7 @@ class ClassImitation(Imitation):
         return torch.stack([divergence(*pair, self.temperature).mean() for pair in questions]).mean()
 
 
-class FrameImitation(Imitation):
+class FrameDistillationLoss(DistillationLoss):
     """Of classes of each frame ``[B, T, C]``, such as sets of speakers or the labels of CTC: a mean over valid frames.
 
     A teacher for diarization has put its local speakers in an order; the student learns that order too.
@@ -67,14 +67,14 @@ class FrameImitation(Imitation):
         return masked_mean(divergence(output, target, self.temperature), mask)
 
 
-class EmbeddingImitation(Imitation):
+class EmbeddingDistillationLoss(DistillationLoss):
     """Of embeddings ``[B, E]``, which are compared by their angle: one less the cosine, a mean over utterances."""
 
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
         return (1 - F.cosine_similarity(output.float(), target.float(), dim=-1)).mean()
 
 
-class ScoreImitation(Imitation):
+class ScoreDistillationLoss(DistillationLoss):
     """Of a score ``[B, 1]`` that decides between two classes: the divergence of both, a mean over utterances.
 
     The logit of the higher class is ``scale (score - middle)``, that of the other is 0.
@@ -121,7 +121,7 @@ class LogitsDistillation:
         weight: of this beside the distance of features.
     """
 
-    def __init__(self, teacher: TaskNetwork, imitation: Imitation, *, weight: float = 1.0):
+    def __init__(self, teacher: TaskNetwork, imitation: DistillationLoss, *, weight: float = 1.0):
         self.teacher = teacher.requires_grad_(False).eval()
         self.imitation, self.weight = imitation, weight
 

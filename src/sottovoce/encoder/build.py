@@ -27,15 +27,15 @@ from .layers.positions import (
     RotaryAngles,
     SinusoidPositions,
 )
-from .stream import Stream, paired, single
+from .stream import ResidualStream, paired, single
 
 
-def residual_stream(config: EncoderConfig) -> Stream:
+def residual_stream(config: EncoderConfig) -> ResidualStream:
     ids = tuple(config.shape["residual"])
     index = paired(ids, config.head_dim) if config.position == "rotary" else single(len(ids))
     positional = config.original_shape["positional"]
     strata = len(positional["groups"]) if positional is not None else 1
-    return Stream(ids, config.original_hidden_size, index, strata)
+    return ResidualStream(ids, config.original_hidden_size, index, strata)
 
 
 FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
@@ -45,7 +45,7 @@ FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
 }
 
 
-def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | FilterbankFrontEnd:
+def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd | FilterbankFrontEnd:
     channels = config.shape["frontend"].get("channels")
     filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, FEATURE_NORMS[config.feature_norm]())
     inputs = channels[-1] if channels else filterbank.size
@@ -68,7 +68,7 @@ def front_end(config: EncoderConfig, stream: Stream) -> WaveformFrontEnd | Filte
     )
 
 
-def positional_convolution(config: EncoderConfig, stream: Stream) -> PositionalConvolution | None:
+def positional_convolution(config: EncoderConfig, stream: ResidualStream) -> PositionalConvolution | None:
     """``None`` where there is none, or all of its groups are gone."""
     shape = config.shape["positional"]
     if shape is None or not shape["groups"]:
@@ -79,7 +79,7 @@ def positional_convolution(config: EncoderConfig, stream: Stream) -> PositionalC
     )
 
 
-def shared_position(config: EncoderConfig, stream: Stream) -> NoPosition:
+def shared_position(config: EncoderConfig, stream: ResidualStream) -> NoPosition:
     """The encoder half of the position scheme."""
     if config.position == "gated_relative_bias":
         return RelativeBiasTable(config.num_buckets, config.max_distance, config.attention_heads)
@@ -92,7 +92,7 @@ def shared_position(config: EncoderConfig, stream: Stream) -> NoPosition:
     return NoPosition()
 
 
-def layer_position(config: EncoderConfig, stream: Stream, heads: list[int]) -> NoPosition:
+def layer_position(config: EncoderConfig, stream: ResidualStream, heads: list[int]) -> NoPosition:
     """The layer half of the position scheme."""
     if config.position == "gated_relative_bias":
         return GatedRelativeBias(stream, heads, config.head_dim, config.attention_heads)
@@ -105,7 +105,7 @@ def layer_position(config: EncoderConfig, stream: Stream, heads: list[int]) -> N
     return NoPosition()
 
 
-def build_layer(config: EncoderConfig, stream: Stream, entry: Shape) -> nn.Module:
+def build_layer(config: EncoderConfig, stream: ResidualStream, entry: Shape) -> nn.Module:
     """One layer of the widths in ``entry``, a layer's part of the shape."""
 
     def feed_forward(name: str) -> FeedForward | None:

@@ -16,16 +16,16 @@ from .checks.inputs import one_batch, refuse
 from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
 from .frontend.waveform_frontend import FilterbankFrontEnd
-from .layers.attention import Sight
+from .layers.attention import AttentionContext
 from .layers.low_rank import use_factors
 from .layers.norms import valid
 from .layers.positions import Span
 from .output import EncoderOutput, as_wanted
 from .placed import PlacedModule
-from .streaming.cache import LayerCache, Memory
+from .streaming.cache import LayerCache, StreamState
 from .streaming.chunks import Chunks
 from .streaming.streaming import EncoderStream
-from .units import Macs, Timing, Unit
+from .units import MacTerm, Timing, Unit
 
 SAMPLE_RATE = 16000
 
@@ -131,13 +131,13 @@ class EncoderNetwork(PlacedModule):
         if self.positional is not None:
             x = x + self.positional(x, mask)
         window = None if self.chunks is None else self.chunks.mask(T, x.device)
-        states, last = self._through_layers(x, Sight(self.position.prepare(Span(T), x), mask, window), upto)
+        states, last = self._through_layers(x, AttentionContext(self.position.prepare(Span(T), x), mask, window), upto)
         if frames is None:
             frames = torch.full((x.shape[0],), T, device=x.device)
         kept = None if output_hidden_states is False else states
         return as_wanted(EncoderOutput(last, kept, frames), self.config, return_dict)
 
-    def following(self, waveform: Tensor, memory: Memory) -> EncoderOutput:
+    def following(self, waveform: Tensor, memory: StreamState) -> EncoderOutput:
         """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
 
         Args:
@@ -148,14 +148,14 @@ class EncoderNetwork(PlacedModule):
         x = x if self.downsampling is None else self.downsampling(x)
         B, T, _ = x.shape
         span = Span(T, min(memory.frames, memory.past), memory.frames)
-        states, last = self._through_layers(x, Sight(self.position.prepare(span, x)), caches=memory.layers)
+        states, last = self._through_layers(x, AttentionContext(self.position.prepare(span, x)), caches=memory.layers)
         memory.frames += T
         return EncoderOutput(last, states, torch.full((B,), T, device=x.device))
 
     def _through_layers(
         self,
         x: Tensor,
-        sight: Sight,
+        sight: AttentionContext,
         upto: int | None = None,
         caches: Sequence[LayerCache | None] | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
@@ -214,5 +214,5 @@ class EncoderNetwork(PlacedModule):
         reads = ["final_norm"] if self.final_norm is not None else []
         return [self.stream.part(name="residual", gated_norms=names, norms=reads)]
 
-    def macs(self) -> list[Macs]:
-        return [] if self.downsampling is None else [Macs(lambda t: t.frames, parameter="downsampling.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [] if self.downsampling is None else [MacTerm(lambda t: t.frames, parameter="downsampling.weight")]

@@ -13,7 +13,7 @@ from .units import RESIDUAL, Rows, Site, Unit
 
 
 @dataclass(frozen=True)
-class Stream:
+class ResidualStream:
     """Which of the original channels the residual stream still has, and what is one element of it.
 
     A removed channel is zero everywhere in the gated network: whoever *writes* the stream is gated. Norms over it take
@@ -44,7 +44,7 @@ class Stream:
     def whole(self) -> bool:
         return self.width == self.original
 
-    def inner(self) -> Stream:
+    def inner(self) -> ResidualStream:
         """The stream inside a layer that ends in a norm: its writers need no gate of their own."""
         return replace(self, gated=False)
 

@@ -123,7 +123,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Macs:
+class MacTerm:
     """Multiply-accumulates of one operation: ``times(timing)`` × the size of a parameter, or × ``each`` × kept elements.
 
     Args:
@@ -199,7 +199,7 @@ class Declarations:
     """All units and multiplications of a network, with absolute paths. Made by `collect`."""
 
     units: dict[str, Unit]
-    macs: tuple[Macs, ...] = ()
+    macs: tuple[MacTerm, ...] = ()
     coverage: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Module path -> names of the whole-block units that contain it."""
 
@@ -226,7 +226,7 @@ def collect(model: nn.Module) -> Declarations:
     """
     units: dict[str, Unit] = {}
     shared: dict[str, list[Unit]] = {}
-    macs: list[Macs] = []
+    macs: list[MacTerm] = []
     factored = {path for path, module in model.named_modules() if isinstance(module, Factored)}
     for path, module in model.named_modules():
         if callable(declare := getattr(module, "units", None)):

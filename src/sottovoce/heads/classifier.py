@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.config import Shape
-from ..encoder.stream import Stream
-from ..encoder.units import Macs
+from ..encoder.stream import ResidualStream
+from ..encoder.units import MacTerm
 from .embedders import EMBEDDERS, build
 from .head import Head
 
@@ -29,7 +29,7 @@ class Classifier(Head):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         classes: int = 2,
@@ -65,5 +65,5 @@ class Classifier(Head):
             return F.linear(F.normalize(embedding, dim=-1), F.normalize(self.weight, dim=-1))
         return F.linear(embedding, self.weight, self.bias)
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: 1, parameter="weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: 1, parameter="weight")]

@@ -12,7 +12,7 @@ from ..encoder.layers.blocks import ConformerLayer
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.layers.feed_forward import FeedForward
 from ..encoder.layers.positions import NoPosition
-from ..encoder.stream import Stream, single
+from ..encoder.stream import ResidualStream, single
 
 
 def whole_layer(width: int, *, inner: int, heads: int) -> Shape:
@@ -44,7 +44,7 @@ def conformers(
         dropout: inside them.
         position: the layer half of a position scheme, of so many heads.
     """
-    stream = Stream(tuple(range(width)), width, single(width), fixed=True)
+    stream = ResidualStream(tuple(range(width)), width, single(width), fixed=True)
 
     def feed_forward(of: Shape | None) -> FeedForward | None:
         if of is None:

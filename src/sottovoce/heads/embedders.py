@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from ..encoder.layers.low_rank import use_factors, without_factors
-from ..encoder.stream import Stream
+from ..encoder.stream import ResidualStream
 from ..errors import CheckpointError
 from .head import Head
 from .options import check_options
@@ -36,7 +36,9 @@ EMBEDDERS: dict[str, type[Head]] = {
 }
 
 
-def build(kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], stream: Stream, layers: int) -> Head:
+def build(
+    kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], stream: ResidualStream, layers: int
+) -> Head:
     """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
 
     Args:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..encoder.layers.norms import at_least_float32, valid
 from ..encoder.layers.safe_convolution import Conv1d
-from ..encoder.units import Macs
+from ..encoder.units import MacTerm
 
 
 def frame_mask(lengths: Tensor | None, frames: int) -> Tensor | None:
@@ -33,7 +33,7 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
     return silenced(x, mask).sum(2) / mask.sum(1, keepdim=True)
 
 
-def normalised_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
+def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
     """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
     wide = at_least_float32(x)
     centred = silenced(wide - mean_over_time(wide, mask)[..., None], mask)
@@ -56,11 +56,11 @@ class TimeConv(Conv1d):
         """``[B, inputs, T] -> [B, outputs, T]``."""
         return super().forward(silenced(x, mask) if self.kernel_size[0] > 1 else x)
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: timing.frames, "weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: timing.frames, "weight")]
 
 
-class FrameNorm(nn.BatchNorm1d):
+class MaskedBatchNorm1d(nn.BatchNorm1d):
     """Batch norm ``[B, C, T] -> [B, C, T]`` whose statistics, while training, are those of valid frames."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -78,7 +78,7 @@ class ConvBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1):
         super().__init__()
         self.conv = TimeConv(inputs, outputs, kernel, dilation=dilation)
-        self.norm = FrameNorm(outputs)
+        self.norm = MaskedBatchNorm1d(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, inputs, T] -> [B, outputs, T]``."""
@@ -103,5 +103,5 @@ class SqueezeExcitation(nn.Module):
         scale = torch.sigmoid(self.excite(F.relu(self.squeeze(mean_over_time(x, mask)))))
         return x * scale[..., None]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: 1, f"{name}.weight") for name in ("squeeze", "excite")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: 1, f"{name}.weight") for name in ("squeeze", "excite")]

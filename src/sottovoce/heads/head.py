@@ -16,7 +16,7 @@ class Head(nn.Module, ABC):
 
     A head is built as ``Head(stream, layers, **options)``: the residual stream that the hidden states are states of
     (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
-    model's config. It is one file, and one line in `sottovoce.heads.catalogue`.
+    model's config. It is one file, and one line in `sottovoce.heads.registry`.
 
     One with units of its own takes what is left of their widths as a further option, ``shape``, and keeps it. They can then
     be pruned beside those of the encoder.

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Unit
+from ..encoder.stream import ResidualStream
+from ..encoder.units import MacTerm, Unit
 from ..errors import CheckpointError
-from .frames import normalised_over_time
+from .frames import normalized_over_time
 from .options import check_options
 
 Choice: TypeAlias = str | Mapping[str, Any]
 """How configs write one of several kinds: its name, or ``{"kind": name, ...}`` with its options."""
 
 
-class Fusion(nn.Module, ABC):
+class LayerAggregation(nn.Module, ABC):
     """``L + 1`` hidden states ``[B, T, D]`` into frames ``[B, width, T]``."""
 
     width: int
@@ -37,7 +37,7 @@ class Fusion(nn.Module, ABC):
         """Give bare parameters their first values, see `Head.initialise`."""
 
 
-class LayerSum(Fusion):
+class LayerSum(LayerAggregation):
     """A sum of the hidden states; its channels are those of the residual stream, and go when they go.
 
     Args:
@@ -48,7 +48,7 @@ class LayerSum(Fusion):
             expect features of about one size, and the states of pre-norm encoders have none.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, weights: str, normalise: bool = True):
+    def __init__(self, stream: ResidualStream, layers: int, *, weights: str, normalise: bool = True):
         super().__init__()
         self.stream, self.layers, self.kind, self.normalise = stream, layers, weights, normalise
         self.weights = nn.Parameter(torch.empty(layers)) if weights != "last" else None
@@ -68,14 +68,14 @@ class LayerSum(Fusion):
         else:
             x = (weighted_sum if self.kind == "softmax" else linear_sum)(hidden_states, self.weights)
         x = x.transpose(1, 2)
-        return normalised_over_time(x, mask) if self.normalise else x
+        return normalized_over_time(x, mask) if self.normalise else x
 
     def reader(self, *weights: str) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=weights)]
 
 
-class Adapters(Fusion):
+class Adapters(LayerAggregation):
     """A small network on each hidden state, all outputs side by side (2510.04213)::
 
         state l ─▶ Linear(D, width) ─▶ LayerNorm ─▶ ReLU ─▶ Linear(width, width) ─┐
@@ -87,7 +87,7 @@ class Adapters(Fusion):
         width: of each adapter.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, width: int = 128):
+    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 128):
         super().__init__()
         self.stream = stream
         self.width = layers * width
@@ -105,12 +105,12 @@ class Adapters(Fusion):
     def units(self) -> list[Unit]:
         return [self.stream.part(reads=[f"down.{i}.weight" for i in range(len(self.down))])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         names = [f"{part}.{i}.weight" for part in ("down", "out") for i in range(len(self.down))]
-        return [Macs(lambda timing: timing.frames, name) for name in names]
+        return [MacTerm(lambda timing: timing.frames, name) for name in names]
 
 
-def build_fusion(stream: Stream, layers: int, chosen: Choice) -> Fusion:
+def build_layer_aggregation(stream: ResidualStream, layers: int, chosen: Choice) -> LayerAggregation:
     """The fusion that a config describes: ``"sum"``, or with options ``{"kind": "adapters", "width": 128}``.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..encoder.stream import Stream
+from ..encoder.stream import ResidualStream
 from .head import Head
 from .layer_aggregation import weighted_sum
 
@@ -24,7 +24,7 @@ class LayerSumHead(Head):
         fusion: ``sum`` of all hidden states under softmax weights, or the ``last`` one alone.
     """
 
-    def __init__(self, stream: Stream, layers: int, fusion: Fusion):
+    def __init__(self, stream: ResidualStream, layers: int, fusion: Fusion):
         super().__init__()
         self.stream, self.layers, self.fusion = stream, layers, fusion
         self.layer_weights = nn.Parameter(torch.ones(layers)) if fusion == "sum" else None

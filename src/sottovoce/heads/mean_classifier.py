@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..encoder.layers.norms import valid
-from ..encoder.stream import Stream
-from ..encoder.units import Macs, Unit
+from ..encoder.stream import ResidualStream
+from ..encoder.units import MacTerm, Unit
 from .layer_sum_head import Fusion, LayerSumHead
 
 
@@ -23,7 +23,7 @@ class MeanClassifier(LayerSumHead):
         width: of the projection.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, classes: int, width: int = 256, fusion: Fusion = "sum"):
+    def __init__(self, stream: ResidualStream, layers: int, *, classes: int, width: int = 256, fusion: Fusion = "sum"):
         super().__init__(stream, layers, fusion)
         self.projector = nn.Linear(stream.width, width)
         self.output = nn.Linear(width, classes)
@@ -44,5 +44,5 @@ class MeanClassifier(LayerSumHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["projector.weight"])]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: timing.frames, "projector.weight"), Macs(lambda timing: 1, "output.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: timing.frames, "projector.weight"), MacTerm(lambda timing: 1, "output.weight")]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..encoder.stream import Stream
+from ..encoder.stream import ResidualStream
 from ..errors import CheckpointError
 from .frames import TimeConv
-from .layer_aggregation import Choice, LayerSum, build_fusion
-from .speaker.pooling_head import Extractor, Trunk
+from .layer_aggregation import Choice, LayerSum, build_layer_aggregation
+from .speaker.pooling_head import FrameEncoder, SpeakerEmbedder
 
 
-class Pooled(Extractor):
+class Pooled(SpeakerEmbedder):
     """Layer adapters and a pooling over all of them; or a layer sum, a linear map and a pooling.
 
     Args:
@@ -27,7 +27,7 @@ class Pooled(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         width: int | None = None,
@@ -35,13 +35,13 @@ class Pooled(Extractor):
         fusion: Choice = "adapters",
         pooling: Choice = "channel_attentive",
     ):
-        into = build_fusion(stream, layers, fusion)
+        into = build_layer_aggregation(stream, layers, fusion)
         if width is None and isinstance(into, LayerSum):
             raise CheckpointError("config: head pooled: a sum of layers needs a width for what is pooled")
         super().__init__(layers, fusion=into, trunk=Dense(into.width, width), pooled=pooling, size=size)
 
 
-class Dense(Trunk):
+class Dense(FrameEncoder):
     """A linear map on every frame, or none."""
 
     def __init__(self, inputs: int, width: int | None):

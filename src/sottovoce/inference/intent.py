@@ -11,7 +11,7 @@ from ..data.audio.long_audio import LONGEST
 from ..data.audio.reading import audio_shape, read_speech
 from ..data.audio.sources import name_of
 from ..decoding.slu.interpreter import interpreter
-from ..decoding.slu.slu_prediction import Understood
+from ..decoding.slu.slu_prediction import SLUPrediction
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
 from ..models.networks import load_network
@@ -61,7 +61,7 @@ def check_length(name: str, seconds: float) -> None:
 
 
 @torch.no_grad()
-def classify(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> Understood:
+def classify(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> SLUPrediction:
     """Intent and slots of a file of any format and rate, with probabilities.
 
     Args:

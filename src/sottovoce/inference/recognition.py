@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.audio.channels import Channel
 from ..data.audio.reading import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
 from ..data.audio.sources import name_of
-from ..decoding.recogniser import TextSearch, recogniser_of
+from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.timing import Word, words_of
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError
@@ -111,7 +111,7 @@ def transcribe(
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
         InferenceError: the model gives NaN or infinity.
     """
-    recogniser = recogniser or recogniser_of(model)
+    recogniser = recogniser or text_decoder(model)
     windows = windows or Windows()
     samples, rate, _ = audio_shape(file)
     with named(name_of(file)):

@@ -14,7 +14,7 @@ from ..data.audio.channels import Channel
 from ..data.audio.long_audio import audio_pieces
 from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
 from ..data.audio.sources import name_of
-from ..decoding.recogniser import TextSearch, recogniser_of
+from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.timing import Word, WordBuilder
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..encoder.output import EncoderOutput
@@ -72,7 +72,7 @@ class StreamingRecogniser:
                 f"chunks of {chunks.size} frames: the head makes one frame of {together}; take a multiple of that"
             )
         self.model = model
-        self.recogniser = recogniser or recogniser_of(model)
+        self.recogniser = recogniser or text_decoder(model)
         self._encoder = model.encoder.streaming(chunks)
         self._search = self.recogniser.streaming()
         self._step = model.config.inputs_to_logits_ratio / SAMPLE_RATE

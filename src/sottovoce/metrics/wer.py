@@ -17,7 +17,7 @@ Unit: TypeAlias = Literal["word", "character"]
 
 
 @dataclass(frozen=True)
-class Normaliser:
+class TextNormalizer:
     """How both sides are written before they are compared; the name stands in every result."""
 
     name: str
@@ -33,10 +33,10 @@ def _plain(text: str) -> str:
     return " ".join(word for word in words if word)
 
 
-AS_IS = Normaliser("none", str)
+AS_IS = TextNormalizer("none", str)
 """Texts as they are; blanks separate words."""
 
-PLAIN = Normaliser("plain: NFKC, case folded, only letters, digits and apostrophes within words", _plain)
+PLAIN = TextNormalizer("plain: NFKC, case folded, only letters, digits and apostrophes within words", _plain)
 """For references with case and punctuation. Numbers stay as they are written."""
 
 
@@ -161,7 +161,7 @@ def score_recognition(
     hypotheses: Mapping[str, str],
     *,
     unit: Unit = "word",
-    normaliser: Normaliser = AS_IS,
+    normaliser: TextNormalizer = AS_IS,
 ) -> RecognitionScore:
     """Align every utterance and sum the errors.
 

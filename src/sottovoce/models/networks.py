@@ -12,7 +12,7 @@ from ..encoder.checks.finite import check_finite, unknown_yet
 from ..encoder.config import EncoderConfig
 from ..encoder.loading.model_files import model_type, read_json
 from ..encoder.loading.pretrained import blueprint, check_fit, files_of
-from ..encoder.loading.uninitialised import Uninitialised
+from ..encoder.loading.uninitialized import Uninitialised
 from ..encoder.loading.weight_files import read_weights
 from ..encoder.network import EncoderNetwork
 from ..text.one_line import told_in_one_line

@@ -11,7 +11,7 @@ from ..encoder.checks.checked_config import CheckedConfig
 from ..encoder.checks.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..encoder.config import EncoderConfig, Shape
 from ..errors import CheckpointError
-from ..heads.catalogue import AUTO_CLASSES, HEADS, PIPELINES
+from ..heads.registry import AUTO_CLASSES, HEADS, PIPELINES
 from .llr_scoring import CLASSES
 from .spelling import check_spelling
 

@@ -15,11 +15,11 @@ from ..encoder.network import ARGUMENTS, EncoderNetwork
 from ..encoder.output import as_wanted
 from ..encoder.placed import PlacedModule
 from ..encoder.units import Timing
-from ..heads.catalogue import HEADS
+from ..heads.registry import HEADS
 from ..heads.embedders import EMBEDDERS, build
 from ..heads.options import check_options
 from .cosine_scoring import CosineScoring
-from .labelled_loss import labelled_loss
+from .label_loss import labelled_loss
 from .llr_scoring import LLRScoring
 from .task_config import TaskConfig
 

@@ -15,7 +15,7 @@ from sottovoce.errors import SottovoceError
 from sottovoce.models.load import load_model, load_stock
 from sottovoce.profiling.environment import environment
 from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
-from sottovoce.profiling.profiled_model import Subject, ours, stock, tensor_bytes, weight_files
+from sottovoce.profiling.profiled_model import ProfiledModel, ours, stock, tensor_bytes, weight_files
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ def _called(source: str | Path) -> str:
     return "/".join(Path(source).parts[-2:])
 
 
-def measure(subjects: Sequence[Subject], setting: Setting, progress: Callable[[], None] | None = None) -> Benchmark:
+def measure(
+    subjects: Sequence[ProfiledModel], setting: Setting, progress: Callable[[], None] | None = None
+) -> Benchmark:
     """Run networks in turn and compare each with the last.
 
     Args:

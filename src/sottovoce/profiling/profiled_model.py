@@ -17,7 +17,7 @@ from sottovoce.pruning.costs import cost
 
 
 @dataclass(frozen=True)
-class Subject:
+class ProfiledModel:
     """A network and the input it is run on.
 
     Args:
@@ -53,17 +53,17 @@ class Subject:
 
 def ours(
     module: nn.Module, *, name: str, seconds: float, batch: int, dtype: torch.dtype, device: str, **more: Any
-) -> Subject:
+) -> ProfiledModel:
     """A model of ours: an encoder or a task model, fed waveforms."""
     macs = cost(module, seconds).macs * batch
     file_bytes = more.pop("file_bytes", None) or tensor_bytes(module)
     module = module.to(device=device, dtype=dtype).eval()
-    return Subject(name, module, noise(seconds, batch).to(device), macs, file_bytes, **more)
+    return ProfiledModel(name, module, noise(seconds, batch).to(device), macs, file_bytes, **more)
 
 
 def stock(
     module: nn.Module, *, name: str, seconds: float, batch: int, dtype: torch.dtype, device: str, **more: Any
-) -> Subject:
+) -> ProfiledModel:
     """A model of Transformers' own class, counted by torch; fed what its ``main_input_name`` asks for.
 
     A model of features is given features that were made beforehand: their time is not its time, and the note says so.
@@ -75,7 +75,9 @@ def stock(
         more["note"] = "; ".join(filter(None, [more.get("note"), "filterbank not included"]))
     module = module.eval()
     macs = counted_macs(module.to(dtype=torch.float32), inputs)
-    return Subject(name, module.to(device=device, dtype=dtype), inputs.to(device, dtype), macs, file_bytes, **more)
+    return ProfiledModel(
+        name, module.to(device=device, dtype=dtype), inputs.to(device, dtype), macs, file_bytes, **more
+    )
 
 
 def tensor_bytes(module: nn.Module) -> int:

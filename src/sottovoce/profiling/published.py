@@ -12,7 +12,7 @@ from transformers import WavLMConfig, WavLMModel
 from sottovoce.checkpoints import from_transformers
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.profiling.bench import Setting
-from sottovoce.profiling.profiled_model import Subject, ours, stock
+from sottovoce.profiling.profiled_model import ProfiledModel, ours, stock
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ PUBLISHED = {
 }
 
 
-def published_subjects(size: str, setting: Setting) -> list[Subject]:
+def published_models(size: str, setting: Setting) -> list[ProfiledModel]:
     """The published slim shape, our dense encoder and the stock dense class, all with random weights."""
     published = PUBLISHED[size]
     torch.manual_seed(0)

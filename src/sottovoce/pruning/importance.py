@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..encoder.evaluation_mode import evaluating
 from ..encoder.units import Declarations, Rows, Unit, collect
 from ..errors import PlanError
-from .gating.gate_hooks import Attachment
+from .gating.gate_hooks import GateHooks
 from .gating.gates import KINDS
 from .planning.scores import Scores, relative
 
@@ -118,7 +118,7 @@ def taylor(
     gates = {n: torch.ones(u.size, device=like.device, dtype=like.dtype, requires_grad=True) for n, u in chosen.items()}
     totals = {n: torch.zeros(u.size, dtype=torch.float64) for n, u in chosen.items()}
     steps = 0
-    attachment = Attachment(model, chosen.values(), lambda: gates)
+    attachment = GateHooks(model, chosen.values(), lambda: gates)
     try:
         with evaluating(model), torch.enable_grad():
             for batch in batches:

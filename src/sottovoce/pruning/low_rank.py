@@ -29,7 +29,7 @@ LINEARS = (
 
 
 @torch.no_grad()
-def factorise(
+def factorize(
     model: Model,
     linears: Iterable[str] = LINEARS,
     *,
@@ -67,7 +67,7 @@ def factorise(
 
 
 def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: float | None = None) -> Shape:
-    """The shape of what `factorise` makes; it raises the same."""
+    """The shape of what `factorize` makes; it raises the same."""
     if ranks is not None and not 0 < ranks <= 1:
         raise PlanError(f"ranks: {ranks} is not a part of all ranks; give a number above 0, 1 at most")
     root: Any = model
@@ -156,7 +156,7 @@ def factors(weight: Tensor, moment: Tensor | None = None) -> tuple[Tensor, Tenso
 def input_moments(
     model: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], Any], linears: Iterable[str] = LINEARS
 ) -> dict[str, Tensor]:
-    """Second moments ``[n, n]`` of the inputs of linear maps, for `factorise`.
+    """Second moments ``[n, n]`` of the inputs of linear maps, for `factorize`.
 
     Args:
         model: the network; it runs as it is.

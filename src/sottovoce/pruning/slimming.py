@@ -12,7 +12,7 @@ from ..encoder.checks.finite_outputs import finite_output, float_tensors
 from ..encoder.evaluation_mode import evaluating
 from ..encoder.units import RESIDUAL, Declarations, Rows, collect, removed_rows, shrink
 from ..errors import PlanError
-from .gating.gate_hooks import Attachment
+from .gating.gate_hooks import GateHooks
 from .gating.gates import frozen_values
 from .low_rank import multiply_back, train_alike
 from .planning.plans import Plan
@@ -161,7 +161,7 @@ def compare(model: nn.Module, small: nn.Module, plan: Plan, probe: dict[str, Any
     declared = collect(model)
     kept_channels = _kept_stream(declared, plan)
     values = frozen_values(model, plan)
-    attachment = Attachment(model, [declared.units[n] for n in plan.keep], lambda: values)
+    attachment = GateHooks(model, [declared.units[n] for n in plan.keep], lambda: values)
     try:
         with evaluating(model, small):
             expected, got = float_tensors(model(**probe)), float_tensors(small(**probe))

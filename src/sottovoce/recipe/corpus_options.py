@@ -25,7 +25,7 @@ from ..data.corpora.layouts.options import options_model
 from ..data.corpora.manifests import import_corpus
 from ..data.synthesis import SYNTHESES, synthesize
 from ..data.synthesis.conversations import Manner, converse
-from ..data.synthesis.copy_synthesis import MANIFEST, METHODS, copy_synthesise
+from ..data.synthesis.copy_synthesis import MANIFEST, METHODS, copy_synthesize
 from ..data.synthesis.resynthesis import ATTACKS
 from ..data.synthesis.verification import TRIALS
 from ..errors import DataError, RecipeError
@@ -257,7 +257,7 @@ class Converse(Options):
 
 
 class Copies(Options):
-    """Bona fide speech and spoofed copies of it, see `sottovoce.data.synthesis.copy_synthesis.copy_synthesise`.
+    """Bona fide speech and spoofed copies of it, see `sottovoce.data.synthesis.copy_synthesis.copy_synthesize`.
 
     Args:
         of: the speech.
@@ -292,7 +292,7 @@ class Copies(Options):
         if not made.exists():
             shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
-            copy_synthesise(read_cuts(found[self.split]), folder, told=told, **options)
+            copy_synthesize(read_cuts(found[self.split]), folder, told=told, **options)
         return Prepared({self.split: made})
 
 

@@ -62,7 +62,7 @@ class AutoClipOptions(Options):
     history: int = Field(1000, ge=1, description="norms that are remembered")
 
 
-class PhaseOptions(StageOptions):
+class TrainingStageOptions(StageOptions):
     """What every stage that trains can be told.
 
     Args:
@@ -108,7 +108,7 @@ class PhaseOptions(StageOptions):
         return None if self.clip is None else partial(FixedClipping, self.clip)
 
 
-class ChosenOptions(PhaseOptions):
+class CheckpointSelectionOptions(TrainingStageOptions):
     """A stage that may end with other weights than its last. (One that trains gates may not: an average of different
     structures is none of them.)
 
@@ -123,7 +123,7 @@ class ChosenOptions(PhaseOptions):
     average: int = Field(1, ge=1)
 
     @model_validator(mode="after")
-    def _chosen_from_something(self) -> ChosenOptions:
+    def _chosen_from_something(self) -> CheckpointSelectionOptions:
         if not self.evaluate_every and (self.keep == "best" or self.average > 1):
             raise ValueError("keep: best and average need evaluations on data.dev; set evaluate_every")
         if self.evaluate_every and self.average > (count := -(-self.steps // self.evaluate_every)):

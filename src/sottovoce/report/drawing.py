@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sottovoce.report.layer_widths import Row, Width
+from sottovoce.report.layer_widths import LayerRow, Width
 
 _ROW, _GAP, _BAR = 22, 6, 12
 _NAME, _COUNT, _PAGE = 84, 96, 960
 
 
-def drawing(rows: Sequence[Row]) -> str:
+def drawing(rows: Sequence[LayerRow]) -> str:
     """One line a layer, one track a unit: what is kept in colour, where it lay; what is gone as an empty track.
 
     Elements that the shape knows by number (heads, groups, residual channels) are drawn where they were; of the others

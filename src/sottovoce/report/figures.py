@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from sottovoce.report.layer_widths import Row
+from sottovoce.report.layer_widths import LayerRow
 from sottovoce.report.plots import PALETTE
 
 
-def layers(rows: Sequence[Row]) -> bytes:
+def layers(rows: Sequence[LayerRow]) -> bytes:
     """What remains of every layer: one line a layer, one track a unit."""
     from matplotlib.figure import Figure
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from sottovoce.encoder.units import collect, inside
 from sottovoce.pruning.costs import Cost, cost, reference_cost
-from sottovoce.report.layer_widths import Row, Width, anatomy
+from sottovoce.report.layer_widths import LayerRow, Width, layer_widths
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def inspect(model: nn.Module, seconds: float = 8.0, name: str = "") -> Inspectio
         seconds: length of the utterance that MACs are counted for.
         name: what it is called in the picture.
     """
-    rows = anatomy(*_shapes(model))
+    rows = layer_widths(*_shapes(model))
     params, macs = _by_row(model, seconds, rows)
     layers = [Layer(r.name, r.path, r.widths, params.pop(r.name, 0), macs.pop(r.name, 0.0)) for r in rows]
     # What no unit lies in (projection, norms, tables) comes last, before the residual width that runs through all.
@@ -68,7 +68,7 @@ def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
     return now.get("encoder", now), before.get("encoder", before)
 
 
-def _by_row(model: nn.Module, seconds: float, rows: list[Row]) -> tuple[dict[str, int], dict[str, float]]:
+def _by_row(model: nn.Module, seconds: float, rows: list[LayerRow]) -> tuple[dict[str, int], dict[str, float]]:
     """Parameters and MACs by the name of the row they belong to."""
     declared = collect(model)
     timing = model.timing(seconds)  # type: ignore[operator]

@@ -35,7 +35,7 @@ class Width:
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """One layer of the network.
 
     Args:
@@ -51,7 +51,7 @@ class Row:
     widths: tuple[Width, ...]
 
 
-def anatomy(shape: dict[str, Any], original: dict[str, Any]) -> list[Row]:
+def layer_widths(shape: dict[str, Any], original: dict[str, Any]) -> list[LayerRow]:
     """Rows from the input of a network to its output.
 
     Args:
@@ -67,7 +67,7 @@ def anatomy(shape: dict[str, Any], original: dict[str, Any]) -> list[Row]:
         )
         if widths:
             # The shape lists the channels of the front end; the network calls their modules by what they are.
-            rows.append(Row(name, prefix, prefix.replace("frontend.channels", "frontend.conv"), widths))
+            rows.append(LayerRow(name, prefix, prefix.replace("frontend.channels", "frontend.conv"), widths))
     return rows
 
 

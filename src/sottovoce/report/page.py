@@ -14,7 +14,7 @@ from sottovoce.pruning.costs import human
 from sottovoce.report import plots
 from sottovoce.report.drawing import drawing
 from sottovoce.report.numbers import FASTER, FEWER, compared, duration, octets, percent, removed, times, worded
-from sottovoce.report.report_data import Estimate, Metric, Story
+from sottovoce.report.report_data import Estimate, Metric, ReportData
 from sottovoce.report.terminal import conditions
 
 
@@ -50,7 +50,7 @@ class Tile:
     label: str
 
 
-def html(story: Story, pictures: Mapping[str, bytes]) -> str:
+def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
     """The page as text.
 
     Args:
@@ -78,7 +78,7 @@ def html(story: Story, pictures: Mapping[str, bytes]) -> str:
     )
 
 
-def dense_and_slim(story: Story) -> SideBySide | None:
+def dense_and_slim(story: ReportData) -> SideBySide | None:
     """The run's result against the dense model it came from: cost, speed and scores."""
     if story.speed is None:
         return None
@@ -97,7 +97,7 @@ def dense_and_slim(story: Story) -> SideBySide | None:
     return replace(table, rows=rows, columns=columns, compared="slim against dense")
 
 
-def by_stage(story: Story) -> SideBySide | None:
+def by_stage(story: ReportData) -> SideBySide | None:
     """What every stage ended with, one a row."""
     if len(story.stages) < 2:
         return None
@@ -163,7 +163,7 @@ def _estimate(metric: Metric, estimate: Estimate) -> Cell:
     return Cell(f"{scale * estimate.value:.{digits}f}{sign}", interval)
 
 
-def tiles(story: Story) -> list[Tile]:
+def tiles(story: ReportData) -> list[Tile]:
     """The outcome in four numbers."""
     slim, dense = story.stage(story.slim), story.stage(story.dense)
     if slim is None or dense is None or slim is dense or story.speed is None:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sottovoce.report.report_data import Curve, Story
+from sottovoce.report.report_data import Curve, ReportData
 
 # Okabe and Ito's palette, in lightnesses that keep 3:1 on white and on black alike.
 PALETTE = ("#3b8bc9", "#d5711f", "#2a9d74", "#b85f9d", "#8a7a00", "#6f7bd0")
@@ -33,7 +33,7 @@ class Plot:
     percent: bool = False
 
 
-def plots(story: Story) -> list[Plot]:
+def plots(story: ReportData) -> list[Plot]:
     """The axes of a run: the ramp, losses, scores on validation data, multipliers; those that it has."""
     losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
     accuracy = [c for c in story.curves if c.name.endswith("/accuracy")]

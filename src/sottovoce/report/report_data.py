@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sottovoce.report.layer_widths import Row
+from sottovoce.report.layer_widths import LayerRow
 
 if TYPE_CHECKING:
     from sottovoce.metrics.detection.det import DET
@@ -73,7 +73,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Story:
+class ReportData:
     """Everything on the page of one run; what a run does not have is left out of the page.
 
     Args:
@@ -103,7 +103,7 @@ class Story:
     dense: str = ""
     slim: str = ""
     metrics: Sequence[Metric] = ()
-    rows: Sequence[Row] = ()
+    rows: Sequence[LayerRow] = ()
     curves: Sequence[Curve] = ()
     trade_offs: Mapping[str, Mapping[str, DET]] = field(default_factory=dict)
     tolerance: float = 0.0

@@ -20,13 +20,13 @@ from sottovoce.metrics.detection.det import DET
 from sottovoce.models.load import load_model
 from sottovoce.profiling.bench import Benchmark, Setting, measure
 from sottovoce.profiling.profiled_model import ours, weight_files
-from sottovoce.profiling.published import PUBLISHED, published_subjects
+from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.pruning.slimming import TOLERANCE
 from sottovoce.report import det, figures, plots
-from sottovoce.report.layer_widths import anatomy
+from sottovoce.report.layer_widths import layer_widths
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.page import html
-from sottovoce.report.report_data import Curve, Estimate, Metric, Stage, Story
+from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, Stage
 from sottovoce.runs.provenance import starts
 from sottovoce.runs.run_directory import RunDirectory
 
@@ -59,7 +59,7 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     return path
 
 
-def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None) -> Story:
+def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None) -> ReportData:
     """Everything that the page tells of a run; see `write_report`."""
     if not (Path(run) / "recipe.yaml").is_file():
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
@@ -73,7 +73,7 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
     config = load_model(directory.model(slim)).config
     encoder = getattr(config, "encoder", config)
     speed, larger = _measured(directory, [slim, dense] if slim != dense else [slim], setting, at_size)
-    return Story(
+    return ReportData(
         title=str(recipe["name"]),
         summary=_summary(recipe, slim, dense),
         created=time.strftime("%Y-%m-%d %H:%M"),
@@ -84,7 +84,7 @@ def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None)
         dense=dense,
         slim=slim,
         metrics=_metrics(directory, stages),
-        rows=anatomy(encoder.shape, encoder.original_shape),
+        rows=layer_widths(encoder.shape, encoder.original_shape),
         curves=_curves(directory),
         trade_offs=_trade_offs(directory, list(dict.fromkeys([dense, slim]))),
         tolerance=TOLERANCE,
@@ -184,7 +184,7 @@ def _measured(
         known[key] = _measure_stages(directory, stages, setting).to_dict()
         write_json(path, known)
     if at_size is not None and at_size not in known:
-        known[at_size] = measure(published_subjects(at_size, setting), setting).to_dict()
+        known[at_size] = measure(published_models(at_size, setting), setting).to_dict()
         write_json(path, known)
     larger = Benchmark.from_dict(known[at_size]) if at_size is not None else None
     return Benchmark.from_dict(known[key]), larger

@@ -12,7 +12,7 @@ from sottovoce.pruning.costs import human
 from sottovoce.report.inspection import Inspection, Layer
 from sottovoce.report.layer_widths import Width
 from sottovoce.report.numbers import FASTER, compared, duration, octets, percent, ranged, worded
-from sottovoce.report.report_data import Estimate, Story
+from sottovoce.report.report_data import Estimate, ReportData
 
 if TYPE_CHECKING:
     from sottovoce.profiling.bench import Benchmark
@@ -106,7 +106,7 @@ def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
     return Group(table, Text(conditions(benchmark), style="dim"))
 
 
-def outcome(story: Story) -> RenderableType:
+def outcome(story: ReportData) -> RenderableType:
     """How a run came out, in one table: the dense model, the slim one, and what that is worth."""
     table = Table(title=story.title, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("")

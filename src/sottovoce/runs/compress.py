@@ -17,14 +17,14 @@ from ..options import listed
 from ..profiling.environment import environment
 from ..recipe.data_section import Corpora
 from ..training.randomness import seed_of
-from .preflight import evaluation_problems, start_problems
+from .preflight import evaluation_problems, preflight_problems
 from .provenance import START
 from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
-from .stage_run import Product, StageRun
+from .stage_run import StageResult, StageRun
 
-Around = Callable[[str, Callable[[], Product]], Product]
+Around = Callable[[str, Callable[[], StageResult]], StageResult]
 """``around(name of a stage, its work)`` does the work."""
 
 
@@ -120,7 +120,7 @@ def _hold_out(recipe: Recipe, corpora: Corpora, console: Console) -> None:
     console.print(f"{recipe.name}: {found or none}", highlight=False, markup=False)
 
 
-def _at_once(name: str, work: Callable[[], Product]) -> Product:
+def _at_once(name: str, work: Callable[[], StageResult]) -> StageResult:
     return work()
 
 
@@ -147,8 +147,8 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
         began = time.perf_counter()
         _refuse(recipe, "data cannot be scored", evaluation_problems(recipe, corpora))
         model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START), stage.train_cuts())
-        _refuse(recipe, "the recipe does not fit the model", start_problems(recipe, model))
-        stage.finish(Product(model), evaluate=False, began=began)
+        _refuse(recipe, "the recipe does not fit the model", preflight_problems(recipe, model))
+        stage.finish(StageResult(model), evaluate=False, began=began)
 
 
 def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:

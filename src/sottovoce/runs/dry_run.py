@@ -25,7 +25,7 @@ from ..options import nearest
 from ..recipe.encoder_options import EncoderOptions, new_config
 from ..recipe.packaged import known_recipes
 from ..recipe.yaml_file import merged, plain_recipe
-from .published_configs import STOCK, TINY_LAYERS, stand_in
+from .published_configs import STOCK, TINY_LAYERS, published_config
 
 Plain = dict[str, Any]
 
@@ -145,7 +145,7 @@ def _layers(encoder: Plain) -> tuple[int, int]:
     if os.path.exists(source):  # taken as it is
         return 2 * (load_encoder(source).config.num_hidden_layers,)
     if source in STOCK:
-        return stand_in(source).num_hidden_layers, TINY_LAYERS
+        return published_config(source).num_hidden_layers, TINY_LAYERS
     return _layers(encoder_of_run(source))
 
 
@@ -203,7 +203,7 @@ def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
 def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
     """The config of an encoder that is not here."""
     if source in STOCK:
-        return stand_in(source, tiny=tiny)
+        return published_config(source, tiny=tiny)
     encoder = encoder_of_run(source)
     options = EncoderOptions.model_validate(_smaller(encoder, folder) if tiny else encoder)
     if options.source is None:

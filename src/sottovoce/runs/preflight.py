@@ -24,11 +24,11 @@ from ..recipe.shrinking_options import SlimmingOptions
 from ..recipe.training_stage_options import StageOptions
 from .provenance import START
 from .recipe import Recipe
-from .stages.factorise import Factorise
+from .stages.factorize import Factorise
 from .teachers import logits_problems
 
 
-def start_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
+def preflight_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     """What does not fit the network that a stage starts from, budgets that cannot be met or remove nothing, and teachers that
     do not fit; ``model``: before all stages."""
     found = list(_stage_problems(recipe, model))

@@ -50,7 +50,7 @@ _TINY_PARTS = {
 }
 
 
-def stand_in(source: str, *, tiny: bool = False) -> EncoderConfig:
+def published_config(source: str, *, tiny: bool = False) -> EncoderConfig:
     """The config of a published encoder; a `SpeechEncoder` of it has random weights.
 
     Args:

@@ -14,7 +14,7 @@ from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
 from ..recipe.data_section import DataOptions
 from ..recipe.encoder_options import EncoderOptions
-from ..recipe.training_stage_options import ChosenOptions, PhaseOptions, StageOptions
+from ..recipe.training_stage_options import CheckpointSelectionOptions, StageOptions, TrainingStageOptions
 from ..tasks.registry import TASKS
 from ..training.loop import Compute
 from .provenance import START, stage_name
@@ -142,7 +142,7 @@ class Recipe(Options):
     def _stage_problems(self, stage: StageOptions, before: list[str]) -> Iterator[str]:
         if stage.start is not None and stage.start not in before:
             yield f"start: no earlier stage is called {stage.start!r}; {nearest(stage.start, before)}"
-        if isinstance(stage, PhaseOptions):
+        if isinstance(stage, TrainingStageOptions):
             for k, reference in enumerate(stage.train or ()):
                 yield from self.data.reference_problems(reference, f"train[{k}]")
             if stage.batch or stage.crop:
@@ -157,6 +157,6 @@ class Recipe(Options):
                 yield from (f"loss.{line}" for line in problems_of(error, loss))
             except ValueError as error:
                 yield f"loss: {error}"
-        if isinstance(stage, ChosenOptions) and stage.evaluate_every and self.data.dev is None:
+        if isinstance(stage, CheckpointSelectionOptions) and stage.evaluate_every and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)

@@ -26,11 +26,11 @@ from ..recipe.yaml_file import plain_recipe
 from .compress import compress
 from .dry_run import trial
 from .provenance import START, stage_name
-from .published_configs import STOCK, stand_in
+from .published_configs import STOCK, published_config
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
-from .stage_run import Product
+from .stage_run import StageResult
 
 GPUS: dict[str, dict[str, float]] = {
     "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 19.5e12},
@@ -104,10 +104,10 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
     full = Recipe.model_validate({key: value for key, value in plain.items() if key != "toy"})
     measured: dict[str, tuple[int | None, float]] = {}
 
-    def around(name: str, work: Callable[[], Product]) -> Product:
+    def around(name: str, work: Callable[[], StageResult]) -> StageResult:
         told(name)
         began = time.perf_counter()
-        done: list[Product] = []
+        done: list[StageResult] = []
         peak = resident_peak(lambda: done.append(work()))
         if peak is None and not done:
             done.append(work())
@@ -160,7 +160,7 @@ class _Sizes:
         with torch.device("meta"):
             if path.exists():
                 return TaskModel(TaskConfig.from_pretrained(path)).encoder
-            config = stand_in(name) if name in STOCK else EncoderConfig.from_pretrained(name)
+            config = published_config(name) if name in STOCK else EncoderConfig.from_pretrained(name)
             return SpeechEncoder(config)
 
 

@@ -33,11 +33,11 @@ from ..recipe.augmentation import effects, masks
 from ..recipe.data_section import Corpora
 from ..recipe.shrinking_options import SlimmingOptions
 from ..recipe.training_stage_options import (
-    ChosenOptions,
+    CheckpointSelectionOptions,
     DistillationOptions,
     LogitsOptions,
-    PhaseOptions,
     StageOptions,
+    TrainingStageOptions,
 )
 from ..tasks.task import Objective, Task
 from ..text import plain_json
@@ -48,7 +48,7 @@ from ..training.progress import ProgressBar
 from ..training.random_chunks import RandomChunks
 from ..training.randomness import seed_of
 from ..training.schedules import schedule
-from ..training.selection import Selection
+from ..training.selection import CheckpointSelection
 from ..training.terms import Batch, DistillationTerm, TaskTerm, Term
 from .provenance import data_line, steps
 from .run_directory import RunDirectory
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Product:
+class StageResult:
     """What a stage made.
 
     Args:
@@ -133,7 +133,7 @@ class StageRun:
 
     # --- terms of the loss ---
 
-    def task_term(self, options: PhaseOptions, model: TaskModel, weight: float = 1.0) -> TaskTerm:
+    def task_term(self, options: TrainingStageOptions, model: TaskModel, weight: float = 1.0) -> TaskTerm:
         """The task's loss over the labels of the training data.
 
         It goes on from the weights of the stage before, as far as that had the same labels; what starts anew is told.
@@ -150,7 +150,7 @@ class StageRun:
         return TaskTerm(objective, weight=weight, lr=options.lr.head, weight_decay=options.weight_decay)
 
     def distillation_term(
-        self, options: PhaseOptions, model: TaskModel, distillation: DistillationOptions
+        self, options: TrainingStageOptions, model: TaskModel, distillation: DistillationOptions
     ) -> DistillationTerm:
         """Distillation from the teacher that is named."""
         logits = features = None
@@ -178,12 +178,14 @@ class StageRun:
 
     # --- data ---
 
-    def train_cuts(self, options: PhaseOptions | None = None) -> list[Cut]:
+    def train_cuts(self, options: TrainingStageOptions | None = None) -> list[Cut]:
         """The training data of the stage."""
         own = options.train if options is not None else None
         return self.corpora.train_cuts(*(own or ()))
 
-    def batches(self, options: PhaseOptions | None, labels: Sequence[str]) -> Callable[[int, int], Dataset[Batch]]:
+    def batches(
+        self, options: TrainingStageOptions | None, labels: Sequence[str]
+    ) -> Callable[[int, int], Dataset[Batch]]:
         """(rank, world) -> training batches by step; without labels where ``labels`` is empty."""
         data = self.corpora.options
         cuts = self.train_cuts(options)
@@ -204,7 +206,7 @@ class StageRun:
 
         return made
 
-    def _augmentation(self, options: PhaseOptions | None) -> list[Any]:
+    def _augmentation(self, options: TrainingStageOptions | None) -> list[Any]:
         """The stage's own augmentation, or that of the data section."""
         own = options.augment if options is not None else None
         return self.corpora.options.augment if own is None else own
@@ -216,12 +218,14 @@ class StageRun:
 
     # --- training ---
 
-    def train(self, options: PhaseOptions, model: TaskModel, terms: Sequence[Term]) -> dict[str, Any]:
+    def train(self, options: TrainingStageOptions, model: TaskModel, terms: Sequence[Term]) -> dict[str, Any]:
         """Train ``model`` in place on the terms, and choose its weights; what is worth telling of it."""
         labels: Sequence[str] = next((term.labels for term in terms if term.labels), ())
         directory = self.run.checkpoints(self.name)
         log = MetricsLog(self.run, self.name, options.log_every)
-        selection = self._selection(options, directory, log) if isinstance(options, ChosenOptions) else None
+        selection = (
+            self._selection(options, directory, log) if isinstance(options, CheckpointSelectionOptions) else None
+        )
         phase = Phase(
             name=self.name,
             seed=self.seed,
@@ -249,7 +253,7 @@ class StageRun:
         model.cpu()
         if selection is None:
             return {}
-        assert isinstance(options, ChosenOptions)
+        assert isinstance(options, CheckpointSelectionOptions)
         steps = selection.finish(model, options.keep, options.average)
         return {"weights_of_steps": steps, "evaluated": dict(selection.evaluated)}
 
@@ -261,7 +265,9 @@ class StageRun:
         streaming = [each for each in teachers if each.config.chunk_frames is not None]
         return [RandomChunks(model.encoder, *streaming, seed=self.seed, stage=self.name)]
 
-    def _selection(self, options: ChosenOptions, directory: Path, log: MetricsLog) -> Selection | None:
+    def _selection(
+        self, options: CheckpointSelectionOptions, directory: Path, log: MetricsLog
+    ) -> CheckpointSelection | None:
         if not options.evaluate_every:
             return None
         test = self.corpora.dev_set()
@@ -273,7 +279,7 @@ class StageRun:
             self.task.calibrate(model, train)
             return self.task.evaluate(model, test)
 
-        return Selection(
+        return CheckpointSelection(
             evaluate,
             self.task.metric,
             lower=self.task.better == "lower",
@@ -305,7 +311,7 @@ class StageRun:
 
     # --- the end of a stage ---
 
-    def finish(self, product: Product, *, evaluate: bool, began: float) -> dict[str, Any]:
+    def finish(self, product: StageResult, *, evaluate: bool, began: float) -> dict[str, Any]:
         """Evaluate the stage's model, write it, and mark the stage as finished."""
         model = product.model.eval()
         data = self.corpora.options

@@ -14,7 +14,7 @@ from ..data.batches.batches import Batch
 from ..diarization.loss import powerset_loss
 from ..diarization.models import LocalScores
 from ..diarization.powerset import Powerset
-from ..distillation.logits import FrameImitation, Imitation
+from ..distillation.logits import DistillationLoss, FrameDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..encoder.evaluation_mode import evaluating
 from ..errors import DataError
@@ -107,8 +107,8 @@ class Diarization(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> DiarizationObjective:
         return DiarizationObjective(labels, self.powerset)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
-        return FrameImitation(temperature)
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+        return FrameDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: decisions are the highest class."""

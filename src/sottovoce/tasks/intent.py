@@ -13,8 +13,8 @@ from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..data.batches.targets import Targets
 from ..data.corpora.cuts import cut_field, cut_speaker
 from ..decoding.slu.interpreter import interpreter
-from ..decoding.slu.slu_prediction import Understood
-from ..distillation.logits import Imitation
+from ..decoding.slu.slu_prediction import SLUPrediction
+from ..distillation.logits import DistillationLoss
 from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
 from ..encoder.evaluation_mode import evaluating
@@ -22,7 +22,7 @@ from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .slu_formulations import SEQUENCES, ChoiceForm, Form, IntentHead, IntentLoss, SequenceForm
+from .slu_formulations import SEQUENCES, ClassFormulation, Formulation, IntentHead, IntentLoss, SequenceFormulation
 from .slu_semantics import meaning_of
 from .task import EvaluationData, Objective, plain
 
@@ -74,11 +74,11 @@ class Intent(Options):
         return self
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Formulation:
         """How meanings become outputs."""
         if self.head.kind in SEQUENCES:
-            return SequenceForm(self.head)
-        return ChoiceForm(self.head, self.intents, self.slots)
+            return SequenceFormulation(self.head)
+        return ClassFormulation(self.head, self.intents, self.slots)
 
     def meaning(self, cut: Cut) -> Semantics:
         """What a cut means.
@@ -111,7 +111,7 @@ class Intent(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return self.form.objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         return self.form.imitation(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
@@ -219,7 +219,7 @@ _TOLD = {
 
 
 @torch.no_grad()
-def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Understood]:
+def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, SLUPrediction]:
     """What each cut means to a model, by its id; batched by length, each what it would be alone.
 
     Args:
@@ -232,7 +232,7 @@ def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Understood]
     """
     with evaluating(model):
         reader = interpreter(model)
-        found: dict[str, Understood] = {}
+        found: dict[str, SLUPrediction] = {}
         for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
             made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
             finite_output(made.output, model, batch["ids"])

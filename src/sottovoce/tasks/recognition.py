@@ -11,17 +11,17 @@ from pydantic import Field, field_validator, model_validator
 from ..bounded import WIDEST
 from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..data.batches.targets import Tokens
-from ..decoding.recogniser import TextSearch, recogniser_of
+from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.vocabulary import Vocabulary, characters_of, pieces_of
-from ..distillation.logits import Imitation
+from ..distillation.logits import DistillationLoss
 from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
 from ..encoder.evaluation_mode import evaluating
-from ..metrics.wer import Normaliser, RecognitionScore, score_recognition
+from ..metrics.wer import RecognitionScore, TextNormalizer, score_recognition
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .objectives.sequence_objectives import sequence_imitation, sequence_objective
+from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import RecognitionHead, RecognitionLoss
 from .task import EvaluationData, Objective, plain
 from .transcripts import ALPHABET, spelling, tell_lost, transcript
@@ -74,7 +74,7 @@ class Recognition(Options):
             raise ValueError(f"loss: {error}") from None
         return self
 
-    def normaliser(self) -> Normaliser:
+    def normaliser(self) -> TextNormalizer:
         """How transcripts are written before anything is done with them."""
         return spelling(self.alphabet, lower=self.lower)
 
@@ -106,8 +106,8 @@ class Recognition(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return sequence_objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
-        return sequence_imitation(student, teacher, temperature)
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+        return sequence_distillation_loss(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: the search needs no more than the weights."""
@@ -128,7 +128,7 @@ class Recognition(Options):
         """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
         normaliser = self.normaliser()
         references = self.references(test.cuts)
-        recogniser = recogniser_of(model, beam=self.beam)
+        recogniser = text_decoder(model, beam=self.beam)
         found = recognise(model, test.cuts, recogniser)
         words = score_recognition(references, found, normaliser=normaliser)
         letters = score_recognition(references, found, unit="character", normaliser=normaliser)

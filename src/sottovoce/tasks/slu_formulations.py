@@ -12,14 +12,14 @@ from torch.nn import functional as F
 from ..data.batches.batches import Batch
 from ..data.batches.targets import Answers, Targets, Tokens
 from ..decoding.slu.semantic_vocabulary import SemanticVocabulary
-from ..decoding.slu.slu_classes import Questions
-from ..distillation.logits import ClassImitation, Imitation
+from ..decoding.slu.slu_classes import SLUClasses
+from ..distillation.logits import ClassDistillationLoss, DistillationLoss
 from ..errors import DataError
 from ..metrics.semantics import Semantics
 from ..models.task_network import TaskNetwork
 from ..options import Options, one_of
 from .embedders import EMBEDDERS, head_config
-from .objectives.sequence_objectives import sequence_imitation, sequence_objective
+from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions
 from .task import Objective
 
@@ -64,7 +64,7 @@ class IntentLoss(Options):
             raise ValueError("ctc and warmup are for the head transducer; with questions leave them out")
 
 
-class Form(Protocol):
+class Formulation(Protocol):
     """How meanings become outputs of a head."""
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
@@ -79,14 +79,14 @@ class Form(Protocol):
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         """The loss."""
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         """What it costs outputs to differ from a teacher's."""
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         """What of a meaning no output can say."""
 
 
-class ChoiceForm:
+class ClassFormulation:
     """One linear map behind a pooling head: the outputs of all questions side by side.
 
     Args:
@@ -99,7 +99,7 @@ class ChoiceForm:
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
         types = sorted({kind for each in meanings for kind, _ in each.slots}) if self.slots == "all" else self.slots
-        questions = Questions.of(meanings, self.intents, types)
+        questions = SLUClasses.of(meanings, self.intents, types)
         if all(len(answers) < 2 for answers in questions.classes.values()):
             said = ", ".join(questions.labels[:5])
             raise DataError(
@@ -108,25 +108,25 @@ class ChoiceForm:
         return questions.labels
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Answers:
-        questions = Questions(labels)
+        questions = SLUClasses(labels)
         return Answers(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
-        return ChoiceObjective(labels, loss)
+        return ClassObjective(labels, loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
-        questions = Questions(student.config.labels or ())
-        return ClassImitation(temperature, [len(answers) for answers in questions.classes.values()])
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+        questions = SLUClasses(student.config.labels or ())
+        return ClassDistillationLoss(temperature, [len(answers) for answers in questions.classes.values()])
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
-        questions = Questions(labels)
+        questions = SLUClasses(labels)
         return [f"{q}={a}" for q, a in questions.answers(meaning).items() if a not in questions.classes[q]]
 
 
-class SequenceForm:
+class SequenceFormulation:
     """CTC or a transducer over intents, slots and the letters of fillers.
 
     Args:
@@ -156,20 +156,20 @@ class SequenceForm:
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return sequence_objective(model, labels, loss.sequence)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
-        return sequence_imitation(student, teacher, temperature)
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+        return sequence_distillation_loss(student, teacher, temperature)
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
         marks = [f"{name}={what}" for name, what in meaning.intents.items()]
         return [mark for mark in marks if mark not in labels]
 
 
-class ChoiceObjective(Objective):
+class ClassObjective(Objective):
     """Cross-entropy of every question."""
 
     def __init__(self, labels: Sequence[str], options: IntentLoss):
         super().__init__(labels)
-        self.questions = Questions(labels)
+        self.questions = SLUClasses(labels)
         self.options = options
 
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

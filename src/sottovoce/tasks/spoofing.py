@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..data.batches.batches import Batch
 from ..data.batches.targets import Classes
 from ..data.corpora.cuts import cut_field, cut_speaker
-from ..distillation.logits import ClassImitation, Imitation, ScoreImitation
+from ..distillation.logits import ClassDistillationLoss, DistillationLoss, ScoreDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..errors import DataError
 from ..metrics.bootstrap import bootstrap_groups
@@ -123,10 +123,10 @@ class Spoofing(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpoofObjective:
         return SpoofObjective(labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         if self.loss.kind == "one_class":
-            return ScoreImitation(temperature, self.loss.scale, self.loss.middle)
-        return ClassImitation(temperature)
+            return ScoreDistillationLoss(temperature, self.loss.scale, self.loss.middle)
+        return ClassDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..data.batches.batches import Batch
 from ..data.batches.targets import Targets
-from ..distillation.logits import Imitation
+from ..distillation.logits import DistillationLoss
 from ..encoder.config import EncoderConfig
 from ..metrics.bootstrap import Interval
 from ..models.task_config import TaskConfig
@@ -124,7 +124,7 @@ class Task(Protocol):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         """The loss over these classes."""
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         """What it costs outputs to differ from those of a teacher for the same task.
 
         Raises:

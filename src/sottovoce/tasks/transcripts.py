@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from ..metrics.wer import Normaliser
+from ..metrics.wer import TextNormalizer
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALPHABET = "abcdefghijklmnopqrstuvwxyz'"
 
 
-def spelling(alphabet: str = ALPHABET, *, lower: bool = True) -> Normaliser:
+def spelling(alphabet: str = ALPHABET, *, lower: bool = True) -> TextNormalizer:
     """Only the characters of an alphabet; all others part words.
 
     Texts are brought to Unicode's composed form (NFKC) and a typographic apostrophe to a plain one before.
@@ -35,7 +35,7 @@ def spelling(alphabet: str = ALPHABET, *, lower: bool = True) -> Normaliser:
         text = _plain(text, lower)
         return " ".join("".join(character if character in kept else " " for character in text).split())
 
-    return Normaliser(f"{'lower case, ' * lower}only {letters}", apply)
+    return TextNormalizer(f"{'lower case, ' * lower}only {letters}", apply)
 
 
 def _plain(text: str, lower: bool) -> str:
@@ -49,7 +49,7 @@ def cut_text(cut: Cut) -> str:
     return " ".join(supervision.text for supervision in said if supervision.text)
 
 
-def transcript(cut: Cut, normaliser: Normaliser) -> str:
+def transcript(cut: Cut, normaliser: TextNormalizer) -> str:
     """The normalised text of a cut.
 
     Raises:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..data.batches.targets import Classes
 from ..data.corpora.cuts import cut_speaker
-from ..distillation.logits import EmbeddingImitation, Imitation
+from ..distillation.logits import DistillationLoss, EmbeddingDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, RecipeError
 from ..metrics.bootstrap import Metric, bootstrap
@@ -103,10 +103,10 @@ class Verification(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpeakerObjective:
         return SpeakerObjective(model.head.size, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         if temperature != 1:
             raise RecipeError("embeddings are compared by their cosine, which has no temperature; leave it out")
-        return EmbeddingImitation()
+        return EmbeddingDistillationLoss()
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""

@@ -22,7 +22,7 @@ from .steps import StepCallback
 Evaluate = Callable[[Any], Mapping[str, Any]]
 
 
-class Selection(StepCallback):
+class CheckpointSelection(StepCallback):
     """Evaluates on development data every so many steps, and remembers the weights of each time.
 
     Args:

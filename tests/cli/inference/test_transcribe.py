@@ -10,7 +10,7 @@ import torch
 
 import bad_audio
 from bad_audio import FAULTS
-from sottovoce.decoding.recogniser import Recogniser, TransducerRecogniser
+from sottovoce.decoding.text_decoders import CTCDecoder, TransducerDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
@@ -55,7 +55,7 @@ def expected(place, file, **search):
     model = TaskModel.from_pretrained(place / "model").eval()
     with torch.no_grad():
         made = model(heard(file))
-    return Recogniser(LABELS, **search).texts(made.output, made.lengths)[0]
+    return CTCDecoder(LABELS, **search).texts(made.output, made.lengths)[0]
 
 
 def test_the_text_is_the_models_best_path(sottovoce, place, speech):
@@ -147,7 +147,7 @@ def test_a_transducer_transcribes_too(sottovoce, place, speech, tmp_path):
     with torch.no_grad():
         made = model(heard(speech / "0.wav"))
     for beam, arguments in ((None, []), (3, ["--beam", 3])):
-        text = TransducerRecogniser(model.head, LABELS, beam=beam).texts(made.output, made.output_lengths)[0]
+        text = TransducerDecoder(model.head, LABELS, beam=beam).texts(made.output, made.output_lengths)[0]
         said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", *arguments)
         assert said.code == 0 and said.out == f"{speech / '0.wav'}\t{text}\n" and text, said
     said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", "--ngram", place / "words.arpa")

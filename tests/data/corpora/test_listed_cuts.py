@@ -7,7 +7,7 @@ import pytest
 
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.listed_cuts import ListedCut, listed_cuts
-from sottovoce.data.corpora.summary import summarise
+from sottovoce.data.corpora.summary import summarize
 from sottovoce.errors import DataError
 
 
@@ -28,13 +28,13 @@ def test_counts_are_those_of_lhotse(tmp_path):
     path = write_cuts(CUTS, tmp_path / "a.jsonl.gz")
     found = listed_cuts(path)
     assert all(isinstance(each, ListedCut) for each in found)
-    assert summarise(found) == summarise(read_cuts(path)) == summarise(CUTS)
+    assert summarize(found) == summarize(read_cuts(path)) == summarize(CUTS)
 
 
 def test_lhotse_reads_what_is_put_together(tmp_path):
     path = write_cuts([CUTS[0], CUTS[1].append(CUTS[3]).with_id("5")], tmp_path / "a.jsonl.gz")
-    assert summarise(listed_cuts(path)) == summarise(read_cuts(path))
-    assert summarise(listed_cuts(path)).seconds == pytest.approx(10.7)
+    assert summarize(listed_cuts(path)) == summarize(read_cuts(path))
+    assert summarize(listed_cuts(path)).seconds == pytest.approx(10.7)
 
 
 GOOD = json.loads(json.dumps(CUTS[0].to_dict()))

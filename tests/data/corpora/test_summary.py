@@ -3,7 +3,7 @@
 import pytest
 
 from sottovoce.data.corpora.cuts import make_cut
-from sottovoce.data.corpora.summary import EDGES, summarise
+from sottovoce.data.corpora.summary import EDGES, summarize
 
 
 def cut(name, seconds, **options):
@@ -22,7 +22,7 @@ def test_utterances():
         cut("3", 2.5, speaker="t", custom=custom[2]),
         cut("4", 4000.0, recording="3"),
     ]
-    found = summarise(cuts)
+    found = summarize(cuts)
     assert (found.cuts, found.recordings, found.seconds) == (4, 3, 4005.0)
     assert found.speakers == {"s": 2, "t": 1} and found.genders == {"f": 2}
     assert (found.texts, found.words, found.vocabulary) == (2, 5, 3)
@@ -41,11 +41,11 @@ def test_conversations():
         cut("1", 10, segments=segments, cut_custom={"uem": [[0, 5], [6, 9]], "room": "x"}),
         cut("2", 5, segments=[]),
     ]
-    found = summarise(cuts)
+    found = summarize(cuts)
     # a talks from 0 to 5, b from 3 to 6 and from 8 to 9
     assert found.speech == pytest.approx(7.0) and found.overlap == pytest.approx(2.0)
     assert found.scored == 8 and found.speakers == {"a": 1, "b": 1} and found.fields == {"room": {"x": 1}}
 
 
 def test_nothing():
-    assert summarise([]).histogram() == [] and summarise([]).as_dict()["median"] is None
+    assert summarize([]).histogram() == [] and summarize([]).as_dict()["median"] is None

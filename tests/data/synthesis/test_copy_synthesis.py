@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, read_cuts, write_cuts
-from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesise
+from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesize
 from sottovoce.errors import AudioError, DataError
 
 
@@ -45,7 +45,7 @@ def level(wave):
 
 def test_stretches_and_their_copies(corpus, tmp_path):
     told = []
-    path = copy_synthesise(read_cuts(corpus), tmp_path / "out", copies=2, seconds=0.5, told=lambda *at: told.append(at))
+    path = copy_synthesize(read_cuts(corpus), tmp_path / "out", copies=2, seconds=0.5, told=lambda *at: told.append(at))
     cuts = list(read_cuts(path))
     # a: two stretches of half a second; b: shorter than one; d: one, for the other is silent; c is no bona fide speech.
     real = [cut for cut in cuts if cut_field(cut, "label") == "bonafide"]
@@ -68,7 +68,7 @@ def test_stretches_and_their_copies(corpus, tmp_path):
 
 def test_the_same_seed_gives_the_same_files(corpus, tmp_path):
     def files(name, seed):
-        copy_synthesise(read_cuts(corpus), tmp_path / name, seconds=0.25, stretches=1, seed=seed)
+        copy_synthesize(read_cuts(corpus), tmp_path / name, seconds=0.25, stretches=1, seed=seed)
         return {path.name: path.read_bytes() for path in (tmp_path / name / "audio").iterdir()}
 
     assert files("one", 0) == files("again", 0) != files("other", 1)
@@ -85,31 +85,31 @@ def test_the_same_seed_gives_the_same_files(corpus, tmp_path):
 )
 def test_what_makes_no_sense_is_refused(corpus, tmp_path, options, told):
     with pytest.raises(DataError, match=told):
-        copy_synthesise(read_cuts(corpus), tmp_path / "out", **options)
+        copy_synthesize(read_cuts(corpus), tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
 def test_spoofed_speech_alone_is_refused(corpus, tmp_path):
     spoofed = [cut for cut in read_cuts(corpus) if cut.id == "c"]
     with pytest.raises(DataError, match="no bona fide speech"):
-        copy_synthesise(spoofed, tmp_path / "out")
+        copy_synthesize(spoofed, tmp_path / "out")
 
 
 def test_nothing_is_half_made_and_nothing_is_lost(corpus, tmp_path):
     cuts = list(read_cuts(corpus))
     (tmp_path / "d.wav").unlink()
     with pytest.raises(AudioError, match="d.wav: no such file"):
-        copy_synthesise(cuts, tmp_path / "new", seconds=0.5)
+        copy_synthesize(cuts, tmp_path / "new", seconds=0.5)
     assert not (tmp_path / "new").exists()
     (tmp_path / "mine" / "audio").mkdir(parents=True)
     (tmp_path / "mine" / "audio" / "x.wav").touch()
     with pytest.raises(DataError, match="audio: exists already and would be lost"):
-        copy_synthesise(cuts[:2], tmp_path / "mine", seconds=0.5)
+        copy_synthesize(cuts[:2], tmp_path / "mine", seconds=0.5)
     assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["audio", "x.wav"]
 
 
 def test_names_with_slashes_are_different_files(corpus, tmp_path):
     first, second = (cut for cut in read_cuts(corpus) if cut.id in "ab")
     first.id, second.id = "x/y", "x_y"
-    made = list(read_cuts(copy_synthesise([first, second], tmp_path / "out", seconds=0.25, stretches=1)))
+    made = list(read_cuts(copy_synthesize([first, second], tmp_path / "out", seconds=0.25, stretches=1)))
     assert len({cut.recording.sources[0].source for cut in made}) == len(made) == 6

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from sottovoce.data.synthesis.resynthesis import ATTACKS, resynthesise
+from sottovoce.data.synthesis.resynthesis import ATTACKS, resynthesize
 
 
 def speech(seconds=1.0, seed=0, pitch=120.0):
@@ -41,7 +41,7 @@ def picture(wave):
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_it_says_the_same_and_is_another_recording(attack):
     wave = speech()
-    made = resynthesise(wave, attack, np.random.default_rng(1))
+    made = resynthesize(wave, attack, np.random.default_rng(1))
     assert made.dtype == np.float32 and made.shape == wave.shape and np.isfinite(made).all()
     assert np.isclose(np.sqrt(np.mean(made**2)), np.sqrt(np.mean(wave**2)), rtol=1e-3) and np.abs(made).max() < 1
     assert np.sqrt(np.mean((made - wave) ** 2)) > 0.1 * np.sqrt(np.mean(wave**2))  # less than 20 dB apart
@@ -52,7 +52,7 @@ def test_it_says_the_same_and_is_another_recording(attack):
 
 def test_no_two_attacks_sound_alike():
     wave = speech()
-    pictures = {name: picture(resynthesise(wave, name, np.random.default_rng(1))) for name in ATTACKS}
+    pictures = {name: picture(resynthesize(wave, name, np.random.default_rng(1))) for name in ATTACKS}
     for (a, first), (b, second) in itertools.combinations(pictures.items(), 2):
         assert np.sqrt(np.mean((first - second) ** 2)) > 0.25, (a, b)
 
@@ -60,7 +60,7 @@ def test_no_two_attacks_sound_alike():
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_it_depends_on_the_generator_only(attack):
     wave = speech(0.5)
-    once, again = (resynthesise(wave, attack, np.random.default_rng(3)) for _ in range(2))
+    once, again = (resynthesize(wave, attack, np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(once, again)
 
 
@@ -68,13 +68,13 @@ def test_it_depends_on_the_generator_only(attack):
 @pytest.mark.parametrize("samples", [400, 1_000, 3_000])
 def test_short_and_silent_audio(attack, samples):
     for wave in (np.zeros(samples, np.float32), speech()[:samples]):
-        made = resynthesise(wave, attack, np.random.default_rng(0))
+        made = resynthesize(wave, attack, np.random.default_rng(0))
         assert made.shape == wave.shape and np.isfinite(made).all()
 
 
 def test_each_does_what_its_name_says():
     wave = speech()
-    made = {name: resynthesise(wave, name, np.random.default_rng(1)) for name in ATTACKS}
+    made = {name: resynthesize(wave, name, np.random.default_rng(1)) for name in ATTACKS}
 
     def magnitudes(wave):
         return np.exp(picture(wave))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sottovoce.decoding.slu.semantic_vocabulary import SemanticVocabulary
-from sottovoce.decoding.slu.slu_classes import Questions
+from sottovoce.decoding.slu.slu_classes import SLUClasses
 from sottovoce.errors import DataError
 from sottovoce.metrics.semantics import Semantics
 
@@ -13,16 +13,16 @@ CANCEL = Semantics({"intent": "cancel"}, (("drink", "latte"),))
 
 
 def test_questions_are_those_of_training():
-    questions = Questions.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
+    questions = SLUClasses.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
     assert questions.labels == [
         "intent=cancel", "intent=order", "slot:drink=iced mocha", "slot:drink=latte", "slot:size=large", "slot:size=none",
     ]  # fmt: skip
     assert questions.answers(CANCEL) == {"intent": "cancel", "slot:drink": "latte", "slot:size": "none"}
-    assert Questions(questions.labels).classes == questions.classes  # the labels are all there is to store
+    assert SLUClasses(questions.labels).classes == questions.classes  # the labels are all there is to store
 
 
 def test_each_question_has_a_softmax_of_its_own():
-    questions = Questions.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
+    questions = SLUClasses.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
     output = torch.tensor([[0.0, 2.0, 5.0, 4.0, -1.0, 1.0], [3.0, 1.0, -2.0, 0.0, 8.0, 7.0]])
     first, second = questions.understand(output)
     assert first.semantics == Semantics({"intent": "order"}, (("drink", "iced mocha"),))
@@ -34,10 +34,10 @@ def test_each_question_has_a_softmax_of_its_own():
 def test_questions_that_are_none():
     for labels in ([], ["order"], ["=x"], ["a=x", "a=x"], ["a=x", "b=x", "a=y"]):
         with pytest.raises(DataError, match="intents: .* label"):
-            Questions(labels)
+            SLUClasses(labels)
     twice = Semantics({"intent": "order"}, (("drink", "latte"), ("drink", "tea")))
     with pytest.raises(DataError, match="slot drink is filled with 'latte' and 'tea' in one utterance"):
-        Questions.of([twice], ["intent"], ["drink"])
+        SLUClasses.of([twice], ["intent"], ["drink"])
 
 
 def frames(vocabulary, *said, certain=6.0):

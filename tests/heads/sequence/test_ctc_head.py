@@ -8,7 +8,7 @@ import transformers as tf
 from torch.utils.flop_counter import FlopCounterMode
 
 from families import randomise
-from sottovoce.decoding.recogniser import Recogniser
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
@@ -112,5 +112,5 @@ def test_transcripts_are_those_of_the_stock_class(tmp_path):
         logits, made = stock(waves).logits, ours(waves)
     assert (logits - made.output).abs().max() < 1e-3
     expected = [" ".join(text.split()) for text in tokenizer.batch_decode(logits.argmax(-1))]
-    assert Recogniser(ours.config.labels).texts(made.output, made.lengths) == expected
+    assert CTCDecoder(ours.config.labels).texts(made.output, made.lengths) == expected
     assert all(len(set(text)) > 1 for text in expected)

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from sottovoce.encoder.stream import Stream, single
+from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.encoder.units import collect
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
-from sottovoce.pruning.gating.gate_hooks import Attachment
+from sottovoce.pruning.gating.gate_hooks import GateHooks
 from tiny_models import randomised
 
 D, V, J = 6, 5, 8
@@ -16,7 +16,7 @@ TARGETS = torch.tensor([[2, 1, 4], [3, -1, -1]])
 def tiny(**options):
     options = {"ctc": False, "fusion": "last", **options}
     torch.manual_seed(0)
-    stream = Stream(tuple(range(D)), D, single(D))
+    stream = ResidualStream(tuple(range(D)), D, single(D))
     return randomised(Transducer(stream, 3, outputs=V, predictor=12, width=J, **options)).double()
 
 
@@ -75,7 +75,7 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
     assert {n: u.size for n, u in declared.items()} == {"residual": D, "head.joiner.width": J}
     (unit,) = [each for each in head.joiner.units() if each.name == "width"]
     gates = torch.tensor([0, 1, 0.7, 0, 1, 1, 0, 0], dtype=torch.float64)
-    attached = Attachment(head.joiner, [unit], lambda: {"width": gates})
+    attached = GateHooks(head.joiner, [unit], lambda: {"width": gates})
     gated = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS)
     logits = head.joiner(head.project(x)[:, :1], head.joiner.predictor(head.predictor(TARGETS[:, :0])))
     attached.remove()

@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from plain_embedders import embedding
 from sottovoce.diarization.models import SpeakerFrames
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.stream import Stream, single
+from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
-from sottovoce.heads.frames import FrameNorm
+from sottovoce.heads.frames import MaskedBatchNorm1d
 from sottovoce.heads.speaker.pooling_head import PoolingHead, VectorNorm
-from sottovoce.heads.spoofing.spectral_maps import MapNorm
+from sottovoce.heads.spoofing.spectral_maps import MaskedBatchNorm2d
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
@@ -112,10 +112,10 @@ def test_frames_once_pooled_under_many_masks(name):
     assert (together[1] - model.scoring.centred(model(speech(1)).output)[0]).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("norm", [FrameNorm, MapNorm])
+@pytest.mark.parametrize("norm", [MaskedBatchNorm1d, MaskedBatchNorm2d])
 def test_batch_statistics_while_training_are_those_of_valid_frames(norm):
     generator = torch.Generator().manual_seed(0)
-    shape = (2, 4, 9) if norm is FrameNorm else (2, 4, 3, 9)
+    shape = (2, 4, 9) if norm is MaskedBatchNorm1d else (2, 4, 3, 9)
     x = torch.randn(shape, generator=generator)
     mask = torch.arange(9) < torch.tensor([[9], [5]])
     layer = norm(4).train()
@@ -146,7 +146,7 @@ def test_one_utterance_alone_is_normed_by_running_statistics():
     ],
 )
 def test_published_sizes(kind, inputs, options, millions):
-    stream = Stream(tuple(range(inputs)), inputs, single(inputs))
+    stream = ResidualStream(tuple(range(inputs)), inputs, single(inputs))
     with torch.device("meta"):
         head = build(EMBEDDERS, {"kind": kind, **options}, stream, 25 if kind == "pooled" else 1)
     count = sum(p.numel() for p in head.parameters())

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sottovoce.encoder.units import (
     RESIDUAL,
     Gateable,
-    Macs,
+    MacTerm,
     Rows,
     Site,
     Timing,
@@ -68,8 +68,8 @@ class Inner(nn.Module):
         producers = (rows("up.weight", 0, n), rows("up.bias", 0, n))
         return [Unit("units", "ffn", n, producers, (rows("down.weight", 1, n, fold=True),), (site("inner", n),))]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter=p) for p in ("up.weight", "down.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter=p) for p in ("up.weight", "down.weight")]
 
 
 class MlpLayer(nn.Module):
@@ -139,11 +139,11 @@ class FrontEnd(nn.Module):
             out.append(Unit(f"channels.{i}", "conv", n, producers, consumers, (site(f"conv.{i}.out", n),), floor=1))
         return out
 
-    def macs(self) -> list[Macs]:
-        def level(i: int) -> Macs:
-            return Macs(lambda t: t.levels[i], parameter=f"conv.{i}.conv.weight")
+    def macs(self) -> list[MacTerm]:
+        def level(i: int) -> MacTerm:
+            return MacTerm(lambda t: t.levels[i], parameter=f"conv.{i}.conv.weight")
 
-        return [*map(level, range(len(self.conv))), Macs(lambda t: t.frames, parameter="project.weight")]
+        return [*map(level, range(len(self.conv))), MacTerm(lambda t: t.frames, parameter="project.weight")]
 
 
 class Chain(Toy):
@@ -193,8 +193,8 @@ class GroupedConv(nn.Module):
         )
         return [stream]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter="conv.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter="conv.weight")]
 
 
 class Grouped(Toy):
@@ -232,8 +232,8 @@ class Grouped(Toy):
         )
         return [stream]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter=p) for p in ("project.weight", "out.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter=p) for p in ("project.weight", "out.weight")]
 
 
 # --- Tapped -----------------------------------------------------------------------------------------------------------
@@ -257,8 +257,8 @@ class TappedConv(nn.Module):
         gates = (Site("taps", index),)
         return [Unit("kernel", "positional_tap", len(ring), consumers=kernel, gates=gates, ordered=True, owns=index)]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter="weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter="weight")]
 
 
 class Tapped(Toy):

@@ -7,7 +7,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
-from .key_map import Row, pointwise
+from .key_map import KeyRule, pointwise
 
 RENAMED = common.RENAMED | {
     "conformer_conv_dropout": "convolution_dropout",
@@ -31,29 +31,29 @@ def sizes(config: EncoderConfig) -> dict[str, Any]:
     }
 
 
-def _half(n: int) -> tuple[Row, ...]:
+def _half(n: int) -> tuple[KeyRule, ...]:
     return (
-        Row(f"encoder.layers.{{i}}.ffn{n}_layer_norm.*", f"layers.{{i}}.feed_forward{n}_norm.*"),
-        Row(f"encoder.layers.{{i}}.ffn{n}.intermediate_dense.*", f"layers.{{i}}.feed_forward{n}.up.*"),
-        Row(f"encoder.layers.{{i}}.ffn{n}.output_dense.*", f"layers.{{i}}.feed_forward{n}.down.*"),
+        KeyRule(f"encoder.layers.{{i}}.ffn{n}_layer_norm.*", f"layers.{{i}}.feed_forward{n}_norm.*"),
+        KeyRule(f"encoder.layers.{{i}}.ffn{n}.intermediate_dense.*", f"layers.{{i}}.feed_forward{n}.up.*"),
+        KeyRule(f"encoder.layers.{{i}}.ffn{n}.output_dense.*", f"layers.{{i}}.feed_forward{n}.down.*"),
     )
 
 
 LAYER = (
     *_half(1),
-    Row("encoder.layers.{i}.self_attn_layer_norm.*", "layers.{i}.attention_norm.*"),
+    KeyRule("encoder.layers.{i}.self_attn_layer_norm.*", "layers.{i}.attention_norm.*"),
     *(
-        Row(f"encoder.layers.{{i}}.self_attn.linear_{m}.*", f"layers.{{i}}.attention.{m}.*")
+        KeyRule(f"encoder.layers.{{i}}.self_attn.linear_{m}.*", f"layers.{{i}}.attention.{m}.*")
         for m in ("q", "k", "v", "out")
     ),
-    Row("encoder.layers.{i}.self_attn.linear_pos.weight", "layers.{i}.attention.position.project.weight"),
-    Row("encoder.layers.{i}.self_attn.pos_bias_u", "layers.{i}.attention.position.content"),
-    Row("encoder.layers.{i}.self_attn.pos_bias_v", "layers.{i}.attention.position.position"),
-    Row("encoder.layers.{i}.self_attn.distance_embedding.weight", "layers.{i}.attention.position.distance.weight"),
-    Row("encoder.layers.{i}.conv_module.layer_norm.*", "layers.{i}.convolution_norm.*"),
+    KeyRule("encoder.layers.{i}.self_attn.linear_pos.weight", "layers.{i}.attention.position.project.weight"),
+    KeyRule("encoder.layers.{i}.self_attn.pos_bias_u", "layers.{i}.attention.position.content"),
+    KeyRule("encoder.layers.{i}.self_attn.pos_bias_v", "layers.{i}.attention.position.position"),
+    KeyRule("encoder.layers.{i}.self_attn.distance_embedding.weight", "layers.{i}.attention.position.distance.weight"),
+    KeyRule("encoder.layers.{i}.conv_module.layer_norm.*", "layers.{i}.convolution_norm.*"),
     pointwise("encoder.layers.{i}.conv_module.pointwise_conv1.weight", "layers.{i}.convolution.expand.weight"),
-    Row("encoder.layers.{i}.conv_module.depthwise_conv.weight", "layers.{i}.convolution.depthwise.weight"),
+    KeyRule("encoder.layers.{i}.conv_module.depthwise_conv.weight", "layers.{i}.convolution.depthwise.weight"),
     pointwise("encoder.layers.{i}.conv_module.pointwise_conv2.weight", "layers.{i}.convolution.project.weight"),
     *_half(2),
-    Row("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.final_norm.*"),
+    KeyRule("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.final_norm.*"),
 )

@@ -5,11 +5,11 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
-from .key_map import Row, Table
+from .key_map import KeyMap, KeyRule
 from .transformer import FRONT_END, LAYER, PROJECTION, norm, transformer
 from .uniform import uniform
 
-POSITIONAL = (Row("encoder.pos_conv_embed.layers.{i}.conv.*", "positional.layers.{i}.*"),)
+POSITIONAL = (KeyRule("encoder.pos_conv_embed.layers.{i}.conv.*", "positional.layers.{i}.*"),)
 
 
 def shape(stock: Any) -> Shape:
@@ -47,7 +47,7 @@ FAMILY = transformer(
     config="Data2VecAudioConfig",
     model="Data2VecAudioModel",
     shape=shape,
-    table=lambda config: Table((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED),
+    table=lambda config: KeyMap((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED),
     fields=fields,
     sizes=sizes,
 )

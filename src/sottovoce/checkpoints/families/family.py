@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig
 from sottovoce.encoder.config import EncoderConfig, Shape
 from sottovoce.errors import CheckpointError
 
-from .key_map import Table
+from .key_map import KeyMap
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,7 +40,7 @@ class Family:
     config: str
     model: str
     shape: Callable[[Any], Shape]
-    table: Callable[[EncoderConfig], Table]
+    table: Callable[[EncoderConfig], KeyMap]
     renamed: Mapping[str, str]
     fields: Callable[[Any], dict[str, Any]]
     sizes: Callable[[EncoderConfig], dict[str, Any]]

@@ -1,6 +1,6 @@
 """Tables that say which tensor of a foreign checkpoint is which of ours, read in both directions.
 
-Row("encoder.layers.{i}.attention.q_proj.*", "layers.{i}.attention.q.*")
+KeyRule("encoder.layers.{i}.attention.q_proj.*", "layers.{i}.attention.q.*")
                     └ a number, the same on both sides           └ the last part of the name: weight, bias, ...
 """
 
@@ -26,7 +26,7 @@ def _same(tensor: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Row:
+class KeyRule:
     """One line of a table: a pattern of foreign names, a pattern of ours, and how the tensor is viewed on each side."""
 
     theirs: str
@@ -35,18 +35,18 @@ class Row:
     to_theirs: View = _same
 
 
-def pointwise(theirs: str, ours: str) -> Row:
+def pointwise(theirs: str, ours: str) -> KeyRule:
     """A convolution of kernel 1 there, a linear map here: ``[O, I, 1]`` and ``[O, I]``."""
-    return Row(theirs, ours, lambda t: t.squeeze(-1), lambda t: t.unsqueeze(-1))
+    return KeyRule(theirs, ours, lambda t: t.squeeze(-1), lambda t: t.unsqueeze(-1))
 
 
-def per_head(theirs: str, ours: str) -> Row:
+def per_head(theirs: str, ours: str) -> KeyRule:
     """A number a head: ``[1, H, 1, 1]`` there and ``[H]`` here."""
-    return Row(theirs, ours, lambda t: t.flatten(), lambda t: t.view(1, -1, 1, 1))
+    return KeyRule(theirs, ours, lambda t: t.flatten(), lambda t: t.view(1, -1, 1, 1))
 
 
 @dataclass(frozen=True)
-class Table:
+class KeyMap:
     """A checkpoint layout.
 
     Args:
@@ -55,15 +55,15 @@ class Table:
         constants: tensors of ours that the layout does not have, and their value.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[KeyRule, ...]
     unused: tuple[str, ...] = ()
     constants: Mapping[str, float] = field(default_factory=lambda: {"positional.scale": 1.0})
 
-    def ours(self, name: str) -> tuple[str, Row] | None:
+    def ours(self, name: str) -> tuple[str, KeyRule] | None:
         """Our name of the foreign tensor ``name`` and the row that says so; ``None`` where it has none."""
         return _lookup(name, ((row.theirs, row.ours, row) for row in self.rows))
 
-    def theirs(self, name: str) -> tuple[str, Row] | None:
+    def theirs(self, name: str) -> tuple[str, KeyRule] | None:
         """The foreign name of our tensor ``name`` and the row that says so; ``None`` where it has none."""
         return _lookup(name, ((row.ours, row.theirs, row) for row in self.rows))
 
@@ -71,7 +71,7 @@ class Table:
         return any(_compiled(pattern).fullmatch(name) for pattern in self.unused)
 
 
-def _lookup(name: str, patterns: Iterable[tuple[str, str, Row]]) -> tuple[str, Row] | None:
+def _lookup(name: str, patterns: Iterable[tuple[str, str, KeyRule]]) -> tuple[str, KeyRule] | None:
     for pattern, other, row in patterns:
         if match := _compiled(pattern).fullmatch(name):
             found = match.groupdict()
@@ -88,7 +88,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def to_ours(
-    config: EncoderConfig, tensors: Mapping[str, Tensor], table: Table, name: str
+    config: EncoderConfig, tensors: Mapping[str, Tensor], table: KeyMap, name: str
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Weights for an encoder of ``config`` from the tensors of a checkpoint.
 

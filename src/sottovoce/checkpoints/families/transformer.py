@@ -8,7 +8,7 @@ from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
 from .family import Family
-from .key_map import Row, Table
+from .key_map import KeyMap, KeyRule
 from .uniform import uniform
 
 RENAMED = common.RENAMED | common.CONVOLUTIONS
@@ -47,33 +47,33 @@ def sizes(config: EncoderConfig) -> dict[str, Any]:
 
 
 FRONT_END = (
-    Row("feature_extractor.conv_layers.{i}.conv.*", "frontend.conv.{i}.conv.*"),
-    Row("feature_extractor.conv_layers.{i}.layer_norm.*", "frontend.conv.{i}.norm.*"),
+    KeyRule("feature_extractor.conv_layers.{i}.conv.*", "frontend.conv.{i}.conv.*"),
+    KeyRule("feature_extractor.conv_layers.{i}.layer_norm.*", "frontend.conv.{i}.norm.*"),
 )
 PROJECTION = (
-    Row("feature_projection.layer_norm.*", "frontend.projection.norm.*"),
-    Row("feature_projection.projection.*", "frontend.projection.linear.*"),
+    KeyRule("feature_projection.layer_norm.*", "frontend.projection.norm.*"),
+    KeyRule("feature_projection.projection.*", "frontend.projection.linear.*"),
 )
-POSITIONAL = (Row("encoder.pos_conv_embed.conv.*", "positional.layers.0.*"),)
+POSITIONAL = (KeyRule("encoder.pos_conv_embed.conv.*", "positional.layers.0.*"),)
 LAYER = (
     *(
-        Row(f"encoder.layers.{{i}}.attention.{m}_proj.*", f"layers.{{i}}.attention.{m}.*")
+        KeyRule(f"encoder.layers.{{i}}.attention.{m}_proj.*", f"layers.{{i}}.attention.{m}.*")
         for m in ("q", "k", "v", "out")
     ),
-    Row("encoder.layers.{i}.layer_norm.*", "layers.{i}.attention_norm.*"),
-    Row("encoder.layers.{i}.feed_forward.intermediate_dense.*", "layers.{i}.feed_forward.up.*"),
-    Row("encoder.layers.{i}.feed_forward.output_dense.*", "layers.{i}.feed_forward.down.*"),
-    Row("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
+    KeyRule("encoder.layers.{i}.layer_norm.*", "layers.{i}.attention_norm.*"),
+    KeyRule("encoder.layers.{i}.feed_forward.intermediate_dense.*", "layers.{i}.feed_forward.up.*"),
+    KeyRule("encoder.layers.{i}.feed_forward.output_dense.*", "layers.{i}.feed_forward.down.*"),
+    KeyRule("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
 )
 
 
-def norm(config: EncoderConfig) -> Row:
+def norm(config: EncoderConfig) -> KeyRule:
     """The norm outside the layers: behind the last one with pre-norm layers, before the first one otherwise."""
-    return Row("encoder.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*")
+    return KeyRule("encoder.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*")
 
 
-def table(config: EncoderConfig) -> Table:
-    return Table((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED)
+def table(config: EncoderConfig) -> KeyMap:
+    return KeyMap((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED)
 
 
 def transformer(name: str, *, config: str, model: str, **changes: Any) -> Family:

@@ -6,10 +6,10 @@ from sottovoce.encoder.config import EncoderConfig
 
 from . import common, conformer
 from .family import Family
-from .key_map import Row, Table
+from .key_map import KeyMap, KeyRule
 from .transformer import PROJECTION
 
-NORMS = (Row("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)
+NORMS = (KeyRule("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)
 
 
 def fields(stock: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ FAMILY = Family(
     config="Wav2Vec2BertConfig",
     model="Wav2Vec2BertModel",
     shape=lambda stock: conformer.shape(stock, None),
-    table=lambda config: Table((*PROJECTION, *conformer.LAYER, *NORMS), common.UNUSED),
+    table=lambda config: KeyMap((*PROJECTION, *conformer.LAYER, *NORMS), common.UNUSED),
     renamed=conformer.RENAMED,
     fields=fields,
     sizes=sizes,

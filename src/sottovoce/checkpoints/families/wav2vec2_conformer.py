@@ -9,13 +9,13 @@ from sottovoce.encoder.config import EncoderConfig
 
 from . import common, conformer
 from .family import Family
-from .key_map import Row, Table
+from .key_map import KeyMap, KeyRule
 from .transformer import FRONT_END, PROJECTION
 from .uniform import uniform
 
 NORMS = (
-    Row("encoder.layers.{i}.conv_module.batch_norm.*", "layers.{i}.convolution.norm.*"),
-    Row("encoder.layer_norm.*", "final_norm.*"),
+    KeyRule("encoder.layers.{i}.conv_module.batch_norm.*", "layers.{i}.convolution.norm.*"),
+    KeyRule("encoder.layer_norm.*", "final_norm.*"),
 )
 UNUSED = (*common.UNUSED, "encoder.pos_conv_embed.**", "encoder.embed_positions.**")
 
@@ -43,7 +43,7 @@ FAMILY = Family(
     config="Wav2Vec2ConformerConfig",
     model="Wav2Vec2ConformerModel",
     shape=lambda stock: conformer.shape(stock, stock.conv_dim),
-    table=lambda config: Table((*FRONT_END, *PROJECTION, *conformer.LAYER, *NORMS), UNUSED),
+    table=lambda config: KeyMap((*FRONT_END, *PROJECTION, *conformer.LAYER, *NORMS), UNUSED),
     renamed=conformer.RENAMED | common.CONVOLUTIONS,
     fields=fields,
     sizes=sizes,

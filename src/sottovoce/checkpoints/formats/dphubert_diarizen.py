@@ -21,7 +21,7 @@ from sottovoce.encoder.checks.values import check, several
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
 from sottovoce.errors import CheckpointError
 
-from ..families.key_map import Row, Table, to_ours
+from ..families.key_map import KeyMap, KeyRule, to_ours
 from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold
@@ -151,32 +151,34 @@ def _original(shape: Shape, heads: int, head_dim: int) -> Shape:
     )
 
 
-def table(config: EncoderConfig) -> Table:
+def table(config: EncoderConfig) -> KeyMap:
     layer = "encoder.transformer.layers.{i}"
-    attention = [Row(f"{layer}.attention.{m}_proj.*", f"layers.{{i}}.attention.{m}.*") for m in ("q", "k", "v", "out")]
+    attention = [
+        KeyRule(f"{layer}.attention.{m}_proj.*", f"layers.{{i}}.attention.{m}.*") for m in ("q", "k", "v", "out")
+    ]
     # With pre-norm layers, the norm in front of a block that is gone is never computed.
     idle = []
     if config.layer == "pre_norm":
         for i, entry in enumerate(config.shape["layers"]):
             idle += [f"encoder.transformer.layers.{i}.layer_norm.*"] if entry["attention"] is None else []
             idle += [f"encoder.transformer.layers.{i}.final_layer_norm.*"] if entry["feed_forward"] is None else []
-    return Table(
+    return KeyMap(
         rows=(
-            Row("feature_extractor.conv_layers.{i}.conv.*", "frontend.conv.{i}.conv.*"),
-            Row("feature_extractor.conv_layers.{i}.layer_norm.*", "frontend.conv.{i}.norm.*"),
-            Row(SCALE, "frontend.scale"),
-            Row("encoder.feature_projection.layer_norm.*", "frontend.projection.norm.*"),
-            Row("encoder.feature_projection.projection.*", "frontend.projection.linear.*"),
-            Row("encoder.transformer.pos_conv_embed.conv.*", "positional.layers.0.*"),
-            Row("encoder.transformer.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*"),
+            KeyRule("feature_extractor.conv_layers.{i}.conv.*", "frontend.conv.{i}.conv.*"),
+            KeyRule("feature_extractor.conv_layers.{i}.layer_norm.*", "frontend.conv.{i}.norm.*"),
+            KeyRule(SCALE, "frontend.scale"),
+            KeyRule("encoder.feature_projection.layer_norm.*", "frontend.projection.norm.*"),
+            KeyRule("encoder.feature_projection.projection.*", "frontend.projection.linear.*"),
+            KeyRule("encoder.transformer.pos_conv_embed.conv.*", "positional.layers.0.*"),
+            KeyRule("encoder.transformer.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*"),
             *attention,
-            Row(f"{layer}.attention.gru_rel_pos_linear.*", "layers.{i}.attention.position.gate.*"),
-            Row(f"{layer}.attention.gru_rel_pos_const", "layers.{i}.attention.position.constant"),
-            Row(TABLE, "position.table.weight"),
-            Row(f"{layer}.layer_norm.*", "layers.{i}.attention_norm.*"),
-            Row(f"{layer}.feed_forward.intermediate_dense.*", "layers.{i}.feed_forward.up.*"),
-            Row(f"{layer}.feed_forward.output_dense.*", "layers.{i}.feed_forward.down.*"),
-            Row(f"{layer}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
+            KeyRule(f"{layer}.attention.gru_rel_pos_linear.*", "layers.{i}.attention.position.gate.*"),
+            KeyRule(f"{layer}.attention.gru_rel_pos_const", "layers.{i}.attention.position.constant"),
+            KeyRule(TABLE, "position.table.weight"),
+            KeyRule(f"{layer}.layer_norm.*", "layers.{i}.attention_norm.*"),
+            KeyRule(f"{layer}.feed_forward.intermediate_dense.*", "layers.{i}.feed_forward.up.*"),
+            KeyRule(f"{layer}.feed_forward.output_dense.*", "layers.{i}.feed_forward.down.*"),
+            KeyRule(f"{layer}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
         ),
         unused=("aux.*", *idle),
     )

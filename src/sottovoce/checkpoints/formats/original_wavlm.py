@@ -13,7 +13,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.errors import CheckpointError
 
-from ..families.key_map import Row, Table, per_head, to_ours
+from ..families.key_map import KeyMap, KeyRule, per_head, to_ours
 from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold
@@ -143,29 +143,29 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def table(config: EncoderConfig) -> Table:
-    attention = [Row(f"encoder.layers.{{i}}.self_attn.{m}_proj.*", f"layers.{{i}}.attention.{m}.*") for m in "qkv"]
-    return Table(
+def table(config: EncoderConfig) -> KeyMap:
+    attention = [KeyRule(f"encoder.layers.{{i}}.self_attn.{m}_proj.*", f"layers.{{i}}.attention.{m}.*") for m in "qkv"]
+    return KeyMap(
         rows=(
-            Row("feature_extractor.conv_layers.{i}.0.*", "frontend.conv.{i}.conv.*"),
+            KeyRule("feature_extractor.conv_layers.{i}.0.*", "frontend.conv.{i}.conv.*"),
             # Layer norms sit between two transpositions, group norms alone.
-            Row(
+            KeyRule(
                 f"feature_extractor.conv_layers.{{i}}.2.{'1.' * (config.conv_norm == 'layer')}*",
                 "frontend.conv.{i}.norm.*",
             ),
-            Row("layer_norm.*", "frontend.projection.norm.*"),
-            Row("post_extract_proj.*", "frontend.projection.linear.*"),
-            Row("encoder.pos_conv.0.*", "positional.layers.0.*"),
-            Row("encoder.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*"),
+            KeyRule("layer_norm.*", "frontend.projection.norm.*"),
+            KeyRule("post_extract_proj.*", "frontend.projection.linear.*"),
+            KeyRule("encoder.pos_conv.0.*", "positional.layers.0.*"),
+            KeyRule("encoder.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*"),
             *attention,
-            Row("encoder.layers.{i}.self_attn.out_proj.*", "layers.{i}.attention.out.*"),
-            Row("encoder.layers.{i}.self_attn.grep_linear.*", "layers.{i}.attention.position.gate.*"),
+            KeyRule("encoder.layers.{i}.self_attn.out_proj.*", "layers.{i}.attention.out.*"),
+            KeyRule("encoder.layers.{i}.self_attn.grep_linear.*", "layers.{i}.attention.position.gate.*"),
             per_head("encoder.layers.{i}.self_attn.grep_a", "layers.{i}.attention.position.constant"),
-            Row("encoder.layers.0.self_attn.relative_attention_bias.weight", "position.table.weight"),
-            Row("encoder.layers.{i}.self_attn_layer_norm.*", "layers.{i}.attention_norm.*"),
-            Row("encoder.layers.{i}.fc1.*", "layers.{i}.feed_forward.up.*"),
-            Row("encoder.layers.{i}.fc2.*", "layers.{i}.feed_forward.down.*"),
-            Row("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
+            KeyRule("encoder.layers.0.self_attn.relative_attention_bias.weight", "position.table.weight"),
+            KeyRule("encoder.layers.{i}.self_attn_layer_norm.*", "layers.{i}.attention_norm.*"),
+            KeyRule("encoder.layers.{i}.fc1.*", "layers.{i}.feed_forward.up.*"),
+            KeyRule("encoder.layers.{i}.fc2.*", "layers.{i}.feed_forward.down.*"),
+            KeyRule("encoder.layers.{i}.final_layer_norm.*", "layers.{i}.feed_forward_norm.*"),
         ),
         unused=("mask_emb",),
     )

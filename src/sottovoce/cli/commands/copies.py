@@ -22,13 +22,13 @@ def copies(
     from rich.progress import Progress
 
     from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesise
+    from sottovoce.data.synthesis.copy_synthesis import METHODS, copy_synthesize
 
     cuts = read_cuts(manifest)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("copying", total=None)
-        path = copy_synthesise(
+        path = copy_synthesize(
             cuts,
             out,
             methods=method or METHODS,

@@ -111,7 +111,7 @@ def import_corpus(
     from sottovoce.data.corpora.listed_cuts import listed_cuts
     from sottovoce.data.corpora.manifests import import_corpus as library
     from sottovoce.data.corpora.manifests import layout_of
-    from sottovoce.data.corpora.summary import summarise
+    from sottovoce.data.corpora.summary import summarize
     from sottovoce.options_check import checked
     from sottovoce.report.corpus import corpus
 
@@ -139,7 +139,7 @@ def import_corpus(
         made = library(source, out, progress=told, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
-        console().print(corpus(str(path), summarise(listed_cuts(path))))
+        console().print(corpus(str(path), summarize(listed_cuts(path))))
     if left_out:
         leave(left_out, f"{len(left_out)} utterances")
 
@@ -200,10 +200,10 @@ def show(
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.data.corpora.cuts import manifests_of
     from sottovoce.data.corpora.listed_cuts import listed_cuts
-    from sottovoce.data.corpora.summary import summarise
+    from sottovoce.data.corpora.summary import summarize
     from sottovoce.report.corpus import corpus
 
-    found = {path: summarise(listed_cuts(path)) for path in manifests_of(manifest)}
+    found = {path: summarize(listed_cuts(path)) for path in manifests_of(manifest)}
     if not as_json:
         for path, summary in found.items():
             console().print(corpus(str(path), summary))

@@ -63,7 +63,7 @@ def prune(
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.one_shot import prune as library
     from sottovoce.pruning.one_shot import read_shape
-    from sottovoce.pruning.planning.removed_parts import LossWarning
+    from sottovoce.pruning.planning.removed_parts import RemovedPartWarning
 
     vacant(out)
     if shape is not None and (floor or protect):
@@ -75,7 +75,7 @@ def prune(
     wanted = Budget.parse(budget) if budget is not None else None
     widths = read_shape(shape) if shape is not None else None
     with busy(f"pruning {model}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", LossWarning)  # told below, with the options that would help
+        warnings.simplefilter("ignore", RemovedPartWarning)  # told below, with the options that would help
         try:
             made = library(
                 load_encoder(model) if encoder_only else load_model(model),

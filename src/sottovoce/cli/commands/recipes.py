@@ -16,7 +16,7 @@ def listed(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from sottovoce.cli.terminal import console
-    from sottovoce.runs.catalogue import recipes_table
+    from sottovoce.runs.catalog import recipes_table
 
     console().print(recipes_table())
 

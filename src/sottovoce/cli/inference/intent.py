@@ -9,7 +9,7 @@ import typer
 from .recordings import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
 
 if TYPE_CHECKING:
-    from sottovoce.decoding.slu.slu_prediction import Understood
+    from sottovoce.decoding.slu.slu_prediction import SLUPrediction
     from sottovoce.inference.inputs import Recording
 
 
@@ -38,7 +38,7 @@ def classify(
     )
 
 
-def _lines(item: Recording, understood: Understood) -> list[str]:
+def _lines(item: Recording, understood: SLUPrediction) -> list[str]:
     meaning = understood.semantics
     told = [f"{name}={what} {100 * understood.intents[name]:.1f} %" for name, what in meaning.intents.items()]
     for (kind, filler), sure in zip(meaning.slots, understood.slots, strict=True):
@@ -46,7 +46,7 @@ def _lines(item: Recording, understood: Understood) -> list[str]:
     return [row(item.name, *(told or ["nothing was understood"]))]
 
 
-def _data(item: Recording, understood: Understood) -> dict[str, Any]:
+def _data(item: Recording, understood: SLUPrediction) -> dict[str, Any]:
     meaning = understood.semantics
     return {
         "file": item.name,

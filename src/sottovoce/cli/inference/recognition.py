@@ -49,7 +49,7 @@ def transcribe(
     from dataclasses import asdict
 
     from sottovoce.decoding.ngram import read_arpa
-    from sottovoce.decoding.recogniser import recogniser_of
+    from sottovoce.decoding.text_decoders import text_decoder
     from sottovoce.decoding.timing import ctm
     from sottovoce.errors import StreamingError
     from sottovoce.inference.inputs import Recording, check_ids
@@ -64,7 +64,7 @@ def transcribe(
 
     def load() -> Any:
         network = load_recogniser(model)
-        recogniser = recogniser_of(
+        recogniser = text_decoder(
             network,
             beam=beam or (16 if language is not None else None),
             ngram=language,

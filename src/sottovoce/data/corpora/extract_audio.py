@@ -15,13 +15,13 @@ from ...errors import AudioError
 from ..audio.decoder import opened
 from ..audio.sources import local_file
 from ..audio.suffixes import FFMPEG
-from .layouts.tables.rows import Row
+from .layouts.tables.rows import CorpusRow
 
 _DEEP = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
 """Kinds of samples that 16 bits would shorten."""
 
 
-def write_embedded(rows: Sequence[Row], folder: Path, faults: list[str]) -> list[Row]:
+def extract_audio(rows: Sequence[CorpusRow], folder: Path, faults: list[str]) -> list[CorpusRow]:
     """Write ``<folder>/audio/<split>/<number>-<name>.flac`` for what has no file.
 
     Args:
@@ -32,7 +32,7 @@ def write_embedded(rows: Sequence[Row], folder: Path, faults: list[str]) -> list
     Returns:
         The rows, all with a path of a file.
     """
-    first: dict[int, Row] = {}
+    first: dict[int, CorpusRow] = {}
     for row in rows:
         if row.content is not None:
             first.setdefault(id(row.content), row)
@@ -57,7 +57,7 @@ class Converted:
         return local_file(self.path).read_bytes()
 
 
-def with_converted(rows: Sequence[Row]) -> list[Row]:
+def with_converted(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
     """The rows; those whose file only ffmpeg reads have its contents, decoded, in place of the file."""
     contents: dict[Path, Converted] = {}
     return [
@@ -68,14 +68,14 @@ def with_converted(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _place(folder: Path, number: int, row: Row) -> Path:
+def _place(folder: Path, number: int, row: CorpusRow) -> Path:
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", (row.recording or row.name))[-60:]
     place = folder / "audio" / row.split / f"{number:06d}-{readable}.flac"
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
 
 
-def _write(row: Row, place: Path) -> str | None:
+def _write(row: CorpusRow, place: Path) -> str | None:
     """Fetch, decode and write; what is wrong with it."""
     assert row.content is not None
     fetched = place.with_suffix(".fetched")  # a file, because what is cut off only shows in one

@@ -18,10 +18,10 @@ from ...options_check import checked
 from ..audio.channels import Channel
 from ..audio.sources import printable
 from .cuts import require_lhotse, write_cuts
-from .extract_audio import with_converted, write_embedded
-from .layouts import FINISHED, LAYOUTS, Layout, Row
+from .extract_audio import extract_audio, with_converted
+from .layouts import FINISHED, LAYOUTS, CorpusRow, Layout
 from .layouts.options import options_model
-from .validation import Header, cut_of, read_headers
+from .validation import AudioHeader, cut_of, read_headers
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -102,9 +102,11 @@ def import_corpus(
     if faults and any(row.content is not None for row in rows):
         raise CorpusError(source, faults)  # before hours of decoding
     with _staged(out) as staging:
-        placed = write_embedded(with_converted(rows), staging, faulty)
+        placed = extract_audio(with_converted(rows), staging, faulty)
         headers = read_headers([row.path for row in placed], progress)
-        if channel is not None and not any(isinstance(each, Header) and each.channels > 1 for each in headers.values()):
+        if channel is not None and not any(
+            isinstance(each, AudioHeader) and each.channels > 1 for each in headers.values()
+        ):
             _log.warning("channel %s chooses nothing: no file of %s has several channels", channel, source)
         splits: dict[str, list[Cut]] = defaultdict(list)
         for row in placed:
@@ -138,7 +140,7 @@ def layout_of(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def _named(rows: list[Row], split: str | None, faults: list[str]) -> list[Row]:
+def _named(rows: list[CorpusRow], split: str | None, faults: list[str]) -> list[CorpusRow]:
     """The rows under the split that was asked for; names that come twice, or cannot be file names, are faults."""
     own = sorted({row.split for row in rows})
     if split is not None and len(own) > 1:
@@ -192,14 +194,14 @@ def _publish(staging: Path, out: Path, splits: list[str]) -> None:
         (staging / f"{split}.jsonl.gz").replace(out / f"{split}.jsonl.gz")
 
 
-def _tell_unscored(rows: list[Row]) -> None:
+def _tell_unscored(rows: list[CorpusRow]) -> None:
     zones = [row for row in rows if row.unscored]
     if zones:
         _log.warning("%d recordings have parts that are not scored (NOSCORE, NON-LEX): evaluation leaves them out, and"
                      " training learns there what the turns say; the first is %s", len(zones), zones[0].name)  # fmt: skip
 
 
-def _tell_shared_speakers(rows: list[Row]) -> None:
+def _tell_shared_speakers(rows: list[CorpusRow]) -> None:
     splits: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         for speaker in {row.speaker, *(segment.speaker for segment in row.segments or [])} - {None}:

@@ -80,7 +80,7 @@ class Summary:
         }
 
 
-def summarise(cuts: Iterable[Cut | ListedCut]) -> Summary:
+def summarize(cuts: Iterable[Cut | ListedCut]) -> Summary:
     """Count what is in some cuts; the audio is not touched."""
     found = Summary()
     recordings: set[str] = set()

@@ -12,7 +12,7 @@ from ...metrics.zones import without
 from ..audio.channels import MIX, Channel, remedy
 from ..audio.reading import SAMPLE_RATE, SHORTEST, audio_shape
 from .cuts import make_cut
-from .layouts.tables.rows import Row, Segment
+from .layouts.tables.rows import CorpusRow, Segment
 from .shar import SHAR, Member
 from .usable import TOLERANCE, unusable
 
@@ -23,7 +23,7 @@ _THREADS = 8
 """Headers that are read at a time: waiting for a disk or network, not computing."""
 
 
-class Header(NamedTuple):
+class AudioHeader(NamedTuple):
     """What a file says about itself, and where it really is."""
 
     path: Path
@@ -32,10 +32,12 @@ class Header(NamedTuple):
     channels: int
 
 
-def read_headers(paths: Iterable[Path], progress: Callable[[int, int], None] | None = None) -> dict[Path, Header | str]:
+def read_headers(
+    paths: Iterable[Path], progress: Callable[[int, int], None] | None = None
+) -> dict[Path, AudioHeader | str]:
     """The header of every file, each read once; a sentence where there is none to read."""
     wanted = list(dict.fromkeys(paths))
-    found: dict[Path, Header | str] = {}
+    found: dict[Path, AudioHeader | str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         for path, header in zip(wanted, pool.map(_header, wanted), strict=True):
             found[path] = header
@@ -44,9 +46,9 @@ def read_headers(paths: Iterable[Path], progress: Callable[[int, int], None] | N
     return found
 
 
-def _header(path: Path) -> Header | str:
+def _header(path: Path) -> AudioHeader | str:
     try:
-        return Header(path.resolve(), *audio_shape(path))
+        return AudioHeader(path.resolve(), *audio_shape(path))
     except AudioError as error:
         return str(error)
     except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
@@ -54,7 +56,12 @@ def _header(path: Path) -> Header | str:
 
 
 def cut_of(
-    row: Row, headers: Mapping[Path, Header | str], faults: list[str], *, channel: Channel | None, beside: Path
+    row: CorpusRow,
+    headers: Mapping[Path, AudioHeader | str],
+    faults: list[str],
+    *,
+    channel: Channel | None,
+    beside: Path,
 ) -> Cut | None:
     """The cut of a row, or none and a fault of its audio.
 
@@ -114,7 +121,7 @@ def cut_of(
     )
 
 
-def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
+def _unfit(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str | None:
     """What keeps a file from being the audio of a row."""
     length = header.samples / header.rate
     start, end = row.start or 0.0, length if row.end is None else row.end
@@ -138,7 +145,7 @@ def _unfit(row: Row, header: Header, channel: Channel | None) -> str | None:
 
 
 def _inside(
-    segment: Segment, length: float, row: Row, faults: list[str]
+    segment: Segment, length: float, row: CorpusRow, faults: list[str]
 ) -> tuple[float, float, str | None, str | None] | None:
     """A segment as `make_cut` takes it; none, with a fault, where it is not inside the row's audio."""
     if segment.start >= length or segment.end > length + TOLERANCE:
@@ -148,7 +155,7 @@ def _inside(
     return segment.start, min(segment.end, length), segment.speaker, segment.text
 
 
-def _ready(row: Row, cut: Cut, headers: Mapping[Path, Header | str]) -> list[str]:
+def _ready(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioHeader | str]) -> list[str]:
     """Faults of a finished cut: of the files that it is made of, and of its supervisions. Paths become absolute."""
     faults: list[str] = []
     unheard = unusable(cut)

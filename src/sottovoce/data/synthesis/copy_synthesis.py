@@ -19,7 +19,7 @@ from ...exclusive import exclusive
 from ..audio.acoustics import Wave, power
 from ..audio.reading import SAMPLE_RATE, SHORTEST
 from ..corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
-from .resynthesis import ATTACKS, resynthesise
+from .resynthesis import ATTACKS, resynthesize
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -30,7 +30,7 @@ METHODS = ("griffin_lim", "mel_griffin_lim", "cepstral", "lpc", "phase_noise", "
 MANIFEST = "train.jsonl.gz"
 
 
-def copy_synthesise(
+def copy_synthesize(
     cuts: Iterable[Cut],
     folder: Path,
     *,
@@ -108,7 +108,7 @@ def _made(
             turn += copies
             made.append(_written(folder, cut, place, stretch, None))
             for k, method in enumerate(kinds):
-                copy = resynthesise(stretch, method, np.random.default_rng([seed, number, place, k]))
+                copy = resynthesize(stretch, method, np.random.default_rng([seed, number, place, k]))
                 made.append(_written(folder, cut, place, copy, method))
         if told is not None:
             told(number + 1, len(chosen))

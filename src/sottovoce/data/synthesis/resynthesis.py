@@ -210,7 +210,7 @@ ATTACKS: dict[str, Attack] = {
 """Every method by its name."""
 
 
-def resynthesise(wave: Wave, attack: str, generator: np.random.Generator) -> Wave:
+def resynthesize(wave: Wave, attack: str, generator: np.random.Generator) -> Wave:
     """A recording that has gone through a method; as long and as loud as before, and not above full scale.
 
     Args:

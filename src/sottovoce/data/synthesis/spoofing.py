@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..audio.acoustics import Wave
 from .base import KEYS
-from .resynthesis import ATTACKS, resynthesise
+from .resynthesis import ATTACKS, resynthesize
 from .speech.sentences import sentence
 from .utterances import Line, Said, UtteranceSynthesis, dealt
 
@@ -64,4 +64,4 @@ class SpoofingSynthesis(UtteranceSynthesis):
 
     def treat(self, said: Said, wave: Wave) -> Wave:
         attack = said.line.custom.get("attack")
-        return wave if attack is None else resynthesise(wave, attack, np.random.default_rng([*said.key, 5]))
+        return wave if attack is None else resynthesize(wave, attack, np.random.default_rng([*said.key, 5]))

@@ -10,15 +10,15 @@ from ...errors import DataError
 from ...heads.sequence.transducer import Transducer
 from ...models.task_network import TaskNetwork
 from .semantic_vocabulary import SemanticVocabulary
-from .slu_classes import Questions
-from .slu_prediction import Understood
+from .slu_classes import SLUClasses
+from .slu_prediction import SLUPrediction
 from .transducer_reader import TransducerReader
 
 
 class Interpreter(Protocol):
     """From outputs to meanings."""
 
-    def understand(self, output: Tensor, lengths: Tensor) -> list[Understood]:
+    def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
 
 
@@ -33,7 +33,7 @@ def interpreter(model: TaskNetwork) -> Interpreter:
         return TransducerReader(model.head, labels)
     if config.head["kind"] == "ctc":
         return SemanticVocabulary(labels)
-    questions = Questions(labels)
+    questions = SLUClasses(labels)
     if (outputs := config.head.get("classes")) != len(labels):
         raise DataError(f"intents: the model has {outputs} outputs and {len(labels)} labels; there is one for each")
     return questions

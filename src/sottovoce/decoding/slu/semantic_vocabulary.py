@@ -15,7 +15,7 @@ from torch import Tensor
 from ...errors import DataError
 from ...metrics.semantics import Semantics
 from ..vocabulary import BLANK
-from .slu_prediction import SLOT, Understood
+from .slu_prediction import SLOT, SLUPrediction
 
 
 class SemanticVocabulary:
@@ -62,7 +62,7 @@ class SemanticVocabulary:
             )
         return [self.number[label] for label in said]
 
-    def understand(self, output: Tensor, lengths: Tensor) -> list[Understood]:
+    def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """The best path of each utterance, from logits ``output[B, T, V]`` with ``lengths[B]`` valid frames.
 
         The probability of a label is its highest in the frames that say it, that of a slot the lowest of its labels.
@@ -77,7 +77,7 @@ class SemanticVocabulary:
             found.append(self.read(said))
         return found
 
-    def read(self, said: Iterable[tuple[int, float]]) -> Understood:
+    def read(self, said: Iterable[tuple[int, float]]) -> SLUPrediction:
         """The meaning of labels one after another, each with its probability."""
         intents: dict[str, tuple[float, str]] = {}
         slots: list[tuple[str, list[str], float]] = []
@@ -93,4 +93,4 @@ class SemanticVocabulary:
                 slots[-1] = (kind, [*letters, label], min(least, sure))
         told = tuple((kind, " ".join("".join(letters).split())) for kind, letters, _ in slots)
         meaning = Semantics({name: what for name, (_, what) in intents.items()}, told)
-        return Understood(meaning, {n: sure for n, (sure, _) in intents.items()}, tuple(s for _, _, s in slots))
+        return SLUPrediction(meaning, {n: sure for n, (sure, _) in intents.items()}, tuple(s for _, _, s in slots))

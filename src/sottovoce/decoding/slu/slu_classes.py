@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...metrics.semantics import Semantics
-from .slu_prediction import NONE, SLOT, Understood
+from .slu_prediction import NONE, SLOT, SLUPrediction
 
 
-class Questions:
+class SLUClasses:
     """The questions of a model, and what its outputs answer.
 
     Args:
@@ -46,7 +46,7 @@ class Questions:
             raise DataError("intents: there are no labels, so there is nothing to be understood")
 
     @classmethod
-    def of(cls, meanings: Iterable[Semantics], intents: Sequence[str], slots: Sequence[str]) -> Questions:
+    def of(cls, meanings: Iterable[Semantics], intents: Sequence[str], slots: Sequence[str]) -> SLUClasses:
         """The questions about these intents and slots, with all answers that ``meanings`` have, in alphabetical order."""
         meanings = list(meanings)
         asked = {name: sorted({each.intents[name] for each in meanings}) for name in intents}
@@ -76,7 +76,7 @@ class Questions:
         sizes = [len(answers) for answers in self.classes.values()]
         return dict(zip(self.classes, output.split(sizes, -1), strict=True))
 
-    def understand(self, output: Tensor, lengths: Tensor | None = None) -> list[Understood]:
+    def understand(self, output: Tensor, lengths: Tensor | None = None) -> list[SLUPrediction]:
         """The likeliest answers, from logits ``output[B, C]``."""
         best = {question: logits.float().softmax(-1).max(-1) for question, logits in self.split(output).items()}
         return [
@@ -86,7 +86,7 @@ class Questions:
             for row in range(len(output))
         ]
 
-    def _understood(self, best: Mapping[str, tuple[float, int]]) -> Understood:
+    def _understood(self, best: Mapping[str, tuple[float, int]]) -> SLUPrediction:
         """Of the probability and the place of each question's likeliest answer."""
         told = [(question, self.classes[question][place], sure) for question, (sure, place) in best.items()]
         intents = {question: (answer, sure) for question, answer, sure in told if not question.startswith(SLOT)}
@@ -96,7 +96,7 @@ class Questions:
             if question.startswith(SLOT) and answer != NONE
         ]
         meaning = Semantics({name: answer for name, (answer, _) in intents.items()}, tuple(slot for slot, _ in slots))
-        return Understood(
+        return SLUPrediction(
             meaning, {name: sure for name, (_, sure) in intents.items()}, tuple(sure for _, sure in slots)
         )
 

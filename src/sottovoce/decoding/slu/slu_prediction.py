@@ -19,7 +19,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Understood:
+class SLUPrediction:
     """The meaning of an utterance as a model has it.
 
     Attributes:

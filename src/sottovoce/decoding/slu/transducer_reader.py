@@ -11,7 +11,7 @@ from ...heads.sequence.transducer import Transducer
 from ..transducer import context_states
 from ..transducer_streams import TransducerGreedyStream
 from .semantic_vocabulary import SemanticVocabulary
-from .slu_prediction import Understood
+from .slu_prediction import SLUPrediction
 
 
 class TransducerReader:
@@ -29,7 +29,7 @@ class TransducerReader:
         self.head, self.vocabulary = head, SemanticVocabulary(labels)
 
     @torch.no_grad()
-    def understand(self, output: Tensor, lengths: Tensor) -> list[Understood]:
+    def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """What each utterance means, from ``output[B, T, D]`` with ``lengths[B]`` valid frames.
 
         The probability of a label is that of the joiner where it is said, that of a slot the lowest of its labels. Of

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..layers.convolution import StridedConv
 from ..layers.norms import valid
-from ..stream import Stream
+from ..stream import ResidualStream
 from ..units import Gateable, Unit
 
 
@@ -26,7 +26,7 @@ class Downsampling(StridedConv):
         factor: frames that become one.
     """
 
-    def __init__(self, stream: Stream, factor: int):
+    def __init__(self, stream: ResidualStream, factor: int):
         super().__init__(stream.width, stream.width, factor, factor, bias=True)
         self.stream = stream
         self.out = Gateable()

@@ -40,7 +40,7 @@ class UtteranceNorm:
 
 
 @dataclass
-class Heard:
+class RunningStats:
     """What running statistics remember: ``[B, <= HORIZON, bins]`` windows, and how many there have been in all."""
 
     windows: Tensor | None = None
@@ -54,7 +54,7 @@ class RunningNorm:
     heard, it counts for ``min(PRIOR, HORIZON - n)`` more, so after 10 s it is gone.
     """
 
-    def __call__(self, x: Tensor, valid: Tensor | None = None, heard: Heard | None = None) -> Tensor:
+    def __call__(self, x: Tensor, valid: Tensor | None = None, heard: RunningStats | None = None) -> Tensor:
         """``[B, W, bins]`` -> normalised where ``valid[B, W, 1]``, 0 elsewhere.
 
         Args:

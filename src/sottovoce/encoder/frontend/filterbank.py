@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from .feature_norm import Heard, RunningNorm, UtteranceNorm
+from .feature_norm import RunningNorm, RunningStats, UtteranceNorm
 
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
 STACK = 2  # windows in a frame
@@ -68,7 +68,7 @@ class Filterbank(nn.Module):
         inside = torch.arange(features.shape[1], device=device) < frames[:, None]
         return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
 
-    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
         """Features ``[B, T, bins * 2]`` of samples ``[B, S]`` from the middle of an utterance, under running statistics.
 
         Args:

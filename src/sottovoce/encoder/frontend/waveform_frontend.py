@@ -14,9 +14,9 @@ from ..layers.activations import activation
 from ..layers.convolution import StridedConv
 from ..layers.norms import TimeNorm, normalize_waveform
 from ..loading.recomputed import RecomputedLayer
-from ..stream import Stream, single
-from ..units import Gateable, Macs, Rows, Site, Timing, Unit, rows, site
-from .feature_norm import Heard
+from ..stream import ResidualStream, single
+from ..units import Gateable, MacTerm, Rows, Site, Timing, Unit, rows, site
+from .feature_norm import RunningStats
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 
 EARLY = 2
@@ -64,7 +64,7 @@ def receptive_field(layers: Sequence[Any]) -> int:
 class Projection(nn.Module):
     """LayerNorm and linear map into the residual stream: ``[B, T, C] -> [B, T, D]``."""
 
-    def __init__(self, inputs: int, stream: Stream, *, eps: float, dropout: float, norm: bool = True):
+    def __init__(self, inputs: int, stream: ResidualStream, *, eps: float, dropout: float, norm: bool = True):
         super().__init__()
         self.stream = stream
         self.norm: Any = nn.LayerNorm(inputs, eps=eps) if norm else None
@@ -79,8 +79,8 @@ class Projection(nn.Module):
     def units(self) -> list[Unit]:
         return [self.stream.part(writes=["linear.weight", "linear.bias"], output="linear")]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.levels[-1], parameter="linear.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.levels[-1], parameter="linear.weight")]
 
 
 class WaveformFrontEnd(nn.Module):
@@ -98,7 +98,7 @@ class WaveformFrontEnd(nn.Module):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         channels: Sequence[int],
         kernels: Sequence[int],
         strides: Sequence[int],
@@ -158,7 +158,7 @@ class WaveformFrontEnd(nn.Module):
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
-    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
         """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance; it needs to remember nothing."""
         return self(waveform, None)[0]
 
@@ -213,14 +213,17 @@ class WaveformFrontEnd(nn.Module):
             )
         return out
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         out = [
-            Macs(lambda t, i=i: t.levels[i], parameter=f"conv.{i}.conv.weight")  # type: ignore[misc]
+            MacTerm(lambda t, i=i: t.levels[i], parameter=f"conv.{i}.conv.weight")  # type: ignore[misc]
             for i in range(len(self.conv))
         ]
         if isinstance(self.conv[0].norm, TimeNorm):  # the covariance of the windows, and its way through the weight
             K = self.conv[0].conv.weight[0].numel()
-            out += [Macs(lambda t: t.levels[0] * K * K + K * K), Macs(lambda t: K + 1, parameter="conv.0.conv.weight")]
+            out += [
+                MacTerm(lambda t: t.levels[0] * K * K + K * K),
+                MacTerm(lambda t: K + 1, parameter="conv.0.conv.weight"),
+            ]
         return out
 
 
@@ -246,12 +249,12 @@ class FilterbankFrontEnd(nn.Module):
         features, frames = self.filterbank(waveform, whole if lengths is None else lengths)
         return self.from_features(features), None if lengths is None else frames
 
-    def following(self, waveform: Tensor, heard: Heard) -> Tensor:
+    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
         """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance, see `Filterbank.following`."""
         return self.from_features(self.filterbank.following(waveform, heard))
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]
 
     def from_features(self, features: Tensor) -> Tensor:
         """``[B, T, F]`` stacked features (160 of the stock feature extractor) to the stream."""

@@ -10,14 +10,14 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stream import Stream
+from ..stream import ResidualStream
 from ..streaming.cache import LayerCache
-from ..units import Gateable, Macs, Unit, join, rows, site
+from ..units import Gateable, MacTerm, Unit, join, rows, site
 from .positions import NoPosition
 
 
 @dataclass(frozen=True)
-class Sight:
+class AttentionContext:
     """What the frames of a forward pass know of one another; the same for all layers.
 
     Args:
@@ -41,7 +41,7 @@ class Sight:
         return self.window & (self.valid[:, None, None, :] | ~self.valid[:, None, :, None])
 
 
-ALL = Sight()
+ALL = AttentionContext()
 """Every frame is valid and sees every other."""
 
 
@@ -57,7 +57,7 @@ class SelfAttention(nn.Module):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         heads: Sequence[int],
         head_dim: int,
         *,
@@ -81,7 +81,7 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(inner, stream.width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
         """``cache``: of the chunks before this one."""
         B, T, _ = x.shape
         if not self.heads:
@@ -119,7 +119,7 @@ class SelfAttention(nn.Module):
         stream = self.stream.part(reads=[f"{m}.weight" for m in "qkv"], writes=["out.weight", "out.bias"], output="out")
         return [heads, stream]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         d = self.head_dim
-        linear = [Macs(lambda t: t.frames, parameter=f"{m}.weight") for m in ("q", "k", "v", "out")]
-        return [*linear, Macs(lambda t: 2 * t.frames**2, unit="heads", each=d), *self.position.head_macs()]
+        linear = [MacTerm(lambda t: t.frames, parameter=f"{m}.weight") for m in ("q", "k", "v", "out")]
+        return [*linear, MacTerm(lambda t: 2 * t.frames**2, unit="heads", each=d), *self.position.head_macs()]

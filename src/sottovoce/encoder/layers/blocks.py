@@ -12,10 +12,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..loading.recomputed import RecomputedLayer
-from ..stream import Stream
+from ..stream import ResidualStream
 from ..streaming.cache import LayerCache
 from ..units import Unit, block
-from .attention import ALL, SelfAttention, Sight
+from .attention import ALL, AttentionContext, SelfAttention
 from .conformer_convolution import ConvolutionModule
 from .feed_forward import FeedForward
 
@@ -24,7 +24,7 @@ class PostNormLayer(RecomputedLayer):
     """Transformer layer with the norms after the residual sums (wav2vec 2.0 Base and its kin)."""
 
     def __init__(
-        self, stream: Stream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
+        self, stream: ResidualStream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
     ):
         super().__init__()
         self.stream = stream
@@ -33,7 +33,7 @@ class PostNormLayer(RecomputedLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.attention is not None:
             x = x + self.attention(x, sight, cache)
         x = self.attention_norm(x)
@@ -55,7 +55,7 @@ class PreNormLayer(RecomputedLayer):
     """Transformer layer with the norms before its blocks (the Large models)."""
 
     def __init__(
-        self, stream: Stream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
+        self, stream: ResidualStream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
     ):
         super().__init__()
         self.stream = stream
@@ -64,7 +64,7 @@ class PreNormLayer(RecomputedLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm: Any = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
 
-    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.attention is not None:
             x = x + self.attention(self.attention_norm(x), sight, cache)
         if self.feed_forward is not None:
@@ -85,7 +85,7 @@ class ConformerLayer(RecomputedLayer):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         *,
         feed_forward1: FeedForward | None,
         attention: SelfAttention | None,
@@ -104,7 +104,7 @@ class ConformerLayer(RecomputedLayer):
             setattr(self, f"{name}_norm", nn.LayerNorm(stream.width, eps=eps) if present else None)
         self.final_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, sight: Sight = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
         if self.feed_forward1 is not None:
             x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
         if self.attention is not None:
@@ -135,7 +135,7 @@ WRITES = {
 """The last linear map of each block: a soft gate on the block is multiplied in there."""
 
 
-def normed_blocks(layer: nn.Module, stream: Stream, kinds: dict[str, str]) -> list[Unit]:
+def normed_blocks(layer: nn.Module, stream: ResidualStream, kinds: dict[str, str]) -> list[Unit]:
     """Whole-block units of the blocks that are still there, each with the norm in front of it; and those norms."""
     present = [name for name in kinds if getattr(layer, name) is not None]
     blocks = [

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stream import Stream
+from ..stream import ResidualStream
 from ..streaming.cache import LayerCache
-from ..units import Gateable, Macs, Rows, Unit, elements, rows, site
+from ..units import Gateable, MacTerm, Rows, Unit, elements, rows, site
 from .activations import activation
 from .safe_convolution import Conv1d
 
@@ -23,7 +23,7 @@ class ConvolutionModule(nn.Module):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         channels: int,
         *,
         kernel: int,
@@ -94,6 +94,6 @@ class ConvolutionModule(nn.Module):
         )
         return [channels, stream] if n else [stream]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         names = ("expand.weight", "depthwise.weight", "project.weight") if self.depthwise is not None else ()
-        return [Macs(lambda t: t.frames, parameter=p) for p in names]
+        return [MacTerm(lambda t: t.frames, parameter=p) for p in names]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..stream import Stream
-from ..units import Gateable, Macs, Unit, rows, site
+from ..stream import ResidualStream
+from ..units import Gateable, MacTerm, Unit, rows, site
 from .activations import activation
 
 
 class FeedForward(nn.Module):
     """``x -> down(act(up(x)))``: ``[B, T, D] -> [B, T, D]`` with ``units`` inner units (0: only the output bias)."""
 
-    def __init__(self, stream: Stream, units: int, *, act: str, inner_dropout: float, dropout: float):
+    def __init__(self, stream: ResidualStream, units: int, *, act: str, inner_dropout: float, dropout: float):
         super().__init__()
         self.stream = stream
         self.up = nn.Linear(stream.width, units)
@@ -38,5 +38,5 @@ class FeedForward(nn.Module):
         stream = self.stream.part(reads=["up.weight"], writes=["down.weight", "down.bias"], output="down")
         return [inner, stream]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter=p) for p in ("up.weight", "down.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter=p) for p in ("up.weight", "down.weight")]

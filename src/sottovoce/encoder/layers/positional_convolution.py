@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stream import Places, Stream
-from ..units import Gateable, Macs, Rows, Site, Unit, elements
+from ..stream import Places, ResidualStream
+from ..units import Gateable, MacTerm, Rows, Site, Unit, elements
 from .activations import activation
 from .long_convolution import long_convolution, long_convolution_serves
 from .safe_convolution import conv1d
@@ -47,8 +47,8 @@ class PositionalLayer(nn.Module):
             x = conv1d(x, weight, self.bias, groups=self.groups).transpose(1, 2)
         return self.act(x if self.norm is None else self.norm(x))
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: t.frames, parameter="weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: t.frames, parameter="weight")]
 
 
 class PositionalConvolution(nn.Module):
@@ -65,7 +65,14 @@ class PositionalConvolution(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, stream: Stream, groups: Sequence[int], original_groups: int, taps: Sequence[int], *, norm: bool, act: str
+        self,
+        stream: ResidualStream,
+        groups: Sequence[int],
+        original_groups: int,
+        taps: Sequence[int],
+        *,
+        norm: bool,
+        act: str,
     ):
         super().__init__()
         self.stream, self.ids = stream, list(groups)
@@ -133,7 +140,7 @@ class PositionalConvolution(nn.Module):
         )
 
     def _stream(self) -> Unit:
-        """Stream channels that no kept group reads or writes have no rows here (-1)."""
+        """ResidualStream channels that no kept group reads or writes have no rows here (-1)."""
         last = len(self.layers) - 1
         place = {p: k for k, p in enumerate(self.places.ids)}
         index = torch.tensor([[place.get(c, -1) for c in element] for element in self.stream.index.tolist()])

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream import Places, Stream
-from ..units import Macs, Rows, elements, rows
+from ..stream import Places, ResidualStream
+from ..units import MacTerm, Rows, elements, rows
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class NoPosition(nn.Module):
         """Rows of this module's parameters that go with a head."""
         return ()
 
-    def head_macs(self) -> tuple[Macs, ...]:
+    def head_macs(self) -> tuple[MacTerm, ...]:
         """Multiplications that each head costs on top of the attention itself."""
         return ()
 
@@ -109,7 +109,7 @@ class GatedRelativeBias(NoPosition):
 
     backwards = True
 
-    def __init__(self, stream: Stream, heads: Sequence[int], head_dim: int, original_heads: int):
+    def __init__(self, stream: ResidualStream, heads: Sequence[int], head_dim: int, original_heads: int):
         super().__init__()
         self.stream, self.head_dim, self.original_heads = stream, head_dim, original_heads
         self.heads, self.channels = Places(heads), Places(stream.ids)
@@ -133,9 +133,9 @@ class GatedRelativeBias(NoPosition):
     def head_rows(self) -> tuple[Rows, ...]:
         return (rows("constant", 0, len(self.heads)),)
 
-    def head_macs(self) -> tuple[Macs, ...]:
+    def head_macs(self) -> tuple[MacTerm, ...]:
         count = self.gate.weight.numel()
-        return (Macs(lambda t: t.frames * count, unit="heads"),)
+        return (MacTerm(lambda t: t.frames * count, unit="heads"),)
 
 
 # --- w2v-BERT 2.0 -----------------------------------------------------------------------------------------------------
@@ -166,9 +166,9 @@ class RelativeKey(NoPosition):
         by_distance = (q * self.head_dim**-0.5) @ self.distance.weight.t()  # [B, H, T, P]
         return q, by_distance.gather(3, context.expand(*q.shape[:2], *context.shape))
 
-    def head_macs(self) -> tuple[Macs, ...]:
+    def head_macs(self) -> tuple[MacTerm, ...]:
         count = self.distance.weight.numel()
-        return (Macs(lambda t: t.frames * count, unit="heads"),)
+        return (MacTerm(lambda t: t.frames * count, unit="heads"),)
 
 
 # --- Wav2Vec2-Conformer -----------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class RelativeKey(NoPosition):
 class RotaryAngles(NoPosition):
     """Cosines and sines for every stream channel: the encoder half of `Rotary`."""
 
-    def __init__(self, stream: Stream, head_dim: int, base: float):
+    def __init__(self, stream: ResidualStream, head_dim: int, base: float):
         super().__init__()
         self.channels, self.head_dim, self.base = Places(stream.ids), head_dim, base
 
@@ -195,7 +195,7 @@ class RotaryAngles(NoPosition):
 class Rotary(NoPosition):
     """Stock Conformer rotary: it turns the *stream* in pairs, before queries and keys are projected."""
 
-    def __init__(self, stream: Stream, head_dim: int):
+    def __init__(self, stream: ResidualStream, head_dim: int):
         super().__init__()
         place = {channel: k for k, channel in enumerate(stream.ids)}
         half = head_dim // 2
@@ -247,8 +247,8 @@ class RelativePosition(NoPosition):
         projected = Rows("project.weight", 0, elements(n, self.head_dim))
         return (projected, rows("content", 0, n), rows("position", 0, n))
 
-    def head_macs(self) -> tuple[Macs, ...]:
-        return (Macs(lambda t: t.frames * (2 * t.frames - 1), unit="heads", each=self.head_dim),)
+    def head_macs(self) -> tuple[MacTerm, ...]:
+        return (MacTerm(lambda t: t.frames * (2 * t.frames - 1), unit="heads", each=self.head_dim),)
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda t: 2 * t.frames - 1, parameter="project.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda t: 2 * t.frames - 1, parameter="project.weight")]

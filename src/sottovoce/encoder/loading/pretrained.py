@@ -24,7 +24,7 @@ from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
 from .loading_options import sorted_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
-from .uninitialised import Uninitialised
+from .uninitialized import Uninitialised
 from .weight_files import read_safetensors, read_weights
 
 

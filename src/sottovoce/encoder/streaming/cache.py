@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..frontend.feature_norm import Heard
+from ..frontend.feature_norm import RunningStats
 
 
 @dataclass
@@ -42,7 +42,7 @@ class LayerCache:
 
 
 @dataclass
-class Memory:
+class StreamState:
     """Of a whole encoder; its size does not grow with the stream.
 
     Args:
@@ -54,10 +54,10 @@ class Memory:
 
     layers: list[LayerCache]
     past: int
-    heard: Heard = field(default_factory=Heard)
+    heard: RunningStats = field(default_factory=RunningStats)
     frames: int = 0
 
     @classmethod
-    def empty(cls, layers: int, past: int) -> Memory:
+    def empty(cls, layers: int, past: int) -> StreamState:
         """At the beginning of a stream."""
         return cls([LayerCache(past) for _ in range(layers)], past)

@@ -20,7 +20,7 @@ from ...errors import AudioError, StreamingError
 from ..config import EncoderConfig
 from ..frontend.waveform_frontend import check_lengths
 from ..output import EncoderOutput
-from .cache import Memory
+from .cache import StreamState
 from .chunks import Chunks
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class EncoderStream:
             out = stream.push(piece)                   # frames of the chunks that are now complete; often none
         out = stream.flush()                           # the frames that are left
 
-    Strung together, the hidden states are those of ``encoder(whole)`` with ``encoder.chunks`` set to these chunks. Memory
+    Strung together, the hidden states are those of ``encoder(whole)`` with ``encoder.chunks`` set to these chunks. StreamState
     does not grow with the stream, computing does not slow down.
 
     Args:
@@ -106,7 +106,7 @@ class EncoderStream:
 
     def _begin(self) -> None:
         self._samples: Tensor | None = None
-        self._memory = Memory.empty(len(self.encoder.layers), self.chunks.past)
+        self._memory = StreamState.empty(len(self.encoder.layers), self.chunks.past)
 
     @property
     def latency(self) -> Latency:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Unit
 from ..layer_sum_head import Fusion, LayerSumHead
 
 
@@ -19,7 +19,7 @@ class FrameClassifier(LayerSumHead):
         classes: outputs. What they exclude is for the reader to know: SUPERB's are speakers, each talking or not.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, classes: int, fusion: Fusion = "sum"):
+    def __init__(self, stream: ResidualStream, layers: int, *, classes: int, fusion: Fusion = "sum"):
         super().__init__(stream, layers, fusion)
         self.output = nn.Linear(stream.width, classes)
 
@@ -35,5 +35,5 @@ class FrameClassifier(LayerSumHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["output.weight"])]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: timing.frames, "output.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: timing.frames, "output.weight")]

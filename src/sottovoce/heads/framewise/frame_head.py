@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ...encoder.frontend.downsampling import Downsampling
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing
 from ..layer_sum_head import Fusion, LayerSumHead
 
 
@@ -26,7 +26,7 @@ class FrameHead(LayerSumHead):
         downsampling: frames that become one before the head.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, fusion: Fusion = "sum", downsampling: int = 1):
+    def __init__(self, stream: ResidualStream, layers: int, *, fusion: Fusion = "sum", downsampling: int = 1):
         super().__init__(stream, layers, fusion)
         self.downsampling = Downsampling(stream, downsampling) if downsampling > 1 else None
 
@@ -39,13 +39,13 @@ class FrameHead(LayerSumHead):
         """Frames of the output, of so many frames (a number, or a tensor of numbers) of the hidden states."""
         return lengths if self.downsampling is None else self.downsampling.frames(lengths)
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         return [] if self.downsampling is None else [self.every_frame("downsampling.weight")]
 
-    def every_frame(self, parameter: str) -> Macs:
+    def every_frame(self, parameter: str) -> MacTerm:
         """The product with ``parameter`` at each frame of the output."""
 
         def times(timing: Timing) -> float:
             return self.output_lengths(timing.frames)
 
-        return Macs(times, parameter)
+        return MacTerm(times, parameter)

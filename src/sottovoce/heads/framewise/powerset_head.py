@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ...encoder.config import Shape
-from ...encoder.layers.attention import Sight
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing, Unit
+from ...encoder.layers.attention import AttentionContext
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing, Unit
 from ..conformer import conformers, whole_layer
 from ..layer_sum_head import LayerSumHead
 
@@ -43,7 +43,7 @@ class PowersetHead(LayerSumHead):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         speakers: int = 4,
@@ -80,7 +80,7 @@ class PowersetHead(LayerSumHead):
         if lengths is not None:
             mask = torch.arange(x.shape[1], device=lengths.device)[None] < lengths[:, None]
         for block in self.blocks:
-            x = block(x, Sight(valid=mask))
+            x = block(x, AttentionContext(valid=mask))
         logits = self.output(x)
         if mask is None:
             return logits
@@ -92,8 +92,8 @@ class PowersetHead(LayerSumHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["project.weight"])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def every_frame(timing: Timing) -> float:
             return timing.frames
 
-        return [Macs(every_frame, f"{name}.weight") for name in ("project", "output")]
+        return [MacTerm(every_frame, f"{name}.weight") for name in ("project", "output")]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.layers.norms import valid
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
 from ..layer_sum_head import Fusion
 
@@ -38,7 +38,7 @@ class CTC(FrameHead):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         outputs: int,
@@ -80,6 +80,6 @@ class CTC(FrameHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["output.weight" if self.inner is None else "inner.weight"])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         names = ["output.weight"] if self.inner is None else ["inner.weight", "output.weight"]
         return [*super().macs(), *map(self.every_frame, names)]

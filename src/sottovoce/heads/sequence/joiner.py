@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...encoder.stream import Stream
+from ...encoder.stream import ResidualStream
 from ...encoder.units import Gateable, Unit, rows, site
 
 
@@ -22,7 +22,7 @@ class Joiner(nn.Module):
         width: inner units, ``J``.
     """
 
-    def __init__(self, stream: Stream, predictor: int, outputs: int, *, width: int = 512):
+    def __init__(self, stream: ResidualStream, predictor: int, outputs: int, *, width: int = 512):
         super().__init__()
         self.stream = stream
         self.encoder = nn.Linear(stream.width, width)

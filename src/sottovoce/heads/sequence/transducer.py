@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...encoder.config import Shape
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
 from ..layer_sum_head import Fusion
 from .ctc import BLANK
@@ -55,7 +55,7 @@ class Transducer(FrameHead):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         outputs: int,
@@ -127,7 +127,7 @@ class Transducer(FrameHead):
     def units(self) -> list[Unit]:
         return [] if self.ctc is None else [self.stream.part(reads=["ctc.weight"])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         # One evaluation of predictor and joiner a frame: what greedy search needs while it says nothing. Labels come
         # at most once a frame or so; most contexts are met again and not computed.
         used = ["predictor.convolution"] if self.predictor.convolution is not None else []

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.stream import Stream
+from ...encoder.stream import ResidualStream
 from ..frames import ConvBlock, SqueezeExcitation, TimeConv
-from ..layer_aggregation import Choice, build_fusion
-from .pooling_head import Extractor, Trunk
+from ..layer_aggregation import Choice, build_layer_aggregation
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 from .res2 import res2
 
 DILATIONS = (2, 3, 4)
 
 
-class ECAPA(Extractor):
+class ECAPA(SpeakerEmbedder):
     """Three squeeze-excitation Res2 blocks, their outputs together, channel-attentive statistics.
 
     Args:
@@ -32,7 +32,7 @@ class ECAPA(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         channels: int = 512,
@@ -43,12 +43,12 @@ class ECAPA(Extractor):
         fusion: Choice = "sum",
         pooling: Choice = "channel_attentive",
     ):
-        into = build_fusion(stream, layers, fusion)
-        trunk = EcapaTrunk(into.width, channels, scale, bottleneck, wide)
+        into = build_layer_aggregation(stream, layers, fusion)
+        trunk = ECAPAEncoder(into.width, channels, scale, bottleneck, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
 
 
-class EcapaTrunk(Trunk):
+class ECAPAEncoder(FrameEncoder):
     """The frame-level layers: every block hears the sum of all outputs before it."""
 
     reads = ("entry.conv.weight",)
@@ -57,7 +57,7 @@ class EcapaTrunk(Trunk):
         super().__init__()
         self.width = wide
         self.entry = ConvBlock(inputs, channels, 5)
-        self.blocks = nn.ModuleList(EcapaBlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
+        self.blocks = nn.ModuleList(ECAPABlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -69,7 +69,7 @@ class EcapaTrunk(Trunk):
         return F.relu(self.aggregate(torch.cat(out, dim=1)))
 
 
-class EcapaBlock(nn.Module):
+class ECAPABlock(nn.Module):
     """Dense, Res2 over time, dense, squeeze-excitation, and past all of it."""
 
     def __init__(self, channels: int, dilation: int, scale: int, bottleneck: int):

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from ...encoder.config import Shape
-from ...encoder.layers.attention import Sight
+from ...encoder.layers.attention import AttentionContext
 from ...encoder.layers.positions import RelativePosition, SinusoidPositions, Span
-from ...encoder.stream import Stream
-from ...encoder.units import Macs
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm
 from ..conformer import conformers, whole_layer
-from ..layer_aggregation import Choice, build_fusion
-from .pooling_head import Extractor, Trunk
+from ..layer_aggregation import Choice, build_layer_aggregation
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
-class MFAConformer(Extractor):
+class MFAConformer(SpeakerEmbedder):
     """Conformer blocks with relative positions; what all of them say is normalised and pooled together.
 
     The published network halves 10 ms frames first; frames here have 20 ms already.
@@ -31,7 +31,7 @@ class MFAConformer(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         width: int = 256,
@@ -45,15 +45,15 @@ class MFAConformer(Extractor):
         pooling: Choice = "channel_attentive",
         shape: Shape | None = None,
     ):
-        into = build_fusion(stream, layers, fusion)
+        into = build_layer_aggregation(stream, layers, fusion)
         whole = {"trunk": {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}}
         left = shape or whole
-        trunk = ConformerTrunk(into.width, width, left["trunk"]["blocks"], width // heads, kernel, dropout)
+        trunk = ConformerEncoder(into.width, width, left["trunk"]["blocks"], width // heads, kernel, dropout)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
         self.shape, self.original_shape = left, whole
 
 
-class ConformerTrunk(Trunk):
+class ConformerEncoder(FrameEncoder):
     """The blocks, and the norm over all their outputs."""
 
     reads = ("entry.weight",)
@@ -82,12 +82,12 @@ class ConformerTrunk(Trunk):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.dropout(self.entry(x.transpose(1, 2)))
-        sight = Sight(self.positions.prepare(Span(x.shape[1]), x), mask)
+        sight = AttentionContext(self.positions.prepare(Span(x.shape[1]), x), mask)
         out = []
         for block in self.blocks:
             x = block(x, sight)
             out.append(x)
         return self.norm(torch.cat(out, dim=-1)).transpose(1, 2)
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: timing.frames, "entry.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: timing.frames, "entry.weight")]

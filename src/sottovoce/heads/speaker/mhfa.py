@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing, Unit
 from ..layer_aggregation import weighted_sum
 from .pooling import attention
 from .pooling_head import PoolingHead
@@ -31,7 +31,7 @@ class MHFA(PoolingHead):
         size: of the result.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, width: int = 128, heads: int = 64, size: int = 256):
+    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 128, heads: int = 64, size: int = 256):
         super().__init__()
         self.layers, self.width, self.heads = layers, width, heads
         self.stream = stream
@@ -67,10 +67,10 @@ class MHFA(PoolingHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["keys.weight", "values.weight"])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def every_frame(timing: Timing) -> float:
             return timing.frames
 
-        weights = [Macs(every_frame, f"{name}.weight") for name in ("keys", "values", "attention")]
-        pooling = Macs(every_frame, each=self.heads * self.width)
-        return [*weights, pooling, Macs(lambda timing: 1, "project.weight")]
+        weights = [MacTerm(every_frame, f"{name}.weight") for name in ("keys", "values", "attention")]
+        pooling = MacTerm(every_frame, each=self.heads * self.width)
+        return [*weights, pooling, MacTerm(lambda timing: 1, "project.weight")]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ...encoder.layers.norms import at_least_float32, valid
 from ...encoder.layers.safe_convolution import Conv1d
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import AudioError, CheckpointError
 from ..layer_sum_head import Fusion, LayerSumHead
 
@@ -36,7 +36,7 @@ class PlainXVector(LayerSumHead):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         channels: Sequence[int] = (512, 512, 512, 512, 1500),
@@ -97,13 +97,13 @@ class PlainXVector(LayerSumHead):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["projector.weight"])]
 
-    def macs(self) -> list[Macs]:
-        def every_frame(lost: int, weight: str) -> Macs:
+    def macs(self) -> list[MacTerm]:
+        def every_frame(lost: int, weight: str) -> MacTerm:
             def times(timing: Timing) -> float:
                 return max(timing.frames - lost, 0)
 
-            return Macs(times, weight)
+            return MacTerm(times, weight)
 
         delays = [every_frame(lost, f"delays.{n}.weight") for n, lost in enumerate(self.lost)]
-        last = [Macs(lambda timing: 1, f"{name}.weight") for name in ("embedding", "classifier")]
+        last = [MacTerm(lambda timing: 1, f"{name}.weight") for name in ("embedding", "classifier")]
         return [every_frame(0, "projector.weight"), *delays, *last]

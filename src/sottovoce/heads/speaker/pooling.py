@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.layers.norms import at_least_float32
-from ...encoder.units import Macs
+from ...encoder.units import MacTerm
 from ...errors import CheckpointError
-from ..frames import FrameNorm
+from ..frames import MaskedBatchNorm1d
 from ..layer_aggregation import Choice, parted
 from ..options import check_options
 
@@ -72,8 +72,8 @@ class Attentive(Pooling):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return statistics(x, attention(self.score(torch.tanh(self.hidden(x))), mask))
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
 
 
 class ChannelAttentive(Pooling):
@@ -92,7 +92,7 @@ class ChannelAttentive(Pooling):
         self.size = 2 * channels
         self.hidden = nn.Linear(channels, bottleneck)
         self.context = nn.Linear(2 * channels, bottleneck, bias=False) if context else None
-        self.norm = FrameNorm(bottleneck)
+        self.norm = MaskedBatchNorm1d(bottleneck)
         self.score = nn.Linear(bottleneck, channels)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -102,9 +102,9 @@ class ChannelAttentive(Pooling):
         hidden = self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
         return statistics(x, attention(self.score(torch.tanh(hidden)), mask))
 
-    def macs(self) -> list[Macs]:
-        each = [Macs(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
-        return each if self.context is None else [*each, Macs(lambda timing: 1, "context.weight")]
+    def macs(self) -> list[MacTerm]:
+        each = [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+        return each if self.context is None else [*each, MacTerm(lambda timing: 1, "context.weight")]
 
 
 POOLINGS: dict[str, type[Pooling]] = {

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...encoder.units import Macs, Unit
+from ...encoder.units import MacTerm, Unit
 from ..frames import frame_mask
 from ..head import Head
-from ..layer_aggregation import Choice, Fusion
+from ..layer_aggregation import Choice, LayerAggregation
 from .pooling import build_pooling
 
 
@@ -43,7 +43,7 @@ class PoolingHead(Head):
         return self.pool(frames, frame_mask(lengths, frames.shape[1]))
 
 
-class Trunk(nn.Module, ABC):
+class FrameEncoder(nn.Module, ABC):
     """The frame-level network of a speaker embedder: ``[B, inputs, T] -> [B, width, T]``, as many frames out as in."""
 
     width: int
@@ -72,8 +72,8 @@ class VectorNorm(nn.BatchNorm1d):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
-class Extractor(PoolingHead):
-    """Fusion, trunk, pooling, embedding: the shape that all published speaker embedders have::
+class SpeakerEmbedder(PoolingHead):
+    """LayerAggregation, trunk, pooling, embedding: the shape that all published speaker embedders have::
 
         hidden states ─▶ fusion ─▶ trunk ─▶ pooling ─▶ norm ─▶ embed ─▶ [B, size]
         [L+1, B, T, D]   [B, C, T]  [B, C', T]  [B, P]
@@ -92,8 +92,8 @@ class Extractor(PoolingHead):
         self,
         layers: int,
         *,
-        fusion: Fusion,
-        trunk: Trunk,
+        fusion: LayerAggregation,
+        trunk: FrameEncoder,
         pooled: Choice,
         size: int,
         norm: bool = True,
@@ -129,5 +129,5 @@ class Extractor(PoolingHead):
     def units(self) -> list[Unit]:
         return self.fusion.reader(*(f"trunk.{weight}" for weight in self.trunk.reads))
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: 1, "embed.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: 1, "embed.weight")]

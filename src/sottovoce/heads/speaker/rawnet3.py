@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.stream import Stream
-from ...encoder.units import Macs
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm
 from ..frames import ConvBlock, TimeConv, mean_over_time
-from ..layer_aggregation import Choice, build_fusion
-from .pooling_head import Extractor, Trunk
+from ..layer_aggregation import Choice, build_layer_aggregation
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 from .res2 import res2
 
 DILATIONS = (2, 3, 4)
 
 
-class RawNet3(Extractor):
+class RawNet3(SpeakerEmbedder):
     """Three Res2 blocks, their outputs together, channel-attentive statistics.
 
     What goes past the first block is always mapped (the published network leaves the map out where widths are equal), so that
@@ -38,7 +38,7 @@ class RawNet3(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         channels: int = 1024,
@@ -48,12 +48,12 @@ class RawNet3(Extractor):
         fusion: Choice = "sum",
         pooling: Choice = "channel_attentive",
     ):
-        into = build_fusion(stream, layers, fusion)
-        trunk = RawNet3Trunk(into.width, channels, scale, wide)
+        into = build_layer_aggregation(stream, layers, fusion)
+        trunk = RawNet3Encoder(into.width, channels, scale, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
 
 
-class RawNet3Trunk(Trunk):
+class RawNet3Encoder(FrameEncoder):
     """The frame-level layers."""
 
     reads = ("blocks.0.enter.conv.weight", "blocks.0.past.weight")
@@ -110,5 +110,5 @@ class FeatureMapScaling(nn.Module):
         scale = torch.sigmoid(self.scale(mean_over_time(x, mask)))
         return (x + self.shift[:, None]) * scale[..., None]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: 1, "scale.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: 1, "scale.weight")]

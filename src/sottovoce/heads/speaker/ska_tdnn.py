@@ -10,19 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.stream import Stream
-from ...encoder.units import Macs
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm
 from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
-from ..layer_aggregation import Choice, build_fusion
-from ..spoofing.spectral_maps import Map, MapConv, MapNorm
-from .pooling_head import Extractor, Trunk
+from ..layer_aggregation import Choice, build_layer_aggregation
+from ..spoofing.spectral_maps import Map, MapConv, MaskedBatchNorm2d
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 from .res2 import res2
 
 DILATIONS = (2, 3, 4)
 KERNELS = (5, 7)
 
 
-class SKATDNN(Extractor):
+class SKATDNN(SpeakerEmbedder):
     """Maps over bins and time, then three Res2 blocks over time, both with selective kernels.
 
     The published network has 80 mel bins, every 10 ms, halved in its front part. Here a linear map makes the bins of
@@ -41,7 +41,7 @@ class SKATDNN(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         bins: int = 80,
@@ -54,12 +54,12 @@ class SKATDNN(Extractor):
         fusion: Choice = "sum",
         pooling: Choice = "channel_attentive",
     ):
-        into = build_fusion(stream, layers, fusion)
-        trunk = SKATrunk(into.width, bins, maps, channels, scale, bottleneck, wide)
+        into = build_layer_aggregation(stream, layers, fusion)
+        trunk = SKATDNNEncoder(into.width, bins, maps, channels, scale, bottleneck, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
 
 
-class SKATrunk(Trunk):
+class SKATDNNEncoder(FrameEncoder):
     """The frame-level layers: every block over time hears the sum of all outputs before it."""
 
     reads = ("bins.weight",)
@@ -70,10 +70,10 @@ class SKATrunk(Trunk):
         half, quarter = -(-bins // 2), -(-bins // 4)
         self.bins = TimeConv(inputs, bins)
         self.enter = MapConv(1, maps, 3, half, stride=2)
-        self.enter_norm = MapNorm(maps)
+        self.enter_norm = MaskedBatchNorm2d(maps)
         self.fronts = nn.ModuleList(SpectralBlock(maps, half) for _ in range(2))
         self.leave = MapConv(maps, maps, 3, quarter, stride=2)
-        self.leave_norm = MapNorm(maps)
+        self.leave_norm = MaskedBatchNorm2d(maps)
         self.entry = ConvBlock(maps * quarter, channels, 5)
         self.blocks = nn.ModuleList(SKABlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
@@ -91,7 +91,7 @@ class SKATrunk(Trunk):
         return F.relu(self.aggregate(torch.cat(out, dim=1)))
 
 
-class Selection(nn.Module):
+class SelectiveKernel(nn.Module):
     """How much each of several kernels counts, from a summary: ``[B, n] -> [kernels, B, n]``, sum 1 over kernels.
 
     Args:
@@ -111,8 +111,8 @@ class Selection(nn.Module):
         scores = self.choose(F.relu(self.squeeze(summary)))
         return scores.view(len(summary), -1, summary.shape[1]).transpose(0, 1).softmax(0)
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: self.uses, f"{name}.weight") for name in ("squeeze", "choose")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: self.uses, f"{name}.weight") for name in ("squeeze", "choose")]
 
 
 def mixed(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
@@ -130,11 +130,11 @@ class SpectralBlock(nn.Module):
     def __init__(self, maps: int, bins: int):
         super().__init__()
         self.enter = MapConv(maps, maps, 3, bins, bias=False)
-        self.enter_norm = MapNorm(maps)
+        self.enter_norm = MaskedBatchNorm2d(maps)
         self.for_bins = nn.ModuleList(Map(maps, maps, kernel, bins) for kernel in KERNELS)
         self.for_maps = nn.ModuleList(Map(maps, maps, kernel, bins) for kernel in KERNELS)
-        self.select_bins = Selection(bins, max(16, bins // 8), len(KERNELS))
-        self.select_maps = Selection(maps, max(16, maps // 8), len(KERNELS))
+        self.select_bins = SelectiveKernel(bins, max(16, bins // 8), len(KERNELS))
+        self.select_maps = SelectiveKernel(maps, max(16, maps // 8), len(KERNELS))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         y = self.enter_norm(F.relu(self.enter(x, mask)), mask)
@@ -156,7 +156,7 @@ class SKABlock(nn.Module):
             nn.ModuleList(ConvBlock(width, width, kernel, dilation=dilation) for kernel in KERNELS)
             for _ in range(scale - 1)
         )
-        self.select = Selection(width, max(16, width // 4), len(KERNELS), uses=scale - 1)
+        self.select = SelectiveKernel(width, max(16, width // 4), len(KERNELS), uses=scale - 1)
         self.leave = ConvBlock(channels, channels)
         self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...encoder.stream import Stream
+from ...encoder.stream import ResidualStream
 from ..frames import ConvBlock
-from ..layer_aggregation import Choice, build_fusion
-from .pooling_head import Extractor, Trunk
+from ..layer_aggregation import Choice, build_layer_aggregation
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 CONTEXT = ((5, 1), (3, 2), (3, 3), (1, 1))
 """(taps, dilation) of each layer; the last, wide one has one tap."""
 
 
-class XVector(Extractor):
+class XVector(SpeakerEmbedder):
     """Four layers of ``channels`` that see 15 frames, one of ``wide``; mean and deviation; a linear map to ``size``.
 
     Args:
@@ -25,7 +25,7 @@ class XVector(Extractor):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         channels: int = 512,
@@ -34,12 +34,12 @@ class XVector(Extractor):
         fusion: Choice = "sum",
         pooling: Choice = "statistics",
     ):
-        into = build_fusion(stream, layers, fusion)
+        into = build_layer_aggregation(stream, layers, fusion)
         trunk = TimeDelay(into.width, channels, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, norm=False)
 
 
-class TimeDelay(Trunk):
+class TimeDelay(FrameEncoder):
     """The frame-level layers of an x-vector."""
 
     reads = ("blocks.0.conv.weight",)

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.layers.safe_convolution import Conv2d
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask
 from ..head import Head
-from ..layer_aggregation import Choice, build_fusion
+from ..layer_aggregation import Choice, build_layer_aggregation
 from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
 from .map_pooling import POOL, pooled_columns, pooled_map
 from .residual_map import ResidualMap
-from .spectral_maps import MapNorm
+from .spectral_maps import MaskedBatchNorm2d
 
 TEMPERATURES = 2.0, 100.0
 """Of attention within one sort of nodes, and of attention over both."""
@@ -46,12 +46,12 @@ class AASIST(Head):
         bands: features that they are projected to.
         channels: of the residual convolutions; the last is the width of nodes.
         width: of nodes after stack attention; the vector has five times as many entries.
-        fusion: how the hidden states become one, as configs write it (see `build_fusion`); published is ``last``.
+        fusion: how the hidden states become one, as configs write it (see `build_layer_aggregation`); published is ``last``.
     """
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ResidualStream,
         layers: int,
         *,
         bands: int = 128,
@@ -61,14 +61,14 @@ class AASIST(Head):
     ):
         super().__init__()
         self.layers, self.width = layers, width
-        self.fusion = build_fusion(stream, layers, fusion)
+        self.fusion = build_layer_aggregation(stream, layers, fusion)
         self.project = nn.Linear(self.fusion.width, bands)
-        self.norm = MapNorm(1)
+        self.norm = MaskedBatchNorm2d(1)
         rows, inner = bands // POOL, channels[-1]
         self.map = ResidualMap(channels, rows=rows, columns=Nodes())
-        self.map_norm = MapNorm(inner)
+        self.map_norm = MaskedBatchNorm2d(inner)
         self.places = nn.ModuleList([Conv2d(inner, 2 * inner, 1), Conv2d(2 * inner, inner, 1)])
-        self.places_norm = MapNorm(2 * inner)
+        self.places_norm = MaskedBatchNorm2d(2 * inner)
         self.bands = nn.Parameter(torch.empty(rows, inner))
         nodes = [Nodes(rows), Nodes()]
         self.attention = nn.ModuleList(
@@ -116,15 +116,15 @@ class AASIST(Head):
     def units(self) -> list[Unit]:
         return self.fusion.reader("project.weight")
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         rows, columns = len(self.bands), Nodes()
 
         def places(timing: Timing) -> float:
             return rows * columns(timing)
 
         return [
-            Macs(lambda timing: timing.frames, "project.weight"),
-            *(Macs(places, f"places.{i}.weight") for i in range(2)),
+            MacTerm(lambda timing: timing.frames, "project.weight"),
+            *(MacTerm(places, f"places.{i}.weight") for i in range(2)),
         ]
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.units import Macs, Timing
-from ..frames import FrameNorm
+from ...encoder.units import MacTerm, Timing
+from ..frames import MaskedBatchNorm1d
 
 Count: TypeAlias = Callable[[Timing], int]
 """How many nodes a graph has, as a function of how long the utterance is."""
@@ -85,7 +85,7 @@ class GraphAttention(nn.Module):
         self.pairs = PairScores(inputs, outputs, temperature=temperature, kinds=kinds)
         self.others = nn.Linear(inputs, outputs)
         self.own = nn.Linear(inputs, outputs)
-        self.norm = FrameNorm(outputs)
+        self.norm = MaskedBatchNorm1d(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, N, outputs]`` from nodes ``[B, N, inputs]``."""
@@ -97,15 +97,15 @@ class GraphAttention(nn.Module):
         x = self.others(_attention(scores, mask) @ x) + self.own(x)
         return F.selu(self.norm(x.transpose(1, 2), mask).transpose(1, 2))
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def each(timing: Timing) -> float:
             return self.nodes(timing)
 
         def pair(timing: Timing) -> float:
             return self.nodes(timing) ** 2
 
-        weights = [Macs(pair, "pairs.weight"), Macs(pair, "pairs.score"), Macs(each, "others.weight")]
-        return [*weights, Macs(each, "own.weight"), Macs(pair, each=self.own.in_features)]
+        weights = [MacTerm(pair, "pairs.weight"), MacTerm(pair, "pairs.score"), MacTerm(each, "others.weight")]
+        return [*weights, MacTerm(each, "own.weight"), MacTerm(pair, each=self.own.in_features)]
 
 
 class StackAttention(nn.Module):
@@ -154,14 +154,14 @@ class StackAttention(nn.Module):
         x = self.graph.mix(x, scores, mask)
         return x[:, :count], x[:, count:], stack
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def every(timing: Timing) -> float:
             return self._all(timing)
 
-        enter = [Macs(nodes, f"enter.{i}.weight") for i, nodes in enumerate(self.sorts)]
-        once = [Macs(lambda timing: 1, f"stack_{name}.weight") for name in ("others", "own")]
-        listening = [Macs(every, "stack.weight"), Macs(every, "stack.score")]
-        return [*enter, *listening, Macs(every, each=self.stack_own.in_features), *once]
+        enter = [MacTerm(nodes, f"enter.{i}.weight") for i, nodes in enumerate(self.sorts)]
+        once = [MacTerm(lambda timing: 1, f"stack_{name}.weight") for name in ("others", "own")]
+        listening = [MacTerm(every, "stack.weight"), MacTerm(every, "stack.score")]
+        return [*enter, *listening, MacTerm(every, each=self.stack_own.in_features), *once]
 
 
 class GraphPool(nn.Module):
@@ -190,8 +190,8 @@ class GraphPool(nn.Module):
         counts = (mask.sum(1) // 2).clamp(min=1)
         return kept, torch.arange(most, device=x.device) < counts[:, None]
 
-    def macs(self) -> list[Macs]:
-        return [Macs(self.nodes, "score.weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(self.nodes, "score.weight")]
 
 
 def halved(nodes: int) -> int:

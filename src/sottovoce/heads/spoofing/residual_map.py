@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.layers.safe_convolution import Conv2d
-from ...encoder.units import Macs, Timing
-from .spectral_maps import MapNorm
+from ...encoder.units import MacTerm, Timing
+from .spectral_maps import MaskedBatchNorm2d
 
 KERNEL = 2, 3
 """Bands and columns that a convolution sees."""
@@ -51,10 +51,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, rows: int, columns: Callable[[Timing], int], first: bool):
         super().__init__()
         self.rows, self.columns = rows, columns
-        self.norm = None if first else MapNorm(inputs)
+        self.norm = None if first else MaskedBatchNorm2d(inputs)
         # Even kernels over bands: the first convolution adds a row, the second takes it away.
         self.convolve = Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
-        self.middle_norm = MapNorm(outputs)
+        self.middle_norm = MaskedBatchNorm2d(outputs)
         self.again = Conv2d(outputs, outputs, KERNEL, padding=(0, 1))
         self.around = Conv2d(inputs, outputs, (1, 3), padding=(0, 1)) if inputs != outputs else None
 
@@ -65,15 +65,15 @@ class ResidualBlock(nn.Module):
         y = self.again(_masked(y, mask))
         return y + (x if self.around is None else self.around(x))
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def wide(timing: Timing) -> float:
             return (self.rows + 1) * self.columns(timing)
 
         def exact(timing: Timing) -> float:
             return self.rows * self.columns(timing)
 
-        around = [] if self.around is None else [Macs(exact, "around.weight")]
-        return [Macs(wide, "convolve.weight"), Macs(exact, "again.weight"), *around]
+        around = [] if self.around is None else [MacTerm(exact, "around.weight")]
+        return [MacTerm(wide, "convolve.weight"), MacTerm(exact, "again.weight"), *around]
 
 
 def _masked(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.stream import Stream
-from ...encoder.units import Macs, Timing, Unit
+from ...encoder.stream import ResidualStream
+from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask, mean_over_time
 from ..head import Head
 from .map_pooling import POOL, pooled_map
-from .spectral_maps import MapNorm
+from .spectral_maps import MaskedBatchNorm2d
 
 
 class SLS(Head):
@@ -34,13 +34,13 @@ class SLS(Head):
         size: of the result.
     """
 
-    def __init__(self, stream: Stream, layers: int, *, width: int = 384, size: int = 1024):
+    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 384, size: int = 1024):
         super().__init__()
         self.layers = layers
         self.stream = stream
         self.gate = nn.Linear(stream.width, 1)
         self.project = nn.Linear(stream.width, width)
-        self.norm = MapNorm(1)
+        self.norm = MaskedBatchNorm2d(1)
         self.output = nn.Linear(2 * (width // POOL), size)
 
     @property
@@ -70,12 +70,12 @@ class SLS(Head):
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=["gate.weight", "project.weight"])]
 
-    def macs(self) -> list[Macs]:
+    def macs(self) -> list[MacTerm]:
         def every_frame(timing: Timing) -> float:
             return timing.frames
 
         def once(timing: Timing) -> float:
             return 1
 
-        gates = Macs(lambda timing: self.layers, "gate.weight")
-        return [gates, Macs(every_frame, "project.weight"), Macs(once, "output.weight")]
+        gates = MacTerm(lambda timing: self.layers, "gate.weight")
+        return [gates, MacTerm(every_frame, "project.weight"), MacTerm(once, "output.weight")]

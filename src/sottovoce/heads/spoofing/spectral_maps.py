@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.layers.safe_convolution import Conv2d
-from ...encoder.units import Macs
+from ...encoder.units import MacTerm
 
 
 class MapConv(Conv2d):
@@ -27,11 +27,11 @@ class MapConv(Conv2d):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x if mask is None else x.masked_fill(~mask[:, None, None], 0.0))
 
-    def macs(self) -> list[Macs]:
-        return [Macs(lambda timing: self.bins * timing.frames, "weight")]
+    def macs(self) -> list[MacTerm]:
+        return [MacTerm(lambda timing: self.bins * timing.frames, "weight")]
 
 
-class MapNorm(nn.BatchNorm2d):
+class MaskedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm of each map whose statistics, while training, are those of valid frames."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -49,7 +49,7 @@ class Map(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, bins: int):
         super().__init__()
         self.conv = MapConv(inputs, outputs, kernel, bins)
-        self.norm = MapNorm(outputs)
+        self.norm = MaskedBatchNorm2d(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.norm(F.relu(self.conv(x, mask)), mask)

@@ -19,10 +19,10 @@ from ...encoder.units import Unit
 Values = dict[str, Tensor]
 """Unit name -> multiplier of each element ``[size]``, 0 for one that is gone."""
 
-_ATTACHED: WeakKeyDictionary[nn.Module, Attachment] = WeakKeyDictionary()
+_ATTACHED: WeakKeyDictionary[nn.Module, GateHooks] = WeakKeyDictionary()
 
 
-class Attachment:
+class GateHooks:
     """Hooks on ``model`` that multiply by what ``values()`` returns, until `remove`.
 
     Args:
@@ -75,7 +75,7 @@ class Attachment:
         return hook
 
 
-def attached_to(model: nn.Module) -> Attachment | None:
+def attached_to(model: nn.Module) -> GateHooks | None:
     """What is attached to ``model``, if anything."""
     return _ATTACHED.get(model)
 

@@ -18,7 +18,7 @@ from ...encoder.units import Unit, collect
 from ...errors import PlanError
 from ..planning.plans import Plan
 from ..planning.scores import Scores
-from .gate_hooks import Attachment, Values
+from .gate_hooks import GateHooks, Values
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 KINDS = ("conv", "head", "ffn")
@@ -62,7 +62,7 @@ class Gates(nn.Module):
         self._noise: Tensor | None = None
         self._frozen: Values | None = None
         self._now: Values = {}
-        self._attachment: Attachment | None = None
+        self._attachment: GateHooks | None = None
         self._handles: list[Any] = []
         self._attach()
 
@@ -137,7 +137,7 @@ class Gates(nn.Module):
     # --- inside ---
 
     def _attach(self, units: Iterable[Unit] | None = None) -> None:
-        self._attachment = Attachment(self.model, self.gated.values() if units is None else units, lambda: self._now)
+        self._attachment = GateHooks(self.model, self.gated.values() if units is None else units, lambda: self._now)
         self._handles = [self.model.register_forward_pre_hook(self._refresh)]
 
     def _refresh(self, *_: Any) -> None:

@@ -20,7 +20,7 @@ ROUND_TO = {"conv": 8, "ffn": 16, "convolution": 16, "joiner": 16, "residual": 1
 
 
 @dataclass(frozen=True)
-class Choice:
+class Candidate:
     """How one unit can be narrowed, chunk by chunk.
 
     Args:
@@ -70,14 +70,14 @@ def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndar
     return np.concatenate([[size], multiples[multiples >= floor]]).astype(int)
 
 
-def choice(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Choice:
+def candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Candidate:
     order = removal_order(unit, scores)
     widths = allowed_widths(unit.size, multiple, unit.strata, floor)
     running = np.concatenate([[0.0], np.cumsum(scores.detach().double().cpu().numpy()[order])])
     chunks = np.diff(running[unit.size - widths])
     if unit.ordered:
         chunks = _pooled(chunks, widths[:-1] - widths[1:])
-    return Choice(unit, order, widths, chunks)
+    return Candidate(unit, order, widths, chunks)
 
 
 def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user asks of the choice, resolved to units.
+    """What the user asks of the candidate, resolved to units.
 
     Args:
         round_to: multiple of each unit's width.
@@ -163,8 +163,8 @@ def suggestion(key: str, units: Mapping[str, Unit]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(kinds)}"
 
 
-def choices(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Choice]:
-    """A choice for each unit that has scores and is not protected.
+def candidates(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Candidate]:
+    """A candidate for each unit that has scores and is not protected.
 
     Raises:
         PlanError: scores of a unit that is not there, of another size, or that are not numbers.
@@ -180,5 +180,5 @@ def choices(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) 
             raise PlanError(f"scores: {name} has scores that are not finite; to keep a unit whole, protect it")
         if name not in rules.protected and unit.size:
             floor = max(unit.floor, rules.floors.get(name, 0))
-            out.append(choice(unit, values, rules.round_to.get(name, 1), floor))
+            out.append(candidate(unit, values, rules.round_to.get(name, 1), floor))
     return out

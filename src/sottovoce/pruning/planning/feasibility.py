@@ -9,14 +9,14 @@ from torch import Tensor
 from ...errors import BudgetError
 from ..budget import Constraint
 from ..costs import CostModel, human
-from .candidates import Choice
-from .select import Selection
+from .candidates import Candidate
+from .select import WidthSelection
 
 
-def check_reachable(
+def check_feasible(
     costs: CostModel,
     constraints: list[Constraint],
-    possible: list[Choice],
+    possible: list[Candidate],
     protected: frozenset[str],
     scores: Mapping[str, Tensor],
 ) -> None:
@@ -25,7 +25,7 @@ def check_reachable(
     Raises:
         BudgetError: one does not; says what can be reached, and which protection, floor or lack of scores prevents more.
     """
-    selection = Selection(possible, costs, constraints, per_cost=0)
+    selection = WidthSelection(possible, costs, constraints, per_cost=0)
     least = selection.least()
     reached = selection.measure(least)
     for constraint, lowest in zip(constraints, reached.tolist(), strict=True):
@@ -50,7 +50,7 @@ def check_reachable(
 
 
 def _reasons(
-    costs: CostModel, possible: list[Choice], protected: frozenset[str], scores: Mapping[str, Tensor]
+    costs: CostModel, possible: list[Candidate], protected: frozenset[str], scores: Mapping[str, Tensor]
 ) -> dict[str, list[str]]:
     """Why units cannot be narrowed further -> those units."""
     units = costs.declarations.units

@@ -19,9 +19,9 @@ from ...text import plain_json
 from ...text.text_files import text
 from ..budget import Budget
 from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, referred
-from .candidates import choices, removal_order, rules, suggestion
-from .feasibility import check_reachable
-from .removed_parts import Loss, LossWarning, losses
+from .candidates import candidates, removal_order, rules, suggestion
+from .feasibility import check_feasible
+from .removed_parts import RemovedPart, RemovedPartWarning, removed_parts
 from .scores import Scores
 from .select import select
 
@@ -64,9 +64,9 @@ class Plan:
     reference: Cost | None = None
     taps: dict[str, int] = field(default_factory=dict)
 
-    def lost(self) -> list[Loss]:
+    def lost(self) -> list[RemovedPart]:
         """Whole blocks that go, and all heads or units of layers."""
-        return losses(self.sizes, self.widths())
+        return removed_parts(self.sizes, self.widths())
 
     def shown(self, name: str) -> tuple[int, int]:
         """How many elements of a unit stay and how many there were, as `inspect` counts them: taps, not rings."""
@@ -291,11 +291,11 @@ def plan(
         PlanError: scores, floors or names that do not fit the network.
 
     Warns:
-        LossWarning: whole blocks go, or all heads or units of layers.
+        RemovedPartWarning: whole blocks go, or all heads or units of layers.
     """
     made = choose(model, budget, scores, round_to=round_to, protect=protect, floors=floors)
     for loss in made.lost():
-        warnings.warn(f"plan: {loss.line()}", LossWarning, stacklevel=2)
+        warnings.warn(f"plan: {loss.line()}", RemovedPartWarning, stacklevel=2)
     return made
 
 
@@ -314,10 +314,10 @@ def choose(
     constraints = budget.constraints(costs, reference)
     slimmed = CheapestForm(model, budget.seconds)
     asked = rules(costs.declarations, round_to, protect, floors or {})
-    possible = choices(costs.declarations, scores, asked)
+    possible = candidates(costs.declarations, scores, asked)
     if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
         raise PlanError("scores: ranked by the cost they save, scores must not be negative")
-    check_reachable(costs, constraints, possible, asked.protected, scores)
+    check_feasible(costs, constraints, possible, asked.protected, scores)
     exact = budget.constraints(slimmed, reference)
     widths = select(possible, costs, constraints, per_cost=scores.per_cost, finally_=exact)
     gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}

@@ -17,12 +17,12 @@ _WORDS = {
 _KINDS = {"attention": "attention_block", "convolution": "convolution_block"}
 
 
-class LossWarning(UserWarning):
+class RemovedPartWarning(UserWarning):
     """A plan takes away all of something."""
 
 
 @dataclass(frozen=True)
-class Loss:
+class RemovedPart:
     """All of something that goes.
 
     Args:
@@ -45,7 +45,7 @@ class Loss:
         return f"{self}; floors {{{self.kind}: 1}}, protect [{self.path}] or a larger budget would keep some"
 
 
-def losses(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[Loss]:
+def removed_parts(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[RemovedPart]:
     """What goes altogether.
 
     Args:
@@ -68,9 +68,9 @@ def losses(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[Loss]:
         if own:
             where = _where(stack, part, own, len(names))
             first = names[own[0]]
-            out.append(Loss(what, where, kind, first if first in blocks else first.rpartition(".")[0]))
+            out.append(RemovedPart(what, where, kind, first if first in blocks else first.rpartition(".")[0]))
             if inside and len(own) + len(inside) == len(names):
-                out.append(Loss(what, _where(stack, part, sorted(names), len(names)), kind, out[-1].path))
+                out.append(RemovedPart(what, _where(stack, part, sorted(names), len(names)), kind, out[-1].path))
     return out
 
 

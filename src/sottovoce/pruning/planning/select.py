@@ -16,7 +16,7 @@ import torch
 
 from ..budget import Constraint
 from ..costs import CostModel
-from .candidates import Choice
+from .candidates import Candidate
 
 STEP = 0.1
 """Part of the excess (or of the room) that one round may take on the assumption that savings stay as they are."""
@@ -24,7 +24,7 @@ STEP = 0.1
 TOLERANCE = 1e-13  # of rounding: far below one parameter
 
 
-class Selection:
+class WidthSelection:
     """Widths in the making.
 
     Args:
@@ -35,7 +35,7 @@ class Selection:
     """
 
     def __init__(
-        self, choices: Sequence[Choice], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
+        self, choices: Sequence[Candidate], costs: CostModel, constraints: Sequence[Constraint], *, per_cost: float
     ):
         self.choices, self.constraints, self.per_cost = list(choices), list(constraints), per_cost
         self.target = np.array([c.target for c in constraints])
@@ -183,7 +183,7 @@ class Selection:
 
 
 def select(
-    choices: Sequence[Choice],
+    choices: Sequence[Candidate],
     costs: CostModel,
     constraints: Sequence[Constraint],
     *,
@@ -193,10 +193,10 @@ def select(
     """Width of every unit that may be narrowed, under the constraints. They must be reachable.
 
     Args:
-        choices, costs, constraints, per_cost: see `Selection`.
+        choices, costs, constraints, per_cost: see `SelectiveKernel`.
         finally_: the same constraints with a measure that is nowhere larger, by which there is more room to fill.
     """
-    selection = Selection(choices, costs, constraints, per_cost=per_cost)
+    selection = WidthSelection(choices, costs, constraints, per_cost=per_cost)
     selection.remove()
     selection.constraints = list(constraints if finally_ is None else finally_)
     selection.fill()

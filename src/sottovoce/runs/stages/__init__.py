@@ -2,8 +2,8 @@
 
 from ...options import Options
 from .adapt import Adapt
-from .distil import Distil
-from .factorise import Factorise
+from .distill import Distil
+from .factorize import Factorise
 from .fine_tune import FineTune
 from .prune import Prune
 from .slim import Slim

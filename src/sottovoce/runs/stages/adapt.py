@@ -9,12 +9,12 @@ from pydantic import Field
 from ...bounded import WIDEST
 from ...errors import RecipeError
 from ...models.task_model import TaskModel
-from ...recipe.training_stage_options import ChosenOptions
+from ...recipe.training_stage_options import CheckpointSelectionOptions
 from ...training.adapters import attach_adapters, merge_adapters, targeted
-from ..stage_run import Product, StageRun
+from ..stage_run import StageResult, StageRun
 
 
-class Adapt(ChosenOptions):
+class Adapt(CheckpointSelectionOptions):
     """LoRA: the task's loss, through low-rank adapters on chosen linear maps of the frozen encoder.
 
     The stage ends with a plain model, the adapters merged into the weights.
@@ -40,7 +40,7 @@ class Adapt(ChosenOptions):
         except RecipeError as error:
             yield str(error)
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         task = at.task_term(self, model)
         count = attach_adapters(
@@ -49,4 +49,4 @@ class Adapt(ChosenOptions):
         at.tell(f"{count} adapters of rank {self.rank}")
         chosen = at.train(self, model, [task])
         merge_adapters(model.encoder)
-        return Product(model, task.objective, chosen | {"adapters": count})
+        return StageResult(model, task.objective, chosen | {"adapters": count})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...recipe.training_stage_options import ChosenOptions
-from ..stage_run import Product, StageRun
+from ...recipe.training_stage_options import CheckpointSelectionOptions
+from ..stage_run import StageResult, StageRun
 
 
-class FineTune(ChosenOptions):
+class FineTune(CheckpointSelectionOptions):
     """Task loss alone; the network keeps its shape.
 
     Args:
@@ -19,10 +19,10 @@ class FineTune(ChosenOptions):
     def trains_head(self) -> bool:
         return True
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         task = at.task_term(self, model)
         model.encoder.requires_grad_(not self.freeze)
         chosen = at.train(self, model, [task])
         model.encoder.requires_grad_(True)
-        return Product(model, task.objective, chosen)
+        return StageResult(model, task.objective, chosen)

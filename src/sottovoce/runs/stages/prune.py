@@ -16,9 +16,9 @@ from ...pruning.gating.ramps import RAMPS
 from ...pruning.planning.plans import choose
 from ...recipe.amounts import MOST_STEPS
 from ...recipe.shrinking_options import SlimmingOptions
-from ...recipe.training_stage_options import DistillationOptions, PhaseOptions
+from ...recipe.training_stage_options import DistillationOptions, TrainingStageOptions
 from ...training.terms import BudgetTerm, Term
-from ..stage_run import Product, StageRun
+from ..stage_run import StageResult, StageRun
 
 
 class RampOptions(Options):
@@ -48,7 +48,7 @@ class GateOptions(Options):
     start: float = Field(5.0, ge=2, le=100)
 
 
-class Prune(SlimmingOptions, PhaseOptions):
+class Prune(SlimmingOptions, TrainingStageOptions):
     """Gates and Lagrangian, with distillation from a teacher, or the task's loss, or both; then slim.
 
     Args:
@@ -96,7 +96,7 @@ class Prune(SlimmingOptions, PhaseOptions):
             yield from self.distillation.check(model)
         yield from self.unit_problems(model)
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         scope, budget = self.of(model), at.budget(self)
         gates = Gates(scope, self.units, start=self.gates.start)
@@ -137,4 +137,4 @@ class Prune(SlimmingOptions, PhaseOptions):
         gates.detach()
         small, proof = at.slimmed(model, scope, frozen)
         objective = task.objective if task else at.start_objective(self, model)
-        return Product(small, objective, results | proof)
+        return StageResult(small, objective, results | proof)

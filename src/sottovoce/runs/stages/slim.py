@@ -18,7 +18,7 @@ from ...pruning.planning.scores import Scores
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import StageOptions
 from ...tasks.task import Objective
-from ..stage_run import Product, StageRun
+from ..stage_run import StageResult, StageRun
 
 
 class Slim(SlimmingOptions, StageOptions):
@@ -38,13 +38,13 @@ class Slim(SlimmingOptions, StageOptions):
     def check(self, model: TaskModel) -> Iterator[str]:
         return self.unit_problems(model)
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         objective = at.start_objective(self, model)
         scope = self.of(model)
         chosen = choose(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
         small, proof = at.slimmed(model, scope, chosen)
-        return Product(small, objective, {"method": self.method, **proof})
+        return StageResult(small, objective, {"method": self.method, **proof})
 
     def _scores(
         self, at: StageRun, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None

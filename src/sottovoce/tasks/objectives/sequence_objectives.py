@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...distillation.lattice import LatticeImitation
-from ...distillation.logits import FrameImitation, Imitation
+from ...distillation.lattice import LatticeDistillationLoss
+from ...distillation.logits import DistillationLoss, FrameDistillationLoss
 from ...heads.sequence.transducer import Transducer
 from ...models.task_network import TaskNetwork
 from ..recognition_heads import RecognitionLoss
@@ -21,8 +21,8 @@ def sequence_objective(model: TaskNetwork, labels: Sequence[str], loss: Recognit
     return CTCObjective(labels, loss)
 
 
-def sequence_imitation(student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> Imitation:
+def sequence_distillation_loss(student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
     """What it costs the student's outputs to differ from the teacher's."""
     if isinstance(student.head, Transducer):
-        return LatticeImitation(student.head, teacher.head, student.config.labels or (), temperature)
-    return FrameImitation(temperature)
+        return LatticeDistillationLoss(student.head, teacher.head, student.config.labels or (), temperature)
+    return FrameDistillationLoss(temperature)

@@ -14,7 +14,7 @@ from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
 from ...diarization.ahc import Ahc
 from ...diarization.models import LocalScores, SpeakerFrames
-from ...diarization.pipeline import Settings, decide, embed, join
+from ...diarization.pipeline import Settings, decide, embed, reconstruct
 from ...diarization.plda import Plda
 from ...diarization.stitching import turns_of
 from ...diarization.vbx import Vbx
@@ -174,7 +174,7 @@ def threshold_scores(
         decided = decide(_blocks(cut), local, local.powerset, settings)
         voices = embed(_blocks(cut), embedder, decided, settings)
         for threshold in thresholds:
-            system[threshold][cut.id] = join(decided, voices, at[threshold])
+            system[threshold][cut.id] = reconstruct(decided, voices, at[threshold])
     reference = {cut.id: turns_in(cut) for cut in cuts}
     regions = {cut.id: scored_regions(cut) for cut in cuts}
     return {each: score_diarization(reference, system[each], regions, protocol) for each in thresholds}

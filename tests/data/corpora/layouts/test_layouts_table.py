@@ -10,7 +10,7 @@ from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.data.corpora.rttm import read_rttm
-from sottovoce.data.corpora.summary import summarise
+from sottovoce.data.corpora.summary import summarize
 from sottovoce.errors import DataError
 from tone import tone
 
@@ -157,7 +157,7 @@ def test_ten_thousand_rows_with_one_missing(folder):
 def test_real_corpora(data, tmp_path, name, options, cuts, seconds):
     given = {key: data / name / value if isinstance(value, str) else value for key, value in options.items()}
     made = import_corpus(data / name, tmp_path / "out", **given)
-    found = summarise(cut for path in made.values() for cut in read_cuts(path))
+    found = summarize(cut for path in made.values() for cut in read_cuts(path))
     assert found.cuts == cuts and (seconds is None or abs(found.seconds - seconds) < 1)
     if name == "spoof_dsp":
         assert found.fields["label"] == {"bonafide": 96, "spoof": 144}

@@ -9,7 +9,7 @@ from .nemo import nemo
 from .rttm import rttm
 from .slurp import slurp
 from .table import table
-from .tables.rows import Layout, Row, Segment
+from .tables.rows import CorpusRow, Layout, Segment
 from .voxceleb import voxceleb
 
 LAYOUTS: dict[str, Layout] = {
@@ -29,4 +29,4 @@ LAYOUTS: dict[str, Layout] = {
 FINISHED = {"lhotse"}
 """Layouts of cuts, which say themselves which channel they are of."""
 
-__all__ = ["FINISHED", "LAYOUTS", "Layout", "Row", "Segment"]
+__all__ = ["FINISHED", "LAYOUTS", "Layout", "CorpusRow", "Segment"]

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from .tables.listing import AudioIndex, read_lines
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 COLUMNS = {
     5: "speaker file environment attack label",
@@ -30,7 +30,7 @@ _NOT_KEPT = {"file", "speaker", "gender", "subset", "tmp"}
 _SPLIT = re.compile(r"(?:^|[._])(train|trn|dev|eval)(?=[._]|$)")
 
 
-def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
+def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and what else the protocol says.
 
     The split is the ``subset`` of 2021's keys (progress, eval, hidden: only ``eval`` is what papers report), otherwise
@@ -43,7 +43,7 @@ def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> l
     index = AudioIndex(audio or source.parent)
     named = _SPLIT.search(source.name)
     split = named[1].replace("trn", "train") if named else "all"
-    rows: list[Row] = []
+    rows: list[CorpusRow] = []
     columns: list[str] = []
     for where, fields in read_lines(source, faults):
         if not columns:
@@ -66,7 +66,7 @@ def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> l
             faults.append(f"{where}: {error}")
             continue
         rows.append(
-            Row(
+            CorpusRow(
                 name=said["file"],
                 path=path,
                 where=where,

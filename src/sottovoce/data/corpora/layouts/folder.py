@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ...audio.suffixes import AUDIO
 from ...audio.walk import walk
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 _log = logging.getLogger(__name__)
 
 
-def speaker_folders(source: Path, faults: list[str]) -> list[Row]:
+def speaker_folders(source: Path, faults: list[str]) -> list[CorpusRow]:
     """One row for each audio file; the first folder on its way is the speaker, its path is its name in trials."""
     if not source.is_dir():
         faults.append(f"{source}: not a folder; the layout is <speaker>/.../<file>.wav inside a folder")
@@ -23,7 +23,7 @@ def speaker_folders(source: Path, faults: list[str]) -> list[Row]:
         if len(name.parts) == 1:
             faults.append(f"{path}: lies outside the folders of speakers; move it into one")
         else:
-            rows.append(Row(name=name.as_posix(), path=path, where=str(path), speaker=name.parts[0]))
+            rows.append(CorpusRow(name=name.as_posix(), path=path, where=str(path), speaker=name.parts[0]))
     if others := found.others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(5))
         _log.warning("%s: passed over %d files that are not audio (%s)", source, others.total(), kinds)

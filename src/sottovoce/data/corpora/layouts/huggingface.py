@@ -17,12 +17,12 @@ from typing import Any
 from ....errors import AudioError, DataError
 from ...audio.walk import walk
 from .tables.listing import joined
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 _MEANT = ("name", "speaker", "text", "gender", "duration")
 
 
-def huggingface(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[Row]:
+def huggingface(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[CorpusRow]:
     """One row an example. Audio that the dataset holds is written beside the cuts.
 
     Args:
@@ -68,7 +68,7 @@ def _open(source: Path) -> dict[str, Any]:
     return found
 
 
-def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], faults: list[str]) -> Iterator[Row]:
+def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], faults: list[str]) -> Iterator[CorpusRow]:
     from datasets import Audio
 
     names = list(dataset.column_names)
@@ -101,7 +101,7 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
         if isinstance(said.get("text"), str) and not said["text"].strip():
             faults.append(f"{where}: the transcript is empty")
         inside = held.get("bytes") is not None
-        yield Row(
+        yield CorpusRow(
             name=str(said.get("name", f"{split}-{number:06d}")),
             path=source if inside else joined(source if source.is_dir() else source.parent, str(path)),
             where=where,

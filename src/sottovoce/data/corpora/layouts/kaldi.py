@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ....errors import AudioError, DataError
 from ....text.text_files import lines
 from .tables.listing import joined, seconds, there
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 
 class _Line(NamedTuple):
@@ -67,7 +67,7 @@ def kaldi(
     audio: Path | None = None,
     allow_pipes: bool = False,
     allow_overlap: bool = False,
-) -> list[Row]:
+) -> list[CorpusRow]:
     """One row an utterance; without ``segments``, every recording is one.
 
     Args:
@@ -100,10 +100,10 @@ def kaldi(
                 faults.append(f"{where}: the recording {recording} is not in wav.scp")
             elif recording in recordings:
                 path, pipe = recordings[recording]
-                rows.append(Row(name, path, where, content=pipe, recording=recording, start=start, end=end,
+                rows.append(CorpusRow(name, path, where, content=pipe, recording=recording, start=start, end=end,
                                 channel=channel, side=sides.get(recording)))  # fmt: skip
     else:
-        rows = [Row(name, path, scp.lines[name].where, content=pipe, side=sides.get(name))
+        rows = [CorpusRow(name, path, scp.lines[name].where, content=pipe, side=sides.get(name))
                 for name, (path, pipe) in recordings.items()]  # fmt: skip
     known, called = (parts, "segments") if parts.there else (scp, "wav.scp")
     for file in ("utt2spk", "text"):
@@ -120,7 +120,7 @@ def kaldi(
     return rows
 
 
-def _described(row: Row, files: Mapping[str, _File]) -> Row:
+def _described(row: CorpusRow, files: Mapping[str, _File]) -> CorpusRow:
     speaker, text = (files[name].lines.get(row.name) for name in ("utt2spk", "text"))
     gender = files["spk2gender"].lines.get(speaker.value) if speaker is not None else None
     return replace(
@@ -199,9 +199,9 @@ def _channel(text: str, where: str, faults: list[str]) -> int | None:
     return None
 
 
-def _overlaps(rows: list[Row]) -> list[str]:
+def _overlaps(rows: list[CorpusRow]) -> list[str]:
     """Segments of one recording and speaker that overlap: nobody says two things at once."""
-    spoken: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    spoken: dict[tuple[str, str], list[CorpusRow]] = defaultdict(list)
     for row in rows:
         if row.recording is not None and row.speaker is not None:
             spoken[row.recording, row.speaker].append(row)

@@ -9,13 +9,13 @@ from ....errors import DataError
 from ..cuts import locate_audio
 from ..shar import SHAR, index
 from .tables.listing import read_json_lines
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-def lhotse(source: Path, faults: list[str]) -> list[Row]:
+def lhotse(source: Path, faults: list[str]) -> list[CorpusRow]:
     """One row a cut, with the cut as it is. The audio of a Shar directory stays in its tars.
 
     Args:
@@ -24,7 +24,7 @@ def lhotse(source: Path, faults: list[str]) -> list[Row]:
     if source.is_dir():
         return _shar(source, faults)
     found = [(where, locate_audio(cut, source.parent)) for where, cut in _cuts(source, faults)]
-    return [Row(cut.id, _file_of(cut) or source, where, cut=cut) for where, cut in found]
+    return [CorpusRow(cut.id, _file_of(cut) or source, where, cut=cut) for where, cut in found]
 
 
 def _cuts(path: Path, faults: list[str]) -> list[tuple[str, Cut]]:
@@ -51,7 +51,7 @@ def _file_of(cut: Cut) -> Path | None:
     return Path(recording.sources[0].source) if recording is not None and recording.sources else None
 
 
-def _shar(source: Path, faults: list[str]) -> list[Row]:
+def _shar(source: Path, faults: list[str]) -> list[CorpusRow]:
     from lhotse.audio import AudioSource
 
     lists = sorted(path for path in source.glob("cuts.*") if ".jsonl" in path.name)
@@ -74,5 +74,5 @@ def _shar(source: Path, faults: list[str]) -> list[Row]:
                 cut.recording = recordings[cut.id]
                 channels = cut.recording.channel_ids or [0]
                 cut.recording.sources = [AudioSource(SHAR, list(channels), str(members[cut.id]))]
-                rows.append(Row(cut.id, tar, where, cut=cut))
+                rows.append(CorpusRow(cut.id, tar, where, cut=cut))
     return rows

@@ -13,14 +13,14 @@ from typing import Any
 
 from ..rttm import Region
 from .tables.listing import joined, read_json_lines, seconds
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 from .tables.tell_apart import exact, told_apart
 from .tables.turns import References
 
 _MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
 
 
-def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
+def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a line; its name is the ``audio_filepath``, with the offset behind where there is one.
 
     Lines of one file and offset (two speakers at once) get the speaker or the duration behind too, or a number.
@@ -35,7 +35,7 @@ def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[
     return told_apart([row for row in rows if row is not None])
 
 
-def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> Row | None:
+def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> CorpusRow | None:
     before = len(faults)
     for key in ("audio_filepath", "text", "speaker", "gender", "rttm_filepath", "uem_filepath"):
         if not isinstance(item.get(key), str | None):
@@ -59,7 +59,7 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
         segments, unscored = named.turns(joined(folder, turns), path.stem, where)
     if item.get("uem_filepath") is not None:
         regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
-    return Row(
+    return CorpusRow(
         name=item["audio_filepath"] + (f"@{exact(start)}" if start else ""),
         path=path,
         where=where,

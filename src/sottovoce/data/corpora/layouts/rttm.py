@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from .tables.listing import AudioIndex
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 from .tables.turns import read_regions, read_turns
 
 
-def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None) -> list[Row]:
+def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None) -> list[CorpusRow]:
     """One row a recording, with a segment for every turn.
 
     A recording that only the UEM names has no turns: nobody speaks in it.
@@ -36,6 +36,6 @@ def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Pat
         except LookupError as error:
             faults.append(f"{where}: unknown recording {name}: {error}")
             continue
-        rows.append(Row(name, path, where, segments=turns.get(name, []), regions=regions.get(name),
+        rows.append(CorpusRow(name, path, where, segments=turns.get(name, []), regions=regions.get(name),
                         unscored=unscored.get(name, ())))  # fmt: skip
     return rows

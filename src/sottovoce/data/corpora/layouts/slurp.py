@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .tables.listing import AudioIndex, read_json_lines
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 SPLITS = ("train", "train_synthetic", "devel", "test")
 
 
-def slurp(source: Path, faults: list[str], *, audio: Path | None = None) -> list[Row]:
+def slurp(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
 
     Args:
@@ -37,7 +37,7 @@ def slurp(source: Path, faults: list[str], *, audio: Path | None = None) -> list
     ]
 
 
-def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, faults: list[str]) -> list[Row]:
+def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, faults: list[str]) -> list[CorpusRow]:
     wrong = [key for key in ("sentence", "scenario", "action") if not isinstance(item.get(key), str)]
     wrong += [key for key in ("recordings", "entities", "tokens") if not isinstance(item.get(key, []), list)]
     if wrong:
@@ -70,7 +70,7 @@ def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, fault
             continue
         said = {**custom, "status": status, "microphone": _microphone(Path(file).stem, split)}
         kept = {key: value for key, value in said.items() if value is not None}
-        rows.append(Row(str(file), path, where, split=split, text=item["sentence"], custom=kept))
+        rows.append(CorpusRow(str(file), path, where, split=split, text=item["sentence"], custom=kept))
     return rows
 
 

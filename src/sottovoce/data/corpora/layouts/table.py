@@ -19,9 +19,9 @@ from pathlib import Path
 from ....errors import DataError
 from ...audio.suffixes import AUDIO
 from .tables.annotations import Annotations, slots
-from .tables.cells import SEPARATORS, Quotes, Table, unquoted
+from .tables.cells import SEPARATORS, Quotes, TableRows, unquoted
 from .tables.listing import AudioIndex, seconds, there
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 from .tables.tell_apart import told_apart
 
 _MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
@@ -37,7 +37,7 @@ def table(
     rttm: Path | None = None,
     uem: Path | None = None,
     quotes: Quotes | None = None,
-) -> list[Row]:
+) -> list[CorpusRow]:
     """Rows of a table, or of ``manifest.tsv`` in a folder.
 
     Args:
@@ -51,7 +51,7 @@ def table(
     path = source / "manifest.tsv" if source.is_dir() else source
     wanted = dict(columns or {})
     try:
-        found = Table(path, quotes)
+        found = TableRows(path, quotes)
         header = _header(found, wanted, faults)
         if header is None:
             return []
@@ -74,7 +74,7 @@ def table(
         return []
 
 
-def _header(table: Table, wanted: Mapping[str, str], faults: list[str]) -> list[str] | None:
+def _header(table: TableRows, wanted: Mapping[str, str], faults: list[str]) -> list[str] | None:
     """The columns by what they are; ``None``, with a fault, where the table cannot be read."""
     header, where = table.header, f"{table.path} line {table.line}"
     said = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
@@ -105,7 +105,7 @@ def _row(
     annotations: Annotations,
     where: str,
     faults: list[str],
-) -> Row | None:
+) -> CorpusRow | None:
     before = len(faults)
     if not fields["path"].strip():
         faults.append(f"{where}: the path is empty")
@@ -136,7 +136,7 @@ def _row(
     if len(faults) > before:
         return None
     stretch = start is not None or end is not None
-    return Row(
+    return CorpusRow(
         name=fields["name"] if "name" in wanted else fields["path"],
         path=path,
         where=where,

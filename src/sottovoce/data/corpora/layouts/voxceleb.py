@@ -13,12 +13,12 @@ from ....errors import DataError
 from ....metrics.detection.trials import read_trials
 from ...audio.suffixes import AUDIO
 from .folder import speaker_folders
-from .tables.rows import Row
+from .tables.rows import CorpusRow
 
 _log = logging.getLogger(__name__)
 
 
-def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[Row]:
+def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[CorpusRow]:
     """One row a file; the first folder is the speaker. With trials, only those that a trial names.
 
     A trial may name a file by its path, without its ending, or with ``-`` between the folders as Kaldi has it; the cut
@@ -38,21 +38,21 @@ def _session(name: str) -> dict[str, str]:
     return {"session": "/".join(video)} if video else {}
 
 
-def _named_by(trials: Path, rows: list[Row], faults: list[str]) -> list[Row]:
+def _named_by(trials: Path, rows: list[CorpusRow], faults: list[str]) -> list[CorpusRow]:
     try:
         pairs = read_trials(trials)
     except DataError as error:
         faults.append(str(error))
         return []
-    known: dict[str, Row] = {row.name: row for row in rows}
-    several: dict[str, Row] = {}
+    known: dict[str, CorpusRow] = {row.name: row for row in rows}
+    several: dict[str, CorpusRow] = {}
     for row in rows:
         stem = row.name.removesuffix(row.path.suffix) if row.path.suffix.lower() in AUDIO else row.name
         for name in {stem, stem.replace("/", "-")} - {row.name}:
             if known.setdefault(name, row) is not row and known[name].name != name:
                 several[name] = row
     _log.info("%s: %d trials, %s", trials, len(pairs), pairs.form)
-    found: dict[str, Row] = {}
+    found: dict[str, CorpusRow] = {}
     for number, left, right, target in zip(pairs.lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
         where = f"{trials} line {number}"
         if uncertain := next((name for name in (left, right) if name in several), None):

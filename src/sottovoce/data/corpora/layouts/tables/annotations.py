@@ -9,7 +9,7 @@ from typing import Any
 
 from ...rttm import Region
 from .cells import unquoted
-from .rows import Row, Segment
+from .rows import CorpusRow, Segment
 from .turns import References, read_turns
 
 _SAME = 0.011
@@ -61,7 +61,7 @@ class Annotations:
         if (other := self._used.setdefault(path.stem, path)) != path:
             self.faults.append(f"{where}: {path} and {other} are both {path.stem} in the references; map a column rttm")
 
-    def tell_unused(self, rows: list[Row]) -> None:
+    def tell_unused(self, rows: list[CorpusRow]) -> None:
         """Turns of recordings that the table does not have are faults."""
         segments = self._turns.segments if self._turns is not None and rows else {}
         for name in sorted(segments.keys() - self._used.keys()):

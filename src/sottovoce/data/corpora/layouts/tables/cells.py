@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 csv.field_size_limit(LONGEST)  # a meeting with all its words is one cell
 
 
-class Table:
+class TableRows:
     """A table, read a row at a time.
 
     Args:

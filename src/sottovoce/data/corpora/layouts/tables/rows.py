@@ -31,7 +31,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Row:
+class CorpusRow:
     """An utterance or recording as a corpus lists it; it becomes one cut.
 
         file       |---------------------------------------------|
@@ -82,6 +82,6 @@ class Row:
     cut: Cut | None = None
 
 
-Layout: TypeAlias = Callable[..., list[Row]]
+Layout: TypeAlias = Callable[..., list[CorpusRow]]
 """``layout(source, faults, *, ...) -> rows``: reads a corpus; what it cannot read goes into ``faults``, with file and
 line. The keywords after ``faults`` are the options of the layout; each has a default."""

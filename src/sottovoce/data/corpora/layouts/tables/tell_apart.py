@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .rows import Row
+from .rows import CorpusRow
 
 
 def exact(seconds: float) -> str:
@@ -14,7 +14,7 @@ def exact(seconds: float) -> str:
     return repr(float(seconds)).removesuffix(".0")
 
 
-_MARKS: list[Callable[[Row], str | None]] = [
+_MARKS: list[Callable[[CorpusRow], str | None]] = [
     lambda row: None if row.start is None else f"@{exact(row.start)}",
     lambda row: None if row.speaker is None else f"#{row.speaker}",
     lambda row: None if row.duration is None and row.end is None else f"+{exact(row.duration or row.end or 0.0)}",
@@ -22,9 +22,9 @@ _MARKS: list[Callable[[Row], str | None]] = [
 """What tells rows of one name apart, the best first."""
 
 
-def told_apart(rows: Sequence[Row]) -> list[Row]:
+def told_apart(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
     """Rows of one name get its start, its speaker, its length or a number behind. What is listed twice stays so."""
-    called: dict[str, dict[str, Row]] = defaultdict(dict)
+    called: dict[str, dict[str, CorpusRow]] = defaultdict(dict)
     for row in rows:
         called[row.name].setdefault(_said(row), row)
     behind: dict[str, dict[str, str | None]] = {}
@@ -36,6 +36,6 @@ def told_apart(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, name=row.name + (behind[row.name].get(_said(row)) or "")) for row in rows]
 
 
-def _said(row: Row) -> str:
+def _said(row: CorpusRow) -> str:
     """All that a list says of a row."""
     return repr(replace(row, where=""))

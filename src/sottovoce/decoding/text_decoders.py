@@ -48,10 +48,10 @@ class TextSearch(Protocol):
         """This search for an utterance whose `frames` come bit by bit."""
 
 
-def recogniser_of(
+def text_decoder(
     model: TaskNetwork, *, beam: int | None = None, ngram: NGram | None = None, weight: float = 0.5, bonus: float = 0.0
 ) -> TextSearch:
-    """The search for a model's head and vocabulary; further arguments are those of `Recogniser`.
+    """The search for a model's head and vocabulary; further arguments are those of `CTCDecoder`.
 
     Raises:
         DataError: a language model for a transducer.
@@ -59,13 +59,13 @@ def recogniser_of(
     labels, spelling = model.config.labels or (), (model.config.spelling, model.config.aliases)
     if not isinstance(model.head, Transducer):
         vocabulary = Vocabulary(labels, *spelling)
-        return Recogniser(vocabulary, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
+        return CTCDecoder(vocabulary, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
     if ngram is not None:
         raise DataError("search: a language model helps CTC; this model is a transducer, so leave --ngram out")
-    return TransducerRecogniser(model.head, labels, beam=beam)
+    return TransducerDecoder(model.head, labels, beam=beam)
 
 
-class TransducerRecogniser:
+class TransducerDecoder:
     """A vocabulary and a search with predictor and joiner.
 
     Args:
@@ -113,7 +113,7 @@ class TransducerRecogniser:
         return TransducerBeamStream(self.head, beam=self.beam)
 
 
-class Recogniser:
+class CTCDecoder:
     """A vocabulary and a CTC search.
 
     Args:

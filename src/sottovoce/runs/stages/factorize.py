@@ -12,9 +12,9 @@ from torch import nn
 from ...data.batches.batches import Batch
 from ...errors import PlanError, RecipeError
 from ...models.task_model import TaskModel
-from ...pruning.low_rank import LINEARS, chosen_linears, factorise, input_moments
+from ...pruning.low_rank import LINEARS, chosen_linears, factorize, input_moments
 from ...recipe.training_stage_options import StageOptions
-from ..stage_run import Product, StageRun
+from ..stage_run import StageResult, StageRun
 
 HEAD = "head."
 """How a pattern begins that is of the head."""
@@ -51,7 +51,7 @@ class Factorise(StageOptions):
         paths = [f"encoder.{path}" for path in chosen_linears(model.encoder, of_encoder)] if of_encoder else []
         return paths + (chosen_linears(model, of_head) if of_head else [])
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self).eval()
         objective = at.start_objective(self, model)
         paths = self.paths(model)
@@ -70,8 +70,8 @@ class Factorise(StageOptions):
                     f"stage {at.name}: weighted: inputs: {unseen[0]} is not called in training, so its inputs are not seen; "
                     "leave it out, or take weighted: weights"
                 )
-        factored = factorise(model, paths, ranks=self.ranks, moments=moments)
+        factored = factorize(model, paths, ranks=self.ranks, moments=moments)
         at.tell(
             f"{len(paths)} linear maps in factors" + (f", {100 * self.ranks:g} % of their ranks" if self.ranks else "")
         )
-        return Product(factored, objective, {"linears": len(paths)})
+        return StageResult(factored, objective, {"linears": len(paths)})

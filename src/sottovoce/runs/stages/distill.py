@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from ...models.task_model import TaskModel
-from ...recipe.training_stage_options import ChosenOptions, DistillationOptions
-from ..stage_run import Product, StageRun
+from ...recipe.training_stage_options import CheckpointSelectionOptions, DistillationOptions
+from ..stage_run import StageResult, StageRun
 
 
-class Distil(ChosenOptions):
+class Distil(CheckpointSelectionOptions):
     """Distillation, with or without the task's loss.
 
     Args:
@@ -33,11 +33,11 @@ class Distil(ChosenOptions):
     def check(self, model: TaskModel) -> Iterator[str]:
         return self.distillation.check(model)
 
-    def run(self, at: StageRun) -> Product:
+    def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         terms = [at.distillation_term(self, model, self.distillation)]
         task = at.task_term(self, model, self.task) if self.task else None
         model.head.requires_grad_(self.trains_head)
         chosen = at.train(self, model, [*terms, *([task] if task else [])])
         model.head.requires_grad_(True)
-        return Product(model, task.objective if task else at.start_objective(self, model), chosen)
+        return StageResult(model, task.objective if task else at.start_objective(self, model), chosen)
