@@ -23,7 +23,7 @@ from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.profiling.measure import threads
 
 STEPS = (0.4, 0.8, 1.6, 4.0, 8.0)
-MODELS = {"dense": "fine_tune", "slim": "distil"}
+MODELS = {"dense": "fine_tune", "slim": "distill"}
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 STEP, TUNING_STEP = 0.8, 4.0
 THRESHOLDS = [round(0.05 * k, 2) for k in range(4, 27)]
 AMI = {"path": "", "rttm": "rttm", "uem": "uem"}
-MODELS = {"dense": "fine_tune", "slim": "distil"}
+MODELS = {"dense": "fine_tune", "slim": "distill"}
 
 
 def diarized(

@@ -45,8 +45,8 @@ def main() -> None:
         times = alternate({name: partial(model, wave) for name, model in models.items()}, repeats=15)
 
     task, corpora = recipe.task.options, Corpora(recipe.data, run.path / "data")
-    normaliser = task.normaliser()
-    said = Counter(transcript(cut, normaliser) for cut in corpora.cuts(*recipe.data.train))
+    normalizer = task.normalizer()
+    said = Counter(transcript(cut, normalizer) for cut in corpora.cuts(*recipe.data.train))
     commonest = said.most_common(1)[0][0]
     table = Table(title=f"WER % [95 %]; MACs and time for {options.seconds:g} s, batch 1, float32, 1 thread")
     for column in ("", *recipe.data.test, "params", "with head", "MACs", "ms"):
@@ -54,8 +54,8 @@ def main() -> None:
     for name, text in (("nothing", ""), (f"always {commonest!r}", commonest)):
         rates = []
         for place in recipe.data.test.values():
-            references = {cut.id: transcript(cut, normaliser) for cut in corpora.test_set(place).cuts}
-            found = score_recognition(references, dict.fromkeys(references, text), normaliser=normaliser)
+            references = {cut.id: transcript(cut, normalizer) for cut in corpora.test_set(place).cuts}
+            found = score_recognition(references, dict.fromkeys(references, text), normalizer=normalizer)
             rates.append(f"{100 * found.rate:.1f}")
         table.add_row(name, *rates)
     for name, model in models.items():

@@ -26,7 +26,7 @@ from sottovoce.tasks.spoofing import BONAFIDE, Spoofing
 Floats = NDArray[np.float64]
 
 FRAME, STEP, SIZE, BANDS, COEFFICIENTS = 320, 160, 512, 40, 40
-RIDGE = 10.0  # with the number of coefficients the best of twelve settings on dev, in the favour of the baseline
+RIDGE = 10.0  # with the number of coefficients the best of twelve settings on dev, in the favor of the baseline
 
 
 def linear_filters() -> Floats:

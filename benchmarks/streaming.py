@@ -1,6 +1,6 @@
-"""What waiting buys: word error rate, latency and speed of a streaming recogniser for each size of chunk.
+"""What waiting buys: word error rate, latency and speed of a streaming recognizer for each size of chunk.
 
-    python benchmarks/streaming.py runs/mine/models/distil runs/mine/data/sentences/dev.jsonl.gz
+    python benchmarks/streaming.py runs/mine/models/distill runs/mine/data/sentences/dev.jsonl.gz
     python benchmarks/streaming.py MODEL CUTS --chunks 4 8 16 32 --left 4 --beam 8 --threads 1
 
 Each utterance is heard as a stream, in pieces of 0.1 s; the last row hears it as a whole, every frame seeing all others.
@@ -26,11 +26,11 @@ from rich.table import Table
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.encoder.streaming.chunks import Chunks
-from sottovoce.inference.recognition import load_recogniser
-from sottovoce.inference.streaming import StreamingRecogniser
+from sottovoce.inference.recognition import load_recognizer
+from sottovoce.inference.streaming import StreamingRecognizer
 from sottovoce.metrics.wer import score_recognition
 from sottovoce.models.task_model import TaskModel
-from sottovoce.tasks.recognition import Recognition, recognise
+from sottovoce.tasks.recognition import Recognition, recognize
 
 RATE, PIECE = 16_000, 1_600
 
@@ -44,11 +44,11 @@ class Heard:
     late: list[float]
 
 
-def streamed(model: TaskModel, cuts: Sequence[Any], recogniser: CTCDecoder, chunks: Chunks) -> Heard:
+def streamed(model: TaskModel, cuts: Sequence[Any], recognizer: CTCDecoder, chunks: Chunks) -> Heard:
     heard = Heard({}, 0.0, [])
     for cut in cuts:
         wave, words = load_cut(cut), []
-        stream, begin = StreamingRecogniser(model, recogniser, chunks), time.perf_counter()
+        stream, begin = StreamingRecognizer(model, recognizer, chunks), time.perf_counter()
         for place in range(0, len(wave), PIECE):
             piece = wave[place : place + PIECE]
             for word in stream.push(piece):
@@ -60,12 +60,12 @@ def streamed(model: TaskModel, cuts: Sequence[Any], recogniser: CTCDecoder, chun
     return heard
 
 
-def whole(model: TaskModel, cuts: Sequence[Any], recogniser: CTCDecoder) -> Heard:
+def whole(model: TaskModel, cuts: Sequence[Any], recognizer: CTCDecoder) -> Heard:
     own, model.encoder.chunks = model.encoder.chunks, None
     spent, texts = 0.0, {}
     for cut in cuts:
         begin = time.perf_counter()
-        texts |= recognise(model, [cut], recogniser)
+        texts |= recognize(model, [cut], recognizer)
         spent += time.perf_counter() - begin
     model.encoder.chunks = own
     return Heard(texts, spent, [])
@@ -82,27 +82,27 @@ def main() -> None:
     parse.add_argument("--limit", type=int, help="only so many utterances")
     given = parse.parse_args()
     torch.set_num_threads(given.threads)
-    model = load_recogniser(given.model)
+    model = load_recognizer(given.model)
     left = model.config.encoder.left_chunks if given.left is None else given.left
-    recogniser, normaliser = CTCDecoder(model.config.labels or (), beam=given.beam), Recognition().normaliser()
+    recognizer, normalizer = CTCDecoder(model.config.labels or (), beam=given.beam), Recognition().normalizer()
     cuts = list(read_cuts(given.cuts))[: given.limit]
     references = {cut.id: cut.supervisions[0].text for cut in cuts}
     speakers = {cut.id: str(cut.supervisions[0].speaker) for cut in cuts}
     seconds = sum(cut.duration for cut in cuts)
-    table = Table(title=f"{len(cuts)} utterances, {seconds:.0f} s, {recogniser.name}, {given.threads} thread(s)")
+    table = Table(title=f"{len(cuts)} utterances, {seconds:.0f} s, {recognizer.name}, {given.threads} thread(s)")
     for name in ("chunk", "looks back", "WER % [95 %]", "CER %", "latency ms", "told after ms", "real-time factor"):
         table.add_column(name, justify="right")
     for size in [*given.chunks, None]:
         if size is None:
-            heard, name, latency, back = whole(model, cuts, recogniser), "whole", "", ""
+            heard, name, latency, back = whole(model, cuts, recognizer), "whole", "", ""
         else:
             chunks = Chunks(size, left)
             delay = model.encoder.streaming(chunks).latency
-            heard = streamed(model, cuts, recogniser, chunks)
+            heard = streamed(model, cuts, recognizer, chunks)
             name, latency = f"{1000 * delay.chunk:.0f} ms", f"{1000 * delay.seconds:.0f}"
             back = f"{left} x {1000 * delay.chunk:.0f} ms"
-        words = score_recognition(references, heard.texts, normaliser=normaliser)
-        letters = score_recognition(references, heard.texts, unit="character", normaliser=normaliser)
+        words = score_recognition(references, heard.texts, normalizer=normalizer)
+        letters = score_recognition(references, heard.texts, unit="character", normalizer=normalizer)
         interval = words.interval(speakers)
         late = [f"{1000 * np.percentile(heard.late, p):.0f}" for p in (50, 95)] if heard.late else []
         wer = f"{100 * interval.value:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -1,4 +1,4 @@
-"""What back-ends and score normalisation are worth: the models of a finished run, scored in several ways.
+"""What back-ends and score normalization are worth: the models of a finished run, scored in several ways.
 
     python benchmarks/verification_back_ends.py RUN STAGE [STAGE ...] [--draws 1000]
 

@@ -45,8 +45,8 @@ def mel_filters(low: float = 60.0, high: float = 7_600.0) -> Floats:
 
 def statistics(wave: NDArray[np.float32], filters: Floats) -> Floats:
     """Means and deviations of MFCCs and of their differences, over the louder frames of an utterance."""
-    emphasised = np.append(wave[0], wave[1:] - 0.97 * wave[:-1])
-    frames = np.lib.stride_tricks.sliding_window_view(emphasised, FRAME)[::STEP] * np.hamming(FRAME)
+    emphasized = np.append(wave[0], wave[1:] - 0.97 * wave[:-1])
+    frames = np.lib.stride_tricks.sliding_window_view(emphasized, FRAME)[::STEP] * np.hamming(FRAME)
     power = np.abs(scipy.fft.rfft(frames, SIZE)) ** 2
     mfcc = scipy.fft.dct(np.log(power @ filters.T + 1e-10), norm="ortho")[:, :COEFFICIENTS]
     loudness = np.log(power.sum(axis=1) + 1e-10)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.checkpoints import load
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
@@ -27,7 +27,7 @@ def refused(name: object, *words: str, **options: object) -> None:
 
 @pytest.fixture(scope="module")
 def stock():
-    return randomise(FAMILIES["wavlm_base"](), 0)
+    return randomize(FAMILIES["wavlm_base"](), 0)
 
 
 @pytest.fixture

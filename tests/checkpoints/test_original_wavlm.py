@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import WavLMModel
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.checkpoints import load
 from sottovoce.checkpoints.formats.original_wavlm import conv_layers
 from sottovoce.encoder.model import SpeechEncoder
@@ -75,7 +75,7 @@ def write(path: Path, stock: WavLMModel, **changes: object) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("family", ["wavlm_base", "wavlm_large"])
 def test_the_same_network_as_the_stock_class(family, tmp_path):
-    stock = randomise(FAMILIES[family](), 0)
+    stock = randomize(FAMILIES[family](), 0)
     write(tmp_path / "WavLM.pt", stock, normalize=False)
     with pytest.warns(UserWarning, match="left out, not part of the encoder: mask_emb"):
         encoder = SpeechEncoder.from_pretrained(tmp_path / "WavLM.pt")
@@ -87,10 +87,10 @@ def test_the_same_network_as_the_stock_class(family, tmp_path):
     assert max((a - b).abs().max() for a, b in pairs) < 1e-4
 
 
-def test_the_config_says_whether_waveforms_are_normalised(tmp_path):
-    for family, normalised in (("wavlm_base", False), ("wavlm_large", True)):
+def test_the_config_says_whether_waveforms_are_normalized(tmp_path):
+    for family, normalized in (("wavlm_base", False), ("wavlm_large", True)):
         write(tmp_path / "WavLM.pt", FAMILIES[family]())
-        assert load(tmp_path / "WavLM.pt")[0].normalize is normalised
+        assert load(tmp_path / "WavLM.pt")[0].normalize is normalized
 
 
 def test_the_expression_of_the_convolutions():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.checkpoints import from_transformers, load
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
@@ -59,7 +59,7 @@ def test_head_classes(family, tmp_path):
 @pytest.mark.parametrize("family", ONE_OF_EACH)
 @pytest.mark.parametrize("layout", ["bin", "safetensors", "bin shards", "safetensors shards"])
 def test_files(family, layout, tmp_path):
-    stock = randomise(FAMILIES[family](), 0)
+    stock = randomize(FAMILIES[family](), 0)
     directory, tensors = saved(tmp_path, stock), stock.state_dict()
     if "shards" in layout:
         write_shards(directory, tensors, layout.split()[0])
@@ -72,7 +72,7 @@ def test_files(family, layout, tmp_path):
 
 @pytest.mark.parametrize("spelling", ["weight_g", "parametrizations", "folded"])
 def test_weight_norm(spelling, tmp_path):
-    stock = randomise(FAMILIES["wavlm_base"](), 0)
+    stock = randomize(FAMILIES["wavlm_base"](), 0)
     tensors = stock.state_dict()
     if spelling == "weight_g":
         tensors = old_weight_norm(tensors)
@@ -108,7 +108,7 @@ def test_weight_norm_over_another_dimension():
     ],
 )
 def test_what_is_not_computed_with_may_be_there_or_not(family, gone, tmp_path):
-    stock = randomise(FAMILIES[family](), 0)
+    stock = randomize(FAMILIES[family](), 0)
     tensors = stock.state_dict()
     fewer = {k: v for k, v in tensors.items() if not k.startswith(gone)}
     assert len(fewer) < len(tensors)
@@ -119,14 +119,14 @@ def test_what_is_not_computed_with_may_be_there_or_not(family, gone, tmp_path):
 
 
 def test_an_encoder_deep_inside_another_model(tmp_path):
-    stock = randomise(FAMILIES["hubert_base"](), 0)
+    stock = randomize(FAMILIES["hubert_base"](), 0)
     tensors = {f"model.speech.{k}": v for k, v in stock.state_dict().items()} | {"decoder.weight": torch.ones(3)}
     write_bin(saved(tmp_path, stock), tensors)
     assert "decoder" in check(load(tmp_path), stock)[0]
 
 
 def test_half_precision_files(tmp_path):
-    stock = randomise(FAMILIES["wavlm_base"](), 0).half()
+    stock = randomize(FAMILIES["wavlm_base"](), 0).half()
     write_safetensors(saved(tmp_path, stock), old_weight_norm(stock.state_dict()))
     encoder = SpeechEncoder.from_pretrained(tmp_path)
     assert encoder.dtype == torch.float32
@@ -138,14 +138,14 @@ def test_half_precision_files(tmp_path):
 
 
 def test_the_weights_file_itself(tmp_path):
-    stock = randomise(FAMILIES["wav2vec2_base"](), 0)
+    stock = randomize(FAMILIES["wav2vec2_base"](), 0)
     write_safetensors(saved(tmp_path, stock), stock.state_dict())
     (tmp_path / "model.safetensors").rename(tmp_path / "epoch3.safetensors")
     check(load(tmp_path / "epoch3.safetensors"), stock)
 
 
 def test_a_hub_id_from_the_cache(tmp_path):
-    stock = randomise(FAMILIES["wavlm_large"](), 0)
+    stock = randomize(FAMILIES["wavlm_large"](), 0)
     repository = tmp_path / "models--someone--wavlm"
     snapshot = repository / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
@@ -156,7 +156,7 @@ def test_a_hub_id_from_the_cache(tmp_path):
 
 
 def test_from_pretrained_warns_of_what_is_left_out_and_runs(tmp_path):
-    stock = randomise(FAMILIES["wavlm_base"](), 0)
+    stock = randomize(FAMILIES["wavlm_base"](), 0)
     write_bin(saved(tmp_path, stock), stock.state_dict())
     with pytest.warns(UserWarning, match="left out, not part of the encoder: masked_spec_embed"):
         encoder = SpeechEncoder.from_pretrained(str(tmp_path))
@@ -169,8 +169,8 @@ def test_from_pretrained_warns_of_what_is_left_out_and_runs(tmp_path):
 
 @pytest.mark.parametrize("said", [True, False])
 @pytest.mark.parametrize("file", ["preprocessor_config.json", "processor_config.json"])
-def test_normalisation_as_the_checkpoint_says(said, file, tmp_path):
-    stock = randomise(FAMILIES["wavlm_base"](), 0)
+def test_normalization_as_the_checkpoint_says(said, file, tmp_path):
+    stock = randomize(FAMILIES["wavlm_base"](), 0)
     write_config(tmp_path, stock)
     write_bin(tmp_path, stock.state_dict())
     settings = {"do_normalize": said, "sampling_rate": 16000}
@@ -191,17 +191,17 @@ def test_normalisation_as_the_checkpoint_says(said, file, tmp_path):
         ("data2vec_audio", True),
     ],
 )
-def test_normalisation_where_nothing_says_so_is_named(family, usual, tmp_path):
-    stock = randomise(FAMILIES[family](), 0)
+def test_normalization_where_nothing_says_so_is_named(family, usual, tmp_path):
+    stock = randomize(FAMILIES[family](), 0)
     write_config(tmp_path, stock)
     write_bin(tmp_path, stock.state_dict())
     config, _, notes = load(tmp_path)
     assert config.normalize is usual
-    assert f"waveforms are {'normalised' if usual else 'not normalised'}" in notes[0]
+    assert f"waveforms are {'normalized' if usual else 'not normalized'}" in notes[0]
 
 
 def test_our_own_directory(tmp_path):
-    stock = randomise(FAMILIES["wavlm_base"](), 0)
+    stock = randomize(FAMILIES["wavlm_base"](), 0)
     config, weights, _ = from_transformers(stock)
     encoder = SpeechEncoder(config)
     encoder.load_strictly(weights, "stock")

@@ -126,8 +126,8 @@ def test_what_training_needed_is_left_out_and_told(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def recogniser(tmp_path_factory):
-    place = tmp_path_factory.mktemp("recogniser")
+def recognizer(tmp_path_factory):
+    place = tmp_path_factory.mktemp("recognizer")
     save("wavlm_base", "CTC", place)
     return place
 
@@ -182,8 +182,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
-def test_what_does_not_fit_is_one_line(fault, recogniser, tmp_path):
-    shutil.copytree(recogniser, tmp_path / "bad")
+def test_what_does_not_fit_is_one_line(fault, recognizer, tmp_path):
+    shutil.copytree(recognizer, tmp_path / "bad")
     fault(tmp_path / "bad")
     with pytest.raises(CheckpointError, match=FAULTS[fault]) as told:
         load(tmp_path / "bad")

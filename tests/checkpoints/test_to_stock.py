@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.checkpoints import from_transformers, to_transformers
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
@@ -15,7 +15,7 @@ from sottovoce.errors import CheckpointError
 
 
 def ours(family: str) -> SpeechEncoder:
-    config, weights, _ = from_transformers(randomise(FAMILIES[family](), 0), normalize=False)
+    config, weights, _ = from_transformers(randomize(FAMILIES[family](), 0), normalize=False)
     encoder = SpeechEncoder(config).eval()
     encoder.load_strictly(weights, family)
     return encoder
@@ -26,7 +26,7 @@ def reshaped(family: str, change) -> SpeechEncoder:
     encoder = ours(family)
     shape = copy.deepcopy(encoder.shape)
     change(shape)
-    return randomise(encoder.shrunk(shape), 1).eval()
+    return randomize(encoder.shrunk(shape), 1).eval()
 
 
 def same_output(encoder: SpeechEncoder) -> None:
@@ -123,7 +123,7 @@ def test_an_encoder_that_never_was_a_stock_model():
     config = EncoderConfig(
         shape=ours("wavlm_base").shape, head_dim=8, attention_heads=4, num_buckets=32, max_distance=40
     )
-    same_output(randomise(SpeechEncoder(config), 3).eval())
+    same_output(randomize(SpeechEncoder(config), 3).eval())
 
 
 @pytest.mark.parametrize(

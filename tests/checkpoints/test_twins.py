@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, SeamlessM4TFeatureExtractor
 
-from families import FAMILIES, PADDING_EXACT, randomise, speech
+from families import FAMILIES, PADDING_EXACT, randomize, speech
 from sottovoce.checkpoints import FAMILIES as KNOWN
 from sottovoce.checkpoints import from_transformers, to_transformers
 from sottovoce.encoder.model import SpeechEncoder
@@ -26,7 +26,7 @@ def convert(stock: PreTrainedModel) -> SpeechEncoder:
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def twins(request) -> tuple[str, PreTrainedModel, SpeechEncoder]:
-    stock = randomise(FAMILIES[request.param](), seed=1)
+    stock = randomize(FAMILIES[request.param](), seed=1)
     return request.param, stock, convert(stock)
 
 
@@ -81,7 +81,7 @@ def test_an_utterance_in_a_padded_batch_is_the_stock_class_on_it_alone(twins):
 @torch.no_grad()
 @pytest.mark.parametrize("name", PADDING_EXACT)
 def test_padded_batches_where_the_stock_class_is_right_too(name):
-    stock = randomise(FAMILIES[name](), seed=2)
+    stock = randomize(FAMILIES[name](), seed=2)
     encoder = convert(stock)
     if name == MEL:
         random = torch.Generator().manual_seed(0)
@@ -101,7 +101,7 @@ def test_padded_batches_where_the_stock_class_is_right_too(name):
 def test_gradients_of_the_input_and_of_every_parameter(twins):
     """In double precision, so that the tolerance leaves nothing to hide in."""
     name, _, _ = twins
-    stock = randomise(FAMILIES[name](), seed=3).double()
+    stock = randomize(FAMILIES[name](), seed=3).double()
     encoder = convert(stock)
     random = torch.Generator().manual_seed(0)
     if name == MEL:
@@ -156,10 +156,10 @@ def test_conversion_there_and_back_is_lossless(twins):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["wav2vec2_base", "wavlm_large"])
-def test_normalised_waveforms_are_those_of_the_stock_feature_extractor(name):
+def test_normalized_waveforms_are_those_of_the_stock_feature_extractor(name):
     from transformers import Wav2Vec2FeatureExtractor
 
-    stock = randomise(FAMILIES[name](), seed=4)
+    stock = randomize(FAMILIES[name](), seed=4)
     config, weights, _ = from_transformers(stock, normalize=True)
     encoder = SpeechEncoder(config).eval()
     encoder.load_strictly(weights, name)
@@ -192,7 +192,7 @@ VARIANTS = [
 @torch.no_grad()
 @pytest.mark.parametrize(("name", "overrides"), VARIANTS)
 def test_variants(name, overrides):
-    stock = randomise(FAMILIES[name](**overrides), seed=6)
+    stock = randomize(FAMILIES[name](**overrides), seed=6)
     encoder = convert(stock)
     if name == MEL:
         features = torch.randn(1, 60, 160, generator=torch.Generator().manual_seed(0))
@@ -210,7 +210,7 @@ def test_variants(name, overrides):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_real_size(name):
-    stock = randomise(FAMILIES[name](size="real"), seed=5)
+    stock = randomize(FAMILIES[name](size="real"), seed=5)
     encoder = convert(stock)
     waveform, _ = speech(16000)
     if name == MEL:

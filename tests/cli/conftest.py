@@ -12,14 +12,14 @@ import soundfile
 import torch
 import transformers as tf
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce import SpeechEncoder
 from sottovoce.cli import main
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
-from tiny_models import randomised, tiny_config, tiny_encoder, tiny_model
+from tiny_models import randomized, tiny_config, tiny_encoder, tiny_model
 
 EMBEDDING = {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}
 QUESTIONS = ["intent=order", "intent=cancel", "slot:size=large", "slot:size=none"]
@@ -63,7 +63,7 @@ def sottovoce(capsys, monkeypatch):
 def models(tmp_path_factory) -> Path:
     """``stock``, a tiny WavLM as Transformers saves it, and ``ours``, the same converted."""
     place = tmp_path_factory.mktemp("models")
-    stock = randomise(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
+    stock = randomize(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
     stock.save_pretrained(place / "stock")
     tf.Wav2Vec2FeatureExtractor().save_pretrained(place / "stock")
     SpeechEncoder.from_pretrained(place / "stock").save_pretrained(place / "ours")
@@ -89,10 +89,10 @@ def task_models(tmp_path_factory):
     tiny_encoder().save_pretrained(folder / "encoder")
     tiny_model().save_pretrained(folder / "verification")
     powerset = {"speakers": 2, "width": 8, "blocks": 1, "inner": 8, "heads": 2, "kernel": 7}
-    local = randomised(TaskModel(Diarization(head=powerset).config(tiny_config())))
+    local = randomized(TaskModel(Diarization(head=powerset).config(tiny_config())))
     local.head.output.bias.data[0] = -3.0  # somebody speaks, whatever is heard
     local.save_pretrained(folder / "diarization")
     for name, fields in MODELS.items():
         task = "intent" if name == "sequence" else name
-        randomised(TaskModel(TaskConfig(encoder=tiny_config(), task=task, **fields))).save_pretrained(folder / name)
+        randomized(TaskModel(TaskConfig(encoder=tiny_config(), task=task, **fields))).save_pretrained(folder / name)
     return folder

@@ -10,7 +10,7 @@ import pytest
 
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 SLOW = (
     "accelerate",
@@ -35,7 +35,7 @@ def place(tmp_path_factory):
     tiny_model().save_pretrained(folder / "verification")
     head = {"kind": "classifier", "embedding": {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}, "classes": 2}
     config = TaskConfig(tiny_config(), head=head, task="spoofing", scoring="llr", labels=["spoof", "bonafide"])
-    randomised(TaskModel(config)).save_pretrained(folder / "spoofing")
+    randomized(TaskModel(config)).save_pretrained(folder / "spoofing")
     return folder
 
 

@@ -14,9 +14,9 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 from sottovoce.tasks.intent import understand
-from sottovoce.tasks.recognition import recognise
+from sottovoce.tasks.recognition import recognize
 from sottovoce.tasks.scoring.embedding import embed_all
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 POOLED = {"kind": "pooled", "width": 8, "size": 6, "fusion": "sum", "pooling": "attentive"}
 MODELS = {
@@ -31,7 +31,7 @@ MODELS = {
         "task": "spoofing",
         "labels": ["spoof", "bonafide"],
     },
-    "recogniser": {
+    "recognizer": {
         "head": {"kind": "ctc", "outputs": 3, "width": 8},
         "task": "recognition",
         "labels": ["<blank>", " ", "a"],
@@ -54,7 +54,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("overflow")
     write_corpus(folder)
     for name, config in MODELS.items():
-        model = randomised(TaskModel(TaskConfig(encoder=tiny_config(), **config))).eval()
+        model = randomized(TaskModel(TaskConfig(encoder=tiny_config(), **config))).eval()
         with torch.no_grad():
             for weight in model.head.parameters():
                 weight.fill_(3e38)
@@ -69,8 +69,8 @@ def place(tmp_path_factory):
         ("speaker", ["verify", "{model}", "{file}", "{file}", "--json"]),
         ("speaker", ["evaluate", "{model}", "{folder}/test.jsonl.gz", "{folder}/trials.txt", "--json"]),
         ("detector", ["detect", "{model}", "{file}", "--json"]),
-        ("recogniser", ["transcribe", "{model}", "{file}"]),
-        ("recogniser", ["transcribe", "{model}", "{file}", "--beam", "4", "--json"]),
+        ("recognizer", ["transcribe", "{model}", "{file}"]),
+        ("recognizer", ["transcribe", "{model}", "{file}", "--beam", "4", "--json"]),
         ("classifier", ["classify", "{model}", "{file}", "--json"]),
         ("diarizer", ["diarize", "{model}", "{file}", "-o", "{folder}/out.rttm"]),
     ],
@@ -86,9 +86,9 @@ def test_an_answer_that_is_not_finite_is_an_error(sottovoce, place, model, comma
 
 
 def test_the_speed_of_an_answer_that_is_none_is_not_measured(sottovoce, place):
-    said = sottovoce("bench", place / "recogniser", "--seconds", 0.5, "--repeats", 1, "--threads", 1)
+    said = sottovoce("bench", place / "recognizer", "--seconds", 0.5, "--repeats", 1, "--threads", 1)
     assert said.code == 2 and said.out == "" and len(said.err.strip().splitlines()) == 1, said
-    assert "recogniser in float32: " in said.err and "are NaN or infinite" in said.err
+    assert "recognizer in float32: " in said.err and "are NaN or infinite" in said.err
 
 
 def test_evaluation_names_the_utterance(place):
@@ -99,7 +99,7 @@ def test_evaluation_names_the_utterance(place):
         with pytest.raises(InferenceError, match=whose):
             evaluate(TaskModel.from_pretrained(place / name).eval(), cuts)
     with pytest.raises(InferenceError, match=whose):
-        recognise(TaskModel.from_pretrained(place / "recogniser").eval(), cuts, None)
+        recognize(TaskModel.from_pretrained(place / "recognizer").eval(), cuts, None)
 
 
 def test_what_is_not_finite_is_not_slimmed(place):

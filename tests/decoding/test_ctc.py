@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labellings import V, all_labellings, collapsed, table
+from labelings import V, all_labelings, collapsed, table
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
 from sottovoce.decoding.language_model import TokenModel, WordModel
 from sottovoce.decoding.ngram import NGram
@@ -24,9 +24,9 @@ def test_greedy_is_the_collapsed_best_path():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("blank", [0, V - 1])
-def test_a_wide_beam_finds_every_labelling_with_its_whole_probability(seed, blank):
+def test_a_wide_beam_finds_every_labeling_with_its_whole_probability(seed, blank):
     logp = table(seed)
-    right = all_labellings(logp, blank)
+    right = all_labelings(logp, blank)
     found = ctc_beam_search(logp, blank=blank, beam=10_000)
     assert {h.tokens for h in found} == set(right)
     assert all(abs(h.score - right[h.tokens]) < 1e-9 and h.acoustic == h.score for h in found)
@@ -52,7 +52,7 @@ def test_summing_over_paths_beats_the_best_path():
 @pytest.mark.parametrize("seed", range(5))
 def test_a_narrow_beam_never_counts_too_much_and_finds_a_peaked_best(seed):
     logp = table(seed, frames=6, peaked=4.0)
-    right = all_labellings(logp)
+    right = all_labelings(logp)
     found = ctc_beam_search(logp, beam=4, tokens=2)
     assert len(found) <= 4
     assert all(h.score <= right[h.tokens] + 1e-9 for h in found)
@@ -60,7 +60,7 @@ def test_a_narrow_beam_never_counts_too_much_and_finds_a_peaked_best(seed):
 
 
 def test_a_prefix_that_comes_back_is_the_same_prefix():
-    """Dropped from a narrow beam, met again later: no labelling may be in the result twice."""
+    """Dropped from a narrow beam, met again later: no labeling may be in the result twice."""
     for seed in range(20):
         found = ctc_beam_search(table(seed, frames=30, outputs=5), beam=3)
         assert len({h.tokens for h in found}) == len(found)
@@ -72,12 +72,12 @@ def model():
     return NGram(2, probabilities, {("a",): -0.4, ("b",): -0.7, ("<s>",): -0.9})
 
 
-def test_a_language_model_over_labels_is_added_to_every_labelling():
+def test_a_language_model_over_labels_is_added_to_every_labeling():
     logp = table(1)
     vocabulary = ["", "a", "b", "c"]
     right = {
         labels: score + 0.8 * model().sentence([vocabulary[k] for k in labels]) + 0.3 * len(labels)
-        for labels, score in all_labellings(logp).items()
+        for labels, score in all_labelings(logp).items()
     }
     options = {"language": TokenModel(model(), [(each,) for each in vocabulary]), "weight": 0.8, "bonus": 0.3}
     found = ctc_beam_search(logp, beam=10_000, **options)
@@ -95,7 +95,7 @@ def test_a_language_model_over_words(vocabulary):
     ngram.probabilities[("ab",)] = -0.2
     right = {
         labels: score + 0.6 * ngram.sentence("".join(vocabulary[k] for k in labels).replace("\u2581", " ").split())
-        for labels, score in all_labellings(logp).items()
+        for labels, score in all_labelings(logp).items()
     }
     found = ctc_beam_search(logp, beam=10_000, language=WordModel(ngram, vocabulary), weight=0.6)
     assert {h.tokens for h in found} == set(right)

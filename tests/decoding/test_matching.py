@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from labellings import all_labellings, table
+from labelings import all_labelings, table
 from sottovoce.decoding.ctc import ctc_beam_search
 from sottovoce.decoding.matching import LanguageModelWarning, language_model
 from sottovoce.decoding.ngram import NGram
@@ -34,7 +34,7 @@ def by_definition(model, words, unknown):
 
 
 def searched(model, labels, expected, *, seed=0, weight=0.7):
-    """Every labelling of a few frames has the score of the acoustics and of the sentence that it stands for.
+    """Every labeling of a few frames has the score of the acoustics and of the sentence that it stands for.
 
     Args:
         expected: text of labels -> words of the model.
@@ -42,7 +42,7 @@ def searched(model, labels, expected, *, seed=0, weight=0.7):
     logp = table(seed, frames=5, outputs=len(labels))
     found = ctc_beam_search(logp, beam=100_000, language=language_model(model, labels), weight=weight)
     right = {}
-    for tokens, acoustic in all_labellings(logp).items():
+    for tokens, acoustic in all_labelings(logp).items():
         words, unknown = expected("".join(labels[k] for k in tokens))
         right[tokens] = acoustic + weight * by_definition(model, words, unknown)
     assert {h.tokens for h in found} == set(right)
@@ -94,7 +94,7 @@ def test_pieces_are_their_own_words(quiet):
     labels = ["<blank>", "\u2581", "b", "\u2581ab"]
     logp = table(1, frames=5, outputs=4)
     found = ctc_beam_search(logp, beam=100_000, language=language_model(model, labels), weight=0.7)
-    right = all_labellings(logp)
+    right = all_labelings(logp)
     for each in found:
         language = by_definition(model, [labels[k] for k in each.tokens], "<unk>")
         assert each.score == pytest.approx(right[each.tokens] + 0.7 * language)

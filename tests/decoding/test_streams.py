@@ -11,8 +11,8 @@ from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
 from sottovoce.decoding.ctc_prefix_beam import PrefixSearch
 from sottovoce.decoding.language_model import TokenModel
 from sottovoce.decoding.ngram import NGram
-from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.streams import CTCBeamStream, CTCGreedyStream
+from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.timing import TimedLabel, Word, WordBuilder, ctm, words_of
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
 from sottovoce.decoding.transducer_streams import TransducerBeamStream, TransducerGreedyStream

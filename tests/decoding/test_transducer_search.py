@@ -32,7 +32,7 @@ def step(head, frame, labels):
 
 
 @torch.no_grad()
-def all_labellings(head, x, max_symbols):
+def all_labelings(head, x, max_symbols):
     """Every label sequence by the sum over how many labels each frame says."""
     cache, found = {}, {}
     others = [v for v in range(V) if v != head.blank]
@@ -62,9 +62,9 @@ def greedy_by_hand(head, x, max_symbols):
 
 
 @pytest.mark.parametrize("seed, context", [(0, 2), (1, 1), (2, 3)])
-def test_a_wide_beam_finds_every_labelling_with_its_whole_probability(seed, context):
+def test_a_wide_beam_finds_every_labeling_with_its_whole_probability(seed, context):
     head, x = tiny(seed, context), frames(seed=seed)[0]
-    right = all_labellings(head, x, max_symbols=2)
+    right = all_labelings(head, x, max_symbols=2)
     found = transducer_beam_search(head, head.project(x), beam=10_000, max_symbols=2)
     assert {h.tokens for h in found} == set(right) and len(found) == len(right)
     assert all(abs(h.score - right[h.tokens]) < 1e-9 for h in found)
@@ -83,7 +83,7 @@ def test_scores_are_those_of_the_loss_where_frames_may_say_enough():
 @pytest.mark.parametrize("seed", range(6))
 def test_a_narrow_beam_never_counts_too_much(seed):
     head, x = tiny(seed, sharp=8.0), frames(seed=seed)[0]
-    right = all_labellings(head, x, max_symbols=2)
+    right = all_labelings(head, x, max_symbols=2)
     found = transducer_beam_search(head, head.project(x), beam=4, max_symbols=2)
     assert len(found) == 4 and len({h.tokens for h in found}) == 4
     assert all(h.score <= right[h.tokens] + 1e-9 for h in found)

@@ -18,9 +18,9 @@ from sottovoce.errors import DataError
 def voices(speakers, each, *, noise=0.03, size=24, seed=0):
     """Embeddings ``[speakers * each, size]`` in random order, and whose they are."""
     generator = np.random.default_rng(seed)
-    centres = np.linalg.qr(generator.normal(size=(size, size)))[0][:speakers]
+    centers = np.linalg.qr(generator.normal(size=(size, size)))[0][:speakers]
     who = generator.permutation(np.repeat(np.arange(speakers), each))
-    return centres[who] + noise * generator.normal(size=(len(who), size)), who
+    return centers[who] + noise * generator.normal(size=(len(who), size)), who
 
 
 def same(a, b):
@@ -98,12 +98,12 @@ def test_three_hours_do_not_need_gigabytes():
 
 
 def test_local_speakers_go_to_different_clusters():
-    centres = np.eye(3)
+    centers = np.eye(3)
     embeddings = np.array([[[1.0, 0.1, 0], [0.9, 0.4, 0]], [[1.0, 0, 0], [0, 0, 1.0]]])
     active = np.array([[True, True], [True, False]])
-    assert assign(embeddings, active, centres).tolist() == [[0, 1], [0, -1]]
+    assert assign(embeddings, active, centers).tolist() == [[0, 1], [0, -1]]
     # With one cluster both share it.
-    assert assign(embeddings, active, centres[:1]).tolist() == [[0, 0], [0, -1]]
+    assert assign(embeddings, active, centers[:1]).tolist() == [[0, 0], [0, -1]]
 
 
 def test_plda_finds_the_space_of_speakers():

@@ -155,7 +155,7 @@ def test_embeddings_come_from_where_one_speaks_alone():
 def test_progress_is_told():
     told = []
     run(known(), progress=lambda what, seconds: told.append((what, seconds)))
-    for what in ("listening", "recognising voices"):
+    for what in ("listening", "recognizing voices"):
         seconds = [s for w, s in told if w == what]
         assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(60, abs=0.03)
 

@@ -78,12 +78,12 @@ def test_padding_says_nothing():
 def test_it_learns_the_right_classes():
     powerset, _, reference = _case(1)
     scores = torch.zeros(3, 40, 11).normal_(generator=torch.Generator().manual_seed(0)).requires_grad_()
-    optimiser = torch.optim.Adam([scores], lr=0.3)
+    optimizer = torch.optim.Adam([scores], lr=0.3)
     for _ in range(60):
         loss, _ = powerset_loss(powerset, scores, reference)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     assert torch.equal(powerset.decode(scores), permuted(powerset.decode(scores), reference))
 
 

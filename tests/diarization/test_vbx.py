@@ -62,7 +62,7 @@ def case(data):
 
 
 def turns(times, labels):
-    """Neighbours of one speaker joined; where two overlap, the boundary lies in the middle."""
+    """Neighbors of one speaker joined; where two overlap, the boundary lies in the middle."""
     start, end = times.T.copy()
     near = np.isclose(end[:-1], start[1:]) | (end[:-1] > start[1:])
     ends = np.flatnonzero(~near | (labels[1:] != labels[:-1]))

@@ -11,7 +11,7 @@ from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Joint, Transducer
 from sottovoce.pruning.gating.gate_hooks import GateHooks
-from tiny_models import randomised
+from tiny_models import randomized
 
 B, T, U, V = 3, 6, 4, 5
 LENGTHS, TARGET_LENGTHS = torch.tensor([6, 3, 1]), torch.tensor([2, 4, 0])
@@ -92,7 +92,7 @@ def head(seed, width):
     torch.manual_seed(seed)
     stream = ResidualStream(tuple(range(6)), 6, single(6))
     options = dict(outputs=V, predictor=12, width=width, ctc=False, fusion="last")
-    return randomised(Transducer(stream, 3, **options), seed).double()
+    return randomized(Transducer(stream, 3, **options), seed).double()
 
 
 def batch():

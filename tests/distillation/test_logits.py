@@ -36,7 +36,7 @@ def test_divergence_is_that_of_scipy(temperature):
 
 
 def test_the_gradient_is_as_large_at_a_high_temperature():
-    """Hinton et al. 2015: at T -> infinity it is the difference of centred logits over the number of classes."""
+    """Hinton et al. 2015: at T -> infinity it is the difference of centered logits over the number of classes."""
     s, t = logits(7).requires_grad_(), logits(7, seed=1)
     (gradient,) = torch.autograd.grad(divergence(s, t, 1e4), s)
     assert torch.allclose(gradient, ((s - s.mean()) - (t - t.mean())).detach() / 7, rtol=1e-3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers as tf
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.models.task_model import TaskModel
@@ -18,7 +18,7 @@ from tiny_models import speech, tiny_encoder, tiny_model
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """A task model and an encoder of ours, and a stock recogniser."""
+    """A task model and an encoder of ours, and a stock recognizer."""
     place = tmp_path_factory.mktemp("models")
     tiny_model().save_pretrained(place / "task")
     tiny_encoder().save_pretrained(place / "encoder")
@@ -73,7 +73,7 @@ def test_tuples_and_outputs_without_hidden_states(make):
 
 
 def test_stock_features_are_the_encoders_features():
-    stock = randomise(FAMILIES["wav2vec2_bert"](), 0)
+    stock = randomize(FAMILIES["wav2vec2_bert"](), 0)
     encoder = SpeechEncoder.from_transformers(stock)
     waves = speech(2, 16000)
     made = tf.SeamlessM4TFeatureExtractor()(

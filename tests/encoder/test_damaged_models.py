@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
@@ -34,7 +34,7 @@ from tiny_models import tiny_config, tiny_encoder, tiny_model
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """An encoder and a task model of ours, and a stock recogniser."""
+    """An encoder and a task model of ours, and a stock recognizer."""
     place = tmp_path_factory.mktemp("whole")
     tiny_encoder().save_pretrained(place / "encoder")
     tiny_model().save_pretrained(place / "task")
@@ -236,7 +236,7 @@ def test_weights_that_are_no_numbers_are_named(value, models):
 
 
 def test_in_pickled_weights_and_after_a_cast_too(models):
-    stock = randomise(FAMILIES["hubert_large"](), 0)
+    stock = randomize(FAMILIES["hubert_large"](), 0)
     stock.encoder.layers[0].layer_norm.bias.data[0] = float("nan")
     stock.save_pretrained(models / "bin")
     (models / "bin" / "model.safetensors").unlink()
@@ -303,7 +303,7 @@ def test_an_archive_that_unpacks_to_more_than_it_is(models):
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
-def test_weights_are_as_readable_as_their_neighbours(mask, tmp_path):
+def test_weights_are_as_readable_as_their_neighbors(mask, tmp_path):
     before = os.umask(mask)
     try:
         tiny_model().save_pretrained(tmp_path, portable=True)

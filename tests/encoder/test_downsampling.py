@@ -17,19 +17,19 @@ from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import compare, slim, slim_and_verify
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
-from tiny_models import downsampling_encoder, randomised, speech, tiny_encoder, tiny_model
+from tiny_models import downsampling_encoder, randomized, speech, tiny_encoder, tiny_model
 
 LAYERS = ("pre_norm", "post_norm", "conformer")
 
 
-def test_it_starts_as_the_mean_and_is_a_map_of_neighbours():
+def test_it_starts_as_the_mean_and_is_a_map_of_neighbors():
     layer = Downsampling(ResidualStream(tuple(range(3)), 3, single(3)), 2)
-    layer.initialise()
+    layer.initialize()
     x = torch.randn(2, 5, 3)
     with torch.no_grad():
         assert torch.allclose(layer(x)[:, :2], (x[:, 0:4:2] + x[:, 1:4:2]) / 2)
         assert torch.allclose(layer(x)[:, 2], x[:, 4] / 2)  # what is missing is zero
-        randomised(layer)
+        randomized(layer)
         W, b = layer.weight, layer.bias
         by_hand = x[:, 2] @ W[..., 0].t() + x[:, 3] @ W[..., 1].t() + b
         assert torch.allclose(layer(x)[:, 1], by_hand, atol=1e-6)

@@ -13,7 +13,7 @@ from sottovoce.encoder.evaluation_mode import evaluating
 from sottovoce.errors import InferenceError
 from sottovoce.pruning.importance import activation
 from sottovoce.tasks.intent import understand
-from sottovoce.tasks.recognition import recognise
+from sottovoce.tasks.recognition import recognize
 from sottovoce.tasks.scoring.embedding import embed_all
 from tiny_models import speech, tiny_model
 
@@ -50,7 +50,7 @@ def spoilt(model):
 
 WAYS = {
     "embeddings": lambda model, cuts: embed_all(model, cuts),
-    "texts": lambda model, cuts: recognise(model, cuts, None),
+    "texts": lambda model, cuts: recognize(model, cuts, None),
     "meanings": lambda model, cuts: understand(model, cuts),
     "importance": lambda model, cuts: activation(model, [speech()], forward=lambda *_: 1 / 0),
 }

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.layers import long_convolution as module
 from sottovoce.encoder.layers.long_convolution import kept_bytes, long_convolution, long_convolution_serves
 from sottovoce.encoder.layers.positional_convolution import PositionalLayer
@@ -131,7 +131,7 @@ def test_what_is_kept_is_counted_and_goes_with_the_weight(layer):
 def test_an_encoder_gives_the_same_with_and_without_gradients():
     """Two ways through the positional convolution and the front end: 7 s are several stretches of both."""
     encoder = SpeechEncoder.from_transformers(
-        randomise(FAMILIES["wavlm_base"](num_conv_pos_embeddings=128), seed=4)
+        randomize(FAMILIES["wavlm_base"](num_conv_pos_embeddings=128), seed=4)
     ).double()
     wave = torch.randn(2, 7 * 16000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     lengths = torch.tensor([7 * 16000, 5 * 16000 + 77])

@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
@@ -18,7 +18,7 @@ from sottovoce.encoder.streaming.streaming import EncoderStream
 from sottovoce.heads.registry import HEADS
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, tiny_config
+from tiny_models import randomized, tiny_config
 
 LOW = (torch.bfloat16, torch.float16)
 HEAD_OPTIONS = {
@@ -89,7 +89,7 @@ def in_low_precision(model, dtype, autocast, samples=(2600, 1900), **inputs) -> 
 @HOW
 @pytest.mark.parametrize("family", FAMILIES)
 def test_encoders_run_no_low_precision_convolution(family, dtype, autocast):
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=1))
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=1))
     seen = in_low_precision(encoder, dtype, autocast)
     assert not seen.low
     assert sum("backward" in name for name in seen.all) and len(seen.all) > 1
@@ -101,7 +101,7 @@ def test_heads_run_no_low_precision_convolution(kind, dtype, autocast):
     torch.manual_seed(0)
     head = {"kind": kind, **HEAD_OPTIONS[kind]}
     labels = [str(i) for i in range(head["outputs"])] if "outputs" in head else None
-    model = randomised(TaskModel(TaskConfig(encoder=tiny_config(1), head=head, labels=labels)))
+    model = randomized(TaskModel(TaskConfig(encoder=tiny_config(1), head=head, labels=labels)))
     inputs = {"targets": torch.tensor([[1, 2, 3], [4, 1, 0]])} if kind == "transducer" else {}
     samples = (7200, 6500) if kind == "plain_xvector" else (2600, 1900)  # whose layers need 16 frames
     assert not in_low_precision(model, dtype, autocast, samples, **inputs).low

@@ -5,14 +5,14 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 import sottovoce
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.config import EncoderConfig, parsed, uniform_shape, written
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import AudioError, CheckpointError
 
 
 def tiny(family: str, seed: int = 1) -> SpeechEncoder:
-    return SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=seed))
+    return SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=seed))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

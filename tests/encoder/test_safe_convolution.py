@@ -116,7 +116,7 @@ def both_kinds() -> nn.Module:
 
 
 def test_no_other_convolution_is_written():
-    """In the package, those of torch are named to recognise modules only, never to make, to derive from or to call one."""
+    """In the package, those of torch are named to recognize modules only, never to make, to derive from or to call one."""
     other = re.compile(r"\b(?:nn|F|functional|torch)\.(?:Lazy)?[Cc]onv\w+\(|^class \w+\(.*\bnn\.Conv", re.MULTILINE)
     root = Path(sottovoce.__file__).parent
     found = {file.name for file in root.rglob("*.py") if other.search(file.read_text(encoding="utf-8"))}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from random_plans import EVERYTHING, random_plan
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.layers.attention import AttentionContext
@@ -18,7 +18,7 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, CheckpointError, StreamingError
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import randomised
+from tiny_models import randomized
 
 CONFORMER = dict(hidden_size=32, layers=3, heads=4, ffn=24, positional_groups=None, convolution=32)
 TRANSFORMER = dict(hidden_size=32, layers=3, heads=4, ffn=24, positional_groups=None)
@@ -30,7 +30,7 @@ def made(shape: dict, **config) -> SpeechEncoder:
     channels = None if config.get("front_end") == "filterbank" else (12, 16, 20, 16, 14, 12, 18)
     config = {**COMMON, "num_buckets": 32, "causal_convolution": True, **config}
     encoder = SpeechEncoder(EncoderConfig(uniform_shape(**shape, conv_channels=channels), **config))
-    return randomise(encoder, seed=4).eval()
+    return randomize(encoder, seed=4).eval()
 
 
 def conformer(position: str, **config) -> SpeechEncoder:
@@ -38,8 +38,8 @@ def conformer(position: str, **config) -> SpeechEncoder:
 
 
 def bert() -> SpeechEncoder:
-    """w2v-BERT 2.0 from the stock class; only its normalisation of features is another."""
-    stock = SpeechEncoder.from_transformers(randomise(FAMILIES["wav2vec2_bert"](), seed=2))
+    """w2v-BERT 2.0 from the stock class; only its normalization of features is another."""
+    stock = SpeechEncoder.from_transformers(randomize(FAMILIES["wav2vec2_bert"](), seed=2))
     encoder = SpeechEncoder(EncoderConfig.from_dict({**stock.config.to_dict(), "feature_norm": "running"}))
     encoder.load_state_dict(stock.state_dict())
     return encoder.eval()
@@ -47,7 +47,7 @@ def bert() -> SpeechEncoder:
 
 def wave2vec_conformer(position: str) -> SpeechEncoder:
     """Wav2Vec2-Conformer: convolutions on the waveform and a BatchNorm in each layer; made causal."""
-    stock = SpeechEncoder.from_transformers(randomise(FAMILIES[f"wav2vec2_conformer_{position}"](), seed=2))
+    stock = SpeechEncoder.from_transformers(randomize(FAMILIES[f"wav2vec2_conformer_{position}"](), seed=2))
     fields = {**stock.config.to_dict(), "causal_convolution": True, "normalize": False}
     encoder = SpeechEncoder(EncoderConfig.from_dict(fields))
     encoder.load_state_dict(stock.state_dict())
@@ -69,7 +69,7 @@ def hollow() -> SpeechEncoder:
     shape["layers"][1] = {name: None for name in shape["layers"][1]}
     shape["layers"][2]["convolution"]["channels"] = 0
     config = {**COMMON, **FILTERBANK, "layer": "conformer", "position": "relative_key", "causal_convolution": True}
-    return randomised(SpeechEncoder(EncoderConfig(shape, **config)), seed=1).eval()
+    return randomized(SpeechEncoder(EncoderConfig(shape, **config)), seed=1).eval()
 
 
 ENCODERS = {
@@ -314,7 +314,7 @@ def test_silence_and_chunks_that_make_no_sense():
 
 def test_the_config_says_what_frames_see_and_a_portable_copy_too(tmp_path):
     config = EncoderConfig.from_dict({**conformer("rotary").config.to_dict(), "chunk_frames": 6, "left_chunks": 2})
-    encoder = randomise(SpeechEncoder(config), seed=1).eval()
+    encoder = randomize(SpeechEncoder(config), seed=1).eval()
     wave, _ = speech(12_000)
     encoder.save_pretrained(tmp_path)
     loaded = SpeechEncoder.from_pretrained(tmp_path)

@@ -57,7 +57,7 @@ def toy(folder: Path, **changes: Any) -> dict[str, Any]:
                     "round_to": 1,
                 }
             },
-            {"distil": {"steps": 2, "distillation": {"teacher": "fine_tune"}}},
+            {"distill": {"steps": 2, "distillation": {"teacher": "fine_tune"}}},
             {"fine_tune": {"name": "recover", "steps": 2, "checkpoint_every": 1}},
         ],
         **changes,

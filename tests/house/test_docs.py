@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import transformers as tf
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from stock_models import save
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHECKPOINT = "microsoft/wavlm-base-plus"
-RECOGNISER = "me/my-recogniser"
+RECOGNISER = "me/my-recognizer"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -34,7 +34,7 @@ def commands(page: Path) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("docs")
-    model = randomise(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
+    model = randomize(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
     model.save_pretrained(place / CHECKPOINT)
     tf.Wav2Vec2FeatureExtractor().save_pretrained(place / CHECKPOINT)
     save("wavlm_base", "CTC", place / RECOGNISER, hidden_size=64, intermediate_size=256)

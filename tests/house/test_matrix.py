@@ -13,7 +13,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from random_plans import EVERYTHING, random_plan, units_of
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
@@ -38,7 +38,7 @@ KINDS = (
 @cache
 def encoder(family: str) -> SpeechEncoder:
     """Of the tiny stock class, every parameter random."""
-    stock = randomise(FAMILIES[family](), seed=3)
+    stock = randomize(FAMILIES[family](), seed=3)
     return SpeechEncoder.from_transformers(stock).eval()
 
 

@@ -36,7 +36,7 @@ def test_it_is_fitted_to_stretches_of_utterances(cuts):
         for second in range(2):
             with torch.no_grad():
                 output = embedder.model(wave[None, 16_000 * second : 16_000 * (second + 1)]).output
-            vectors.append(embedder.model.scoring.centred(output)[0].numpy())
+            vectors.append(embedder.model.scoring.centered(output)[0].numpy())
             speakers.append(number // 2)
     expected = Plda.fit(np.array(vectors, np.float64), np.array(speakers))
     assert np.allclose(fitted.mean, expected.mean, atol=1e-5)

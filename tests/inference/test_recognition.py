@@ -15,7 +15,7 @@ from sottovoce.inference import recognition
 from sottovoce.inference.recognition import Windows, transcribe
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]
 SHORT = Windows(2.0, 0.5)
@@ -24,7 +24,7 @@ SHORT = Windows(2.0, 0.5)
 def model(config: EncoderConfig) -> TaskModel:
     torch.manual_seed(0)
     head = {"kind": "ctc", "outputs": 6, "width": 12}
-    found = randomised(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
+    found = randomized(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
     with torch.no_grad():
         found.head.output.weight.mul_(20)
         found.head.output.bias.sub_(found(speech(1, 32_000)).output.mean((0, 1)))
@@ -32,7 +32,7 @@ def model(config: EncoderConfig) -> TaskModel:
 
 
 def near_sighted() -> TaskModel:
-    """A network that sees a frame and its nearest neighbours, and nothing of the rest: windows must change nothing."""
+    """A network that sees a frame and its nearest neighbors, and nothing of the rest: windows must change nothing."""
     shape = uniform_shape(
         hidden_size=16, layers=1, heads=2, ffn=24, conv_channels=(8,) * 7, positional_groups=2, positional_taps=(8,)
     )
@@ -56,9 +56,9 @@ def test_windows_leave_no_seam(file, monkeypatch, seconds, beam):
     network, path, heard = near_sighted(), file(seconds), []
     logits = recognition._output
     monkeypatch.setattr(recognition, "_output", lambda m, wave: heard.append(len(wave)) or logits(m, wave))
-    recogniser = CTCDecoder(LABELS, beam=beam, tokens=None)
-    whole = transcribe(network, path, recogniser)
-    pieces = transcribe(network, path, recogniser, windows=SHORT)
+    recognizer = CTCDecoder(LABELS, beam=beam, tokens=None)
+    whole = transcribe(network, path, recognizer)
+    pieces = transcribe(network, path, recognizer, windows=SHORT)
     assert pieces == whole and len(set(whole.text)) > 3 and whole.seconds == pytest.approx(seconds)
     with torch.no_grad():
         one = logits(network, torch.from_numpy(soundfile.read(path, dtype="float32")[0]))

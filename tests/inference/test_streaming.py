@@ -13,10 +13,10 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.errors import AudioError, StreamingError
 from sottovoce.inference.recognition import transcribe
-from sottovoce.inference.streaming import StreamingRecogniser, chunks_of, transcribe_stream
+from sottovoce.inference.streaming import StreamingRecognizer, chunks_of, transcribe_stream
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]
 
@@ -34,10 +34,10 @@ def streaming_config(**changes):
     )  # fmt: skip
 
 
-def recogniser_model(config, **head):
+def recognizer_model(config, **head):
     torch.manual_seed(0)
     head = {"kind": "ctc", "outputs": 6, "width": 12, **head}
-    found = randomised(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
+    found = randomized(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
     with torch.no_grad():
         found.head.output.weight.mul_(20)
         found.head.output.bias.sub_(found(speech(1, 32_000)).output.mean((0, 1)))
@@ -46,7 +46,7 @@ def recogniser_model(config, **head):
 
 @pytest.fixture(scope="module")
 def model():
-    return recogniser_model(streaming_config())
+    return recognizer_model(streaming_config())
 
 
 @pytest.fixture
@@ -61,17 +61,17 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("beam", [None, 4])
 def test_a_stream_says_what_the_whole_file_says(model, file, beam):
-    path, recogniser, told = file(), CTCDecoder(LABELS, beam=beam), []
-    whole = transcribe(model, path, recogniser)
+    path, recognizer, told = file(), CTCDecoder(LABELS, beam=beam), []
+    whole = transcribe(model, path, recognizer)
     for piece in (0.037, 1.0):
         told.clear()
-        found = transcribe_stream(model, path, recogniser, piece=piece, said=told.append)
+        found = transcribe_stream(model, path, recognizer, piece=piece, said=told.append)
         assert (found.text, found.words, found.seconds) == (whole.text, whole.words, whole.seconds)
         assert tuple(told) == found.words and len(found.words) > 3
     assert found.text == " ".join(word.text for word in whole.words)
     assert all(0 <= word.start < word.end <= 3.0 for word in whole.words)
     assert found.latency == pytest.approx(4 * 0.02 + 0.015) and found.real_time_factor > 0
-    other = transcribe_stream(model, path, recogniser, chunks=Chunks(16, 4))
+    other = transcribe_stream(model, path, recognizer, chunks=Chunks(16, 4))
     assert other.text != whole.text and other.latency == pytest.approx(16 * 0.02 + 0.015)
 
 
@@ -83,13 +83,13 @@ def test_transducers_and_downsampled_frames_stream_too(file, beam):
     config = TaskConfig(
         encoder=streaming_config(downsampling=3), head=head | {"downsampling": 2}, task="recognition", labels=LABELS
     )
-    network = randomised(TaskModel(config)).eval()
+    network = randomized(TaskModel(config)).eval()
     with torch.no_grad():
         network.head.joiner.output.weight.mul_(30)
-    recogniser = text_decoder(network, beam=beam)
-    whole = transcribe(network, file(4.0), recogniser)
+    recognizer = text_decoder(network, beam=beam)
+    whole = transcribe(network, file(4.0), recognizer)
     # With a beam, in one piece: in small ones it gives up prefixes earlier.
-    found = transcribe_stream(network, file(4.0), recogniser, piece=0.1 if beam is None else 4.0)
+    found = transcribe_stream(network, file(4.0), recognizer, piece=0.1 if beam is None else 4.0)
     assert len(whole.text) > 3 and found.latency == pytest.approx(4 * 0.06 + 0.015)
     if beam is None:
         assert (found.text, found.words) == (whole.text, whole.words)
@@ -99,7 +99,7 @@ def test_transducers_and_downsampled_frames_stream_too(file, beam):
 
 def test_words_come_while_it_is_heard(model, file):
     wave = read_audio(file(4.0))
-    stream, ends, settled = StreamingRecogniser(model), [], []
+    stream, ends, settled = StreamingRecognizer(model), [], []
     for place in range(0, len(wave), 1_600):
         for word in stream.push(wave[place : place + 1_600]):
             settled.append(word)
@@ -138,9 +138,9 @@ def test_faulty_audio_is_one_line(model, file, wave, says):
 
 def test_models_that_cannot_stream(file):
     with pytest.raises(StreamingError, match="wavlm cannot stream"):
-        transcribe_stream(recogniser_model(tiny_config()), file(), chunks=Chunks(8))
+        transcribe_stream(recognizer_model(tiny_config()), file(), chunks=Chunks(8))
     with pytest.raises(StreamingError, match="says nothing about chunks; give --chunk SECONDS"):
-        transcribe_stream(recogniser_model(streaming_config(chunk_frames=None)), file())
+        transcribe_stream(recognizer_model(streaming_config(chunk_frames=None)), file())
 
 
 def test_chunks_are_the_models_own_unless_they_are_given(model):

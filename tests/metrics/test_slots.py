@@ -28,7 +28,7 @@ def test_a_case_by_hand():
     assert slu_counts(GOLD, FOUND).f1 == pytest.approx(2 * 2 / (2 * 2 + 3 + 3))
 
 
-def test_distances_are_normalised_each_in_its_way():
+def test_distances_are_normalized_each_in_its_way():
     assert word_distance("five", "half past five") == 2.0  # words of the gold filler; not bounded
     assert character_distance("abc", "abcdef") == 0.5  # characters of the longer one
     assert word_distance("five am", "") == 1.0 and character_distance("five am", "") == 1.0

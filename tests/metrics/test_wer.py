@@ -74,7 +74,7 @@ def test_a_case_by_hand():
     score = score_recognition(REFERENCES, HYPOTHESES)
     assert (score.substitutions, score.deletions, score.insertions, score.total) == (1, 1, 1, 6)
     assert score.rate == 3 / 6  # not the mean of 2/3, 1/2 and 0
-    assert str(score) == "WER 50.00 % (1 sub, 1 del, 1 ins of 6 words in 3 utterances); normaliser: none"
+    assert str(score) == "WER 50.00 % (1 sub, 1 del, 1 ins of 6 words in 3 utterances); normalizer: none"
     assert [utterance.name for utterance in score.worst(2)] == ["u1", "u2"]
     assert str(score.worst(1)[0]) == (
         "u1: 1 sub, 0 del, 1 ins of 3\nREF: the CAT sat ****\nHYP: the HAT sat DOWN\n         S       I"
@@ -87,11 +87,11 @@ def test_characters_count_blanks():
     assert str(score).startswith("CER (blanks counted) 20.00 % (0 sub, 1 del, 0 ins of 5 characters")
 
 
-def test_the_normaliser_is_applied_to_both_sides_and_named():
+def test_the_normalizer_is_applied_to_both_sides_and_named():
     sides = {"u": "Don\u2019t stop -- 'now', \uff21nna!"}, {"u": "don't STOP now anna"}
-    assert score_recognition(*sides, normaliser=AS_IS).errors > 0
-    score = score_recognition(*sides, normaliser=PLAIN)
-    assert score.errors == 0 and "normaliser: plain" in str(score)
+    assert score_recognition(*sides, normalizer=AS_IS).errors > 0
+    score = score_recognition(*sides, normalizer=PLAIN)
+    assert score.errors == 0 and "normalizer: plain" in str(score)
     assert PLAIN.apply("It's 5 o'clock.") == "it's 5 o'clock"
 
 
@@ -102,7 +102,7 @@ def test_long_alignments_are_folded():
     assert sum("ELSE" in line for line in lines) == 1 and sum(line.strip() == "I" for line in lines) == 1
 
 
-def test_nothing_recognised_and_far_too_much():
+def test_nothing_recognized_and_far_too_much():
     assert score_recognition(REFERENCES, dict.fromkeys(REFERENCES, "")).rate == 1
     assert score_recognition({"u": "a"}, {"u": "b c d"}).rate == 3
 
@@ -114,7 +114,7 @@ def test_nothing_recognised_and_far_too_much():
         ({"a": "x", "b": "y"}, {"a": "x"}, {}, r"1 utterances without hypothesis \(b\); give an empty text"),
         ({"a": "x"}, {"a": "x", "c": "y"}, {}, r"1 utterances without reference \(c\)"),
         ({"a": " "}, {"a": "x"}, {}, "no words in 1 references"),
-        ({"a": "..."}, {"a": "x"}, {"normaliser": PLAIN}, "no words in 1 references"),
+        ({"a": "..."}, {"a": "x"}, {"normalizer": PLAIN}, "no words in 1 references"),
         ({"a": "x"}, {"a": "x"}, {"unit": "syllable"}, "unit must be 'word' or 'character', got 'syllable'"),
     ],
 )

@@ -9,7 +9,7 @@ import sys
 import pytest
 from huggingface_hub import ModelCard
 
-from sottovoce.checkpoints.origin import licence, name_of
+from sottovoce.checkpoints.origin import license, name_of
 from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.errors import DataError
 from sottovoce.models.model_card import History, Score, add_scores, scores_of, write_card
@@ -42,7 +42,7 @@ def test_scores_that_come_later(tmp_path):
     assert found == {("dev", "min_dcf"): 0.8, ("dev", "eer"): 0.3, ("test", "eer"): 0.5}
     assert "| dev | eer | 0.3 | [0.28, 0.33] (95 %) |" in card.text and "0.21" not in card.text
     assert "| dev | min_dcf | 0.8 | [0.7, 0.9] (90 %) |" in card.text and "Not evaluated" not in card.text
-    rest = [part.partition("## Numbers")[0] + part.partition("## Licence")[2] for part in (before.text, card.text)]
+    rest = [part.partition("## Numbers")[0] + part.partition("## License")[2] for part in (before.text, card.text)]
     assert rest[0] == rest[1]
 
 
@@ -68,8 +68,8 @@ def test_cards_that_are_not_there_or_not_ours(tmp_path):
 @pytest.mark.parametrize(
     "name, known, license, base, told",
     [
-        ("microsoft/wavlm-base-plus", "mit", "mit", "microsoft/wavlm-base-plus", "whose licence is: mit"),
-        ("mine", None, "unknown", None, "come from mine, whose licence is: unknown \u2013 check"),
+        ("microsoft/wavlm-base-plus", "mit", "mit", "microsoft/wavlm-base-plus", "whose license is: mit"),
+        ("mine", None, "unknown", None, "come from mine, whose license is: unknown \u2013 check"),
         (None, None, None, None, "so it has no ancestor"),
     ],
 )
@@ -91,7 +91,7 @@ def test_names_say_nothing_of_the_machine(tmp_path):
         ("---\n: : [\n---\n", None),
     ]:
         (tmp_path / "README.md").write_text(text)
-        assert licence(Directory(tmp_path)) == found
+        assert license(Directory(tmp_path)) == found
 
 
 HUB = '''

@@ -28,7 +28,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 from stock_models import save
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 SENTENCES = ["a cab at a bay", "bad cab cab", "a bad day at a cab"]
 QUESTIONS = ["intent=order", "intent=cancel", "intent=ask", "slot:size=large", "slot:size=none", "slot:milk=oat"]
@@ -50,7 +50,7 @@ HEADS = {
 def task_model(head: dict, labels: list[str] | None = None, **fields) -> TaskModel:
     torch.manual_seed(0)
     config = TaskConfig(encoder=tiny_config(), head=head, labels=labels, **fields)
-    model = randomised(TaskModel(config)).eval()
+    model = randomized(TaskModel(config)).eval()
     widths = {
         "encoder.layers.0.feed_forward.units": 5,
         "encoder.layers.1.feed_forward.units": 3,
@@ -65,7 +65,7 @@ def understanding(labels: list[str]) -> TaskModel:
     return task_model({**HEADS["classifier"], "classes": len(labels)}, labels, task="intent")
 
 
-def recogniser(pieces: bool) -> TaskModel:
+def recognizer(pieces: bool) -> TaskModel:
     labels = pieces_of(SENTENCES, 14) if pieces else ["<blank>", " ", "'", *"abcde"]
     model = task_model({"kind": "ctc", "outputs": len(labels), "width": 12}, labels, task="recognition")
     with torch.no_grad():
@@ -81,7 +81,7 @@ def wave() -> np.ndarray:
 
 @pytest.mark.parametrize("pieces", [False, True])
 def test_speech_recognition_says_what_transcribe_says(pieces, tmp_path, wave):
-    model = recogniser(pieces)
+    model = recognizer(pieces)
     model.save_pretrained(tmp_path / "model")
     soundfile.write(tmp_path / "a.wav", wave, 16000, subtype="FLOAT")
     said = transcribe(model, tmp_path / "a.wav").text
@@ -98,7 +98,7 @@ def test_speech_recognition_says_what_transcribe_says(pieces, tmp_path, wave):
 
 
 def test_long_audio_in_chunks_is_cut_at_frames(tmp_path):
-    """Of a network that sees no neighbours, chunks leave no seam; so they are cut where frames begin."""
+    """Of a network that sees no neighbors, chunks leave no seam; so they are cut where frames begin."""
     shape = tiny_config().shape
     for layer in shape["layers"]:
         layer["attention"] = None
@@ -108,7 +108,7 @@ def test_long_audio_in_chunks_is_cut_at_frames(tmp_path):
     labels = ["<blank>", " ", *"abcd"]
     head = {"kind": "ctc", "outputs": 6, "width": 12}
     torch.manual_seed(0)
-    model = randomised(TaskModel(TaskConfig(encoder=config, head=head, labels=labels, task="recognition"))).eval()
+    model = randomized(TaskModel(TaskConfig(encoder=config, head=head, labels=labels, task="recognition"))).eval()
     wave = speech(80000)[0][0]
     with torch.no_grad():
         model.head.output.weight.mul_(20)
@@ -208,7 +208,7 @@ def test_auto_classes(tmp_path, wave):
     frames = ["nobody", "1", "2", "1+2"]
     powerset = {"kind": "powerset", "speakers": 2, "at_once": 2, "width": 8, "blocks": 1, "inner": 8, "heads": 2}
     models = {
-        "AutoModelForCTC": recogniser(False),
+        "AutoModelForCTC": recognizer(False),
         "AutoModelForAudioClassification": task_model(HEADS["classifier"], ["a", "b"]),
         "AutoModelForAudioXVector": tiny_model(),
         "AutoModelForAudioFrameClassification": task_model(powerset, frames, task="diarization"),
@@ -253,7 +253,7 @@ print(json.dumps({
 
 def test_portable_copies_do_the_same_where_this_package_is_not_installed(tmp_path, wave):
     models = {
-        "ctc": recogniser(True),
+        "ctc": recognizer(True),
         "classes": task_model(HEADS["classifier"], ["spoof", "bonafide"], scoring="llr", task="spoofing"),
         "intents": understanding(QUESTIONS),
         "speakers": tiny_model(),

@@ -87,7 +87,7 @@ def test_unknown_parts_are_named(fields, told):
         TaskModel(TaskConfig(**({"encoder": tiny_config()} | fields)))
 
 
-def test_scores_are_cosines_of_centred_unit_vectors():
+def test_scores_are_cosines_of_centerd_unit_vectors():
     model = tiny_model()
     vectors = torch.randn(20, HEAD["size"]) + 2
     model.scoring.fit_mean(vectors)

@@ -20,7 +20,7 @@ from sottovoce.pruning.importance import activation, magnitude, taylor
 from sottovoce.pruning.one_shot import sensitivity
 from sottovoce.pruning.planning.plans import Plan, plan
 from sottovoce.pruning.slimming import compare, slim, slim_and_verify
-from tiny_models import output_elsewhere, randomised, speech, tiny_config
+from tiny_models import output_elsewhere, randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c"]
 VARIANTS = [{}, {"downsampling": 2}, {"fusion": "last", "ctc": False, "context": 1}]
@@ -30,7 +30,7 @@ def model(seed=0, **head):
     torch.manual_seed(seed)
     head = {"kind": "transducer", "outputs": 5, "predictor": 12, "width": 32, **head}
     config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
-    return randomised(TaskModel(config)).eval()
+    return randomized(TaskModel(config)).eval()
 
 
 @pytest.mark.parametrize("head", VARIANTS, ids=str)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import WavLMModel
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce import SpeechEncoder
 from sottovoce.errors import CheckpointError, SottovoceError
 from sottovoce.models.load import load_model, load_stock
@@ -22,7 +22,7 @@ HOW = {"seconds": 1.0, "batch": 2, "dtype": torch.float32, "device": "cpu"}
 def folders(tmp_path_factory):
     """A stock checkpoint, and the same weights as ours."""
     place = tmp_path_factory.mktemp("models")
-    randomise(FAMILIES["wavlm_base"]()).save_pretrained(place / "stock")
+    randomize(FAMILIES["wavlm_base"]()).save_pretrained(place / "stock")
     SpeechEncoder.from_pretrained(place / "stock").save_pretrained(place / "ours")
     return place
 

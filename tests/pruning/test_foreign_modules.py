@@ -5,7 +5,7 @@ from torch import nn
 
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 from toys import Inner
 
 
@@ -32,7 +32,7 @@ class Beside(nn.Module):
 
 
 def test_both_are_pruned_under_one_budget():
-    model = randomised(Beside({"encoder": tiny_config().shape, "mine": {"units": 40}})).double()
+    model = randomized(Beside({"encoder": tiny_config().shape, "mine": {"units": 40}})).double()
     gates = Gates(model, ["ffn"], start=1.0)
     assert {"mine.units", "encoder.layers.0.feed_forward.units"} <= set(gates.names)
     model.train()

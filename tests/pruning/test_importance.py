@@ -70,7 +70,7 @@ def test_magnitude_of_blocks_is_that_of_what_is_inside() -> None:
 
 
 def test_scale_between_layers_does_not_matter() -> None:
-    """The scale of one layer is arbitrary where norms stand between layers: it must not favour its elements."""
+    """The scale of one layer is arbitrary where norms stand between layers: it must not favor its elements."""
     torch.manual_seed(0)
     model, other = Mlp.of(6, 6), Mlp.of(6, 6)
     other.load_state_dict(model.state_dict())

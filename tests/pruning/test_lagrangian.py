@@ -76,11 +76,11 @@ def test_it_drives_the_cost_to_the_target_from_either_side(start):
     term = Lagrangian([limit(sparsity=0.5)], torch.tensor([10.0]), steps=1, ramp=cosine)
     width = torch.nn.Parameter(torch.tensor([start]))
     pull = torch.tensor([9.0 if start < 5 else 1.0])  # the task wants it elsewhere
-    optimiser = torch.optim.Adam([{"params": [width], "lr": 0.05}, term.group(0.05)])
+    optimizer = torch.optim.Adam([{"params": [width], "lr": 0.05}, term.group(0.05)])
     for step in range(1, 1500):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (term(width, step)[0] + 0.01 * (width - pull).square().sum()).backward()
-        optimiser.step()
+        optimizer.step()
     assert width.item() == pytest.approx(5.0, abs=0.3)
     assert (term.l1.item() < 0) == (start < 5)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce import Budget, Gates, SpeechEncoder, cost, plan
 from sottovoce.encoder.layers.low_rank import LowRankLinear, factored_paths, pays
 from sottovoce.encoder.units import collect
@@ -22,7 +22,7 @@ SOME = ["wavlm_base", "wav2vec2_bert", "wav2vec2_conformer_rotary"]
 
 
 def dense(family):
-    return SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=3)).eval().double()
+    return SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=3)).eval().double()
 
 
 def states(model):

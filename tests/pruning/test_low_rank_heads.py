@@ -19,7 +19,7 @@ from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorize, multiplied_back
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 
 LABELS = [BLANK, "a", "b", "c", "d"]
 OPTIONS = {
@@ -42,7 +42,7 @@ def model_of(kind):
     torch.manual_seed(0)
     options = {"kind": kind, **OPTIONS[kind]}
     labels = LABELS if "outputs" in options else None
-    return randomised(TaskModel(TaskConfig(encoder=tiny_config(), head=options, labels=labels))).eval().double()
+    return randomized(TaskModel(TaskConfig(encoder=tiny_config(), head=options, labels=labels))).eval().double()
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
@@ -18,7 +18,7 @@ BATCH = dict(zip(("waveform", "lengths"), speech(6000, 4800), strict=True))
 
 
 def encoder(family: str) -> SpeechEncoder:
-    return SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=3)).eval()
+    return SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=3)).eval()
 
 
 def loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:

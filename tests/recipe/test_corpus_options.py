@@ -99,7 +99,7 @@ def test_imports_with_the_options_of_their_layout(meetings):
             {"synthesize": {"utterances": 1}},
             "synthesize.utterances: input should be greater than or equal to 3 (got 1)",
         ),
-        ({"synthesize": {"task": "intend"}}, "synthesize.task: no corpus is synthesised for 'intend'; did you mean"),
+        ({"synthesize": {"task": "intend"}}, "synthesize.task: no corpus is synthesized for 'intend'; did you mean"),
         ({"synthesize": {"task": "intent", "overlap": 1}}, "synthesize.overlap: unknown; known here: folder, scene"),
         ({"synthesize": {"task": "spoofing", "attacks": ["x"]}}, "synthesize.attacks: there is no attack 'x'"),
     ],

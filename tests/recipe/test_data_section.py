@@ -26,7 +26,7 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
     assert abs(len(load_cut(slow)) - samples / 0.8) <= 1 and abs(len(load_cut(fast)) - samples / 1.25) <= 1
     # Band 0 of 3 has its middle at 1,333 Hz; played faster, it is higher.
     middle = [load_cut(cut).numpy() for cut in (plain, slow, fast)]
-    assert centre(middle[1]) < 0.9 * centre(middle[0]) < centre(middle[0]) < 0.9 * centre(middle[2])
+    assert center(middle[1]) < 0.9 * center(middle[0]) < center(middle[0]) < 0.9 * center(middle[2])
     for wrong in ("toy/train@3", "toy/train@slow", "toy/train@"):
         assert "speed" in next(options.reference_problems(wrong, "data.train[0]"))
     assert not list(options.reference_problems("toy/train@0.9", "data.train[0]"))
@@ -58,7 +58,7 @@ def test_labels_and_enrolments_in_files_of_their_own(tmp_path):
     assert "data.test.bands.enrol: belongs to a trials file" in next(options(trials=None, key=None).problems())
 
 
-def centre(wave):
+def center(wave):
     power = np.abs(np.fft.rfft(wave)) ** 2
     return (power * np.fft.rfftfreq(len(wave))).sum() / power.sum()
 

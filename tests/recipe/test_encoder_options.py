@@ -71,13 +71,13 @@ def test_mel_filters_pass_their_band_and_little_else():
     gains = np.abs(np.fft.rfft(filters, 16_000))[:, :8000]  # one bin a hertz
     peaks = gains.argmax(1).reshape(40, 4)
     assert (peaks.max(1) - peaks.min(1) <= 30).all()  # four phases of one band
-    centres = peaks.mean(1)
-    assert (np.diff(centres) > 0).all() and centres[0] < 150 and centres[-1] > 7000
-    mel = 2595 * np.log10(1 + centres / 700)
+    centers = peaks.mean(1)
+    assert (np.diff(centers) > 0).all() and centers[0] < 150 and centers[-1] > 7000
+    mel = 2595 * np.log10(1 + centers / 700)
     assert np.diff(mel).std() < 0.25 * np.diff(mel).mean()
     # Sum of rectified phases is nearly the envelope: a tone gives the same wherever it starts.
     time = np.arange(400) / 16_000
-    sums = [np.maximum(filters[40:44] @ np.cos(2 * np.pi * centres[10] * time + p), 0).sum() for p in range(7)]
+    sums = [np.maximum(filters[40:44] @ np.cos(2 * np.pi * centers[10] * time + p), 0).sum() for p in range(7)]
     assert max(sums) / min(sums) < 1.45
     with pytest.raises(RecipeError, match="multiple of 4"):
         mel_filters(62, 400)

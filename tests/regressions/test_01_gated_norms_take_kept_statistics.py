@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.gating import gate_hooks as attachment
@@ -13,7 +13,7 @@ from sottovoce.pruning.slimming import carry_out, compare
 
 @pytest.mark.parametrize("family", ["wavlm_base", "wavlm_large"])
 def test_kept_statistics_are_what_makes_gated_and_slim_equal(family, monkeypatch):
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=1)).eval()
     units = collect(encoder).units
     keep = {n: list(range(0, u.size, 2)) for n, u in units.items() if u.kind == "conv"}
     plan = Plan(keep, {n: u.size for n, u in units.items()})

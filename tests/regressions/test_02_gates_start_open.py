@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.costs import CostModel, reference_cost
@@ -16,7 +16,7 @@ from sottovoce.runs.stages.prune import GateOptions
 
 @pytest.fixture(scope="module")
 def encoder():
-    return SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=0)).eval()
+    return SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=0)).eval()
 
 
 def cosine(encoder, start):

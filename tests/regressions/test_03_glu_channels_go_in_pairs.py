@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.costs import cost
@@ -12,7 +12,7 @@ from sottovoce.pruning.slimming import slim
 
 
 def test_both_halves_of_a_channel_stay_together():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wav2vec2_bert"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wav2vec2_bert"](), seed=1)).eval()
     name, kept = "layers.1.convolution.channels", [1, 2, 7, 11]
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     small = slim(encoder, Plan({name: kept}, sizes))

@@ -2,7 +2,7 @@
 
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.planning.plans import Plan
@@ -10,7 +10,7 @@ from sottovoce.pruning.slimming import slim
 
 
 def test_the_bias_outlives_the_first_attention():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     small = slim(encoder, Plan({"layers.0.attention": [], "layers.1.attention.heads": [1, 3]}, sizes))
     assert torch.equal(small.position.table.weight, encoder.position.table.weight)
@@ -23,7 +23,7 @@ def test_the_bias_outlives_the_first_attention():
 
 
 def test_only_kept_heads_compute_a_gate():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     small = slim(encoder, Plan({"layers.1.attention.heads": [1, 3]}, sizes))
     seen = {}

@@ -2,7 +2,7 @@
 
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.planning.plans import Plan
@@ -10,7 +10,7 @@ from sottovoce.pruning.slimming import slim_and_verify
 
 
 def test_zero_width_keeps_the_bias_and_removal_does_not():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_large"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_large"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     empty, error = slim_and_verify(
         encoder, Plan({"layers.1.attention.heads": [], "layers.2.feed_forward.units": []}, sizes)

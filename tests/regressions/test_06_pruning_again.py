@@ -1,6 +1,6 @@
 """Fault 6: a second round of pruning used indices of the first network and broke on zero-width blocks."""
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
@@ -15,7 +15,7 @@ def sizes(model):
 
 
 def test_indices_are_of_the_current_network_and_ids_of_the_original():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     first = {"layers.0.attention.heads": [1, 3], "layers.1.attention.heads": [], "layers.2.feed_forward": []}
     once, _ = slim_and_verify(encoder, Plan(first, sizes(encoder)))
     twice, error = slim_and_verify(once, Plan({"layers.0.attention.heads": [1]}, sizes(once)))
@@ -26,7 +26,7 @@ def test_indices_are_of_the_current_network_and_ids_of_the_original():
 
 
 def test_a_fraction_means_the_network_before_any_pruning():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     whole = cost(encoder).params
     model = encoder
     for fraction in (0.8, 0.6):

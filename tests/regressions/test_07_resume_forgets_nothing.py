@@ -1,4 +1,4 @@
-"""Fault 7: a resumed run lost the multipliers, the ramp, the optimiser or the random state."""
+"""Fault 7: a resumed run lost the multipliers, the ramp, the optimizer or the random state."""
 
 import torch
 
@@ -30,7 +30,7 @@ def test_everything_that_shapes_the_run_is_in_the_training_state(tmp_path, monke
     assert len(gates) == 1 and len(multipliers) == 2 and len(start) == 1
     assert any("projections" in n for n in names) and any("objective" in n for n in names)
     assert not any("teacher" in n for n in names)
-    # They moved, and what moved them (the optimiser's moments) is there for each of them.
+    # They moved, and what moved them (the optimizer's moments) is there for each of them.
     for name in (*gates, *multipliers):
         assert not torch.equal(states[0]["state_dict"][name], last["state_dict"][name]), name
     assert torch.equal(states[0]["state_dict"][start[0]], last["state_dict"][start[0]])

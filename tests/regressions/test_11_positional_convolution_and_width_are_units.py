@@ -2,7 +2,7 @@
 
 import pytest
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.costs import cost
@@ -12,7 +12,7 @@ from sottovoce.pruning.slimming import slim_and_verify
 
 @pytest.mark.parametrize("family", ["wavlm_base", "data2vec_audio"])
 def test_groups_taps_and_width_make_it_smaller(family):
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=1)).eval()
     units = collect(encoder).units
     run = units["residual"].size // units["residual"].strata
     keep = {

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 
 
 def test_every_adapter_gets_a_gradient():
     peft = pytest.importorskip("peft")
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1))
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1))
     adapted = peft.get_peft_model(encoder, peft.LoraConfig(r=4, target_modules=["q", "v"], init_lora_weights=False))
     adapted(*speech(8000, 6000)).last_hidden_state.square().sum().backward()
     adapters = {n: p for n, p in adapted.named_parameters() if "lora_" in n}
@@ -19,7 +19,7 @@ def test_every_adapter_gets_a_gradient():
 
 @pytest.mark.filterwarnings("ignore")
 def test_dynamic_int8_runs():
-    encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["wavlm_base"](), seed=1)).eval()
+    encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     wave, lengths = speech(8000, 6000)
     with torch.no_grad():
         exact = encoder(wave, lengths).last_hidden_state

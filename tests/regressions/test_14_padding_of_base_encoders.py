@@ -2,12 +2,12 @@
 
 import torch
 
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce.encoder.model import SpeechEncoder
 
 
 def test_padding_changes_the_stock_class_but_not_ours():
-    stock = randomise(FAMILIES["wavlm_base"](), seed=1).eval()
+    stock = randomize(FAMILIES["wavlm_base"](), seed=1).eval()
     ours = SpeechEncoder.from_transformers(stock).eval()
     wave, lengths = speech(16000, 7000)
     mask = (torch.arange(16000) < lengths[:, None]).long()

@@ -100,7 +100,7 @@ def test_the_drawing_puts_kept_elements_where_they_were():
     assert "data-gone" not in heads
 
 
-def test_the_drawing_joins_neighbours_of_a_wide_unit():
+def test_the_drawing_joins_neighbors_of_a_wide_unit():
     dense, slim = uniform_shape(**SMALL), uniform_shape(**SMALL)
     dense["residual"], slim["residual"] = list(range(128)), [*range(10), *range(20, 30)]
     residual = drawing(layer_widths(slim, dense)).split("<title>residual")[1]

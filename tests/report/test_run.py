@@ -24,7 +24,7 @@ QUICK = Setting(seconds=0.5, threads=1, repeats=2)
 STAGES = [
     {"fine_tune": {"steps": 4, "log_every": 1}},
     {"prune": {"steps": 4, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
-    {"distil": {"steps": 3, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
+    {"distill": {"steps": 3, "log_every": 1, "distillation": {"teacher": "fine_tune"}}},
     {"slim": {"name": "by_hand", "start": "fine_tune", "budget": {"params": 0.7}, "evaluate": False}},
 ]
 
@@ -49,7 +49,7 @@ def text_of(page: str) -> str:
 def test_the_result_is_compared_with_the_dense_model_it_came_from(run):
     story = read_story(run, setting=QUICK)
     assert (story.slim, story.dense) == ("by_hand", "fine_tune")
-    assert [stage.name for stage in story.stages] == ["fine_tune", "prune", "distil", "by_hand"]
+    assert [stage.name for stage in story.stages] == ["fine_tune", "prune", "distill", "by_hand"]
     models = [TaskModel.from_pretrained(str(RunDirectory(run).model(name))) for name in ("by_hand", "fine_tune")]
     assert [r.params for r in story.speed.results] == [sum(p.numel() for p in m.parameters()) for m in models]
     files = [(RunDirectory(run).model(name) / "model.safetensors").stat().st_size for name in ("by_hand", "fine_tune")]
@@ -68,7 +68,7 @@ def test_misses_against_false_alarms_of_dense_and_slim(run, page):
 
 def test_every_number_of_every_stage_is_on_the_page(run, page):
     text = text_of(page)
-    for name in ("fine_tune", "prune", "distil", "by_hand"):
+    for name in ("fine_tune", "prune", "distill", "by_hand"):
         results = json.loads((run / "stages" / f"{name}.json").read_text())
         assert name in text and human(results["cost"]["params"]) in text
         if "test" in results:

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from corpus import write_corpus
-from families import FAMILIES, randomise, speech
+from families import FAMILIES, randomize, speech
 from sottovoce import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
@@ -20,7 +20,7 @@ TARGETS = ["attention.q", "attention.v"]
 
 
 def encoder(family):
-    return SpeechEncoder.from_transformers(randomise(FAMILIES[family](), seed=3)).eval().double()
+    return SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=3)).eval().double()
 
 
 def states(model):

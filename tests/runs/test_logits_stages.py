@@ -26,7 +26,7 @@ from sottovoce.training.loop import Compute, Phase, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import DistillationTerm
-from tiny_models import randomised, speech, tiny_config, tiny_encoder
+from tiny_models import randomized, speech, tiny_config, tiny_encoder
 from tones import tone_recipe, write_tones
 from toy_recipe import toy
 
@@ -73,14 +73,14 @@ def test_logits_train_the_head_on_audio_without_labels(corpus, tmp_path):
     both, alone = ({"teacher": "fine_tune", "logits": LOGITS, **more} for more in ({}, {"layers": []}))
     stages = [
         {"prune": {**plain, "distillation": both, "units": ["ffn"], "budget": {"params": 0.9}}},
-        {"distil": {**plain, "distillation": alone}},
-        {"distil": {**plain, "name": "features", "distillation": {"teacher": "fine_tune"}}},
+        {"distill": {**plain, "distillation": alone}},
+        {"distill": {**plain, "name": "features", "distillation": {"teacher": "fine_tune"}}},
     ]
     run = carry_out(recipe_of(corpus, {"ctc": {"width": 8}}, stages), tmp_path)
-    assert changed(run, "fine_tune", "prune", "head") and changed(run, "prune", "distil", "encoder.layers.0")
-    assert changed(run, "prune", "distil", "head.output") and not changed(run, "distil", "features", "head")
+    assert changed(run, "fine_tune", "prune", "head") and changed(run, "prune", "distill", "encoder.layers.0")
+    assert changed(run, "prune", "distill", "head.output") and not changed(run, "distill", "features", "head")
     assert {"distillation/logits", "distillation/layer_2"} <= logged(run, "prune").keys()
-    row = logged(run, "distil")
+    row = logged(run, "distill")
     assert row["loss/distillation"] == row["distillation/logits"] > 0 and "distillation/layer_2" not in row
     card = (run.model("prune") / "README.md").read_text()
     assert "distillation of features and logits from fine_tune" in card
@@ -91,9 +91,9 @@ def test_a_transducer_is_imitated_on_its_transcripts(corpus, tmp_path):
     pruned = {"steps": 2, "distillation": imitated, "units": ["joiner"], "scope": "model", "budget": {"params": 0.99}}
     pruned["round_to"] = 1
     head = {"transducer": {"predictor": 8, "width": 12}}
-    data = recipe_of(corpus, head, [{"prune": pruned}, {"distil": {"steps": 1, "distillation": imitated}}])
+    data = recipe_of(corpus, head, [{"prune": pruned}, {"distill": {"steps": 1, "distillation": imitated}}])
     run = carry_out(data, tmp_path)
-    assert changed(run, "prune", "distil", "head.joiner") and changed(run, "prune", "distil", "head.predictor")
+    assert changed(run, "prune", "distill", "head.joiner") and changed(run, "prune", "distill", "head.predictor")
     small = TaskModel.from_pretrained(str(run.model("prune"))).head
     assert logged(run, "prune")["distillation/logits"] >= 0 and small.joiner.output.in_features < 12
     data["stages"][1]["prune"]["train"] = ["tones/plain"]
@@ -105,11 +105,11 @@ def test_a_transducer_is_imitated_on_its_transcripts(corpus, tmp_path):
 # --- what a student learns of it ---
 
 
-def recogniser(seed):
+def recognizer(seed):
     torch.manual_seed(seed)
     head = {"kind": "ctc", "outputs": 5, "width": 8}
     config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
-    return randomised(TaskModel(config), seed).eval()
+    return randomized(TaskModel(config), seed).eval()
 
 
 class Noise(torch.utils.data.Dataset):
@@ -127,7 +127,7 @@ class Watch(StepCallback):
 
 
 def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
-    teacher, student, watch = recogniser(1), recogniser(1), Watch()
+    teacher, student, watch = recognizer(1), recognizer(1), Watch()
     with torch.no_grad():
         teacher.head.output.weight.normal_(std=2)  # sure of itself, and of another thing in every frame
     term = DistillationTerm(None, LogitsDistillation(teacher, FrameDistillationLoss()), weight=1.0, lr=0.0)
@@ -145,7 +145,7 @@ def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
 def models(task, head, labels, **more):
     torch.manual_seed(0)
     config = TaskConfig(encoder=tiny_config(), head=head, task=task, labels=labels, **more)
-    return [randomised(TaskModel(config), seed).eval() for seed in (1, 2)]
+    return [randomized(TaskModel(config), seed).eval() for seed in (1, 2)]
 
 
 MHFA = {"kind": "mhfa", "width": 6, "heads": 3, "size": 10}
@@ -220,18 +220,18 @@ def teachers(tmp_path_factory):
 )
 def test_teachers_are_refused_before_anything_is_trained(corpus, teachers, tmp_path, teacher, told):
     source = teacher if teacher == "start" else str(teachers / teacher)
-    distil = {"steps": 1, "distillation": {"teacher": source, "logits": {}}}
+    distill = {"steps": 1, "distillation": {"teacher": source, "logits": {}}}
     with pytest.raises(RecipeError, match=told) as caught:
-        carry_out(recipe_of(corpus, {"ctc": {"width": 8}}, [{"distil": distil}]), tmp_path)
+        carry_out(recipe_of(corpus, {"ctc": {"width": 8}}, [{"distill": distill}]), tmp_path)
     assert (
-        str(caught.value).startswith("toy: stages[1].distil.distillation.")
+        str(caught.value).startswith("toy: stages[1].distill.distillation.")
         and not (tmp_path / "run" / "models").exists()
     )
 
 
 def test_a_slim_model_whose_head_never_learned_is_no_teacher_either(corpus, tmp_path):
     plain = recipe_of(corpus, {"ctc": {"width": 8}}, [{"slim": {"units": ["ffn"], "budget": {"params": 0.9}}}])
-    plain["stages"] = [plain["stages"][1], {"distil": {"steps": 1, "distillation": {"teacher": "slim", "logits": {}}}}]
+    plain["stages"] = [plain["stages"][1], {"distill": {"steps": 1, "distillation": {"teacher": "slim", "logits": {}}}}]
     with pytest.raises(RecipeError, match="the head of slim has not been trained"):
         carry_out(plain, tmp_path)
 
@@ -247,9 +247,9 @@ def test_embeddings_have_no_temperature(tmp_path):
     data = toy(tmp_path)
     data["data"]["test"] = {}
     imitated = {"teacher": "fine_tune", "logits": LOGITS}
-    data["stages"] = [{"fine_tune": {"steps": 1}}, {"distil": {"steps": 1, "distillation": imitated}}]
+    data["stages"] = [{"fine_tune": {"steps": 1}}, {"distill": {"steps": 1, "distillation": imitated}}]
     with pytest.raises(RecipeError, match="logits: teacher fine_tune: embeddings .* no temperature; leave it out"):
         carry_out(data, tmp_path)
     imitated["logits"] = {}
     (tmp_path / "b").mkdir()
-    assert changed(carry_out(data, tmp_path / "b"), "fine_tune", "distil", "head")
+    assert changed(carry_out(data, tmp_path / "b"), "fine_tune", "distill", "head")

@@ -37,7 +37,7 @@ def test_a_budget_that_cannot_be_met(tmp_path):
 
 
 def test_a_budget_that_ranks_cannot_meet(tmp_path):
-    found = told(tmp_path, [{"factorise": {}}, prune(units=["rank"], budget={"params": 0.001})])
+    found = told(tmp_path, [{"factorize": {}}, prune(units=["rank"], budget={"params": 0.001})])
     assert "stages[2].prune.budget: params may be" in found and "with everything removed that may go" in found
     recipe = read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.8"])
     assert not list(preflight_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
@@ -54,21 +54,21 @@ def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
     places = [tmp_path / name for name in "abc"]
     for place in places:
         place.mkdir()
-    found = told(places[0], [{"factorise": {}}, {"adapt": {**adapt, "targets": ["attention.q"]}}])
+    found = told(places[0], [{"factorize": {}}, {"adapt": {**adapt, "targets": ["attention.q"]}}])
     assert "stages[2].adapt.targets: no linear map ends in 'attention.q'" in found and "q.up" in found
-    found = told(places[1], [{"factorise": {}}, {"factorise": {"name": "again"}}])
-    assert "stages[2].factorise.linears: this network has no linear map that is not factored yet" in found
+    found = told(places[1], [{"factorize": {}}, {"factorize": {"name": "again"}}])
+    assert "stages[2].factorize.linears: this network has no linear map that is not factored yet" in found
     # Another stage's factors are none of this one's.
-    found = told(places[2], [{"factorise": {}}, prune(units=["rank"], start="fine_tune", budget={"params": 0.9})])
+    found = told(places[2], [{"factorize": {}}, prune(units=["rank"], start="fine_tune", budget={"params": 0.9})])
     assert "stages[2].prune.units[0]: this network has no unit of the kind 'rank'" in found
     plain = toy(tmp_path)
     plain["stages"] = [
         FINE_TUNE,
-        {"factorise": {}},
+        {"factorize": {}},
         {"adapt": {**adapt, "targets": ["attention.q.up"]}},
         prune(units=["rank", "ffn"], budget={"params": 0.85}),
         {"adapt": {**adapt, "name": "last", "targets": ["attention.q"]}},
-        {"factorise": {"name": "again"}},
+        {"factorize": {"name": "again"}},
     ]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
     recipe = read_recipe(tmp_path / "recipe.yaml")
@@ -132,9 +132,9 @@ def test_names_are_checked_in_later_stages_too(tmp_path):
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_teacher_of_another_depth(tmp_path, layers):
     SpeechEncoder(tiny_config(layers=layers)).save_pretrained(tmp_path / "teacher")
-    distil = {"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher"), "layers": [0, 1]}}}
-    found = told(tmp_path, [distil])
-    assert f"stages[1].distil.distillation.teacher: {tmp_path / 'teacher'}: " in found
+    distill = {"distill": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher"), "layers": [0, 1]}}}
+    found = told(tmp_path, [distill])
+    assert f"stages[1].distill.distillation.teacher: {tmp_path / 'teacher'}: " in found
     assert f"the teacher has {layers} layers and the student 2; take a teacher of the same depth" in found
 
 
@@ -146,13 +146,13 @@ def test_a_teacher_of_another_width(tmp_path, width):
     )
     fields = {**config.to_dict(), "shape": shape, "original_shape": shape, "head_dim": width // 2}
     SpeechEncoder(type(config).from_dict(fields)).save_pretrained(tmp_path / "teacher")
-    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
+    found = told(tmp_path, [{"distill": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
     assert f"the teacher's hidden states have {width} channels and the student's 16; take a teacher" in found
 
 
 def test_a_layer_named_twice(tmp_path):
-    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": "fine_tune", "layers": [1, 0, 1]}}}])
-    assert "stages[1].distil.distillation.layers[2]: 1 is there already; name each hidden state once" in found
+    found = told(tmp_path, [{"distill": {"steps": 1, "distillation": {"teacher": "fine_tune", "layers": [1, 0, 1]}}}])
+    assert "stages[1].distill.distillation.layers[2]: 1 is there already; name each hidden state once" in found
 
 
 def test_a_refused_recipe_is_mended_and_comes_again(tmp_path):
@@ -169,7 +169,7 @@ def test_a_refused_recipe_is_mended_and_comes_again(tmp_path):
 
 def test_a_teacher_that_cannot_be_loaded(tmp_path):
     (tmp_path / "teacher").mkdir()
-    found = told(tmp_path, [{"distil": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
+    found = told(tmp_path, [{"distill": {"steps": 1, "distillation": {"teacher": str(tmp_path / "teacher")}}}])
     assert str(tmp_path / "teacher") in found
 
 

@@ -19,7 +19,7 @@ from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config, tiny_model
 from toy_recipe import toy, write
 
-POOLED = {"pooled": {"width": 8, "size": 8, "fusion": {"sum": {"normalise": False}}, "pooling": "statistics"}}
+POOLED = {"pooled": {"width": 8, "size": 8, "fusion": {"sum": {"normalize": False}}, "pooling": "statistics"}}
 
 
 def quiet():
@@ -146,7 +146,7 @@ def test_models_and_recipes_that_do_not_fit(place, tmp_path):
     config = tiny_config()
     config.downsampling = 2
     SpeechEncoder(config).save_pretrained(tmp_path / "slow")
-    with pytest.raises(RecipeError, match="slow has frames of 40 ms, and diarization is labelled every 20 ms"):
+    with pytest.raises(RecipeError, match="slow has frames of 40 ms, and diarization is labeled every 20 ms"):
         probe([tmp_path / "slow"], tmp_path / "runs", ["probe-diarization"], console=quiet())
     with pytest.raises(CheckpointError, match="no such file"):
         probe([place / "bare", "/nowhere/at/all"], tmp_path / "runs", [place / "bands.yaml"], console=quiet())

@@ -39,7 +39,7 @@ SYSTEMS = {
 }
 NAMES = [name for names in SYSTEMS.values() for name in names]
 QUICK = ["diarizen-base", "hj-separate", "hybrid-spoofing"]
-ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesised corpus$")
+ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesized corpus$")
 
 
 def full(name):
@@ -153,13 +153,13 @@ def test_diarizen():
             0.8,
         )
         assert recipe.data.crop == (8, 8) and len(recipe.task.options.powerset.sets) == 11
-        assert list(by_name) == ["fine_tune", "prune", "distil", "again"]
-        task, prune, distil = by_name["fine_tune"], by_name["prune"], by_name["distil"]
+        assert list(by_name) == ["fine_tune", "prune", "distill", "again"]
+        task, prune, distill = by_name["fine_tune"], by_name["prune"], by_name["distill"]
         assert (task.lr.encoder, task.lr.head, task.decay, task.average) == (2e-5, 1e-3, "constant", 5)
         assert (task.clip.percentile, task.clip.history) == (90, 1000)
         assert (prune.lr.encoder, prune.gates.lr, prune.units) == (2e-4, 2e-2, ["conv", "head", "ffn"])
-        assert prune.steps / prune.ramp.steps == 6 and prune.steps / distil.steps == 1.5  # 30, 5 and 20 epochs
-        assert prune.distillation.teacher == distil.distillation.teacher == "fine_tune"
+        assert prune.steps / prune.ramp.steps == 6 and prune.steps / distill.steps == 1.5  # 30, 5 and 20 epochs
+        assert prune.distillation.teacher == distill.distillation.teacher == "fine_tune"
 
 
 def test_hj_pruning_has_three_constraints_and_no_teacher():
@@ -177,14 +177,14 @@ def test_hj_pruning_has_three_constraints_and_no_teacher():
 
 
 def test_dphubert():
-    prune, distil = stages("dphubert").values()
+    prune, distill = stages("dphubert").values()
     assert (prune.steps, prune.warmup, prune.decay, prune.ramp.steps) == (50_000, 15_000, "linear", 5_000)
-    assert (prune.lr.encoder, prune.gates.lr, distil.steps, distil.lr.encoder) == (2e-4, 2e-2, 25_000, 1e-4)
-    assert prune.distillation.projections == distil.distillation.projections == [[0], [4, 8, 12]]
+    assert (prune.lr.encoder, prune.gates.lr, distill.steps, distill.lr.encoder) == (2e-4, 2e-2, 25_000, 1e-4)
+    assert prune.distillation.projections == distill.distillation.projections == [[0], [4, 8, 12]]
     assert full("dphubert").budget.params == "25%" and prune.task_weight == 0
     assert full("dphubert").encoder.source == "facebook/hubert-base-ls960" and len(full("dphubert").data.train) == 3
-    assert prune.distillation.layers == distil.distillation.layers == [0, 4, 8, 12] and distil.decay == "linear"
-    assert prune.distillation.teacher == distil.distillation.teacher == "start"
+    assert prune.distillation.layers == distill.distillation.layers == [0, 4, 8, 12] and distill.decay == "linear"
+    assert prune.distillation.teacher == distill.distillation.teacher == "start"
 
 
 def test_synergy():
@@ -197,7 +197,7 @@ def test_synergy():
         assert by_name["prune"].units == ["head", "ffn", "convolution"]
         assert by_name["prune"].task_weight and by_name["prune"].distillation.teacher == "fine_tune"
         assert "conformer" in l0.encoder.source and len(l0.data.train) == 3
-        assert stages(lowrank.name)["prune"].units == ["rank"] and "factorise" in lowrank.names()
+        assert stages(lowrank.name)["prune"].units == ["rank"] and "factorize" in lowrank.names()
     joint, apart = stages("synergy-l0-rnnt"), stages("synergy-prune-then-train")
     assert apart["prune"].task_weight == 0
     assert sum(each.steps for each in joint.values()) == sum(each.steps for each in apart.values())
@@ -223,7 +223,7 @@ def test_espnet():
     for name in SYSTEMS["2401.17230"]:
         recipe, by_name = full(name), stages(name)
         loss = recipe.task.options.loss
-        assert (loss.margin, loss.scale, loss.centres, loss.hardest, loss.hardest_margin) == (0.3, 30, 3, 5, 0.06)
+        assert (loss.margin, loss.scale, loss.centers, loss.hardest, loss.hardest_margin) == (0.3, 30, 3, 5, 0.06)
         assert recipe.encoder.source == "microsoft/wavlm-large" and by_name["frozen"].freeze
         assert recipe.task.options.head.options.size == 192 and recipe.task.options.head.options.fusion.kind == "sum"
         assert recipe.task.options.scoring.as_norm
@@ -234,7 +234,7 @@ def test_espnet():
 
 def test_w2vbert():
     recipe, by_name = full("w2vbert-verification"), stages("w2vbert-verification")
-    lora, joint, margin, prune, distil, *again = by_name.values()
+    lora, joint, margin, prune, distill, *again = by_name.values()
     assert (lora.rank, lora.alpha, lora.targets) == (64, 128, ["attention.q", "attention.v"])
     assert recipe.data.crop == (2, 3) and lora.lr.encoder == 1e-4 and recipe.encoder.source == "facebook/w2v-bert-2.0"
     assert recipe.data.speeds_are_speakers and [each.partition("@")[2] for each in recipe.data.train] == [
@@ -244,11 +244,11 @@ def test_w2vbert():
     ]
     head, loss = recipe.task.options.head.options, recipe.task.options.loss
     assert (head.size, head.fusion.options.width, loss.margin, loss.scale) == (256, 128, 0.2, 32)
-    assert prune.lr.encoder == 2e-4 and prune.gates.lr == 2e-2 and distil.steps == prune.steps
+    assert prune.lr.encoder == 2e-4 and prune.gates.lr == 2e-2 and distill.steps == prune.steps
     assert (joint.lr.encoder, joint.lr.encoder * joint.final) == (1e-5, 5e-6)
     assert (margin.crop, margin.loss, margin.augment) == ((5, 6), {"margin": 0.5}, [])
     assert (prune.start, prune.distillation.teacher, prune.crop, prune.ramp.steps) == ("joint", "joint", (4, 4), 10_000)
-    assert prune.distillation.layers == list(range(25)) and distil.distillation == prune.distillation
+    assert prune.distillation.layers == list(range(25)) and distill.distillation == prune.distillation
     assert lora.steps / joint.steps == pytest.approx(15 / 4, rel=1e-3)
     assert prune.steps / margin.steps == pytest.approx(10) and recipe.budget.params == "20%"
     assert [type(each) for each in again] == [type(lora), type(joint), type(margin)]
@@ -277,15 +277,15 @@ def test_a_list_can_go_on_where_the_extended_one_ends(tmp_path):
 def test_a_stage_can_be_the_extended_one_with_changes(tmp_path):
     (tmp_path / "a.yaml").write_text(
         "stages:\n- fine_tune: {steps: 5, lr: {encoder: 1, head: 2}}\n- fine_tune: {name: again, steps: 6}\n- slim:\n"
-        "- factorise\n"
+        "- factorize\n"
     )
     (tmp_path / "b.yaml").write_text(
-        "extends: a.yaml\nstages:\n- fine_tune: !same {name: again, warmup: 1}\n- factorise: !same {}\n"
+        "extends: a.yaml\nstages:\n- fine_tune: !same {name: again, warmup: 1}\n- factorize: !same {}\n"
         "- fine_tune: !same {name: third, lr: {head: 3}}\n- slim: !same {}\n"
     )
     assert plain_recipe(tmp_path / "b.yaml")["stages"] == [
         {"fine_tune": {"name": "again", "steps": 6, "warmup": 1}},
-        {"factorise": {}},
+        {"factorize": {}},
         {"fine_tune": {"name": "third", "steps": 5, "lr": {"encoder": 1, "head": 3}}},
         {"slim": {}},
     ]

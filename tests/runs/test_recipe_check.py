@@ -63,7 +63,7 @@ budget: {{params: 80%}}
 stages:
   - adapt: {{steps: 1_000, rank: 2, targets: [attention.q], recompute: true}}
   - fine_tune: {{steps: 2_000}}
-  - factorise: {{}}
+  - factorize: {{}}
   - prune:
       steps: 3_000
       units: [rank, ffn]
@@ -71,7 +71,7 @@ stages:
       recompute: true
       accumulate: 2
       round_to: 1
-  - distil: {{steps: 4_000, distillation: {{teacher: fine_tune}}}}
+  - distill: {{steps: 4_000, distillation: {{teacher: fine_tune}}}}
 """
 
 
@@ -89,18 +89,18 @@ def test_stages_of_every_kind_take_a_step_as_the_recipe_says(tmp_path, monkeypat
     monkeypatch.setattr(TrainingModule, "training_step", watched)
     (tmp_path / "check").mkdir()
     found = {stage.name: stage for stage in check_recipe(recipe, tmp_path / "check")}
-    assert list(found) == ["adapt", "fine_tune", "factorise", "prune", "distil"]
-    recomputed = {"adapt": True, "fine_tune": False, "prune": True, "distil": False}
+    assert list(found) == ["adapt", "fine_tune", "factorize", "prune", "distill"]
+    recomputed = {"adapt": True, "fine_tune": False, "prune": True, "distill": False}
     assert seen == [(name, 1, torch.bfloat16, again) for name, again in recomputed.items()]
     whole = cost(SpeechEncoder(CONFIG), 3.0)
-    assert found["prune"].batch == 256 and found["distil"].batch == 128 and found["factorise"].steps == 0
+    assert found["prune"].batch == 256 and found["distill"].batch == 128 and found["factorize"].steps == 0
     # Forward and back, and the teacher forward; what is pruned is in factors, and recomputes.
     factored = found["prune"].macs / 256 - whole.macs
     assert factored > 4 * whole.macs and found["prune"].params > whole.params
-    assert found["distil"].params <= 0.8 * whole.params
-    assert whole.macs < found["distil"].macs / 128 < 4 * whole.macs
+    assert found["distill"].params <= 0.8 * whole.params
+    assert whole.macs < found["distill"].macs / 128 < 4 * whole.macs
     assert found["fine_tune"].macs / 128 == pytest.approx(3 * whole.macs)
-    assert found["factorise"].macs == 0
+    assert found["factorize"].macs == 0
 
 
 def test_stand_ins_are_the_same_each_time_and_whole(tmp_path):

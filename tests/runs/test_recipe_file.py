@@ -25,7 +25,7 @@ def test_resolved_it_reads_back_as_itself(base, tmp_path):
     recipe = read_recipe(write(base, tmp_path / "a.yaml"))
     again = read_recipe(write(recipe.resolved(), tmp_path / "b.yaml"))
     assert again.resolved() == recipe.resolved()
-    assert recipe.names() == ["fine_tune", "prune", "distil", "recover"]
+    assert recipe.names() == ["fine_tune", "prune", "distill", "recover"]
     assert recipe.stages[1].options.clip == 5.0
 
 
@@ -33,7 +33,7 @@ def test_all_problems_are_told_together(base, tmp_path):
     data = copy.deepcopy(base)
     data["stages"][1]["prune"]["stpes"] = 3
     data["stages"][1]["prune"]["ramp"] = {"steps": 99}
-    data["stages"][2]["distil"]["distillation"] = {"teacher": "fine_tun", "layres": [0]}
+    data["stages"][2]["distill"]["distillation"] = {"teacher": "fine_tun", "layres": [0]}
     data["stages"][3]["fine_tune"] |= {"name": "prune", "start": "nowhere", "keep": "best", "loss": {"margn": 0.1}}
     data["data"]["train"] = ["tyo/train", "toy/trian"]
     data["budget"] = {"params": 20}
@@ -41,7 +41,7 @@ def test_all_problems_are_told_together(base, tmp_path):
         "budget: budget: params is 20, neither a fraction up to 1 nor a plausible amount; give a fraction kept "
         "(0.2, 20%) or an amount (20M, 1.1G)",
         "stages[1].prune.stpes: unknown; did you mean 'steps'?",
-        "stages[2].distil.distillation.layres: unknown; did you mean 'layers'?",
+        "stages[2].distill.distillation.layres: unknown; did you mean 'layers'?",
         "stages[3].fine_tune: keep: best and average need evaluations on data.dev; set evaluate_every",
     ]
 
@@ -50,7 +50,7 @@ def test_problems_between_the_parts(base, tmp_path):
     data = copy.deepcopy(base)
     del data["budget"]
     data["stages"][1]["prune"]["ramp"] = {"steps": 99}
-    data["stages"][2]["distil"]["distillation"] = {"teacher": "fine_tun"}
+    data["stages"][2]["distill"]["distillation"] = {"teacher": "fine_tun"}
     data["stages"][3]["fine_tune"] |= {"name": "prune", "start": "nowhere", "loss": {"margn": 0.1}}
     data["data"]["train"] = ["tyo/train", "toy/trian"]
     data["data"]["test"]["bands"]["trials"] = "none.txt"
@@ -59,12 +59,12 @@ def test_problems_between_the_parts(base, tmp_path):
         "typo: unknown; known here: about, budget, compute, data, encoder, name, seed, stages, task",
         "data.train[0]: there is no corpus 'tyo'; did you mean 'toy'?",
         "data.train[1]: the corpus toy has no split 'trian'; did you mean 'train'?",
-        "data.test.bands.trials: none.txt is neither a file nor a synthesised corpus",
+        "data.test.bands.trials: none.txt is neither a file nor a synthesized corpus",
         "stages[1].prune.budget: missing; give one here or for the whole recipe",
         "stages[1].prune.ramp.steps: 99 is more than the stage's 6 steps; the budget is never reached",
-        "stages[2].distil.distillation.teacher: no earlier stage and no model is called 'fine_tun'; "
+        "stages[2].distill.distillation.teacher: no earlier stage and no model is called 'fine_tun'; "
         "did you mean 'fine_tune'?",
-        "stages[3].fine_tune.start: no earlier stage is called 'nowhere'; known here: distil, fine_tune, prune, start",
+        "stages[3].fine_tune.start: no earlier stage is called 'nowhere'; known here: distill, fine_tune, prune, start",
         "stages[3].fine_tune.loss.margn: unknown; did you mean 'margin'?",
         "stages[3].fine_tune.name: 'prune' is taken by an earlier stage; give this one another name",
     ]

@@ -58,7 +58,7 @@ def test_stages_branch_and_leave_alone_what_is_not_theirs(folder, tmp_path):
             }
         },
         {"slim": {"name": "taylor", "method": "taylor", "start": "fine_tune", "batches": 2}},
-        {"distil": {"steps": 1, "start": "magnitude", "distillation": {"teacher": "start"}}},
+        {"distill": {"steps": 1, "start": "magnitude", "distillation": {"teacher": "start"}}},
         {"fine_tune": {"name": "wide", "steps": 1, "start": "fine_tune", "loss": {"margin": 0.5}}},
     ]
     run, _ = carry_out(data, tmp_path)
@@ -72,14 +72,14 @@ def test_stages_branch_and_leave_alone_what_is_not_theirs(folder, tmp_path):
     found = cost(model_of(run, "activation").encoder)
     assert found.macs <= 0.6 * whole.macs and found.params > 0.5 * whole.params
     # Without the task's loss the head is not trained, and its objective is handed on.
-    distilled = model_of(run, "distil")
+    distilled = model_of(run, "distill")
     assert all(torch.equal(t, tensors(small, "head")[n]) for n, t in tensors(distilled, "head").items())
     assert any(not torch.equal(t, tensors(small, "encoder")[n]) for n, t in tensors(distilled, "encoder").items())
-    assert run.objective("distil").read_bytes() == run.objective("magnitude").read_bytes()
+    assert run.objective("distill").read_bytes() == run.objective("magnitude").read_bytes()
     assert load_objective(run.objective("wide"))[0] == [f"toy/s{k}" for k in range(4)]
 
 
-def test_unlabelled_audio_is_enough_to_distil(folder, tmp_path):
+def test_unlabeled_audio_is_enough_to_distill(folder, tmp_path):
     cuts = list(read_cuts(folder / "train.jsonl.gz"))
     for cut in cuts:
         cut.supervisions.clear()
@@ -90,11 +90,11 @@ def test_unlabelled_audio_is_enough_to_distil(folder, tmp_path):
     distillation = {"teacher": "start"}
     data["stages"] = [
         {"prune": {"steps": 2, "train": ["plain/all"], "distillation": distillation}},
-        {"distil": {"steps": 1, "train": ["plain/all"], "distillation": distillation}},
+        {"distill": {"steps": 1, "train": ["plain/all"], "distillation": distillation}},
     ]
     run, _ = carry_out(data, tmp_path)
-    assert run.finished("distil") and not run.objective("distil").exists()
-    data["stages"][1]["distil"]["task"] = 1.0
+    assert run.finished("distill") and not run.objective("distill").exists()
+    data["stages"][1]["distill"]["task"] = 1.0
     with pytest.raises(ValueError, match="has no speaker"):
         compress(write(data, tmp_path / "b.yaml"), tmp_path / "other", console=Console(file=io.StringIO()))
 

@@ -25,13 +25,13 @@ def test_every_head_can_be_chosen_with_its_defaults(kind):
 
 
 def test_choices_inside_a_choice():
-    written = {"pooled": {"width": 96, "fusion": {"linear": {"normalise": False}}, "pooling": "attentive", "size": 8}}
+    written = {"pooled": {"width": 96, "fusion": {"linear": {"normalize": False}}, "pooling": "attentive", "size": 8}}
     chosen = Embedder.model_validate(written)
     assert head_config(chosen) == {
         "kind": "pooled",
         "width": 96,
         "size": 8,
-        "fusion": {"kind": "linear", "normalise": False},
+        "fusion": {"kind": "linear", "normalize": False},
         "pooling": {"kind": "attentive", "bottleneck": 128},
     }
     assert Embedder.model_validate(chosen.model_dump()) == chosen

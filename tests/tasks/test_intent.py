@@ -57,7 +57,7 @@ def recipe(folder, **task):
     splits = {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "test")}
     plain["data"] |= {"corpora": {"tones": {"cuts": splits}}, "dev": None}
     plain["stages"][0]["fine_tune"]["steps"] = 60
-    plain["stages"][2]["distil"]["steps"] = 2
+    plain["stages"][2]["distill"]["steps"] = 2
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(plain))
     return path
@@ -81,14 +81,14 @@ def test_the_loop_trains_prunes_and_scores_it(orders, tmp_path, kind):
         steps = {"ctc": 110, "transducer": 200}[kind]
         path.write_text(path.read_text().replace("steps: 60", f"steps: {steps}"))
     compress(read_recipe(path), run=tmp_path / "run")
-    dense, slim = (results(tmp_path / "run", stage) for stage in ("fine_tune", "distil"))
+    dense, slim = (results(tmp_path / "run", stage) for stage in ("fine_tune", "distill"))
     numbers = dense["test"]["unheard"]
     assert numbers["exact_match"] > 0.6  # a sixth is chance
     assert numbers["recordings"] == 24 and "over 4 speakers" in numbers["protocol"]
     assert set(numbers["by_hall"]) == {"h0", "h1"}
     assert slim["cost"]["params"] <= 0.5 * dense["cost"]["params"]
     # What was saved gives the numbers that were printed, one file at a time.
-    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distil")).eval()
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distill")).eval()
     cuts = list(read_cuts(orders / "test.jsonl.gz"))
     alone = {cut.id: understand(model, [cut])[cut.id].semantics for cut in cuts}
     task = read_recipe(path).task.options

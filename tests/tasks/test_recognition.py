@@ -58,12 +58,12 @@ def distance(one, other):
 def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
     recipe = read_recipe(written(tone_recipe(corpus), tmp_path))
     compress(recipe, run=tmp_path / "run")
-    dense, small = (results_of(tmp_path / "run", stage) for stage in ("fine_tune", "distil"))
+    dense, small = (results_of(tmp_path / "run", stage) for stage in ("fine_tune", "distill"))
     assert dense["test"]["unheard"]["wer"] < 0.3 and dense["test"]["unheard"]["cer"] < 0.15
     assert small["test"]["unheard"]["wer"] < 0.5
     assert small["cost"]["params"] <= 0.5 * dense["cost"]["params"]
     # What was saved, by itself, gives the numbers that were printed; scored anew.
-    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distil")).eval()
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distill")).eval()
     assert model.config.labels == [BLANK, " ", *"abcd"] and model.config.task == "recognition"
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     with torch.inference_mode():
@@ -220,7 +220,7 @@ def test_utterances_that_do_not_fit_are_told_once():
         objective(logits, batch)
 
 
-def test_unlabelled_data_is_named():
+def test_unlabeled_data_is_named():
     with pytest.raises(DataError, match="no transcripts"):
         CTCObjective([BLANK], RecognitionLoss())(torch.zeros(1, 2, 2), {"ids": ["a"]})
 

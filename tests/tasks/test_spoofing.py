@@ -65,7 +65,7 @@ def recipe(folder, head=MHFA, **loss):
     plain["stages"] = [
         {"fine_tune": {"steps": 30, "lr": {"encoder": 2e-3, "head": 5e-3}}},
         {"prune": {"steps": 6, "task": 1.0, "distillation": {"teacher": "fine_tune"}, "ramp": {"steps": 4}}},
-        {"distil": {"steps": 2, "task": 1.0, "distillation": {"teacher": "fine_tune"}}},
+        {"distill": {"steps": 2, "task": 1.0, "distillation": {"teacher": "fine_tune"}}},
     ]
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(plain))
@@ -80,12 +80,12 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, head, kind):
     assert dense["bonafide"] == dense["spoofed"] == 12
     assert set(dense["nearest_eer_by_attack"]) == set(dense["min_dcf_by_attack"]) == {"A0", "A1", "A2"}
     costs = [
-        json.loads((tmp_path / "run" / "stages" / f"{s}.json").read_text())["cost"] for s in ("fine_tune", "distil")
+        json.loads((tmp_path / "run" / "stages" / f"{s}.json").read_text())["cost"] for s in ("fine_tune", "distill")
     ]
     assert costs[1]["params"] <= 0.5 * costs[0]["params"]
-    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distil")).eval()
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "distill")).eval()
     assert model.scoring.calibrated  # on dev
-    numbers = json.loads((tmp_path / "run" / "stages" / "distil.json").read_text())
+    numbers = json.loads((tmp_path / "run" / "stages" / "distill.json").read_text())
     # What was saved with the model gives the numbers that were printed.
     task = read_recipe(recipe(corpus, head, kind=kind)).task.options
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))

@@ -22,7 +22,7 @@ from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
-from tiny_models import randomised, tiny_config
+from tiny_models import randomized, tiny_config
 from tones import tone_recipe, write_tones
 
 HEAD = {"transducer": {"predictor": 16, "width": 32}}
@@ -71,9 +71,9 @@ def texts_of(model, cuts):
 def test_the_loop_teaches_it_and_pruning_leaves_it(corpus, tmp_path):
     plain = recipe_of(corpus, loss={"warmup": 60})
     plain["stages"][0]["fine_tune"]["steps"] = 300
-    plain["stages"][2]["distil"]["steps"] = 60
+    plain["stages"][2]["distill"]["steps"] = 60
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
-    dense, small = (results_of(tmp_path / "run", s)["test"]["unheard"] for s in ("fine_tune", "distil"))
+    dense, small = (results_of(tmp_path / "run", s)["test"]["unheard"] for s in ("fine_tune", "distill"))
     assert dense["wer"] < 0.3 and small["wer"] < 0.6
 
 
@@ -123,7 +123,7 @@ LABELS = [BLANK, *"abcd"]
 def model(**head):
     torch.manual_seed(0)
     head = {"kind": "transducer", "outputs": 5, "predictor": 12, "width": 8, **head}
-    return randomised(TaskModel(TaskConfig(encoder=tiny_config(), head=head, labels=LABELS))).double()
+    return randomized(TaskModel(TaskConfig(encoder=tiny_config(), head=head, labels=LABELS))).double()
 
 
 def batch_of(frames):
@@ -197,7 +197,7 @@ def test_without_a_ctc_output_there_is_none():
     assert found.item() == pytest.approx(parts(head, x, batch)[0].mean().item())
 
 
-def test_unlabelled_data_is_named():
+def test_unlabeled_data_is_named():
     with pytest.raises(DataError, match="no transcripts"):
         TransducerObjective(LABELS, RecognitionLoss(), model().head)(torch.zeros(1, 2, 16), {"ids": ["a"]})
 

@@ -32,9 +32,9 @@ def test_scores_are_those_of_each_utterance_alone(corpus):
         return vector / np.linalg.norm(vector)
 
     mean = np.mean([alone(cut) for cut in train], axis=0)
-    centred = {cut.id: alone(cut) - mean for cut in test}
-    centred = {name: vector / np.linalg.norm(vector) for name, vector in centred.items()}
-    expected = [centred[a] @ centred[b] for a, b in zip(trials.left, trials.right, strict=True)]
+    centered = {cut.id: alone(cut) - mean for cut in test}
+    centered = {name: vector / np.linalg.norm(vector) for name, vector in centered.items()}
+    expected = [centered[a] @ centered[b] for a, b in zip(trials.left, trials.right, strict=True)]
     assert np.abs(got - expected).max() < 1e-4
 
 

@@ -124,7 +124,7 @@ class Heard(FixedClipping):
 
 
 class Used(StepCallback):
-    """Norms of the gradients that the optimiser has used, of encoder and rest."""
+    """Norms of the gradients that the optimizer has used, of encoder and rest."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where weights come from: the name of a checkpoint and its licence, which stay with every model made of it."""
+"""Where weights come from: the name of a checkpoint and its license, which stay with every model made of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Origin = dict[str, str | None]
 
 
 def origin(files: Files) -> Origin:
-    """Name and licence of a checkpoint."""
-    return {"name": name_of(files.name), "license": licence(files)}
+    """Name and license of a checkpoint."""
+    return {"name": name_of(files.name), "license": license(files)}
 
 
 def name_of(source: str) -> str:
@@ -23,8 +23,8 @@ def name_of(source: str) -> str:
     return source if HUB_ID.fullmatch(source) and ".." not in source else Path(source).resolve().name
 
 
-def licence(files: Files) -> str | None:
-    """What the checkpoint's card (``README.md``) says of its licence; ``None`` where it says nothing."""
+def license(files: Files) -> str | None:
+    """What the checkpoint's card (``README.md``) says of its license; ``None`` where it says nothing."""
     if (path := files.find("README.md")) is None:
         return None
     try:

@@ -230,7 +230,7 @@ def from_transformers(model: PreTrainedModel, *, normalize: bool | None = None) 
     """Our config and weights of a stock model in memory; see `load`.
 
     Args:
-        normalize: whether waveforms are to be normalised; default: as is usual for the family.
+        normalize: whether waveforms are to be normalized; default: as is usual for the family.
     """
     family = family_of(model.config.model_type, type(model).__name__)
     return stock.from_transformers(family, model, normalize=normalize)

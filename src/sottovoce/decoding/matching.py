@@ -1,4 +1,4 @@
-"""A language model and the labels of a recogniser, compared once: which of its words the labels can spell, and how.
+"""A language model and the labels of a recognizer, compared once: which of its words the labels can spell, and how.
 
     labels          words of the model            taken as
     ' ' a b c       the  cat  sat                 words, spelled by labels
@@ -26,7 +26,7 @@ FEW, MOST = 0.1, 0.9
 
 
 class LanguageModelWarning(UserWarning):
-    """A language model fits the labels of a recogniser in part only, or not as it is written."""
+    """A language model fits the labels of a recognizer in part only, or not as it is written."""
 
 
 def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:

@@ -1,4 +1,4 @@
-"""The vocabulary of a recogniser, and the tokenizer that it is: the list of its labels, and nothing else.
+"""The vocabulary of a recognizer, and the tokenizer that it is: the list of its labels, and nothing else.
 
     characters   <blank>  ' '  '  a  b  c ...            "a cab"  ->  a, ' ', c, a, b
     pieces       <blank>  ▁  a  b  c  ▁c  ab  ▁cab ...   "a cab"  ->  ▁ + a, ▁cab

@@ -79,9 +79,9 @@ def centroids(embeddings: Floats, labels: Ints) -> Floats:
     return unit_vectors(np.stack([unit[labels == each].mean(0) for each in range(int(labels.max()) + 1)]))
 
 
-def nearest(unit: Floats, centres: Floats) -> Ints:
+def nearest(unit: Floats, centers: Floats) -> Ints:
     """The centroid with the largest cosine, for each of ``unit[N, E]``."""
-    return (unit @ centres.T).argmax(1)
+    return (unit @ centers.T).argmax(1)
 
 
 def unit_vectors(embeddings: NDArray[np.floating]) -> Floats:
@@ -160,10 +160,10 @@ def _clustered(unit: Floats, options: Ahc, count: SpeakerCount) -> Ints:
     sizes = np.bincount(labels)
     small = np.flatnonzero(sizes < smallest)
     if len(small) and len(small) < len(sizes):
-        centres = centroids(unit, labels)
+        centers = centroids(unit, labels)
         large = np.flatnonzero(sizes >= smallest)
         to = np.arange(len(sizes))
-        to[small] = large[(centres[small] @ centres[large].T).argmax(1)]
+        to[small] = large[(centers[small] @ centers[large].T).argmax(1)]
         labels = np.unique(to[labels], return_inverse=True)[1]
     return labels
 

@@ -9,7 +9,7 @@ from .ahc import unit_vectors
 
 
 def assign(
-    embeddings: NDArray[np.floating], active: NDArray[np.bool_], centres: NDArray[np.floating]
+    embeddings: NDArray[np.floating], active: NDArray[np.bool_], centers: NDArray[np.floating]
 ) -> NDArray[np.int64]:
     """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing.
 
@@ -19,9 +19,9 @@ def assign(
     Args:
         embeddings: ``[W, K, E]`` of the local speakers of each window.
         active: ``[W, K]`` which of them speak.
-        centres: ``[C, E]``.
+        centers: ``[C, E]``.
     """
-    similarity = unit_vectors(embeddings) @ unit_vectors(centres).T  # W, K, C
+    similarity = unit_vectors(embeddings) @ unit_vectors(centers).T  # W, K, C
     found = np.full(active.shape, -1, np.int64)
     for window in np.flatnonzero(active.any(1)):
         speakers = np.flatnonzero(active[window])

@@ -41,7 +41,7 @@ class LocalScores:
 
 
 class SpeakerFrames:
-    """A verification model in two halves: encode once, pool under any mask. Embeddings are centred, of length 1.
+    """A verification model in two halves: encode once, pool under any mask. Embeddings are centered, of length 1.
 
     Raises:
         CheckpointError: it does not compare speakers, its head does not pool frames, or they are of other than 20 ms.
@@ -82,7 +82,7 @@ class SpeakerFrames:
         """
         device = self.model.device
         pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
-        return finite_output(self.model.scoring.centred(pooled), self.model)
+        return finite_output(self.model.scoring.centered(pooled), self.model)
 
 
 def _check_step(model: TaskNetwork) -> None:

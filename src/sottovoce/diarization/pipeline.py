@@ -207,7 +207,7 @@ def embed(
 
     def done(frames: int) -> None:
         if progress is not None:
-            progress("recognising voices", min(frames * STEP, local.samples) / SAMPLE_RATE)
+            progress("recognizing voices", min(frames * STEP, local.samples) / SAMPLE_RATE)
 
     second = SAMPLE_RATE / STEP
     masks, alone = masks_of(local.activity, round(settings.alone * second))

@@ -51,7 +51,7 @@ class Plda:
 
     @classmethod
     def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> Plda:
-        """From labelled ``embeddings[N, E]``, by moments.
+        """From labeled ``embeddings[N, E]``, by moments.
 
         Args:
             speakers: ``[N]`` who each is of.

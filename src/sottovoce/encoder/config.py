@@ -26,10 +26,10 @@ class EncoderConfig(CheckedConfig):
         family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
         front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank, two frames stacked).
         filterbank_bins, filterbank_scale: of the `Filterbank`; the defaults are w2v-BERT 2.0's.
-        feature_norm: what its bins are normalised by: each by the ``utterance``; only its ``level``, of all bins together;
+        feature_norm: what its bins are normalized by: each by the ``utterance``; only its ``level``, of all bins together;
             or each ``running``, by the last 10 s, for a stream.
         normalize: bring each waveform to zero mean and unit variance first.
-        conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalises the first
+        conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalizes the first
             one over time, ``layer`` every one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
             cannot be folded into weights (pruned checkpoints of DPHuBERT and DiariZen).
@@ -43,7 +43,7 @@ class EncoderConfig(CheckedConfig):
         num_buckets, max_distance: WavLM's bias table.
         left_positions, right_positions: how far relative keys reach.
         rotary_base: base of the rotary frequencies.
-        positional_norm: normalise within the positional convolution (data2vec).
+        positional_norm: normalize within the positional convolution (data2vec).
         depthwise_kernel, causal_convolution, convolution_norm: the Conformer's convolution module.
         final_norm: a LayerNorm after the last layer.
         activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.

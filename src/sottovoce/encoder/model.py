@@ -83,7 +83,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         """An encoder with the weights of a stock model in memory (of any head class).
 
         Args:
-            normalize: whether waveforms are normalised first; default: as is usual for the family.
+            normalize: whether waveforms are normalized first; default: as is usual for the family.
         """
         config, weights, _ = import_module("sottovoce.checkpoints").from_transformers(model, normalize=normalize)
         encoder = cls(config)
@@ -101,7 +101,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, Downsampling):
-            module.initialise()
+            module.initialize()
         elif isinstance(module, nn.Linear):
             if module.weight.numel():
                 nn.init.normal_(module.weight, std=self.config.initializer_range)

@@ -77,7 +77,7 @@ class Unit:
         producers: rows that compute the element.
         consumers: rows that read it.
         gates: where the multiplier of each element sits while gated.
-        norms: normalisations that take their statistics over these channels: while gated, over the kept ones only.
+        norms: normalizations that take their statistics over these channels: while gated, over the kept ones only.
         contains: (whole blocks) modules whose every parameter and multiplication go when the one element goes.
         shared: key under which the declarations of several modules are one unit.
         ordered: elements can only go in the order 0, 1, 2, ...

@@ -47,13 +47,13 @@ class Classifier(Head):
         self.angular = angular
         self.weight = nn.Parameter(torch.empty(classes, self.embedding.size))
         self.bias = None if angular else nn.Parameter(torch.zeros(classes))
-        self.initialise()
+        self.initialize()
 
     @property
     def size(self) -> int:
         return self.weight.shape[0]
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         nn.init.xavier_uniform_(self.weight)
         if self.bias is not None:
             nn.init.zeros_(self.bias)

@@ -36,8 +36,8 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
 def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
     """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
     wide = at_least_float32(x)
-    centred = silenced(wide - mean_over_time(wide, mask)[..., None], mask)
-    return (centred * torch.rsqrt(mean_over_time(centred.square(), mask) + eps)[..., None]).to(x.dtype)
+    centered = silenced(wide - mean_over_time(wide, mask)[..., None], mask)
+    return (centered * torch.rsqrt(mean_over_time(centered.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
 class TimeConv(Conv1d):

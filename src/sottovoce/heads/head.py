@@ -63,10 +63,10 @@ class Head(nn.Module, ABC):
         """Further input with which every part of the head has a share in the output, for a batch of that size."""
         return {}
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """Give the head's bare parameters their first values.
 
-        Layers of torch inside it have theirs from the model (or from an ``initialise`` of their own); a bare parameter is
+        Layers of torch inside it have theirs from the model (or from an ``initialize`` of their own); a bare parameter is
         only known here, and what a constructor writes is lost where a model is built without memory and filled from a
         file. A module without a parameter of its own is not asked.
         """

@@ -33,8 +33,8 @@ class LayerAggregation(nn.Module, ABC):
     def reader(self, *weights: str) -> list[Unit]:
         """What the head must declare of ``weights``, whose dimension 1 reads the fused frames."""
 
-    def initialise(self) -> None:
-        """Give bare parameters their first values, see `Head.initialise`."""
+    def initialize(self) -> None:
+        """Give bare parameters their first values, see `Head.initialize`."""
 
 
 class LayerSum(LayerAggregation):
@@ -44,21 +44,21 @@ class LayerSum(LayerAggregation):
         stream: the residual stream.
         layers: number of hidden states.
         weights: ``softmax`` (positive, sum 1), ``linear`` (any; they start as a mean), or ``last``: the last state alone.
-        normalise: bring every channel to mean 0 and variance 1 over the utterance: networks with their own front end
+        normalize: bring every channel to mean 0 and variance 1 over the utterance: networks with their own front end
             expect features of about one size, and the states of pre-norm encoders have none.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, weights: str, normalise: bool = True):
+    def __init__(self, stream: ResidualStream, layers: int, *, weights: str, normalize: bool = True):
         super().__init__()
-        self.stream, self.layers, self.kind, self.normalise = stream, layers, weights, normalise
+        self.stream, self.layers, self.kind, self.normalize = stream, layers, weights, normalize
         self.weights = nn.Parameter(torch.empty(layers)) if weights != "last" else None
-        self.initialise()
+        self.initialize()
 
     @property
     def width(self) -> int:  # type: ignore[override]
         return self.stream.width
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         if self.weights is not None:
             nn.init.constant_(self.weights, 1.0 if self.kind == "softmax" else 1 / self.layers)
 
@@ -68,7 +68,7 @@ class LayerSum(LayerAggregation):
         else:
             x = (weighted_sum if self.kind == "softmax" else linear_sum)(hidden_states, self.weights)
         x = x.transpose(1, 2)
-        return normalized_over_time(x, mask) if self.normalise else x
+        return normalized_over_time(x, mask) if self.normalize else x
 
     def reader(self, *weights: str) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.

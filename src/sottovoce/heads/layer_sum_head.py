@@ -33,7 +33,7 @@ class LayerSumHead(Head):
     def final(self) -> bool:
         return self.fusion == "last"
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         if self.layer_weights is not None:
             nn.init.ones_(self.layer_weights)
 

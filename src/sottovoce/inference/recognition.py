@@ -22,7 +22,7 @@ from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 
 
-def load_recogniser(source: str | Path) -> TaskNetwork:
+def load_recognizer(source: str | Path) -> TaskNetwork:
     """A task model that writes down what is said.
 
     Raises:
@@ -47,7 +47,7 @@ class Windows:
 
     Of every overlap the first half is taken from the earlier window and the rest from the later one, so that each frame
     has at least half an overlap of context on both sides. What is taken is strung together, and searched as one
-    utterance: no word is cut at a seam. Windows begin at whole frames, so frames of neighbours fall together.
+    utterance: no word is cut at a seam. Windows begin at whole frames, so frames of neighbors fall together.
 
     Memory for audio and network is that of one window. What grows with the file is a number a frame for the best path
     (50 frames a second, or fewer with downsampling), the log-probabilities of all labels for a beam search, and a number
@@ -55,7 +55,7 @@ class Windows:
 
     Args:
         seconds: of a window.
-        overlap: seconds of neighbours that are the same.
+        overlap: seconds of neighbors that are the same.
 
     Raises:
         AudioError: an overlap below 0.1 s, or a window that is not twice as long.
@@ -93,7 +93,7 @@ class Transcript:
 def transcribe(
     model: TaskNetwork,
     file: str | Path,
-    recogniser: TextSearch | None = None,
+    recognizer: TextSearch | None = None,
     *,
     channel: Channel | None = None,
     windows: Windows | None = None,
@@ -101,9 +101,9 @@ def transcribe(
     """Write down what is said in an audio file of any format, rate and length.
 
     Args:
-        model: from `load_recogniser`.
+        model: from `load_recognizer`.
         file: up to one window it is heard as a whole, beyond in `Windows`.
-        recogniser: the search; greedy by default.
+        recognizer: the search; greedy by default.
         channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
         windows: of long files.
 
@@ -111,20 +111,20 @@ def transcribe(
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
         InferenceError: the model gives NaN or infinity.
     """
-    recogniser = recogniser or text_decoder(model)
+    recognizer = recognizer or text_decoder(model)
     windows = windows or Windows()
     samples, rate, _ = audio_shape(file)
     with named(name_of(file)):
         if samples <= windows.seconds * rate:
             wave = _read(file, channel, 0.0, None)
             refuse_silence(wave, name_of(file))
-            frames = recogniser.frames(_output(model, wave))
+            frames = recognizer.frames(_output(model, wave))
         else:
             parts = _parts(model, file, samples / rate, channel, windows)
-            frames = torch.cat([recogniser.frames(part) for part in parts])
-    labels = recogniser.labels(frames)
-    words = words_of(labels, recogniser.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
-    text = recogniser.vocabulary.decode(each.label for each in labels)
+            frames = torch.cat([recognizer.frames(part) for part in parts])
+    labels = recognizer.labels(frames)
+    words = words_of(labels, recognizer.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
+    text = recognizer.vocabulary.decode(each.label for each in labels)
     return Transcript(name_of(file), samples / rate, text, tuple(words))
 
 

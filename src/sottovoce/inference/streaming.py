@@ -43,28 +43,28 @@ def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None
     return Chunks(size, config.left_chunks if left is None else left)
 
 
-class StreamingRecogniser:
-    """One utterance, or one day of speech, through a recogniser.
+class StreamingRecognizer:
+    """One utterance, or one day of speech, through a recognizer.
 
-        recogniser = StreamingRecogniser(model)
+        recognizer = StreamingRecognizer(model)
         for piece in microphone:               # [S] at 16 kHz, any S
-            for word in recogniser.push(piece):
+            for word in recognizer.push(piece):
                 print(word.text, word.start)
-        recogniser.finish()                    # the last words
+        recognizer.finish()                    # the last words
 
     A word that was returned is never taken back; `pending` is the best guess at what follows it. Memory does not grow with
     what is heard.
 
     Args:
         model: with an encoder that can stream, in evaluation mode.
-        recogniser: the search; greedy by default.
+        recognizer: the search; greedy by default.
         chunks: default: the model's own, see `chunks_of`.
 
     Raises:
         StreamingError: an encoder that cannot work chunk by chunk, or no chunks.
     """
 
-    def __init__(self, model: TaskNetwork, recogniser: TextSearch | None = None, chunks: Chunks | None = None):
+    def __init__(self, model: TaskNetwork, recognizer: TextSearch | None = None, chunks: Chunks | None = None):
         chunks = chunks or chunks_of(model)
         together = model.config.inputs_to_logits_ratio // model.config.encoder.samples_per_frame
         if chunks is not None and chunks.size % together:
@@ -72,11 +72,11 @@ class StreamingRecogniser:
                 f"chunks of {chunks.size} frames: the head makes one frame of {together}; take a multiple of that"
             )
         self.model = model
-        self.recogniser = recogniser or text_decoder(model)
+        self.recognizer = recognizer or text_decoder(model)
         self._encoder = model.encoder.streaming(chunks)
-        self._search = self.recogniser.streaming()
+        self._search = self.recognizer.streaming()
         self._step = model.config.inputs_to_logits_ratio / SAMPLE_RATE
-        self._words = WordBuilder(self.recogniser.vocabulary, self._step)
+        self._words = WordBuilder(self.recognizer.vocabulary, self._step)
 
     @property
     def latency(self) -> Latency:
@@ -87,7 +87,7 @@ class StreamingRecogniser:
     def pending(self) -> str:
         """What may have been said since the last word that was returned."""
         settled = self._words.begun
-        return settled + self.recogniser.vocabulary.decode(each.label for each in self._search.pending)
+        return settled + self.recognizer.vocabulary.decode(each.label for each in self._search.pending)
 
     @torch.no_grad()
     def push(self, waveform: Tensor) -> list[Word]:
@@ -108,8 +108,8 @@ class StreamingRecogniser:
             InferenceError: the model gives NaN or infinity.
         """
         words = self._heard(self._encoder.flush()) + self._words.push(self._search.finish()) + self._words.finish()
-        self._search = self.recogniser.streaming()
-        self._words = WordBuilder(self.recogniser.vocabulary, self._step)
+        self._search = self.recognizer.streaming()
+        self._words = WordBuilder(self.recognizer.vocabulary, self._step)
         return words
 
     def _heard(self, encoded: EncoderOutput) -> list[Word]:
@@ -121,7 +121,7 @@ class StreamingRecogniser:
             assert encoded.last_hidden_state is not None
             states = (*states[:-1], encoded.last_hidden_state)
         output = finite_output(self.model.head(states)[0], self.model)
-        return self._words.push(self._search.push(self.recogniser.frames(output)))
+        return self._words.push(self._search.push(self.recognizer.frames(output)))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class StreamedTranscript:
 def transcribe_stream(
     model: TaskNetwork,
     file: str | Path,
-    recogniser: TextSearch | None = None,
+    recognizer: TextSearch | None = None,
     *,
     chunks: Chunks | None = None,
     channel: Channel | None = None,
@@ -158,9 +158,9 @@ def transcribe_stream(
     """Write down what is said in an audio file, hearing it as a stream (as fast as the machine can).
 
     Args:
-        model: from `load_recogniser`, with an encoder that can stream.
+        model: from `load_recognizer`, with an encoder that can stream.
         file: of any format, rate and length; never in memory as a whole.
-        recogniser, chunks: see `StreamingRecogniser`.
+        recognizer, chunks: see `StreamingRecognizer`.
         channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
         piece: seconds that are heard at a time.
         said: is told each word as soon as it is known.
@@ -168,10 +168,10 @@ def transcribe_stream(
     Raises:
         AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
         InferenceError: the model gives NaN or infinity.
-        StreamingError: as `StreamingRecogniser`.
+        StreamingError: as `StreamingRecognizer`.
     """
     frames, rate, _ = audio_shape(file)
-    stream, words = StreamingRecogniser(model, recogniser, chunks), []
+    stream, words = StreamingRecognizer(model, recognizer, chunks), []
     low, high, begin = float("inf"), float("-inf"), time.perf_counter()
 
     def found(new: list[Word]) -> None:

@@ -100,7 +100,7 @@ class Verdict:
     """Whether two utterances are of one speaker.
 
     Args:
-        score: as the model's recipe has it: a cosine (-1..1), normalised against other speakers or not; or, of a
+        score: as the model's recipe has it: a cosine (-1..1), normalized against other speakers or not; or, of a
             calibrated model, a log-likelihood ratio.
         threshold: from which score on it is the same speaker; ``None`` where the model was never given development
             trials to find one.

@@ -74,12 +74,12 @@ class RecognitionScore:
     Attributes:
         utterances: errors of each.
         unit: what is counted.
-        normaliser: name of the normaliser of both sides.
+        normalizer: name of the normalizer of both sides.
     """
 
     utterances: tuple[Utterance, ...]
     unit: Unit
-    normaliser: str
+    normalizer: str
 
     def _sum(self, name: str) -> int:
         return sum(getattr(utterance, name) for utterance in self.utterances)
@@ -152,7 +152,7 @@ class RecognitionScore:
         what = "WER" if self.unit == "word" else "CER (blanks counted)"
         return (
             f"{what} {100 * self.rate:.2f} % ({self.substitutions} sub, {self.deletions} del, {self.insertions} ins of"
-            f" {self.total} {self.unit}s in {len(self.utterances)} utterances); normaliser: {self.normaliser}"
+            f" {self.total} {self.unit}s in {len(self.utterances)} utterances); normalizer: {self.normalizer}"
         )
 
 
@@ -161,15 +161,15 @@ def score_recognition(
     hypotheses: Mapping[str, str],
     *,
     unit: Unit = "word",
-    normaliser: TextNormalizer = AS_IS,
+    normalizer: TextNormalizer = AS_IS,
 ) -> RecognitionScore:
     """Align every utterance and sum the errors.
 
     Args:
         references: text by utterance.
-        hypotheses: text by utterance, of the same utterances; what was not recognised is an empty text.
+        hypotheses: text by utterance, of the same utterances; what was not recognized is an empty text.
         unit: ``word`` (split at blanks) or ``character`` (of the words joined by single blanks, which count).
-        normaliser: applied to both sides.
+        normalizer: applied to both sides.
 
     Returns:
         Errors by utterance and in all.
@@ -182,7 +182,7 @@ def score_recognition(
     if not references:
         raise DataError("recognition: no utterances to score")
     for missing, of, remedy in (
-        (sorted(set(references) - set(hypotheses)), "hypothesis", "give an empty text for what was not recognised"),
+        (sorted(set(references) - set(hypotheses)), "hypothesis", "give an empty text for what was not recognized"),
         (sorted(set(hypotheses) - set(references)), "reference", "leave it out or add its text"),
     ):
         if missing:
@@ -190,7 +190,7 @@ def score_recognition(
             raise DataError(f"recognition: {len(missing)} utterances without {of} ({listed}); {remedy}")
 
     def split(text: str) -> list[str]:
-        words = normaliser.apply(text).split()
+        words = normalizer.apply(text).split()
         return words if unit == "word" else list(" ".join(words))
 
     utterances = []
@@ -201,7 +201,7 @@ def score_recognition(
         utterances.append(
             Utterance(name, len(reference), count["substitution"], count["deletion"], count["insertion"], path)
         )
-    score = RecognitionScore(tuple(utterances), unit, normaliser.name)
+    score = RecognitionScore(tuple(utterances), unit, normalizer.name)
     if not score.total:
-        raise DataError(f"recognition: no words in {len(utterances)} references (normaliser: {normaliser.name})")
+        raise DataError(f"recognition: no words in {len(utterances)} references (normalizer: {normalizer.name})")
     return score

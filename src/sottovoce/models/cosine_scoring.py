@@ -24,13 +24,13 @@ class CosineScoring(nn.Module):
         size: width of the embeddings.
         linear: put a linear map behind the mean.
         dimensions: of what it makes of the embeddings; ``None`` for as many as they have.
-        cohort: speakers against whom scores are normalised; 0 for none.
+        cohort: speakers against whom scores are normalized; 0 for none.
         top: how many of them count for an embedding, the most similar ones.
         measures: quality measures of the calibration; ``None`` where scores are not calibrated.
 
     Attributes:
         mean: ``[size]`` mean embedding of training speech (0 before it is fitted).
-        map: ``[size, dimensions]``, of the centred unit vector.
+        map: ``[size, dimensions]``, of the centered unit vector.
         cohort: ``[cohort, dimensions or size]`` unit vectors, one a speaker.
         calibration: ``[2 + measures]``: weights of the score and of each measure, and what is added.
         calibrated: whether there is any calibration yet.
@@ -86,11 +86,11 @@ class CosineScoring(nn.Module):
         """Unit vectors ``[N, E]`` around the mean: what the linear map is fitted on."""
         return F.normalize(F.normalize(embeddings, dim=-1) - self.mean, dim=-1)
 
-    def centred(self, embeddings: Tensor) -> Tensor:
+    def centered(self, embeddings: Tensor) -> Tensor:
         """Unit vectors whose products are cosine scores."""
-        centred = self.less_mean(embeddings)
-        return centred if self.map is None else F.normalize(centred @ self.map, dim=-1)
+        centered = self.less_mean(embeddings)
+        return centered if self.map is None else F.normalize(centered @ self.map, dim=-1)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Cosine scores ``[N]`` of pairs of embeddings ``a[N, E]`` and ``b[N, E]``."""
-        return (self.centred(a) * self.centred(b)).sum(-1)
+        return (self.centered(a) * self.centered(b)).sum(-1)

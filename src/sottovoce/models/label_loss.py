@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..heads.sequence.ctc import BLANK
 
 
-def labelled_loss(head: Mapping[str, Any], logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+def labeled_loss(head: Mapping[str, Any], logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
     """The mean loss of a batch.
 
     Args:

@@ -1,4 +1,4 @@
-"""Text cut into the labels of a recogniser, by the library tokenizers."""
+"""Text cut into the labels of a recognizer, by the library tokenizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels of a recogniser as a tokenizer of Transformers."""
+"""The labels of a recognizer as a tokenizer of Transformers."""
 
 from __future__ import annotations
 

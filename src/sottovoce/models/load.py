@@ -47,7 +47,7 @@ def _named_outputs(model: Loaded) -> Loaded:
 
 
 def load_encoder(source: str | Path) -> SpeechEncoder:
-    """The encoder alone, of whatever `load_model` takes; a stock head need not be known, and of a recogniser no tokenizer
+    """The encoder alone, of whatever `load_model` takes; a stock head need not be known, and of a recognizer no tokenizer
     need be there.
 
     Raises:

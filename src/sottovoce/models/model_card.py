@@ -16,7 +16,7 @@ from ..pruning.costs import cost, human, reference_cost
 from ..text.plain_json import why_not_finite
 from .task_model import TaskModel
 
-NUMBERS = ("## Numbers\n", "\n## Licence\n")
+NUMBERS = ("## Numbers\n", "\n## License\n")
 """What the scores stand between."""
 
 
@@ -110,15 +110,15 @@ def add_scores(directory: str | Path, scores: Sequence[Score]) -> None:
         raise DataError(f"{directory}: has no README.md to put scores into; runs and prune write one")
     card = ModelCard.load(path)
     before, heading, rest = card.text.partition(NUMBERS[0])
-    _, licence, after = rest.partition(NUMBERS[1])
-    if not heading or not licence:
-        raise DataError(f"{path}: is no card of ours: it has no part called '## Numbers' before '## Licence'")
+    _, license, after = rest.partition(NUMBERS[1])
+    if not heading or not license:
+        raise DataError(f"{path}: is no card of ours: it has no part called '## Numbers' before '## License'")
     new = {(score.data, score.metric) for score in scores}
     kept = [s for s in _known(card.data.eval_results or []) if (s.data, s.metric) not in new]
     every = [*kept, *scores]
     card.data.model_name = card.data.model_name or Path(directory).resolve().name
     card.data.eval_results = _results(every, card.data.pipeline_tag)
-    card.text = before + heading + _numbers(every) + licence + after
+    card.text = before + heading + _numbers(every) + license + after
     card.save(path)
 
 
@@ -126,11 +126,11 @@ def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
     task = model.config.task if isinstance(model, TaskModel) else ""
     encoder = model.config.encoder if isinstance(model, TaskModel) else model.config
     origin = encoder.origin or {}
-    name, licence = origin.get("name"), origin.get("license")
+    name, license = origin.get("name"), origin.get("license")
     pipeline = model.config.pipeline if isinstance(model, TaskModel) else None
     data = ModelCardData(
         model_name=history.name,
-        license=licence or ("unknown" if name else None),
+        license=license or ("unknown" if name else None),
         base_model=name if name and HUB_ID.fullmatch(name) else None,
         library_name="transformers",
         pipeline_tag=pipeline,
@@ -145,7 +145,7 @@ def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
         f"## How it was made\n\n{_listed(history.steps)}\n",
         f"## Data\n\n{_listed(history.data) if history.data else 'Nothing was learned in these steps.'}\n",
         NUMBERS[0] + _numbers(history.scores) + NUMBERS[1],
-        _ancestry(name, licence),
+        _ancestry(name, license),
     ]
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n".join(parts))
 
@@ -219,10 +219,10 @@ def _known(results: Sequence[EvalResult]) -> list[Score]:
     return found
 
 
-def _ancestry(name: str | None, licence: str | None) -> str:
+def _ancestry(name: str | None, license: str | None) -> str:
     if name is None:
         return (
-            "\nIts weights started from nothing, so it has no ancestor. Its training data have licences of their own.\n"
+            "\nIts weights started from nothing, so it has no ancestor. Its training data have licenses of their own.\n"
         )
-    said = licence or "unknown \N{EN DASH} check"
-    return f"\nIts weights come from {name}, whose licence is: {said}. Its training data have licences of their own.\n"
+    said = license or "unknown \N{EN DASH} check"
+    return f"\nIts weights come from {name}, whose license is: {said}. Its training data have licenses of their own.\n"

@@ -12,7 +12,7 @@ from ..encoder.checks.finite import check_finite, unknown_yet
 from ..encoder.config import EncoderConfig
 from ..encoder.loading.model_files import model_type, read_json
 from ..encoder.loading.pretrained import blueprint, check_fit, files_of
-from ..encoder.loading.uninitialized import Uninitialised
+from ..encoder.loading.uninitialized import Uninitialized
 from ..encoder.loading.weight_files import read_weights
 from ..encoder.network import EncoderNetwork
 from ..text.one_line import told_in_one_line
@@ -59,7 +59,7 @@ def _filled(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(config.dtype or before)
-        with Uninitialised():
+        with Uninitialized():
             network: nn.Module = kind(config)
     finally:
         torch.set_default_dtype(before)

@@ -77,10 +77,10 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
         self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
     ) -> None:
         """Write ``config.json``, ``model.safetensors`` and what stock pipelines need: a feature extractor, and of a
-        recogniser the tokenizer and their processor.
+        recognizer the tokenizer and their processor.
 
         Args:
-            portable: also write the modelling code, so that the auto classes of Transformers load it with
+            portable: also write the modeling code, so that the auto classes of Transformers load it with
                 ``trust_remote_code=True`` where sottovoce is not installed.
         """
         super().save_pretrained(directory, portable=portable, **kwargs)
@@ -97,8 +97,8 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if callable(initialise := getattr(module, "initialise", None)):
-            initialise()
+        if callable(initialize := getattr(module, "initialize", None)):
+            initialize()
         elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:

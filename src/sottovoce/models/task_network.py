@@ -15,11 +15,11 @@ from ..encoder.network import ARGUMENTS, EncoderNetwork
 from ..encoder.output import as_wanted
 from ..encoder.placed import PlacedModule
 from ..encoder.units import Timing
-from ..heads.registry import HEADS
 from ..heads.embedders import EMBEDDERS, build
 from ..heads.options import check_options
+from ..heads.registry import HEADS
 from .cosine_scoring import CosineScoring
-from .label_loss import labelled_loss
+from .label_loss import labeled_loss
 from .llr_scoring import LLRScoring
 from .task_config import TaskConfig
 
@@ -87,7 +87,7 @@ class TaskNetwork(PlacedModule):
     ) -> TaskOutput | tuple[Any, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
-        ``targets`` are what `Transducer` takes; with ``labels`` there is a `labelled_loss`, as stock code wants it.
+        ``targets`` are what `Transducer` takes; with ``labels`` there is a `labeled_loss`, as stock code wants it.
         Further inputs are those of `EncoderNetwork`.
 
         Raises:
@@ -114,7 +114,7 @@ class TaskNetwork(PlacedModule):
         logits = logits if answers is None else logits[:, : len(answers)]
         ends = self.head.output_lengths(encoded.lengths)
         made = TaskOutput(
-            loss=None if labels is None else labelled_loss(self.config.head, logits, ends, labels),
+            loss=None if labels is None else labeled_loss(self.config.head, logits, ends, labels),
             output=output,
             hidden_states=None if output_hidden_states is False else encoded.hidden_states,
             lengths=encoded.lengths,

@@ -12,7 +12,7 @@ from ..data.audio.channels import Channel as HeardChannel
 from ..data.batches.augment import (
     Babble,
     Channel,
-    ColouredNoise,
+    ColoredNoise,
     Effect,
     InventedRooms,
     Noise,
@@ -64,7 +64,7 @@ class NoiseOptions(Options):
     channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
 
     def build(self) -> Effect:
-        source = ColouredNoise() if self.files is None else RecordedNoise(_found(self.files), self.channel)
+        source = ColoredNoise() if self.files is None else RecordedNoise(_found(self.files), self.channel)
         return Noise(source, self.probability, self.snr)
 
 

@@ -109,7 +109,7 @@ class Synthesize(Chosen):
         if self.task in SYNTHESES:
             yield from self.option_problems(SYNTHESES[self.task])
         else:
-            yield f"task: no corpus is synthesised for {self.task!r}; {nearest(self.task, SYNTHESES)}"
+            yield f"task: no corpus is synthesized for {self.task!r}; {nearest(self.task, SYNTHESES)}"
 
     def prepare(self, folder: Path, told: Told | None) -> Prepared:
         """Make it, or find it made."""

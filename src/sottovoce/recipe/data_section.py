@@ -43,7 +43,7 @@ class TestSet(Options):
 
     Args:
         cuts: ``corpus/split``.
-        trials: a trials file, or the name of a synthesised corpus, which brings its own.
+        trials: a trials file, or the name of a synthesized corpus, which brings its own.
         key: labels of the trials, where a file of its own has them; see `read_trials`.
         enrol: a file that says which utterance each enrolment is; see `read_trials`.
     """
@@ -118,7 +118,7 @@ class DataOptions(Options):
         path += ".trials"
         if (known := self.corpora.get(test.trials)) is None:
             if not Path(test.trials).is_file():
-                yield f"{path}: {test.trials} is neither a file nor a synthesised corpus"
+                yield f"{path}: {test.trials} is neither a file nor a synthesized corpus"
             return
         over = known.options.trials() if isinstance(known.options, Synthesize) else []
         if not over:
@@ -155,7 +155,7 @@ class Corpora:
 
     Args:
         options: the data section.
-        folder: where manifests and synthesised corpora go.
+        folder: where manifests and synthesized corpora go.
     """
 
     def __init__(self, options: DataOptions, folder: Path):

@@ -89,7 +89,7 @@ class _Consistent(Options):
 
 
 NewEncoder = create_model("NewEncoder", __base__=_Consistent, **_fields())
-NewEncoder.__doc__ = "A randomly initialised encoder: arguments of `uniform_shape` and `EncoderConfig`."
+NewEncoder.__doc__ = "A randomly initialized encoder: arguments of `uniform_shape` and `EncoderConfig`."
 
 
 class StreamingOptions(Options):
@@ -132,7 +132,7 @@ class EncoderOptions(Options):
         head: ``keep`` that of a task model, or start with a ``new`` one. By default it is kept of a task model of ours,
             and of a stock class where it does what the recipe's task trains (a ``...ForCTC`` for recognition, with its
             vocabulary).
-        config: a new, randomly initialised encoder.
+        config: a new, randomly initialized encoder.
         filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
         downsampling: (with ``from``) so many frames become one before the layers, by a learned map that is put in and starts
             as their mean; ``None`` leaves the encoder as it is.

@@ -66,7 +66,7 @@ class TrainingStageOptions(StageOptions):
     """What every stage that trains can be told.
 
     Args:
-        steps: optimiser updates.
+        steps: optimizer updates.
         lr: peak learning rates.
         warmup: steps until the peak.
         decay: what the rates do after it.
@@ -74,7 +74,7 @@ class TrainingStageOptions(StageOptions):
         weight_decay: on matrices; vectors (norms, biases) have none.
         clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for none.
         encoder_gradient: factor of the gradients of the encoder's weights, before they are clipped with the head's. The
-            optimiser does not mind the size of gradients: it is the learning rates that say how far weights move, and this
+            optimizer does not mind the size of gradients: it is the learning rates that say how far weights move, and this
             that says how much the encoder counts in the norm.
         accumulate: batches that make one update.
         batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.

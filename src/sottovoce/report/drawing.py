@@ -1,4 +1,4 @@
-"""What remains of every layer, as an SVG that takes its colours from the page."""
+"""What remains of every layer, as an SVG that takes its colors from the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAME, _COUNT, _PAGE = 84, 96, 960
 
 
 def drawing(rows: Sequence[LayerRow]) -> str:
-    """One line a layer, one track a unit: what is kept in colour, where it lay; what is gone as an empty track.
+    """One line a layer, one track a unit: what is kept in color, where it lay; what is gone as an empty track.
 
     Elements that the shape knows by number (heads, groups, residual channels) are drawn where they were; of the others
     only how many remain is known, and they fill their track from the left.

@@ -57,19 +57,19 @@ def _names(curves: Sequence[Curve]) -> list[str]:
 class _Line:
     curve: Curve
     label: str
-    colour: str
+    color: str
     dashed: bool
 
 
 def _lines(plot: Plot) -> list[_Line]:
-    """How each curve is drawn: a stage has one colour on every plot; where one has several quantities, each has its own."""
+    """How each curve is drawn: a stage has one color on every plot; where one has several quantities, each has its own."""
     several = len({c.name for c in plot.curves}) > 1
     lines = []
     for dashed, curves in ((False, plot.curves), (True, plot.dashed)):
         for number, curve in enumerate(curves):
             words = [curve.stage, *([curve.name] if several else []), *(["target"] if dashed else [])]
-            colour = number if several else plot.stages.index(curve.stage)
-            lines.append(_Line(curve, " · ".join(words), PALETTE[colour % len(PALETTE)], dashed))
+            color = number if several else plot.stages.index(curve.stage)
+            lines.append(_Line(curve, " · ".join(words), PALETTE[color % len(PALETTE)], dashed))
     return lines
 
 
@@ -107,7 +107,7 @@ def _figure(plot: Plot):
         line = axes.line(
             list(each.curve.steps),
             list(each.curve.values),
-            color=each.colour,
+            color=each.color,
             line_width=1.5 if each.dashed else 2,
             line_dash="dashed" if each.dashed else "solid",
             legend_label=each.label,
@@ -144,7 +144,7 @@ def picture(all_plots: Sequence[Plot]) -> bytes:
         for line in _lines(plot):
             values = [(100 if plot.percent else 1) * v for v in line.curve.values]
             style = "--" if line.dashed else "-"
-            axes.plot(list(line.curve.steps), values, color=line.colour, linestyle=style, label=line.label)
+            axes.plot(list(line.curve.steps), values, color=line.color, linestyle=style, label=line.label)
         axes.set_title(plot.title + (" (%)" if plot.percent else ""), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)

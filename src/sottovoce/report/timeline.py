@@ -37,7 +37,7 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
     tall = 0.5 + lines * (0.45 + 0.22 * max(len(names), 1))
     figure = Figure(figsize=(_INCHES, tall), layout="constrained")
     axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
-    colours = colormaps["tab10"].colors if len(names) <= 10 else colormaps["tab20"].colors  # type: ignore[attr-defined]
+    colors = colormaps["tab10"].colors if len(names) <= 10 else colormaps["tab20"].colors  # type: ignore[attr-defined]
     for number, axis in enumerate(axes):
         first = number * _LINE
         for row, name in enumerate(names):
@@ -46,7 +46,7 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
                 for turn in turns
                 if turn.speaker == name and turn.start < first + _LINE and turn.end > first
             ]
-            axis.broken_barh(own, (row - 0.4, 0.8), facecolors=colours[row % len(colours)])
+            axis.broken_barh(own, (row - 0.4, 0.8), facecolors=colors[row % len(colors)])
         axis.set_xlim(0, span)
         axis.set_ylim(len(names) - 0.5, -0.5) if names else axis.set_yticks([])
         axis.set_yticks(range(len(names)), names)

@@ -24,7 +24,7 @@ from ..recipe.shrinking_options import SlimmingOptions
 from ..recipe.training_stage_options import StageOptions
 from .provenance import START
 from .recipe import Recipe
-from .stages.factorize import Factorise
+from .stages.factorize import Factorize
 from .teachers import logits_problems
 
 
@@ -72,7 +72,7 @@ class _Left:
         found = [list(options.check(network)) for network in self.networks]
         return found[0] if all(found) else []
 
-    def in_factors(self, options: Factorise) -> tuple[TaskModel, ...]:
+    def in_factors(self, options: Factorize) -> tuple[TaskModel, ...]:
         """The networks that a stage makes of those that it fits."""
         fitting = [network for network in self.networks if not list(options.check(network))]
         with torch.device("meta"):
@@ -88,7 +88,7 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         if faults := before.faults(options):
             yield from (f"{where}.{fault}" for fault in faults)
             continue
-        if isinstance(options, Factorise):
+        if isinstance(options, Factorize):
             after[name] = replace(before, networks=before.in_factors(options))
         chosen = getattr(options, "budget", None) or recipe.budget
         if not isinstance(options, SlimmingOptions) or chosen is None:

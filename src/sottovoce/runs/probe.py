@@ -36,7 +36,7 @@ PROBES = {task: f"probe-{task}" for task in TASKS}
 """Task -> the recipe of its probe that comes with sottovoce."""
 
 FRAME = 0.02
-"""Seconds of a frame, in which it is labelled who speaks."""
+"""Seconds of a frame, in which it is labeled who speaks."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
     frame = encoder.samples_per_frame / SAMPLE_RATE
     if recipe.task.kind == "diarization" and frame != FRAME:
         raise RecipeError(
-            f"probe: {model} has frames of {1000 * frame:g} ms, and diarization is labelled every {1000 * FRAME:g} ms;"
+            f"probe: {model} has frames of {1000 * frame:g} ms, and diarization is labeled every {1000 * FRAME:g} ms;"
             " name the other tasks"
         )
 

@@ -80,7 +80,7 @@ class StageCheck:
 
 
 def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
-    """Carry out every stage of a recipe with one optimiser step of one synthetic utterance.
+    """Carry out every stage of a recipe with one optimizer step of one synthetic utterance.
 
     The networks have their real sizes and random weights, precision and recomputation are the recipe's, slimming meets
     the recipe's budget and proves itself. Nothing is said of results, of course.

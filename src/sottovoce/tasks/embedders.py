@@ -13,7 +13,7 @@ from ..options import OneOf, Options, one_of
 class LayerSumOptions(Options):
     """One state, or a weighted sum of all, see `LayerSum`."""
 
-    normalise: bool = Field(True, description="every channel to mean 0 and variance 1 over the utterance")
+    normalize: bool = Field(True, description="every channel to mean 0 and variance 1 over the utterance")
 
 
 class AdapterOptions(Options):
@@ -58,7 +58,7 @@ STATISTICS, CHANNEL_ATTENTIVE = Pooling(statistics={}), Pooling(channel_attentiv
 
 
 class MHFAOptions(Options):
-    """Multi-head factorised attentive pooling, see `MHFA`."""
+    """Multi-head factorized attentive pooling, see `MHFA`."""
 
     width: int = Field(128, ge=1, le=WIDEST, description="dimensions that keys and values are compressed to")
     heads: int = Field(64, ge=1, le=WIDEST, description="attention heads")

@@ -74,7 +74,7 @@ class Recognition(Options):
             raise ValueError(f"loss: {error}") from None
         return self
 
-    def normaliser(self) -> TextNormalizer:
+    def normalizer(self) -> TextNormalizer:
         """How transcripts are written before anything is done with them."""
         return spelling(self.alphabet, lower=self.lower)
 
@@ -84,14 +84,14 @@ class Recognition(Options):
         Raises:
             DataError: a cut without a transcript, or nothing of it is left; or too few pieces for the characters.
         """
-        normaliser = self.normaliser()
-        texts = [transcript(cut, normaliser) for cut in cuts]
+        normalizer = self.normalizer()
+        texts = [transcript(cut, normalizer) for cut in cuts]
         tell_lost(cuts, self.alphabet, lower=self.lower)
         return characters_of(texts) if self.pieces is None else pieces_of(texts, self.pieces)
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Tokens:
-        normaliser, vocabulary = self.normaliser(), Vocabulary(labels)
-        return Tokens(cuts, lambda cut: vocabulary.encode(transcript(cut, normaliser)))
+        normalizer, vocabulary = self.normalizer(), Vocabulary(labels)
+        return Tokens(cuts, lambda cut: vocabulary.encode(transcript(cut, normalizer)))
 
     def config(self, encoder: EncoderConfig, train: Sequence[Cut]) -> TaskConfig:
         labels = self.labels(train)
@@ -118,20 +118,20 @@ class Recognition(Options):
         Raises:
             DataError: a cut without a transcript, or nothing of it is left.
         """
-        normaliser = self.normaliser()
-        return {cut.id: transcript(cut, normaliser) for cut in cuts}
+        normalizer = self.normalizer()
+        return {cut.id: transcript(cut, normalizer) for cut in cuts}
 
     def check(self, test: EvaluationData) -> None:
         self.references(test.cuts)
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
-        normaliser = self.normaliser()
+        normalizer = self.normalizer()
         references = self.references(test.cuts)
-        recogniser = text_decoder(model, beam=self.beam)
-        found = recognise(model, test.cuts, recogniser)
-        words = score_recognition(references, found, normaliser=normaliser)
-        letters = score_recognition(references, found, unit="character", normaliser=normaliser)
+        recognizer = text_decoder(model, beam=self.beam)
+        found = recognize(model, test.cuts, recognizer)
+        words = score_recognition(references, found, normalizer=normalizer)
+        letters = score_recognition(references, found, unit="character", normalizer=normalizer)
         speakers = {cut.id: speaker for cut in test.cuts if (speaker := _only_speaker(cut)) is not None}
         by_speaker = len(speakers) == len(test.cuts) and len(set(speakers.values())) > 1
         results: dict[str, Any] = {
@@ -140,15 +140,15 @@ class Recognition(Options):
             "substitutions": words.substitutions,
             "deletions": words.deletions,
             "insertions": words.insertions,
-            "normaliser": normaliser.name,
-            "search": recogniser.name,
+            "normalizer": normalizer.name,
+            "search": recognizer.name,
             "worst": [str(each) for each in words.worst(self.worst) if each.errors],
         }
         for name, score in (("wer", words), ("cer", letters)):
             results |= self._rate(name, score, speakers if by_speaker else None)
         over = "utterances" if not by_speaker else f"{len(set(speakers.values()))} speakers"
         results["protocol"] = (
-            f"{words.total:,} words in {len(references):,} utterances, {normaliser.name}, {recogniser.name}"
+            f"{words.total:,} words in {len(references):,} utterances, {normalizer.name}, {recognizer.name}"
         ) + (f", 95 % interval over {over}" if "wer_interval" in results else "")
         return results
 
@@ -174,13 +174,13 @@ def _only_speaker(cut: Cut) -> str | None:
 
 
 @torch.no_grad()
-def recognise(model: TaskNetwork, cuts: Sequence[Cut], recogniser: TextSearch) -> dict[str, str]:
+def recognize(model: TaskNetwork, cuts: Sequence[Cut], recognizer: TextSearch) -> dict[str, str]:
     """What is said in each cut, by its id; batched by length, each what it would be alone.
 
     Args:
         model: it is put into evaluation mode for the time being.
         cuts: they are loaded and decoded batch by batch.
-        recogniser: the search.
+        recognizer: the search.
 
     Raises:
         AudioError: a cut cannot be read.
@@ -191,5 +191,5 @@ def recognise(model: TaskNetwork, cuts: Sequence[Cut], recogniser: TextSearch) -
         for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
             made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
             finite_output(made.output, model, batch["ids"])
-            found |= dict(zip(batch["ids"], recogniser.texts(made.output, made.output_lengths), strict=True))
+            found |= dict(zip(batch["ids"], recognizer.texts(made.output, made.output_lengths), strict=True))
     return {cut.id: found[cut.id] for cut in cuts}

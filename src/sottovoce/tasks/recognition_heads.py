@@ -1,4 +1,4 @@
-"""What a recogniser can be made of, as recipes write it: heads, and their loss."""
+"""What a recognizer can be made of, as recipes write it: heads, and their loss."""
 
 from __future__ import annotations
 

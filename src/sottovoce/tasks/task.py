@@ -35,7 +35,7 @@ class Objective(nn.Module, ABC):
         self.labels = list(labels)
 
     def begin(self, step: int) -> None:
-        """Called before each forward pass with the number of the optimiser step."""
+        """Called before each forward pass with the number of the optimizer step."""
 
     def take_over(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
         """Go on from the weights of an objective over other ``labels``; for how many of its own there were any.
@@ -91,7 +91,7 @@ class Task(Protocol):
     """Training speakers that it needs, where test data brings trials: the others may be held out for development."""
 
     whole_utterances: bool
-    """Whether it only learns from whole utterances: no part of one is labelled."""
+    """Whether it only learns from whole utterances: no part of one is labeled."""
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes that training data has, in the order of the numbers that batches carry.

@@ -49,8 +49,8 @@ def cut_text(cut: Cut) -> str:
     return " ".join(supervision.text for supervision in said if supervision.text)
 
 
-def transcript(cut: Cut, normaliser: TextNormalizer) -> str:
-    """The normalised text of a cut.
+def transcript(cut: Cut, normalizer: TextNormalizer) -> str:
+    """The normalized text of a cut.
 
     Raises:
         DataError: there is none, or nothing of it is left.
@@ -58,9 +58,9 @@ def transcript(cut: Cut, normaliser: TextNormalizer) -> str:
     text = cut_text(cut)
     if not text.strip():
         raise DataError(f"cut {cut.id}: has no transcript; give it one or leave it out")
-    if not (written := normaliser.apply(text)):
+    if not (written := normalizer.apply(text)):
         raise DataError(
-            f"cut {cut.id}: nothing of its transcript {text[:60]!r} is left ({normaliser.name}); widen the alphabet or"
+            f"cut {cut.id}: nothing of its transcript {text[:60]!r} is left ({normalizer.name}); widen the alphabet or"
             " leave it out"
         )
     return written

@@ -78,7 +78,7 @@ class Verification(Options):
         found = set()
         for cut in cuts:
             if (speaker := cut_speaker(cut)) is None:
-                raise DataError(f"cut {cut.id}: has no speaker; verification learns from labelled speech")
+                raise DataError(f"cut {cut.id}: has no speaker; verification learns from labeled speech")
             found.add(speaker)
         if len(found) < 2:
             raise DataError(f"verification: the training data has {len(found)} speaker; at least 2 are needed")

@@ -22,7 +22,7 @@ DAMAGE = (
     RuntimeError,
     MemoryError,
     EOFError,
-    ImportError,  # of a package that a config asks for, such as a kind of quantisation
+    ImportError,  # of a package that a config asks for, such as a kind of quantization
     SafetensorError,
     pickle.UnpicklingError,
     struct.error,

@@ -34,7 +34,7 @@ _NAME = re.compile(r"step-(\d+)\.ckpt")
 
 
 class Checkpoints(StepCallback):
-    """Saves the training state every so many optimiser steps and after the last one.
+    """Saves the training state every so many optimizer steps and after the last one.
 
     Put it last in the list of callbacks: what the others have counted at a step is then part of the state.
 

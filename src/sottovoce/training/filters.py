@@ -38,12 +38,12 @@ def mel_filters(channels: int, kernel: int) -> Tensor:
     time = (torch.arange(kernel, dtype=torch.float64) - (kernel - 1) / 2) / RATE
     window = torch.hann_window(kernel, periodic=False, dtype=torch.float64)
     filters = []
-    for low, centre, high in zip(edges[:-2].tolist(), edges[1:-1].tolist(), edges[2:].tolist(), strict=True):
+    for low, center, high in zip(edges[:-2].tolist(), edges[1:-1].tolist(), edges[2:].tolist(), strict=True):
         width = 1.5 / (math.pi * (high - low))  # standard deviation in seconds of a Gaussian of about this bandwidth
         envelope = window * torch.exp(-0.5 * (time / width) ** 2)
-        gain = abs(1 - PRE_EMPHASIS * complex(math.cos(turn := 2 * math.pi * centre / RATE), -math.sin(turn)))
+        gain = abs(1 - PRE_EMPHASIS * complex(math.cos(turn := 2 * math.pi * center / RATE), -math.sin(turn)))
         for phase in range(PHASES):
-            wave = envelope * torch.cos(2 * math.pi * centre * time + phase * math.pi / 2)
+            wave = envelope * torch.cos(2 * math.pi * center * time + phase * math.pi / 2)
             wave = wave - wave.mean()
             filters.append(gain * wave / wave.norm())
     return torch.stack(filters).float()

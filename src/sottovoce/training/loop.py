@@ -48,7 +48,7 @@ class Phase:
 
     Args:
         name, seed: what its random choices are a function of, besides step and rank.
-        steps: optimiser updates.
+        steps: optimizer updates.
         batches: (rank, world) -> the batches of that process, by step; with ``accumulate`` of them for each step.
         terms: summands of the loss.
         encoder_lr, head_lr, weight_decay: of the two groups of weights.
@@ -79,7 +79,7 @@ class Phase:
 
 
 class TrainingModule(LightningModule):
-    """Model and terms under one optimiser, every random choice a function of (seed, phase, step, rank)."""
+    """Model and terms under one optimizer, every random choice a function of (seed, phase, step, rank)."""
 
     def __init__(self, model: TaskModel, phase: Phase, workers: int = 0):
         super().__init__()
@@ -126,10 +126,10 @@ class TrainingModule(LightningModule):
         )
         groups += [group for term in phase.terms for group in term.groups()]
         groups = [{"scheduled": True, **group} for group in groups if group["params"]]
-        optimiser = torch.optim.AdamW(groups, lr=0.0)
+        optimizer = torch.optim.AdamW(groups, lr=0.0)
         factors = [phase.rate if group["scheduled"] else _one for group in groups]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factors)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @property
     def scaler(self) -> GradScaler | None:
@@ -184,7 +184,7 @@ class _From(Sampler[int]):
 def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> None:
     """Train ``model`` in place, from the newest training state in ``directory`` if there is one.
 
-    The state holds weights, optimiser, gates, multipliers, ramp and step. Data and random choices are functions of the
+    The state holds weights, optimizer, gates, multipliers, ramp and step. Data and random choices are functions of the
     step, so a phase that was killed at any point ends in the weights of one that was not (CPU, same number of threads).
 
     Args:
@@ -230,7 +230,7 @@ def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> No
             model.eval()
     if (said := module.skipped.conclude(phase.steps)) is not None:
         warnings.warn(said, stacklevel=2)
-    # What comes next (slimming with its proof, say) needs the memory of gradients, optimiser and, once the caller lets go of
+    # What comes next (slimming with its proof, say) needs the memory of gradients, optimizer and, once the caller lets go of
     # its terms, teachers.
     for callback in phase.callbacks:
         for name in ("log", "log_dict"):  # Lightning's, methods of the module

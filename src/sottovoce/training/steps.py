@@ -1,4 +1,4 @@
-"""Callbacks that are called once after each optimiser step."""
+"""Callbacks that are called once after each optimizer step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class StepCallback(Callback, ABC):
-    """Lightning calls its callbacks after every *batch*; this one after every optimiser step, with its number (from 1)."""
+    """Lightning calls its callbacks after every *batch*; this one after every optimizer step, with its number (from 1)."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -24,4 +24,4 @@ class StepCallback(Callback, ABC):
 
     @abstractmethod
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
-        """After optimiser step ``step``."""
+        """After optimizer step ``step``."""

@@ -41,14 +41,14 @@ class Term(nn.Module, ABC):
         self.weight = weight
 
     def begin(self, step: int) -> None:
-        """Called before every forward pass with the number of the optimiser step that it belongs to."""
+        """Called before every forward pass with the number of the optimizer step that it belongs to."""
 
     @abstractmethod
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         """The unweighted loss, and values to log."""
 
     def groups(self) -> list[dict[str, Any]]:
-        """Optimiser groups; the key ``scheduled`` says whether the weights' schedule moves them."""
+        """Optimizer groups; the key ``scheduled`` says whether the weights' schedule moves them."""
         return []
 
 
@@ -132,7 +132,7 @@ class BudgetTerm(Term):
     """The gates and the Lagrangian that closes them down to the budget.
 
     Args:
-        gates: attached to the network; drawn once for each optimiser step.
+        gates: attached to the network; drawn once for each optimizer step.
         costs: of the network that the gates are on.
         lagrangian: the constraint, with its ramp.
         gate_lr, multiplier_lr: learning rates of the two; the schedule of the weights does not move them.
@@ -176,7 +176,7 @@ def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:
 
 
 def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Optimiser groups of the model: encoder and head, each with (matrices) and without (vectors) weight decay."""
+    """Optimizer groups of the model: encoder and head, each with (matrices) and without (vectors) weight decay."""
     groups = []
     for name, module, lr in (("encoder", model.encoder, encoder_lr), ("head", model.head, head_lr)):
         parameters = [p for p in module.parameters() if p.requires_grad and p.numel()]

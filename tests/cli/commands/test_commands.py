@@ -102,7 +102,7 @@ def test_bench_compares_with_the_stock_class(sottovoce, models):
     assert found["environment"]["torch"] == torch.__version__
 
 
-def test_a_corpus_is_synthesised_and_found_made(sottovoce, tmp_path):
+def test_a_corpus_is_synthesized_and_found_made(sottovoce, tmp_path):
     pytest.importorskip("espeakng_loader", reason="needs the extra 'demo'")
     arguments = ["--speakers-train", 2, "--speakers-test", 2, "--utterances", 3, "--seed", 5]
     said = sottovoce("data", "synthesize", "verification", "-o", tmp_path / "corpus", *arguments)

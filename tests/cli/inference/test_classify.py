@@ -10,7 +10,7 @@ import bad_audio
 from bad_audio import FAULTS
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 LABELS = ["intent=order", "intent=cancel", "slot:size=large", "slot:size=none", "slot:drink=tea", "slot:drink=coffee"]
 SPELLED = ["<blank>", "intent=order", "slot:size", "a", "b"]
@@ -23,10 +23,10 @@ def place(tmp_path_factory):
     pooled = {"kind": "pooled", "width": 8, "size": 6, "fusion": "sum", "pooling": "attentive"}
     head = {"kind": "classifier", "embedding": pooled, "classes": 6}
     config = dict(encoder=tiny_config(), task="intent")
-    randomised(TaskModel(TaskConfig(head=head, labels=LABELS, **config))).save_pretrained(folder / "model")
-    randomised(TaskModel(TaskConfig(head=head, labels=["a", "b"], **config))).save_pretrained(folder / "nameless")
+    randomized(TaskModel(TaskConfig(head=head, labels=LABELS, **config))).save_pretrained(folder / "model")
+    randomized(TaskModel(TaskConfig(head=head, labels=["a", "b"], **config))).save_pretrained(folder / "nameless")
     ctc = {"kind": "ctc", "width": 8, "outputs": len(SPELLED)}
-    randomised(TaskModel(TaskConfig(head=ctc, labels=SPELLED, **config))).save_pretrained(folder / "spelling")
+    randomized(TaskModel(TaskConfig(head=ctc, labels=SPELLED, **config))).save_pretrained(folder / "spelling")
     tiny_model().save_pretrained(folder / "speaker")
     return folder
 

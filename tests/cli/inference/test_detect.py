@@ -12,7 +12,7 @@ from bad_audio import FAULTS
 from sottovoce.data.corpora.cuts import cut_field, make_cut, read_cuts, write_cuts
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def place(tmp_path_factory):
     embedding = {"kind": "mhfa", "width": 8, "heads": 2, "size": 6}
     head = {"kind": "classifier", "embedding": embedding, "classes": 2}
     config = TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing", labels=["spoof", "bonafide"])
-    model = randomised(TaskModel(config)).eval()
+    model = randomized(TaskModel(config)).eval()
     model.scoring.calibrated.fill_(False)
     model.save_pretrained(folder / "raw")
     model.scoring.fit(2.0, -0.25)

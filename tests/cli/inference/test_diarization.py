@@ -14,7 +14,7 @@ from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
 from strict_json import strictly
-from tiny_models import randomised, tiny_model
+from tiny_models import randomized, tiny_model
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def place(tmp_path):
     """A diarization and a speaker model, and 3 s and 12 s of noise."""
     options = {"speakers": 3, "width": 12, "blocks": 1, "inner": 24, "heads": 2, "kernel": 7}
     local = TaskModel(Diarization(head=options).config(tiny_model().config.encoder))
-    randomised(local)
+    randomized(local)
     local.head.output.bias.data[0] = -3.0  # somebody speaks
     local.save_pretrained(tmp_path / "local")
     tiny_model().save_pretrained(tmp_path / "speaker")

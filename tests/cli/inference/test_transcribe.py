@@ -14,7 +14,7 @@ from sottovoce.decoding.text_decoders import CTCDecoder, TransducerDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, tiny_config, tiny_model
+from tiny_models import randomized, tiny_config, tiny_model
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]
 
@@ -33,15 +33,15 @@ ngram 1=4
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, speech):
-    """``model``, a recogniser."""
+    """``model``, a recognizer."""
     torch.manual_seed(0)
     head = {"kind": "ctc", "outputs": len(LABELS), "width": 12}
     config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
-    model = randomised(TaskModel(config)).eval()
+    model = randomized(TaskModel(config)).eval()
     with torch.no_grad():
         model.head.output.weight.mul_(20)
         model.head.output.bias.sub_(model(heard(speech / "0.wav")).output.mean((0, 1)))
-    folder = tmp_path_factory.mktemp("recogniser")
+    folder = tmp_path_factory.mktemp("recognizer")
     model.save_pretrained(folder / "model")
     (folder / "words.arpa").write_text(ARPA)
     return folder
@@ -140,7 +140,7 @@ def test_a_transducer_transcribes_too(sottovoce, place, speech, tmp_path):
     torch.manual_seed(0)
     head = {"kind": "transducer", "outputs": len(LABELS), "predictor": 8, "width": 12, "downsampling": 2}
     config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
-    model = randomised(TaskModel(config)).eval()
+    model = randomized(TaskModel(config)).eval()
     with torch.no_grad():
         model.head.joiner.output.weight.mul_(20)
     model.save_pretrained(tmp_path / "model")

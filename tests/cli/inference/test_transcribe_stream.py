@@ -15,7 +15,7 @@ from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c", "d"]
 
@@ -23,7 +23,7 @@ LABELS = [BLANK, " ", "a", "b", "c", "d"]
 def save(config: EncoderConfig, folder) -> None:
     torch.manual_seed(0)
     head = {"kind": "ctc", "outputs": 6, "width": 12}
-    found = randomised(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
+    found = randomized(TaskModel(TaskConfig(encoder=config, head=head, task="recognition", labels=LABELS))).eval()
     with torch.no_grad():
         found.head.output.weight.mul_(20)
         found.head.output.bias.sub_(found(speech(1, 32_000)).output.mean((0, 1)))

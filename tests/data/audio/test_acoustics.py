@@ -73,8 +73,8 @@ def test_rooms_decay_as_asked(t60, ratio):
 
 @pytest.mark.parametrize("slope", [0.0, 3.0, 6.0])
 @pytest.mark.parametrize("length", [16_000, 48_017])
-def test_the_colour_of_noise(slope, length):
-    wave = ac.coloured_noise(length, slope, np.random.default_rng(0))
+def test_the_color_of_noise(slope, length):
+    wave = ac.colored_noise(length, slope, np.random.default_rng(0))
     assert wave.shape == (length,) and wave.dtype == np.float32
     assert ac.power(wave) == pytest.approx(1, rel=1e-3)
     frequency, density = welch(wave, 16_000, nperseg=1024)

@@ -26,7 +26,7 @@ def effects(recordings):
     return {
         "invented rooms": au.Reverberation(au.InventedRooms(), 0.5),
         "recorded rooms": au.Reverberation(au.RecordedRooms(recordings[:1]), 0.5),
-        "coloured noise": au.Noise(au.ColouredNoise(), 0.5),
+        "colored noise": au.Noise(au.ColoredNoise(), 0.5),
         "recorded noise": au.Noise(au.RecordedNoise(recordings), 0.5),
         "babble": au.Babble(0.5, talkers=(1, 9)),
         "channel": au.Channel(0.5),
@@ -38,7 +38,7 @@ def effects(recordings):
 NAMES = [
     "invented rooms",
     "recorded rooms",
-    "coloured noise",
+    "colored noise",
     "recorded noise",
     "babble",
     "channel",
@@ -66,7 +66,7 @@ def test_an_effect_is_a_function_of_its_generator(name, recordings):
     assert all(np.isfinite(wave).all() for wave in first)
 
 
-@pytest.mark.parametrize("name", ["coloured noise", "recorded noise", "babble"])
+@pytest.mark.parametrize("name", ["colored noise", "recorded noise", "babble"])
 def test_noise_stays_within_its_range(name, recordings):
     effect = effects(recordings)[name]
     effect = type(effect)(**{**vars(effect), "probability": 1.0, "snr": (3.0, 9.0)})

@@ -18,7 +18,7 @@ def noise(samples=16_000, seed=0, level=0.1):
 def test_a_notch_filter_takes_bands_out_and_delays_evenly():
     for seed in range(20):
         taps = notch_filter(
-            np.random.default_rng(seed), bands=1, centre=(4_000, 4_000), width=(800, 800), taps=(90, 100)
+            np.random.default_rng(seed), bands=1, center=(4_000, 4_000), width=(800, 800), taps=(90, 100)
         )
         assert len(taps) % 2 and np.allclose(taps, taps[::-1], atol=1e-6)
         hertz, gains = scipy.signal.freqz(taps, worN=2_000, fs=16_000)

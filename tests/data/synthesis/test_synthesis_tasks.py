@@ -121,7 +121,7 @@ def test_transcripts_are_of_the_styles_and_native(corpora):
 
 
 @needs_espeak
-def test_intents_are_labelled_as_slurp_is(corpora):
+def test_intents_are_labeled_as_slurp_is(corpora):
     cuts = list(read_cuts(corpora("intent").train))
     counts = Counter(cut.supervisions[0].custom["intent"] for cut in cuts)
     assert len(counts) == len(INTENTS) == 20 and set(counts.values()) == {2}

@@ -12,7 +12,7 @@ from sottovoce.pruning.costs import CostModel
 from sottovoce.pruning.one_shot import prune
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import randomised, speech, tiny_config
+from tiny_models import randomized, speech, tiny_config
 
 HEAD = {"kind": "powerset", "speakers": 3, "width": 12, "blocks": 2, "inner": 20, "heads": 3, "kernel": 5}
 
@@ -20,7 +20,7 @@ HEAD = {"kind": "powerset", "speakers": 3, "width": 12, "blocks": 2, "inner": 20
 def model(**head):
     torch.manual_seed(0)
     config = TaskConfig(encoder=tiny_config(), head={**HEAD, **head}, task="diarization")
-    return randomised(TaskModel(config)).eval()
+    return randomized(TaskModel(config)).eval()
 
 
 def test_the_published_size():

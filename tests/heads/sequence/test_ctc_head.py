@@ -7,7 +7,7 @@ import torch
 import transformers as tf
 from torch.utils.flop_counter import FlopCounterMode
 
-from families import randomise
+from families import randomize
 from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.model import SpeechEncoder
@@ -17,7 +17,7 @@ from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim, slim_and_verify
-from tiny_models import output_elsewhere, randomised, speech, tiny_config
+from tiny_models import output_elsewhere, randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c"]
 
@@ -26,7 +26,7 @@ def model(**head):
     torch.manual_seed(0)
     head = {"kind": "ctc", "outputs": 5, "width": 12, **head}
     config = TaskConfig(encoder=tiny_config(), head=head, task="recognition", labels=LABELS)
-    return randomised(TaskModel(config)).eval()
+    return randomized(TaskModel(config)).eval()
 
 
 VARIANTS = [{}, {"width": None}, {"fusion": "last"}, {"width": None, "fusion": "last"}]
@@ -98,7 +98,7 @@ def test_transcripts_are_those_of_the_stock_class(tmp_path):
         hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, conv_dim=[16] * 7,
         num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, vocab_size=6, feat_extract_norm="layer",
     )  # fmt: skip
-    stock = randomise(tf.Wav2Vec2ForCTC(config)).eval()
+    stock = randomize(tf.Wav2Vec2ForCTC(config)).eval()
     waves = speech(3, 32_000)
     with torch.no_grad():
         stock.lm_head.weight.mul_(20)

@@ -6,7 +6,7 @@ from sottovoce.encoder.units import collect
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
 from sottovoce.pruning.gating.gate_hooks import GateHooks
-from tiny_models import randomised
+from tiny_models import randomized
 
 D, V, J = 6, 5, 8
 LENGTHS, TARGET_LENGTHS = torch.tensor([7, 4]), torch.tensor([3, 1])
@@ -17,7 +17,7 @@ def tiny(**options):
     options = {"ctc": False, "fusion": "last", **options}
     torch.manual_seed(0)
     stream = ResidualStream(tuple(range(D)), D, single(D))
-    return randomised(Transducer(stream, 3, outputs=V, predictor=12, width=J, **options)).double()
+    return randomized(Transducer(stream, 3, outputs=V, predictor=12, width=J, **options)).double()
 
 
 class WithStream(torch.nn.Module):
@@ -37,7 +37,7 @@ def frames():
 
 @pytest.mark.parametrize("size, context", [(12, 2), (12, 3), (12, 1), (10, 2)])
 def test_predictor_sees_the_last_labels_and_no_more(size, context):
-    predictor = randomised(StatelessPredictor(V, size=size, context=context))
+    predictor = randomized(StatelessPredictor(V, size=size, context=context))
     labels = torch.tensor([[3, 1, 4, 2]])
     states = predictor(labels)
     assert states.shape == (1, 5, size)

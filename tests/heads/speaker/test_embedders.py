@@ -22,7 +22,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import output_elsewhere, randomised, speech, tiny_config
+from tiny_models import output_elsewhere, randomized, speech, tiny_config
 
 RES2 = {"channels": 12, "scale": 3, "wide": 10, "size": 7}
 ATTENTIVE = {"kind": "channel_attentive", "bottleneck": 5}
@@ -45,7 +45,7 @@ def model_of(name: str) -> TaskModel:
     """A tiny encoder with the head; every parameter and every running statistic random."""
     head = {"kind": name.split()[0], **TINY[name]}
     torch.manual_seed(0)
-    model = randomised(TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="cosine", task="verification")))
+    model = randomized(TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="cosine", task="verification")))
     generator = torch.Generator().manual_seed(1)
     for path, buffer in model.named_buffers():
         if "running_" in path:
@@ -107,9 +107,9 @@ def test_frames_once_pooled_under_many_masks(name):
     masks[:, 0], masks[1] = True, True
     together = embedder.pool(frames, masks)
     for mask, vector in zip(masks, together, strict=True):
-        alone = model.scoring.centred(model.head.pool(frames[None, mask]))[0]
+        alone = model.scoring.centered(model.head.pool(frames[None, mask]))[0]
         assert (vector - alone).abs().max() < 1e-5
-    assert (together[1] - model.scoring.centred(model(speech(1)).output)[0]).abs().max() < 1e-5
+    assert (together[1] - model.scoring.centered(model(speech(1)).output)[0]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("norm", [MaskedBatchNorm1d, MaskedBatchNorm2d])

@@ -11,7 +11,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import CostModel
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
-from tiny_models import output_elsewhere, randomised, speech, tiny_config
+from tiny_models import output_elsewhere, randomized, speech, tiny_config
 
 EMBEDDINGS = {
     "aasist": {"kind": "aasist", "bands": 13, "channels": [3, 4, 4], "width": 5},
@@ -25,7 +25,7 @@ def model(kind, **options):
     torch.manual_seed(0)
     head = {"kind": "classifier", "classes": 2, "embedding": {**EMBEDDINGS[kind], **options}}
     found = TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing"))
-    return with_statistics(randomised(found)).eval()
+    return with_statistics(randomized(found)).eval()
 
 
 def with_statistics(module, seed=1):
@@ -122,7 +122,7 @@ def test_the_published_size():
 
 def test_pair_scores_by_loops():
     torch.manual_seed(0)
-    scores = randomised(PairScores(5, 4, temperature=3.0, kinds=2)).double()
+    scores = randomized(PairScores(5, 4, temperature=3.0, kinds=2)).double()
     x, y = torch.randn(2, 3, 5).double(), torch.randn(2, 6, 5).double()
     found = scores(x, y)
     for b, k, i, j in [(0, 0, 0, 0), (1, 1, 2, 5), (0, 1, 1, 3), (1, 0, 2, 0)]:
@@ -134,7 +134,7 @@ def test_pair_scores_by_loops():
 
 
 def test_pair_scores_in_blocks_are_the_same(monkeypatch):
-    scores, x = randomised(PairScores(5, 4, temperature=3.0, kinds=2)), torch.randn(2, 30, 5)
+    scores, x = randomized(PairScores(5, 4, temperature=3.0, kinds=2)), torch.randn(2, 30, 5)
     whole = scores(x, x)
     monkeypatch.setattr("sottovoce.heads.spoofing.graph_attention.PAIRS", 2 * 30 * 4 * 7)  # seven rows at a time
     with torch.no_grad():
@@ -164,7 +164,7 @@ def pair_by_hand(pairs, kind, a, b):
 
 
 def test_graph_attention_by_loops():
-    layer = with_statistics(randomised(GraphAttention(5, 4, temperature=2.0, nodes=lambda t: 6))).double().eval()
+    layer = with_statistics(randomized(GraphAttention(5, 4, temperature=2.0, nodes=lambda t: 6))).double().eval()
     x = torch.randn(1, 6, 5).double()
     found = layer(x)[0]
     for i in range(6):
@@ -175,7 +175,7 @@ def test_graph_attention_by_loops():
 def test_stack_attention_by_loops():
     torch.manual_seed(1)
     layer = StackAttention(5, 4, temperature=2.0, first=lambda t: 3, second=lambda t: 2)
-    layer = with_statistics(randomised(layer)).double().eval()
+    layer = with_statistics(randomized(layer)).double().eval()
     first, second, stack = torch.randn(1, 3, 5).double(), torch.randn(1, 2, 5).double(), torch.randn(1, 1, 5).double()
     a, b, s = layer(first, second, stack)
     x = [layer.enter[0].weight @ n + layer.enter[0].bias for n in first[0]]
@@ -197,7 +197,7 @@ def test_stack_attention_by_loops():
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
 def test_graph_pool_keeps_the_better_half(count):
-    pool = randomised(GraphPool(4, nodes=lambda t: count)).eval()
+    pool = randomized(GraphPool(4, nodes=lambda t: count)).eval()
     x = torch.randn(2, 8, 4)
     mask = torch.arange(8)[None] < torch.tensor([[8], [count]])
     kept, inside = pool(x, mask)

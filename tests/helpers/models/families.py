@@ -4,7 +4,7 @@ A test that shall hold for all families is one row::
 
     @pytest.mark.parametrize("family", FAMILIES)
     def test_something(family):
-        stock = randomise(FAMILIES[family](), seed=0)
+        stock = randomize(FAMILIES[family](), seed=0)
 
 A new family is one entry of `FAMILIES`.
 """
@@ -109,7 +109,7 @@ PADDING_EXACT = ("wav2vec2_large", "hubert_large", "wavlm_large", "unispeech_sat
 
 
 @torch.no_grad()
-def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
+def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
     """Give every parameter and running statistic of ``model`` a random value, activations staying near unit scale.
 
     Fresh models have zero biases and unit norms, which hide a bias or a norm that is forgotten or swapped.
@@ -142,7 +142,7 @@ def _random(name: str, parameter: Tensor, random: torch.Generator) -> Tensor:
 
 
 def speech(*samples: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """A padded batch ``[B, S]`` of coloured noise that swells and fades, and its lengths ``[B]``.
+    """A padded batch ``[B, S]`` of colored noise that swells and fades, and its lengths ``[B]``.
 
     The padding is filled with noise, not zeros: nothing may depend on it.
     """

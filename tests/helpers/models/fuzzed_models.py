@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 from mutations import MUTATIONS
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.models.task_config import TaskConfig
@@ -21,7 +21,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 from stock_models import save as save_stock
-from tiny_models import HEAD, randomised, tiny_config, tiny_model
+from tiny_models import HEAD, randomized, tiny_config, tiny_model
 
 Files = dict[str, bytes]
 
@@ -61,12 +61,12 @@ def originals() -> dict[str, Files]:
         warnings.simplefilter("ignore")
         root = Path(place)
         for family in ("wavlm_base", "wav2vec2_bert", "wav2vec2_conformer_rotary", "data2vec_audio"):
-            SpeechEncoder.from_transformers(randomise(FAMILIES[family](), 0)).save_pretrained(root / family)
-        encoder = SpeechEncoder.from_transformers(randomise(FAMILIES["hubert_large"](), 0))
+            SpeechEncoder.from_transformers(randomize(FAMILIES[family](), 0)).save_pretrained(root / family)
+        encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["hubert_large"](), 0))
         encoder.save_pretrained(root / "shards", max_shard_size="40KB")
         for name, fields in TASKS.items():
             torch.manual_seed(0)
-            model = randomised(TaskModel(TaskConfig(encoder=tiny_config(), **{"task": name, **fields})))
+            model = randomized(TaskModel(TaskConfig(encoder=tiny_config(), **{"task": name, **fields})))
             model.save_pretrained(root / name, portable=name == "spoofing")
         model = tiny_model()
         slim(model, Plan.to_shape(model, {"ffn": [5, 0], "encoder.residual": 12})).save_pretrained(root / "pruned")

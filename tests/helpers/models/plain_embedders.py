@@ -22,7 +22,7 @@ def linear(p: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def conv(p: Weights, name: str, x: Tensor, dilation: int = 1) -> Tensor:
-    """Tap by tap: frame ``t`` hears frames ``t + (k - centre) * dilation``, zeros beyond the ends."""
+    """Tap by tap: frame ``t`` hears frames ``t + (k - center) * dilation``, zeros beyond the ends."""
     weight = p[f"{name}.weight"]
     reach = dilation * (weight.shape[2] // 2)
     padded = F.pad(x, (reach, reach))
@@ -51,7 +51,7 @@ def squeeze_excitation(p: Weights, name: str, x: Tensor) -> Tensor:
 # --- fusion and pooling ------------------------------------------------------------------------------------------------
 
 
-def fuse(p: Weights, states: list[Tensor], kind: str, normalise: bool = True) -> Tensor:
+def fuse(p: Weights, states: list[Tensor], kind: str, normalize: bool = True) -> Tensor:
     """``[C, T]`` of states ``[T, D]``."""
     if kind == "adapters":
         parts = []
@@ -65,7 +65,7 @@ def fuse(p: Weights, states: list[Tensor], kind: str, normalise: bool = True) ->
         weights = weights.exp() / weights.exp().sum()
     x = states[-1] if weights is None else sum(w * s for w, s in zip(weights, states, strict=True))
     x = x.t()
-    return (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt() if normalise else x
+    return (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt() if normalize else x
 
 
 def pool(p: Weights, x: Tensor, kind: str) -> Tensor:

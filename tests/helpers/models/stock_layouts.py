@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from families import FAMILIES, randomise
+from families import FAMILIES, randomize
 
 # Keeps the heads of stock classes as small as the encoders.
 SMALL_HEADS = {
@@ -40,7 +40,7 @@ def head_classes(family: str) -> list[type[PreTrainedModel]]:
 
 
 def with_head(family: str, head: type[PreTrainedModel], seed: int = 0, **config: object) -> PreTrainedModel:
-    return randomise(head(FAMILIES[family](**{**SMALL_HEADS, **config}).config), seed).eval()
+    return randomize(head(FAMILIES[family](**{**SMALL_HEADS, **config}).config), seed).eval()
 
 
 def write_config(directory: Path, model: PreTrainedModel, **changes: object) -> None:

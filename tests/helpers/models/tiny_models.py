@@ -32,7 +32,7 @@ def tiny_config(layers: int = 2, dropout: float = 0.0) -> EncoderConfig:
     )
 
 
-def randomised(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+def randomized(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
     """Every parameter random, biases and norms too, so that nothing is equal by accident."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -43,13 +43,13 @@ def randomised(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 
 def tiny_encoder(layers: int = 2, seed: int = 0, dropout: float = 0.0) -> SpeechEncoder:
     torch.manual_seed(seed)
-    return randomised(SpeechEncoder(tiny_config(layers, dropout)), seed).eval()
+    return randomized(SpeechEncoder(tiny_config(layers, dropout)), seed).eval()
 
 
 def tiny_model(layers: int = 2, seed: int = 0, dropout: float = 0.0) -> TaskModel:
     torch.manual_seed(seed)
     config = TaskConfig(encoder=tiny_config(layers, dropout), head=HEAD, scoring="cosine", task="verification")
-    return randomised(TaskModel(config), seed).eval()
+    return randomized(TaskModel(config), seed).eval()
 
 
 def speech(batch: int = 2, samples: int = 8000, seed: int = 0) -> torch.Tensor:
@@ -106,4 +106,4 @@ def downsampling_encoder(factor=2, layer="pre_norm", front_end="filterbank", see
         downsampling=factor,
     )
     torch.manual_seed(seed)
-    return randomised(SpeechEncoder(config), seed).eval()
+    return randomized(SpeechEncoder(config), seed).eval()

@@ -95,6 +95,6 @@ def tone_recipe(folder: Path, **task: Any) -> dict[str, Any]:
                 "ramp": {"steps": 10},
             }
         },
-        {"distil": {"steps": 24, "lr": rates, "task": 1.0, "distillation": dense}},
+        {"distill": {"steps": 24, "lr": rates, "task": 1.0, "distillation": dense}},
     ]
     return plain

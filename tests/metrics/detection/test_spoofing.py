@@ -25,7 +25,7 @@ TRACK_1 = [nearest_eer, spoof_min_dcf, spoof_act_dcf]
 
 @pytest.fixture(scope="session")
 def real(data):
-    """(recogniser's scores, countermeasure's scores, kinds) of the development trials of ASVspoof 5, ties and all."""
+    """(recognizer's scores, countermeasure's scores, kinds) of the development trials of ASVspoof 5, ties and all."""
     with gzip.open(data / "refs/eer/asvspoof5_dev_scores_label.csv.gz", "rt") as file:
         rows = [
             (float(r["asv_score"]), float(r["cm_score"]), int(float(r["sasv_label"]))) for r in csv.DictReader(file)
@@ -127,7 +127,7 @@ def test_both_forms_of_the_t_dcf_by_hand():
     assert [min_t_dcf(*useless[::-1], ASV, form=form) for form in ("2019", "2021")] == [1, 1]
 
 
-def test_the_recognisers_threshold_is_one_trial_off_as_in_the_challenges():
+def test_the_recognizers_threshold_is_one_trial_off_as_in_the_challenges():
     scores = [5, 4, 3, 1, 4.5, 2, 1.5, 0, 6, -1]
     kinds = ["target"] * 4 + ["nontarget"] * 4 + ["spoof"] * 2
     # Closest: accept from 3 on (miss 1/4, false alarm 1/4); 2 is the last score rejected, and then counts as accepted.
@@ -231,14 +231,14 @@ def test_unusable_tandem_trials_are_refused(metric, scores, kinds, message):
         metric(scores, kinds)
 
 
-def test_unusable_costs_and_recognisers_are_refused():
+def test_unusable_costs_and_recognizers_are_refused():
     with pytest.raises(DataError, match="priors must be positive and sum to 1"):
         Costs(p_spoof=0.1)
     with pytest.raises(DataError, match="costs must be positive"):
         Costs(c_miss=0)
     with pytest.raises(DataError, match="fractions from 0 to 1"):
         AsvErrors(miss=10.0, false_alarm=0.1, spoof_accepted=0.5)
-    with pytest.raises(DataError, match="has no weight before this recogniser"):
+    with pytest.raises(DataError, match="has no weight before this recognizer"):
         min_t_dcf([1, 2], [0, 1], AsvErrors(0.1, 0.1, 0.0), form="2021")
     with pytest.raises(DataError, match="form must be '2019'"):
         min_t_dcf([1, 2], [0, 1], ASV, form="2020")

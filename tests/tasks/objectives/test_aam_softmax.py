@@ -12,8 +12,8 @@ def by_hand(loss, x, labels, margin, rivals_margin=0.0, rivals=0):
     for vector, label in zip(x.double(), labels.tolist(), strict=True):
         angles = []
         for speaker in range(loss.classes):
-            centres = loss.weight.detach().double()[speaker * loss.centres : (speaker + 1) * loss.centres]
-            cosines = centres @ vector / centres.norm(dim=1) / vector.norm()
+            centers = loss.weight.detach().double()[speaker * loss.centers : (speaker + 1) * loss.centers]
+            cosines = centers @ vector / centers.norm(dim=1) / vector.norm()
             angles.append(math.acos(float(cosines.detach().max())))
         others = sorted((k for k in range(loss.classes) if k != label), key=lambda k: angles[k])
         logits = [math.cos(a) for a in angles]
@@ -25,10 +25,10 @@ def by_hand(loss, x, labels, margin, rivals_margin=0.0, rivals=0):
     return total / len(labels)
 
 
-@pytest.mark.parametrize("centres, rivals", [(1, 0), (3, 0), (2, 2)])
-def test_equals_the_formula(centres, rivals):
+@pytest.mark.parametrize("centers, rivals", [(1, 0), (3, 0), (2, 2)])
+def test_equals_the_formula(centers, rivals):
     torch.manual_seed(0)
-    loss = AAMSoftmax(5, 6, margin=0.3, scale=20.0, centres=centres, hardest=rivals, hardest_margin=0.06).double()
+    loss = AAMSoftmax(5, 6, margin=0.3, scale=20.0, centers=centers, hardest=rivals, hardest_margin=0.06).double()
     x, labels = torch.randn(8, 5, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 4, 5, 0, 1])
     got, _ = loss(x, labels)
     assert abs(got.item() - by_hand(loss, x, labels, 0.3, 0.06, rivals)) < 1e-4

@@ -22,7 +22,7 @@ from sottovoce.tasks.scoring.embedding import embed_all
 from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, settle_calibration
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
-from tiny_models import HEAD, randomised, tiny_config
+from tiny_models import HEAD, randomized, tiny_config
 
 EVERYTHING = {
     "back_end": {"wccn": {"ridge": 0.5}},
@@ -42,7 +42,7 @@ def task_and_model(train, scoring):
     head = {"mhfa": {key: value for key, value in HEAD.items() if key != "kind"}}
     task = Verification(head=head, scoring=scoring, draws=5)
     torch.manual_seed(0)
-    return task, randomised(TaskModel(task.config(tiny_config(), train))).eval()
+    return task, randomized(TaskModel(task.config(tiny_config(), train))).eval()
 
 
 def unit(x):
@@ -114,7 +114,7 @@ def test_lda_makes_fewer_dimensions(corpus):
     train, test = corpus
     task, model = task_and_model(train, {"back_end": {"lda": {"dimensions": 3}}})
     task.calibrate(model, train)
-    assert model.scoring.centred(torch.randn(2, HEAD["size"])).shape == (2, 3)
+    assert model.scoring.centered(torch.randn(2, HEAD["size"])).shape == (2, 3)
     assert np.isfinite(task.scores(model, test.cuts, test.trials)).all()
 
 

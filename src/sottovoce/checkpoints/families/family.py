@@ -33,7 +33,7 @@ class Family:
         fields: further fields of ours, computed from the stock config.
         sizes: the remaining fields of the stock config that matter, from ours (raises where a shape is not `uniform`).
         supported: fields of the stock config that are not free here, and the values they may have.
-        normalized: whether waveforms are to be normalised where no preprocessor config says so.
+        normalized: whether waveforms are to be normalized where no preprocessor config says so.
     """
 
     name: str

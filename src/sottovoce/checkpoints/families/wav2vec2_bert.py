@@ -40,5 +40,5 @@ FAMILY = Family(
     fields=fields,
     sizes=sizes,
     supported=conformer.SUPPORTED | {"feature_projection_input_dim": (160,)},
-    normalized=lambda stock: False,  # the filterbank normalises its features
+    normalized=lambda stock: False,  # the filterbank normalizes its features
 )

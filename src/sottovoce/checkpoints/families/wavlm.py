@@ -17,6 +17,6 @@ FAMILY = transformer(
     table=lambda config: KeyMap((*table(config).rows, *GATE), UNUSED),
     renamed=RENAMED | {"num_buckets": "num_buckets", "max_bucket_distance": "max_distance"},
     fields=lambda stock: fields(stock) | {"position": "gated_relative_bias"},
-    # Pre-training: Base saw waveforms as they are, Large normalised ones.
+    # Pre-training: Base saw waveforms as they are, Large normalized ones.
     normalized=lambda stock: stock.feat_extract_norm == "layer",
 )

@@ -1,6 +1,6 @@
 """Microsoft's own WavLM files (``WavLM-Base+.pt``): ``{"cfg": ..., "model": ...}`` with the names of fairseq.
 
-Where waveforms are normalised, the original adds 1e-5 to their variance and we, as the stock classes, 1e-7: recordings
+Where waveforms are normalized, the original adds 1e-5 to their variance and we, as the stock classes, 1e-7: recordings
 quieter than about -40 dB come out a little louder here.
 """
 

@@ -23,7 +23,7 @@ def normalization(files: Files, family: Family, stock: Any) -> tuple[bool, list[
         settings = processor.get("feature_extractor")
     default = family.normalized(stock)
     if settings is None:
-        what = "normalised" if default else "not normalised"
+        what = "normalized" if default else "not normalized"
         filterbank = family.name == "wav2vec2_bert"
         note = (
             f"{files.name}: no preprocessor_config.json; waveforms are {what}, as is usual for this kind of checkpoint"

@@ -98,7 +98,7 @@ def from_transformers(family: Family, model: PreTrainedModel, *, normalize: bool
     """Our config and weights of a stock model in memory (see `convert`).
 
     Args:
-        normalize: whether waveforms are to be normalised; default: as is usual for the family.
+        normalize: whether waveforms are to be normalized; default: as is usual for the family.
     """
     if normalize is None:
         normalize = family.normalized(model.config)

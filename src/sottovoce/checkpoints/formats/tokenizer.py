@@ -1,4 +1,4 @@
-"""The vocabulary of a stock recogniser in our order: the blank first, words parted by a space."""
+"""The vocabulary of a stock recognizer in our order: the blank first, words parted by a space."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SETTINGS, _SPECIAL, _ADDED = "tokenizer_config.json", "special_tokens_map.json"
 
 @dataclass(frozen=True)
 class StockVocabulary:
-    """Labels of a recogniser.
+    """Labels of a recognizer.
 
     Args:
         labels: in our order.

@@ -23,7 +23,7 @@ def fold(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def folded(v: Tensor, g: Tensor) -> Tensor:
-    """The weight of direction ``v`` and length ``g``, which is 1 wide in every dimension but the normalised one."""
+    """The weight of direction ``v`` and length ``g``, which is 1 wide in every dimension but the normalized one."""
     dim = next((d for d in range(g.dim()) if g.shape[d] > 1), g.dim() - 1)
     # A tap of length 0 (one that was pruned) may have no direction: 0, not 0 / 0.
     return torch._weight_norm(v.float(), g.float(), dim).masked_fill(g == 0, 0.0).to(v.dtype)

@@ -21,7 +21,7 @@ def compress(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another process that is at work on the run.")] = False,
     report: Annotated[bool, typer.Option(help="Measure dense and slim at the end and write report.html.")] = True,
 ) -> None:
-    """Fine-tune, prune, distil and slim as a recipe says. The same command again goes on where it was stopped."""
+    """Fine-tune, prune, distill and slim as a recipe says. The same command again goes on where it was stopped."""
     from sottovoce.cli.terminal import console
     from sottovoce.runs.compress import compress as library
     from sottovoce.runs.recipe_file import read_recipe

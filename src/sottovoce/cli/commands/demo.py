@@ -14,7 +14,7 @@ def demo(
         list[str] | None, typer.Option("--set", help="Change the recipe, as for compress. Repeat it for more.")
     ] = None,
 ) -> None:
-    """Synthesise speech, fine-tune, prune 80 % with distillation, prove, evaluate, measure and report."""
+    """Synthesize speech, fine-tune, prune 80 % with distillation, prove, evaluate, measure and report."""
     from sottovoce.cli.commands.demonstration import demo as library
     from sottovoce.cli.terminal import console
 

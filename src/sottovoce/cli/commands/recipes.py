@@ -39,7 +39,7 @@ def check(
         Path | None, typer.Option(help="Where models of this check are kept; default: nowhere, they are removed.")
     ] = None,
 ) -> None:
-    """Take one real optimiser step of every stage with the real models, on synthetic speech, and say what it takes."""
+    """Take one real optimizer step of every stage with the real models, on synthetic speech, and say what it takes."""
     from tempfile import TemporaryDirectory
 
     from sottovoce.cli.terminal import busy, console, vacant

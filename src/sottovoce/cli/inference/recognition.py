@@ -53,7 +53,7 @@ def transcribe(
     from sottovoce.decoding.timing import ctm
     from sottovoce.errors import StreamingError
     from sottovoce.inference.inputs import Recording, check_ids
-    from sottovoce.inference.recognition import Windows, load_recogniser
+    from sottovoce.inference.recognition import Windows, load_recognizer
     from sottovoce.inference.recognition import transcribe as library
     from sottovoce.inference.streaming import chunks_of, transcribe_stream
 
@@ -63,8 +63,8 @@ def transcribe(
     live = stream and not (as_json or timings or out is not None)
 
     def load() -> Any:
-        network = load_recogniser(model)
-        recogniser = text_decoder(
+        network = load_recognizer(model)
+        recognizer = text_decoder(
             network,
             beam=beam or (16 if language is not None else None),
             ngram=language,
@@ -76,9 +76,9 @@ def transcribe(
         def hear(item: Recording, _: Any) -> Any:
             with item.file() as file:
                 if not stream:
-                    return library(network, file, recogniser, channel=item.channel, windows=Windows(window))
+                    return library(network, file, recognizer, channel=item.channel, windows=Windows(window))
                 said = _Live(item.name, quiet=not live)
-                found = transcribe_stream(network, file, recogniser, chunks=chunks, channel=item.channel, said=said.say)
+                found = transcribe_stream(network, file, recognizer, chunks=chunks, channel=item.channel, said=said.say)
                 said.end(found)
                 return found
 

@@ -67,7 +67,7 @@ def reverberate(wave: Wave, response: Wave) -> Wave:
     return wet if after == 0 else wet * np.float32(np.sqrt(power(wave) / after))
 
 
-def coloured_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
+def colored_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
     """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
     import scipy.fft  # takes a while, and few that import this file make sounds
 
@@ -124,10 +124,10 @@ def babble(voices: Sequence[Wave], length: int, generator: np.random.Generator) 
     """Several people at once, each as loud as the others and starting anywhere; power 1 (0 without voices)."""
     total = np.zeros(length, dtype=np.float32)
     for voice in voices:
-        total += _normalised(crop(voice, length, generator))
-    return _normalised(total)
+        total += _normalized(crop(voice, length, generator))
+    return _normalized(total)
 
 
-def _normalised(wave: Wave) -> Wave:
+def _normalized(wave: Wave) -> Wave:
     level = power(wave)
     return wave if level == 0 else wave / np.float32(np.sqrt(level))

@@ -18,7 +18,7 @@ from ..audio.acoustics import (
     Wave,
     babble,
     channel_response,
-    coloured_noise,
+    colored_noise,
     crop,
     mix,
     reverberate,
@@ -43,13 +43,13 @@ class InventedRooms:
 
 
 @dataclass(frozen=True)
-class ColouredNoise:
-    """A source of noise: `coloured_noise` with slopes drawn evenly."""
+class ColoredNoise:
+    """A source of noise: `colored_noise` with slopes drawn evenly."""
 
     slope: tuple[float, float] = (0.0, 6.0)
 
     def __call__(self, length: int, generator: np.random.Generator) -> Wave:
-        return coloured_noise(length, generator.uniform(*self.slope), generator)
+        return colored_noise(length, generator.uniform(*self.slope), generator)
 
 
 class RecordedNoise:
@@ -143,7 +143,7 @@ class Noise:
     """Adds noise.
 
     Args:
-        source: gives noise of a length: `ColouredNoise` or `RecordedNoise`.
+        source: gives noise of a length: `ColoredNoise` or `RecordedNoise`.
         probability: share of the waveforms.
         snr: range of the signal-to-noise ratio in decibels.
     """

@@ -48,7 +48,7 @@ class StepBatches(Dataset[Batch]):
         crop: seconds, or the range from which one length is drawn for each batch; a shorter utterance is repeated.
             ``None`` takes utterances whole and pads them; a batch then holds utterances of about one length.
         effects: applied in order to the cropped waveforms.
-        targets: what is learned of the cuts; ``None`` means unlabelled audio.
+        targets: what is learned of the cuts; ``None`` means unlabeled audio.
         balanced: every class equally often, and at most once in a run of as many utterances as there are classes.
             Otherwise every utterance once in a pass over the corpus.
         cache: a kind of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.

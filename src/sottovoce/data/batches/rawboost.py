@@ -26,7 +26,7 @@ def notch_filter(
     *,
     gain: Range = (0.0, 0.0),
     bands: int = 5,
-    centre: Range = (20.0, 8_000.0),
+    center: Range = (20.0, 8_000.0),
     width: Range = (100.0, 1_000.0),
     taps: tuple[int, int] = (10, 100),
 ) -> Wave:
@@ -36,12 +36,12 @@ def notch_filter(
         generator: of everything drawn here.
         gain: decibels at the frequency that passes best.
         bands: how many are taken out.
-        centre, width: hertz, of each band.
+        center, width: hertz, of each band.
         taps: of the filter of each band.
     """
     filters: NDArray[np.float64] = np.ones(1)
     for _ in range(bands):
-        middle, half = generator.uniform(*centre), generator.uniform(*width) / 2
+        middle, half = generator.uniform(*center), generator.uniform(*width) / 2
         size = int(generator.integers(taps[0], taps[1])) | 1
         edges = np.clip([middle - half, middle + half], 1e-3, SAMPLE_RATE / 2 - 1e-3)
         if edges[0] < edges[1]:

@@ -1,4 +1,4 @@
-"""What training audio is labelled with, and how it stands in a batch."""
+"""What training audio is labeled with, and how it stands in a batch."""
 
 from __future__ import annotations
 

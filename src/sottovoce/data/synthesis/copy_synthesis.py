@@ -1,4 +1,4 @@
-"""Spoofed training data without a synthesiser: bona fide speech taken apart and put together again (2210.10570).
+"""Spoofed training data without a synthesizer: bona fide speech taken apart and put together again (2210.10570).
 
 A countermeasure needs many attacks on many voices. A recording and its copy differ in nothing but the traces of the
 method, so that is all there is to learn.
@@ -47,7 +47,7 @@ def copy_synthesize(
     turns, so each is as frequent as the others.
 
     Args:
-        cuts: speech; what is labelled as spoofed is left out.
+        cuts: speech; what is labeled as spoofed is left out.
         folder: for ``audio/`` and the manifest, which appear when all is done.
         methods: keys of `ATTACKS`.
         copies: of each stretch, by different methods.

@@ -45,7 +45,7 @@ _SETTINGS = "corpus.json"
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where the parts of a synthesised corpus lie."""
+    """Where the parts of a synthesized corpus lie."""
 
     folder: Path
 

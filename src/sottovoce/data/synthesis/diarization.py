@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..audio.acoustics import (
     Wave,
     channel_response,
-    coloured_noise,
+    colored_noise,
     convolve,
     mix,
     power,
@@ -164,7 +164,7 @@ class DiarizationSynthesis(Synthesis):
         t60, slope, snr = generator.uniform(0.2, 0.6), generator.uniform(0, 6), generator.uniform(10, 25)
         places = [room_response(t60, generator.uniform(0, 8), generator) for _ in tracks]
         wave = sum(reverberate(track, place) for track, place in zip(tracks, places, strict=True))
-        wave = mix(np.asarray(wave), coloured_noise(tracks.shape[1], slope, generator), snr)
+        wave = mix(np.asarray(wave), colored_noise(tracks.shape[1], slope, generator), snr)
         return at_level(convolve(wave, channel_response(4.0, generator)), generator.uniform(-30, -22))
 
 

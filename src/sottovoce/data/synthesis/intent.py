@@ -11,7 +11,7 @@ from .utterances import Line, UtteranceSynthesis, dealt
 
 
 class IntentSynthesis(UtteranceSynthesis):
-    """Commands with native accents, labelled as SLURP is: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
+    """Commands with native accents, labeled as SLURP is: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
     and ``slots``. Every intent comes equally often, so that each split has all where it has enough utterances."""
 
     speakers_train: int = Field(40, ge=2)

@@ -17,7 +17,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from ..audio.acoustics import Wave, coloured_noise, power
+from ..audio.acoustics import Wave, colored_noise, power
 from ..audio.reading import SAMPLE_RATE
 
 Attack: TypeAlias = Callable[[Wave, np.random.Generator], Wave]
@@ -126,10 +126,10 @@ def _pitch(wave: Wave) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     spectrum = np.fft.rfft(frames, 2 * size)
     lags = np.fft.irfft(np.abs(spectrum) ** 2)[:, : longest + 1]
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(size), 2 * size)) ** 2)[: longest + 1]
-    normalised = lags / np.maximum(lags[:, :1], 1e-9) / (window / window[0])
-    best = shortest + normalised[:, shortest:].argmax(1)
+    normalized = lags / np.maximum(lags[:, :1], 1e-9) / (window / window[0])
+    best = shortest + normalized[:, shortest:].argmax(1)
     loud = lags[:, 0] > 1e-3 * lags[:, 0].max()
-    voiced = (np.take_along_axis(normalised, best[:, None], 1)[:, 0] > 0.45) & loud
+    voiced = (np.take_along_axis(normalized, best[:, None], 1)[:, 0] > 0.45) & loud
     return voiced, SAMPLE_RATE / scipy.ndimage.median_filter(best.astype(np.float64), 5)
 
 
@@ -219,7 +219,7 @@ def resynthesize(wave: Wave, attack: str, generator: np.random.Generator) -> Wav
         generator: of what is random.
     """
     # Methods divide by powers: digital silence gets a noise 120 dB below full scale.
-    made = ATTACKS[attack](wave + 1e-6 * coloured_noise(len(wave), 0.0, generator), generator)
+    made = ATTACKS[attack](wave + 1e-6 * colored_noise(len(wave), 0.0, generator), generator)
     level = power(made)
     made = made * np.float32(np.sqrt(power(wave) / level)) if level > 0 else made
     return (made * np.float32(min(1.0, 0.99 / max(np.abs(made).max(), 1e-9)))).astype(np.float32)

@@ -10,7 +10,7 @@ from ..audio.acoustics import (
     Wave,
     babble,
     channel_response,
-    coloured_noise,
+    colored_noise,
     convolve,
     mix,
     power,
@@ -41,14 +41,14 @@ def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, momen
         chosen = moment.permutation(len(others))[: int(moment.integers(3, 7))]
         noise = babble([others[i] for i in chosen.tolist()], len(wave), moment)
     else:
-        noise = coloured_noise(len(wave), slope, moment)
+        noise = colored_noise(len(wave), slope, moment)
     wave = convolve(mix(wave, noise, snr + moment.normal(0, 2)), microphone)
     return at_level(wave, moment.uniform(-32, -20))
 
 
 def dry(wave: Wave, moment: np.random.Generator) -> Wave:
     """Close to a good microphone: a little pink noise, and no two recordings equally loud."""
-    return at_level(mix(wave, coloured_noise(len(wave), 3.0, moment), _FLOOR), moment.uniform(-30, -22))
+    return at_level(mix(wave, colored_noise(len(wave), 3.0, moment), _FLOOR), moment.uniform(-30, -22))
 
 
 def at_level(wave: Wave, decibels: float) -> Wave:

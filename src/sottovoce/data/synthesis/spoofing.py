@@ -19,9 +19,9 @@ UNSEEN = ("mel_griffin_lim", "cepstral", "pitch_shift", "sinusoidal")
 
 
 class SpoofingSynthesis(UtteranceSynthesis):
-    """Bona fide recordings in rooms, and recordings of the same kind that were resynthesised.
+    """Bona fide recordings in rooms, and recordings of the same kind that were resynthesized.
 
-    espeak-ng is itself a synthesiser: bona fide means that nothing was done to a recording after its microphone. What is
+    espeak-ng is itself a synthesizer: bona fide means that nothing was done to a recording after its microphone. What is
     learned is to hear vocoders. A sentence is said once, so that nothing can be told by comparing. ``label`` is
     ``bonafide`` or ``spoof``, ``attack`` (of spoofed ones) the name of the method.
 

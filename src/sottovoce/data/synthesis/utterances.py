@@ -116,7 +116,7 @@ class UtteranceSynthesis(Synthesis):
             self.add(folder, split, script)
 
     def _script(self, split: str, voices: list[Voice], key: tuple[int, int]) -> list[Said]:
-        """Who says what, where; round robin over the speakers, so that neighbours in the list are different people."""
+        """Who says what, where; round robin over the speakers, so that neighbors in the list are different people."""
         generator = np.random.default_rng([*key, 0])
         rooms = [generator.permutation(_ROOMS)[:SESSIONS] for _ in voices]
         script: list[Said] = []

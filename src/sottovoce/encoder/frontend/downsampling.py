@@ -1,4 +1,4 @@
-"""Fewer frames: a learned map of every few neighbours into one."""
+"""Fewer frames: a learned map of every few neighbors into one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Downsampling(StridedConv):
         return self.out(super().forward(F.pad(x, (0, 0, 0, -T % self.stride))))
 
     @torch.no_grad()
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """The mean of the frames."""
         ids = torch.arange(self.stream.width)
         nn.init.zeros_(self.weight)

@@ -31,7 +31,7 @@ class UtteranceNorm:
         self.dims = (1, 2) if level else (1,)
 
     def __call__(self, x: Tensor, valid: Tensor) -> Tensor:
-        """``[B, W, bins]`` -> normalised where ``valid[B, W, 1]``, 0 elsewhere."""
+        """``[B, W, bins]`` -> normalized where ``valid[B, W, 1]``, 0 elsewhere."""
         count = valid.expand_as(x).sum(self.dims, keepdim=True).to(x.dtype)
         mean = torch.where(valid, x, 0).sum(self.dims, keepdim=True) / count.clamp(min=1)
         x = torch.where(valid, x - mean, 0)
@@ -50,12 +50,12 @@ class RunningStats:
 class RunningNorm:
     """Mean and variance of each bin over the last 10 s, this window included: nothing depends on what comes later.
 
-    A general prior stands in for what has not been heard yet (online normalisation as in Kaldi): with ``n`` windows
+    A general prior stands in for what has not been heard yet (online normalization as in Kaldi): with ``n`` windows
     heard, it counts for ``min(PRIOR, HORIZON - n)`` more, so after 10 s it is gone.
     """
 
     def __call__(self, x: Tensor, valid: Tensor | None = None, heard: RunningStats | None = None) -> Tensor:
-        """``[B, W, bins]`` -> normalised where ``valid[B, W, 1]``, 0 elsewhere.
+        """``[B, W, bins]`` -> normalized where ``valid[B, W, 1]``, 0 elsewhere.
 
         Args:
             heard: of the windows before these, if there were any; it is brought up to date.
@@ -68,10 +68,10 @@ class RunningNorm:
         count = seen.clamp(max=HORIZON)
         prior = (HORIZON - count).clamp(max=PRIOR)
         # About the prior's mean: sums of small numbers stay exact.
-        centred = whole - PRIOR_MEAN
+        centered = whole - PRIOR_MEAN
         total = count + prior
-        mean = _sliding(centred, x.shape[1]) / total
-        square = (_sliding(centred.square(), x.shape[1]) + prior * PRIOR_VARIANCE) / total
+        mean = _sliding(centered, x.shape[1]) / total
+        square = (_sliding(centered.square(), x.shape[1]) + prior * PRIOR_VARIANCE) / total
         variance = (square - mean.square()).clamp(min=FLOOR_VARIANCE)
         if heard is not None:
             heard.windows, heard.count = whole[:, -HORIZON:], before + x.shape[1]

@@ -17,7 +17,7 @@ FLOOR = 1.192092955078125e-07
 
 
 class Filterbank(nn.Module):
-    """Kaldi-style log filterbank, normalised, two frames stacked into one.
+    """Kaldi-style log filterbank, normalized, two frames stacked into one.
 
     As it comes, it is equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but batched and
     differentiable; with running statistics it can be told what came before::
@@ -32,7 +32,7 @@ class Filterbank(nn.Module):
     It has neither parameters nor buffers: the constants are computed from scratch in every call (some 20,000 numbers),
     so that no ``.half()``, ``.to("meta")`` or checkpoint can spoil them. The computation is in float64 whatever the
     dtype of the waveform, autocast or not: float32 transforms put noise into bins that are almost empty, which the
-    normalisation then amplifies. (float32 on Apple's GPU, which has nothing better.)
+    normalization then amplifies. (float32 on Apple's GPU, which has nothing better.)
 
     Args:
         bins: triangles, evenly spaced ...

@@ -1,4 +1,4 @@
-"""The Conformer's convolution module (Gulati et al. 2020), causal (w2v-BERT 2.0) or centred (Wav2Vec2-Conformer)."""
+"""The Conformer's convolution module (Gulati et al. 2020), causal (w2v-BERT 2.0) or centered (Wav2Vec2-Conformer)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ConvolutionModule(nn.Module):
     def move_taps(self, before: int) -> None:
         """Bring the taps of a kernel that began ``before`` frames before its output to the same frames of this one.
 
-        Those on frames that this one does not see are lost. A centred kernel read as a causal one would come late in every
+        Those on frames that this one does not see are lost. A centered kernel read as a causal one would come late in every
         layer, by half its length.
         """
         if self.depthwise is not None:

@@ -1,4 +1,4 @@
-"""Normalisation over time that sees only the valid frames of an utterance."""
+"""Normalization over time that sees only the valid frames of an utterance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TimeNorm(nn.Module):
             lengths: ``[B]`` valid frames.
 
         Returns:
-            weight ``[B, K, C]`` and bias ``[B, 1, C]`` of a map that ends normalised, for each utterance.
+            weight ``[B, K, C]`` and bias ``[B, 1, C]`` of a map that ends normalized, for each utterance.
         """
         exact = windows.double()
         if lengths is None:
@@ -63,5 +63,5 @@ def normalize_waveform(waveform: Tensor, lengths: Tensor | None) -> Tensor:
         return (waveform - mean) * torch.rsqrt(variance + 1e-7)
     mask, count = valid(lengths, waveform.shape[1]), lengths[:, None]
     mean = (waveform * mask).sum(1, keepdim=True) / count
-    centred = (waveform - mean) * mask
-    return centred * torch.rsqrt(centred.square().sum(1, keepdim=True) / count + 1e-7)
+    centered = (waveform - mean) * mask
+    return centered * torch.rsqrt(centered.square().sum(1, keepdim=True) / count + 1e-7)

@@ -85,7 +85,7 @@ class Hub:
     """The files of a repository on the hub, downloaded into its cache when they are asked for.
 
     Args:
-        name: ``organisation/model``.
+        name: ``organization/model``.
         options: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, ``force_download``, ``subfolder``.
     """
 

@@ -24,7 +24,7 @@ from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
 from .loading_options import sorted_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
-from .uninitialized import Uninitialised
+from .uninitialized import Uninitialized
 from .weight_files import read_safetensors, read_weights
 
 
@@ -64,7 +64,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
 
 def blueprint(kind: type[nn.Module], config: Any) -> dict[str, Tensor]:
     """Names and shapes of the tensors of a model, without memory for their values."""
-    with torch.device("meta"), Uninitialised():
+    with torch.device("meta"), Uninitialized():
         return kind(config).state_dict()
 
 
@@ -180,7 +180,7 @@ class StrictLoading:
         """Write ``config.json``, ``model.safetensors`` and a feature extractor for stock code.
 
         Args:
-            portable: also write the modelling code, so that ``AutoModel.from_pretrained(directory,
+            portable: also write the modeling code, so that ``AutoModel.from_pretrained(directory,
                 trust_remote_code=True)`` loads it where sottovoce is not installed.
         """
         with without_report():
@@ -197,7 +197,7 @@ class StrictLoading:
 
 
 def feature_extractor() -> Any:
-    """A stock feature extractor: waveforms go in as they are, for normalisation and filterbank are in the model."""
+    """A stock feature extractor: waveforms go in as they are, for normalization and filterbank are in the model."""
     from transformers import Wav2Vec2FeatureExtractor
 
     return Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
@@ -219,7 +219,7 @@ RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)*(\w+)( import )", re.MULTILINE)
 
 
 def write_code(model: Any, directory: Path) -> None:
-    """Copy the modelling code beside the weights and say in ``config.json`` which classes to load (``auto_map``).
+    """Copy the modeling code beside the weights and say in ``config.json`` which classes to load (``auto_map``).
 
     A portable directory holds flat files only, so whatever folder a file comes from, it is imported from beside.
     """

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-class Uninitialised(TorchFunctionMode):
+class Uninitialized(TorchFunctionMode):
     """Within it, the functions of ``torch.nn.init`` leave tensors as they are: those of a large model take seconds,
     and without memory for values they import half a compiler."""
 

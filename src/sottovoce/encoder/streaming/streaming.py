@@ -31,9 +31,9 @@ def obstacles(config: EncoderConfig) -> list[str]:
     """What keeps an encoder from working chunk by chunk; empty where nothing does."""
     found = []
     if config.front_end == "filterbank" and config.feature_norm != "running":
-        found.append("normalises features over the whole utterance (use feature_norm: running)")
+        found.append("normalizes features over the whole utterance (use feature_norm: running)")
     if config.front_end == "waveform" and config.normalize:
-        found.append("normalises the whole waveform (use normalize: false)")
+        found.append("normalizes the whole waveform (use normalize: false)")
     if config.front_end == "waveform" and config.conv_norm == "group":
         found.append("has a GroupNorm over the whole utterance (use conv_norm: layer, or front_end: filterbank)")
     positional = config.shape["positional"]
@@ -41,7 +41,7 @@ def obstacles(config: EncoderConfig) -> list[str]:
         found.append("has a positional convolution that looks ahead (use positional_groups: null)")
     convolutions = any(layer.get("convolution") is not None for layer in config.shape["layers"])
     if convolutions and not config.causal_convolution and config.depthwise_kernel > 1:
-        found.append("has centred depthwise convolutions (use causal_convolution: true)")
+        found.append("has centered depthwise convolutions (use causal_convolution: true)")
     return found
 
 

@@ -11,7 +11,7 @@ from ...encoder.layers.safe_convolution import Conv1d
 class LabelEmbedding(nn.Embedding):
     """Vectors of unit variance: the small ones of language models leave nothing for the joiner to see."""
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         nn.init.normal_(self.weight)
 
 

@@ -27,7 +27,7 @@ def rnnt_loss_from_logits(
     both.
 
     Args:
-        logits: ``[B, T, U + 1, V]``, not normalised; float32 or float64.
+        logits: ``[B, T, U + 1, V]``, not normalized; float32 or float64.
         targets: ``[B, U]`` labels, never the blank; anything beyond ``target_lengths``.
         lengths: ``[B]`` frames, 1 to ``T``.
         target_lengths: ``[B]`` labels, 0 to ``U``.
@@ -57,21 +57,21 @@ class _FromLogits(torch.autograd.Function):
         following = following.masked_fill(torch.arange(U1, device=targets.device) >= target_lengths[:, None], blank)
         following = following[:, None, :, None].expand(B, T, U1, 1)
         # One by one: the log-sum makes a copy of what it sums.
-        normaliser = torch.stack([each.logsumexp(-1) for each in logits])
-        label = logits.gather(3, following)[..., 0] - normaliser
-        lattices = sum_alignments(logits[..., blank] - normaliser, label, lengths, target_lengths)
+        normalizer = torch.stack([each.logsumexp(-1) for each in logits])
+        label = logits.gather(3, following)[..., 0] - normalizer
+        lattices = sum_alignments(logits[..., blank] - normalizer, label, lengths, target_lengths)
         taken = (lattices.blanks.to(logits.dtype), lattices.labels.to(logits.dtype))
         ctx.blank = blank
-        ctx.save_for_backward(logits, normaliser, following, *taken)
+        ctx.save_for_backward(logits, normalizer, following, *taken)
         return lattices.losses.to(logits.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, normaliser, following, blanks, labels = ctx.saved_tensors
+        logits, normalizer, following, blanks, labels = ctx.saved_tensors
         grad = grad.view(-1, 1, 1)
         blanks, labels = blanks * grad, labels * grad
-        by_logits = (logits - normaliser[..., None]).exp_().mul_((blanks + labels)[..., None])
+        by_logits = (logits - normalizer[..., None]).exp_().mul_((blanks + labels)[..., None])
         by_logits[..., ctx.blank] -= blanks
         by_logits.scatter_add_(3, following, -labels[..., None])
         return by_logits, None, None, None, None

@@ -188,7 +188,7 @@ def _group(p: _Problem, scale: Tensor | None, gradients: tuple[Tensor, ...]) -> 
 
 
 class _Block:
-    """The joiner at some frames of a group: hidden layer, and softmax up to its normaliser."""
+    """The joiner at some frames of a group: hidden layer, and softmax up to its normalizer."""
 
     def __init__(self, p: _Problem, span: slice, following: Tensor):
         G, U1, J = p.predictor.shape
@@ -201,11 +201,11 @@ class _Block:
         highest = logits.amax(1)
         self.exponentials = logits.sub_(highest[:, None]).exp_()
         self.sums = self.exponentials.sum(1)
-        self.normaliser = highest + self.sums.log()
+        self.normalizer = highest + self.sums.log()
 
     def log_probabilities(self, blank: int) -> tuple[Tensor, Tensor]:
         """Of the blank and of the next label, ``[G, t, U + 1]`` each."""
-        return tuple((x - self.normaliser).view(self.shape) for x in (self.blank_logit, self.label_logit))  # type: ignore[return-value]
+        return tuple((x - self.normalizer).view(self.shape) for x in (self.blank_logit, self.label_logit))  # type: ignore[return-value]
 
     def add_gradients(
         self, p: _Problem, span: slice, blanks: Tensor, labels: Tensor, gradients: tuple[Tensor, ...]

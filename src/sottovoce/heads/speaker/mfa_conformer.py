@@ -16,7 +16,7 @@ from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
 class MFAConformer(SpeakerEmbedder):
-    """Conformer blocks with relative positions; what all of them say is normalised and pooled together.
+    """Conformer blocks with relative positions; what all of them say is normalized and pooled together.
 
     The published network halves 10 ms frames first; frames here have 20 ms already.
 
@@ -74,7 +74,7 @@ class ConformerEncoder(FrameEncoder):
         )
         self.norm = nn.LayerNorm(self.width)
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         for module in self.modules():
             if isinstance(module, RelativePosition):
                 nn.init.zeros_(module.content)

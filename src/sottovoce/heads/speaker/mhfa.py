@@ -1,4 +1,4 @@
-"""Multi-head factorised attentive pooling: the small strong head on all hidden states (2210.01273)."""
+"""Multi-head factorized attentive pooling: the small strong head on all hidden states (2210.01273)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MHFA(PoolingHead):
     def size(self) -> int:
         return self.project.out_features
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         nn.init.ones_(self.key_weights)
         nn.init.ones_(self.value_weights)
 

@@ -56,8 +56,8 @@ class FrameEncoder(nn.Module, ABC):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, width, T]``; ``mask[B, T]`` is True on frames that are no padding."""
 
-    def initialise(self) -> None:
-        """Give bare parameters their first values, see `Head.initialise`."""
+    def initialize(self) -> None:
+        """Give bare parameters their first values, see `Head.initialize`."""
 
 
 class VectorNorm(nn.BatchNorm1d):
@@ -112,9 +112,9 @@ class SpeakerEmbedder(PoolingHead):
     def size(self) -> int:
         return self.embed.out_features
 
-    def initialise(self) -> None:
-        self.fusion.initialise()
-        self.trunk.initialise()
+    def initialize(self) -> None:
+        self.fusion.initialize()
+        self.trunk.initialize()
 
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         self._check(hidden_states)

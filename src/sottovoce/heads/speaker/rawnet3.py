@@ -67,7 +67,7 @@ class RawNet3Encoder(FrameEncoder):
         )
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         for module in self.modules():
             if isinstance(module, FeatureMapScaling):
                 nn.init.ones_(module.shift)

@@ -23,7 +23,7 @@ from .spectral_maps import MaskedBatchNorm2d
 TEMPERATURES = 2.0, 100.0
 """Of attention within one sort of nodes, and of attention over both."""
 
-PLAIN_SUM = {"kind": "sum", "normalise": False}
+PLAIN_SUM = {"kind": "sum", "normalize": False}
 """The batch norm behind the projection brings features to one size, and keeps what is lasting about a recording."""
 
 
@@ -77,21 +77,21 @@ class AASIST(Head):
         self.pool = nn.ModuleList(GraphPool(inner, nodes=each) for each in nodes)
         self.dropout = nn.Dropout(0.5)
         self.branches = nn.ModuleList(Branch(inner, width, [each.half() for each in nodes]) for _ in range(2))
-        self.initialise()
+        self.initialize()
 
     @property
     def size(self) -> int:
         return 5 * self.width
 
-    def initialise(self) -> None:
-        self.fusion.initialise()
+    def initialize(self) -> None:
+        self.fusion.initialize()
         nn.init.normal_(self.bands)
         for module in self.modules():
             if isinstance(module, Conv2d):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
             elif isinstance(module, PairScores | Branch):
-                module.initialise()
+                module.initialize()
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, 5 * width]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
@@ -148,9 +148,9 @@ class Branch(nn.Module):
         self.first, self.second = attention(inputs, nodes), attention(width, halves)
         self.pool = nn.ModuleList(GraphPool(width, nodes=each) for each in nodes)
         self.dropout = nn.Dropout(0.2)
-        self.initialise()
+        self.initialize()
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """First values."""
         nn.init.normal_(self.stack)
 

@@ -44,9 +44,9 @@ class PairScores(nn.Module):
         self.weight = nn.Parameter(torch.empty(inner, inputs))
         self.bias = nn.Parameter(torch.empty(inner))
         self.score = nn.Parameter(torch.empty(kinds, inner))
-        self.initialise()
+        self.initialize()
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """First values."""
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)

@@ -24,7 +24,7 @@ class SLS(Head):
                                                       ─▶ max of 3 x 3 ─▶ mean and largest over T ─▶ linear ─▶ SELU [B, size]
 
     The published head flattens the map of a crop of 64,600 samples, so it hears no other length, and its 3 x 3 windows
-    go over neighbouring channels of the stream. Here the map is pooled over time, and made of a projection of the
+    go over neighboring channels of the stream. Here the map is pooled over time, and made of a projection of the
     stream, whose channels can then be pruned.
 
     Args:

@@ -39,7 +39,7 @@ def cohort_means(embeddings: ArrayLike, speakers: Sequence[str]) -> Floats:
     """``[K, D]`` unit vectors, one for each of ``K`` speakers in order of name: the mean of its unit embeddings.
 
     Args:
-        embeddings: ``[N, D]``, centred as the trials' are.
+        embeddings: ``[N, D]``, centered as the trials' are.
         speakers: ``[N]``.
 
     Raises:
@@ -83,7 +83,7 @@ def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 30
 
 
 def as_norm(scores: ArrayLike, left: ArrayLike, right: ArrayLike, statistics: CohortStatistics) -> Floats:
-    """Normalised scores ``[N]`` of trials.
+    """Normalized scores ``[N]`` of trials.
 
     Args:
         scores: ``[N]`` cosines.

@@ -1,4 +1,4 @@
-"""Linear maps of embeddings that make the cosine care about speakers and not about calls, fitted on labelled speech."""
+"""Linear maps of embeddings that make the cosine care about speakers and not about calls, fitted on labeled speech."""
 
 from __future__ import annotations
 

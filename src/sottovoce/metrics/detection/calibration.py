@@ -103,12 +103,12 @@ def fit_calibration(
 ) -> Calibration:
     """Fit a calibration on development trials.
 
-    Minimises, with ``L = logit(prior)``, the cross-entropy at that prior, whatever the share of targets in the data:
+    Minimizes, with ``L = logit(prior)``, the cross-entropy at that prior, whatever the share of targets in the data:
 
         prior mean over targets log(1 + e^-(llr + L)) + (1 - prior) mean over non-targets log(1 + e^(llr + L))
 
     which at prior 0.5 is Cllr (times log 2). It is convex; a low prior makes the fit careful where thresholds are
-    high. A minute ridge on the weights of standardised inputs keeps the fit finite where one threshold separates all
+    high. A minute ridge on the weights of standardized inputs keeps the fit finite where one threshold separates all
     trials; elsewhere it does not show.
 
     Args:
@@ -130,12 +130,12 @@ def fit_calibration(
     names = sorted(measures or {})
     columns = _columns(scores, measures, names)
     share = weights / np.where(targets, weights[targets].sum() / prior, weights[~targets].sum() / (1 - prior))
-    centre = np.average(columns, axis=0, weights=weights)
-    spread = np.sqrt(np.average((columns - centre) ** 2, axis=0, weights=weights))
+    center = np.average(columns, axis=0, weights=weights)
+    spread = np.sqrt(np.average((columns - center) ** 2, axis=0, weights=weights))
     for name, width in zip(["score", *names], spread, strict=True):
         if width <= 1e-12 * max(1.0, float(np.abs(columns).max())):
             raise DataError(f"calibration: the {name} is the same in all trials, so nothing can be fitted to it")
-    inputs = np.concatenate([(columns - centre) / spread, np.ones((len(scores), 1))], axis=1)
+    inputs = np.concatenate([(columns - center) / spread, np.ones((len(scores), 1))], axis=1)
     sign = np.where(targets, 1.0, -1.0)
     strength = np.full(inputs.shape[1], ridge)
     strength[-1] = 0.0  # the offset is free
@@ -165,7 +165,7 @@ def fit_calibration(
     slopes = fit.x[:-1] / spread
     if slopes[0] <= 0:
         _log.warning("calibration: targets score lower than others (slope %.3g); are the scores reversed?", slopes[0])
-    offset = float(fit.x[-1] - slopes @ centre)
+    offset = float(fit.x[-1] - slopes @ center)
     return Calibration(float(slopes[0]), offset, dict(zip(names, slopes[1:].tolist(), strict=True)), prior)
 
 

@@ -18,7 +18,7 @@ def min_dcf(
     c_miss: float = 1.0,
     c_fa: float = 1.0,
 ) -> float:
-    """Smallest normalised detection cost over all thresholds.
+    """Smallest normalized detection cost over all thresholds.
 
         DCF(t) = [c_miss p_target P_miss(t) + c_fa (1 - p_target) P_fa(t)] / min(c_miss p_target, c_fa (1 - p_target))
 

@@ -8,7 +8,7 @@ from .roc import OperatingPoints, convex_hull, operating_points
 
 
 def eer(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Interpolated equal error rate: where the straight line between neighbouring operating points crosses miss = FA.
+    """Interpolated equal error rate: where the straight line between neighboring operating points crosses miss = FA.
 
     This is what most speaker-verification papers print. `rocch_eer` is never larger.
 

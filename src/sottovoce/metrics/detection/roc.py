@@ -60,7 +60,7 @@ def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
 
     pooled = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others)
     starts = np.asarray(pooled.blocks)  # first distinct score of each block, and the end
-    # Neighbouring blocks may still hold the same value: they lie on one edge, whose inner points change nothing.
+    # Neighboring blocks may still hold the same value: they lie on one edge, whose inner points change nothing.
     points = operating_points(scores, targets, weights)
     return OperatingPoints(points.miss[starts], points.false_alarm[starts], points.thresholds[starts])
 

@@ -55,7 +55,7 @@ def nearest_eer(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | Non
 
 
 def spoof_min_dcf(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Smallest normalised detection cost of ASVspoof 5: pi_spoof 0.05, C_miss 1, C_fa 10, divided by 0.5.
+    """Smallest normalized detection cost of ASVspoof 5: pi_spoof 0.05, C_miss 1, C_fa 10, divided by 0.5.
 
     Arguments and errors are those of `nearest_eer`.
     """

@@ -1,4 +1,4 @@
-"""Spoofing-aware speaker verification: a-DCF of one score, and t-DCF of a countermeasure before a recogniser.
+"""Spoofing-aware speaker verification: a-DCF of one score, and t-DCF of a countermeasure before a recognizer.
 
 Trials are of three kinds: ``target`` and ``nontarget`` (bona fide, the claimed speaker or another) and ``spoof``.
 Priors and costs are those of ASVspoof 2019, 2021 and 5: P_tar 0.9405, P_non 0.0095, P_spoof 0.05; a miss costs 1, a
@@ -44,7 +44,7 @@ class Costs:
 
 
 def a_dcf(scores: ArrayLike, kinds: Sequence[str], costs: Costs | None = None) -> float:
-    """Smallest normalised architecture-agnostic detection cost (ASVspoof 5 track 2; Shim et al., Odyssey 2024).
+    """Smallest normalized architecture-agnostic detection cost (ASVspoof 5 track 2; Shim et al., Odyssey 2024).
 
         a-DCF(t) = c_miss p_target P_miss(t) + c_nontarget p_nontarget P_fa,non(t) + c_spoof p_spoof P_fa,spoof(t)
 
@@ -71,7 +71,7 @@ def a_dcf(scores: ArrayLike, kinds: Sequence[str], costs: Costs | None = None) -
 
 @dataclass(frozen=True)
 class AsvErrors:
-    """Operating point of the speaker recogniser behind a countermeasure, as fractions.
+    """Operating point of the speaker recognizer behind a countermeasure, as fractions.
 
     Attributes:
         miss: targets it rejects.
@@ -85,18 +85,18 @@ class AsvErrors:
 
     def __post_init__(self) -> None:
         if not all(0 <= rate <= 1 for rate in (self.miss, self.false_alarm, self.spoof_accepted)):
-            raise DataError(f"tandem: error rates of the recogniser are fractions from 0 to 1, got {self}")
+            raise DataError(f"tandem: error rates of the recognizer are fractions from 0 to 1, got {self}")
 
 
 def asv_errors(scores: ArrayLike, kinds: Sequence[str]) -> AsvErrors:
-    """Errors of a recogniser at its own equal-error threshold, as the challenges fix it.
+    """Errors of a recognizer at its own equal-error threshold, as the challenges fix it.
 
     The threshold is the last score that is still rejected where miss and false alarm of targets and non-targets are
     closest, and what is not below it counts as accepted: with the challenges' scripts that very score changes sides,
     one trial off the equal-error point. Published t-DCFs have it so.
 
     Args:
-        scores: ``[N]`` of the recogniser.
+        scores: ``[N]`` of the recognizer.
         kinds: ``[N]`` of ``target``, ``nontarget`` and ``spoof``.
 
     Raises:
@@ -114,7 +114,7 @@ def asv_errors(scores: ArrayLike, kinds: Sequence[str]) -> AsvErrors:
 def min_t_dcf(
     scores: ArrayLike, bonafide: ArrayLike, asv: AsvErrors, *, form: Form, costs: Costs | None = None
 ) -> float:
-    """Smallest normalised tandem detection cost of a countermeasure in front of a fixed recogniser.
+    """Smallest normalized tandem detection cost of a countermeasure in front of a fixed recognizer.
 
     With ``P_miss`` and ``P_fa`` of the countermeasure at a threshold, and
 
@@ -123,13 +123,13 @@ def min_t_dcf(
         C2 = p_spoof c_spoof asv.spoof_accepted
 
     the legacy form of 2019 is ``(C1 P_miss + C2 P_fa) / min(C1, C2)``: a perfect countermeasure has 0. The revised form
-    of 2021 (Kinnunen et al., TASLP 2020) is ``(C0 + C1 P_miss + C2 P_fa) / (C0 + min(C1, C2))``: the recogniser's own
+    of 2021 (Kinnunen et al., TASLP 2020) is ``(C0 + C1 P_miss + C2 P_fa) / (C0 + min(C1, C2))``: the recognizer's own
     errors remain. Numbers of the two forms cannot be compared, so there is no default.
 
     Args:
         scores: ``[N]`` of the countermeasure, higher means more likely bona fide.
         bonafide: ``[N]``, true or 1 for bona fide recordings.
-        asv: errors of the recogniser, see `asv_errors`.
+        asv: errors of the recognizer, see `asv_errors`.
         form: ``2019`` or ``2021``.
         costs: priors and costs.
 
@@ -137,7 +137,7 @@ def min_t_dcf(
         A number between 0 and 1.
 
     Raises:
-        DataError: the scores are unusable, the form is unknown, or the recogniser is so poor or accepts so few spoofed
+        DataError: the scores are unusable, the form is unknown, or the recognizer is so poor or accepts so few spoofed
             trials that a countermeasure has no weight.
     """
     if form not in ("2019", "2021"):
@@ -147,7 +147,7 @@ def min_t_dcf(
     of_miss = costs.p_target * costs.c_miss - alone
     of_false_alarm = costs.p_spoof * costs.c_spoof * asv.spoof_accepted
     if of_miss <= 0 or of_false_alarm <= 0:
-        raise DataError(f"t-DCF: a countermeasure has no weight before this recogniser ({asv}); check its scores")
+        raise DataError(f"t-DCF: a countermeasure has no weight before this recognizer ({asv}); check its scores")
     points = operating_points(scores, bonafide)
     cost = of_miss * points.miss + of_false_alarm * points.false_alarm
     floor = alone if form == "2021" else 0.0

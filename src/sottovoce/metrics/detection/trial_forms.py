@@ -63,12 +63,12 @@ class Form(NamedTuple):
 _FORMS = [Form(*((0, 1, 2) if last else (1, 2, 0)), words) for words in WORDS for last in (True, False)]
 
 
-def form_of(lines: Sequence[Line], *, labelled: bool = True) -> Form:
+def form_of(lines: Sequence[Line], *, labeled: bool = True) -> Form:
     """The form that all lines have, or else the one that most have, starting from the first.
 
     Args:
         lines: number and columns of each.
-        labelled: whether the lines say themselves whether it is the same speaker.
+        labeled: whether the lines say themselves whether it is the same speaker.
 
     Raises:
         DataError: two forms fit all lines, so that nothing says which is meant.
@@ -77,7 +77,7 @@ def form_of(lines: Sequence[Line], *, labelled: bool = True) -> Form:
     named = _named(lines)
     if named is not None and not fitting:
         return named
-    if not labelled:
+    if not labeled:
         return Form(0, 1, None, WORDS[-1], columns=None)
     # The numbers of utterances that are called 1 and 0 are no labels where words are.
     fitting = [form for form in fitting if form.words == fitting[0].words]

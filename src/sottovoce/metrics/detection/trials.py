@@ -64,7 +64,7 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
             utterances; or all trials are of one kind.
     """
     path = Path(path)
-    found, form = _rows(path, "trials", labelled=key is None)
+    found, form = _rows(path, "trials", labeled=key is None)
     if form.label is None and key is None:
         raise DataError(f"{path}: {form} without labels; give the key that belongs to it")
     faults: list[str] = []
@@ -96,13 +96,13 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
 _SAME = ("1", "target", "tgt")
 
 
-def _rows(path: Path, what: str, *, labelled: bool) -> tuple[list[Line], Form]:
+def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[Line], Form]:
     """The lines of a list, without one that names the columns, and the form that all have."""
     found = [(number, line.split()) for number, line in lines(path) if line.strip()]
     if not found:
         raise DataError(f"{path}: no {what} in it")
     try:
-        form = form_of(found, labelled=labelled)
+        form = form_of(found, labeled=labeled)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     header, found = (found[0][1], found[1:]) if form.named else ([], found)
@@ -122,7 +122,7 @@ def _rows(path: Path, what: str, *, labelled: bool) -> tuple[list[Line], Form]:
 
 def _key(path: Path) -> Mapping[tuple[str, str], str]:
     """The label of each trial."""
-    found, form = _rows(path, "trials", labelled=True)
+    found, form = _rows(path, "trials", labeled=True)
     if form.label is None:
         raise DataError(f"{path}: a key has labels, and this has '{form}' only")
     labels: dict[tuple[str, str], str] = {}
@@ -135,7 +135,7 @@ def _key(path: Path) -> Mapping[tuple[str, str], str]:
 
 def _enrolments(path: Path) -> Mapping[str, str]:
     """The utterance of each enrolment."""
-    found, form = _rows(path, "enrolments", labelled=False)
+    found, form = _rows(path, "enrolments", labeled=False)
     utterances: dict[str, str] = {}
     faults = []
     for number, fields in found:

@@ -85,8 +85,8 @@ def kept_layer_norm(norm: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
     wide = at_least_float32(x)
     kept = kept.to(wide.dtype)
     count = kept.sum().clamp(min=1)
-    centred = (wide - (wide * kept).sum(-1, keepdim=True) / count) * kept
-    y = centred * torch.rsqrt(centred.square().sum(-1, keepdim=True) / count + norm.eps)  # type: ignore[operator]
+    centered = (wide - (wide * kept).sum(-1, keepdim=True) / count) * kept
+    y = centered * torch.rsqrt(centered.square().sum(-1, keepdim=True) / count + norm.eps)  # type: ignore[operator]
     if norm.weight is None:
         return y
     return (y * norm.weight + norm.bias) * kept  # type: ignore[operator]

@@ -1,7 +1,7 @@
 """The Lagrangian that drives the expected cost of a gated network down to its budget while it learns.
 
 s = 1 - E[cost] / reference        sparsity now            t        target now, on its ramp
-loss = l1 (s - t) + l2 (s - t)²    minimised in the gates, maximised in the multipliers l1 and l2
+loss = l1 (s - t) + l2 (s - t)²    minimized in the gates, maximized in the multipliers l1 and l2
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Lagrangian(nn.Module):
     Args:
         constraints: what is to come down, from `Budget.constraints`.
         widths: ``[U]`` expected widths before the first step: the ramp starts at the sparsity they have.
-        steps: length of the ramp in optimiser steps.
+        steps: length of the ramp in optimizer steps.
         ramp: its form.
 
     Raises:
@@ -74,7 +74,7 @@ class Lagrangian(nn.Module):
         return loss, seen
 
     def group(self, lr: float) -> dict[str, Any]:
-        """Optimiser group of the multipliers: gradient *ascent*, no weight decay, no bound on either sign."""
+        """Optimizer group of the multipliers: gradient *ascent*, no weight decay, no bound on either sign."""
         return {"name": "multipliers", "params": [self.l1, self.l2], "lr": lr, "weight_decay": 0.0, "maximize": True}
 
 

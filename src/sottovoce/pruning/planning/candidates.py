@@ -81,7 +81,7 @@ def candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Candidat
 
 
 def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Neighbouring chunks whose means fall are given their common mean (isotonic regression)."""
+    """Neighboring chunks whose means fall are given their common mean (isotonic regression)."""
     pools: list[list[float]] = []  # sum, elements, chunks
     for total, count in zip(sums.tolist(), counts.tolist(), strict=True):
         pools.append([total, count, 1])

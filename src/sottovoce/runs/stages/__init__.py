@@ -2,8 +2,8 @@
 
 from ...options import Options
 from .adapt import Adapt
-from .distill import Distil
-from .factorize import Factorise
+from .distill import Distill
+from .factorize import Factorize
 from .fine_tune import FineTune
 from .prune import Prune
 from .slim import Slim
@@ -11,9 +11,9 @@ from .slim import Slim
 STAGES: dict[str, type[Options]] = {
     "fine_tune": FineTune,
     "adapt": Adapt,
-    "factorise": Factorise,
+    "factorize": Factorize,
     "prune": Prune,
     "slim": Slim,
-    "distil": Distil,
+    "distill": Distill,
 }
 """What a recipe's stages can be."""

@@ -11,7 +11,7 @@ from ...recipe.training_stage_options import CheckpointSelectionOptions, Distill
 from ..stage_run import StageResult, StageRun
 
 
-class Distil(CheckpointSelectionOptions):
+class Distill(CheckpointSelectionOptions):
     """Distillation, with or without the task's loss.
 
     Args:

@@ -20,8 +20,8 @@ HEAD = "head."
 """How a pattern begins that is of the head."""
 
 
-class Factorise(StageOptions):
-    """Low-rank factorisation of linear maps from their singular values (2502.05837).
+class Factorize(StageOptions):
+    """Low-rank factorization of linear maps from their singular values (2502.05837).
 
     Args:
         linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``), or in the head (``head.joiner.*``);

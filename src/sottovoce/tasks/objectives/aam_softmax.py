@@ -15,7 +15,7 @@ class AAMSoftmax(nn.Module):
         logit of the true class   s cos(θ + m)
         logit of another class    s cos(θ)          of the ``hardest`` others: s cos(θ - m')
 
-    A speaker may have several centres, of which the nearest counts (sub-centre ArcFace), and the most confusable other
+    A speaker may have several centers, of which the nearest counts (sub-center ArcFace), and the most confusable other
     speakers may get a margin of their own (inter-top-K, 2110.05042). It lives only in training: it is no part of the
     saved model.
 
@@ -24,7 +24,7 @@ class AAMSoftmax(nn.Module):
         classes: number of speakers.
         margin: ``m`` in radians; change it with `set_margin`.
         scale: ``s``.
-        centres: centres of each speaker.
+        centers: centers of each speaker.
         hardest: how many of the other speakers get ``hardest_margin``; 0 for none.
         hardest_margin: ``m'`` in radians at the full margin.
     """
@@ -36,18 +36,18 @@ class AAMSoftmax(nn.Module):
         *,
         margin: float = 0.2,
         scale: float = 30.0,
-        centres: int = 1,
+        centers: int = 1,
         hardest: int = 0,
         hardest_margin: float = 0.06,
     ):
         super().__init__()
         self.classes = classes
-        self.centres = centres
+        self.centers = centers
         self.scale = scale
         self.full_margin = margin
         self.hardest = min(hardest, classes - 1)
         self.full_hardest_margin = hardest_margin
-        self.weight = nn.Parameter(torch.empty(classes * centres, size))
+        self.weight = nn.Parameter(torch.empty(classes * centers, size))
         nn.init.xavier_normal_(self.weight)
         self.set_margin(1.0)
 
@@ -57,12 +57,12 @@ class AAMSoftmax(nn.Module):
         self.hardest_margin = self.full_hardest_margin * fraction
 
     def cosines(self, embedding: Tensor) -> Tensor:
-        """Cosine ``[B, classes]`` of ``embedding[B, E]`` to the nearest centre of every speaker."""
+        """Cosine ``[B, classes]`` of ``embedding[B, E]`` to the nearest center of every speaker."""
         B = embedding.shape[0]
         # In float32 whatever the autocast: a margin of 0.2 is about 6 units in the last place of bfloat16 near 1.
         with torch.autocast(embedding.device.type, enabled=False):
             cosine = F.linear(F.normalize(embedding.float()), F.normalize(self.weight.float()))
-        return cosine.view(B, self.classes, self.centres).amax(-1)
+        return cosine.view(B, self.classes, self.centers).amax(-1)
 
     def forward(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean loss, and the fraction of the batch whose true speaker is the nearest.

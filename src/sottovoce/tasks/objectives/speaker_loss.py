@@ -20,7 +20,7 @@ from .softmax import Softmax
 class SpeakerLoss(Options):
     """The loss: ``aam``, see `AAMSoftmax`, or ``softmax``, which has no further options.
 
-    ESPnet-SPK's constants are margin 0.3, scale 30, 3 centres, 5 hardest speakers and 0.06 for them; a large-margin
+    ESPnet-SPK's constants are margin 0.3, scale 30, 3 centers, 5 hardest speakers and 0.06 for them; a large-margin
     stage takes margin 0.5 and none of the hardest.
     """
 
@@ -28,7 +28,7 @@ class SpeakerLoss(Options):
     margin: float = Field(0.2, ge=0, lt=1.5, description="angular margin in radians")
     margin_ramp: int = Field(0, ge=0, description="steps over which the margin grows from 0")
     scale: float = Field(30.0, gt=0)
-    centres: int = Field(1, ge=1, le=WIDEST, description="centres of each speaker")
+    centers: int = Field(1, ge=1, le=WIDEST, description="centers of each speaker")
     hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
     hardest_margin: float = Field(0.06, ge=0, lt=1.5)
 
@@ -48,7 +48,7 @@ class SpeakerLoss(Options):
             DataError: changes that would need another classifier than the one trained before.
         """
         found = type(self).model_validate({**self.model_dump(), **changes})
-        for name in ("kind", "centres"):
+        for name in ("kind", "centers"):
             if getattr(found, name) != getattr(self, name):
                 raise DataError(f"verification: loss.{name} decides on the classifier, so it is the same in all stages")
         return found

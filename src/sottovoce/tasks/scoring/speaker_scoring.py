@@ -32,7 +32,7 @@ Rows = NDArray[np.intp]
 
 
 class WCCNOptions(Options):
-    """Within-class covariance normalisation, see `wccn`."""
+    """Within-class covariance normalization, see `wccn`."""
 
     ridge: float = Field(1.0, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
@@ -145,11 +145,11 @@ class Scoring(Options):
         if self.back_end is not None:
             if scoring.map is None:
                 raise DataError("verification: the model has no back-end to fit; give it one in its config's scoring")
-            centred = _exact(scoring).less_mean(embeddings.double()).numpy()
-            scoring.map.copy_(torch.from_numpy(self.back_end.options.fit(centred, speakers)))
+            centered = _exact(scoring).less_mean(embeddings.double()).numpy()
+            scoring.map.copy_(torch.from_numpy(self.back_end.options.fit(centered, speakers)))
         if scoring.cohort is not None:
-            centred = _exact(scoring).centred(embeddings.double()).numpy()
-            scoring.cohort.copy_(torch.from_numpy(cohort_means(centred, speakers)))
+            centered = _exact(scoring).centered(embeddings.double()).numpy()
+            scoring.cohort.copy_(torch.from_numpy(cohort_means(centered, speakers)))
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def score(
     Raises:
         DataError: an embedding cannot be compared (it is zero, or all its scores against the cohort are the same).
     """
-    unit = _exact(scoring).centred(embeddings.double()).numpy()
+    unit = _exact(scoring).centered(embeddings.double()).numpy()
     if (nothing := np.flatnonzero(np.linalg.norm(unit, axis=1) < 0.5)).size:  # all others are 1 long
         name = names[nothing[0]] if names else f"utterance {nothing[0]}"
         raise DataError(

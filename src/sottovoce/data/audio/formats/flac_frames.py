@@ -1,6 +1,6 @@
 """The frames of a FLAC file: where its audio really ends, when its header does not say, or says what is not so.
 
-A frame begins with a synchronisation code, says which it is, and ends with a checksum (RFC 9639, section 9).
+A frame begins with a synchronization code, says which it is, and ends with a checksum (RFC 9639, section 9).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ INTENTS: dict[tuple[str, str], str] = {
         "lights_off",
     ): "turn off the lights in the {house_place}; make the {house_place} dark; {house_place} lights off",
     ("iot", "lights_dim"): "dim the lights in the {house_place}; make the {house_place} less bright",
-    ("iot", "lights_colour"): "make the lights {color_type}; change the {house_place} lights to {color_type}",
+    ("iot", "lights_color"): "make the lights {color_type}; change the {house_place} lights to {color_type}",
     ("iot", "heating"): "set the heating to {number} degrees; make the {house_place} {number} degrees warm",
     ("music", "play"): "play some {music_genre}; i want to hear {artist_name}; play {music_genre} by {artist_name}",
     ("music", "stop"): "stop the music; no more {music_genre}; be quiet please",

@@ -1,4 +1,4 @@
-"""Every labelling of a few frames with its whole probability, from a list of all paths."""
+"""Every labeling of a few frames with its whole probability, from a list of all paths."""
 
 import itertools
 
@@ -16,7 +16,7 @@ def collapsed(path, blank):
     return tuple(token for token, _ in itertools.groupby(path) if token != blank)
 
 
-def all_labellings(logp, blank=0):
+def all_labelings(logp, blank=0):
     """Log-probability of every label sequence, from a list of all paths."""
     found = {}
     for path in itertools.product(range(logp.shape[1]), repeat=len(logp)):

@@ -31,10 +31,10 @@ def recipe(tmp_path_factory):
     }
     data["stages"] = [
         data["stages"][0],
-        {"factorise": {"linears": ["layers.*", "head.*"], "weighted": "inputs", "batches": 2}},
+        {"factorize": {"linears": ["layers.*", "head.*"], "weighted": "inputs", "batches": 2}},
         {"prune": prune},
-        {"distil": {"steps": 1, "distillation": {"teacher": "fine_tune"}}},
-        {"factorise": {"name": "halved", "start": "fine_tune", "ranks": 0.5, "linears": ["layers.0.*"]}},
+        {"distill": {"steps": 1, "distillation": {"teacher": "fine_tune"}}},
+        {"factorize": {"name": "halved", "start": "fine_tune", "ranks": 0.5, "linears": ["layers.0.*"]}},
     ]
     return data
 
@@ -48,7 +48,7 @@ def carry_out(data, tmp_path):
 def test_ranks_are_learned_under_the_budget(recipe, tmp_path):
     run = carry_out(recipe, tmp_path)
     whole, factored, small = (
-        TaskModel.from_pretrained(str(run.model(name))) for name in ("fine_tune", "factorise", "distil")
+        TaskModel.from_pretrained(str(run.model(name))) for name in ("fine_tune", "factorize", "distill")
     )
     assert len(factored_paths(factored.encoder.shape)) == 12
     linears = {path for path, module in whole.head.named_modules() if type(module) is nn.Linear}
@@ -62,8 +62,8 @@ def test_ranks_are_learned_under_the_budget(recipe, tmp_path):
 @pytest.mark.parametrize("pattern", ["layer.*", "head.joiner.*"])
 def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_path, pattern):
     data = copy.deepcopy(recipe)
-    data["stages"][1]["factorise"]["linears"] = ["layers.*", pattern]
-    with pytest.raises(RecipeError, match=rf"stages\[1\].factorise.*'{pattern}' fits no linear map"):
+    data["stages"][1]["factorize"]["linears"] = ["layers.*", pattern]
+    with pytest.raises(RecipeError, match=rf"stages\[1\].factorize.*'{pattern}' fits no linear map"):
         carry_out(data, tmp_path)
     assert not (tmp_path / "run" / "models").exists()
 

@@ -25,7 +25,7 @@ class Watch(StepCallback):
         self.groups, self.l1, self.gradients = [], [], []
 
     def on_step(self, trainer, module, step):
-        # The gradients that the optimiser has just used.
+        # The gradients that the optimizer has just used.
         self.gradients.append(
             {
                 g["name"]: torch.cat([p.grad.flatten() for p in g["params"] if p.grad is not None]).norm().item()
@@ -105,9 +105,9 @@ def test_l1_takes_the_sign_it_needs(tmp_path):
     watch, _ = trained(tmp_path)
     assert watch.l1[-1] < 0  # too little is gone: the penalty must reward sparsity
     lagrangian = Lagrangian(*_exceeded(), steps=1)
-    optimiser = torch.optim.AdamW([lagrangian.group(0.05)])
+    optimizer = torch.optim.AdamW([lagrangian.group(0.05)])
     lagrangian(torch.tensor([1.0]), 1)[0].backward()
-    optimiser.step()
+    optimizer.step()
     assert lagrangian.l1.item() == pytest.approx(0.05, rel=1e-3)  # too much is gone: it must resist
 
 
@@ -129,13 +129,13 @@ def test_a_short_run_closes_gates(tmp_path):
         costs = CostModel(model.encoder, 1.0)
         limits = Budget(params=0.5).constraints(costs, reference_cost(model.encoder))
         lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=60)
-        optimiser = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             [{"params": [gates.log_alpha], "lr": lr, "weight_decay": 0.0}, lagrangian.group(lr)]
         )
         for step in range(100):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             lagrangian(expected_widths(costs, gates), step)[0].backward()
-            optimiser.step()
+            optimizer.step()
         reached[lr] = lagrangian.sparsity(expected_widths(costs, gates)).item()
     slow, fast = reached.values()
     assert slow < 0.1 and fast > 0.4, reached
