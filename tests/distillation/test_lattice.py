@@ -106,8 +106,8 @@ def frames(seed):
 def test_heads_are_compared_by_their_own_logits():
     student, teacher = head(0, 8), head(1, 10)
     x, y = frames(0), frames(1)
-    imitation = LatticeDistillationLoss(student, teacher, list("-abcd"), 2.0)
-    found = imitation(x, y, batch())
+    distillation_loss = LatticeDistillationLoss(student, teacher, list("-abcd"), 2.0)
+    found = distillation_loss(x, y, batch())
     found.backward()
     assert all(p.grad is None for p in teacher.parameters())
     assert all(p.grad.abs().sum() > 0 for p in student.parameters() if p is not student.layer_weights)
@@ -118,20 +118,20 @@ def test_heads_are_compared_by_their_own_logits():
         ]
     # What lies beyond the labels of an utterance is never looked at.
     assert found.item() == pytest.approx(by_hand(*told, 2.0), rel=1e-10)
-    assert imitation.labels == list("-abcd")
-    assert LatticeDistillationLoss(teacher, teacher, imitation.labels)(y, y, batch()).item() == pytest.approx(
+    assert distillation_loss.labels == list("-abcd")
+    assert LatticeDistillationLoss(teacher, teacher, distillation_loss.labels)(y, y, batch()).item() == pytest.approx(
         0, abs=1e-12
     )
 
 
 def test_gates_of_the_joiner_act():
     student, teacher = head(0, 8), head(1, 8)
-    imitation = LatticeDistillationLoss(student, teacher, list("-abcd"))
+    distillation_loss = LatticeDistillationLoss(student, teacher, list("-abcd"))
     (unit,) = [each for each in student.joiner.units() if each.name == "width"]
     gates = torch.tensor([0, 1, 0.7, 0, 1, 1, 0, 0], dtype=torch.float64)
     attached = GateHooks(student.joiner, [unit], lambda: {"width": gates})
-    gated = imitation(frames(0), frames(1), batch()).item()
+    gated = distillation_loss(frames(0), frames(1), batch()).item()
     attached.remove()
     with torch.no_grad():
         student.joiner.output.weight *= gates
-    assert gated == pytest.approx(imitation(frames(0), frames(1), batch()).item(), rel=1e-12)
+    assert gated == pytest.approx(distillation_loss(frames(0), frames(1), batch()).item(), rel=1e-12)

@@ -23,7 +23,7 @@ def recipe(tmp_path_factory):
     data["budget"] = {"params": 0.7}
     prune = copy.deepcopy(next(s["prune"] for s in data["stages"] if "prune" in s))
     prune |= {
-        "units": ["rank", "head"],
+        "kinds": ["rank", "head"],
         "distillation": {"teacher": "fine_tune"},
         "round_to": 1,
         "scope": "model",
@@ -70,6 +70,6 @@ def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_pa
 
 def test_ranks_cannot_be_pruned_before_there_are_any(recipe, tmp_path):
     data = copy.deepcopy(recipe)
-    data["stages"].insert(1, {"slim": {"units": ["rank"]}})
+    data["stages"].insert(1, {"slim": {"kinds": ["rank"]}})
     with pytest.raises(RecipeError, match="no unit of the kind 'rank'"):
         carry_out(data, tmp_path)

@@ -72,7 +72,7 @@ def test_logits_train_the_head_on_audio_without_labels(corpus, tmp_path):
     plain = {"steps": 2, "lr": {"encoder": 1e-2, "head": 1e-2}, "train": ["tones/plain"], "evaluate": False}
     both, alone = ({"teacher": "fine_tune", "logits": LOGITS, **more} for more in ({}, {"layers": []}))
     stages = [
-        {"prune": {**plain, "distillation": both, "units": ["ffn"], "budget": {"params": 0.9}}},
+        {"prune": {**plain, "distillation": both, "kinds": ["ffn"], "budget": {"params": 0.9}}},
         {"distill": {**plain, "distillation": alone}},
         {"distill": {**plain, "name": "features", "distillation": {"teacher": "fine_tune"}}},
     ]
@@ -88,7 +88,7 @@ def test_logits_train_the_head_on_audio_without_labels(corpus, tmp_path):
 
 def test_a_transducer_is_imitated_on_its_transcripts(corpus, tmp_path):
     imitated = {"teacher": "fine_tune", "logits": {}, "layers": []}
-    pruned = {"steps": 2, "distillation": imitated, "units": ["joiner"], "scope": "model", "budget": {"params": 0.99}}
+    pruned = {"steps": 2, "distillation": imitated, "kinds": ["joiner"], "scope": "model", "budget": {"params": 0.99}}
     pruned["round_to"] = 1
     head = {"transducer": {"predictor": 8, "width": 12}}
     data = recipe_of(corpus, head, [{"prune": pruned}, {"distill": {"steps": 1, "distillation": imitated}}])
@@ -170,7 +170,7 @@ def test_the_outputs_of_every_task(name):
     task, head, labels = EVERY[name]
     student, teacher = models(name.partition(",")[0], head, labels)
     check_teacher(teacher, student)
-    imitated = LogitsDistillation(teacher, task.imitation(student, teacher, 2.0))
+    imitated = LogitsDistillation(teacher, task.distillation_loss(student, teacher, 2.0))
     batch = {"waveform": speech(), "lengths": torch.tensor([8000, 5000])}
     told = imitated.told(batch)
     assert imitated(teacher(**batch), told, batch).item() == pytest.approx(0, abs=1e-7)
@@ -230,7 +230,7 @@ def test_teachers_are_refused_before_anything_is_trained(corpus, teachers, tmp_p
 
 
 def test_a_slim_model_whose_head_never_learned_is_no_teacher_either(corpus, tmp_path):
-    plain = recipe_of(corpus, {"ctc": {"width": 8}}, [{"slim": {"units": ["ffn"], "budget": {"params": 0.9}}}])
+    plain = recipe_of(corpus, {"ctc": {"width": 8}}, [{"slim": {"kinds": ["ffn"], "budget": {"params": 0.9}}}])
     plain["stages"] = [plain["stages"][1], {"distill": {"steps": 1, "distillation": {"teacher": "slim", "logits": {}}}}]
     with pytest.raises(RecipeError, match="the head of slim has not been trained"):
         carry_out(plain, tmp_path)

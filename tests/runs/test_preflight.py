@@ -28,7 +28,7 @@ def told(place, stages, **changes):
 
 
 def prune(**options):
-    return {"prune": {"steps": 2, "units": ["ffn"], **options}}
+    return {"prune": {"steps": 2, "kinds": ["ffn"], **options}}
 
 
 def test_a_budget_that_cannot_be_met(tmp_path):
@@ -37,7 +37,7 @@ def test_a_budget_that_cannot_be_met(tmp_path):
 
 
 def test_a_budget_that_ranks_cannot_meet(tmp_path):
-    found = told(tmp_path, [{"factorize": {}}, prune(units=["rank"], budget={"params": 0.001})])
+    found = told(tmp_path, [{"factorize": {}}, prune(kinds=["rank"], budget={"params": 0.001})])
     assert "stages[2].prune.budget: params may be" in found and "with everything removed that may go" in found
     recipe = read_recipe(tmp_path / "recipe.yaml", ["stage.prune.budget.params=0.8"])
     assert not list(preflight_problems(recipe, recipe.encoder.build(recipe.task.options, 0)))
@@ -59,14 +59,14 @@ def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
     found = told(places[1], [{"factorize": {}}, {"factorize": {"name": "again"}}])
     assert "stages[2].factorize.linears: this network has no linear map that is not factored yet" in found
     # Another stage's factors are none of this one's.
-    found = told(places[2], [{"factorize": {}}, prune(units=["rank"], start="fine_tune", budget={"params": 0.9})])
+    found = told(places[2], [{"factorize": {}}, prune(kinds=["rank"], start="fine_tune", budget={"params": 0.9})])
     assert "stages[2].prune.units[0]: this network has no unit of the kind 'rank'" in found
     plain = toy(tmp_path)
     plain["stages"] = [
         FINE_TUNE,
         {"factorize": {}},
         {"adapt": {**adapt, "targets": ["attention.q.up"]}},
-        prune(units=["rank", "ffn"], budget={"params": 0.85}),
+        prune(kinds=["rank", "ffn"], budget={"params": 0.85}),
         {"adapt": {**adapt, "name": "last", "targets": ["attention.q"]}},
         {"factorize": {"name": "again"}},
     ]
@@ -88,9 +88,9 @@ def test_a_part_that_may_cost_more_than_the_whole(tmp_path):
 
 def test_branches_from_one_stage_have_budgets_of_their_own(tmp_path):
     plain = toy(tmp_path)
-    first = {"slim": {"units": ["ffn"], "budget": {"params": 0.85}, "round_to": 1}}
+    first = {"slim": {"kinds": ["ffn"], "budget": {"params": 0.85}, "round_to": 1}}
     second = {
-        "slim": {"units": ["ffn"], "name": "other", "start": "fine_tune", "budget": {"params": 0.9}, "round_to": 1}
+        "slim": {"kinds": ["ffn"], "name": "other", "start": "fine_tune", "budget": {"params": 0.9}, "round_to": 1}
     }
     plain["stages"] = [FINE_TUNE, first, second]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
@@ -99,7 +99,7 @@ def test_branches_from_one_stage_have_budgets_of_their_own(tmp_path):
 
 
 CONFORMER = {"mfa_conformer": {"width": 16, "blocks": 1, "inner": 24, "heads": 2, "size": 10, "pooling": "mean"}}
-FIRST = {"name": "first", "units": ["conv", "ffn"], "round_to": 1}
+FIRST = {"name": "first", "kinds": ["conv", "ffn"], "round_to": 1}
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ FIRST = {"name": "first", "units": ["conv", "ffn"], "round_to": 1}
     [
         ({}, {"protect": ["layers.0"]}),
         ({"budget": {"params": 0.7, "reference": "current"}}, {}),
-        ({}, {"scope": "model", "units": ["convolution"], "budget": {"params": 0.7}}),
+        ({}, {"scope": "model", "kinds": ["convolution"], "budget": {"params": 0.7}}),
         ({"scope": "model", "budget": {"params": 0.7}}, {}),
     ],
     ids=["protected since", "of the current", "then the model", "the model before"],
 )
 def test_what_has_gone_before_counts_as_gone(tmp_path, first, second):
     first = FIRST | {"budget": {"params": 0.6}} | first
-    second = {"name": "second", "units": ["head"], "budget": {"params": 0.5}, "task": 1.0} | second
+    second = {"name": "second", "kinds": ["head"], "budget": {"params": 0.5}, "task": 1.0} | second
     plain = toy(tmp_path) | {"stages": [FINE_TUNE, prune(**first, task=1.0), prune(**second)]}
     plain["task"]["verification"]["head"] = CONFORMER
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))

@@ -66,7 +66,7 @@ stages:
   - factorize: {{}}
   - prune:
       steps: 3_000
-      units: [rank, ffn]
+      kinds: [rank, ffn]
       distillation: {{teacher: fine_tune}}
       recompute: true
       accumulate: 2

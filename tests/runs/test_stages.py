@@ -176,7 +176,7 @@ def test_the_best_weights_on_development_data_and_the_threshold(folder, tmp_path
 def test_what_does_not_fit_the_encoder_is_told_before_any_stage_runs(folder, tmp_path):
     data = copy.deepcopy(toy(folder))
     data["stages"][1]["prune"]["distillation"]["layers"] = [0, 7]
-    data["stages"][1]["prune"]["units"] = ["conv", "convolution"]
+    data["stages"][1]["prune"]["kinds"] = ["conv", "convolution"]
     with pytest.raises(RecipeError) as caught:
         carry_out(data, tmp_path)
     assert "stages[1].prune.distillation.layers[1]: the network has the hidden states 0..2, not 7" in str(caught.value)

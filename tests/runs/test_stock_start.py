@@ -46,7 +46,7 @@ def run(place):
             "prune": {
                 "steps": 3,
                 "task": 1.0,
-                "units": ["ffn"],
+                "kinds": ["ffn"],
                 "distillation": teacher,
                 "ramp": {"steps": 2},
                 "round_to": 1,

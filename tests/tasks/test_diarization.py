@@ -107,14 +107,14 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
     assert model.config.labels == ["nobody", "1", "2", "1+2"]
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     assert task.evaluate(model, EvaluationData(cuts))["der"] == pytest.approx(found["der"], abs=1e-6)
-    assert "DER" in task.told(found) and "JER" in task.told(found)
+    assert "DER" in task.summary(found) and "JER" in task.summary(found)
 
 
 def test_encoder_and_conformers_lose_units_by_the_task_alone(corpus, tmp_path):
     """Gates on both, under one budget, driven by the powerset loss without a teacher."""
     plain = yaml.safe_load(recipe(corpus, steps=1).read_text())
     plain["data"]["test"] = {}
-    prune = {"steps": 6, "scope": "model", "units": ["ffn", "head"], "ramp": {"steps": 4}, "round_to": 1}
+    prune = {"steps": 6, "scope": "model", "kinds": ["ffn", "head"], "ramp": {"steps": 4}, "round_to": 1}
     plain["stages"] = [{"prune": {**prune, "budget": {"params": 0.85, "per": {"head": {"params": 0.9}}}}}]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
     compress(read_recipe(tmp_path / "recipe.yaml"), run=tmp_path / "run")

@@ -216,7 +216,7 @@ def test_a_report_shows_what_the_task_tells():
     numbers = task.score(cuts, {}, task.labels(cuts))
     shown = {METRICS[key][0] for key in numbers.keys() & METRICS.keys()}
     assert shown == {"exact match", "intent accuracy", "slot accuracy", "slot F1", "SLU-F1"}
-    assert all(name in task.told(numbers) for name in shown)
+    assert all(name in task.summary(numbers) for name in shown)
 
 
 def test_several_intent_fields_are_one_intent_together():

@@ -87,7 +87,7 @@ def test_pieces_go_through_the_loop_and_stay_the_same(corpus, tmp_path):
         {"fine_tune": {"steps": 2}},
         # Other data must not change what an output stands for.
         {"fine_tune": {"name": "further", "steps": 2, "train": ["tones/dev"]}},
-        {"prune": {"steps": 3, "units": ["ffn"], "budget": {"params": 0.9}, "evaluate": False}},  # by CTC alone
+        {"prune": {"steps": 3, "kinds": ["ffn"], "budget": {"params": 0.9}, "evaluate": False}},  # by CTC alone
     ]
     compress(read_recipe(written(plain, tmp_path)), run=tmp_path / "run")
     models = [TaskModel.from_pretrained(str(tmp_path / "run" / "models" / s)) for s in ("fine_tune", "further")]

@@ -43,7 +43,7 @@ def written(plain, place):
 def recipe_of(corpus, **task):
     plain = tone_recipe(corpus, head=HEAD, **task)
     plain["encoder"]["config"]["downsampling"] = 2
-    plain["stages"][1]["prune"]["units"] = [*plain["stages"][1]["prune"]["units"], "joiner"]
+    plain["stages"][1]["prune"]["kinds"] = [*plain["stages"][1]["prune"]["kinds"], "joiner"]
     plain["stages"][1]["prune"]["scope"] = "model"
     return plain
 
@@ -86,7 +86,7 @@ def test_joiner_and_encoder_are_pruned_under_one_budget_and_scored(corpus, tmp_p
             "prune": {
                 "steps": 4,
                 "scope": "model",
-                "units": ["ffn", "joiner"],
+                "kinds": ["ffn", "joiner"],
                 "task": 1.0,
                 "distillation": distillation,
                 "budget": {"params": 0.8, "per": {"head": {"params": 0.7}}},
@@ -289,7 +289,7 @@ def test_one_shot_pruning_takes_the_joiner_too(corpus, tmp_path, method):
             "slim": {
                 "method": method,
                 "scope": "model",
-                "units": ["ffn", "joiner"],
+                "kinds": ["ffn", "joiner"],
                 "batches": 1,
                 "budget": {"params": 0.8},
             }

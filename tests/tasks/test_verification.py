@@ -58,8 +58,8 @@ def test_evaluation_gives_error_rates_with_intervals_by_speaker(corpus):
     assert numbers["eer_interval"]["speakers"] == 4
     assert numbers["eer_interval"]["low"] <= numbers["eer"] <= numbers["eer_interval"]["high"]
     assert 0 <= numbers["min_dcf"] <= 1 and numbers["targets"] == 12
-    assert "EER" in task.told(numbers)
-    task.settle(model, numbers)
+    assert "EER" in task.summary(numbers)
+    task.set_threshold(model, numbers)
     assert model.scoring.threshold.item() == pytest.approx(numbers["threshold"])
 
 

@@ -117,16 +117,16 @@ class LogitsDistillation:
 
     Args:
         teacher: the model to imitate; it is put into evaluation mode and frozen.
-        imitation: of the task.
+        distillation_loss: of the task.
         weight: of this beside the distance of features.
     """
 
-    def __init__(self, teacher: TaskNetwork, imitation: DistillationLoss, *, weight: float = 1.0):
+    def __init__(self, teacher: TaskNetwork, distillation_loss: DistillationLoss, *, weight: float = 1.0):
         self.teacher = teacher.requires_grad_(False).eval()
-        self.imitation, self.weight = imitation, weight
+        self.distillation_loss, self.weight = distillation_loss, weight
 
     @torch.no_grad()
-    def told(self, batch: Mapping[str, Any]) -> TaskOutput:
+    def teacher_output(self, batch: Mapping[str, Any]) -> TaskOutput:
         """What the teacher makes of a batch: its hidden states and its output, detached."""
         self.teacher.to(batch["waveform"].device)
         return self.teacher(batch["waveform"], batch["lengths"])
@@ -134,4 +134,4 @@ class LogitsDistillation:
     def __call__(self, output: TaskOutput, told: TaskOutput, batch: Mapping[str, Any]) -> Tensor:
         """The unweighted distance of the student's ``output`` from what the teacher ``told``."""
         assert output.output is not None and told.output is not None
-        return self.imitation(output.output, told.output, {**batch, "frames": output.output_lengths})
+        return self.distillation_loss(output.output, told.output, {**batch, "frames": output.output_lengths})

@@ -137,14 +137,14 @@ class EncoderNetwork(PlacedModule):
         kept = None if output_hidden_states is False else states
         return as_wanted(EncoderOutput(last, kept, frames), self.config, return_dict)
 
-    def following(self, waveform: Tensor, memory: StreamState) -> EncoderOutput:
+    def forward_chunk(self, waveform: Tensor, memory: StreamState) -> EncoderOutput:
         """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
 
         Args:
             waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the last one's window.
             memory: of the chunks before; brought up to date.
         """
-        x = self.frontend.following(waveform, memory.heard)
+        x = self.frontend.forward_chunk(waveform, memory.stats)
         x = x if self.downsampling is None else self.downsampling(x)
         B, T, _ = x.shape
         span = Span(T, min(memory.frames, memory.past), memory.frames)

@@ -21,7 +21,7 @@ class SlimmingOptions(Options):
     Args:
         scope: what shrinks, and what the budget counts: the ``encoder`` alone, or the whole ``model``, with the units of
             its head (a transducer's ``joiner``, the Conformers of a diarization head).
-        units: kinds of unit that may shrink.
+        kinds: of unit that may shrink.
         budget: in place of the recipe's.
         round_to: multiple of the widths, for all or by kind; default: what hardware likes.
         protect: units that stay whole: names, kinds, paths or patterns.
@@ -29,7 +29,7 @@ class SlimmingOptions(Options):
     """
 
     scope: Literal["encoder", "model"] = "encoder"
-    units: list[str] = Field(list(KINDS), min_length=1)
+    kinds: list[str] = Field(list(KINDS), min_length=1)
     budget: BudgetOptions | None = None
     round_to: int | dict[str, int] | None = None
     protect: list[str] = []
@@ -51,11 +51,11 @@ class SlimmingOptions(Options):
         """Units that are not there."""
         parts = {"encoder": model.encoder, "model": model}
         kinds = {scope: {unit.kind for unit in collect(part).units.values()} for scope, part in parts.items()}
-        for k, kind in enumerate(self.units):
+        for k, kind in enumerate(self.kinds):
             if kind in kinds[self.scope]:
                 continue
             if kind in kinds["model"]:
-                yield f"units[{k}]: only the head has units of the kind {kind!r}; give the stage scope: model"
+                yield f"kinds[{k}]: only the head has units of the kind {kind!r}; give the stage scope: model"
             else:
                 known = kinds[self.scope]
-                yield f"units[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, known)}"
+                yield f"kinds[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, known)}"

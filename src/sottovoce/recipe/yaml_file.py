@@ -25,7 +25,7 @@ class Also(list[Any]):
 
 
 class Same(dict[str, Any]):
-    """A stage as what is extended has it, with changes: ``- prune: !same {units: [rank]}``."""
+    """A stage as what is extended has it, with changes: ``- prune: !same {kinds: [rank]}``."""
 
 
 class _Loader(Loader):

@@ -96,7 +96,7 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         budget, scope = chosen.build(), options.of(before.model)
         # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone, whatever
         # this stage itself protects.
-        units = before.units | {(options.scope, kind) for kind in options.units}
+        units = before.units | {(options.scope, kind) for kind in options.kinds}
         # Factors that do not pay are multiplied back.
         networks = tuple(dict.fromkeys([*before.networks, model]))
         after[name] = left = replace(before, units=units, networks=networks)

@@ -143,7 +143,7 @@ class StageRun:
         labels = model.config.labels or labels
         objective = self.task.with_loss(options.loss).objective(model, labels)
         before = self.run.objective(options.start or self.previous)
-        if before.exists() and (taken := objective.take_over(*load_objective(before))) < len(labels):
+        if before.exists() and (taken := objective.load_matching(*load_objective(before))) < len(labels):
             self.tell(
                 f"{len(labels)} labels, {taken} of them known to the stage before: the classifier of others is new"
             )
@@ -173,8 +173,8 @@ class StageRun:
         """Distillation of outputs, from an earlier stage or a checkpoint."""
         teacher = load_teacher(self.run.model(name) if self.run.model(name).exists() else name)
         check_teacher(teacher, model)
-        imitation = self.task.with_loss(loss).imitation(model, teacher, options.temperature)
-        return LogitsDistillation(teacher, imitation, weight=options.weight)
+        distillation_loss = self.task.with_loss(loss).distillation_loss(model, teacher, options.temperature)
+        return LogitsDistillation(teacher, distillation_loss, weight=options.weight)
 
     # --- data ---
 
@@ -319,13 +319,13 @@ class StageRun:
         self.task.calibrate(model, self.train_cuts())
         if evaluate and (dev := self.corpora.dev_set()) is not None:
             results["dev"] = self.task.evaluate(model, dev)
-            self.task.settle(model, results["dev"])
+            self.task.set_threshold(model, results["dev"])
         if evaluate and data.test:
             results["test"] = {
                 name: self.task.evaluate(model, self.corpora.test_set(each)) for name, each in data.test.items()
             }
             for name, numbers in results["test"].items():
-                self.tell(f"{name}: {self.task.told(numbers)}")
+                self.tell(f"{name}: {self.task.summary(numbers)}")
         results["cost"] = cost(model.encoder, self.seconds).to_dict()
         results["params_with_head"] = sum(p.numel() for p in model.parameters())
         with whole_directory(self.run.model(self.name)) as partial:

@@ -73,7 +73,7 @@ def logits_problems(recipe: Recipe, distillation: DistillationOptions, model: Ta
         else:
             teacher = load_teacher(name)
             check_teacher(teacher, model)
-        recipe.task.options.imitation(model, teacher, distillation.logits.temperature)
+        recipe.task.options.distillation_loss(model, teacher, distillation.logits.temperature)
     except RecipeError as error:
         yield f"logits: teacher {name}: {error}"
 

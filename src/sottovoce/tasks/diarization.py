@@ -107,7 +107,7 @@ class Diarization(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> DiarizationObjective:
         return DiarizationObjective(labels, self.powerset)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         return FrameDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
@@ -136,10 +136,10 @@ class Diarization(Options):
                 }
         return results
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing to take."""
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         def rates(of: Mapping[str, Any]) -> str:
             parts = f"miss {100 * of['miss']:.2f}, false alarm {100 * of['false_alarm']:.2f}"
             return f"DER {100 * of['der']:.2f} % ({parts}, confusion {100 * of['confusion']:.2f})"

@@ -111,8 +111,8 @@ class Intent(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return self.form.objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
-        return self.form.imitation(student, teacher, temperature)
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+        return self.form.distillation_loss(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Nothing: the likeliest answer is taken."""
@@ -195,10 +195,10 @@ class Intent(Options):
             text += f"; {sum(unknown.values())} labels are unknown to training and count as wrong, such as {first!r}"
         return text
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing: no threshold decides."""
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         said = []
         for key, name in _TOLD.items():
             if key in numbers:

@@ -106,7 +106,7 @@ class Recognition(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         return sequence_objective(model, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         return sequence_distillation_loss(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
@@ -157,10 +157,10 @@ class Recognition(Options):
             return {name: score.rate}  # nothing to draw from
         return plain(name, score.interval(speakers, draws=self.draws))
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing: no threshold decides."""
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         text = f"WER {100 * numbers['wer']:.2f} %"
         if "wer_interval" in numbers:
             text += f" [{100 * numbers['wer_interval']['low']:.2f}, {100 * numbers['wer_interval']['high']:.2f}]"

@@ -79,7 +79,7 @@ class Formulation(Protocol):
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         """The loss."""
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         """What it costs outputs to differ from a teacher's."""
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
@@ -117,7 +117,7 @@ class ClassFormulation:
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return ClassObjective(labels, loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         questions = SLUClasses(student.config.labels or ())
         return ClassDistillationLoss(temperature, [len(answers) for answers in questions.classes.values()])
 
@@ -156,7 +156,7 @@ class SequenceFormulation:
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return sequence_objective(model, labels, loss.sequence)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         return sequence_distillation_loss(student, teacher, temperature)
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:

@@ -123,7 +123,7 @@ class Spoofing(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpoofObjective:
         return SpoofObjective(labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         if self.loss.kind == "one_class":
             return ScoreDistillationLoss(temperature, self.loss.scale, self.loss.middle)
         return ClassDistillationLoss(temperature)
@@ -175,11 +175,11 @@ class Spoofing(Options):
         )
         return results
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Calibrate on the development data."""
         model.scoring.fit(**numbers["calibration"])
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         text = f"minDCF {numbers['min_dcf']:.3f}, EER (nearest point) {100 * numbers['nearest_eer']:.2f} %"
         if "cllr" in numbers:
             text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"

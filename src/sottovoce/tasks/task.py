@@ -37,7 +37,7 @@ class Objective(nn.Module, ABC):
     def begin(self, step: int) -> None:
         """Called before each forward pass with the number of the optimizer step."""
 
-    def take_over(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
+    def load_matching(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
         """Go on from the weights of an objective over other ``labels``; for how many of its own there were any.
 
         Where the labels differ, nothing is taken over, unless an objective knows how to.
@@ -124,7 +124,7 @@ class Task(Protocol):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         """The loss over these classes."""
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         """What it costs outputs to differ from those of a teacher for the same task.
 
         Raises:
@@ -148,10 +148,10 @@ class Task(Protocol):
             DataError: data that cannot be scored.
         """
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Take from an evaluation on development data what decisions need (a threshold)."""
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         """The result of an evaluation in a few words."""
 
 

@@ -103,7 +103,7 @@ class Verification(Options):
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpeakerObjective:
         return SpeakerObjective(model.head.size, labels, self.loss)
 
-    def imitation(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
+    def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         if temperature != 1:
             raise RecipeError("embeddings are compared by their cosine, which has no temperature; leave it out")
         return EmbeddingDistillationLoss()
@@ -174,13 +174,13 @@ class Verification(Options):
         )
         return results
 
-    def settle(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Calibrate on the development trials, where that is wanted, and decide at their equal-error point."""
         model.scoring.threshold.fill_(numbers["threshold"])
         if "calibration" in numbers:
             settle_calibration(model.scoring, numbers["calibration"])
 
-    def told(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: Mapping[str, Any]) -> str:
         text = f"EER {100 * numbers['eer']:.2f} %"
         if "eer_interval" in numbers:
             text += f" [{100 * numbers['eer_interval']['low']:.2f}, {100 * numbers['eer_interval']['high']:.2f}]"

@@ -97,7 +97,7 @@ class DistillationTerm(Term):
         self.features, self.logits = features, logits
         self._lr = lr
         if logits is not None:
-            self.labels = logits.imitation.labels
+            self.labels = logits.distillation_loss.labels
 
     @property
     def teacher(self) -> EncoderNetwork:
@@ -112,7 +112,7 @@ class DistillationTerm(Term):
         if self.logits is None:
             assert self.features is not None
             return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
-        told = self.logits.told(batch)
+        told = self.logits.teacher_output(batch)
         logits = self.logits(output, told, batch)
         total, values = self.logits.weight * logits, {"logits": logits.detach()}
         if self.features is not None:

@@ -89,7 +89,7 @@ def tone_recipe(folder: Path, **task: Any) -> dict[str, Any]:
             "prune": {
                 "steps": 20,
                 "lr": rates,
-                "units": UNITS,
+                "kinds": UNITS,
                 "task": 1.0,
                 "distillation": dense,
                 "ramp": {"steps": 10},

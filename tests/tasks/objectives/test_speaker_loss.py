@@ -33,7 +33,7 @@ def test_speakers_that_stay_keep_their_classifier(options):
         torch.nn.init.normal_(parameter)
     after = SpeakerObjective(4, ["a", "c", "new"], loss)
     fresh = {name: tensor.clone() for name, tensor in after.state_dict().items()}
-    assert after.take_over(before.labels, before.state_dict()) == 2
+    assert after.load_matching(before.labels, before.state_dict()) == 2
     for name, tensor in after.state_dict().items():
         rows, old, start = (
             t.view(-1, loss.centers, *t.shape[1:]) for t in (tensor, before.state_dict()[name], fresh[name])

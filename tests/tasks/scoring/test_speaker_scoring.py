@@ -78,7 +78,7 @@ def test_calibration_is_made_on_development_trials_and_travels_with_the_model(co
     task.calibrate(model, train)
     first = task.evaluate(model, test)
     assert "cllr" not in first and "not calibrated yet" in first["protocol"]
-    task.settle(model, first)
+    task.set_threshold(model, first)
     model.save_pretrained(tmp_path / "model")
     model = TaskModel.from_pretrained(tmp_path / "model").eval()
 

@@ -174,7 +174,7 @@ def evaluate(
         if as_json:
             write(json_text(found, out))
         else:
-            write(Verification().told(found))
+            write(Verification().summary(found))
             write(f"trials: {found['form']}")
             write(f"{found['protocol']}; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
 

@@ -54,16 +54,16 @@ class RunningNorm:
     heard, it counts for ``min(PRIOR, HORIZON - n)`` more, so after 10 s it is gone.
     """
 
-    def __call__(self, x: Tensor, valid: Tensor | None = None, heard: RunningStats | None = None) -> Tensor:
+    def __call__(self, x: Tensor, valid: Tensor | None = None, stats: RunningStats | None = None) -> Tensor:
         """``[B, W, bins]`` -> normalized where ``valid[B, W, 1]``, 0 elsewhere.
 
         Args:
-            heard: of the windows before these, if there were any; it is brought up to date.
+            stats: of the windows before these, if there were any; it is brought up to date.
         """
         before = 0
         whole = x
-        if heard is not None and heard.windows is not None:
-            before, whole = heard.count, torch.cat([heard.windows, x], 1)
+        if stats is not None and stats.windows is not None:
+            before, whole = stats.count, torch.cat([stats.windows, x], 1)
         seen = torch.arange(before + 1, before + x.shape[1] + 1, device=x.device, dtype=x.dtype)[:, None]
         count = seen.clamp(max=HORIZON)
         prior = (HORIZON - count).clamp(max=PRIOR)
@@ -73,8 +73,8 @@ class RunningNorm:
         mean = _sliding(centered, x.shape[1]) / total
         square = (_sliding(centered.square(), x.shape[1]) + prior * PRIOR_VARIANCE) / total
         variance = (square - mean.square()).clamp(min=FLOOR_VARIANCE)
-        if heard is not None:
-            heard.windows, heard.count = whole[:, -HORIZON:], before + x.shape[1]
+        if stats is not None:
+            stats.windows, stats.count = whole[:, -HORIZON:], before + x.shape[1]
         x = (x - PRIOR_MEAN - mean) / variance.sqrt()
         return x if valid is None else torch.where(valid, x, 0)
 

@@ -68,16 +68,16 @@ class Filterbank(nn.Module):
         inside = torch.arange(features.shape[1], device=device) < frames[:, None]
         return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
 
-    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
+    def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
         """Features ``[B, T, bins * 2]`` of samples ``[B, S]`` from the middle of an utterance, under running statistics.
 
         Args:
             waveform: from the first sample of a frame on, all of it valid.
-            heard: the statistics so far; brought up to date with the windows of these frames.
+            stats: the statistics so far; brought up to date with the windows of these frames.
         """
         assert isinstance(self.norm, RunningNorm)  # whoever streams has checked it
         levels = self._log_levels(waveform)
-        return self._stacked(self.norm(levels[:, : levels.shape[1] // STACK * STACK], heard=heard)).to(waveform.dtype)
+        return self._stacked(self.norm(levels[:, : levels.shape[1] // STACK * STACK], stats=stats)).to(waveform.dtype)
 
     def _stacked(self, levels: Tensor) -> Tensor:
         frames = levels.shape[1] // STACK

@@ -158,7 +158,7 @@ class WaveformFrontEnd(nn.Module):
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
-    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
+    def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
         """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance; it needs to remember nothing."""
         return self(waveform, None)[0]
 
@@ -249,9 +249,9 @@ class FilterbankFrontEnd(nn.Module):
         features, frames = self.filterbank(waveform, whole if lengths is None else lengths)
         return self.from_features(features), None if lengths is None else frames
 
-    def following(self, waveform: Tensor, heard: RunningStats) -> Tensor:
-        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance, see `Filterbank.following`."""
-        return self.from_features(self.filterbank.following(waveform, heard))
+    def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
+        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance, see `Filterbank.forward_chunk`."""
+        return self.from_features(self.filterbank.forward_chunk(waveform, stats))
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]

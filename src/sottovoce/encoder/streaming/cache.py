@@ -48,13 +48,13 @@ class StreamState:
     Args:
         layers: a cache for each.
         past: frames that each of them keeps.
-        heard: statistics of the features.
+        stats: statistics of the features.
         frames: how many there have been.
     """
 
     layers: list[LayerCache]
     past: int
-    heard: RunningStats = field(default_factory=RunningStats)
+    stats: RunningStats = field(default_factory=RunningStats)
     frames: int = 0
 
     @classmethod

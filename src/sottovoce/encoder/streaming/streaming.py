@@ -179,7 +179,7 @@ class EncoderStream:
         assert self._samples is not None
         frontend = self.encoder.frontend
         window = self._samples[:, : (frames - 1) * frontend.hop + frontend.least]
-        output = self.encoder.following(window, self._memory)
+        output = self.encoder.forward_chunk(window, self._memory)
         self._samples = self._samples[:, frames * frontend.hop :]
         return output
 

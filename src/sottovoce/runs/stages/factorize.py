@@ -27,7 +27,7 @@ class Factorize(StageOptions):
         linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``), or in the head (``head.joiner.*``);
             default: every matrix of the encoder's layers.
         ranks: part of the ranks that stays; ``null`` for all, which leaves the choice to a ``prune`` stage with
-            ``units: [rank]``.
+            ``kinds: [rank]``.
         weighted: by what: ``weights`` alone, or the ``inputs`` that the map sees in training data.
         batches: training batches that inputs are seen in.
     """

@@ -99,7 +99,7 @@ class Prune(SlimmingOptions, TrainingStageOptions):
     def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         scope, budget = self.of(model), at.budget(self)
-        gates = Gates(scope, self.units, start=self.gates.start)
+        gates = Gates(scope, self.kinds, start=self.gates.start)
         costs = CostModel(scope, budget.seconds)
         limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
         widths = expected_widths(costs, gates)

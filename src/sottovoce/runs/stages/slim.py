@@ -50,10 +50,10 @@ class Slim(SlimmingOptions, StageOptions):
         self, at: StageRun, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None
     ) -> Scores:
         if self.method == "magnitude":
-            return magnitude(scope, self.units)
+            return magnitude(scope, self.kinds)
         batches = at.sample_batches(self.batches, objective)
         if self.method == "activation":
-            return activation(scope, batches, self.units)
+            return activation(scope, batches, self.kinds)
         if objective is None:
             raise RecipeError(f"stage {at.name}: taylor scores need the task's loss; fine-tune before")
 
@@ -61,4 +61,4 @@ class Slim(SlimmingOptions, StageOptions):
             # ``model`` holds the very network that is scored.
             return objective.of(model(batch["waveform"], batch["lengths"]), batch)[0]
 
-        return taylor(scope, loss, batches, self.units)
+        return taylor(scope, loss, batches, self.kinds)

@@ -71,7 +71,7 @@ class SpeakerObjective(Objective):
         if isinstance(self.loss, AAMSoftmax):
             self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
 
-    def take_over(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
+    def load_matching(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
         """Take over the rows of the speakers that were there before; a large-margin stage often has fewer."""
         known = {label: k for k, label in enumerate(labels)}
         pairs = [(k, known[label]) for k, label in enumerate(self.labels) if label in known]
