@@ -35,3 +35,7 @@ class DataError(SottovoceError):
 
 class StreamingError(SottovoceError):
     """An encoder that cannot work chunk by chunk, or chunks that make no sense."""
+
+
+class PluginError(SottovoceError):
+    """Something that another package should add is not there, is there twice, or cannot be imported."""

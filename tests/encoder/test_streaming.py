@@ -244,10 +244,10 @@ def test_running_statistics_follow_the_last_ten_seconds():
         variance = both.var(1, correction=0).clamp(min=1.0)
         expected = (x[:, n - 1] - both.mean(1)) / variance.sqrt()
         assert (whole[:, n - 1] - expected).abs().max() < 1e-9, n
-    heard = RunningStats()
-    pieces = [RunningNorm()(piece, heard=heard) for piece in x.split([1, 3, 700, 500, 1_096], dim=1)]
+    stats = RunningStats()
+    pieces = [RunningNorm()(piece, stats=stats) for piece in x.split([1, 3, 700, 500, 1_096], dim=1)]
     assert (torch.cat(pieces, 1) - whole).abs().max() < 1e-9
-    assert heard.windows.shape[1] == 1_000 and heard.count == 2_300
+    assert stats.windows.shape[1] == 1_000 and stats.count == 2_300
     assert RunningNorm()(x[:, :300])[..., 1].abs().max() < 30
 
 

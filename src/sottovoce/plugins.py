@@ -1,0 +1,100 @@
+"""What other packages can add: heads, tasks, stages, layouts, families and kinds of unit, found through entry points.
+
+A registry is a table of what comes with sottovoce, and whatever an installed distribution declares for its group:
+
+    [project.entry-points."sottovoce.heads"]
+    my_pooling = "my_package.my_pooling:MyPooling"
+
+An entry is imported when it is first asked for, so that a listing of names costs no import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from .errors import PluginError
+from .text.did_you_mean import did_you_mean
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """The entries of one kind by the name that configs, recipes and commands use.
+
+    Args:
+        noun: what one entry is called in messages, such as ``head``.
+        group: entry point group of other packages, such as ``sottovoce.heads``.
+        own: what comes with sottovoce.
+    """
+
+    def __init__(self, noun: str, group: str, own: Mapping[str, Entry]):
+        self.noun, self.group = noun, group
+        self._entries = dict(own)
+        self._own = frozenset(own)
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry of this name.
+
+        Raises:
+            KeyError: there is none; `find` raises an error for a person.
+            PluginError: another package declares it, but it cannot be imported.
+        """
+        if name not in self._entries:
+            self._entries[name] = self._imported(self._declared[name])
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in self._entries if name in self._own)  # in the order of the table
+        yield from (name for name in self._declared if name not in self._own)
+
+    def __len__(self) -> int:
+        return len(self._own | self._declared.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._declared
+
+    def find(self, name: str) -> Entry:
+        """The entry of this name.
+
+        Raises:
+            PluginError: there is none, with the nearest name; or it cannot be imported.
+        """
+        if name not in self:
+            raise PluginError(f"no {self.noun} is called {name!r}; {did_you_mean(name, self)}")
+        return self[name]
+
+    @cached_property
+    def _declared(self) -> dict[str, EntryPoint]:
+        """What other distributions declare.
+
+        Raises:
+            PluginError: two of them, or one of them and sottovoce, use the same name.
+        """
+        found: dict[str, EntryPoint] = {}
+        for each in entry_points(group=self.group):
+            other = found.get(each.name)
+            if other is not None and other.value == each.value:
+                continue  # one distribution that is on the path twice
+            if other is not None or each.name in self._own:
+                raise PluginError(
+                    f"{self.group}: {_owner(each)} and {'sottovoce' if other is None else _owner(other)} both declare the "
+                    f"{self.noun} {each.name!r}; uninstall one, or rename its entry point"
+                )
+            found[each.name] = each
+        return found
+
+    def _imported(self, declared: EntryPoint) -> Entry:
+        try:
+            return declared.load()
+        except Exception as error:  # another package's code: whatever goes wrong in it, the line says whose it is
+            raise PluginError(
+                f"the {self.noun} {declared.name!r} of {_owner(declared)} cannot be imported "
+                f"({type(error).__name__}: {error}); update or uninstall that package"
+            ) from error
+
+
+def _owner(declared: EntryPoint) -> str:
+    return declared.dist.name if declared.dist is not None else declared.value
