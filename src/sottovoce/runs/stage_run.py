@@ -43,13 +43,13 @@ from ..tasks.task import Objective, Task
 from ..text import plain_json
 from ..training.loop import Compute, Phase, fit
 from ..training.masking import masked
-from ..training.metrics_log import MetricsLog
 from ..training.progress import ProgressBar
 from ..training.random_chunks import RandomChunks
 from ..training.randomness import seed_of
 from ..training.schedules import schedule
 from ..training.selection import CheckpointSelection
 from ..training.terms import Batch, DistillationTerm, TaskTerm, Term
+from .metrics_log import MetricsLog
 from .provenance import data_line, steps
 from .run_directory import RunDirectory
 from .teachers import check_teacher, load_teacher
@@ -286,7 +286,7 @@ class StageRun:
             every=options.evaluate_every,
             last=options.steps,
             directory=directory,
-            metrics_log=log,
+            write_metrics=log.write,
         )
 
     # --- making smaller ---

@@ -16,7 +16,6 @@ from ..encoder.evaluation_mode import evaluating
 from ..errors import RecipeError
 from ..file_modes import as_umask_says
 from ..files import whole_file
-from .metrics_log import MetricsLog
 from .steps import StepCallback
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -32,7 +31,7 @@ class CheckpointSelection(StepCallback):
         every: steps between evaluations; the last step is always one.
         last: the last step.
         directory: for the weights.
-        metrics_log: where the numbers are written, as ``dev/...``.
+        write_metrics: called with the step and its numbers, named ``dev/...``.
     """
 
     def __init__(
@@ -44,13 +43,13 @@ class CheckpointSelection(StepCallback):
         every: int,
         last: int,
         directory: Path,
-        metrics_log: MetricsLog | None = None,
+        write_metrics: Callable[[int, dict[str, float]], None] | None = None,
     ):
         super().__init__()
         self.evaluate, self.metric, self.lower = evaluate, metric, lower
         self.every, self.last = every, last
         self.directory = directory
-        self.metrics_log = metrics_log
+        self.write_metrics = write_metrics
         self.evaluated: list[tuple[int, float]] = []
 
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
@@ -63,8 +62,8 @@ class CheckpointSelection(StepCallback):
             with whole_file(self.path(step)) as partial:
                 save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
                 as_umask_says(partial)
-            if self.metrics_log is not None:
-                self.metrics_log.write(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
+            if self.write_metrics is not None:
+                self.write_metrics(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
         module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]
         self.evaluated.append((step, float(numbers[self.metric])))
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from sottovoce.recipe.packaged import PLACES, find_recipe
+from sottovoce.runs import metrics_log
 from sottovoce.runs.run_directory import RunDirectory
-from sottovoce.training import metrics_log
 from toy_recipe import toy, write
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
-from ..runs.run_directory import RunDirectory
-from .steps import StepCallback
+from ..training.steps import StepCallback
+from .run_directory import RunDirectory
 
 
 class MetricsLog(StepCallback):
