@@ -9,8 +9,12 @@ everyone's way).
 
 from __future__ import annotations
 
+from collections.abc import Container
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .encoder.loading.foreign_formats import FOREIGN_FORMATS, ForeignFormats
+from .encoder.loading.model_names import RECIPE_NAMES
 
 __version__ = "0.1.0"
 
@@ -36,6 +40,23 @@ _HOMES = {
 }
 
 __all__ = ["Budget", "EncoderConfig", "Gates", "SpeechEncoder", "TaskModel", "cost", "plan", "slim"]
+
+
+def _foreign_formats() -> ForeignFormats:
+    from . import checkpoints
+
+    return checkpoints
+
+
+def _recipe_names() -> Container[str]:
+    from .recipe.packaged import known_recipes
+
+    return known_recipes()
+
+
+# What loading needs of rooms that it must not import; they are imported when a model of that kind is first loaded.
+FOREIGN_FORMATS.register(_foreign_formats)
+RECIPE_NAMES.register(_recipe_names)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,10 +18,10 @@ from .registry import FAMILIES
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from sottovoce.encoder.model import SpeechEncoder
+    from sottovoce.encoder.network import EncoderNetwork
 
 
-def to_transformers(encoder: SpeechEncoder) -> PreTrainedModel:
+def to_transformers(encoder: EncoderNetwork) -> PreTrainedModel:
     """The stock model that computes the same as ``encoder``, in evaluation mode.
 
     What the stock class has beyond the encoder is zero: the vector for masked frames, and the positional convolution

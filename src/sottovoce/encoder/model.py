@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from ..errors import CheckpointError
 from .config import EncoderConfig
 from .frontend.downsampling import Downsampling
 from .layers.convolution import StridedConv
 from .layers.positional_convolution import PositionalConvolution, PositionalLayer
 from .layers.positions import GatedRelativeBias, RelativePosition
+from .loading.foreign_formats import foreign_formats
 from .loading.model_files import Files
 from .loading.pretrained import StrictLoading
 from .network import ARGUMENTS, SAMPLE_RATE, EncoderNetwork
@@ -76,7 +75,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
     def convert(
         cls, name: str | os.PathLike[str], files: Files
     ) -> tuple[EncoderConfig, Mapping[str, Tensor], list[str]]:
-        return checkpoint_readers(name).load(name, files)
+        return foreign_formats(name).load(name, files)
 
     @classmethod
     def from_transformers(cls, model: PreTrainedModel, *, normalize: bool | None = None) -> SpeechEncoder:
@@ -85,7 +84,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         Args:
             normalize: whether waveforms are normalized first; default: as is usual for the family.
         """
-        config, weights, _ = import_module("sottovoce.checkpoints").from_transformers(model, normalize=normalize)
+        config, weights, _ = foreign_formats(type(model).__name__).from_transformers(model, normalize=normalize)
         encoder = cls(config)
         encoder.load_strictly(weights, type(model).__name__)
         return encoder.train(model.training)
@@ -96,7 +95,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         Raises:
             CheckpointError: the shape cannot be expressed there (layers of different widths, pruned positions, ...).
         """
-        return import_module("sottovoce.checkpoints").to_transformers(self)
+        return foreign_formats(self.config.family).to_transformers(self)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -124,18 +123,6 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
             nn.init.zeros_(module.position)
         else:
             super()._init_weights(module)
-
-
-def checkpoint_readers(name: str | os.PathLike[str]) -> Any:
-    """The package that reads checkpoints of other kinds.
-
-    Raises:
-        CheckpointError: it is not installed, as where a portable copy is used.
-    """
-    try:
-        return import_module("sottovoce.checkpoints")
-    except ModuleNotFoundError:
-        raise CheckpointError(f"{name}: not a sottovoce model; install sottovoce to load other kinds") from None
 
 
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load

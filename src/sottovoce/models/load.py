@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sottovoce.checkpoints import has_task
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.loading.foreign_formats import foreign_formats
 from sottovoce.encoder.loading.model_files import is_file, model_type, read_json
 from sottovoce.encoder.loading.pretrained import files_of, without_report
 from sottovoce.models.task_config import TaskConfig
@@ -76,7 +76,7 @@ def is_task_model(source: str | Path) -> bool:
     Raises:
         CheckpointError: nothing there, or a config that cannot be read.
     """
-    return is_ours(source) or has_task(_config(source))
+    return is_ours(source) or foreign_formats(source).has_task(_config(source))
 
 
 def load_stock(source: str | Path) -> PreTrainedModel | None:

@@ -1,20 +1,25 @@
-"""`TaskModel`: an encoder with a head as a model of Transformers, which is trained, pruned and saved."""
+"""`TaskModel`: an encoder with a head as a model of Transformers, which is trained, pruned and saved.
+
+Beside it stands one subclass for each auto class by which stock code looks for a model.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
+from ..encoder.loading.foreign_formats import foreign_formats
 from ..encoder.loading.model_files import Files
 from ..encoder.loading.pretrained import StrictLoading, write_processor
-from ..encoder.model import SpeechEncoder, checkpoint_readers
+from ..encoder.model import SpeechEncoder
+from ..errors import CheckpointError
 from .label_tokenizer import LabelTokenizer
 from .task_config import TaskConfig
 from .task_network import TaskNetwork, build_scoring
@@ -64,7 +69,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
 
     @classmethod
     def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[TaskConfig, Mapping[str, Tensor], list[str]]:
-        fields, weights, notes = checkpoint_readers(name).load_task(name, files)
+        fields, weights, notes = foreign_formats(name).load_task(name, files)
         config = TaskConfig(**fields)
         with torch.device("meta"):
             size = cls(config).head.size
@@ -89,8 +94,6 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
             write_processor(tokenizer, Path(directory), portable=portable)
 
     def auto_classes(self) -> dict[str, type]:
-        from .auto_models import AUTO_MODELS  # which is built on this file
-
         own = self.config.auto_class
         classes: dict[str, type] = {"AutoModel": TaskModel}
         return classes if own is None else {**classes, own: AUTO_MODELS[own]}
@@ -111,7 +114,61 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
             super()._init_weights(module)
 
 
+class PurposeModel(TaskModel):
+    """A `TaskModel` that says what it is for.
+
+    Raises:
+        CheckpointError: the config is that of a model for something else.
+    """
+
+    purpose: ClassVar[str]
+    """The auto class that loads it."""
+
+    def __init__(self, config: TaskConfig):
+        if config.auto_class != self.purpose:
+            what = config.task or config.head["kind"]
+            raise CheckpointError(f"this is a model for {what}: load it with {config.auto_class or 'AutoModel'}")
+        super().__init__(config)
+
+
+class TaskModelForCTC(PurposeModel):
+    """``logits[B, T, V]`` of labels; label 0 is the blank."""
+
+    purpose = "AutoModelForCTC"
+
+
+class TaskModelForAudioClassification(PurposeModel):
+    """``logits[B, C]`` of classes."""
+
+    purpose = "AutoModelForAudioClassification"
+
+
+class TaskModelForAudioXVector(PurposeModel):
+    """``embeddings[B, E]``."""
+
+    purpose = "AutoModelForAudioXVector"
+
+
+class TaskModelForAudioFrameClassification(PurposeModel):
+    """``logits[B, T, C]`` of classes of every frame."""
+
+    purpose = "AutoModelForAudioFrameClassification"
+
+
+AUTO_MODELS: dict[str, type[PurposeModel]] = {
+    model.purpose: model
+    for model in (
+        TaskModelForCTC,
+        TaskModelForAudioClassification,
+        TaskModelForAudioXVector,
+        TaskModelForAudioFrameClassification,
+    )
+}
+"""Auto class -> the class that it loads."""
+
 if __name__.startswith("sottovoce."):  # not in a portable directory, whose config.json says what to load
     AutoConfig.register(TaskConfig.model_type, TaskConfig, exist_ok=True)
     AutoModel.register(TaskConfig, TaskModel, exist_ok=True)
-    import_module("sottovoce.models.auto_models")  # they are registered with the other auto classes
+    for name, model in AUTO_MODELS.items():
+        getattr(transformers, name).register(TaskConfig, model, exist_ok=True)
+    AutoTokenizer.register(TaskConfig, fast_tokenizer_class=LabelTokenizer, exist_ok=True)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Container
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 
 from ...errors import CheckpointError
+from .provider import Provider
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 SUFFIXES = (".bin", ".ckpt", ".json", ".onnx", ".pt", ".pth", ".safetensors", ".wav", ".yaml", ".yml", ".zip")
 """Endings of files; the names of models on the hub have dots too (``w2v-bert-2.0``)."""
+
+RECIPE_NAMES: Provider[Container[str]] = Provider()
+"""Names of the recipes that come with sottovoce."""
 
 
 def hub_id(name: str) -> str:
@@ -70,8 +74,5 @@ def nearest_path(name: str) -> str | None:
 
 
 def _is_recipe(name: str) -> bool:
-    """Whether a recipe of this name comes with sottovoce; a portable copy of this code knows of none."""
-    try:
-        return name in import_module("sottovoce.recipe.packaged").known_recipes()
-    except ModuleNotFoundError:
-        return False
+    """Whether a recipe of this name comes with sottovoce; none does with code that was copied into a model directory."""
+    return name in (RECIPE_NAMES.get() or ())

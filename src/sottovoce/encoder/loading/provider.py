@@ -1,0 +1,27 @@
+"""A slot for what a later part of the package provides to an earlier one, which must not import it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Provided = TypeVar("Provided")
+
+
+class Provider(Generic[Provided]):
+    """Holds a function that imports something when it is first needed.
+
+    ``sottovoce/__init__`` registers the functions. Modeling code that was copied into a model directory runs without
+    them, and then nothing is provided.
+    """
+
+    def __init__(self) -> None:
+        self._load: Callable[[], Provided] | None = None
+
+    def register(self, load: Callable[[], Provided]) -> None:
+        """Say what is provided, as a function that imports and returns it."""
+        self._load = load
+
+    def get(self) -> Provided | None:
+        """What is provided; ``None`` where nothing was registered."""
+        return None if self._load is None else self._load()
