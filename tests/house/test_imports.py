@@ -1,0 +1,86 @@
+"""What a contract of import-linter cannot say: no circles, no imports by names in strings, folders one can overlook.
+
+The contracts themselves (which room may import which) stand in pyproject.toml; `make lint` checks them.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from own_modules import ROOT, circles, imports, modules, tree
+
+NOT_COUNTED = {"__init__.py", "conftest.py", "__pycache__"}
+
+
+def tracked(*folders: str) -> list[Path]:
+    """The files of these folders that Git knows, or, in an unpacked archive, all that are there."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders], cwd=ROOT, capture_output=True
+    )
+    if listing.returncode == 0:
+        return [path for line in listing.stdout.decode().splitlines() if (path := ROOT / line).exists()]
+    return [p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles({name: imports(name) for name in modules()}) == []
+
+
+def test_circles_are_seen():
+    three = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}
+    assert circles({name: frozenset(others) for name, others in three.items()}) == [["a", "b", "c"]]
+
+
+def test_type_only_imports_late_imports_and_strings_count():
+    assert "sottovoce.encoder.model" in imports("sottovoce")  # under TYPE_CHECKING, and by name
+    assert any("cli.commands" in each for each in imports("sottovoce.cli.app"))
+
+
+def test_only_the_table_of_contents_imports_by_name():
+    """`sottovoce/__init__.py` loads what is asked of it; anywhere else a name in a string hides an import."""
+    by_name = {
+        name
+        for name, path in modules().items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in ("import_module", "__import__")
+    }
+    assert by_name <= {"sottovoce"}
+
+
+def test_no_folder_holds_more_than_fifteen_things():
+    """The two roots hold one folder a room, so that of them only the files count."""
+    held = defaultdict(set)
+    for path in tracked("src", "tests"):
+        for parent in path.relative_to(ROOT).parents:
+            held[parent].add(path.relative_to(ROOT / parent).parts[0])
+    counts = {}
+    for folder, names in held.items():
+        if folder.parts and folder.parts[0] in ("src", "tests"):
+            is_root = folder in (Path("src/sottovoce"), Path("tests"))
+            kept = [n for n in names - NOT_COUNTED if not (is_root and (ROOT / folder / n).is_dir())]
+            counts[folder.as_posix()] = len(kept)
+    assert {folder: count for folder, count in counts.items() if count > 15} == {}
+
+
+@pytest.mark.parametrize("room", sorted({name.split(".")[1] for name in modules() if "." in name}))
+def test_no_module_bears_the_name_of_what_it_holds(room):
+    """`from sottovoce.pruning import plan` must not give a module one day and a function the next."""
+    alike = {
+        f"{name}.{node.name}"
+        for name, path in modules().items()
+        if name.startswith(f"sottovoce.{room}")
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name.rpartition(".")[2]
+    }
+    assert alike == set()
+
+
+def test_every_folder_says_what_it_is_for():
+    silent = [n for n, path in modules().items() if path.name == "__init__.py" and not ast.get_docstring(tree(path))]
+    assert silent == []
