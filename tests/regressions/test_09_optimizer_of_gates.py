@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.costs import CostModel, reference_cost
-from sottovoce.pruning.gating.gates import Gates
-from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths
+from sottovoce.pruning.gating.lagrangian import Lagrangian, gate_learning_rate
+from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import FixedClipping
 from sottovoce.training.loop import Compute, Phase, fit
@@ -33,19 +32,16 @@ class Watch(StepCallback):
             }
         )
         self.groups.append({g["name"]: dict(g) for g in trainer.optimizers[0].param_groups})
-        self.l1.append(module.terms[0].lagrangian.l1.item())
+        self.l1.append(module.terms[0].pruner.lagrangian.l1.item())
 
 
 def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_gradient=1.0):
     torch.manual_seed(0)
     model, watch = tiny_model(), Watch()
-    gates = Gates(model.encoder)
-    costs = CostModel(model.encoder, 1.0)
-    limits = Budget(params=keep).constraints(costs, reference_cost(model.encoder))
-    lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=ramp)
+    pruner = Pruner(model.encoder, Budget(params=keep), steps=ramp, lr=lr)
     objective = SpeakerObjective(model.head.size, list("ab"), SpeakerLoss())
     terms = [
-        BudgetTerm(gates, costs, lagrangian, gate_lr=lr, multiplier_lr=lr, seed=0, stage="x"),
+        BudgetTerm(pruner, seed=0, stage="x"),
         TaskTerm(objective, weight=1.0, lr=1e-3, weight_decay=0.5),
     ]
     batch = {"waveform": torch.randn(2, 3200), "lengths": torch.tensor([3200, 3200]), "labels": torch.tensor([0, 1])}
@@ -73,11 +69,11 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_
         Compute("cpu"),
         tmp_path,
     )
-    return watch, lagrangian
+    return watch
 
 
 def test_gates_have_no_weight_decay_and_no_schedule(tmp_path):
-    watch, _ = trained(tmp_path)
+    watch = trained(tmp_path)
     for name in ("gates", "multipliers"):
         assert {g[name]["lr"] for g in watch.groups} == {0.05}
         assert {g[name]["weight_decay"] for g in watch.groups} == {0.0}
@@ -87,7 +83,7 @@ def test_gates_have_no_weight_decay_and_no_schedule(tmp_path):
 
 
 def test_clipping_leaves_gates_and_multipliers_alone(tmp_path):
-    watch, _ = trained(tmp_path)
+    watch = trained(tmp_path)
     weights = [sum(v**2 for n, v in g.items() if n not in ("gates", "multipliers")) ** 0.5 for g in watch.gradients]
     assert max(weights) <= 1.01e-4
     # Untouched: the gradient of l1 is the gap between sparsity and its target, far above the limit.
@@ -95,14 +91,14 @@ def test_clipping_leaves_gates_and_multipliers_alone(tmp_path):
 
 
 def test_scaling_the_gradients_of_the_encoder_leaves_gates_alone(tmp_path):
-    plain, scaled = (trained(tmp_path / f"{f}", steps=1, clip=1e9, encoder_gradient=f)[0] for f in (1.0, 0.1))
+    plain, scaled = (trained(tmp_path / f"{f}", steps=1, clip=1e9, encoder_gradient=f) for f in (1.0, 0.1))
     before, after = plain.gradients[0], scaled.gradients[0]
     assert after["gates"] == before["gates"] > 0 and after["multipliers"] == before["multipliers"]
     assert after["encoder"] == pytest.approx(0.1 * before["encoder"], rel=1e-5)
 
 
 def test_l1_takes_the_sign_it_needs(tmp_path):
-    watch, _ = trained(tmp_path)
+    watch = trained(tmp_path)
     assert watch.l1[-1] < 0  # too little is gone: the penalty must reward sparsity
     lagrangian = Lagrangian(*_exceeded(), steps=1)
     optimizer = torch.optim.AdamW([lagrangian.group(0.05)])
@@ -119,23 +115,16 @@ def _exceeded():
 
 def test_a_short_run_closes_gates(tmp_path):
     """At the published 0.02 the same run would still be dense at its end."""
-    from sottovoce.pruning.gating.lagrangian import gate_learning_rate
-
     reached = {}
     for lr in (0.02, gate_learning_rate(60)):
         model = tiny_model()
-        gates = Gates(model.encoder)
-        gates.detach()
-        costs = CostModel(model.encoder, 1.0)
-        limits = Budget(params=0.5).constraints(costs, reference_cost(model.encoder))
-        lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=60)
-        optimizer = torch.optim.AdamW(
-            [{"params": [gates.log_alpha], "lr": lr, "weight_decay": 0.0}, lagrangian.group(lr)]
-        )
+        pruner = Pruner(model.encoder, Budget(params=0.5), steps=60, lr=lr)
+        optimizer = torch.optim.AdamW(pruner.parameter_groups())
         for step in range(100):
             optimizer.zero_grad()
-            lagrangian(expected_widths(costs, gates), step)[0].backward()
+            pruner.begin(step)
+            pruner.penalty()[0].backward()
             optimizer.step()
-        reached[lr] = lagrangian.sparsity(expected_widths(costs, gates)).item()
+        reached[lr] = pruner.sparsity()["params"]
     slow, fast = reached.values()
     assert slow < 0.1 and fast > 0.4, reached

@@ -12,9 +12,7 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
-from sottovoce.pruning.costs import CostModel, reference_cost
-from sottovoce.pruning.gating.gates import Gates
-from sottovoce.pruning.gating.lagrangian import Lagrangian, expected_widths
+from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.checkpoints import StraightToDisk
 from sottovoce.training.clipping import AutoClip
@@ -57,11 +55,8 @@ def phase(terms, **changes):
 
 
 def everything(model, lr=0.05):
-    gates = Gates(model.encoder)
-    costs = CostModel(model.encoder, 1.0)
-    limits = Budget(params=0.5).constraints(costs, reference_cost(model.encoder))
-    lagrangian = Lagrangian(limits, expected_widths(costs, gates), steps=2)
-    budget = BudgetTerm(gates, costs, lagrangian, gate_lr=lr, multiplier_lr=lr, seed=0, stage="test")
+    pruner = Pruner(model.encoder, Budget(params=0.5), steps=2, lr=lr)
+    budget = BudgetTerm(pruner, seed=0, stage="test")
     teacher = tiny_model(seed=5).encoder
     distillation = DistillationTerm(FeatureDistillation(teacher, model.encoder, [0, 2]), weight=2.0, lr=1e-3)
     objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
@@ -112,8 +107,8 @@ def test_groups(tmp_path):
     module = TrainingModule(model, phase(everything(model)))
     groups = {g["name"]: g for g in module.configure_optimizers()["optimizer"].param_groups}
     of = {name: {id(p) for p in g["params"]} for name, g in groups.items()}
-    assert of["gates"] == {id(module.terms[0].gates.log_alpha)}
-    assert of["multipliers"] == {id(module.terms[0].lagrangian.l1), id(module.terms[0].lagrangian.l2)}
+    assert of["gates"] == {id(module.terms[0].pruner.gates.log_alpha)}
+    assert of["multipliers"] == {id(module.terms[0].pruner.lagrangian.l1), id(module.terms[0].pruner.lagrangian.l2)}
     assert of["encoder"] | of["encoder vectors"] == {id(p) for p in model.encoder.parameters()}
     assert of["head"] | of["head vectors"] == {id(p) for p in model.head.parameters()}
     everything_trained = [i for ids in of.values() for i in ids]

@@ -16,7 +16,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-import sottovoce
 from sottovoce.cli.commands.bench import bench
 from sottovoce.cli.commands.compress import compress
 from sottovoce.cli.commands.data import data
@@ -33,6 +32,7 @@ from sottovoce.cli.inference.recognition import transcribe
 from sottovoce.cli.inference.spoofing import detect
 from sottovoce.cli.inference.verification import embed, evaluate, verify
 from sottovoce.cli.streams import OutputFault, checked_output, complain, give_up_output, never_fail
+from sottovoce.version import __version__
 
 USER_FAULT = 2
 """Exit code for a fault of the user's."""
@@ -55,7 +55,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sottovoce {sottovoce.__version__}")
+        typer.echo(f"sottovoce {__version__}")
         raise typer.Exit
 
 

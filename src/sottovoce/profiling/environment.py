@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import sottovoce
+from ..version import __version__
 
 PACKAGES = ("torch", "transformers", "lightning", "lhotse", "numpy")
 
@@ -27,7 +27,7 @@ def environment(device: str | torch.device = "cpu") -> dict[str, str]:
         facts["cuda"] = str(torch.version.cuda)
     facts["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
     facts["python"] = platform.python_version()
-    facts["sottovoce"] = sottovoce.__version__
+    facts["sottovoce"] = __version__
     for package in PACKAGES:
         try:
             facts[package] = version(package)

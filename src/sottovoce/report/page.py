@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-import sottovoce
 from sottovoce.profiling.bench import Benchmark, Result
 from sottovoce.pruning.costs import human
 from sottovoce.report import plots
@@ -16,6 +15,7 @@ from sottovoce.report.drawing import drawing
 from sottovoce.report.numbers import FASTER, FEWER, compared, duration, octets, percent, removed, times, worded
 from sottovoce.report.report_data import Estimate, Metric, ReportData
 from sottovoce.report.terminal import conditions
+from sottovoce.version import __version__
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
         script=script,
         library=plots.browser_code() if axes else "",
         pictures={name: plots.data_uri(png) for name, png in pictures.items()},
-        version=sottovoce.__version__,
+        version=__version__,
     )
 
 

@@ -15,9 +15,7 @@ from ..distillation.logits import LogitsDistillation
 from ..encoder.network import EncoderNetwork
 from ..models.task_model import TaskModel
 from ..models.task_network import TaskOutput
-from ..pruning.costs import CostModel
-from ..pruning.gating.gates import Gates
-from ..pruning.gating.lagrangian import Lagrangian, expected_widths
+from ..pruning.pruner import Pruner
 from ..tasks.task import Objective
 from .randomness import gate_seed
 
@@ -129,46 +127,26 @@ class DistillationTerm(Term):
 
 
 class BudgetTerm(Term):
-    """The gates and the Lagrangian that closes them down to the budget.
+    """The penalty that drives the gates of a `Pruner` down to its budget.
 
     Args:
-        gates: attached to the network; drawn once for each optimizer step.
-        costs: of the network that the gates are on.
-        lagrangian: the constraint, with its ramp.
-        gate_lr, multiplier_lr: learning rates of the two; the schedule of the weights does not move them.
+        pruner: of the network or of a part of it. The schedule of the weights does not move its learning rates.
         seed, stage: what the gates of a step are a function of, besides the step.
     """
 
-    def __init__(
-        self,
-        gates: Gates,
-        costs: CostModel,
-        lagrangian: Lagrangian,
-        *,
-        gate_lr: float,
-        multiplier_lr: float,
-        seed: int,
-        stage: str,
-    ):
+    def __init__(self, pruner: Pruner, *, seed: int, stage: str):
         super().__init__("budget")
-        self.gates = gates
-        self.lagrangian = lagrangian
-        self._costs = costs
-        self._rates = (gate_lr, multiplier_lr)
+        self.pruner = pruner
         self._place = (seed, stage)
-        self._step = 0
 
     def begin(self, step: int) -> None:
-        self._step = step
-        self.gates.sample(gate_seed(*self._place, step))
+        self.pruner.begin(step, gate_seed(*self._place, step))
 
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
-        return self.lagrangian(expected_widths(self._costs, self.gates), self._step)
+        return self.pruner.penalty()
 
     def groups(self) -> list[dict[str, Any]]:
-        gate_lr, multiplier_lr = self._rates
-        gates = _group("gates", self.gates, lr=gate_lr, weight_decay=0.0) | {"scheduled": False}
-        return [gates, self.lagrangian.group(multiplier_lr) | {"scheduled": False}]
+        return [group | {"scheduled": False} for group in self.pruner.parameter_groups()]
 
 
 def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:

@@ -9,11 +9,9 @@ from pydantic import Field, model_validator
 
 from ...models.task_model import TaskModel
 from ...options import Options
-from ...pruning.costs import CostModel, reference_cost
-from ...pruning.gating.gates import Gates
-from ...pruning.gating.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from ...pruning.gating.ramps import RAMPS
 from ...pruning.planning.plans import choose
+from ...pruning.pruner import Pruner
 from ...recipe.amounts import MOST_STEPS
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import DistillationOptions, TrainingStageOptions
@@ -99,23 +97,19 @@ class Prune(SlimmingOptions, TrainingStageOptions):
     def run(self, at: StageRun) -> StageResult:
         model = at.start_model(self)
         scope, budget = self.of(model), at.budget(self)
-        gates = Gates(scope, self.kinds, start=self.gates.start)
-        costs = CostModel(scope, budget.seconds)
-        limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
-        widths = expected_widths(costs, gates)
-        lagrangian = Lagrangian(limits, widths, steps=self.ramp_steps, ramp=RAMPS[self.ramp.form])
-        lr = self.gates.lr or gate_learning_rate(self.ramp_steps, self.gates.start)
-        at.tell(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {lr:g}")
-        closing = BudgetTerm(
-            gates,
-            costs,
-            lagrangian,
-            gate_lr=lr,
-            multiplier_lr=self.gates.multiplier_lr or lr,
-            seed=at.seed,
-            stage=at.name,
+        pruner = Pruner(
+            scope,
+            budget,
+            steps=self.ramp_steps,
+            kinds=self.kinds,
+            ramp=RAMPS[self.ramp.form],
+            start=self.gates.start,
+            lr=self.gates.lr,
+            multiplier_lr=self.gates.multiplier_lr,
         )
-        terms: list[Term] = [closing]
+        gates = pruner.gates
+        at.tell(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {pruner.lr:g}")
+        terms: list[Term] = [BudgetTerm(pruner, seed=at.seed, stage=at.name)]
         if self.distillation is not None:
             terms.append(at.distillation_term(self, model, self.distillation))
         task = at.task_term(self, model, self.task_weight) if self.task_weight else None
@@ -126,15 +120,12 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         terms.clear()  # slimming a large network needs the memory of its teacher
         model.head.requires_grad_(True)
 
-        reached = lagrangian.sparsity(expected_widths(costs, gates)).tolist()
         results: dict[str, Any] = {
-            "gate_lr": lr,
-            "expected_sparsity": {c.name: s for c, s in zip(limits, reached, strict=True)},
-            "target_sparsity": {c.name: c.sparsity for c in limits},
+            "gate_lr": pruner.lr,
+            "expected_sparsity": pruner.sparsity(),
+            "target_sparsity": {each.name: each.sparsity for each in pruner.constraints},
         }
-        chosen = choose(scope, budget, gates.scores(), **self.rounding())
-        frozen = gates.freeze(chosen)
-        gates.detach()
+        frozen = pruner.finish(choose(scope, budget, gates.scores(), **self.rounding()))
         small, proof = at.slimmed(model, scope, frozen)
         objective = task.objective if task else at.start_objective(self, model)
         return StageResult(small, objective, results | proof)
