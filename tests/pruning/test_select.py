@@ -10,9 +10,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sottovoce.encoder.unit_kinds import rounded_kinds
 from sottovoce.pruning.budget import Budget, Constraint
 from sottovoce.pruning.costs import CostModel
-from sottovoce.pruning.planning.candidates import ROUND_TO, Rules, allowed_widths, candidates, removal_order, rules
+from sottovoce.pruning.planning.candidates import Rules, allowed_widths, candidates, removal_order, rules
 from sottovoce.pruning.planning.scores import Scores, relative
 from sottovoce.pruning.planning.select import WidthSelection, select
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
@@ -147,7 +148,7 @@ def test_any_budget_holds_and_nothing_more_would_fit(
     gone = chosen.gone()
     for i, choice in enumerate(chosen.choices):
         width = int(chosen.widths()[chosen.place[i]])
-        multiple = round_to if choice.unit.kind in ROUND_TO else 1
+        multiple = round_to if choice.unit.kind in rounded_kinds() else 1
         assert width in (choice.unit.size, *range(0, choice.unit.size, multiple)) and width % choice.unit.strata == 0
         assert width >= choice.unit.floor
         if chosen.removed[i] and not gone[i]:

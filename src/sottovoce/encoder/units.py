@@ -70,9 +70,7 @@ class Unit:
 
     Args:
         name: path of the width in the shape, relative to the declaring module.
-        kind: what it is, in the field's word: ``conv``, ``head``, ``ffn``, ``convolution``, ``attention_block``,
-            ``ffn_block``, ``convolution_block``, ``positional_group``, ``positional_tap``, ``residual``, ``rank``; in heads
-            ``joiner``.
+        kind: what it is, in the field's word, such as ``conv``, ``head`` or ``ffn``; see `unit_kinds.KINDS`.
         size: number of elements now.
         producers: rows that compute the element.
         consumers: rows that read it.

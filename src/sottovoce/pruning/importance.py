@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.evaluation_mode import evaluating
+from ..encoder.unit_kinds import GATED
 from ..encoder.units import Declarations, Rows, Unit, collect
 from ..errors import PlanError
 from .gating.gate_hooks import GateHooks
-from .gating.gates import KINDS
 from .planning.scores import Scores, relative
 
 Forward = Callable[[nn.Module, Any], Any]
 """Runs a network on one batch."""
 
 
-def magnitude(model: nn.Module, kinds: Iterable[str] = KINDS) -> Scores:
+def magnitude(model: nn.Module, kinds: Iterable[str] = GATED) -> Scores:
     """Squared norm of the weights that make or read an element, relative in its unit; biases and norms left out.
 
     Raises:
@@ -47,7 +47,7 @@ def magnitude(model: nn.Module, kinds: Iterable[str] = KINDS) -> Scores:
 
 
 def activation(
-    model: nn.Module, batches: Iterable[Any], kinds: Iterable[str] = KINDS, *, forward: Forward | None = None
+    model: nn.Module, batches: Iterable[Any], kinds: Iterable[str] = GATED, *, forward: Forward | None = None
 ) -> Scores:
     """Mean energy of an element's activation times the squared norm of the weights that read it, relative in its unit.
 
@@ -97,7 +97,7 @@ def taylor(
     model: nn.Module,
     loss: Callable[[Any, Any], Tensor],
     batches: Iterable[Any],
-    kinds: Iterable[str] = KINDS,
+    kinds: Iterable[str] = GATED,
 ) -> Scores:
     """First-order estimate of how much the loss changes when an element goes: ``|d loss / d gate|`` at an open gate.
 

@@ -10,10 +10,10 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
+from ..encoder.unit_kinds import GATED
 from ..errors import PlanError
 from ..text.yaml_text import read_text, yaml_value
 from .budget import Budget
-from .gating.gates import KINDS
 from .importance import activation, magnitude, run, taylor
 from .planning.plans import Plan, plan
 from .planning.scores import Scores
@@ -40,7 +40,7 @@ def prune(
     shape: Mapping[str, Sequence[int] | int] | None = None,
     method: Method = "magnitude",
     batches: Iterable[Mapping[str, Tensor]] = (),
-    kinds: Iterable[str] = KINDS,
+    kinds: Iterable[str] = GATED,
     round_to: int | Mapping[str, int] | None = None,
     protect: Iterable[str] = (),
     floors: Mapping[str, int] | None = None,

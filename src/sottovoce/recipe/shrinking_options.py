@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..encoder.model import SpeechEncoder
+from ..encoder.unit_kinds import GATED
 from ..encoder.units import collect
 from ..models.task_model import TaskModel
 from ..options import Options, nearest
-from ..pruning.gating.gates import KINDS
 from .budget_options import BudgetOptions
 
 
@@ -29,7 +29,7 @@ class SlimmingOptions(Options):
     """
 
     scope: Literal["encoder", "model"] = "encoder"
-    kinds: list[str] = Field(list(KINDS), min_length=1)
+    kinds: list[str] = Field(list(GATED), min_length=1)
     budget: BudgetOptions | None = None
     round_to: int | dict[str, int] | None = None
     protect: list[str] = []

@@ -38,7 +38,7 @@ def _track(width: Width, x: float, y: float, length: float) -> Iterator[str]:
     for first, last in _runs(width.ids, width.kept, cells):
         wide = max((last - first) * scale - gap, 0.6)
         yield f'<rect class="kept" x="{x + first * scale:.2f}" y="{y}" width="{wide:.2f}" height="{_BAR}" rx="1"/>'
-    label = f"{width.kept} / {width.of} {width.label if width.label != 'channels' else ''}"
+    label = f"{width.kept} / {width.of} {width.label}"
     gone = "" if width.kept else ' data-gone="yes"'
     yield f'<text class="count" x="{x + length + 6:.1f}" y="{y + 10}"{gone}>{label}</text></g>'
 

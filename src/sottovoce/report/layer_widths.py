@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sottovoce.encoder.config import ID_LISTS
+from sottovoce.encoder.unit_kinds import KINDS, label_at
 
 _ORDER = {"frontend": 0, "positional": 1, "layers": 2}
 
@@ -102,9 +103,9 @@ def _widths(now: Any, before: Any, path: str, key: str) -> Iterator[Width]:
             yield from _widths(None if now is None else now[i], value, f"{path}.{i}", key)
     elif isinstance(before, list):
         kept = tuple(now or ())
-        yield Width(path, _label(path), len(kept), len(before), kept)
+        yield Width(path, label_at(path), len(kept), len(before), kept)
     elif isinstance(before, int):
-        yield Width(path, _label(path), now or 0, before)
+        yield Width(path, label_at(path), now or 0, before)
 
 
 def _ranks(now: Any, before: Any, path: str, residual: int) -> Iterator[Width]:
@@ -114,16 +115,6 @@ def _ranks(now: Any, before: Any, path: str, residual: int) -> Iterator[Width]:
     inner = [before[key] for key in ("units", "channels") if isinstance((before or {}).get(key), int)]
     for key, value in now.items():
         if isinstance(value, dict) and isinstance(value.get("ranks"), int):
-            yield Width(f"{path}.{key}.ranks", f"{key} rank", value["ranks"], min([residual, *inner]))
+            yield Width(f"{path}.{key}.ranks", f"{key} {KINDS['rank'].label}", value["ranks"], min([residual, *inner]))
         else:
             yield from _ranks(value, (before or {}).get(key), f"{path}.{key}", residual)
-
-
-def _label(path: str) -> str:
-    """``layers.3.feed_forward1.units`` is ``ffn 1``, ``layers.3.attention.heads`` is ``heads``."""
-    *parents, last = [p for p in path.split(".") if not p.isdigit()]
-    if last == "units" and parents:
-        return parents[-1].replace("feed_forward", "ffn ").strip()
-    if last == "channels" and parents[-1] == "convolution":
-        return "convolution"
-    return {"residual": "width"}.get(last, last)

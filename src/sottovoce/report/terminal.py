@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sottovoce.encoder.unit_kinds import KINDS, kind_at
 from sottovoce.pruning.costs import human
 from sottovoce.report.inspection import Inspection, Layer
 from sottovoce.report.layer_widths import Width
@@ -71,7 +72,8 @@ def _units(layer: Layer, bar: int, abreast: int) -> Text:
 
 
 def _short(width: Width) -> str:
-    return {"channels": "ch", "convolution": "conv"}.get(width.label, width.label)
+    kind = kind_at(width.path)
+    return (KINDS[kind].short if kind is not None else "") or width.label
 
 
 def _bar(fraction: float, length: int) -> Text:

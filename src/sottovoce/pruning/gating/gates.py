@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...encoder.unit_kinds import GATED
 from ...encoder.units import Unit, collect
 from ...errors import PlanError
 from ..planning.plans import Plan
@@ -21,7 +22,6 @@ from ..planning.scores import Scores
 from .gate_hooks import GateHooks, Values
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
-KINDS = ("conv", "head", "ffn")
 
 
 class Gates(nn.Module):
@@ -46,7 +46,7 @@ class Gates(nn.Module):
         PlanError: no unit of these kinds.
     """
 
-    def __init__(self, model: nn.Module, kinds: Iterable[str] = KINDS, *, start: float = 5.0):
+    def __init__(self, model: nn.Module, kinds: Iterable[str] = GATED, *, start: float = 5.0):
         super().__init__()
         self.kinds = tuple(kinds)
         declared = collect(model).units

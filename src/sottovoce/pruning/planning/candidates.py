@@ -12,11 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...encoder.unit_kinds import rounded_kinds
 from ...encoder.units import Declarations, Unit
 from ...errors import PlanError
-
-ROUND_TO = {"conv": 8, "ffn": 16, "convolution": 16, "joiner": 16, "residual": 16}
-"""Multiple of each kind's width that runs fast; kinds that are not named are counted one by one."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,8 @@ def rules(
     """
     units = declared.units
     multiples: dict[str, int] = {}
-    by_kind = dict.fromkeys(ROUND_TO, round_to) if isinstance(round_to, int) else {**ROUND_TO, **(round_to or {})}
+    usual = rounded_kinds()
+    by_kind = dict.fromkeys(usual, round_to) if isinstance(round_to, int) else {**usual, **(round_to or {})}
     for key, multiple in by_kind.items():
         if multiple < 1:
             raise PlanError(f"round_to: {key} is {multiple}; give at least 1")

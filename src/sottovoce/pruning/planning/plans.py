@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 from torch import Tensor, nn
 
+from ...encoder.unit_kinds import noun_of
 from ...encoder.units import Unit, collect, get_width
 from ...errors import DataError, PlanError
 from ...text import plain_json
@@ -26,18 +27,6 @@ from .scores import Scores
 from .select import select
 
 FORMAT = 1
-
-NOUNS = {
-    "conv": "channel",
-    "head": "head",
-    "ffn": "unit",
-    "joiner": "unit",
-    "convolution": "channel",
-    "positional_group": "group",
-    "positional_tap": "tap ring",
-    "residual": "element",
-}
-"""What one element of a kind is called."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +270,7 @@ def plan(
         model: the network, dense or already slim.
         budget: what the result may cost.
         scores: importance of the elements. Units without scores stay whole.
-        round_to: multiple of the widths, for every rounded kind or by kind, name or pattern (default: `ROUND_TO`;
+        round_to: multiple of the widths, for every rounded kind or by kind, name or pattern (default: `unit_kinds.KINDS`;
             heads, groups and blocks are counted one by one). A unit may also stay as wide as it is.
         protect: units that stay whole: names, kinds, paths above them or patterns (``layers.0.*``).
         floors: fewest elements that stay, by name, kind, path or pattern.
@@ -352,7 +341,7 @@ def _called(unit: Unit) -> tuple[str, str]:
     ``layers.3.attention.heads`` -> ``layers.3.attention``, ``head``; ``frontend.channels.3`` stays whole.
     """
     owner, _, last = unit.name.rpartition(".")
-    return (unit.name if last.isdigit() or not owner or unit.contains else owner), NOUNS.get(unit.kind, "element")
+    return (unit.name if last.isdigit() or not owner or unit.contains else owner), noun_of(unit.kind)
 
 
 def _check_kept(unit: Unit, kept: list[int]) -> None:

@@ -6,15 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_WORDS = {
-    "heads": ("all heads", "head"),
-    "units": ("all FFN units", "ffn"),
-    "channels": ("all convolution channels", "convolution"),
-    "groups": ("all groups", "positional_group"),
-}
-"""The last word of a unit's name: what all of it is called, and its kind."""
-
-_KINDS = {"attention": "attention_block", "convolution": "convolution_block"}
+from ...encoder.unit_kinds import KINDS, kind_at
 
 
 class RemovedPartWarning(UserWarning):
@@ -58,13 +50,15 @@ def removed_parts(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[R
     for name in sizes:
         found = re.fullmatch(r"(.+?)\.(\d+)\.(.+)", name)
         stack, number, part = found.groups() if found else ("", "-1", name)
-        if name in blocks or part.rpartition(".")[2] in _WORDS:
+        if name in blocks or _all_of(name):
             places.setdefault((stack, part), {})[int(number)] = name
     out = []
     for (stack, part), names in places.items():
         inside = {k for k, name in names.items() if any(name.startswith(f"{block}.") for block in gone & blocks)}
         own = sorted(k for k, name in names.items() if name in gone and k not in inside)
-        what, kind = _called(part, names[next(iter(names))] in blocks)
+        name = names[next(iter(names))]
+        what = f"the whole {_last_word(name)}" if name in blocks else f"all {_all_of(name)}"
+        kind = kind_at(name) or name
         if own:
             where = _where(stack, part, own, len(names))
             first = names[own[0]]
@@ -74,16 +68,20 @@ def removed_parts(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[R
     return out
 
 
-def _called(part: str, block: bool) -> tuple[str, str]:
-    if block:
-        last = part.rpartition(".")[2]
-        return f"the whole {last.replace('_', ' ')}", _KINDS.get(last, "ffn_block")
-    return _WORDS[part.rpartition(".")[2]]
+def _last_word(name: str) -> str:
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def _all_of(name: str) -> str | None:
+    """What all elements of a unit are called; ``None`` where nobody is warned that they go."""
+    kind = kind_at(name)
+    return None if kind is None else KINDS[kind].all_of
 
 
 def _where(stack: str, part: str, numbers: list[int], of: int) -> str:
     if not stack:
-        return f"the {part.rpartition('.')[0]} convolution"
+        owner = part.rpartition(".")[0] or part
+        return f"the {owner} convolution" if owner.endswith("positional") else owner
     noun = stack.rpartition(".")[2] if stack == "layers" else stack
     if len(numbers) == of > 1:
         return f"all {of} {noun}"
