@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..encoder.unit_kinds import GATED
 from .budget import Budget
 from .costs import CostModel, reference_cost
-from .gating.gates import KINDS, Gates
+from .gating.gates import Gates
 from .gating.lagrangian import Lagrangian, expected_widths, gate_learning_rate
 from .gating.ramps import Ramp, linear
 from .planning.plans import Plan, plan
@@ -52,7 +53,7 @@ class Pruner(nn.Module):
         budget: Budget,
         *,
         steps: int,
-        kinds: Iterable[str] = KINDS,
+        kinds: Iterable[str] = GATED,
         ramp: Ramp = linear,
         start: float = 5.0,
         lr: float | None = None,
