@@ -18,7 +18,7 @@ from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.synthesis.base import write_wave
 from sottovoce.data.synthesis.scenes import at_level
 from sottovoce.data.synthesis.speech.voices import NATIVE, invent_voices
-from sottovoce.data.synthesis.utterances import voiced
+from sottovoce.data.synthesis.utterances import synthesize_speech
 
 MENU = {
     "drink": "iced mocha; mocha; cappuccino; house coffee; americano; iced coffee; coffee; latte; drip coffee; espresso",
@@ -74,7 +74,7 @@ def main() -> None:
     orders = [(voices[number % VOICES], *order(generator)) for number in range(options.orders)]
     cuts = []
     requests = [voice.utterance(text, generator) for voice, text, _ in orders]
-    heard = voiced(requests, [voice for voice, _, _ in orders])
+    heard = synthesize_speech(requests, [voice for voice, _, _ in orders])
     for number, ((voice, text, slots), wave) in enumerate(zip(orders, heard, strict=True)):
         name = f"audio/{number:05d}.wav"
         write_wave(options.out, name, at_level(wave, -26))

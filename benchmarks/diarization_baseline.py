@@ -14,7 +14,7 @@ from diarization_data import COLUMNS, TestData, parser, read_data, told
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.data.batches.loudness import loud_stretches
+from sottovoce.data.audio.speech_detection import detect_speech
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.rttm import Turn, merge
 from sottovoce.metrics.diarization import DiarizationScore
@@ -31,7 +31,7 @@ def known_speech(data: TestData) -> dict[str, Stretches]:
 
 
 def loud_speech(data: TestData) -> dict[str, Stretches]:
-    return {cut.id: loud_stretches(load_cut(cut).numpy()) for cut in data.cuts}
+    return {cut.id: detect_speech(load_cut(cut).numpy()) for cut in data.cuts}
 
 
 def one_speaker(speech: dict[str, Stretches]) -> dict[str, list[Turn]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sottovoce.data.batches.activity import turns_in
+from sottovoce.data.batches.speaker_activity import turns_in
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import Turn, read_rttm

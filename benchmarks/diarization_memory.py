@@ -18,7 +18,7 @@ import soundfile
 from rich.console import Console
 
 from sottovoce.data.audio.reading import SAMPLE_RATE, read_audio
-from sottovoce.diarization.pipeline import Settings
+from sottovoce.diarization.pipeline import DiarizationSettings
 from sottovoce.inference.diarization import diarize, load_embedder, load_local
 from sottovoce.profiling.measure import peak_bytes, threads
 
@@ -49,7 +49,9 @@ def main() -> None:
         path = Path(folder) / "long.flac"
         write_long(recordings, options.hours, path)
         began = time.perf_counter(), time.process_time()
-        used = peak_bytes(lambda: found.extend(diarize(path, local, embedder, settings=Settings(step=options.step))))
+        used = peak_bytes(
+            lambda: found.extend(diarize(path, local, embedder, settings=DiarizationSettings(step=options.step)))
+        )
         wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
     speakers = len({turn.speaker for turn in found})
     Console(width=140).print(

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut
-from sottovoce.diarization.ahc import Ahc
-from sottovoce.diarization.pipeline import Settings, diarize
+from sottovoce.diarization.ahc import AHCOptions
+from sottovoce.diarization.pipeline import DiarizationSettings, diarize
 from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.profiling.measure import threads
 
@@ -41,7 +41,7 @@ def main() -> None:
         for step in STEPS:
             for name, stage in MODELS.items():
                 local = load_local(options.run / "models" / stage)
-                settings = Settings(step=step, ahc=Ahc(options.threshold))
+                settings = DiarizationSettings(step=step, ahc=AHCOptions(options.threshold))
                 run = partial(diarize, local_model=local, embedder=embedder, powerset=local.powerset, settings=settings)
                 began = time.process_time()
                 found = {name: run(partial(lambda wave: [wave], wave)) for name, wave in waves.items()}

@@ -21,9 +21,9 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.data.corpora.rttm import Turn
-from sottovoce.diarization.ahc import Ahc
-from sottovoce.diarization.models import LocalScores, SpeakerFrames
-from sottovoce.diarization.pipeline import Settings, decide, embed, reconstruct
+from sottovoce.diarization.ahc import AHCOptions
+from sottovoce.diarization.models import EmbeddingModel, SegmentationModel
+from sottovoce.diarization.pipeline import DiarizationSettings, embed_speakers, reconstruct, segment
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.pruning.costs import cost
@@ -41,14 +41,14 @@ MODELS = {"dense": "fine_tune", "slim": "distill"}
 
 
 def diarized(
-    cuts: Sequence[Cut], local: LocalScores, embedder: SpeakerFrames, settings: Settings
+    cuts: Sequence[Cut], local: SegmentationModel, embedder: EmbeddingModel, settings: DiarizationSettings
 ) -> dict[str, dict[str, list[Turn]]]:
     """Turns by recording: as they are found, and where the number of speakers is known."""
     found: dict[str, dict[str, list[Turn]]] = {"": {}, ", number known": {}}
     for cut in cuts:
         audio = partial(lambda cut: [load_cut(cut).numpy()], cut)
-        decided = decide(audio, local, local.powerset, settings)
-        heard = embed(audio, embedder, decided, settings)
+        decided = segment(audio, local, local.powerset, settings)
+        heard = embed_speakers(audio, embedder, decided, settings)
         known = SpeakerCount.of(len({turn.speaker for turn in cut.supervisions}))
         for number, count in zip(found, (SpeakerCount(), known), strict=True):
             found[number][cut.id] = reconstruct(decided, heard, settings, count)
@@ -76,14 +76,14 @@ def main() -> None:
     embedder = load_embedder(options.voices / "models" / "fine_tune")
     models = {name: load_local(options.run / "models" / stage) for name, stage in MODELS.items()}
     train = [cut for each in read_data(data, "train") if each.name == "conv" for cut in each.cuts]
-    tuning = Settings(step=TUNING_STEP)
+    tuning = DiarizationSettings(step=TUNING_STEP)
     threshold = best_threshold(threshold_scores(models["dense"], embedder, train, tuning, THRESHOLDS))
     console.print(
         f"threshold {threshold:g}: the best for the dense model on the {len(train)} training conversations of conv"
     )
 
     table = Table("data", "model", "params", "MACs", "what", *COLUMNS, title="dev, collar 0, overlap scored")
-    settings = Settings(step=STEP, ahc=Ahc(threshold))
+    settings = DiarizationSettings(step=STEP, ahc=AHCOptions(threshold))
     for each in read_data(data, "dev"):
         for name, local in models.items():
             of = cost(local.model.encoder, 8.0)

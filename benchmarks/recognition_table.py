@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sottovoce.metrics.wer import score_recognition
+from sottovoce.metrics.recognition import score_recognition
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.pruning.costs import cost, human

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
-from sottovoce.metrics.bootstrap import bootstrap_groups
 from sottovoce.metrics.detection.spoofing import nearest_eer, spoof_min_dcf
+from sottovoce.metrics.intervals import bootstrap_groups
 from sottovoce.tasks.spoofing import BONAFIDE, Spoofing
 
 Floats = NDArray[np.float64]

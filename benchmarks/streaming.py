@@ -28,7 +28,7 @@ from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.inference.recognition import load_recognizer
 from sottovoce.inference.streaming import StreamingRecognizer
-from sottovoce.metrics.wer import score_recognition
+from sottovoce.metrics.recognition import score_recognition
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.recognition import Recognition, recognize
 

@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
-from sottovoce.metrics import bootstrap
-from sottovoce.metrics.detection import eer
+from sottovoce.metrics import bootstrap, eer
 from sottovoce.models.cosine_scoring import CosineScoring
 from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.data_section import Corpora

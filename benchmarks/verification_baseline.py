@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.synthesis import synthesize
-from sottovoce.metrics import Interval, bootstrap, lda, min_dcf, read_trials, rocch_eer
-from sottovoce.metrics.detection import eer
+from sottovoce.metrics import Interval, bootstrap, eer, lda, min_dcf, read_trials, rocch_eer
 
 Floats = NDArray[np.float64]
 

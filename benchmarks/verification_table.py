@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sottovoce.data.corpora.cuts import cut_speaker
-from sottovoce.metrics.bootstrap import bootstrap_difference
-from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.equal_error_rate import eer
 from sottovoce.metrics.detection.trials import Trials
+from sottovoce.metrics.intervals import bootstrap_difference
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.recipe.data_section import Corpora

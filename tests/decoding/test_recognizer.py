@@ -4,8 +4,8 @@ import torch
 
 from sottovoce.decoding.ctc import ctc_greedy
 from sottovoce.decoding.language_model import TokenModel, WordModel
-from sottovoce.decoding.matching import language_model
 from sottovoce.decoding.ngram import NGram
+from sottovoce.decoding.ngram_matching import match_language_model
 from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.decoding.vocabulary import BLANK
 
@@ -36,5 +36,5 @@ def test_a_language_model_decides_what_sounds_alike():
     fused = CTCDecoder(LABELS, beam=8, ngram=words, weight=1.0)
     assert fused.texts(frames, lengths) == ["ab"]
     assert fused.name == "prefix beam search, beam 8, language model of weight 1"
-    assert isinstance(language_model(words, LABELS), WordModel)
-    assert isinstance(language_model(NGram(1, {("a",): -1.0, ("</s>",): -1.0}, {}), LABELS), TokenModel)
+    assert isinstance(match_language_model(words, LABELS), WordModel)
+    assert isinstance(match_language_model(NGram(1, {("a",): -1.0, ("</s>",): -1.0}, {}), LABELS), TokenModel)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sottovoce.decoding.ctc import ctc_beam_search, ctc_greedy
-from sottovoce.decoding.ctc_prefix_beam import PrefixSearch
+from sottovoce.decoding.ctc_prefix_beam import CTCPrefixBeamSearch
 from sottovoce.decoding.language_model import TokenModel
 from sottovoce.decoding.ngram import NGram
 from sottovoce.decoding.streams import CTCBeamStream, CTCGreedyStream
@@ -79,7 +79,7 @@ def test_a_beam_that_settles_ends_with_the_same_labels(seed, language):
         if language
         else {"beam": 6}
     )
-    stream = CTCBeamStream(PrefixSearch(len(LABELS), **options))
+    stream = CTCBeamStream(CTCPrefixBeamSearch(len(LABELS), **options))
     found, settled = heard(stream, logits, seed)
     expected = ctc_beam_search(logits, **options)[0]
     assert tuple(each.label for each in found) == expected.tokens
@@ -100,14 +100,14 @@ def test_labels_of_a_sure_network_come_up_where_it_says_them():
 
 
 def test_a_beam_forgets_what_is_settled_and_decides_in_the_end():
-    stream = CTCBeamStream(PrefixSearch(len(LABELS), beam=6))
+    stream = CTCBeamStream(CTCPrefixBeamSearch(len(LABELS), beam=6))
     for piece in scores(1_000, 8, seed=1).split(25):
         stream.push(piece)
     tree = stream.search._tree
     assert len(tree.parents) < 200 and len(tree.states) == len(tree.last) == len(tree.extras) == len(tree.parents)
     # Prefixes that never agree: after the patience the best one is taken.
     flat = torch.zeros(700, len(LABELS)).log_softmax(-1)
-    stream, count = CTCBeamStream(PrefixSearch(len(LABELS), beam=6)), []
+    stream, count = CTCBeamStream(CTCPrefixBeamSearch(len(LABELS), beam=6)), []
     for piece in flat.split(25):
         stream.push(piece)
         count.append(len(stream.search._tree.parents))
@@ -188,7 +188,7 @@ def test_words_go_from_their_first_label_to_their_last(labels, said):
 
 
 def test_nothing_heard_is_no_label():
-    for search in (CTCGreedyStream(), CTCBeamStream(PrefixSearch(5)), TransducerBeamStream(transducer(0, 2))):
+    for search in (CTCGreedyStream(), CTCBeamStream(CTCPrefixBeamSearch(5)), TransducerBeamStream(transducer(0, 2))):
         assert search.pending == [] and search.finish() == []
     assert words_of([], Vocabulary(LABELS), 0.02) == []
-    assert np.isfinite(CTCBeamStream(PrefixSearch(5)).search.hypotheses()[0].score)
+    assert np.isfinite(CTCBeamStream(CTCPrefixBeamSearch(5)).search.hypotheses()[0].score)

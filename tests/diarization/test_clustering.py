@@ -7,11 +7,18 @@ import pytest
 from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 
-from sottovoce.diarization.ahc import Ahc, cluster, cut, dendrogram, in_order, unit_vectors
+from sottovoce.diarization.ahc import (
+    AHCOptions,
+    cluster_ahc,
+    cut_dendrogram,
+    dendrogram,
+    relabel_by_appearance,
+    unit_vectors,
+)
 from sottovoce.diarization.assignment import assign
-from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.plda import PLDA
 from sottovoce.diarization.speaker_count import SpeakerCount
-from sottovoce.diarization.vbx import smoothed, vbx
+from sottovoce.diarization.vbx import cluster_vbx, initial_responsibilities
 from sottovoce.errors import DataError
 
 
@@ -24,26 +31,26 @@ def voices(speakers, each, *, noise=0.03, size=24, seed=0):
 
 
 def same(a, b):
-    return np.array_equal(in_order(a), in_order(b))
+    return np.array_equal(relabel_by_appearance(a), relabel_by_appearance(b))
 
 
 @pytest.mark.parametrize("speakers", [1, 2, 5, 8])
 def test_the_number_of_speakers_is_found(speakers):
     embeddings, who = voices(speakers, 30)
-    assert same(cluster(embeddings), who)
+    assert same(cluster_ahc(embeddings), who)
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4, 6])
 def test_a_known_number_is_kept(wanted):
     embeddings, _ = voices(4, 20)
-    assert cluster(embeddings, count=SpeakerCount.of(wanted)).max() + 1 == wanted
+    assert cluster_ahc(embeddings, count=SpeakerCount.of(wanted)).max() + 1 == wanted
 
 
 def test_bounds():
     embeddings, who = voices(4, 20)
-    assert cluster(embeddings, count=SpeakerCount.of(most=3)).max() + 1 == 3
-    assert cluster(embeddings, count=SpeakerCount.of(least=5)).max() + 1 == 5
-    assert same(cluster(embeddings, count=SpeakerCount.of(least=2, most=6)), who)
+    assert cluster_ahc(embeddings, count=SpeakerCount.of(most=3)).max() + 1 == 3
+    assert cluster_ahc(embeddings, count=SpeakerCount.of(least=5)).max() + 1 == 5
+    assert same(cluster_ahc(embeddings, count=SpeakerCount.of(least=2, most=6)), who)
     for wrong in ({"known": 2, "most": 3}, {"least": 3, "most": 2}, {"known": 0}):
         with pytest.raises(DataError, match="speakers: "):
             SpeakerCount.of(**wrong)
@@ -51,25 +58,25 @@ def test_bounds():
 
 def test_more_speakers_than_embeddings():
     embeddings, _ = voices(3, 1)
-    assert cluster(embeddings, count=SpeakerCount.of(7)).tolist() == [0, 1, 2]
-    assert cluster(embeddings[:1]).tolist() == [0]
-    assert cluster(embeddings[:1], count=SpeakerCount.of(2)).tolist() == [0]
+    assert cluster_ahc(embeddings, count=SpeakerCount.of(7)).tolist() == [0, 1, 2]
+    assert cluster_ahc(embeddings[:1]).tolist() == [0]
+    assert cluster_ahc(embeddings[:1], count=SpeakerCount.of(2)).tolist() == [0]
 
 
 def test_crumbs_join_the_nearest_speaker():
     embeddings, who = voices(3, 40)
     odd = unit_vectors(embeddings[who == 1].mean(0)[None]) + 1.5 * np.eye(24)[-1]
-    labels = cluster(np.concatenate([embeddings, odd]), Ahc(threshold=0.3))
+    labels = cluster_ahc(np.concatenate([embeddings, odd]), AHCOptions(threshold=0.3))
     assert same(labels[:-1], who)
     assert labels[-1] == labels[np.flatnonzero(who == 1)[0]]
-    assert cluster(np.concatenate([embeddings, odd]), Ahc(threshold=0.3, smallest=1)).max() == 3
+    assert cluster_ahc(np.concatenate([embeddings, odd]), AHCOptions(threshold=0.3, smallest=1)).max() == 3
 
 
 def test_a_cut_is_scipys():
     embeddings, _ = voices(5, 12, noise=0.3)
     tree = dendrogram(unit_vectors(embeddings))
     for merges in (0, 1, 20, 55, len(tree)):
-        assert same(cut(tree, merges), fcluster(tree, len(tree) + 1 - merges, "maxclust"))
+        assert same(cut_dendrogram(tree, merges), fcluster(tree, len(tree) + 1 - merges, "maxclust"))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -82,14 +89,14 @@ def test_a_threshold_is_scipys(linkage, seed):
     if linkage == "centroid":
         assert (np.diff(tree[:, 2]) < 0).any()
     for threshold in np.linspace(0.2, 1.2, 21):
-        found = cluster(embeddings, Ahc(threshold, linkage, smallest=1))
+        found = cluster_ahc(embeddings, AHCOptions(threshold, linkage, smallest=1))
         assert same(found, fcluster(tree, threshold, "distance"))
 
 
 def test_three_hours_do_not_need_gigabytes():
     embeddings, who = voices(6, 4500)
     tracemalloc.start()
-    labels = cluster(embeddings, Ahc(cap=1000))
+    labels = cluster_ahc(embeddings, AHCOptions(cap=1000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert same(labels, who)
@@ -112,45 +119,45 @@ def test_plda_finds_the_space_of_speakers():
     voice = generator.normal(size=(400, 6)) * np.sqrt([9.0, 4, 1, 0, 0, 0])
     who = np.repeat(np.arange(400), 10)
     embeddings = (voice[who] + generator.normal(size=(4000, 6))) @ mixing.T + 5
-    plda = Plda.fit(embeddings, who, ridge=0.0)
+    plda = PLDA.fit(embeddings, who, ridge=0.0)
     assert plda.phi[:3] == pytest.approx([9, 4, 1], rel=0.2)
     assert plda.phi[3:].max(initial=0) < 0.1
     inner = plda.project(embeddings) - np.stack([plda.project(embeddings[who == k]).mean(0) for k in range(400)])[who]
     assert inner.T @ inner / 3600 == pytest.approx(np.eye(len(plda.phi)), abs=1e-6)
     with pytest.raises(DataError, match="2 speakers"):
-        Plda.fit(embeddings[:3], np.arange(3))
+        PLDA.fit(embeddings[:3], np.arange(3))
     with pytest.raises(DataError, match="2 speakers differ no more than the embeddings of one"):
-        Plda.fit(np.array([[1.0, 0], [-1, 0], [1, 0], [-1, 0]]), np.array([0, 0, 1, 1]))
+        PLDA.fit(np.array([[1.0, 0], [-1, 0], [1, 0], [-1, 0]]), np.array([0, 0, 1, 1]))
 
 
 def test_plda_is_written_and_read(tmp_path):
     embeddings, who = voices(5, 20, noise=0.2)
-    plda = Plda.fit(embeddings, who)
-    again = Plda.load(plda.save(tmp_path / "plda.safetensors"))
+    plda = PLDA.fit(embeddings, who)
+    again = PLDA.load(plda.save(tmp_path / "plda.safetensors"))
     assert np.array_equal(plda.project(embeddings), again.project(embeddings))
     (tmp_path / "other").write_bytes(b"nothing of the kind")
     for name in ("other", "absent"):
         with pytest.raises(DataError, match="no PLDA can be read"):
-            Plda.load(tmp_path / name)
+            PLDA.load(tmp_path / name)
 
     E, R = len(plda.mean), len(plda.phi)
     for wrong, message in (
-        (Plda(plda.mean[1:], plda.transform, plda.phi), rf"a mean \({E - 1},\), a transform \({R}, {E}\) and phi"),
-        (Plda(plda.mean, plda.transform[1:], plda.phi), "do not fit together"),
-        (Plda(plda.mean, plda.transform.T, plda.phi), "do not fit together"),
+        (PLDA(plda.mean[1:], plda.transform, plda.phi), rf"a mean \({E - 1},\), a transform \({R}, {E}\) and phi"),
+        (PLDA(plda.mean, plda.transform[1:], plda.phi), "do not fit together"),
+        (PLDA(plda.mean, plda.transform.T, plda.phi), "do not fit together"),
         (plda.first(0), "do not fit together"),
-        (Plda(plda.mean, plda.transform, -plda.phi), "variances below 0"),
-        (Plda(plda.mean * np.nan, plda.transform, plda.phi), "not finite"),
+        (PLDA(plda.mean, plda.transform, -plda.phi), "variances below 0"),
+        (PLDA(plda.mean * np.nan, plda.transform, plda.phi), "not finite"),
     ):
         with pytest.raises(DataError, match=message):
-            Plda.load(wrong.save(tmp_path / "wrong"))
+            PLDA.load(wrong.save(tmp_path / "wrong"))
 
 
 def test_vbx_drops_speakers_that_are_none():
     embeddings, who = voices(3, 60, noise=0.1)
-    plda = Plda.fit(*voices(24, 60, noise=0.1, seed=0))
-    crumbs = cluster(embeddings, Ahc(threshold=0.1, smallest=1))
+    plda = PLDA.fit(*voices(24, 60, noise=0.1, seed=0))
+    crumbs = cluster_ahc(embeddings, AHCOptions(threshold=0.1, smallest=1))
     assert crumbs.max() + 1 > 3
-    found = vbx(plda.project(embeddings), plda.phi, smoothed(crumbs))
+    found = cluster_vbx(plda.project(embeddings), plda.phi, initial_responsibilities(crumbs))
     assert same(found.shares.argmax(1), who)
     assert (found.prior > 1e-3).sum() == 3

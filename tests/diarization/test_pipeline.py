@@ -8,17 +8,17 @@ import soundfile
 import torch
 
 from conversations import Known, conversation
-from sottovoce.data.batches.activity import STEP, frames_of
+from sottovoce.data.audio.frames import FRAME_STEP, frame_count
 from sottovoce.data.corpora.rttm import Turn, read_rttm, write_rttm
-from sottovoce.diarization.ahc import Ahc
+from sottovoce.diarization.ahc import AHCOptions
 from sottovoce.diarization.audio_file import AudioFile
-from sottovoce.diarization.pipeline import Settings, diarize
-from sottovoce.diarization.plda import Plda
-from sottovoce.diarization.pooling import frames_in_order, masks_of, pooled
+from sottovoce.diarization.pipeline import DiarizationSettings, diarize
+from sottovoce.diarization.plda import PLDA
+from sottovoce.diarization.pooling import embedding_masks, frames_in_order, pool_windows
 from sottovoce.diarization.speaker_count import SpeakerCount, SpeakerCountWarning
-from sottovoce.diarization.stitching import smooth, speaker_counts, stitched, turns_of
-from sottovoce.diarization.vbx import Vbx
-from sottovoce.diarization.windows import windows
+from sottovoce.diarization.stitching import speaker_counts, stitch_windows, turns_from_frames
+from sottovoce.diarization.vbx import VBxOptions
+from sottovoce.diarization.windows import sliding_windows
 from sottovoce.errors import AudioError, DataError
 from sottovoce.metrics.diarization import score_diarization
 
@@ -32,7 +32,9 @@ def der(case, turns):
 
 
 def run(case, count=None, progress=None, **settings):
-    return diarize(case.audio, case.local, case, settings=Settings(**settings), count=count, progress=progress)
+    return diarize(
+        case.audio, case.local, case, settings=DiarizationSettings(**settings), count=count, progress=progress
+    )
 
 
 @pytest.mark.parametrize("seconds, speakers, step", [(60, 3, 0.8), (61.37, 2, 4.0), (90, 5, 1.6), (30, 1, 8.0)])
@@ -52,10 +54,10 @@ def test_vbx_finds_the_same():
     generator = np.random.default_rng(1)
     who = np.repeat(np.arange(200), 5)
     everybody = np.concatenate([generator.normal(size=(200, 32)) / 32**0.5, np.zeros((0, 32))])[who]
-    plda = Plda.fit(everybody + 0.1 * generator.normal(size=everybody.shape), who)
-    turns = run(case, median=1, ahc=Ahc(threshold=0.4), vbx=Vbx(), plda=plda)
+    plda = PLDA.fit(everybody + 0.1 * generator.normal(size=everybody.shape), who)
+    turns = run(case, median=1, ahc=AHCOptions(threshold=0.4), vbx=VBxOptions(), plda=plda)
     assert der(case, turns) < 0.01
-    turns = run(case, SpeakerCount.of(2), median=1, ahc=Ahc(threshold=0.4), vbx=Vbx(), plda=plda)
+    turns = run(case, SpeakerCount.of(2), median=1, ahc=AHCOptions(threshold=0.4), vbx=VBxOptions(), plda=plda)
     assert len({turn.speaker for turn in turns}) == 2
 
 
@@ -85,7 +87,9 @@ def window_of_four():
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4])
 def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, count):
     case = window_of_four()
-    turns = diarize(case.audio, case.local, None, settings=Settings(median=1), count=count(wanted), strict=True)
+    turns = diarize(
+        case.audio, case.local, None, settings=DiarizationSettings(median=1), count=count(wanted), strict=True
+    )
     kept = [turn for turn in case.turns if int(turn.speaker[1:]) < wanted]
     assert len({turn.speaker for turn in turns}) == wanted
     assert score_diarization({"x": kept}, {"x": turns}).der < 0.02
@@ -146,10 +150,10 @@ def test_every_sample_is_embedded_about_once():
 def test_embeddings_come_from_where_one_speaks_alone():
     activity = np.zeros((1, 50, 2), bool)
     activity[0, :30, 0], activity[0, 20:, 1] = True, True
-    masks, alone = masks_of(activity, 10)
+    masks, alone = embedding_masks(activity, 10)
     assert masks[0, :, 0].nonzero()[0].tolist() == list(range(20))
     assert alone.tolist() == [[20, 20]]
-    assert masks_of(activity, 21)[0].tolist() == activity.tolist()  # too little is left: all of it
+    assert embedding_masks(activity, 21)[0].tolist() == activity.tolist()  # too little is left: all of it
 
 
 def test_progress_is_told():
@@ -167,16 +171,16 @@ def test_nobody_speaks():
 def test_shorter_than_a_window():
     case = Known([(0.2, 1.0, "s0"), (1.2, 1.9, "s1")], 2.0, 2)
     assert der(case, run(case, SpeakerCount.of(2), median=1)) < 0.02
-    alone = diarize(case.audio, case.local, None, settings=Settings(median=1))
+    alone = diarize(case.audio, case.local, None, settings=DiarizationSettings(median=1))
     assert der(case, alone) < 0.02
     with pytest.raises(DataError, match="windows and no embedding model"):
         diarize(known().audio, case.local, None)
 
 
 def test_faults_are_told():
-    for wrong in ({"step": 9.0}, {"median": 4}, {"vbx": Vbx()}, {"step": 0.0}):
+    for wrong in ({"step": 9.0}, {"median": 4}, {"vbx": VBxOptions()}, {"step": 0.0}):
         with pytest.raises(DataError):
-            Settings(**wrong)
+            DiarizationSettings(**wrong)
     case = known()
     with pytest.raises(DataError, match="gives 7 classes, 4 speakers with 2 at once make 11"):
         diarize(case.audio, lambda waves: torch.zeros(len(waves), 399, 7), case)
@@ -186,17 +190,17 @@ def test_faults_are_told():
 def test_windows_have_every_frame(total):
     audio = np.arange(total, dtype=np.float32)
     seen = set()
-    for start, wave in windows((audio[i : i + 7001] for i in range(0, total, 7001)), 128_000, 12_800):
+    for start, wave in sliding_windows((audio[i : i + 7001] for i in range(0, total, 7001)), 128_000, 12_800):
         assert wave[0] == start * 320 and len(wave) <= 128_000
         assert np.array_equal(wave, audio[start * 320 :][: len(wave)])
-        seen |= set(range(start, start + frames_of(len(wave))))
-    assert seen == set(range(frames_of(total)))
+        seen |= set(range(start, start + frame_count(len(wave))))
+    assert seen == set(range(frame_count(total)))
 
 
 def test_windows_may_not_leave_gaps():
     for size, hop in ((16_000, 16_320), (16_000, 100), (16_000, 0)):
         with pytest.raises(DataError, match="windows: a step of"):
-            list(windows([np.zeros(32_000, np.float32)], size, hop))
+            list(sliding_windows([np.zeros(32_000, np.float32)], size, hop))
 
 
 def test_the_median_is_scipys():
@@ -205,8 +209,8 @@ def test_the_median_is_scipys():
     activity = np.random.default_rng(0).random((3, 60, 2)) < 0.5
     for width in (1, 3, 11):
         expected = median_filter(activity.astype(np.uint8), size=(1, width, 1), mode="reflect")
-        assert np.array_equal(smooth(activity, width), expected.astype(bool))
-    assert np.array_equal(smooth(activity[:, :4], 11), activity[:, :4])
+        assert np.array_equal(median_filter(activity, width), expected.astype(bool))
+    assert np.array_equal(median_filter(activity[:, :4], 11), activity[:, :4])
 
 
 def test_counts_are_rounded_means_and_the_loudest_votes_win():
@@ -215,13 +219,13 @@ def test_counts_are_rounded_means_and_the_loudest_votes_win():
     starts = np.array([0, 0, 2])
     counts = speaker_counts(activity, starts, 6)
     assert counts.tolist() == [1, 1, 1, 1, 2, 2]  # in frames 2 and 3 they say 1, 1 and 2
-    found = stitched(activity, starts, np.array([[0, -1], [0, -1], [1, 0]]), counts)
+    found = stitch_windows(activity, starts, np.array([[0, -1], [0, -1], [1, 0]]), counts)
     assert found.tolist() == [[True, False]] * 4 + [[True, True]] * 2
 
 
 def test_turns_stand_at_the_middles_of_frames():
     active = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], bool)
-    turns = turns_of(active, ["a", "b"], 0.09)
+    turns = turns_from_frames(active, ["a", "b"], 0.09)
     assert turns == [(0.0, 0.0425, "a"), (0.0425, 0.09, "b")]
 
 
@@ -271,13 +275,13 @@ def test_frames_are_heard_in_context():
 
     class Edges:
         def frames(self, waves):
-            T = frames_of(waves.shape[1])
+            T = frame_count(waves.shape[1])
             edge = torch.minimum(torch.arange(T), torch.arange(T).flip(0))
             return torch.stack([waves[:, ::320][:, :T], edge.expand(len(waves), T).float()], -1)
 
     audio = np.arange(20 * 16_000, dtype=np.float32) / 320
-    found = torch.cat(list(frames_in_order(Edges(), [audio], frames_of(len(audio)), core=4.0, margin=1.0)))
-    assert len(found) == frames_of(len(audio))
+    found = torch.cat(list(frames_in_order(Edges(), [audio], frame_count(len(audio)), core=4.0, margin=1.0)))
+    assert len(found) == frame_count(len(audio))
     assert found[:, 0].tolist() == list(range(len(found)))  # everything in its place
     assert found[50:-50, 1].min() >= 49
 
@@ -295,28 +299,30 @@ def test_embeddings_are_those_of_all_frames_together(seconds, step, fewer):
 
         def frames(self, waves):
             calls.append("frames")
-            T = frames_of(waves.shape[1]) - fewer
-            heard = waves[:, : T * STEP].unfold(1, STEP, STEP)[..., :24]
+            T = frame_count(waves.shape[1]) - fewer
+            heard = waves[:, : T * FRAME_STEP].unfold(1, FRAME_STEP, FRAME_STEP)[..., :24]
             return heard + 0.1 * waves.mean() * torch.arange(T)[:, None]
 
         def pool(self, frames, masks):
             calls.append(len(frames))
             return masks.float() @ frames / masks.sum(1, keepdim=True)
 
-    count, size, hop = frames_of(len(audio)), 8 * 16_000, round(step * 50) * STEP
-    heard = [(a, frames_of(len(wave))) for a, wave in windows([audio], size, min(hop, 399 * STEP))]
+    count, size, hop = frame_count(len(audio)), 8 * 16_000, round(step * 50) * FRAME_STEP
+    heard = [(a, frame_count(len(wave))) for a, wave in sliding_windows([audio], size, min(hop, 399 * FRAME_STEP))]
     starts, lengths = zip(*heard, strict=True)
     masks = generator.random((len(starts), max(lengths), 3)) < 0.3
     for mask, length in zip(masks, lengths, strict=True):
         mask[length:] = False
     masks[0, :, 1] = False
     everything = torch.zeros(count, 24, dtype=torch.float16)
-    for start, wave in windows([audio], 899 * STEP + 400, 800 * STEP):  # 16 s, and a second around them
+    for start, wave in sliding_windows(
+        [audio], 899 * FRAME_STEP + 400, 800 * FRAME_STEP
+    ):  # 16 s, and a second around them
         stretch = Listener().frames(torch.from_numpy(wave)[None])[0]
         first = 50 if start else 0
         everything[start + first : start + len(stretch)] = stretch[first:].half()
     calls.clear()
-    found = pooled(Listener(), frames_in_order(Listener(), [audio], count), np.array(starts), masks)
+    found = pool_windows(Listener(), frames_in_order(Listener(), [audio], count), np.array(starts), masks)
     for w, (start, length) in enumerate(zip(starts, lengths, strict=True)):
         own = everything[start : start + length].float()
         for k in range(3):
@@ -325,4 +331,4 @@ def test_embeddings_are_those_of_all_frames_together(seconds, step, fewer):
             assert np.abs(found[w, k] - expected).max() < 1e-5
     last = len(calls) - 1 - calls[::-1].index("frames")
     assert sum(call != "frames" for call in calls[last:]) <= 2 * 18 / step + 1  # none waits for the end
-    assert calls.count("frames") == len(list(windows([audio], 899 * STEP + 400, 800 * STEP)))
+    assert calls.count("frames") == len(list(sliding_windows([audio], 899 * FRAME_STEP + 400, 800 * FRAME_STEP)))

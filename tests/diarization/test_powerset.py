@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sottovoce.diarization.loss import permuted, powerset_loss
+from sottovoce.diarization.loss import permute_reference, powerset_loss
 from sottovoce.diarization.powerset import Powerset
 from sottovoce.errors import DataError
 
@@ -84,7 +84,7 @@ def test_it_learns_the_right_classes():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert torch.equal(powerset.decode(scores), permuted(powerset.decode(scores), reference))
+    assert torch.equal(powerset.decode(scores), permute_reference(powerset.decode(scores), reference))
 
 
 def test_speakers_find_their_order_under_bfloat16():
@@ -94,6 +94,6 @@ def test_speakers_find_their_order_under_bfloat16():
     reference = decided.flip(-1)
     reference[0, :1000] = torch.tensor([1.0, 0.0])
     reference[0, 2000] = torch.tensor([0.0, 1.0])
-    plain = permuted(decided, reference)
+    plain = permute_reference(decided, reference)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(permuted(decided, reference), plain)
+        assert torch.equal(permute_reference(decided, reference), plain)

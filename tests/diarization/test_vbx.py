@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sottovoce.data.corpora.rttm import read_rttm
-from sottovoce.diarization.ahc import cut, dendrogram, two_gaussian_threshold, unit_vectors
-from sottovoce.diarization.plda import Plda
-from sottovoce.diarization.vbx import Vbx, _chain, smoothed, vbx
+from sottovoce.diarization.ahc import cut_dendrogram, dendrogram, two_gaussian_threshold, unit_vectors
+from sottovoce.diarization.plda import PLDA
+from sottovoce.diarization.vbx import VBxOptions, _chain, cluster_vbx, initial_responsibilities
 from sottovoce.errors import DataError
 from sottovoce.metrics.diarization import Protocol, score_diarization
 
@@ -42,7 +42,7 @@ def kaldi_plda(path):
         place += values.nbytes
         return values
 
-    return Plda(take(b"DV ", 1), take(b"DM ", 2), take(b"DV ", 1))
+    return PLDA(take(b"DV ", 1), take(b"DM ", 2), take(b"DV ", 1))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def case(data):
     times = np.array([line.split()[2:4] for line in (folder / "ES2005a.seg").read_text().splitlines()], float)
     tree = dendrogram(x)
     threshold = two_gaussian_threshold(x @ x.T) - 0.015
-    first = cut(tree, int(np.searchsorted(tree[:, 2], 1 - threshold, side="right")))
+    first = cut_dendrogram(tree, int(np.searchsorted(tree[:, 2], 1 - threshold, side="right")))
     return x, kaldi_plda(folder / "plda").first(128), times, first, folder
 
 
@@ -74,7 +74,9 @@ def turns(times, labels):
 
 def test_the_published_output(case):
     x, plda, times, first, folder = case
-    found = vbx(plda.project(x), plda.phi, smoothed(first), Vbx(fa=0.3, fb=17, loop=0.99))
+    found = cluster_vbx(
+        plda.project(x), plda.phi, initial_responsibilities(first), VBxOptions(fa=0.3, fb=17, loop=0.99)
+    )
     system = turns(times, found.shares.argmax(1))
     published = read_rttm(folder / "sys.rttm")["ES2005a"]
     assert len(system) == len(published)
@@ -91,7 +93,9 @@ def test_the_published_output(case):
 def test_the_bound_never_falls(case):
     x, plda, _, first, _ = case
     for loop in (0.0, 0.5, 0.99):
-        found = vbx(plda.project(x), plda.phi, smoothed(first), Vbx(fa=0.3, fb=17, loop=loop))
+        found = cluster_vbx(
+            plda.project(x), plda.phi, initial_responsibilities(first), VBxOptions(fa=0.3, fb=17, loop=loop)
+        )
         assert np.diff(found.bound).min() > -1e-6
         assert found.shares.sum(1) == pytest.approx(np.ones(len(x)))
 
@@ -99,7 +103,10 @@ def test_the_bound_never_falls(case):
 def test_without_a_loop_it_is_the_mixture(case):
     x, plda, _, first, _ = case
     mixture, chain = (
-        vbx(plda.project(x), plda.phi, smoothed(first), Vbx(loop=loop, rounds=5, tolerance=-1e9)) for loop in (0, 1e-13)
+        cluster_vbx(
+            plda.project(x), plda.phi, initial_responsibilities(first), VBxOptions(loop=loop, rounds=5, tolerance=-1e9)
+        )
+        for loop in (0, 1e-13)
     )
     assert np.abs(mixture.shares - chain.shares).max() < 1e-6
     assert mixture.bound == pytest.approx(chain.bound)
@@ -108,7 +115,7 @@ def test_without_a_loop_it_is_the_mixture(case):
 def test_options_are_checked():
     for wrong in ({"fa": 0}, {"loop": 1.0}, {"rounds": 0}):
         with pytest.raises(DataError, match="vbx: "):
-            Vbx(**wrong)
+            VBxOptions(**wrong)
 
 
 def test_the_chain_is_all_paths_added_up():

@@ -21,7 +21,7 @@ from mutations import MUTATIONS
 from sottovoce.data.audio.long_audio import audio_pieces
 from sottovoce.data.audio.reading import audio_shape, read_audio
 from sottovoce.data.batches.batches import StepBatches
-from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.audio_check import check_audio
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.errors import SottovoceError

@@ -6,8 +6,8 @@ import soundfile
 import torch
 
 from sottovoce.data.corpora.cuts import make_cut
-from sottovoce.diarization.models import SpeakerFrames
-from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.models import EmbeddingModel
+from sottovoce.diarization.plda import PLDA
 from sottovoce.errors import DataError
 from sottovoce.inference.plda import fit_plda
 from tiny_models import tiny_model
@@ -27,7 +27,7 @@ def cuts(tmp_path):
 
 
 def test_it_is_fitted_to_stretches_of_utterances(cuts):
-    embedder = SpeakerFrames(tiny_model().eval())
+    embedder = EmbeddingModel(tiny_model().eval())
     fitted = fit_plda(embedder, cuts, seconds=1.0)
     # The same by hand: two whole seconds of each utterance, 0.2 s are too short; embedded as `verify` does it.
     vectors, speakers = [], []
@@ -38,14 +38,14 @@ def test_it_is_fitted_to_stretches_of_utterances(cuts):
                 output = embedder.model(wave[None, 16_000 * second : 16_000 * (second + 1)]).output
             vectors.append(embedder.model.scoring.centered(output)[0].numpy())
             speakers.append(number // 2)
-    expected = Plda.fit(np.array(vectors, np.float64), np.array(speakers))
+    expected = PLDA.fit(np.array(vectors, np.float64), np.array(speakers))
     assert np.allclose(fitted.mean, expected.mean, atol=1e-5)
     assert np.allclose(fitted.phi, expected.phi, rtol=1e-2)
     assert len(fit_plda(embedder, cuts, seconds=1.0, size=1).phi) == 1
 
 
 def test_faults(cuts):
-    embedder = SpeakerFrames(tiny_model().eval())
+    embedder = EmbeddingModel(tiny_model().eval())
     with pytest.raises(DataError, match="stretches of --seconds 0.1 say little"):
         fit_plda(embedder, cuts, seconds=0.1)
     with pytest.raises(DataError, match="it needs 2 speakers"):

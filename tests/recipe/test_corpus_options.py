@@ -33,9 +33,9 @@ def parameters(function):
 
 def test_the_command_line_has_every_option_of_every_layout_and_task():
     layouts = {name for layout in LAYOUTS.values() for name in options_model(layout).model_fields}
-    assert parameters(command) == layouts | {"layout", "source", "out", "split", "channel", "skip_faulty"}
+    assert parameters(command) == layouts | {"layout", "source", "out", "split", "channel", "skip_faulty", "further"}
     tasks = {name for task in SYNTHESES.values() for name in task.model_fields}
-    assert parameters(synthesize_command) == tasks | {"task", "out"}
+    assert parameters(synthesize_command) == tasks | {"task", "out", "further"}
 
 
 @pytest.fixture

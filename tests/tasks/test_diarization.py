@@ -8,15 +8,16 @@ import soundfile
 import torch
 import yaml
 
-from sottovoce.data.batches.activity import SpeakerActivity, frames_of, turns_in
+from sottovoce.data.audio.frames import frame_count
 from sottovoce.data.batches.batches import StepBatches
+from sottovoce.data.batches.speaker_activity import SpeakerActivity, turns_in
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.diarization.ahc import Ahc
-from sottovoce.diarization.models import LocalScores, SpeakerFrames
-from sottovoce.diarization.pipeline import Settings
-from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.ahc import AHCOptions
+from sottovoce.diarization.models import EmbeddingModel, SegmentationModel
+from sottovoce.diarization.pipeline import DiarizationSettings
+from sottovoce.diarization.plda import PLDA
 from sottovoce.diarization.powerset import Powerset
-from sottovoce.diarization.vbx import Vbx
+from sottovoce.diarization.vbx import VBxOptions
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.inference.diarization import diarize
 from sottovoce.metrics.diarization import score_diarization
@@ -133,7 +134,7 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
     speaker.save_pretrained(tmp_path / "speaker")
     E, generator = speaker.head.size, np.random.default_rng(1)
     for name, size in (("plda", E), ("other", E + 1)):
-        Plda(generator.normal(size=size), generator.normal(size=(3, size)), np.array([5.0, 2.0, 1.0])).save(
+        PLDA(generator.normal(size=size), generator.normal(size=(3, size)), np.array([5.0, 2.0, 1.0])).save(
             tmp_path / f"{name}.safetensors"
         )
     chosen = {"embedding": str(tmp_path / "speaker"), "step": 0.5, "median": 5, "linkage": "centroid", "threshold": 0.6}
@@ -142,18 +143,20 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
     model = recipe_of.encoder.build(recipe_of.task.options, 0, list(read_cuts(corpus / "train.jsonl.gz")))
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     found = recipe_of.task.options.evaluate(model, EvaluationData(cuts))["recordings"]
-    settings = Settings(
+    settings = DiarizationSettings(
         window=1.5,
         step=0.5,
         median=5,
-        ahc=Ahc(0.6, "centroid"),
-        vbx=Vbx(fa=0.2, fb=1.5, loop=0.3),
-        plda=Plda.load(tmp_path / "plda.safetensors"),
+        ahc=AHCOptions(0.6, "centroid"),
+        vbx=VBxOptions(fa=0.2, fb=1.5, loop=0.3),
+        plda=PLDA.load(tmp_path / "plda.safetensors"),
     )
     built = recipe_of.task.options.decisions.settings()
     assert (built.ahc, built.vbx, built.window, built.step) == (settings.ahc, settings.vbx, 1.5, 0.5)
     turns = {
-        cut.id: diarize(cut.recording.sources[0].source, LocalScores(model), SpeakerFrames(speaker), settings=settings)
+        cut.id: diarize(
+            cut.recording.sources[0].source, SegmentationModel(model), EmbeddingModel(speaker), settings=settings
+        )
         for cut in cuts
     }
     assert found["der"] == pytest.approx(
@@ -182,7 +185,7 @@ def cut_of(segments, seconds=2.0, **fields):
 def test_activity_is_who_speaks_at_the_middle_of_a_frame():
     cut = cut_of([(0.1, 0.5, "a", None), (0.4, 1.0, "b", None), (0.9, 1.2, "a", None)])
     found = SpeakerActivity([cut], 3).of(cut, 0, 32_000)
-    assert found.shape == (99, 3) and frames_of(128_000) == 399
+    assert found.shape == (99, 3) and frame_count(128_000) == 399
     middles = 0.0125 + 0.02 * np.arange(99)
     a = ((middles >= 0.1) & (middles < 0.5)) | ((middles >= 0.9) & (middles < 1.2))
     b = (middles >= 0.4) & (middles < 1.0)

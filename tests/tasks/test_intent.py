@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch.nn import functional as F
 
-from sottovoce.data.batches.targets import Answers
+from sottovoce.data.batches.targets import SLUTargets
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.semantics import Semantics
@@ -177,7 +177,7 @@ def test_batches_carry_an_answer_to_every_question():
     task = Intent(slots=["size"])
     cuts = [cut("a", intent="order", size="none"), cut("b", intent="cancel", size="large")]
     targets = task.targets(cuts, task.labels(cuts))
-    assert isinstance(targets, Answers)
+    assert isinstance(targets, SLUTargets)
     found = targets.collate([targets.of(each, 0, 16_000) for each in cuts])["labels"]
     assert found.tolist() == [[1, 1], [0, 0]]  # cancel, order; large, none
     assert targets.groups(cuts) == [1, 0]

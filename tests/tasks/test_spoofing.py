@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sottovoce.data.corpora.cuts import cut_field, load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.metrics.detection.cllr import cllr, min_cllr
+from sottovoce.metrics.detection.log_likelihood_ratio_cost import cllr, min_cllr
 from sottovoce.metrics.detection.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.models.task_model import TaskModel
 from sottovoce.runs.compress import compress

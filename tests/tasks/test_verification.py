@@ -5,7 +5,7 @@ import torch
 from corpus import write_corpus
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.errors import DataError
-from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.equal_error_rate import eer
 from sottovoce.metrics.detection.trials import Trials, read_trials
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.tasks.scoring.embedding import embed

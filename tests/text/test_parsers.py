@@ -1,6 +1,6 @@
 """Whatever a file holds: a parser reads it, or raises our own error in one line (recipes: a line a fault).
 
-The layouts of corpora have such a test of their own (`tests/data/test_layouts_properties.py`).
+The layouts of corpora have such a test of their own (`tests/data/corpora/layouts/test_layouts_properties.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from safetensors.numpy import save_file
 from sottovoce.checkpoints.formats.tokenizer import BLANK, read_vocabulary
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
-from sottovoce.data.corpora.shar import index
+from sottovoce.data.corpora.shar import index_shard
 from sottovoce.decoding.ngram import read_arpa
-from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.plda import PLDA
 from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics.detection.calibration import Calibration
@@ -41,9 +41,9 @@ PARSERS = {
     "recipe": read_recipe,
     "plain recipe": plain_recipe,
     "chain of recipes": chain,
-    "plda": Plda.load,
+    "plda": PLDA.load,
     "calibration": Calibration.load,
-    "shar": index,
+    "shar": index_shard,
 }
 SPOKEN = "SPEAKER a 1 0 0.5 <NA> <NA> anna <NA> <NA>"
 TELLING = r"""
@@ -121,7 +121,7 @@ def test_any_tensors_of_a_plda(shapes, kind, value, tmp_path):
     save_file(tensors, tmp_path / "file")
 
     def project(path):
-        plda = Plda.load(path)
+        plda = PLDA.load(path)
         assert plda.project(np.ones((4, len(plda.mean)))).shape == (4, len(plda.phi))
         assert np.isfinite(np.sqrt(plda.phi)).all()
 
@@ -148,7 +148,7 @@ def test_any_tar_of_recordings(names, content, place, rubbish, tmp_path):
     whole = packed.getvalue()
     cut = round(place * len(whole))
     (tmp_path / "file").write_bytes(whole[:cut] + rubbish + whole[cut + len(rubbish) :])
-    reads(index, tmp_path / "file")
+    reads(index_shard, tmp_path / "file")
 
 
 SAID = """<pad> | A <s> content pad_token word_delimiter_token replace_word_delimiter_char added_tokens_decoder
@@ -251,7 +251,7 @@ def test_keys_in_capitals_are_told_by_their_names(tmp_path):
 
 def test_missing_audio_is_counted_before_anything_is_heard(tmp_path):
     """Of 10,000 cuts, 7 have no file and one has an empty one."""
-    from sottovoce.data.corpora.audit import refuse_missing
+    from sottovoce.data.corpora.audio_check import refuse_missing
 
     (tmp_path / "there.wav").write_bytes(b"something")
     (tmp_path / "empty.wav").touch()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .ctc_prefix_beam import Floats, PrefixSearch
+from .ctc_prefix_beam import CTCPrefixBeamSearch, Floats
 from .hypothesis import Hypothesis, check_search
 from .language_model import LanguageModel
 
@@ -69,7 +69,7 @@ def ctc_beam_search(
         )
     if np.isnan(table).any():
         raise DataError(f"CTC search: frame {np.isnan(table).any(1).argmax()} has scores that are not numbers")
-    search = PrefixSearch(
+    search = CTCPrefixBeamSearch(
         table.shape[1], blank=blank, beam=beam, tokens=tokens, language=language, weight=weight, bonus=bonus
     )
     search.push(table)

@@ -11,16 +11,16 @@ from .hypothesis import Hypothesis
 from .language_model import LanguageModel, State
 
 Floats = NDArray[np.floating[Any]]
-Times = Any
+FrameChain = Any
 """``(times of the labels before, frame of the last label)``, or ``None`` for no label: prefixes share what they share."""
 
 _NEVER = -np.inf
 
-HOPELESS = 15.0
+PRUNING_MARGIN = 15.0
 """How far below the best (as log-probability: 3 in 10 million) a prefix of a stream is given up."""
 
 
-def unrolled(times: Times) -> list[int]:
+def frames_from_chain(times: FrameChain) -> list[int]:
     """The frames, first to last."""
     frames = []
     while times is not None:
@@ -29,15 +29,15 @@ def unrolled(times: Times) -> list[int]:
     return frames[::-1]
 
 
-def rolled(frames: list[int]) -> Times:
-    """The inverse of `unrolled`."""
-    times: Times = None
+def chain_from_frames(frames: list[int]) -> FrameChain:
+    """The inverse of `frames_from_chain`."""
+    times: FrameChain = None
     for frame in frames:
         times = (times, frame)
     return times
 
 
-class PrefixSearch:
+class CTCPrefixBeamSearch:
     """Prefix beam search over ``V`` outputs; arguments are those of `ctc_beam_search`."""
 
     def __init__(
@@ -71,14 +71,14 @@ class PrefixSearch:
         found, beams, tree = [], self._beams, self._tree
         for node, acoustic, times in zip(beams.nodes.tolist(), beams.totals().tolist(), beams.times, strict=True):
             score = acoustic + tree.extras[node] + tree.ending(node)
-            found.append(Hypothesis(tree.tokens(node), score, acoustic, tuple(unrolled(times))))
+            found.append(Hypothesis(tree.tokens(node), score, acoustic, tuple(frames_from_chain(times))))
         return sorted(found, key=lambda each: -each.score)
 
     def settle(self, decide: bool = False) -> list[tuple[int, int]]:
         """Labels that all prefixes now have in common, which nothing can change any more; they are forgotten here.
 
         Two kinds of prefix are given up first, or labels would wait for as long as an old rival is among the beam: what is
-        `HOPELESS`, and what ends like a likelier one (the same label, the same state of the language model), for from now
+        `PRUNING_MARGIN`, and what ends like a likelier one (the same label, the same state of the language model), for from now
         on they have the same chances.
 
         Args:
@@ -92,14 +92,14 @@ class PrefixSearch:
         best: dict[tuple[int, State], int] = {}
         for k in np.argsort(-ranking).tolist():
             node = int(beams.nodes[k])
-            if ranking[k] > ranking.max() - HOPELESS:
+            if ranking[k] > ranking.max() - PRUNING_MARGIN:
                 best.setdefault((tree.last[node], tree.states[node]), k)
         beams = self._beams = beams.of(np.array(list(best.values())[: 1 if decide else None]))
         root = tree.shared(beams.nodes)
         labels = tree.tokens(root)
-        frames = unrolled(beams.times[0])[: len(labels)]
+        frames = frames_from_chain(beams.times[0])[: len(labels)]
         beams.nodes = tree.cut(root, beams.nodes)
-        beams.times = [rolled(unrolled(times)[len(labels) :]) for times in beams.times]
+        beams.times = [chain_from_frames(frames_from_chain(times)[len(labels) :]) for times in beams.times]
         return list(zip(labels, frames, strict=True))
 
 
@@ -188,7 +188,7 @@ class _Beams:
     """The prefixes that are kept: ``[K]`` nodes, log-probability of ending in a blank, and of ending in a label; and
     when each of their labels came up."""
 
-    def __init__(self, nodes: NDArray[np.int64], in_blank: Floats, in_label: Floats, times: list[Times]):
+    def __init__(self, nodes: NDArray[np.int64], in_blank: Floats, in_label: Floats, times: list[FrameChain]):
         self.nodes, self.in_blank, self.in_label, self.times = nodes, in_blank, in_label, times
 
     def totals(self) -> Floats:

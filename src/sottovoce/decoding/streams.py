@@ -6,10 +6,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .ctc_prefix_beam import PrefixSearch
+from .ctc_prefix_beam import CTCPrefixBeamSearch
 from .timing import TimedLabel
 
-PATIENCE = 500
+MAX_UNCOMMITTED_FRAMES = 500
 """Frames after which a search decides for the best prefix, if its prefixes agree on nothing (10 s): memory is bounded."""
 
 
@@ -69,14 +69,14 @@ class CTCBeamStream:
         search: at its beginning.
     """
 
-    def __init__(self, search: PrefixSearch):
+    def __init__(self, search: CTCPrefixBeamSearch):
         self.search = search
         self._since = 0  # frame up to which all is settled, or nothing has been said
 
     def push(self, frames: Tensor) -> list[TimedLabel]:
         """``frames[T, V]``: natural log-probabilities."""
         self.search.push(frames.double().cpu().numpy())
-        settled = self.search.settle(decide=self.search.frames - self._since > PATIENCE)
+        settled = self.search.settle(decide=self.search.frames - self._since > MAX_UNCOMMITTED_FRAMES)
         if settled or not self.search.hypotheses()[0].tokens:
             self._since = self.search.frames
         return [TimedLabel(label, frame, frame) for label, frame in settled]

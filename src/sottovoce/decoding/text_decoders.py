@@ -12,10 +12,10 @@ from ..errors import DataError
 from ..heads.sequence.transducer import Transducer
 from ..models.task_network import TaskNetwork
 from .ctc import ctc_beam_search
-from .ctc_prefix_beam import PrefixSearch
+from .ctc_prefix_beam import CTCPrefixBeamSearch
 from .hypothesis import check_search
-from .matching import language_model
 from .ngram import NGram
+from .ngram_matching import match_language_model
 from .streams import CTCBeamStream, CTCGreedyStream, StreamingSearch
 from .timing import TimedLabel
 from .transducer import transducer_beam_search, transducer_greedy
@@ -137,7 +137,7 @@ class CTCDecoder:
     ):
         self.vocabulary = labels if isinstance(labels, Vocabulary) else Vocabulary(labels)
         self.beam, self.tokens = beam, tokens
-        self.language = None if ngram is None else language_model(ngram, self.vocabulary.labels)
+        self.language = None if ngram is None else match_language_model(ngram, self.vocabulary.labels)
         self.weight, self.bonus = weight, bonus
 
     @property
@@ -172,7 +172,7 @@ class CTCDecoder:
         """This search for an utterance whose `frames` come bit by bit."""
         if self.beam is None:
             return CTCGreedyStream()
-        return CTCBeamStream(PrefixSearch(len(self.vocabulary), **self._options()))
+        return CTCBeamStream(CTCPrefixBeamSearch(len(self.vocabulary), **self._options()))
 
     def _options(self) -> dict[str, Any]:
         names = ("beam", "tokens", "language", "weight", "bonus")

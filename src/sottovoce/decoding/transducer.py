@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..heads.sequence.transducer import Transducer
-from .ctc_prefix_beam import Times, unrolled
+from .ctc_prefix_beam import FrameChain, frames_from_chain
 from .hypothesis import Hypothesis, check_search
 
 MOST_CONTEXTS = 20_000
@@ -75,20 +75,22 @@ def transducer_beam_search(
     joiner = CachedJoiner(head)
     kept = START
     for now, frame in enumerate(frames):
-        kept = after(frame, kept, joiner, beam, max_symbols, now)
-    return [Hypothesis(tokens, score, score, tuple(unrolled(times))) for tokens, (score, times) in kept.items()]
+        kept = advance_beam(frame, kept, joiner, beam, max_symbols, now)
+    return [
+        Hypothesis(tokens, score, score, tuple(frames_from_chain(times))) for tokens, (score, times) in kept.items()
+    ]
 
 
-Kept = dict[tuple[int, ...], tuple[float, Times]]
+Beam = dict[tuple[int, ...], tuple[float, FrameChain]]
 """Labels of a prefix -> its log-probability, and the frames where they came up; the best first."""
 
-START: Kept = {(): (0.0, None)}
+START: Beam = {(): (0.0, None)}
 
 
-def after(frame: Tensor, kept: Kept, joiner: CachedJoiner, beam: int, max_symbols: int, now: int) -> Kept:
+def advance_beam(frame: Tensor, kept: Beam, joiner: CachedJoiner, beam: int, max_symbols: int, now: int) -> Beam:
     """The best prefixes after one more projected ``frame[J]``, which is number ``now``."""
     ended: dict[tuple[int, ...], float] = {}
-    likeliest: dict[tuple[int, ...], tuple[float, Times]] = {}
+    likeliest: dict[tuple[int, ...], tuple[float, FrameChain]] = {}
     speaking = kept
     for symbols in range(max_symbols + 1):
         prefixes = list(speaking)

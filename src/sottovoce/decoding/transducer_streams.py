@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..heads.sequence.transducer import Transducer
-from .ctc_prefix_beam import HOPELESS, rolled, unrolled
+from .ctc_prefix_beam import PRUNING_MARGIN, chain_from_frames, frames_from_chain
 from .hypothesis import check_search
-from .streams import PATIENCE
+from .streams import MAX_UNCOMMITTED_FRAMES
 from .timing import TimedLabel
-from .transducer import START, CachedJoiner, after, context_states
+from .transducer import START, CachedJoiner, advance_beam, context_states
 
 
 class TransducerGreedyStream:
@@ -83,9 +83,9 @@ class TransducerBeamStream:
     def push(self, frames: Tensor) -> list[TimedLabel]:
         """``frames[T, J]``: the next of `Transducer.project`."""
         for frame in frames:
-            self._kept = after(frame, self._kept, self._joiner, self.beam, self.max_symbols, self._frame)
+            self._kept = advance_beam(frame, self._kept, self._joiner, self.beam, self.max_symbols, self._frame)
             self._frame += 1
-        self._give_up(decide=self._frame - self._since > PATIENCE)
+        self._give_up(decide=self._frame - self._since > MAX_UNCOMMITTED_FRAMES)
         settled = self._settle()
         if settled or not self.pending:
             self._since = self._frame
@@ -96,7 +96,7 @@ class TransducerBeamStream:
         best, context = next(iter(self._kept.values()))[0], self.head.predictor.context
         hopeful: dict[tuple[int, ...], tuple[int, ...]] = {}
         for prefix, (score, _) in self._kept.items():
-            if score > best - HOPELESS:
+            if score > best - PRUNING_MARGIN:
                 hopeful.setdefault(prefix[-context:], prefix)
         self._kept = {prefix: self._kept[prefix] for prefix in list(hopeful.values())[: 1 if decide else None]}
 
@@ -108,7 +108,7 @@ class TransducerBeamStream:
         self._kept = {
             (*common[len(common) - context :], *prefix[len(common) :]): (
                 score,
-                rolled(unrolled(times)[len(settled) :]),
+                chain_from_frames(frames_from_chain(times)[len(settled) :]),
             )
             for prefix, (score, times) in self._kept.items()
         }
@@ -117,7 +117,7 @@ class TransducerBeamStream:
 
     def _timed(self, prefix: tuple[int, ...]) -> list[TimedLabel]:
         """Labels of ``prefix``, which the best one begins with, that are not settled yet."""
-        frames = unrolled(next(iter(self._kept.values()))[1])
+        frames = frames_from_chain(next(iter(self._kept.values()))[1])
         return [TimedLabel(*each) for each in zip(prefix[self._known :], frames, frames, strict=False)]
 
     @property

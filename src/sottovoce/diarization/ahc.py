@@ -21,8 +21,8 @@ LINKAGES = ("average", "centroid")
 
 
 @dataclass(frozen=True)
-class Ahc:
-    """Options of `cluster`.
+class AHCOptions:
+    """Options of `cluster_ahc`.
 
     Args:
         threshold: distance (0..2) from which on clusters are different speakers.
@@ -51,17 +51,17 @@ class Ahc:
             )
 
     def __call__(self, embeddings: Floats, count: SpeakerCount | None = None) -> Ints:
-        return cluster(embeddings, self, count)
+        return cluster_ahc(embeddings, self, count)
 
 
-def cluster(embeddings: Floats, options: Ahc | None = None, count: SpeakerCount | None = None) -> Ints:
+def cluster_ahc(embeddings: Floats, options: AHCOptions | None = None, count: SpeakerCount | None = None) -> Ints:
     """Cluster numbers ``[N]``, 0 up in the order of appearance, of ``embeddings[N, E]``.
 
     The dendrogram is cut at the threshold. If that leaves too few or too many speakers, it is cut where the wanted number
     appears (fewest merges away); if no cut gives that many of the smallest size, small clusters count.
     There are never more clusters than embeddings, whatever was asked for.
     """
-    options, count = options or Ahc(), count or SpeakerCount()
+    options, count = options or AHCOptions(), count or SpeakerCount()
     N = len(embeddings)
     unit = unit_vectors(embeddings)
     chosen = np.arange(N)
@@ -69,8 +69,8 @@ def cluster(embeddings: Floats, options: Ahc | None = None, count: SpeakerCount 
         chosen = np.unique(np.linspace(0, N - 1, options.cap).round().astype(np.int64))
     labels = _clustered(unit[chosen], options, count)
     if len(chosen) < N:
-        labels = nearest(unit, centroids(unit[chosen], labels))
-    return in_order(labels)
+        labels = nearest_centroids(unit, centroids(unit[chosen], labels))
+    return relabel_by_appearance(labels)
 
 
 def centroids(embeddings: Floats, labels: Ints) -> Floats:
@@ -79,7 +79,7 @@ def centroids(embeddings: Floats, labels: Ints) -> Floats:
     return unit_vectors(np.stack([unit[labels == each].mean(0) for each in range(int(labels.max()) + 1)]))
 
 
-def nearest(unit: Floats, centers: Floats) -> Ints:
+def nearest_centroids(unit: Floats, centers: Floats) -> Ints:
     """The centroid with the largest cosine, for each of ``unit[N, E]``."""
     return (unit @ centers.T).argmax(1)
 
@@ -90,7 +90,7 @@ def unit_vectors(embeddings: NDArray[np.floating]) -> Floats:
     return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
 
 
-def in_order(labels: Ints) -> Ints:
+def relabel_by_appearance(labels: Ints) -> Ints:
     """The same clusters, numbered 0 up as they appear."""
     _, first, place = np.unique(labels, return_index=True, return_inverse=True)
     return first.argsort().argsort()[place]
@@ -110,7 +110,7 @@ def dendrogram(unit: Floats, by: str = "average") -> Floats:
     return tree
 
 
-def cut(tree: Floats, merges: int) -> Ints:
+def cut_dendrogram(tree: Floats, merges: int) -> Ints:
     """Cluster numbers ``[N]`` after the first ``merges`` of a dendrogram."""
     N = len(tree) + 1
     parent = np.arange(N + merges)
@@ -142,7 +142,7 @@ def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
     return float((means.sum() / 2) - variance * np.log(weights[1] / weights[0]) / (means[1] - means[0]))
 
 
-def _clustered(unit: Floats, options: Ahc, count: SpeakerCount) -> Ints:
+def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
     N = len(unit)
     if count.least >= N:  # also a single embedding, which has no distances
         return np.arange(N) if count.least > 1 else np.zeros(N, np.int64)
@@ -156,7 +156,7 @@ def _clustered(unit: Floats, options: Ahc, count: SpeakerCount) -> Ints:
             break
     # A threshold that leaves crumbs only makes no speaker; then the cut with one is taken.
     merges = int(places[np.abs(places - at_threshold).argmin()])
-    labels = cut(tree, merges)
+    labels = cut_dendrogram(tree, merges)
     sizes = np.bincount(labels)
     small = np.flatnonzero(sizes < smallest)
     if len(small) and len(small) < len(sizes):

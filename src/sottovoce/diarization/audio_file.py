@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..data.audio.channels import Channel, chosen_channel
+from ..data.audio.channels import Channel, resolve_channel
+from ..data.audio.frames import FRAME_LENGTH
 from ..data.audio.long_audio import audio_pieces
 from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
 from ..data.audio.sources import name_of
-from ..data.batches.activity import FIELD
 from ..errors import AudioError
 from .windows import Wave
 
@@ -36,8 +36,8 @@ class AudioFile:
     def __init__(self, path: str | Path, *, channel: Channel | None = None, seconds: float = 30.0):
         self.path, self.seconds = Path(path), seconds
         frames, rate, channels = audio_shape(self.path)
-        self.channel, self.duration = chosen_channel(channel, channels, name_of(path)), frames / rate
-        if self.duration * SAMPLE_RATE < FIELD:
+        self.channel, self.duration = resolve_channel(channel, channels, name_of(path)), frames / rate
+        if self.duration * SAMPLE_RATE < FRAME_LENGTH:
             raise AudioError(
                 f"{name_of(path)}: too short: {self.duration:.3f} s, one frame needs 0.025 s; leave it out"
             )

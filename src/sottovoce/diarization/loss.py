@@ -27,7 +27,7 @@ def powerset_loss(
         The loss, and ``[B, T, K]`` the reference in the order that was found.
     """
     B, T, _ = scores.shape
-    ordered = permuted(powerset.decode(scores), reference, lengths)
+    ordered = permute_reference(powerset.decode(scores), reference, lengths)
     classes = powerset.encode(ordered)
     if lengths is not None:
         padding = torch.arange(T, device=scores.device) >= lengths.to(scores.device)[:, None]
@@ -37,7 +37,7 @@ def powerset_loss(
 
 
 @torch.no_grad()
-def permuted(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
+def permute_reference(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
     """``reference[B, T, K]`` with its speakers in the order that fits ``decided[B, T, K]`` in the most frames."""
     decided, reference = decided.float(), reference.float()
     inside = torch.ones(reference.shape[:2], device=reference.device)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..data.audio.frames import FRAME_STEP
 from ..data.audio.reading import SAMPLE_RATE
-from ..data.batches.activity import STEP
 from ..encoder.checks.finite_outputs import finite_output
 from ..errors import CheckpointError
 from ..heads.framewise.powerset_head import PowersetHead
@@ -14,7 +14,7 @@ from ..models.task_network import TaskNetwork
 from .powerset import Powerset
 
 
-class LocalScores:
+class SegmentationModel:
     """A diarization model as the pipeline's local model.
 
     Raises:
@@ -40,7 +40,7 @@ class LocalScores:
         return finite_output(self.model(waves.to(self.model.device)).output.float().cpu(), self.model)
 
 
-class SpeakerFrames:
+class EmbeddingModel:
     """A verification model in two halves: encode once, pool under any mask. Embeddings are centered, of length 1.
 
     Raises:
@@ -88,8 +88,8 @@ class SpeakerFrames:
 def _check_step(model: TaskNetwork) -> None:
     """Windows, masks and turns are counted in frames of 20 ms: of other frames they would be wrong without a word."""
     step = model.config.inputs_to_logits_ratio
-    if step != STEP:
+    if step != FRAME_STEP:
         raise CheckpointError(
             f"the frames of this {model.config.task or 'task'} model are {1000 * step / SAMPLE_RATE:g} ms long and"
-            f" diarization counts in {1000 * STEP // SAMPLE_RATE} ms; train one with that step, without downsampling"
+            f" diarization counts in {1000 * FRAME_STEP // SAMPLE_RATE} ms; train one with that step, without downsampling"
         )

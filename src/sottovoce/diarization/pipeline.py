@@ -19,19 +19,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..data.audio.frames import FRAME_STEP, frame_count
 from ..data.audio.reading import SAMPLE_RATE
-from ..data.batches.activity import STEP, frames_of
 from ..data.corpora.rttm import Turn
 from ..errors import DataError
-from .ahc import Ahc, centroids, in_order
+from .ahc import AHCOptions, centroids, relabel_by_appearance
 from .assignment import assign
-from .plda import Plda
-from .pooling import FrameEmbedder, frames_in_order, masks_of, pooled
+from .plda import PLDA
+from .pooling import FrameEmbedder, embedding_masks, frames_in_order, pool_windows
 from .powerset import Powerset
 from .speaker_count import SpeakerCount
-from .stitching import most_active, smooth, speaker_counts, stitched, turns_of
-from .vbx import Vbx, smoothed, vbx
-from .windows import Audio, windows
+from .stitching import median_filter, most_active, speaker_counts, stitch_windows, turns_from_frames
+from .vbx import VBxOptions, cluster_vbx, initial_responsibilities
+from .windows import Audio, sliding_windows
 
 LocalModel = Callable[[Tensor], Tensor]
 """``[B, S]`` waveforms to ``[B, T, classes]`` scores of powerset classes, at the frame step of 20 ms."""
@@ -41,7 +41,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class DiarizationSettings:
     """How the pipeline works.
 
     Args:
@@ -65,9 +65,9 @@ class Settings:
     batch: int = 8
     alone: float = 0.2
     clean: float = 1.0
-    ahc: Ahc = field(default_factory=Ahc)
-    vbx: Vbx | None = None
-    plda: Plda | None = None
+    ahc: AHCOptions = field(default_factory=AHCOptions)
+    vbx: VBxOptions | None = None
+    plda: PLDA | None = None
     exclusive: bool = False
 
     def __post_init__(self) -> None:
@@ -120,7 +120,7 @@ def diarize(
     embedder: FrameEmbedder | None,
     *,
     powerset: Powerset | None = None,
-    settings: Settings | None = None,
+    settings: DiarizationSettings | None = None,
     count: SpeakerCount | None = None,
     strict: bool = False,
     name: str = "diarization",
@@ -133,7 +133,7 @@ def diarize(
         local_model: scores of powerset classes.
         embedder: the embedding model; ``None`` does for audio of one window, whose speakers are told apart as they are.
         powerset: the classes of the local model.
-        settings: see `Settings`.
+        settings: see `DiarizationSettings`.
         count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
         strict: fewer than the least are an error.
         name: of the recording, for messages.
@@ -144,27 +144,27 @@ def diarize(
             fewer speakers than asked for.
         AudioError: audio that cannot be read to its end.
     """
-    settings, count = settings or Settings(), count or SpeakerCount()
-    local = decide(audio, local_model, powerset or Powerset(), settings, progress)
+    settings, count = settings or DiarizationSettings(), count or SpeakerCount()
+    local = segment(audio, local_model, powerset or Powerset(), settings, progress)
     if embedder is None and len(local.starts) > 1:
         raise DataError(
             f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
         )
     active = local.activity.any()
-    voices = embed(audio, embedder, local, settings, progress) if embedder is not None and active else None
+    voices = embed_speakers(audio, embedder, local, settings, progress) if embedder is not None and active else None
     turns = reconstruct(local, voices, settings, count)
     count.check(len({turn.speaker for turn in turns}), int(local.activity.any(1).sum()), name, strict=strict)
     return turns
 
 
 @torch.no_grad()
-def decide(
-    audio: Audio, model: LocalModel, powerset: Powerset, settings: Settings, progress: Progress | None = None
+def segment(
+    audio: Audio, model: LocalModel, powerset: Powerset, settings: DiarizationSettings, progress: Progress | None = None
 ) -> Segmentation:
     """Run the local model over all windows; hard decisions, smoothed over time."""
     size = round(settings.window * SAMPLE_RATE)
     # A window of 8 s has 399 frames and not 400: windows side by side are a frame closer.
-    hop = min(max(1, round(settings.step * SAMPLE_RATE / STEP)), frames_of(size)) * STEP
+    hop = min(max(1, round(settings.step * SAMPLE_RATE / FRAME_STEP)), frame_count(size)) * FRAME_STEP
     decided: list[NDArray[np.bool_]] = []
     starts: list[int] = []
     samples = 0
@@ -177,18 +177,18 @@ def decide(
                 f" {powerset.at_once} at once make {len(powerset)}"
             )
         found = powerset.decode(scores).bool().cpu().numpy()
-        decided.extend(smooth(found, settings.median))
+        decided.extend(median_filter(found, settings.median))
         if progress is not None:
             progress("listening", samples / SAMPLE_RATE)
 
     waiting: list[NDArray[np.float32]] = []
-    for start, wave in windows(audio(), size, hop):
+    for start, wave in sliding_windows(audio(), size, hop):
         if waiting and (len(waiting) == settings.batch or len(wave) != len(waiting[0])):
             run(waiting)
             waiting = []
         waiting.append(wave)
         starts.append(start)
-        samples = start * STEP + len(wave)
+        samples = start * FRAME_STEP + len(wave)
     if waiting:
         run(waiting)
     longest = max((len(each) for each in decided), default=0)
@@ -200,30 +200,37 @@ def decide(
 
 
 @torch.no_grad()
-def embed(
-    audio: Audio, embedder: FrameEmbedder, local: Segmentation, settings: Settings, progress: Progress | None = None
+def embed_speakers(
+    audio: Audio,
+    embedder: FrameEmbedder,
+    local: Segmentation,
+    settings: DiarizationSettings,
+    progress: Progress | None = None,
 ) -> SpeakerEmbeddings:
     """Embed every local speaker."""
 
     def done(frames: int) -> None:
         if progress is not None:
-            progress("recognizing voices", min(frames * STEP, local.samples) / SAMPLE_RATE)
+            progress("recognizing voices", min(frames * FRAME_STEP, local.samples) / SAMPLE_RATE)
 
-    second = SAMPLE_RATE / STEP
-    masks, alone = masks_of(local.activity, round(settings.alone * second))
+    second = SAMPLE_RATE / FRAME_STEP
+    masks, alone = embedding_masks(local.activity, round(settings.alone * second))
     frames = frames_in_order(embedder, audio(), local.frames)
-    vectors = pooled(embedder, frames, local.starts, masks, done)
+    vectors = pool_windows(embedder, frames, local.starts, masks, done)
     active = np.asarray(masks.any(1), np.bool_)
     return SpeakerEmbeddings(vectors, active, active & (alone >= settings.clean * second))
 
 
 def reconstruct(
-    local: Segmentation, voices: SpeakerEmbeddings | None, settings: Settings, count: SpeakerCount | None = None
+    local: Segmentation,
+    voices: SpeakerEmbeddings | None,
+    settings: DiarizationSettings,
+    count: SpeakerCount | None = None,
 ) -> list[Turn]:
     """The turns that local decisions and voices make; without voices local speakers are taken for what they are, and of
     more than ``count`` allows those that speak longest.
 
-    This takes no time beside `decide` and `embed`, which know nothing of the settings of clustering: to compare some,
+    This takes no time beside `segment` and `embed_speakers`, which know nothing of the settings of clustering: to compare some,
     call it again.
     """
     count = count or SpeakerCount()
@@ -237,16 +244,18 @@ def reconstruct(
     counts = speaker_counts(activity, local.starts, local.frames).clip(max=at_once)
     clusters = np.where(active, np.arange(active.shape[1]), -1)
     if voices is not None:
-        clusters = identify(voices, settings, count)
-    spoken = stitched(activity, local.starts, clusters, counts, count.least)
+        clusters = cluster_speakers(voices, settings, count)
+    spoken = stitch_windows(activity, local.starts, clusters, counts, count.least)
     # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
     heard = np.flatnonzero(spoken.any(0))
     heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
     names = [f"speaker{place}" for place in range(1, len(heard) + 1)]
-    return turns_of(spoken[:, heard], names, local.samples / SAMPLE_RATE)
+    return turns_from_frames(spoken[:, heard], names, local.samples / SAMPLE_RATE)
 
 
-def identify(voices: SpeakerEmbeddings, settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
+def cluster_speakers(
+    voices: SpeakerEmbeddings, settings: DiarizationSettings, count: SpeakerCount
+) -> NDArray[np.int64]:
     """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
     clear = voices.clear
     if clear.sum() < max(count.least, 1):
@@ -260,12 +269,14 @@ def identify(voices: SpeakerEmbeddings, settings: Settings, count: SpeakerCount)
     return found
 
 
-def _clustered(vectors: NDArray[np.float64], settings: Settings, count: SpeakerCount) -> NDArray[np.int64]:
+def _clustered(vectors: NDArray[np.float64], settings: DiarizationSettings, count: SpeakerCount) -> NDArray[np.int64]:
     """Cluster numbers ``[N]`` of embeddings ``[N, E]``."""
     labels = settings.ahc(vectors, SpeakerCount(count.least) if settings.vbx is not None else count)
     if settings.vbx is not None and settings.plda is not None:
-        found = vbx(settings.plda.project(vectors), settings.plda.phi, smoothed(labels), settings.vbx)
-        voiced = in_order(found.shares.argmax(1))
+        found = cluster_vbx(
+            settings.plda.project(vectors), settings.plda.phi, initial_responsibilities(labels), settings.vbx
+        )
+        voiced = relabel_by_appearance(found.shares.argmax(1))
         speakers = int(voiced.max()) + 1
         # VBx only ever drops speakers, and cannot be told how many: where bounds are broken AHC has to keep them.
         labels = voiced if count.nearest(speakers) == speakers else settings.ahc(vectors, count)

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Plda:
+class PLDA:
     """A linear map into the space that `vbx` works in.
 
     Attributes:
@@ -45,12 +45,12 @@ class Plda:
                 f" {size}; fit one to this model (sottovoce plda)"
             )
 
-    def first(self, size: int) -> Plda:
+    def first(self, size: int) -> PLDA:
         """Only the first ``size`` directions."""
-        return Plda(self.mean, self.transform[:size], self.phi[:size])
+        return PLDA(self.mean, self.transform[:size], self.phi[:size])
 
     @classmethod
-    def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> Plda:
+    def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> PLDA:
         """From labeled ``embeddings[N, E]``, by moments.
 
         Args:
@@ -94,7 +94,7 @@ class Plda:
         return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> Plda:
+    def load(cls, path: str | Path) -> PLDA:
         """Read what `save` wrote.
 
         Raises:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..data.audio.frames import FRAME_STEP, samples_for_frames
 from ..data.audio.reading import SAMPLE_RATE
-from ..data.batches.activity import STEP
-from .windows import Wave, samples_of, windows
+from .windows import Wave, sliding_windows
 
 Flags = NDArray[np.bool_]
 
@@ -44,9 +44,9 @@ def frames_in_order(
         count: frames that it has.
         core, margin: seconds that are new in each stretch, and that are heard around them as context.
     """
-    new, around = round(core * SAMPLE_RATE / STEP), round(margin * SAMPLE_RATE / STEP)
+    new, around = round(core * SAMPLE_RATE / FRAME_STEP), round(margin * SAMPLE_RATE / FRAME_STEP)
     at, held = 0, torch.zeros(0, 1)  # the first frame that has not been given, and the frames from there on
-    for start, wave in windows(blocks, samples_of(new + 2 * around), new * STEP):
+    for start, wave in sliding_windows(blocks, samples_for_frames(new + 2 * around), new * FRAME_STEP):
         stretch = embedder.frames(torch.from_numpy(np.ascontiguousarray(wave))[None])[0].cpu().half()
         if start:  # from its margin on it has more context than the stretch before
             yield held[: start + around - at]
@@ -56,7 +56,7 @@ def frames_in_order(
     yield F.pad(held, (0, 0, 0, lacking))  # or more: padding by less than nothing takes them away
 
 
-def masks_of(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
+def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
     """Frames from which each local speaker is embedded.
 
     Args:
@@ -91,7 +91,7 @@ def frames_of_windows(pieces: Iterable[Tensor], starts: NDArray[np.int64], lengt
         yield held[start - at :]
 
 
-def pooled(
+def pool_windows(
     embedder: FrameEmbedder,
     pieces: Iterable[Tensor],
     starts: NDArray[np.int64],

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.audio.frames import FRAME_LENGTH, FRAME_STEP
 from ..data.audio.reading import SAMPLE_RATE
-from ..data.batches.activity import FIELD, STEP
 from ..data.corpora.rttm import Turn
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-def smooth(activity: Flags, width: int) -> Flags:
+def median_filter(activity: Flags, width: int) -> Flags:
     """Median of ``width`` frames (odd) over time of ``activity[W, T, K]``, mirrored at the ends of a window."""
     half = width // 2
     T = activity.shape[1]
@@ -43,7 +43,7 @@ def most_active(activity: Flags, most: int) -> Flags:
     return activity & kept
 
 
-def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
+def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
     """Who speaks when ``[frames, C]``: in each frame as many speakers as counted, those that most windows heard.
 
     Args:
@@ -51,7 +51,7 @@ def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least:
         starts: ``[W]`` first frame of each window.
         clusters: ``[W, K]`` the cluster of each local speaker, -1 for none.
         counts: ``[frames]`` speakers at once.
-        least: clusters that are heard at all, if so many were found, see `seat`.
+        least: clusters that are heard at all, if so many were found, see `keep_outvoted_clusters`.
     """
     frames, C = len(counts), int(clusters.max(initial=-1)) + 1
     votes = np.zeros((frames, C), np.float32)
@@ -64,11 +64,11 @@ def stitched(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least:
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(C)[None], axis=1)
     spoken = (rank < counts[:, None]) & (votes > 0)
-    seat(spoken, votes, least)
+    keep_outvoted_clusters(spoken, votes, least)
     return spoken
 
 
-def seat(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
+def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
     """Let at least so many clusters be heard: those that are outvoted everywhere get frames where they come nearest.
 
     There they take the place of the cluster with the fewest votes, or a free frame; nobody gives away more than half of
@@ -105,15 +105,15 @@ def seat(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
             nearest = behind[k]
 
 
-def turns_of(active: Flags, names: list[str], duration: float) -> list[Turn]:
+def turns_from_frames(active: Flags, names: list[str], duration: float) -> list[Turn]:
     """Turns of ``active[frames, C]``; a frame stands for the step around its middle, and the ends for what is beyond."""
     frames = len(active)
-    early = (FIELD - STEP) / 2 / SAMPLE_RATE
+    early = (FRAME_LENGTH - FRAME_STEP) / 2 / SAMPLE_RATE
     found = []
     for column, name in zip(active.T, names, strict=True):
         edges = np.flatnonzero(np.diff(column, prepend=False, append=False))
         for first, last in edges.reshape(-1, 2).tolist():
-            start = first * STEP / SAMPLE_RATE + early if first else 0.0
-            end = last * STEP / SAMPLE_RATE + early if last < frames else duration
+            start = first * FRAME_STEP / SAMPLE_RATE + early if first else 0.0
+            end = last * FRAME_STEP / SAMPLE_RATE + early if last < frames else duration
             found.append(Turn(round(start, 6), round(end, 6), name))
     return sorted(found)

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Vbx:
-    """Options of `vbx`.
+class VBxOptions:
+    """Options of `cluster_vbx`.
 
     Args:
         fa, fb: scales of the evidence and of the prior on voices; fewer speakers with a smaller ``fa`` or larger ``fb``.
@@ -47,8 +47,8 @@ class Vbx:
 
 
 @dataclass(frozen=True)
-class VbxResult:
-    """What `vbx` found.
+class VBxResult:
+    """What `cluster_vbx` found.
 
     Attributes:
         shares: ``[N, S]`` probability of each speaker for each embedding.
@@ -61,15 +61,15 @@ class VbxResult:
     bound: tuple[float, ...]
 
 
-def vbx(embeddings: Floats, phi: Floats, start: Floats, options: Vbx | None = None) -> VbxResult:
+def cluster_vbx(embeddings: Floats, phi: Floats, start: Floats, options: VBxOptions | None = None) -> VBxResult:
     """Cluster embeddings, in the order of time where ``loop`` is used.
 
     Args:
         embeddings: ``[N, R]`` after PLDA: within-speaker covariance is the identity.
         phi: ``[R]`` between-speaker variances.
-        start: ``[N, S]`` first shares, as `smoothed` makes them; ``S`` is the most speakers there can be.
+        start: ``[N, S]`` first shares, as `initial_responsibilities` makes them; ``S`` is the most speakers there can be.
     """
-    options = options or Vbx()
+    options = options or VBxOptions()
     _, R = embeddings.shape
     scale = options.fa / options.fb
     constant = -0.5 * ((embeddings**2).sum(1, keepdims=True) + R * np.log(2 * np.pi))
@@ -90,10 +90,10 @@ def vbx(embeddings: Floats, phi: Floats, start: Floats, options: Vbx | None = No
         bound.append(total + options.fb * 0.5 * float((np.log(spread) - spread - voice**2 + 1).sum()))  # (25)
         if len(bound) > 1 and bound[-1] - bound[-2] < options.tolerance:
             break
-    return VbxResult(shares, prior, tuple(bound))
+    return VBxResult(shares, prior, tuple(bound))
 
 
-def smoothed(labels: NDArray[np.int64], sharpness: float = 5.0) -> Floats:
+def initial_responsibilities(labels: NDArray[np.int64], sharpness: float = 5.0) -> Floats:
     """First shares ``[N, S]`` from cluster numbers ``[N]``: mostly one's own cluster, a little of each other."""
     return softmax(sharpness * np.eye(int(labels.max()) + 1)[labels], axis=1)
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.audio.frames import FRAME_STEP, frame_count
 from ..data.audio.reading import SAMPLE_RATE
-from ..data.batches.activity import FIELD, STEP, frames_of
 from ..errors import DataError
 
 Wave = NDArray[np.float32]
@@ -22,12 +22,7 @@ Audio = Callable[[], Iterable[Wave]]
 """Blocks of any size of one recording at 16 kHz, in order; every call starts again."""
 
 
-def samples_of(frames: int) -> int:
-    """The fewest samples with so many frames."""
-    return (frames - 1) * STEP + FIELD
-
-
-def windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tuple[int, Wave]]:
+def sliding_windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tuple[int, Wave]]:
     """Windows with the frame that each starts at; together they have every frame.
 
     Args:
@@ -38,7 +33,7 @@ def windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tuple[int, 
     Raises:
         DataError: windows that leave gaps, or do not start with a frame.
     """
-    if hop % STEP or not 0 < hop <= frames_of(size) * STEP:
+    if hop % FRAME_STEP or not 0 < hop <= frame_count(size) * FRAME_STEP:
         raise DataError(
             f"windows: a step of {hop / SAMPLE_RATE:g} s does not do for windows of {size / SAMPLE_RATE:g} s; it is a"
             " multiple of 0.02 s, and no more than the window"
@@ -51,12 +46,12 @@ def windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tuple[int, 
         while len(held) >= size + given * hop:
             if given:
                 held, start = held[hop:], start + hop
-            yield start // STEP, held[:size]
+            yield start // FRAME_STEP, held[:size]
             given = True
     total = start + len(held)
     if not given:
-        if frames_of(total):
+        if frame_count(total):
             yield 0, held
-    elif frames_of(total) > start // STEP + frames_of(size):
-        back = frames_of(total) - frames_of(size)
-        yield back, held[back * STEP - start :][:size]
+    elif frame_count(total) > start // FRAME_STEP + frame_count(size):
+        back = frame_count(total) - frame_count(size)
+        yield back, held[back * FRAME_STEP - start :][:size]

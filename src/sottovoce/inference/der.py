@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..data.audio.walk import walk
-from ..data.corpora.rttm import Region, Rttm, read_rttm, read_uem, tell_passed
+from ..data.audio.file_search import find_files
+from ..data.corpora.rttm import Region, Rttm, read_rttm, read_uem, warn_skipped_records
 from ..errors import DataError
 from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 
@@ -45,7 +45,7 @@ def _turns(source: str | Path) -> Rttm:
         found |= read
         found.zones |= read.zones
         found.passed += read.passed
-    tell_passed(source, found.passed)
+    warn_skipped_records(source, found.passed)
     return found
 
 
@@ -65,7 +65,7 @@ def _check_apart(file: Path, read: set[str], before: set[str]) -> None:
 
 def _files(source: str | Path, ending: str) -> list[Path]:
     source = Path(source)
-    files = walk(source, {ending}).files if source.is_dir() else [source]
+    files = find_files(source, {ending}).files if source.is_dir() else [source]
     if not files:
         raise DataError(f"{source}: no {ending} file in it")
     return files

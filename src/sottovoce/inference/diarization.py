@@ -10,8 +10,8 @@ from ..data.audio.reading import SilenceWarning
 from ..data.audio.sources import name_of
 from ..data.corpora.rttm import Turn
 from ..diarization.audio_file import AudioFile
-from ..diarization.models import LocalScores, SpeakerFrames
-from ..diarization.pipeline import Progress, Settings
+from ..diarization.models import EmbeddingModel, SegmentationModel
+from ..diarization.pipeline import DiarizationSettings, Progress
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
 from ..encoder.checks.finite_outputs import named
@@ -20,36 +20,36 @@ from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
 
 
-def load_local(source: str | Path) -> LocalScores:
+def load_local(source: str | Path) -> SegmentationModel:
     """A diarization model.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
     try:
-        return LocalScores(_task_model(source))
+        return SegmentationModel(_task_model(source))
     except CheckpointError as error:
         raise _named(source, error) from None
 
 
-def load_embedder(source: str | Path) -> SpeakerFrames:
+def load_embedder(source: str | Path) -> EmbeddingModel:
     """A verification model that tells voices apart.
 
     Raises:
         CheckpointError: nothing there, damaged, or a model for something else.
     """
     try:
-        return SpeakerFrames(_task_model(source))
+        return EmbeddingModel(_task_model(source))
     except CheckpointError as error:
         raise _named(source, error) from None
 
 
 def diarize(
     file: str | Path,
-    local: LocalScores,
-    embedder: SpeakerFrames | None = None,
+    local: SegmentationModel,
+    embedder: EmbeddingModel | None = None,
     *,
-    settings: Settings | None = None,
+    settings: DiarizationSettings | None = None,
     count: SpeakerCount | None = None,
     strict: bool = False,
     channel: Channel | None = None,

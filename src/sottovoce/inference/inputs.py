@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from ..data.audio.channels import Channel, chosen_channel
-from ..data.audio.reading import SAMPLE_RATE, SHORTEST, audio_shape
+from ..data.audio.channels import Channel, resolve_channel
+from ..data.audio.file_search import audio_files
+from ..data.audio.frames import FRAME_LENGTH
+from ..data.audio.reading import SAMPLE_RATE, audio_shape
 from ..data.audio.sources import is_stream, name_of
-from ..data.audio.spool import spooled
-from ..data.batches.folder import audio_files
-from ..data.corpora.cuts import channel_of, files_of, load_cut, read_cuts
+from ..data.audio.spool import temporary_copy
+from ..data.corpora.cuts import audio_files_of, channel_of, load_cut, read_cuts
 from ..errors import AudioError, DataError, SottovoceError
 from ..text import text_files
 
@@ -74,12 +75,12 @@ class Recording:
                 and none is chosen.
         """
         if self.cut is not None and not self.whole:
-            for file in files_of(self.cut):
+            for file in audio_files_of(self.cut):
                 audio_shape(file)
             return float(self.cut.duration)
         samples, rate, channels = audio_shape(self.path)
-        chosen_channel(self.channel, channels, self.name)
-        if round(samples * SAMPLE_RATE / rate) < SHORTEST:
+        resolve_channel(self.channel, channels, self.name)
+        if round(samples * SAMPLE_RATE / rate) < FRAME_LENGTH:
             raise AudioError(f"{self.name}: too short: {samples / rate:.4f} s, one frame needs 0.025 s; leave it out")
         return samples / rate
 
@@ -94,7 +95,7 @@ class Recording:
         if cut is None or self.whole:
             yield self.path
             return
-        place = spooled(
+        place = temporary_copy(
             ("cut", id(cut)),
             lambda file: soundfile.write(file, load_cut(cut).numpy(), SAMPLE_RATE, format="WAV", subtype="FLOAT"),
             again=True,
@@ -185,4 +186,4 @@ def _of_cut(cut: Cut) -> Recording:
         source = recording.sources[0]
         if source.type == "file":
             return Recording(cut.id, Path(source.source), channel, cut)
-    return Recording(cut.id, Path(next(iter(files_of(cut)), cut.id)), cut=cut, whole=False)
+    return Recording(cut.id, Path(next(iter(audio_files_of(cut)), cut.id)), cut=cut, whole=False)

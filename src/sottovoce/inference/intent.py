@@ -10,7 +10,7 @@ from ..data.audio.channels import Channel
 from ..data.audio.long_audio import LONGEST
 from ..data.audio.reading import audio_shape, read_speech
 from ..data.audio.sources import name_of
-from ..decoding.slu.interpreter import interpreter
+from ..decoding.slu.interpreter import slu_interpreter
 from ..decoding.slu.slu_prediction import SLUPrediction
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
@@ -32,7 +32,7 @@ def load_classifier(source: str | Path) -> TaskNetwork:
             f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
         )
     try:
-        interpreter(model)  # its labels must be readable
+        slu_interpreter(model)  # its labels must be readable
     except DataError as error:
         raise CheckpointError(f"{source}: {error}") from None
     return model
@@ -79,4 +79,4 @@ def classify(model: TaskNetwork, file: str | Path, *, channel: Channel | None = 
     with named(name_of(file)):
         made = model(wave[None].to(model.device))
         finite_output(made.output, model)
-    return interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]
+    return slu_interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]

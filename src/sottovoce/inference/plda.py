@@ -10,8 +10,8 @@ import torch
 
 from ..data.audio.reading import SAMPLE_RATE
 from ..data.corpora.cuts import cut_speaker, load_cut
-from ..diarization.models import SpeakerFrames
-from ..diarization.plda import Plda
+from ..diarization.models import EmbeddingModel
+from ..diarization.plda import PLDA
 from ..errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SHORTEST = 0.5
 """Seconds of the last stretch of an utterance, below which it is left out."""
 
 
-def fit_plda(embedder: SpeakerFrames, cuts: Iterable[Cut], *, seconds: float = 2.0, size: int | None = None) -> Plda:
+def fit_plda(embedder: EmbeddingModel, cuts: Iterable[Cut], *, seconds: float = 2.0, size: int | None = None) -> PLDA:
     """Fit a PLDA to embeddings of stretches of speech, as short as those that the pipeline clusters.
 
     Args:
@@ -31,7 +31,7 @@ def fit_plda(embedder: SpeakerFrames, cuts: Iterable[Cut], *, seconds: float = 2
         size: directions that are kept, those in which speakers differ most; default: all.
 
     Raises:
-        DataError: stretches that are too short, a cut without a speaker, or too few speakers; see `Plda.fit`.
+        DataError: stretches that are too short, a cut without a speaker, or too few speakers; see `PLDA.fit`.
         AudioError: an utterance cannot be read.
     """
     if seconds < _SHORTEST:
@@ -41,12 +41,12 @@ def fit_plda(embedder: SpeakerFrames, cuts: Iterable[Cut], *, seconds: float = 2
         raise DataError(f"plda: no utterance is as long as {_SHORTEST:g} s")
     names, vectors = zip(*found, strict=True)
     speakers = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    fitted = Plda.fit(np.stack(vectors).astype(np.float64), speakers)
+    fitted = PLDA.fit(np.stack(vectors).astype(np.float64), speakers)
     return fitted if size is None else fitted.first(size)
 
 
 @torch.no_grad()
-def _embedded(embedder: SpeakerFrames, cuts: Iterable[Cut], samples: int) -> Iterator[tuple[str, np.ndarray]]:
+def _embedded(embedder: EmbeddingModel, cuts: Iterable[Cut], samples: int) -> Iterator[tuple[str, np.ndarray]]:
     for cut in cuts:
         if (speaker := cut_speaker(cut)) is None:
             raise DataError(f"plda: the cut {cut.id} has no speaker; it needs utterances of known speakers")

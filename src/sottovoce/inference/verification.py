@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.audio.channels import Channel, chosen_channel
+from ..data.audio.channels import Channel, resolve_channel
+from ..data.audio.file_search import audio_files
 from ..data.audio.long_audio import speech_parts
 from ..data.audio.reading import audio_shape
 from ..data.audio.sources import name_of
-from ..data.batches.folder import audio_files
-from ..data.corpora.audit import refuse_missing
+from ..data.corpora.audio_check import refuse_missing
 from ..data.corpora.cuts import make_cut, read_cuts
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import CheckpointError, DataError
@@ -230,7 +230,7 @@ def _cuts(data: str, wanted: set[str], channel: Channel | None) -> list[Cut]:
     cuts = []
     for name in sorted(files.keys() & wanted):
         samples, rate, channels = audio_shape(files[name])
-        heard = chosen_channel(channel, channels, str(files[name]))
+        heard = resolve_channel(channel, channels, str(files[name]))
         source = files[name].resolve()
         cut = make_cut(name=name, source=source, samples=samples, rate=rate, channel=heard, channels=channels)
         cuts.append(cut)

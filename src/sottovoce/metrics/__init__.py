@@ -1,15 +1,15 @@
 """Scores in, numbers out: EER, detection cost, Cllr, their intervals by speaker, and the trials they are made from."""
 
-from .bootstrap import Interval, bootstrap, bootstrap_difference
 from .detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
 from .detection.back_ends import lda, wccn
 from .detection.calibration import Calibration, fit_calibration
-from .detection.cllr import cllr, min_cllr
-from .detection.dcf import act_dcf, min_dcf
-from .detection.det import DET, det
-from .detection.eer import eer, rocch_eer
+from .detection.detection_cost import act_dcf, min_dcf
+from .detection.equal_error_rate import eer, rocch_eer
+from .detection.error_tradeoff import DET, det
+from .detection.log_likelihood_ratio_cost import cllr, min_cllr
 from .detection.roc import OperatingPoints, convex_hull, operating_points
 from .detection.trials import Trials, read_trials
+from .intervals import Interval, bootstrap, bootstrap_difference
 
 __all__ = [
     "DET",

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DataError
-from .bootstrap import Interval
 from .detection.roc import Floats
-from .resample import bootstrap_ratio
-from .speaker_time import LONGEST, TICKS, Ints, Seconds, Turns, joined, on_grid, sweep
-from .zones import Stretch, Zones, merged, without
+from .intervals import Interval
+from .ratio_intervals import bootstrap_ratio
+from .speaker_time import LONGEST, TICKS, Ints, Seconds, Turns, activity_by_piece, join_overlapping, to_ticks
+from .unscored_zones import Stretch, Zones, merge_stretches, subtract_stretches
 
 Regions = Iterable[tuple[Seconds, Seconds]]
 
@@ -244,19 +244,21 @@ def _score(
     name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol, zones: Zones
 ) -> FileErrors:
     said_by = list(reference)
-    ref, ref_names = on_grid(said_by, f"{name}, reference")
-    hyp, hyp_names = on_grid(system, f"{name}, system")
+    ref, ref_names = to_ticks(said_by, f"{name}, reference")
+    hyp, hyp_names = to_ticks(system, f"{name}, system")
     if regions is None:
         both = np.concatenate([ref[:, :2], hyp[:, :2]])
         given = np.array([[both.min(), both.max()]]) if len(both) else np.zeros((0, 2), np.int64)
     else:
-        given = on_grid([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
+        given = to_ticks([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
     everywhere, unscored = (_ticks(each) for each in zones.unscored(said_by))
     inside = _without(given, everywhere)
 
     collar = round(protocol.collar * TICKS)
-    boundaries = joined(ref)[:, :2].reshape(-1, 1) + np.array([-collar, collar])
-    lengths, of_ref, of_hyp, where, forgiven = sweep(ref, hyp, inside, np.concatenate([boundaries, unscored]))
+    boundaries = join_overlapping(ref)[:, :2].reshape(-1, 1) + np.array([-collar, collar])
+    lengths, of_ref, of_hyp, where, forgiven = activity_by_piece(
+        ref, hyp, inside, np.concatenate([boundaries, unscored])
+    )
     shared = (of_ref * np.where(where, lengths, 0)) @ of_hyp.T
     from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
 
@@ -286,7 +288,7 @@ def _ticks(stretches: list[Stretch]) -> Ints:
 
 
 def _without(regions: Ints, zones: Ints) -> Ints:
-    return np.array(without(merged(regions.tolist()), zones.tolist()), np.int64).reshape(-1, 2)
+    return np.array(subtract_stretches(merge_stretches(regions.tolist()), zones.tolist()), np.int64).reshape(-1, 2)
 
 
 def _length(regions: Ints) -> int:
@@ -314,7 +316,9 @@ def _jaccard(
 
     of_ref, of_hyp = turns(ref), turns(hyp)
     inside = _without(np.array([[0, round(2 * LONGEST * TICKS)]]) if given is None else given, zones)
-    lengths, of_ref, of_hyp, where, _ = sweep(of_ref, of_hyp, frames(inside, inside[:, 1] / TICKS), inside[:0])
+    lengths, of_ref, of_hyp, where, _ = activity_by_piece(
+        of_ref, of_hyp, frames(inside, inside[:, 1] / TICKS), inside[:0]
+    )
     lengths = np.where(where, lengths, 0)
     shared = (of_ref * lengths) @ of_hyp.T
     of_each = of_ref @ lengths

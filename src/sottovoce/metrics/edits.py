@@ -67,7 +67,7 @@ def _middle(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
     return path[::-1]
 
 
-def show(path: Alignment, *, width: int = 110) -> str:
+def format_alignment(path: Alignment, *, width: int = 110) -> str:
     """An alignment as text, folded at ``width``; errors are in capitals, gaps are stars.
 
     >>> print(show(align("the cat sat".split(), "the hat sat down".split())))

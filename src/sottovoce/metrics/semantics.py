@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DataError
-from .bootstrap import Interval
-from .resample import bootstrap_ratio
+from .intervals import Interval
+from .ratio_intervals import bootstrap_ratio
 from .slots import Counts, Slot, exact_counts, slu_counts
 
 

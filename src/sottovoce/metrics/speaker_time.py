@@ -24,7 +24,7 @@ LONGEST = 1e9
 """Seconds from which on a time is none of a recording: 31 years."""
 
 
-def on_grid(turns: Turns, what: str) -> tuple[Ints, list[str]]:
+def to_ticks(turns: Turns, what: str) -> tuple[Ints, list[str]]:
     """``[N, 3]`` start tick, end tick and speaker number of each turn; the speakers' names."""
     listed = list(turns)
     names = sorted({speaker for _, _, speaker in listed})
@@ -39,7 +39,7 @@ def on_grid(turns: Turns, what: str) -> tuple[Ints, list[str]]:
     return np.concatenate([np.rint(times * TICKS).astype(np.int64), whose], axis=1), names
 
 
-def joined(turns: Ints) -> Ints:
+def join_overlapping(turns: Ints) -> Ints:
     """Overlapping turns of one speaker as one; turns that only touch keep their boundary, as md-eval has it."""
     merged: list[list[int]] = []
     for start, end, speaker in sorted(turns.tolist(), key=lambda turn: (turn[2], turn[0], turn[1])):
@@ -50,7 +50,7 @@ def joined(turns: Ints) -> Ints:
     return np.array(merged, np.int64).reshape(-1, 3)
 
 
-def sweep(ref: Ints, hyp: Ints, inside: Ints, outside: Ints) -> tuple[Ints, Ints, Ints, Flags, Flags]:
+def activity_by_piece(ref: Ints, hyp: Ints, inside: Ints, outside: Ints) -> tuple[Ints, Ints, Ints, Flags, Flags]:
     """Cut time at every boundary: length of each piece, who of either side speaks in it, is it inside, is it outside.
 
     Returns ``lengths [P]``, ``of_ref [R, P]``, ``of_hyp [H, P]`` of 0 and 1, ``inside [P]``, ``outside [P]``.

@@ -18,16 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..bounded import MOST_SECONDS, SEEDS
 from ..data.audio.channels import Channel
-from ..data.corpora.audit import refuse_missing
+from ..data.corpora.audio_check import refuse_missing
 from ..data.corpora.cuts import read_cuts
-from ..data.corpora.layouts import FINISHED, LAYOUTS
+from ..data.corpora.layouts import LAYOUTS, LAYOUTS_OF_CUTS
 from ..data.corpora.layouts.options import options_model
 from ..data.corpora.manifests import import_corpus
 from ..data.synthesis import SYNTHESES, synthesize
-from ..data.synthesis.conversations import Manner, converse
 from ..data.synthesis.copy_synthesis import MANIFEST, METHODS, copy_synthesize
 from ..data.synthesis.resynthesis import ATTACKS
-from ..data.synthesis.verification import TRIALS
+from ..data.synthesis.simulated_conversations import ConversationStyle, simulate_conversations
+from ..data.synthesis.verification import TRIAL_FILES
 from ..errors import DataError, RecipeError
 from ..options import Options, known_keys, nearest, one_of, problems_of
 from .amounts import FileName, Length
@@ -103,7 +103,7 @@ class Synthesize(Chosen):
 
     def trials(self) -> list[str]:
         """Splits over which it brings trials."""
-        return [split for split in self.splits() or () if self.task == "verification" and split in TRIALS]
+        return [split for split in self.splits() or () if self.task == "verification" and split in TRIAL_FILES]
 
     def problems(self) -> Iterator[str]:
         if self.task in SYNTHESES:
@@ -115,7 +115,7 @@ class Synthesize(Chosen):
         """Make it, or find it made."""
         made = synthesize(Path(self.folder or folder), task=self.task, progress=told, **self.options)
         splits = {split: made.cuts(split) for split in self.splits() or ()}
-        return Prepared(splits, {split: made.folder / TRIALS[split] for split in self.trials()})
+        return Prepared(splits, {split: made.folder / TRIAL_FILES[split] for split in self.trials()})
 
 
 class Import(Chosen):
@@ -142,7 +142,7 @@ class Import(Chosen):
         if self.layout not in LAYOUTS:
             yield f"layout: no layout is called {self.layout!r}; {nearest(self.layout, LAYOUTS)}"
             return
-        if self.channel is not None and self.layout in FINISHED:
+        if self.channel is not None and self.layout in LAYOUTS_OF_CUTS:
             yield f"channel: the cuts of the layout {self.layout} say which channel they are of; leave it out"
         model = options_model(LAYOUTS[self.layout])
         if found := list(self.option_problems(model)):
@@ -196,26 +196,26 @@ VoicesOptions: Any = one_of("VoicesOptions", {"synthesize": Synthesize, "import"
 
 
 class Converse(Options):
-    """Conversations laid out from utterances of single speakers, see `sottovoce.data.synthesis.conversations.converse`.
+    """Conversations laid out from utterances of single speakers, see `simulate_conversations`.
 
     Args:
         of: the utterances.
         conversations: split of ``of`` -> how many.
         folder: where they are made or found; default: inside the run.
         seed: of everything random.
-        speakers, seconds, turn, overlap, pause, spread: see `sottovoce.data.synthesis.conversations.Manner`.
+        speakers, seconds, turn, overlap, pause, spread: those of `ConversationStyle`.
     """
 
     of: VoicesOptions
     conversations: dict[FileName, Annotated[int, Field(ge=1, le=100_000)]] = Field({"train": 300}, min_length=1)
     folder: str | None = None
     seed: int = Field(0, ge=0, le=SEEDS)
-    speakers: tuple[int, int] = Manner.speakers
-    seconds: tuple[Length, Length] = Manner.seconds
-    turn: float = Manner.turn
-    overlap: float = Manner.overlap
-    pause: float = Manner.pause
-    spread: float = Manner.spread
+    speakers: tuple[int, int] = ConversationStyle.speakers
+    seconds: tuple[Length, Length] = ConversationStyle.seconds
+    turn: float = ConversationStyle.turn
+    overlap: float = ConversationStyle.overlap
+    pause: float = ConversationStyle.pause
+    spread: float = ConversationStyle.spread
 
     @model_validator(mode="after")
     def _possible(self) -> Converse:
@@ -225,8 +225,8 @@ class Converse(Options):
             raise ValueError(str(error)) from None
         return self
 
-    def manner(self) -> Manner:
-        return Manner(self.speakers, self.seconds, self.turn, self.overlap, self.pause, self.spread)
+    def manner(self) -> ConversationStyle:
+        return ConversationStyle(self.speakers, self.seconds, self.turn, self.overlap, self.pause, self.spread)
 
     def splits(self) -> list[str] | None:
         return list(self.conversations)
@@ -245,7 +245,7 @@ class Converse(Options):
         for split in self.conversations:
             if split not in found:
                 raise RecipeError(f"converse: the voices have no split {split!r}; {nearest(split, found)}")
-        made = converse(
+        made = simulate_conversations(
             {split: list(read_cuts(found[split])) for split in self.conversations},
             Path(self.folder) if self.folder else folder / "conversations",
             conversations=self.conversations,

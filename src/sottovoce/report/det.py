@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-from sottovoce.metrics.detection.det import DET, probit
+from sottovoce.metrics.detection.error_tradeoff import DET, probit
 from sottovoce.report.plots import PALETTE
 
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sottovoce.report.layer_widths import LayerRow
 
 if TYPE_CHECKING:
-    from sottovoce.metrics.detection.det import DET
+    from sottovoce.metrics.detection.error_tradeoff import DET
     from sottovoce.profiling.bench import Benchmark
 
 

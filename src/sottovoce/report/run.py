@@ -16,7 +16,7 @@ import yaml
 
 from sottovoce.errors import RecipeError
 from sottovoce.files import whole_file, write_json, write_text
-from sottovoce.metrics.detection.det import DET
+from sottovoce.metrics.detection.error_tradeoff import DET
 from sottovoce.models.load import load_model
 from sottovoce.profiling.bench import Benchmark, Setting, measure
 from sottovoce.profiling.profiled_model import ours, weight_files

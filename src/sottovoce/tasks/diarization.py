@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ..bounded import WIDEST
-from ..data.batches.activity import SpeakerActivity, turns_in
 from ..data.batches.batches import Batch
+from ..data.batches.speaker_activity import SpeakerActivity, turns_in
 from ..diarization.loss import powerset_loss
-from ..diarization.models import LocalScores
+from ..diarization.models import SegmentationModel
 from ..diarization.powerset import Powerset
 from ..distillation.logits import DistillationLoss, FrameDistillationLoss
 from ..encoder.config import EncoderConfig
@@ -129,7 +129,7 @@ class Diarization(Options):
             results = numbers_of(score, [cut.id for cut in test.cuts], self.draws)
             results["protocol"] = f"local, windows of {self.decisions.window:g} s; {score.protocol}"
             if (embedder := self.decisions.embedder()) is not None:
-                whole = recording_score(LocalScores(model), embedder, test.cuts, self.decisions)
+                whole = recording_score(SegmentationModel(model), embedder, test.cuts, self.decisions)
                 results["recordings"] = numbers_of(whole, [cut.id for cut in test.cuts], self.draws) | {
                     "jer": whole.jer,
                     "protocol": f"{len(whole.files)} recordings, step {self.decisions.step:g} s; {whole.protocol}",

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..data.batches.targets import Targets
 from ..data.corpora.cuts import cut_field, cut_speaker
-from ..decoding.slu.interpreter import interpreter
+from ..decoding.slu.interpreter import slu_interpreter
 from ..decoding.slu.slu_prediction import SLUPrediction
 from ..distillation.logits import DistillationLoss
 from ..encoder.checks.finite_outputs import finite_output
@@ -231,7 +231,7 @@ def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, SLUPredicti
         InferenceError: the model gives NaN or infinity for one.
     """
     with evaluating(model):
-        reader = interpreter(model)
+        reader = slu_interpreter(model)
         found: dict[str, SLUPrediction] = {}
         for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
             made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))

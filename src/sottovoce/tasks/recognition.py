@@ -17,7 +17,7 @@ from ..distillation.logits import DistillationLoss
 from ..encoder.checks.finite_outputs import finite_output
 from ..encoder.config import EncoderConfig
 from ..encoder.evaluation_mode import evaluating
-from ..metrics.wer import RecognitionScore, TextNormalizer, score_recognition
+from ..metrics.recognition import RecognitionScore, TextNormalizer, score_recognition
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.batches.batches import Batch
-from ..data.batches.targets import Answers, Targets, Tokens
+from ..data.batches.targets import SLUTargets, Targets, Tokens
 from ..decoding.slu.semantic_vocabulary import SemanticVocabulary
 from ..decoding.slu.slu_classes import SLUClasses
 from ..distillation.logits import ClassDistillationLoss, DistillationLoss
@@ -107,9 +107,9 @@ class ClassFormulation:
             )
         return questions.labels
 
-    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Answers:
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> SLUTargets:
         questions = SLUClasses(labels)
-        return Answers(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
+        return SLUTargets(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}

@@ -17,10 +17,10 @@ from ..data.corpora.cuts import cut_field, cut_speaker
 from ..distillation.logits import ClassDistillationLoss, DistillationLoss, ScoreDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..errors import DataError
-from ..metrics.bootstrap import bootstrap_groups
 from ..metrics.detection.calibration import fit_calibration
-from ..metrics.detection.cllr import cllr
+from ..metrics.detection.log_likelihood_ratio_cost import cllr
 from ..metrics.detection.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from ..metrics.intervals import bootstrap_groups
 from ..models.llr_scoring import CLASSES
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork

@@ -13,7 +13,7 @@ from ..data.batches.batches import Batch
 from ..data.batches.targets import Targets
 from ..distillation.logits import DistillationLoss
 from ..encoder.config import EncoderConfig
-from ..metrics.bootstrap import Interval
+from ..metrics.intervals import Interval
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork, TaskOutput
 

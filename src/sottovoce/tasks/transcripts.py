@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from ..metrics.wer import TextNormalizer
+from ..metrics.recognition import TextNormalizer
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut

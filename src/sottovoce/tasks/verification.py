@@ -14,12 +14,12 @@ from ..data.corpora.cuts import cut_speaker
 from ..distillation.logits import DistillationLoss, EmbeddingDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, RecipeError
-from ..metrics.bootstrap import Metric, bootstrap
-from ..metrics.detection.cllr import cllr
-from ..metrics.detection.dcf import act_dcf, min_dcf
-from ..metrics.detection.det import det
-from ..metrics.detection.eer import eer, rocch_eer
+from ..metrics.detection.detection_cost import act_dcf, min_dcf
+from ..metrics.detection.equal_error_rate import eer, rocch_eer
+from ..metrics.detection.error_tradeoff import det
+from ..metrics.detection.log_likelihood_ratio_cost import cllr
 from ..metrics.detection.trials import Trials
+from ..metrics.intervals import Metric, bootstrap
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options

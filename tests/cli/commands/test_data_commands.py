@@ -154,7 +154,7 @@ def test_a_corpus_of_any_task(sottovoce, tmp_path):
     assert sottovoce("data", "check", tmp_path / "c/train.jsonl.gz").code == 0
     assert "10.0 % of it overlapped" in sottovoce("data", "show", tmp_path / "c/train.jsonl.gz").out
     for arguments, message in (
-        (["singing"], "no synthetic corpus for the task 'singing'"),
+        (["singing"], "no synthetic corpus is called 'singing'"),
         (["intent", "--overlap", 0.1], "synthesize intent has no option '--overlap'; it has --seed, --speakers-train"),
         (["recognition", "--speakers-test", 1], "synthesize recognition: --speakers-test: input should be greater"),
         (["spoofing", "--attacks", "lpc,"], "holds a corpus made otherwise"),

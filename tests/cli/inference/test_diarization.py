@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.corpora.rttm import read_rttm, write_rttm
-from sottovoce.diarization.plda import Plda
+from sottovoce.diarization.plda import PLDA
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.diarization import Diarization
@@ -177,9 +177,9 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     arguments = ("tune", place / "local", place / "long.jsonl.gz", "--embedding", place / "speaker", "--step", "4")
     tuned = sottovoce(*arguments, "--linkage", "centroid", "--plda", place / "plda.safetensors", "--json")
     assert tuned.code == 0 and "threshold" in json.loads(tuned.out), tuned.err
-    fitted = Plda.load(place / "plda.safetensors")
+    fitted = PLDA.load(place / "plda.safetensors")
     E = len(fitted.mean)
-    Plda(fitted.mean[1:], fitted.transform[:, 1:], fitted.phi).save(place / "other.safetensors")
+    PLDA(fitted.mean[1:], fitted.transform[:, 1:], fitted.phi).save(place / "other.safetensors")
     soundfile.write(place / "nan.wav", np.full(192_000, np.nan), 16_000, subtype="FLOAT")  # to hear it is another error
     models = (place / "local", place / "nan.wav", "--embedding", place / "speaker")
     said = sottovoce("diarize", *models, "--plda", place / "other.safetensors", "-o", place / "none.rttm")

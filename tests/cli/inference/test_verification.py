@@ -12,7 +12,7 @@ import torch
 import bad_audio
 from bad_audio import FAULTS
 from corpus import write_corpus
-from sottovoce.metrics.detection.eer import eer
+from sottovoce.metrics.detection.equal_error_rate import eer
 from sottovoce.metrics.detection.trials import read_trials
 from tiny_models import tiny_model
 

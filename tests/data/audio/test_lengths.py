@@ -28,7 +28,7 @@ from sottovoce.data.audio import decoder
 from sottovoce.data.audio.long_audio import audio_pieces, speech_parts
 from sottovoce.data.audio.reading import audio_shape, decode_audio, read_audio
 from sottovoce.data.batches.batches import StepBatches
-from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.audio_check import check_audio
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
 from sottovoce.errors import AudioError

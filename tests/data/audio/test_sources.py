@@ -14,9 +14,9 @@ import soundfile
 import torch
 
 from sottovoce.data.audio import ffmpeg, spool
+from sottovoce.data.audio.file_search import audio_files
 from sottovoce.data.audio.long_audio import audio_pieces
 from sottovoce.data.audio.reading import audio_shape, read_audio
-from sottovoce.data.batches.folder import audio_files
 from sottovoce.errors import AudioError
 
 RATE = 16_000

@@ -8,7 +8,7 @@ import soundfile
 
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
-from sottovoce.errors import DataError
+from sottovoce.errors import PluginError
 from sottovoce.metrics import read_trials
 from tone import tone
 
@@ -146,7 +146,7 @@ def test_sources_that_are_none(corpus, tmp_path):
     for source, message in ((corpus / "audio", "cannot be read"), (corpus / "audio/0.wav", "not a text file")):
         with pytest.raises(CorpusError, match=message):
             import_corpus(source, tmp_path / "out")
-    with pytest.raises(DataError, match=r"unknown layout 'tabel'; known are .*; did you mean 'table'\?"):
+    with pytest.raises(PluginError, match=r"no layout is called 'tabel'; did you mean 'table'\?"):
         import_corpus(corpus, tmp_path / "out", layout="tabel")
 
 

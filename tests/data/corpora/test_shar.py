@@ -10,10 +10,10 @@ from lhotse import CutSet
 
 from sottovoce.data.audio.reading import decode_audio
 from sottovoce.data.batches.batches import StepBatches
-from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.audio_check import check_audio
 from sottovoce.data.corpora.cuts import load_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.manifests import import_corpus
-from sottovoce.data.corpora.shar import Member, export_shar, in_memory
+from sottovoce.data.corpora.shar import Member, export_shar, load_into_memory
 from sottovoce.errors import AudioError, DataError
 
 
@@ -53,7 +53,7 @@ def test_cuts_can_be_changed_and_mixed(indexed):
             lambda cut: cut.resample(8_000),
         ):
             assert load_cut(change(files)).equal(load_cut(change(tars)))
-        assert in_memory(files) is files
+        assert load_into_memory(files) is files
 
 
 def test_again_and_after_a_round_trip(indexed, tmp_path):

@@ -12,7 +12,7 @@ from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.data.synthesis import synthesize, utterances
 from sottovoce.data.synthesis.speech.sentences import sentence
 from sottovoce.data.synthesis.speech.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
-from sottovoce.errors import DataError
+from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics import read_trials
 
 needs_espeak = pytest.mark.skipif(
@@ -119,13 +119,13 @@ def test_nothing_half_made_carries_the_name(tmp_path):
 
 def test_arguments_that_make_no_sense(tmp_path):
     for options, message in (
-        ({"task": "singing"}, "no synthetic corpus for the task 'singing'"),
+        ({"task": "singing"}, "no synthetic corpus is called 'singing'"),
         ({"utterances": 2}, "synthesize verification: utterances: input should be greater than or equal to 3 .got 2"),
         ({"speakers_test": 1}, "speakers_test: input should be greater than or equal to 2 .got 1"),
         ({"speakers_dev": 1}, "dev needs 2 or more .one of each sex., or none; got 1"),
         ({"speeker_dev": 1}, "has no option 'speeker_dev'.*did you mean 'speakers_dev'"),
     ):
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(SottovoceError, match=message):
             synthesize(tmp_path / "corpus", **options)
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="is no synthetic corpus|cannot be written"):

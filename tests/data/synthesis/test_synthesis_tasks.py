@@ -13,10 +13,10 @@ from sottovoce.data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.synthesis import SYNTHESES, synthesis_of, synthesize
-from sottovoce.data.synthesis.conversation import speaker_order, starts_of
 from sottovoce.data.synthesis.speech.commands import INTENTS, VALUES, command
 from sottovoce.data.synthesis.speech.sentences import digits, question
-from sottovoce.errors import DataError
+from sottovoce.data.synthesis.turn_timing import speaker_order, turn_starts
+from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics import read_trials
 
 needs_espeak = pytest.mark.skipif(
@@ -197,7 +197,7 @@ class TestConversations:
             turns = int(generator.integers(6, 30))
             order = speaker_order(turns, int(generator.integers(2, 5)), generator)
             durations = generator.integers(600, 5_000, turns).tolist()
-            starts = starts_of(durations, order, generator, overlap=overlap, pause=0.5)
+            starts = turn_starts(durations, order, generator, overlap=overlap, pause=0.5)
             count = np.zeros(max(s + d for s, d in zip(starts, durations, strict=True)), int)
             for who in set(order):
                 own = np.zeros_like(count)
@@ -212,12 +212,12 @@ class TestConversations:
         order = speaker_order(4_000, 4, generator)
         assert sorted(order[:4]) == [0, 1, 2, 3]
         assert 0.1 < np.mean([a == b for a, b in zip(order, order[1:], strict=False)]) < 0.2
-        starts = starts_of([1_000] * 4_000, order, generator, overlap=0.0, pause=0.7)
+        starts = turn_starts([1_000] * 4_000, order, generator, overlap=0.0, pause=0.7)
         assert 650 < np.mean(np.diff(starts)) - 1_000 < 750
 
     def test_too_much_overlap(self):
         with pytest.raises(DataError, match="3 turns cannot overlap by 0.35 of the speech"):
-            starts_of([1_000] * 3, [0, 0, 0], np.random.default_rng(0), overlap=0.35, pause=0.5)
+            turn_starts([1_000] * 3, [0, 0, 0], np.random.default_rng(0), overlap=0.35, pause=0.5)
 
     @needs_espeak
     def test_the_reference_agrees_with_what_is_heard(self, corpora):
@@ -277,7 +277,7 @@ class TestConversations:
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("singing", {}, "no synthetic corpus for the task 'singing'; known are diarization, intent"),
+        ("singing", {}, "no synthetic corpus is called 'singing'; known are diarization, intent"),
         ("intent", {"overlap": 0.1}, "synthesize intent has no option 'overlap'; it has seed, speakers_train"),
         ("recognition", {"styles": ["song"]}, "styles.0: input should be 'sentence'"),
         ("recognition", {"styles": []}, "styles: tuple should have at least 1 item"),
@@ -294,7 +294,7 @@ class TestConversations:
     ],
 )
 def test_options_that_make_no_sense(tmp_path, task, options, message):
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(SottovoceError, match=message) as caught:
         synthesize(tmp_path / "corpus", task=task, **options)
     assert "\n" not in str(caught.value) and not any(tmp_path.iterdir())
 

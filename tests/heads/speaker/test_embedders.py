@@ -8,7 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from plain_embedders import embedding
-from sottovoce.diarization.models import SpeakerFrames
+from sottovoce.diarization.models import EmbeddingModel
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.stream import ResidualStream, single
 from sottovoce.encoder.units import collect
@@ -101,7 +101,7 @@ def test_frames_once_pooled_under_many_masks(name):
     TINY.setdefault("mhfa", {"width": 6, "heads": 3, "size": 10})
     model = model_of(name)
     assert isinstance(model.head, PoolingHead)
-    embedder = SpeakerFrames(model)
+    embedder = EmbeddingModel(model)
     frames = embedder.frames(speech(1))[0]
     masks = torch.rand(3, len(frames), generator=torch.Generator().manual_seed(0)) < 0.5
     masks[:, 0], masks[1] = True, True

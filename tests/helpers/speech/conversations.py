@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from sottovoce.data.audio.frames import FRAME_LENGTH, FRAME_STEP, frame_count
 from sottovoce.data.audio.reading import SAMPLE_RATE
-from sottovoce.data.batches.activity import FIELD, STEP, frames_of
 from sottovoce.data.corpora.rttm import Turn
 from sottovoce.diarization.powerset import Powerset
 
@@ -20,7 +20,7 @@ from sottovoce.diarization.powerset import Powerset
 def conversation(seconds: float, speakers: int, seed: int = 0, *, overlap: float = 0.3) -> list[Turn]:
     """Turns of 1 to 4 s with pauses and overlaps, on the grid of frames, at most two at once."""
     generator = np.random.default_rng(seed)
-    grid = STEP / SAMPLE_RATE
+    grid = FRAME_STEP / SAMPLE_RATE
     turns, now, free, last = [], 0.5, 0.0, -1
     while now < seconds - 5:
         who = int(generator.choice([k for k in range(speakers) if k != last]))
@@ -65,8 +65,8 @@ class Known:
 
     def _active(self, waves: torch.Tensor) -> torch.Tensor:
         """``[B, T, speakers]`` at the middle of each frame."""
-        T = frames_of(waves.shape[1])
-        codes = waves[:, FIELD // 2 :: STEP][:, :T].long()
+        T = frame_count(waves.shape[1])
+        codes = waves[:, FRAME_LENGTH // 2 :: FRAME_STEP][:, :T].long()
         return torch.stack([(codes >> k) & 1 for k in range(self.speakers)], -1)
 
     def local(self, waves: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sottovoce.errors import DataError
-from sottovoce.metrics.detection import eer
+from sottovoce.metrics import eer
 from sottovoce.metrics.detection.asnorm import as_norm, cohort_means, cohort_statistics
 
 

@@ -5,8 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import min_cllr
-from sottovoce.metrics.detection import cllr
+from sottovoce.metrics import cllr, min_cllr
 from sottovoce.metrics.detection.calibration import Calibration, fit_calibration
 
 

@@ -8,8 +8,7 @@ from scipy.integrate import trapezoid
 from scipy.optimize import linprog
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import convex_hull, min_cllr, min_dcf, operating_points, rocch_eer
-from sottovoce.metrics.detection import cllr, eer
+from sottovoce.metrics import cllr, convex_hull, eer, min_cllr, min_dcf, operating_points, rocch_eer
 
 METRICS = [eer, rocch_eer, min_dcf, cllr, min_cllr]
 

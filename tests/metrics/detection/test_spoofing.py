@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sottovoce.errors import DataError
-from sottovoce.metrics.detection import eer
+from sottovoce.metrics import eer
 from sottovoce.metrics.detection.spoofing import (
     THRESHOLD,
     breakdown,

@@ -13,8 +13,7 @@ from corpus import write_corpus
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.errors import DataError
 from sottovoce.inference.verification import verify
-from sottovoce.metrics import fit_calibration, wccn
-from sottovoce.metrics.detection import cllr, eer
+from sottovoce.metrics import cllr, eer, fit_calibration, wccn
 from sottovoce.metrics.detection.trials import Trials, read_trials
 from sottovoce.models.cosine_scoring import CosineScoring
 from sottovoce.models.task_model import TaskModel

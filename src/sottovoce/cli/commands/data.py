@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from click import Context, HelpFormatter
+from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
 from ..inference.recordings import leave
@@ -20,9 +22,41 @@ def _group() -> None:
     """Make, import, check and show corpora."""
 
 
-@data.command()
+class _ImportCommand(TyperCommand):
+    """Names all layouts in the help, also those of other packages; only the help waits for their imports."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        from sottovoce.data.corpora.layouts import LAYOUTS
+
+        _list_names(self, "layout", list(LAYOUTS))
+        super().format_help(ctx, formatter)
+
+
+class _SynthesizeCommand(TyperCommand):
+    """Names all tasks with a synthetic corpus in the help, also those of other packages."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        from sottovoce.data.synthesis import SYNTHESES
+
+        _list_names(self, "task", list(SYNTHESES))
+        super().format_help(ctx, formatter)
+
+
+def _list_names(command: TyperCommand, argument: str, names: list[str]) -> None:
+    for parameter in command.params:
+        if parameter.name == argument:
+            parameter.help = f"{', '.join(names[:-1])} or {names[-1]}."  # type: ignore[attr-defined]
+
+
+FurtherOptions = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An option of what another package has added; may be repeated."),
+]
+
+
+@data.command(cls=_SynthesizeCommand)
 def synthesize(
-    task: Annotated[str, typer.Argument(help="diarization, intent, recognition, spoofing or verification.")],
+    task: Annotated[str, typer.Argument(help="The task that the corpus is for.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the corpus.")],
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same corpus.")] = None,
     speakers_train: Annotated[int | None, typer.Option(help="Speakers to train on.")] = None,
@@ -43,6 +77,7 @@ def synthesize(
     ] = None,
     overlap: Annotated[float | None, typer.Option(help="Part of the speech that is of two (diarization).")] = None,
     pause: Annotated[float | None, typer.Option(help="Mean seconds between turns (diarization).")] = None,
+    further: FurtherOptions = None,
 ) -> None:
     """Make a corpus of invented speakers for a task: audio, Lhotse cuts, and trials or RTTM and UEM."""
     given = dict(locals())  # before anything else has a name here
@@ -53,7 +88,8 @@ def synthesize(
     from sottovoce.data.synthesis.corpus import synthesis_of
 
     lists = {name: _names(given.pop(name)) for name in ("styles", "attacks", "held_out")}
-    options = {name: value for name, value in (given | lists).items() if value is not None}
+    further_options = _further(given.pop("further"))
+    options = {name: value for name, value in (given | lists | further_options).items() if value is not None}
     synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelled=_option)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -72,14 +108,9 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-@data.command("import")
+@data.command("import", cls=_ImportCommand)
 def import_corpus(
-    layout: Annotated[
-        str,
-        typer.Argument(
-            help="asvspoof, folder (one a speaker), huggingface, kaldi, lhotse, nemo, rttm, slurp, table, voxceleb."
-        ),
-    ],
+    layout: Annotated[str, typer.Argument(help="The form in which the corpus is published.")],
     source: Annotated[Path, typer.Argument(help="The corpus: a folder, or the file that lists it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cuts; the audio stays where it is.")],
     audio: Annotated[Path | None, typer.Option(help="Folder of the audio, where it is not beside the list.")] = None,
@@ -101,16 +132,17 @@ def import_corpus(
     skip_faulty: Annotated[
         bool, typer.Option("--skip-faulty", help="Go on without faulty audio: it is listed at the end, exit code 1.")
     ] = False,
+    further: FurtherOptions = None,
 ) -> None:
     """Check a corpus and write Lhotse cuts, one file a split."""
     from rich.console import Console
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import console
+    from sottovoce.data.corpora.cut_records import read_cut_records
+    from sottovoce.data.corpora.layouts import LAYOUTS
     from sottovoce.data.corpora.layouts.options import options_model
-    from sottovoce.data.corpora.listed_cuts import listed_cuts
     from sottovoce.data.corpora.manifests import import_corpus as library
-    from sottovoce.data.corpora.manifests import layout_of
     from sottovoce.data.corpora.summary import summarize
     from sottovoce.options_check import checked
     from sottovoce.report.corpus import corpus
@@ -126,7 +158,8 @@ def import_corpus(
         "allow_overlap": allow_overlap,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
-    checked(options_model(layout_of(layout)), options, f"the layout {layout}", spelled=_option)
+    options |= _further(further)
+    checked(options_model(LAYOUTS.find(layout)), options, f"the layout {layout}", spelled=_option)
     options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
     screen = Console(stderr=True)
@@ -139,9 +172,22 @@ def import_corpus(
         made = library(source, out, progress=told, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
-        console().print(corpus(str(path), summarize(listed_cuts(path))))
+        console().print(corpus(str(path), summarize(read_cut_records(path))))
     if left_out:
         leave(left_out, f"{len(left_out)} utterances")
+
+
+def _further(settings: list[str] | None) -> dict[str, str]:
+    """``["field=speaker"]`` as a dictionary."""
+    from sottovoce.errors import DataError
+
+    options = {}
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise DataError(f"--set {setting}: not NAME=VALUE; write for example --set field=speaker")
+        options[name.replace("-", "_")] = value
+    return options
 
 
 def _option(name: str) -> str:
@@ -171,7 +217,7 @@ def check(
     from rich.progress import Progress
 
     from sottovoce.cli.terminal import print_json
-    from sottovoce.data.corpora.audit import check_audio
+    from sottovoce.data.corpora.audio_check import check_audio
     from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.errors import DataError
 
@@ -198,12 +244,12 @@ def show(
 ) -> None:
     """Hours, speakers, labels and durations of a manifest, or of each in a folder."""
     from sottovoce.cli.terminal import console, print_json
+    from sottovoce.data.corpora.cut_records import read_cut_records
     from sottovoce.data.corpora.cuts import manifests_of
-    from sottovoce.data.corpora.listed_cuts import listed_cuts
     from sottovoce.data.corpora.summary import summarize
     from sottovoce.report.corpus import corpus
 
-    found = {path: summarize(listed_cuts(path)) for path in manifests_of(manifest)}
+    found = {path: summarize(read_cut_records(path)) for path in manifests_of(manifest)}
     if not as_json:
         for path, summary in found.items():
             console().print(corpus(str(path), summary))

@@ -55,7 +55,7 @@ def prune(
     """Prune a model to a budget without training, prove the result, and save it."""
     from sottovoce.checkpoints.origin import name_of
     from sottovoce.cli.terminal import busy, console, vacant
-    from sottovoce.data.batches.folder import speech_batches
+    from sottovoce.data.batches.unlabeled_speech import speech_batches
     from sottovoce.errors import PlanError, SottovoceError
     from sottovoce.files import whole_directory
     from sottovoce.models.load import load_encoder, load_model

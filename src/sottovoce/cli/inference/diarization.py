@@ -13,7 +13,7 @@ from .recordings import Asked, Channel, Json, Recordings, SkipFaulty, answer, ro
 
 if TYPE_CHECKING:
     from sottovoce.data.corpora.rttm import Turn
-    from sottovoce.diarization.pipeline import Settings
+    from sottovoce.diarization.pipeline import DiarizationSettings
     from sottovoce.inference.inputs import Recording
 
 
@@ -143,23 +143,23 @@ def diarize(
 
 def _settings(
     window: float, step: float, linkage: str, threshold: float, plda: Path | None, **vbx: float | None
-) -> Settings:
+) -> DiarizationSettings:
     """Of the pipeline; whatever is wrong with them is told here."""
-    from sottovoce.diarization.ahc import Ahc
-    from sottovoce.diarization.pipeline import Settings
-    from sottovoce.diarization.plda import Plda
-    from sottovoce.diarization.vbx import Vbx
+    from sottovoce.diarization.ahc import AHCOptions
+    from sottovoce.diarization.pipeline import DiarizationSettings
+    from sottovoce.diarization.plda import PLDA
+    from sottovoce.diarization.vbx import VBxOptions
     from sottovoce.errors import DataError
 
     constants: dict[str, Any] = {name: value for name, value in vbx.items() if value is not None}
     if constants and plda is None:
         raise DataError(f"--{next(iter(constants))} is of VBx, which needs --plda (sottovoce plda makes one)")
-    return Settings(
+    return DiarizationSettings(
         window=window,
         step=step,
-        ahc=Ahc(threshold, linkage),
-        vbx=None if plda is None else Vbx(**constants),
-        plda=None if plda is None else Plda.load(plda),
+        ahc=AHCOptions(threshold, linkage),
+        vbx=None if plda is None else VBxOptions(**constants),
+        plda=None if plda is None else PLDA.load(plda),
     )
 
 

@@ -184,7 +184,7 @@ def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
     import numpy as np
 
     from sottovoce.files import whole_file
-    from sottovoce.metrics.detection.det import DET
+    from sottovoce.metrics.detection.error_tradeoff import DET
     from sottovoce.report.det import picture
 
     drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}

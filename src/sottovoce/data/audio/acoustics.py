@@ -18,7 +18,7 @@ Wave: TypeAlias = NDArray[np.float32]
 
 def crop(wave: Wave, length: int, generator: np.random.Generator) -> Wave:
     """A random stretch of ``length`` samples; a shorter waveform is repeated, starting anywhere in it."""
-    return take(wave, crop_start(len(wave), length, generator), length)
+    return wrapped_stretch(wave, crop_start(len(wave), length, generator), length)
 
 
 def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
@@ -28,7 +28,7 @@ def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
     return int(generator.integers(size)) if size < length else 0
 
 
-def take(wave: Wave, start: int, length: int) -> Wave:
+def wrapped_stretch(wave: Wave, start: int, length: int) -> Wave:
     """``length`` samples from ``start`` on; after its end a waveform begins again."""
     if length == len(wave) and not start:
         return wave

@@ -16,7 +16,7 @@ Channel: TypeAlias = Annotated[int, Field(ge=0)] | Literal["mix"]
 MIX: Literal["mix"] = "mix"
 
 
-def chosen_channel(channel: Channel | None, channels: int, name: str) -> Channel:
+def resolve_channel(channel: Channel | None, channels: int, name: str) -> Channel:
     """What to hear of a file.
 
     Args:
@@ -28,7 +28,7 @@ def chosen_channel(channel: Channel | None, channels: int, name: str) -> Channel
         AudioError: there are several channels and none was chosen, or not the one.
     """
     if channel is None and channels > 1:
-        raise AudioError(f"{name}: has {channels} channels, one is needed; {remedy(channels)}")
+        raise AudioError(f"{name}: has {channels} channels, one is needed; {channel_hint(channels)}")
     if channel == MIX:
         return MIX if channels > 1 else 0
     if channel is not None and not 0 <= channel < channels:
@@ -36,12 +36,12 @@ def chosen_channel(channel: Channel | None, channels: int, name: str) -> Channel
     return channel or 0
 
 
-def remedy(channels: int) -> str:
+def channel_hint(channels: int) -> str:
     """What to do with a file of several channels."""
     return f"choose with --channel 0 .. {channels - 1}, or hear all of them with --channel mix"
 
 
-def heard(samples: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:
+def select_channel(samples: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:
     """What is heard ``[S]`` of ``samples[S, channels]``."""
     one = samples.mean(axis=1) if channel == MIX else samples[:, channel]
     return np.ascontiguousarray(one, dtype=np.float32)

@@ -11,9 +11,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from ...errors import AudioError
-from .formats.containers import FRAME_BYTES, UNSEEKABLE, bounds_of
-from .formats.content import Content, Piece
-from .formats.lengths import views_of
+from .formats.containers import FRAME_BYTES, UNSEEKABLE, audio_span
+from .formats.file_bytes import FileBytes, Piece
+from .formats.lengths import decoder_inputs
 from .sources import local_file, name_of
 
 RATES = 1_000, 1_000_000
@@ -126,7 +126,7 @@ class Decoder:
         while count > 0:
             block = self.read(min(_BLOCK, count), dtype)
             if not len(block):
-                raise cut_short(self.name, self.frames / self.rate, self._place / self.rate)
+                raise truncated_error(self.name, self.frames / self.rate, self._place / self.rate)
             count -= len(block)
             yield block
 
@@ -135,16 +135,16 @@ class Decoder:
         try:
             yield
         except soundfile.LibsndfileError as error:
-            raise undecodable(self.name, error) from error
+            raise undecodable_error(self.name, error) from error
 
 
 @contextmanager
-def opened(path: str | Path, *, thorough: bool = True) -> Iterator[Decoder]:
+def open_audio(path: str | Path, *, thorough: bool = True) -> Iterator[Decoder]:
     """What was named (a file, standard input, a pipe), to decode; its header is in order, and it is all there.
 
     Args:
         path: see `local_file`.
-        thorough: see `views_of`.
+        thorough: see `decoder_inputs`.
 
     Raises:
         AudioError: it is missing, empty, not audio or cut off; or not all of it would be heard.
@@ -155,47 +155,49 @@ def opened(path: str | Path, *, thorough: bool = True) -> Iterator[Decoder]:
             raw = stack.enter_context(place.open("rb", buffering=0))
         except OSError as error:
             raise AudioError(f"{name}: cannot be read ({error.strerror}); give a file that can be") from error
-        content = Content.of_descriptor(raw.fileno())
-        yield stack.enter_context(decoded(content, name, descriptor=raw.fileno(), thorough=thorough))
+        content = FileBytes.of_descriptor(raw.fileno())
+        yield stack.enter_context(open_audio_bytes(content, name, descriptor=raw.fileno(), thorough=thorough))
 
 
 @contextmanager
-def decoded(content: Content, name: str, *, descriptor: int | None = None, thorough: bool = True) -> Iterator[Decoder]:
-    """`opened` of the contents of a file, wherever they are.
+def open_audio_bytes(
+    content: FileBytes, name: str, *, descriptor: int | None = None, thorough: bool = True
+) -> Iterator[Decoder]:
+    """`open_audio` of the contents of a file, wherever they are.
 
     Args:
         content: all of the file.
         name: what errors call it.
         descriptor: of the file, if it is one of its own.
-        thorough: see `views_of`.
+        thorough: see `decoder_inputs`.
 
     Raises:
-        AudioError: as `opened`.
+        AudioError: as `open_audio`.
     """
-    views = views_of(content, name, thorough=thorough)
+    views = decoder_inputs(content, name, thorough=thorough)
     with ExitStack() as stack:
         try:
             files = [stack.enter_context(_file(content, view, descriptor)) for view in views]
         except soundfile.LibsndfileError as error:
-            raise undecodable(name, error) from error
+            raise undecodable_error(name, error) from error
         yield Decoder(files, name, _samples(files[0], content, name) if len(files) == 1 else None)
 
 
-def _file(content: Content, view: tuple[Piece, ...] | None, descriptor: int | None) -> soundfile.SoundFile:
+def _file(content: FileBytes, view: tuple[Piece, ...] | None, descriptor: int | None) -> soundfile.SoundFile:
     # By its descriptor: of a name, libsndfile wants to know more than its bytes (a.raw, names that are no UTF-8).
     if view is None and descriptor is not None:
         return soundfile.SoundFile(descriptor, closefd=False)
     return soundfile.SoundFile(content.opened(*(view or ())))
 
 
-def _samples(file: soundfile.SoundFile, content: Content, name: str) -> int | None:
+def _samples(file: soundfile.SoundFile, content: FileBytes, name: str) -> int | None:
     """How many samples there are by the header, where they all have the same bytes: libsndfile may hear a few behind.
 
     Raises:
         AudioError: it would hear less than there is.
     """
     width = FRAME_BYTES.get(file.subtype)
-    bounds = bounds_of(content) if width is not None and file.format not in _SIZELESS else None
+    bounds = audio_span(content) if width is not None and file.format not in _SIZELESS else None
     if width is None or bounds is None:
         return None
     there = bounds.bytes_of(content) // (width * file.channels)
@@ -207,7 +209,7 @@ def _samples(file: soundfile.SoundFile, content: Content, name: str) -> int | No
     return there
 
 
-def cut_short(name: str, promised: float, there: float) -> AudioError:
+def truncated_error(name: str, promised: float, there: float) -> AudioError:
     """What is wrong with audio of which fewer seconds can be decoded than its header says."""
     return AudioError(
         f"{name}: cut off: the header promises {promised:.3f} s, but only {there:.3f} s can be decoded; copy or convert"
@@ -215,7 +217,7 @@ def cut_short(name: str, promised: float, there: float) -> AudioError:
     )
 
 
-def undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
+def undecodable_error(name: str, error: soundfile.LibsndfileError) -> AudioError:
     """What is wrong with a file that libsndfile does not decode."""
     reason = error.error_string.removeprefix("Error : ").rstrip(".")
     if Path(name).suffix.lower() in HEADERLESS:

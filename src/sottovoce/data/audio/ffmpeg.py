@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import AudioError
-from .spool import copy
+from .spool import copy_stream
 
 LONGEST = 3_600.0
 """Seconds that ffmpeg may work on one file; it decodes more than a hundred times faster than the audio lasts."""
@@ -47,7 +47,7 @@ def container_of(first: bytes) -> str | None:
     return None
 
 
-def decode(path: Path, into: BinaryIO, name: str, container: str) -> None:
+def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None:
     """Write the one audio track of a file as WAV, at its own rate and with all of its channels.
 
     Args:
@@ -82,7 +82,7 @@ def decode(path: Path, into: BinaryIO, name: str, container: str) -> None:
         errors.start()
         timer.start()
         try:
-            copy(process.stdout, into, name)  # type: ignore[arg-type]
+            copy_stream(process.stdout, into, name)  # type: ignore[arg-type]
             process.wait()
         finally:
             timer.cancel()

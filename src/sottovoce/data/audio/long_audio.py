@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError
-from .channels import Channel, chosen_channel
-from .channels import heard as of_channel
-from .decoder import cut_short, opened
-from .reading import SAMPLE_RATE, SilenceWarning, as_waveform, is_silent, notice, one_channel
+from .channels import Channel, resolve_channel
+from .channels import select_channel as of_channel
+from .decoder import open_audio, truncated_error
+from .reading import SAMPLE_RATE, SilenceWarning, as_waveform, checked_mono, is_silent, log_resampling
 from .sources import name_of
 
 LONGEST = 60.0
@@ -37,16 +37,16 @@ def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | N
         AudioError: as `read_audio`, as soon as it shows; a file of any length is read, a silent one too.
     """
     done, name = 0, name_of(path)
-    with opened(path) as file:
+    with open_audio(path) as file:
         frames, rate = file.frames, file.rate
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         if resampler is not None:
-            notice(rate, name)
+            log_resampling(rate, name)
         while done < frames:
             samples = file.read(min(max(round(seconds * rate), 1), frames - done))
             if not len(samples):
-                raise cut_short(name, frames / rate, done / rate)
-            mono = one_channel(samples, rate, name, channel=channel, start=done / rate)
+                raise truncated_error(name, frames / rate, done / rate)
+            mono = checked_mono(samples, rate, name, channel=channel, start=done / rate)
             done += len(samples)
             yield torch.from_numpy(mono if resampler is None else resampler.resample_chunk(mono, last=done >= frames))
 
@@ -63,9 +63,9 @@ def speech_parts(path: str | Path, *, channel: Channel | None = None) -> Iterato
         AudioError: as `read_audio`; or there is nothing but silence.
     """
     heard = False
-    with opened(path) as file:
+    with open_audio(path) as file:
         count = max(-(-file.frames // round(LONGEST * file.rate)), 1)
-        listened = chosen_channel(channel, file.channels, file.name)
+        listened = resolve_channel(channel, file.channels, file.name)
         for part in range(count):
             size = file.frames * (part + 1) // count - file.frames * part // count
             mono = [of_channel(block, listened) for block in file.blocks(size)]

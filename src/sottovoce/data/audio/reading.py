@@ -13,9 +13,10 @@ import soxr
 from numpy.typing import NDArray
 
 from ...errors import AudioError
-from .channels import Channel, chosen_channel, heard
-from .decoder import Decoder, decoded, opened
-from .formats.content import Content
+from .channels import Channel, resolve_channel, select_channel
+from .decoder import Decoder, open_audio, open_audio_bytes
+from .formats.file_bytes import FileBytes
+from .frames import FRAME_LENGTH
 from .sources import name_of
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform inside sottovoce."""
-
-SHORTEST = 400
-"""Samples of one encoder frame (25 ms); shorter audio has no frame at all."""
 
 LARGEST = 2**30
 """Samples of one channel that are held at once: 18 hours at 16 kHz."""
@@ -63,7 +61,7 @@ def read_audio(
         AudioError: the file is missing, empty, not audio or cut off; it has several channels and none was chosen; a
             sample is NaN or infinite; or fewer than 400 samples (one frame) are left at 16 kHz.
     """
-    with opened(path, thorough=duration is None) as file:
+    with open_audio(path, thorough=duration is None) as file:
         return _read(file, channel, start, duration)
 
 
@@ -80,7 +78,7 @@ def decode_audio(
     Raises:
         AudioError: as `read_audio`.
     """
-    with decoded(Content.of_bytes(encoded), name, thorough=duration is None) as file:
+    with open_audio_bytes(FileBytes.of_bytes(encoded), name, thorough=duration is None) as file:
         return _read(file, channel, start, duration)
 
 
@@ -96,10 +94,10 @@ def _read(file: Decoder, channel: Channel | None, start: float, duration: float 
     count = min(count, file.frames - first)
     if count > LARGEST:
         raise AudioError(f"{name}: {count / rate / 3600:.1f} hours are too much to be held at once; split it")
-    listened = chosen_channel(channel, file.channels, name)
+    listened = resolve_channel(channel, file.channels, name)
     if first:
         file.seek(first)
-    blocks = [heard(block, listened) for block in file.blocks(count)]
+    blocks = [select_channel(block, listened) for block in file.blocks(count)]
     return as_waveform(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate, name)
 
 
@@ -118,13 +116,13 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     Raises:
         AudioError: as `read_audio`.
     """
-    mono = one_channel(samples[:, None] if samples.ndim == 1 else samples, rate, name, channel=channel)
+    mono = checked_mono(samples[:, None] if samples.ndim == 1 else samples, rate, name, channel=channel)
     if rate != SAMPLE_RATE:
-        notice(rate, name)
+        log_resampling(rate, name)
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
-    if len(mono) < SHORTEST:
+    if len(mono) < FRAME_LENGTH:
         raise AudioError(
-            f"{name}: too short: {len(mono)} samples at 16 kHz, one frame needs {SHORTEST} (25 ms); leave it out"
+            f"{name}: too short: {len(mono)} samples at 16 kHz, one frame needs {FRAME_LENGTH} (25 ms); leave it out"
         )
     if is_silent(mono):
         warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
@@ -133,7 +131,7 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
     return torch.from_numpy(mono)
 
 
-def one_channel(
+def checked_mono(
     samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None, start: float = 0.0
 ) -> NDArray[np.float32]:
     """One channel ``[S]`` of ``samples[S, channels]``, checked.
@@ -145,7 +143,7 @@ def one_channel(
     Raises:
         AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
     """
-    mono = heard(samples, chosen_channel(channel, samples.shape[1], name))
+    mono = select_channel(samples, resolve_channel(channel, samples.shape[1], name))
     if not np.isfinite(mono).all():
         bad = np.flatnonzero(~np.isfinite(mono))
         raise AudioError(
@@ -189,11 +187,11 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
     Raises:
         AudioError: the file is missing, empty, not audio or visibly cut off.
     """
-    with opened(path) as file:
+    with open_audio(path) as file:
         return file.frames, file.rate, file.channels
 
 
-def notice(rate: int, name: str) -> None:
+def log_resampling(rate: int, name: str) -> None:
     """Say once for each rate that audio is resampled."""
     if rate not in _noticed:
         _noticed.add(rate)

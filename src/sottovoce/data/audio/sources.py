@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import AudioError
-from .ffmpeg import container_of, decode
-from .spool import copy, spooled
+from .ffmpeg import container_of, decode_to_wav
+from .spool import copy_stream, temporary_copy
 
 STANDARD_INPUT = "-"
 
@@ -54,7 +54,7 @@ def local_file(path: str | Path) -> Path:
     if container is None:
         return place
     key = str(place), size, changed
-    return spooled(key, lambda file: decode(place, file, name, container), again=True)
+    return temporary_copy(key, lambda file: decode_to_wav(place, file, name, container), again=True)
 
 
 def _on_disk(path: Path, name: str) -> Path:
@@ -78,10 +78,10 @@ def _standard_input() -> Path:
         stream = getattr(sys.stdin, "buffer", None)
         if stream is None or sys.stdin.isatty():
             raise AudioError("standard input: is a terminal; send audio to it, or name a file")
-        if not copy(stream, file, "standard input"):
+        if not copy_stream(stream, file, "standard input"):
             raise AudioError("standard input: is empty (0 bytes); send audio to it, or name a file")
 
-    return spooled(STANDARD_INPUT, write, again=False)
+    return temporary_copy(STANDARD_INPUT, write, again=False)
 
 
 def _named_pipe(path: Path, name: str) -> Path:
@@ -89,12 +89,12 @@ def _named_pipe(path: Path, name: str) -> Path:
 
     def write(file: BinaryIO) -> None:
         with path.open("rb") as stream:
-            if not copy(stream, file, name):
+            if not copy_stream(stream, file, name):
                 raise AudioError(f"{name}: nothing was written to it (0 bytes)")
 
     found = path.stat()
     try:
-        return spooled((found.st_dev, found.st_ino), write, again=False)
+        return temporary_copy((found.st_dev, found.st_ino), write, again=False)
     except OSError as error:
         raise _unreadable(name, error) from error
 

@@ -28,7 +28,7 @@ _once: dict[Hashable, Path] = {}
 _again: OrderedDict[Hashable, Path] = OrderedDict()
 
 
-def spooled(key: Hashable, write: Callable[[BinaryIO], None], *, again: bool) -> Path:
+def temporary_copy(key: Hashable, write: Callable[[BinaryIO], None], *, again: bool) -> Path:
     """The file of a key, which is written where there is none yet.
 
     Args:
@@ -65,7 +65,7 @@ def _written(write: Callable[[BinaryIO], None]) -> Path:
     return path
 
 
-def copy(source: BinaryIO, into: BinaryIO, name: str) -> int:
+def copy_stream(source: BinaryIO, into: BinaryIO, name: str) -> int:
     """All of a source; how many bytes that were.
 
     Args:

@@ -17,8 +17,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ...errors import DataError, SottovoceError
-from ..audio.acoustics import Wave, crop_start, take
-from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..audio.acoustics import Wave, crop_start, wrapped_stretch
+from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import load_cut, load_stretch, seekable_samples
 from .augment import Effect
 from .cache import audio_cache
@@ -134,11 +135,11 @@ class StepBatches(Dataset[Batch]):
         if size is None or size <= length:
             wave = self._wave(index)
             start = crop_start(len(wave), length, generator)
-            return take(wave, start, length), start
+            return wrapped_stretch(wave, start, length), start
         start = crop_start(size, length, generator)
         stretch = load_stretch(cut, start, length).numpy()
         # A manifest may promise a sample more than there is.
-        return stretch if len(stretch) == length else take(self._wave(index), start, length), start
+        return stretch if len(stretch) == length else wrapped_stretch(self._wave(index), start, length), start
 
     def _wave(self, index: int) -> Wave:
         return self.cache[index] if self.cache is not None else load_cut(self.cuts[index]).numpy()
@@ -246,7 +247,7 @@ def _crop_range(crop: float | tuple[float, float] | None) -> tuple[int, int] | N
         return None
     low, high = crop if isinstance(crop, tuple | list) else (crop, crop)
     samples = round(low * SAMPLE_RATE), round(high * SAMPLE_RATE)
-    if samples[0] < SHORTEST or samples[1] < samples[0]:
+    if samples[0] < FRAME_LENGTH or samples[1] < samples[0]:
         raise DataError(f"batches: cannot crop to {low} .. {high} s; the least is 0.025 s, and the range must rise")
     if low != high and -(-samples[0] // _QUANTUM) > samples[1] // _QUANTUM:
         raise DataError(

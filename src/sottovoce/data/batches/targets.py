@@ -87,7 +87,7 @@ class Classes(Targets):
         return [self._class[cut.id] for cut in cuts]
 
 
-class Answers(Targets):
+class SLUTargets(Targets):
     """One class of each of ``Q`` questions a cut: ``labels [B, Q]`` int64.
 
     Args:

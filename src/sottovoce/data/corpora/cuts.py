@@ -17,7 +17,7 @@ from ...text import plain_json
 from ...text.text_files import lines
 from ..audio.channels import MIX, Channel
 from ..audio.reading import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
-from .shar import SHAR, Member, in_memory
+from .shar import SHAR, Member, load_into_memory
 
 if TYPE_CHECKING:
     from lhotse import CutSet
@@ -165,7 +165,7 @@ def read_cuts(path: str | Path) -> CutSet:
                 raise DataError(f"{path}: line {number} is a {type(cut).__name__}, not a cut")
             if cut.id in cuts:
                 raise DataError(f"{path}: line {number} has the id {cut.id!r} of an earlier cut")
-            cuts[cut.id] = locate_audio(cut, path.parent)
+            cuts[cut.id] = resolve_audio_paths(cut, path.parent)
     except DataError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -192,7 +192,7 @@ def manifests_of(path: str | Path) -> list[Path]:
     return found
 
 
-def locate_audio(cut: Cut, folder: Path) -> Cut:
+def resolve_audio_paths(cut: Cut, folder: Path) -> Cut:
     """Resolve relative paths of audio against the folder of the manifest, where they lead to a file."""
     for part in getattr(cut, "tracks", None) or [cut]:
         recording = getattr(getattr(part, "cut", part), "recording", None)
@@ -202,7 +202,7 @@ def locate_audio(cut: Cut, folder: Path) -> Cut:
     return cut
 
 
-def files_of(cut: Cut) -> list[str]:
+def audio_files_of(cut: Cut) -> list[str]:
     """The audio files that a cut is made of; what lies elsewhere (in a tar, in the manifest itself) is none."""
     parts = getattr(cut, "tracks", None) or [cut]
     recordings = [getattr(getattr(part, "cut", part), "recording", None) for part in parts]
@@ -294,7 +294,7 @@ def load_cut(cut: Cut) -> Tensor:
         if source.type == SHAR:
             return decode_audio(Member.of(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
         return read_audio(source.source, channel=channel, **stretch)
-    cut = in_memory(cut)
+    cut = load_into_memory(cut)
     try:
         samples = cut.load_audio()
     except Exception as error:  # Lhotse raises whatever its many backends raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 import shutil
 from collections import defaultdict
@@ -17,11 +16,11 @@ from ...exclusive import exclusive
 from ...options_check import checked
 from ..audio.channels import Channel
 from ..audio.sources import printable
+from .audio_extraction import extract_audio, with_converted
 from .cuts import require_lhotse, write_cuts
-from .extract_audio import extract_audio, with_converted
-from .layouts import FINISHED, LAYOUTS, CorpusRow, Layout
+from .layouts import LAYOUTS, LAYOUTS_OF_CUTS, CorpusRow
 from .layouts.options import options_model
-from .validation import AudioHeader, cut_of, read_headers
+from .validation import AudioHeader, cut_from_row, read_headers
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -81,21 +80,22 @@ def import_corpus(
         The path of each split's CutSet.
 
     Raises:
-        DataError: the layout is unknown or has no such option, ``out`` cannot be written, or the corpus says itself
-            which channels it is of.
+        PluginError: no layout has this name.
+        DataError: the layout has no such option, ``out`` cannot be written, or a channel was chosen for a corpus that
+            says itself which channels it is of.
         CorpusError: the corpus has faults (all are listed).
     """
     require_lhotse()
     source, out = Path(source), Path(out)
-    reader = layout_of(layout)
-    told = dict(checked(options_model(reader), options, f"the layout {layout}"))
-    if channel is not None and layout in FINISHED:
+    reader = LAYOUTS.find(layout)
+    settings = dict(checked(options_model(reader), options, f"the layout {layout}"))
+    if channel is not None and layout in LAYOUTS_OF_CUTS:
         raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave --channel out")
     faults: list[str] = []
     faulty: list[str] = []
-    rows = reader(source, faults, **told)
-    if channel is not None and (own := next((row for row in rows if not (row.channel is row.side is None)), None)):
-        raise DataError(f"{own.where}: the corpus says itself which channel {own.name} is of; leave --channel out")
+    rows = reader(source, faults, **settings)
+    if channel is not None and (fixed := next(filter(_has_channel, rows), None)) is not None:
+        raise DataError(f"{fixed.where}: the corpus says itself which channel {fixed.name} is of; leave --channel out")
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
     rows = _named(rows, split, faults)
@@ -110,7 +110,7 @@ def import_corpus(
             _log.warning("channel %s chooses nothing: no file of %s has several channels", channel, source)
         splits: dict[str, list[Cut]] = defaultdict(list)
         for row in placed:
-            if (cut := cut_of(row, headers, faulty, channel=channel, beside=staging)) is not None:
+            if (cut := cut_from_row(row, headers, faulty, channel=channel, beside=staging)) is not None:
                 splits[row.split].append(cut)
         if faults or (faulty and not skip_faulty) or not splits:
             raise CorpusError(source, faults + faulty)
@@ -127,17 +127,9 @@ def import_corpus(
     return {name: out / f"{name}.jsonl.gz" for name in splits}
 
 
-def layout_of(name: str) -> Layout:
-    """The layout of a name.
-
-    Raises:
-        DataError: there is none.
-    """
-    if name not in LAYOUTS:
-        near = difflib.get_close_matches(name, LAYOUTS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"unknown layout {name!r}; known are {', '.join(sorted(LAYOUTS))}{hint}")
-    return LAYOUTS[name]
+def _has_channel(row: CorpusRow) -> bool:
+    """Whether the corpus itself says which channel of a file a row is."""
+    return row.channel is not None or row.side is not None or row.cut is not None
 
 
 def _named(rows: list[CorpusRow], split: str | None, faults: list[str]) -> list[CorpusRow]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ...errors import DataError
 from ...metrics.speaker_time import LONGEST
-from ...metrics.zones import Zones, merged
+from ...metrics.unscored_zones import Zones, merge_stretches
 from ...text.text_files import lines
 
 Seconds = float
@@ -124,7 +124,7 @@ def read_rttm(path: str | Path) -> Rttm:
     return read
 
 
-def tell_passed(source: str | Path, passed: Mapping[str, int]) -> None:
+def warn_skipped_records(source: str | Path, passed: Mapping[str, int]) -> None:
     """Say once which records were passed over."""
     if passed:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed.items()))
@@ -203,7 +203,7 @@ def write_uem(regions: Mapping[str, Iterable[tuple[Seconds, Seconds]]], path: st
 
 def merge(regions: Iterable[tuple[Seconds, Seconds]]) -> list[Region]:
     """The same time as few regions, in order; those that overlap or touch become one."""
-    return [Region(*each) for each in merged(regions)]
+    return [Region(*each) for each in merge_stretches(regions)]
 
 
 class _Fault(Exception):

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AudioError, DataError, SottovoceError
 from ...exclusive import exclusive
-from ..audio.decoder import decoded
-from ..audio.formats.content import Content
+from ..audio.decoder import open_audio_bytes
+from ..audio.formats.file_bytes import FileBytes
 
 if TYPE_CHECKING:
     from lhotse.audio import AudioSource
@@ -87,14 +87,14 @@ class Member:
         """
         try:
             with self.tar.open("rb", buffering=0) as tar:
-                content = Content.of_descriptor(tar.fileno()).part(self.offset, self.offset + self.size)
-                with decoded(content, str(self)) as file:
+                content = FileBytes.of_descriptor(tar.fileno()).part(self.offset, self.offset + self.size)
+                with open_audio_bytes(content, str(self)) as file:
                     return file.frames, file.rate, file.channels
         except OSError as error:
             raise AudioError(f"{self.tar}: cannot be read ({error.strerror})") from error
 
 
-def index(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
+def index_shard(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
     """The audio and the recordings of a shard, by the id of their cut. Headers are read, and no audio.
 
     Raises:
@@ -123,7 +123,7 @@ def in_shar(cut: Cut) -> bool:
     return any(source.type == SHAR for source in _sources(cut))
 
 
-def in_memory(cut: Cut) -> Cut:
+def load_into_memory(cut: Cut) -> Cut:
     """The same cut, with what it has in tars read into memory, for Lhotse to decode.
 
     Raises:
@@ -132,7 +132,7 @@ def in_memory(cut: Cut) -> Cut:
     from lhotse.utils import fastcopy
 
     if tracks := getattr(cut, "tracks", None):
-        return fastcopy(cut, tracks=[fastcopy(track, cut=in_memory(track.cut)) for track in tracks])
+        return fastcopy(cut, tracks=[fastcopy(track, cut=load_into_memory(track.cut)) for track in tracks])
     if not in_shar(cut):
         return cut
     sources = [
@@ -168,7 +168,7 @@ def export_shar(cuts: Iterable[Cut], out: str | Path, *, shard_size: int = 1_000
         raise DataError(f"{out}: exists and is not an empty folder; choose another one")
     try:
         with exclusive(out.with_name(f".{out.name}.partial")) as work:
-            from_memory = CutSet(in_memory(cut) for cut in cuts)
+            from_memory = CutSet(load_into_memory(cut) for cut in cuts)
             from_memory.to_shar(work, fields={"recording": "flac"}, shard_size=shard_size, warn_unused_fields=False)
             if out.is_dir():
                 out.rmdir()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-    from .listed_cuts import ListedCut
+    from .cut_records import CutRecord
 
 Seconds = float
 
@@ -80,7 +80,7 @@ class Summary:
         }
 
 
-def summarize(cuts: Iterable[Cut | ListedCut]) -> Summary:
+def summarize(cuts: Iterable[Cut | CutRecord]) -> Summary:
     """Count what is in some cuts; the audio is not touched."""
     found = Summary()
     recordings: set[str] = set()
@@ -122,7 +122,7 @@ def _count(fields: dict[str, Counter[str]], custom: dict[str, Any]) -> None:
             fields[name][str(value)] += 1
 
 
-def _spoken(cut: Cut | ListedCut) -> tuple[Seconds, Seconds]:
+def _spoken(cut: Cut | CutRecord) -> tuple[Seconds, Seconds]:
     """Seconds in which one or more, and two or more, speakers talk; a speaker who overlaps himself counts once."""
     edges: list[tuple[Seconds, int, str]] = []
     for number, said in enumerate(cut.supervisions):

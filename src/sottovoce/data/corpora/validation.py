@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AudioError
-from ...metrics.zones import without
-from ..audio.channels import MIX, Channel, remedy
-from ..audio.reading import SAMPLE_RATE, SHORTEST, audio_shape
+from ...metrics.unscored_zones import subtract_stretches
+from ..audio.channels import MIX, Channel, channel_hint
+from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE, audio_shape
+from .cut_checks import TOLERANCE, cut_faults
 from .cuts import make_cut
-from .layouts.tables.rows import CorpusRow, Segment
+from .layouts.rows import CorpusRow, Segment
 from .shar import SHAR, Member
-from .usable import TOLERANCE, unusable
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -55,7 +56,7 @@ def _header(path: Path) -> AudioHeader | str:
         return f"{path!r}: cannot be a file ({getattr(error, 'strerror', None) or error})"
 
 
-def cut_of(
+def cut_from_row(
     row: CorpusRow,
     headers: Mapping[Path, AudioHeader | str],
     faults: list[str],
@@ -95,7 +96,7 @@ def cut_of(
     source = row.path.relative_to(beside) if row.content is not None else header.path
     scored = [(a, min(b, end - start)) for a, b in row.regions or [] if a < end - start]
     if row.unscored:
-        scored = without(scored or [(0.0, end - start)], row.unscored)
+        scored = subtract_stretches(scored or [(0.0, end - start)], row.unscored)
         if not scored:
             faults.append(
                 f"{row.where}: nothing of {row.path} is scored, all of it is NOSCORE or NON-LEX; leave it out"
@@ -129,12 +130,12 @@ def _unfit(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str 
     if row.channel is not None and row.channel >= header.channels:
         return f"has {header.channels} channels, but channel {row.channel} is listed; they are counted from 0"
     if header.channels > 1 and channel is None:
-        return f"has {header.channels} channels; {remedy(header.channels)}"
+        return f"has {header.channels} channels; {channel_hint(header.channels)}"
     if channel not in (None, MIX) and header.channels > 1 and not 0 <= channel < header.channels:
         return f"has no channel {channel}; its channels are 0 .. {header.channels - 1}"
     if start >= length or end > length + TOLERANCE:
         return f"lasts {length:.3f} s, but a stretch from {start:.3f} to {end:.3f} s is listed"
-    if seconds * SAMPLE_RATE < SHORTEST - 1e-6:
+    if seconds * SAMPLE_RATE < FRAME_LENGTH - 1e-6:
         return f"is too short: {seconds:.4f} s, one frame needs 0.025 s"
     if row.duration is not None and not abs(row.duration - seconds) <= TOLERANCE:
         return f"lasts {seconds:.3f} s, but {row.duration:.3f} s are listed"
@@ -158,7 +159,7 @@ def _inside(
 def _ready(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioHeader | str]) -> list[str]:
     """Faults of a finished cut: of the files that it is made of, and of its supervisions. Paths become absolute."""
     faults: list[str] = []
-    unheard = unusable(cut)
+    unheard = cut_faults(cut)
     for part in getattr(cut, "tracks", None) or [cut]:
         recording: Any = getattr(getattr(part, "cut", part), "recording", None)
         if recording is None:

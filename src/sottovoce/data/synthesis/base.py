@@ -16,13 +16,13 @@ from ..audio.acoustics import Wave
 from ..audio.reading import SAMPLE_RATE
 from .speech.voices import SPLITS
 
-Told: TypeAlias = Callable[[], None]
+FileDone: TypeAlias = Callable[[], None]
 """Called after each file of audio."""
 
 Scene: TypeAlias = Literal["rooms", "dry"]
 """``rooms``: reverberant, noisy, through microphones and telephones; ``dry``: close to a good microphone."""
 
-KEYS = {"train": 1, "test": 2, "dev": 4}
+SPLIT_KEYS = {"train": 1, "test": 2, "dev": 4}
 """Random numbers of a split are drawn from (seed, its key, ...); 3 and 5 are those of trials."""
 
 
@@ -55,7 +55,7 @@ class Synthesis(Bounded, ABC):
         """Number of files of audio that will be written."""
 
     @abstractmethod
-    def write(self, folder: Path, told: Told) -> None:
+    def write(self, folder: Path, told: FileDone) -> None:
         """Write ``<split>.jsonl.gz`` for each split, the audio, and what else belongs to the task.
 
         Args:

@@ -17,7 +17,8 @@ import soundfile
 from ...errors import DataError
 from ...exclusive import exclusive
 from ..audio.acoustics import Wave, power
-from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
 from .resynthesis import ATTACKS, resynthesize
 
@@ -65,7 +66,7 @@ def copy_synthesize(
     """
     if unknown := [name for name in methods if name not in ATTACKS]:
         raise DataError(f"copies: there is no method {unknown[0]!r}; known are {', '.join(ATTACKS)}")
-    if not 1 <= copies <= len(set(methods)) or stretches < 1 or seconds * SAMPLE_RATE < SHORTEST:
+    if not 1 <= copies <= len(set(methods)) or stretches < 1 or seconds * SAMPLE_RATE < FRAME_LENGTH:
         raise DataError(
             f"copies: {copies} copies by {len(set(methods))} methods of {stretches} stretches of {seconds:g} s;"
             f" give at least one of each, 25 ms, and no more copies than methods"

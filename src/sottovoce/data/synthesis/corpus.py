@@ -18,6 +18,7 @@ from typing import Any
 from ...errors import DataError
 from ...exclusive import exclusive
 from ...options_check import checked
+from ...plugins import Registry
 from ...text import plain_json
 from ..corpora.cuts import require_lhotse
 from .base import Synthesis
@@ -26,16 +27,18 @@ from .intent import IntentSynthesis
 from .recognition import RecognitionSynthesis
 from .speech.espeak import require_espeak
 from .spoofing import SpoofingSynthesis
-from .verification import TRIALS, VerificationSynthesis
+from .verification import TRIAL_FILES, VerificationSynthesis
 
-SYNTHESES: dict[str, type[Synthesis]] = {
+_OWN: dict[str, type[Synthesis]] = {
     "diarization": DiarizationSynthesis,
     "intent": IntentSynthesis,
     "recognition": RecognitionSynthesis,
     "spoofing": SpoofingSynthesis,
     "verification": VerificationSynthesis,
 }
-"""What ``synthesize(task=...)`` knows."""
+
+SYNTHESES: Registry[type[Synthesis]] = Registry("synthetic corpus", "sottovoce.syntheses", _OWN)
+"""Synthetic corpora by the task that ``synthesize(task=...)``, recipes and ``sottovoce data synthesize`` name."""
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)`` files of audio."""
@@ -44,7 +47,7 @@ _SETTINGS = "corpus.json"
 
 
 @dataclass(frozen=True)
-class Corpus:
+class SyntheticCorpus:
     """Where the parts of a synthesized corpus lie."""
 
     folder: Path
@@ -71,7 +74,7 @@ class Corpus:
     @property
     def trials(self) -> Path:
         """Pairs of test cuts, of a corpus for verification."""
-        return self.folder / TRIALS["test"]
+        return self.folder / TRIAL_FILES["test"]
 
     def parts(self) -> list[Path]:
         """The manifests, and all files beside them: trials, RTTM, UEM."""
@@ -84,16 +87,15 @@ def synthesis_of(task: str, options: dict[str, Any], *, spelled: Callable[[str],
     """The checked options of a corpus for a task; see `checked`.
 
     Raises:
-        DataError: the task or an option is unknown, or a value makes no sense.
+        PluginError: there is no synthetic corpus for this task.
+        DataError: an option is unknown, or a value makes no sense.
     """
-    if task not in SYNTHESES:
-        raise DataError(f"synthesize: no synthetic corpus for the task {task!r}; known are {', '.join(SYNTHESES)}")
-    return checked(SYNTHESES[task], options, f"synthesize {task}", spelled=spelled)
+    return checked(SYNTHESES.find(task), options, f"synthesize {task}", spelled=spelled)
 
 
 def synthesize(
     out: str | Path, *, task: str = "verification", progress: Progress | None = None, **options: Any
-) -> Corpus:
+) -> SyntheticCorpus:
     """Make a corpus for a task, or find it made.
 
     The same arguments give the same corpus. It appears under its name only when it is whole; a folder that already
@@ -113,7 +115,7 @@ def synthesize(
     synthesis = synthesis_of(task, options)
     settings = {"format": synthesis.FORMAT, "task": task, **synthesis.model_dump(mode="json")}
     if _is_made(out, settings):
-        return Corpus(out)
+        return SyntheticCorpus(out)
     require_espeak()
     require_lhotse()
     total, done = synthesis.total(), 0
@@ -127,7 +129,7 @@ def synthesize(
     try:
         with exclusive(out.with_name(f".{out.name}.partial")) as work:
             if _is_made(out, settings):  # by another process, meanwhile
-                return Corpus(out)
+                return SyntheticCorpus(out)
             synthesis.write(work, told)
             (work / _SETTINGS).write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             if out.is_dir():
@@ -135,7 +137,7 @@ def synthesize(
             work.rename(out)
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
-    return Corpus(out)
+    return SyntheticCorpus(out)
 
 
 def _is_made(out: Path, settings: dict[str, object]) -> bool:

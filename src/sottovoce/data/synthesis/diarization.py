@@ -21,13 +21,13 @@ from ..audio.acoustics import (
 from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import make_cut, write_cuts
 from ..corpora.rttm import Region, Turn, write_rttm, write_uem
-from .base import KEYS, Scene, Synthesis, Told, write_wave
-from .conversation import Milliseconds, speaker_order, starts_of
-from .scenes import at_level, dry
+from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
+from .scenes import at_level, close_talking
 from .speech.commands import command
 from .speech.sentences import sentence
 from .speech.voices import Voice, invent_voices
-from .utterances import voiced
+from .turn_timing import Milliseconds, speaker_order, turn_starts
+from .utterances import synthesize_speech
 
 _SHORT = 1.6
 """Seconds of a conversation of short utterances, by which it is reckoned how many may be needed."""
@@ -82,11 +82,11 @@ class DiarizationSynthesis(Synthesis):
     def total(self) -> int:
         return sum(self.conversations().values())
 
-    def write(self, folder: Path, told: Told) -> None:
+    def write(self, folder: Path, told: FileDone) -> None:
         voices = invent_voices(self.speakers(), np.random.default_rng([self.seed, 0]))
         for split, count in self.conversations().items():
             cuts, turns, regions = [], {}, {}
-            for number, (wave, said) in enumerate(self._perform(voices[split], count, (self.seed, KEYS[split]))):
+            for number, (wave, said) in enumerate(self._perform(voices[split], count, (self.seed, SPLIT_KEYS[split]))):
                 name = f"{split}_{number:04d}"
                 write_wave(folder, f"audio/{split}/{name}.wav", wave)
                 turns[name], regions[name] = [turn for turn, _ in said], [Region(0.0, len(wave) / SAMPLE_RATE)]
@@ -114,7 +114,7 @@ class DiarizationSynthesis(Synthesis):
         requests = [
             voice.utterance(text, np.random.default_rng([*key, 2, place])) for place, (voice, text) in enumerate(said)
         ]
-        sound = voiced(requests, [voice for voice, _ in said], margin=0.0)
+        sound = synthesize_speech(requests, [voice for voice, _ in said], margin=0.0)
         for number, plan in enumerate(plans):
             waves = [wave[: len(wave) // _MILLISECOND * _MILLISECOND] for wave in _next(sound, len(plan))]
             yield self._mixed(plan, waves, np.random.default_rng([*key, number, 3]))
@@ -137,7 +137,7 @@ class DiarizationSynthesis(Synthesis):
         heard = self._fitting(plan, durations)
         names = list(dict.fromkeys(voice.name for voice, _ in plan[:heard]))
         whose = [names.index(voice.name) for voice, _ in plan[:heard]]
-        starts = starts_of(durations[:heard], whose, generator, overlap=self.overlap, pause=self.pause)
+        starts = turn_starts(durations[:heard], whose, generator, overlap=self.overlap, pause=self.pause)
         ends = [start + duration for start, duration in zip(starts, durations, strict=False)]
         tracks = np.zeros((len(names), (max(ends) + _TAIL) * _MILLISECOND), np.float32)
         gains = 10 ** (generator.uniform(-3, 3, len(names)) / 20)  # who sits near, who far
@@ -160,7 +160,7 @@ class DiarizationSynthesis(Synthesis):
     def _heard(self, tracks: np.ndarray, generator: np.random.Generator) -> Wave:
         """All voices in one room, through one microphone: everyone sits elsewhere."""
         if self.scene == "dry":
-            return dry(tracks.sum(0), generator)
+            return close_talking(tracks.sum(0), generator)
         t60, slope, snr = generator.uniform(0.2, 0.6), generator.uniform(0, 6), generator.uniform(10, 25)
         places = [room_response(t60, generator.uniform(0, 8), generator) for _ in tracks]
         wave = sum(reverberate(track, place) for track, place in zip(tracks, places, strict=True))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from .base import Scene
 from .speech.commands import INTENTS, command
-from .utterances import Line, UtteranceSynthesis, dealt
+from .utterances import Prompt, UtteranceSynthesis, balanced_choice
 
 
 class IntentSynthesis(UtteranceSynthesis):
@@ -20,6 +20,6 @@ class IntentSynthesis(UtteranceSynthesis):
     utterances: int = Field(12, ge=3)
     scene: Scene = "dry"
 
-    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
-        said = command(generator, list(INTENTS)[dealt(len(INTENTS), place, *key, 6)])
-        return Line(said.text, said.labels())
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
+        said = command(generator, list(INTENTS)[balanced_choice(len(INTENTS), place, *key, 6)])
+        return Prompt(said.text, said.labels())

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from .base import Scene
 from .speech.commands import command
 from .speech.sentences import digits, question, sentence
-from .utterances import Line, UtteranceSynthesis
+from .utterances import Prompt, UtteranceSynthesis
 
 Style: TypeAlias = Literal["sentence", "question", "command", "digits"]
 
@@ -46,6 +46,6 @@ class RecognitionSynthesis(UtteranceSynthesis):
             raise ValueError("a style is named twice")
         return value
 
-    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
         style = self.styles[generator.integers(len(self.styles))]
-        return Line(STYLES[style](generator), {"style": style})
+        return Prompt(STYLES[style](generator), {"style": style})

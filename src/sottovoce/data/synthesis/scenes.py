@@ -46,7 +46,7 @@ def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, momen
     return at_level(wave, moment.uniform(-32, -20))
 
 
-def dry(wave: Wave, moment: np.random.Generator) -> Wave:
+def close_talking(wave: Wave, moment: np.random.Generator) -> Wave:
     """Close to a good microphone: a little pink noise, and no two recordings equally loud."""
     return at_level(mix(wave, colored_noise(len(wave), 3.0, moment), _FLOOR), moment.uniform(-30, -22))
 

@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ..audio.acoustics import Wave
-from .base import KEYS
+from .base import SPLIT_KEYS
 from .resynthesis import ATTACKS, resynthesize
 from .speech.sentences import sentence
-from .utterances import Line, Said, UtteranceSynthesis, dealt
+from .utterances import PlannedUtterance, Prompt, UtteranceSynthesis, balanced_choice
 
 SEEN = ("griffin_lim", "lpc", "phase_noise", "splice", "folded")
 """Attacks that are in all splits."""
@@ -53,15 +53,15 @@ class SpoofingSynthesis(UtteranceSynthesis):
             raise ValueError("an attack is named twice in attacks and held_out")
         return self
 
-    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
         text, kinds = sentence(generator), self.spoofed + 1
-        kind = dealt(kinds, place, *key, 7)
+        kind = balanced_choice(kinds, place, *key, 7)
         if kind == self.spoofed:
-            return Line(text, {"label": "bonafide"})
-        known = self.attacks + (self.held_out if key[1] == KEYS["test"] else ())
-        attack = known[dealt(len(known), place // kinds * self.spoofed + kind, *key, 8)]
-        return Line(text, {"label": "spoof", "attack": attack})
+            return Prompt(text, {"label": "bonafide"})
+        known = self.attacks + (self.held_out if key[1] == SPLIT_KEYS["test"] else ())
+        attack = known[balanced_choice(len(known), place // kinds * self.spoofed + kind, *key, 8)]
+        return Prompt(text, {"label": "spoof", "attack": attack})
 
-    def treat(self, said: Said, wave: Wave) -> Wave:
+    def treat(self, said: PlannedUtterance, wave: Wave) -> Wave:
         attack = said.line.custom.get("attack")
         return wave if attack is None else resynthesize(wave, attack, np.random.default_rng([*said.key, 5]))

@@ -15,10 +15,11 @@ from pydantic import Field
 
 from ...errors import DataError
 from ..audio.acoustics import Wave
-from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import make_cut, write_cuts
-from .base import KEYS, Scene, Synthesis, Told, write_wave
-from .scenes import dry, in_room, trim
+from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
+from .scenes import close_talking, in_room, trim
 from .speech.espeak import ESPEAK_RATE, Utterance, speak
 from .speech.voices import ACCENTS, NATIVE, Voice, invent_voices
 
@@ -26,7 +27,7 @@ _ROOMS, SESSIONS = 16, 3
 
 
 @dataclass(frozen=True)
-class Line:
+class Prompt:
     """What is to be said.
 
     Attributes:
@@ -39,14 +40,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Said:
+class PlannedUtterance:
     """One utterance of the corpus before it is heard."""
 
     name: str
     voice: Voice
     session: int
     room: int
-    line: Line
+    line: Prompt
     key: tuple[int, ...]
 
 
@@ -69,30 +70,30 @@ class UtteranceSynthesis(Synthesis):
     scene: Scene = "rooms"
 
     @abstractmethod
-    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
         """What the utterance at a place of a split says.
 
         Args:
             place: among all utterances of the split.
             generator: runs through the split.
-            key: of the split, see `dealt`.
+            key: of the split, see `balanced_choice`.
         """
 
-    def treat(self, said: Said, wave: Wave) -> Wave:
+    def treat(self, said: PlannedUtterance, wave: Wave) -> Wave:
         """What becomes of a recording."""
         return wave
 
-    def add(self, folder: Path, split: str, script: Sequence[Said]) -> None:
+    def add(self, folder: Path, split: str, script: Sequence[PlannedUtterance]) -> None:
         """Write what else a split needs."""
 
     def total(self) -> int:
         return sum(self.speakers().values()) * self.utterances
 
-    def write(self, folder: Path, told: Told) -> None:
+    def write(self, folder: Path, told: FileDone) -> None:
         accents = NATIVE if self.native else ACCENTS
         voices = invent_voices(self.speakers(), np.random.default_rng([self.seed, 0]), accents)
         for split, of_split in voices.items():
-            script = self._script(split, of_split, (self.seed, KEYS[split]))
+            script = self._script(split, of_split, (self.seed, SPLIT_KEYS[split]))
             cuts = []
             for said, wave in zip(script, self._perform(script), strict=True):
                 wave = self.treat(said, wave)
@@ -115,16 +116,16 @@ class UtteranceSynthesis(Synthesis):
             write_cuts(cuts, folder / f"{split}.jsonl.gz")
             self.add(folder, split, script)
 
-    def _script(self, split: str, voices: list[Voice], key: tuple[int, int]) -> list[Said]:
+    def _script(self, split: str, voices: list[Voice], key: tuple[int, int]) -> list[PlannedUtterance]:
         """Who says what, where; round robin over the speakers, so that neighbors in the list are different people."""
         generator = np.random.default_rng([*key, 0])
         rooms = [generator.permutation(_ROOMS)[:SESSIONS] for _ in voices]
-        script: list[Said] = []
+        script: list[PlannedUtterance] = []
         for number in range(self.utterances):
             session = number * SESSIONS // self.utterances
             for place, voice in enumerate(voices):
                 script.append(
-                    Said(
+                    PlannedUtterance(
                         name=f"audio/{split}/{voice.name}/{number:03d}.wav",
                         voice=voice,
                         session=session,
@@ -135,20 +136,20 @@ class UtteranceSynthesis(Synthesis):
                 )
         return script
 
-    def _perform(self, script: Sequence[Said]) -> Iterator[Wave]:
+    def _perform(self, script: Sequence[PlannedUtterance]) -> Iterator[Wave]:
         """The sound of each utterance in its session."""
         requests = [said.voice.utterance(said.line.text, np.random.default_rng([*said.key, 1])) for said in script]
         heard: deque[Wave] = deque(maxlen=16)  # who talks in the background
-        for said, voice in zip(script, voiced(requests, [said.voice for said in script]), strict=True):
+        for said, voice in zip(script, synthesize_speech(requests, [said.voice for said in script]), strict=True):
             moment = np.random.default_rng([*said.key, 3])
             if self.scene == "dry":
-                yield dry(voice, moment)
+                yield close_talking(voice, moment)
             else:
                 yield in_room(voice, list(heard), np.random.default_rng([*said.key[:2], 2, said.room]), moment)
             heard.append(voice)
 
 
-def dealt(count: int, place: int, *key: int) -> int:
+def balanced_choice(count: int, place: int, *key: int) -> int:
     """Which of ``count`` things stands at a place of an endless row, where one shuffle of them follows another.
 
     So each comes equally often; and in ever new orders, or the speakers, who take turns, would get some of them only.
@@ -157,7 +158,7 @@ def dealt(count: int, place: int, *key: int) -> int:
     return int(np.random.default_rng([*key, turn]).permutation(count)[number])
 
 
-def voiced(requests: Sequence[Utterance], voices: Sequence[Voice], margin: float = 0.1) -> Iterator[Wave]:
+def synthesize_speech(requests: Sequence[Utterance], voices: Sequence[Voice], margin: float = 0.1) -> Iterator[Wave]:
     """What espeak-ng says, with the vocal tract of each voice, at 16 kHz, without the silence around.
 
     Args:
@@ -170,6 +171,6 @@ def voiced(requests: Sequence[Utterance], voices: Sequence[Voice], margin: float
     """
     for request, voice, raw in zip(requests, voices, speak(requests), strict=True):
         wave = trim(soxr.resample(raw, ESPEAK_RATE * voice.tract, SAMPLE_RATE), margin)
-        if len(wave) < SHORTEST:
+        if len(wave) < FRAME_LENGTH:
             raise DataError(f"espeak-ng said nothing for {request.text!r} with {voice}")
         yield wave

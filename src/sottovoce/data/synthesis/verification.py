@@ -11,9 +11,9 @@ from pydantic import Field
 
 from ...metrics.detection.trials import Trials
 from .speech.sentences import sentence
-from .utterances import Line, Said, UtteranceSynthesis
+from .utterances import PlannedUtterance, Prompt, UtteranceSynthesis
 
-TRIALS = {"test": "trials.txt", "dev": "trials_dev.txt"}
+TRIAL_FILES = {"test": "trials.txt", "dev": "trials_dev.txt"}
 """Files of trials, by split."""
 
 _KEYS = {"test": 3, "dev": 5}
@@ -31,26 +31,26 @@ class VerificationSynthesis(UtteranceSynthesis):
     speakers_test: int = Field(40, ge=2)
     utterances: int = Field(12, ge=3)
 
-    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Line:
-        return Line(sentence(generator))
+    def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
+        return Prompt(sentence(generator))
 
-    def add(self, folder: Path, split: str, script: Sequence[Said]) -> None:
-        if split in TRIALS:
-            pair(script, np.random.default_rng([self.seed, _KEYS[split]])).save(folder / TRIALS[split])
+    def add(self, folder: Path, split: str, script: Sequence[PlannedUtterance]) -> None:
+        if split in TRIAL_FILES:
+            make_trials(script, np.random.default_rng([self.seed, _KEYS[split]])).save(folder / TRIAL_FILES[split])
 
 
-def pair(script: Sequence[Said], generator: np.random.Generator) -> Trials:
+def make_trials(script: Sequence[PlannedUtterance], generator: np.random.Generator) -> Trials:
     """Trials over one side; see `VerificationSynthesis`."""
-    by_speaker: dict[str, list[Said]] = {}
+    by_speaker: dict[str, list[PlannedUtterance]] = {}
     for said in script:
         by_speaker.setdefault(said.voice.name, []).append(said)
     voices = {name: own[0].voice for name, own in by_speaker.items()}
     pairs: dict[tuple[str, str], bool] = {}
 
-    def differ(a: Said, b: Said) -> bool:
+    def differ(a: PlannedUtterance, b: PlannedUtterance) -> bool:
         return a.line.text != b.line.text
 
-    def add(a: Said, b: Said, *, target: bool) -> bool:
+    def add(a: PlannedUtterance, b: PlannedUtterance, *, target: bool) -> bool:
         if (a.name, b.name) in pairs or (b.name, a.name) in pairs:
             return False
         pairs[a.name, b.name] = target

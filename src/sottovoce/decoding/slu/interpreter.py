@@ -22,7 +22,7 @@ class Interpreter(Protocol):
         """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
 
 
-def interpreter(model: TaskNetwork) -> Interpreter:
+def slu_interpreter(model: TaskNetwork) -> Interpreter:
     """The interpreter of a model.
 
     Raises:

@@ -21,7 +21,7 @@ from scipy.special import expit, logit
 from ...errors import DataError
 from ...text import plain_json
 from ...text.text_files import text
-from .roc import Floats, check_scores, weigh
+from .roc import Floats, check_scores, weighted_counts
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def fit_calibration(
     """
     if not 0 < prior < 1 or ridge < 0:
         raise DataError(f"calibration: prior must lie between 0 and 1, ridge not below 0, got {prior} and {ridge}")
-    weigh(scores, targets, weights)  # both kinds are there
+    weighted_counts(scores, targets, weights)  # both kinds are there
     scores, targets, weights = check_scores(scores, targets, weights)
     names = sorted(measures or {})
     columns = _columns(scores, measures, names)

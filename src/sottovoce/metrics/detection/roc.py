@@ -39,7 +39,7 @@ def operating_points(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike |
         DataError: shapes differ, a score is NaN or infinite, labels other than 0 and 1, or one of the two classes
             is absent.
     """
-    values, of_targets, of_others = weigh(scores, targets, weights)
+    values, of_targets, of_others = weighted_counts(scores, targets, weights)
     miss = np.concatenate([[0.0], np.cumsum(of_targets)]) / of_targets.sum()
     false_alarm = 1.0 - np.concatenate([[0.0], np.cumsum(of_others)]) / of_others.sum()
     miss[-1], false_alarm[-1] = 1.0, 0.0  # sums of fractions do not always end exactly there
@@ -55,7 +55,7 @@ def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
     Raises:
         DataError: as `operating_points`.
     """
-    values, of_targets, of_others = weigh(scores, targets, weights)
+    values, of_targets, of_others = weighted_counts(scores, targets, weights)
     from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
 
     pooled = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others)
@@ -65,7 +65,7 @@ def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
     return OperatingPoints(points.miss[starts], points.false_alarm[starts], points.thresholds[starts])
 
 
-def weigh(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
+def weighted_counts(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
     """The distinct scores that have weight, rising, and the weight of targets and of non-targets at each.
 
     Raises:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
-from .cllr import cllr
-from .dcf import min_dcf
-from .roc import OperatingPoints, check_scores, operating_points, weigh
+from .detection_cost import min_dcf
+from .log_likelihood_ratio_cost import cllr
+from .roc import OperatingPoints, check_scores, operating_points, weighted_counts
 
 P_SPOOF = 0.05
 C_MISS = 1.0
@@ -26,7 +26,7 @@ THRESHOLD = float(np.log(C_FALSE_ALARM * P_SPOOF / (C_MISS * (1 - P_SPOOF))))
 Metric = Callable[[ArrayLike, ArrayLike], float]
 
 
-def nearest(points: OperatingPoints) -> int:
+def nearest_point(points: OperatingPoints) -> int:
     """Number of the operating point whose miss and false alarm are closest; the first of several."""
     # Rounded, because two gaps that are equal as fractions need not be as floating-point numbers.
     return int(np.argmin(np.round(np.abs(points.miss - points.false_alarm), 12)))
@@ -50,7 +50,7 @@ def nearest_eer(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | Non
         DataError: a score is not finite, or one of the two kinds is absent.
     """
     points = operating_points(scores, bonafide, weights)
-    place = nearest(points)
+    place = nearest_point(points)
     return float((points.miss[place] + points.false_alarm[place]) / 2)
 
 
@@ -68,7 +68,7 @@ def spoof_act_dcf(llrs: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | Non
     Scores have to be calibrated first (`fit_calibration` on development data). Arguments and errors are those of
     `nearest_eer`.
     """
-    weigh(llrs, bonafide, weights)  # both kinds are there
+    weighted_counts(llrs, bonafide, weights)  # both kinds are there
     llrs, bonafide, weights = check_scores(llrs, bonafide, weights)
     miss = np.average(llrs[bonafide] < THRESHOLD, weights=weights[bonafide])
     false_alarm = np.average(llrs[~bonafide] >= THRESHOLD, weights=weights[~bonafide])

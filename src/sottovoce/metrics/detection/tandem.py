@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
 from .roc import Floats, operating_points
-from .spoofing import nearest
+from .spoofing import nearest_point
 
 KINDS = ("target", "nontarget", "spoof")
 
-Form: TypeAlias = Literal["2019", "2021"]
+TDCFForm: TypeAlias = Literal["2019", "2021"]
 """Formulation of the t-DCF: ``2019`` is the legacy one (LA and PA of ASVspoof 2019), ``2021`` the revised one."""
 
 
@@ -105,14 +105,14 @@ def asv_errors(scores: ArrayLike, kinds: Sequence[str]) -> AsvErrors:
     values, codes = _check(scores, kinds)
     bonafide = codes < 2
     points = operating_points(values[bonafide], codes[bonafide] == 0)
-    place = nearest(points)
+    place = nearest_point(points)
     threshold = points.thresholds[place - 1] if place else -np.inf
     accepted = [float(np.mean(values[codes == kind] >= threshold)) for kind in range(3)]
     return AsvErrors(1 - accepted[0], accepted[1], accepted[2])
 
 
 def min_t_dcf(
-    scores: ArrayLike, bonafide: ArrayLike, asv: AsvErrors, *, form: Form, costs: Costs | None = None
+    scores: ArrayLike, bonafide: ArrayLike, asv: AsvErrors, *, form: TDCFForm, costs: Costs | None = None
 ) -> float:
     """Smallest normalized tandem detection cost of a countermeasure in front of a fixed recognizer.
 

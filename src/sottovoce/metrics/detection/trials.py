@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...text.text_files import lines
-from .trial_forms import Form, Line, form_of
+from .trial_formats import Line, TrialFormat, detect_format
 
 _SHOWN = 10
 """Faults of a file that are listed before "and n more"."""
@@ -96,13 +96,13 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
 _SAME = ("1", "target", "tgt")
 
 
-def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[Line], Form]:
+def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[Line], TrialFormat]:
     """The lines of a list, without one that names the columns, and the form that all have."""
     found = [(number, line.split()) for number, line in lines(path) if line.strip()]
     if not found:
         raise DataError(f"{path}: no {what} in it")
     try:
-        form = form_of(found, labeled=labeled)
+        form = detect_format(found, labeled=labeled)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     header, found = (found[0][1], found[1:]) if form.named else ([], found)

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ...data.audio.frames import FRAME_STEP
 from ...data.audio.reading import SAMPLE_RATE
-from ...data.batches.activity import STEP, turns_in
+from ...data.batches.speaker_activity import turns_in
 from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
-from ...diarization.ahc import Ahc
-from ...diarization.models import LocalScores, SpeakerFrames
-from ...diarization.pipeline import Settings, decide, embed, reconstruct
-from ...diarization.plda import Plda
-from ...diarization.stitching import turns_of
-from ...diarization.vbx import Vbx
+from ...diarization.ahc import AHCOptions
+from ...diarization.models import EmbeddingModel, SegmentationModel
+from ...diarization.pipeline import DiarizationSettings, embed_speakers, reconstruct, segment
+from ...diarization.plda import PLDA
+from ...diarization.stitching import turns_from_frames
+from ...diarization.vbx import VBxOptions
 from ...diarization.windows import Wave
 from ...metrics.diarization import DiarizationScore, Protocol, score_diarization
-from ...metrics.resample import bootstrap_ratio
+from ...metrics.ratio_intervals import bootstrap_ratio
 from ...models.task_network import TaskNetwork
 from ...options import Options
 from ..task import plain
@@ -32,7 +33,7 @@ Region = tuple[float, float]
 
 
 class VbxOptions(Options):
-    """Constants of VBx clustering, see `Vbx`."""
+    """Constants of VBx clustering, see `VBxOptions`."""
 
     fa: float = Field(0.07, gt=0, description="scale of the evidence; smaller for fewer speakers")
     fb: float = Field(0.8, gt=0, description="scale of the prior on voices; larger for fewer speakers")
@@ -45,10 +46,11 @@ class DecisionOptions(Options):
     Args:
         embedding: a speaker model; with it whole recordings are scored too.
         plda: a file of its PLDA (``sottovoce plda``): whole recordings are then clustered by VBx.
-        vbx: its constants, see `Vbx`.
+        vbx: its constants, see `VBxOptions`.
         window, step: seconds of a window, and (whole recordings) from one to the next.
         median: frames of the median filter.
-        linkage, threshold: what the distance of clusters is, and from which on they are of different speakers; see `Ahc`.
+        linkage, threshold: what the distance of clusters is, and from which on they are of different speakers; see
+            `AHCOptions`.
             With VBx this is where it starts from.
         collar: seconds around each boundary of the reference, on each side, that are not scored.
         skip_overlap: leave out where several speak.
@@ -78,23 +80,23 @@ class DecisionOptions(Options):
             raise ValueError("plda: it is of a speaker model; give that as embedding")
         return self
 
-    def settings(self) -> Settings:
+    def settings(self) -> DiarizationSettings:
         """Of the pipeline.
 
         Raises:
             DataError: no PLDA can be read, or the step is longer than the window.
         """
-        plda = None if self.plda is None else Plda.load(self.plda)
-        return Settings(
+        plda = None if self.plda is None else PLDA.load(self.plda)
+        return DiarizationSettings(
             window=self.window,
             step=self.step,
             median=self.median,
-            ahc=Ahc(self.threshold, self.linkage),
-            vbx=None if plda is None else Vbx(**self.vbx.model_dump()),
+            ahc=AHCOptions(self.threshold, self.linkage),
+            vbx=None if plda is None else VBxOptions(**self.vbx.model_dump()),
             plda=plda,
         )
 
-    def embedder(self) -> SpeakerFrames | None:
+    def embedder(self) -> EmbeddingModel | None:
         """The speaker model, if whole recordings are scored.
 
         Raises:
@@ -105,7 +107,7 @@ class DecisionOptions(Options):
             return None
         from ...models.task_model import TaskModel
 
-        embedder = SpeakerFrames(TaskModel.from_pretrained(self.embedding).eval())
+        embedder = EmbeddingModel(TaskModel.from_pretrained(self.embedding).eval())
         if (plda := self.settings().plda) is not None:
             plda.check(embedder.size)
         return embedder
@@ -116,17 +118,17 @@ class DecisionOptions(Options):
 
 def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
     """Errors of each window (named ``recording@seconds``), its speakers matched on their own; no time counts twice."""
-    local = LocalScores(model)
-    settings = Settings(window=options.window, step=options.window, median=options.median)
+    local = SegmentationModel(model)
+    settings = DiarizationSettings(window=options.window, step=options.window, median=options.median)
     reference: dict[str, list[Turn]] = {}
     system: dict[str, list[Turn]] = {}
     scored: dict[str, list[Region]] = {}
     for cut in cuts:
         said, regions = turns_in(cut), scored_regions(cut)
-        found = decide(_blocks(cut), local, local.powerset, settings)
+        found = segment(_blocks(cut), local, local.powerset, settings)
         before = 0.0
         for start, activity in zip(found.starts.tolist(), found.activity, strict=True):
-            offset = start * STEP / SAMPLE_RATE
+            offset = start * FRAME_STEP / SAMPLE_RATE
             end = min(offset + options.window, cut.duration)
             name = f"{cut.id}@{offset:.2f}"
             names = [f"speaker{k}" for k in range(activity.shape[1])]
@@ -138,13 +140,13 @@ def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOption
             reference[name] = [Turn(a, b, turn.speaker) for turn in said for a, b in _clipped([turn[:2]], offset, end)]
             system[name] = [
                 Turn(turn.start + offset, turn.end + offset, turn.speaker)
-                for turn in turns_of(activity, names, end - offset)
+                for turn in turns_from_frames(activity, names, end - offset)
             ]
     return score_diarization(reference, system, scored, options.protocol())
 
 
 def recording_score(
-    local: LocalScores, embedder: SpeakerFrames, cuts: Sequence[Cut], options: DecisionOptions
+    local: SegmentationModel, embedder: EmbeddingModel, cuts: Sequence[Cut], options: DecisionOptions
 ) -> DiarizationScore:
     """Errors of the whole pipeline in each recording."""
     settings, protocol = options.settings(), options.protocol()
@@ -152,10 +154,10 @@ def recording_score(
 
 
 def threshold_scores(
-    local: LocalScores,
-    embedder: SpeakerFrames,
+    local: SegmentationModel,
+    embedder: EmbeddingModel,
     cuts: Sequence[Cut],
-    settings: Settings,
+    settings: DiarizationSettings,
     thresholds: Sequence[float],
     protocol: Protocol | None = None,
 ) -> dict[float, DiarizationScore]:
@@ -171,8 +173,8 @@ def threshold_scores(
     at = {each: replace(settings, ahc=replace(settings.ahc, threshold=each)) for each in thresholds}
     system: dict[float, dict[str, list[Turn]]] = {each: {} for each in thresholds}
     for cut in cuts:
-        decided = decide(_blocks(cut), local, local.powerset, settings)
-        voices = embed(_blocks(cut), embedder, decided, settings)
+        decided = segment(_blocks(cut), local, local.powerset, settings)
+        voices = embed_speakers(_blocks(cut), embedder, decided, settings)
         for threshold in thresholds:
             system[threshold][cut.id] = reconstruct(decided, voices, at[threshold])
     reference = {cut.id: turns_in(cut) for cut in cuts}

@@ -24,7 +24,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .content import Content
+from .file_bytes import FileBytes
 
 UNSEEKABLE = ("GSM610", "G721_32", "G723_24", "G723_40", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "VOX_ADPCM",
               "DPCM_8", "DPCM_16")  # fmt: skip
@@ -42,12 +42,12 @@ _MPEG = (0x50, 0x55)
 """How the ``fmt `` chunk of a WAV calls MPEG layers 1 and 2, and layer 3."""
 
 
-class Damaged(ValueError):
+class DamagedAudio(ValueError):
     """What a decoder would read over, or complain of where nobody should hear it; the text says where."""
 
 
 @dataclass(frozen=True)
-class Bounds:
+class AudioSpan:
     """Where the audio of a file begins and ends.
 
     Attributes:
@@ -68,13 +68,13 @@ class Bounds:
     blocks: tuple[tuple[int, int], ...] = ()
     mpeg: bool = False
 
-    def bytes_of(self, content: Content) -> int:
+    def bytes_of(self, content: FileBytes) -> int:
         """How much audio there is."""
         blocks = self.blocks or ((self.start, len(content) if self.end is None else self.end),)
         return sum(stop - start for start, stop in blocks)
 
 
-def bounds_of(content: Content) -> Bounds | None:
+def audio_span(content: FileBytes) -> AudioSpan | None:
     """What the header says; ``None`` of a container that is not in the table, or a header that cannot be read.
 
     Raises:
@@ -84,25 +84,25 @@ def bounds_of(content: Content) -> Bounds | None:
         if content[offset : offset + len(magic)] == magic:
             try:
                 return parse(content)
-            except Damaged:
+            except DamagedAudio:
                 raise
             except (struct.error, ValueError, IndexError, OverflowError):
                 return None
     return None
 
 
-def placeholder(size: int, bits: int = 32) -> bool:
+def is_placeholder(size: int, bits: int = 32) -> bool:
     """Whether a size is none: what is written where the size is not known yet, and never will be on a pipe."""
     return any(-_SLACK <= size - most <= (0 if most == 2**bits else _SLACK) for most in (2 ** (bits - 1), 2**bits)) or (
         bits == 32 and -_SLACK <= size - 0x7F000000 <= _SLACK  # sox, of AIFF
     )
 
 
-def _unpack(content: Content, place: int, form: str) -> tuple[int, ...]:
+def _unpack(content: FileBytes, place: int, form: str) -> tuple[int, ...]:
     return struct.unpack(form, content[place : place + struct.calcsize(form)])
 
 
-def _chunks(content: Content, place: int, order: str) -> list[tuple[bytes, int, int]]:
+def _chunks(content: FileBytes, place: int, order: str) -> list[tuple[bytes, int, int]]:
     """``(id, start, size)`` of the chunks from a place on, while they make sense; the last may end too late."""
     found: list[tuple[bytes, int, int]] = []
     while place + 8 <= len(content):
@@ -114,7 +114,7 @@ def _chunks(content: Content, place: int, order: str) -> list[tuple[bytes, int, 
     return found
 
 
-def _riff(content: Content) -> Bounds | None:
+def _riff(content: FileBytes) -> AudioSpan | None:
     order = ">" if content[:4] == b"RIFX" else "<"
     chunks = _chunks(content, 12, order)
     known = [chunk for chunk in chunks if chunk[0] in (b"ds64", b"data")]
@@ -127,99 +127,101 @@ def _riff(content: Content) -> Bounds | None:
     (whole,) = _unpack(content, 4, f"{order}I")
     if known[0][0] == b"ds64" and size >= 0xFFFFFFFF - 1:
         whole, stated = _unpack(content, known[0][1], "<QQ")
-        if not stated or placeholder(stated, 64):
+        if not stated or is_placeholder(stated, 64):
             stated = None
-    elif (size == 0 and not _only_chunks(content, start)) or (size and placeholder(size)):
+    elif (size == 0 and not _only_chunks(content, start)) or (size and is_placeholder(size)):
         stated = None
     if stated is None:
         joined = content.find(b"WAVEfmt ", start)
         another = joined - 8 if joined >= 8 and content[joined - 8 : joined - 4] == b"RIFF" else None
         there = len(content) - start
         if known[0][0] == b"ds64":
-            return Bounds(start, None, another, (known[0][1] + 8, struct.pack("<Q", there)))
+            return AudioSpan(start, None, another, (known[0][1] + 8, struct.pack("<Q", there)))
         size_here = (start - 4, struct.pack(f"{order}I", there)) if there < 2**31 and not mpeg else None
-        return Bounds(start, None, another, size_here, mpeg=mpeg)
+        return AudioSpan(start, None, another, size_here, mpeg=mpeg)
     end = start + stated
-    return Bounds(start, end, 8 + whole if 8 + whole >= end else end + stated % 2, mpeg=mpeg)
+    return AudioSpan(start, end, 8 + whole if 8 + whole >= end else end + stated % 2, mpeg=mpeg)
 
 
-def _only_chunks(content: Content, place: int) -> bool:
+def _only_chunks(content: FileBytes, place: int) -> bool:
     """Whether everything from a place on is whole chunks, so that there is no audio without a size."""
     chunks = _chunks(content, place, "<")
     end = chunks[-1][1] + chunks[-1][2] if chunks else place
     return place >= len(content) or (bool(chunks) and len(content) - 1 <= end <= len(content))
 
 
-def _wave64(content: Content) -> Bounds | None:
+def _wave64(content: FileBytes) -> AudioSpan | None:
     place = 40
     while place + 24 <= len(content):
         (size,) = _unpack(content, place + 16, "<Q")
         if content[place : place + 4] == b"data":
-            unknown = size in (0, 24) and place + 24 < len(content) or placeholder(size, 64)
+            unknown = size in (0, 24) and place + 24 < len(content) or is_placeholder(size, 64)
             end = None if unknown else place + size
             (whole,) = _unpack(content, 16, "<Q")
-            return Bounds(place + 24, end, None if end is None else max(whole, -(-end // 8) * 8))
+            return AudioSpan(place + 24, end, None if end is None else max(whole, -(-end // 8) * 8))
         if size < 24:
             return None
         place += -(-size // 8) * 8
     return None
 
 
-def _iff(content: Content) -> Bounds | None:
+def _iff(content: FileBytes) -> AudioSpan | None:
     for name, start, size in _chunks(content, 12, ">"):
         if name in (b"SSND", b"BODY"):
             first = start + (8 + _unpack(content, start, ">I")[0] if name == b"SSND" else 0)
-            unknown = placeholder(size) or (size <= 8 and first < len(content) and not _iff_only(content, start + size))
+            unknown = is_placeholder(size) or (
+                size <= 8 and first < len(content) and not _iff_only(content, start + size)
+            )
             (whole,) = _unpack(content, 4, ">I")
             end = None if unknown else start + size
-            return Bounds(first, end, None if end is None else max(8 + whole, end + size % 2))
+            return AudioSpan(first, end, None if end is None else max(8 + whole, end + size % 2))
     return None
 
 
-def _iff_only(content: Content, place: int) -> bool:
+def _iff_only(content: FileBytes, place: int) -> bool:
     chunks = _chunks(content, place, ">")
     return place >= len(content) or (bool(chunks) and chunks[-1][1] + chunks[-1][2] <= len(content))
 
 
-def _core_audio(content: Content) -> Bounds | None:
+def _core_audio(content: FileBytes) -> AudioSpan | None:
     place = 8
     while place + 12 <= len(content):
         name, (size,) = content[place : place + 4], _unpack(content, place + 4, ">q")
         if name == b"data":
             end = (
                 None
-                if size < 0 or (size == 0 and place + 12 < len(content)) or placeholder(size, 64)
+                if size < 0 or (size == 0 and place + 12 < len(content)) or is_placeholder(size, 64)
                 else place + 12 + size
             )
             said = None if end else (place + 4, struct.pack(">q", len(content) - place - 12))
-            return Bounds(place + 16, end, None, said)
+            return AudioSpan(place + 16, end, None, said)
         if size < 0:
             return None
         place += 12 + size
     return None
 
 
-def _sun(content: Content) -> Bounds:
+def _sun(content: FileBytes) -> AudioSpan:
     order = ">" if content[:4] == b".snd" else "<"
     start, size = _unpack(content, 4, f"{order}II")
-    end = None if placeholder(size) or (size == 0 and start < len(content)) else start + size
+    end = None if is_placeholder(size) or (size == 0 and start < len(content)) else start + size
     there = len(content) - start
-    return Bounds(start, end, end, (8, struct.pack(f"{order}I", there)) if end is None and there < 2**31 else None)
+    return AudioSpan(start, end, end, (8, struct.pack(f"{order}I", there)) if end is None and there < 2**31 else None)
 
 
-def _sphere(content: Content) -> Bounds | None:
+def _sphere(content: FileBytes) -> AudioSpan | None:
     start = int(content[8:16])
     said = dict(re.findall(rb"(\w+) -i (-?\d+)", content[:start]))
     count, channels = int(said.get(b"sample_count", 0)), int(said.get(b"channel_count", 1))
     coding = re.search(rb"sample_coding -s\d+ (\S+)", content[:start])
     packed = coding is not None and b"embedded" in coding[1]  # shorten
     width = 1 if coding and coding[1] in (b"ulaw", b"alaw", b"mu-law") else int(said.get(b"sample_n_bytes", 2))
-    if packed or count <= 0 or placeholder(count) or min(channels, width) < 1:
-        return Bounds(start, None)
-    return Bounds(start, start + count * channels * width, start + count * channels * width)
+    if packed or count <= 0 or is_placeholder(count) or min(channels, width) < 1:
+        return AudioSpan(start, None)
+    return AudioSpan(start, start + count * channels * width, start + count * channels * width)
 
 
-def _creative(content: Content) -> Bounds | None:
+def _creative(content: FileBytes) -> AudioSpan | None:
     """Blocks: sound (1 and 9 begin with its form, 2 goes on), silence (3), what is not heard, and 0, the last."""
     (place,) = _unpack(content, 20, "<H")
     form, blocks, endless = b"", list[tuple[int, int]](), False
@@ -229,9 +231,9 @@ def _creative(content: Content) -> Bounds | None:
         if kind in (1, 9):
             form = form or content[place + 4 : start]
             if content[place + 4 : start] != form:
-                raise Damaged(f"the sound from byte {place} on is of another rate or kind than that before")
+                raise DamagedAudio(f"the sound from byte {place} on is of another rate or kind than that before")
         if kind == 3:
-            raise Damaged(f"the silence at byte {place}, of which only the length is written, would not be heard")
+            raise DamagedAudio(f"the silence at byte {place}, of which only the length is written, would not be heard")
         if kind in (1, 9) or (kind == 2 and blocks):
             endless = size == 0
             blocks.append((start, len(content) if endless else place + 4 + size))
@@ -241,38 +243,38 @@ def _creative(content: Content) -> Bounds | None:
     start, end = blocks[0][0], None if endless else blocks[-1][1]
     ended = content[place : place + 1] == b"\0"
     if len(blocks) > 1 and not (ended or endless) and place <= len(content):
-        raise Damaged(f"cut off: no last block behind the one that ends at byte {place}")
-    return Bounds(start, end, place + ended, alone=True, blocks=tuple(blocks) if len(blocks) > 1 else ())
+        raise DamagedAudio(f"cut off: no last block behind the one that ends at byte {place}")
+    return AudioSpan(start, end, place + ended, alone=True, blocks=tuple(blocks) if len(blocks) > 1 else ())
 
 
-def _avr(content: Content) -> Bounds:
+def _avr(content: FileBytes) -> AudioSpan:
     stereo, bits = _unpack(content, 12, ">HH")
     (count,) = _unpack(content, 26, ">I")
-    return Bounds(128, 128 + count * (2 if stereo else 1) * (bits // 8))
+    return AudioSpan(128, 128 + count * (2 if stereo else 1) * (bits // 8))
 
 
-def _mpc(content: Content) -> Bounds:
+def _mpc(content: FileBytes) -> AudioSpan:
     (stereo,) = _unpack(content, 21, "B")
     (count,) = _unpack(content, 30, "<I")
-    return Bounds(42, 42 + count * 2 * (2 if stereo else 1))
+    return AudioSpan(42, 42 + count * 2 * (2 if stereo else 1))
 
 
-def _sds(content: Content) -> Bounds:
+def _sds(content: FileBytes) -> AudioSpan:
     bits, low, mid, high = _unpack(content, 6, "B3x3B")
     count = low | mid << 7 | high << 14
     end = 21 + 127 * -(-count // (120 // -(-bits // 7)))
     for place in range(21, min(end, len(content)), 127):
         if content[place : place + 2] != b"\xf0\x7e":  # of which libsndfile tells standard output
-            raise Damaged(f"damaged: no packet of samples at byte {place}")
-    return Bounds(21, end)
+            raise DamagedAudio(f"damaged: no packet of samples at byte {place}")
+    return AudioSpan(21, end)
 
 
-def _psion(content: Content) -> Bounds:
+def _psion(content: FileBytes) -> AudioSpan:
     (count,) = _unpack(content, 18, ">I")
-    return Bounds(32, 32 + count)
+    return AudioSpan(32, 32 + count)
 
 
-def _matlab4(content: Content) -> Bounds:
+def _matlab4(content: FileBytes) -> AudioSpan:
     """Two matrices: the rate, and the samples."""
     order = "<" if content[:4] == b"\0\0\0\0" else ">"
     place = 0
@@ -280,10 +282,10 @@ def _matlab4(content: Content) -> Bounds:
         kind, rows, columns, _, named = _unpack(content, place, f"{order}5I")
         start = place + 20 + named
         place = start + rows * columns * {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}[kind // 10 % 10]
-    return Bounds(start, place)
+    return AudioSpan(start, place)
 
 
-def _matlab5(content: Content) -> Bounds:
+def _matlab5(content: FileBytes) -> AudioSpan:
     """Elements behind 128 bytes of text: of the second, flags and dimensions (32 bytes), a name, and the samples."""
     order = "<" if content[126:128] == b"IM" else ">"
     (first,) = _unpack(content, 132, f"{order}I")
@@ -291,10 +293,10 @@ def _matlab5(content: Content) -> Bounds:
     kind, named = _unpack(content, place, f"{order}II")
     place += 8 if kind >> 16 else 8 + -(-named // 8) * 8  # a short name stands in its own tag
     _, size = _unpack(content, place, f"{order}II")
-    return Bounds(place + 8, place + 8 + size)
+    return AudioSpan(place + 8, place + 8 + size)
 
 
-_PARSERS: tuple[tuple[bytes, int, Callable[[Content], Bounds | None]], ...] = (
+_PARSERS: tuple[tuple[bytes, int, Callable[[FileBytes], AudioSpan | None]], ...] = (
     (b"WAVE", 8, _riff),
     (b"riff\x2e\x91\xcf\x11", 0, _wave64),
     (b"FORM", 0, _iff),

@@ -5,7 +5,7 @@ A frame begins with a synchronization code, says which it is, and ends with a ch
 
 from __future__ import annotations
 
-from .content import Content
+from .file_bytes import FileBytes
 
 _FARTHEST = 2**17
 """Bytes before the end in which the last frame must begin; one of 8 channels, 24 bits and 4,608 samples has 110,592."""
@@ -13,13 +13,13 @@ _FARTHEST = 2**17
 _BLOCKS = {1: 192, **{k: 576 << (k - 2) for k in range(2, 6)}, **{k: 256 << (k - 8) for k in range(8, 16)}}
 
 
-def stated_samples(content: Content) -> int:
+def stated_samples(content: FileBytes) -> int:
     """Samples as STREAMINFO has them; 0 where they were not known."""
     info = content[8:42]
     return (info[13] & 15) << 32 | int.from_bytes(info[14:18], "big")
 
 
-def with_samples(content: Content, samples: int) -> bytes:
+def with_samples(content: FileBytes, samples: int) -> bytes:
     """The first 42 bytes (STREAMINFO), with the number of samples filled in."""
     head = bytearray(content[:42])
     head[21] = head[21] & 0xF0 | samples >> 32
@@ -27,7 +27,7 @@ def with_samples(content: Content, samples: int) -> bytes:
     return bytes(head)
 
 
-def samples_to_end(content: Content) -> int | None:
+def samples_to_end(content: FileBytes) -> int | None:
     """Samples up to and with the last frame of the file; ``None`` where that frame is not whole."""
     end = _end_of_audio(content)
     first = max(0, end - _FARTHEST)
@@ -39,7 +39,7 @@ def samples_to_end(content: Content) -> int | None:
     return None
 
 
-def _end_of_audio(content: Content) -> int:
+def _end_of_audio(content: FileBytes) -> int:
     """Before what other programs append: tags, and zeros."""
     end = len(content)
     while True:
@@ -52,7 +52,7 @@ def _end_of_audio(content: Content) -> int:
             return end
 
 
-def _numbered(head: bytes, content: Content) -> int | None:
+def _numbered(head: bytes, content: FileBytes) -> int | None:
     """The samples up to the end of a frame, if these are the first bytes of one."""
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
         return None

@@ -11,16 +11,16 @@ import soundfile
 
 from ....errors import AudioError
 from . import flac_frames, mpeg, ogg_pages
-from .containers import BEGINNINGS, FRAME_BYTES, Bounds, bounds_of
-from .content import Content, Piece
+from .containers import BEGINNINGS, FRAME_BYTES, AudioSpan, audio_span
+from .file_bytes import FileBytes, Piece
 
-Views = tuple[tuple[Piece, ...] | None, ...]
+DecoderInputs = tuple[tuple[Piece, ...] | None, ...]
 """What libsndfile decodes, one after another; ``None``: the file as it is."""
 
 _FLAC, _JOINED_FLAC = b"fLaC", b'fLaC\0\0\0"'
 
 
-def views_of(content: Content, name: str, *, thorough: bool) -> Views:
+def decoder_inputs(content: FileBytes, name: str, *, thorough: bool) -> DecoderInputs:
     """What libsndfile is to decode of a file, so that it hears all of it.
 
     Args:
@@ -42,7 +42,7 @@ def views_of(content: Content, name: str, *, thorough: bool) -> Views:
             return (whole,) if len(found) == 1 else tuple(((first + a, first + b),) for a, b in found)
         if head == _FLAC:
             return (_flac(inner, first, thorough) or whole,)
-        if (bounds := bounds_of(inner)) is None:
+        if (bounds := audio_span(inner)) is None:
             return _mpeg(content)
         _check(bounds, inner, name)
         if bounds.mpeg:
@@ -70,7 +70,7 @@ def _shifted(view: tuple[Piece, ...] | None, start: int, end: int) -> tuple[Piec
     return tuple(each if isinstance(each, bytes) else (start + each[0], start + each[1]) for each in pieces)
 
 
-def _behind_id3(content: Content) -> int:
+def _behind_id3(content: FileBytes) -> int:
     """Where a file begins that has a tag of another format in front; 0 of an MP3 file, to which it belongs."""
     head = content[:10]
     if head[:3] != b"ID3" or len(head) < 10:
@@ -79,7 +79,7 @@ def _behind_id3(content: Content) -> int:
     return place if content[place : place + 4] in (_FLAC, b"OggS", b"RIFF", b"FORM") else 0
 
 
-def _flac(content: Content, first: int, thorough: bool) -> tuple[Piece, ...] | None:
+def _flac(content: FileBytes, first: int, thorough: bool) -> tuple[Piece, ...] | None:
     stated = flac_frames.stated_samples(content)
     if stated and not thorough:
         return None
@@ -102,7 +102,7 @@ def _flac(content: Content, first: int, thorough: bool) -> tuple[Piece, ...] | N
     return None if stated else (flac_frames.with_samples(content, there), (first + 42, first + len(content)))
 
 
-def _has_end(content: Content) -> bool:
+def _has_end(content: FileBytes) -> bool:
     try:
         with soundfile.SoundFile(content.opened()) as file:
             last = min(file.frames, 4096)
@@ -112,7 +112,7 @@ def _has_end(content: Content) -> bool:
         return False
 
 
-def _mpeg(content: Content) -> Views:
+def _mpeg(content: FileBytes) -> DecoderInputs:
     if mpeg.frame_at(content[:4]) is None and content[:3] != b"ID3":
         return (None,)  # a container that never says its length, or nothing that is known
     try:
@@ -128,7 +128,7 @@ def _mpeg(content: Content) -> Views:
     return tuple(part.view() for part in parts)
 
 
-def _check(bounds: Bounds, content: Content, name: str) -> None:
+def _check(bounds: AudioSpan, content: FileBytes, name: str) -> None:
     size = len(content)
     places = {bounds.end, bounds.after} - {None}
     if bounds.end is not None and bounds.end > size:
@@ -140,7 +140,7 @@ def _check(bounds: Bounds, content: Content, name: str) -> None:
             )
 
 
-def _cut_off(bounds: Bounds, content: Content, name: str) -> AudioError:
+def _cut_off(bounds: AudioSpan, content: FileBytes, name: str) -> AudioError:
     assert bounds.end is not None
     said, there = bounds.end - bounds.start, max(0, len(content) - bounds.start)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .content import Content, Piece
+from .file_bytes import FileBytes, Piece
 
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _KBITS = {
@@ -119,7 +119,7 @@ class Part:
         raise AssertionError("every rate has a frame of 64 bytes")
 
 
-def parts(content: Content) -> list[Part]:
+def parts(content: FileBytes) -> list[Part]:
     """The parts of a file.
 
     Raises:
@@ -153,14 +153,14 @@ def parts(content: Content) -> list[Part]:
     return [part for part in found if part.frames or part.stated]
 
 
-def _first_frame(content: Content) -> int:
+def _first_frame(content: FileBytes) -> int:
     """Where frames begin, behind tags and what is left of a frame of which a stream began."""
     if (found := _next_frame(content, _behind_tags(content, 0))) is None:
         raise NoFrames("no MPEG frames in it")
     return found
 
 
-def _next_frame(content: Content, place: int) -> int | None:
+def _next_frame(content: FileBytes, place: int) -> int | None:
     """Where the next frame begins that another like it follows, or the end of the file."""
     while 0 <= place < len(content):
         if (frame := frame_at(content[place : place + 4])) is not None:
@@ -172,7 +172,7 @@ def _next_frame(content: Content, place: int) -> int | None:
     return None
 
 
-def _behind_tags(content: Content, place: int) -> int:
+def _behind_tags(content: FileBytes, place: int) -> int:
     """Behind ID3, APE and Lyrics tags, and zeros."""
     while place < len(content):
         head = content[place : place + 32]
@@ -194,7 +194,7 @@ def _behind_tags(content: Content, place: int) -> int:
     return min(place, len(content))
 
 
-def _announced(content: Content, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
+def _announced(content: FileBytes, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
     """What a frame that holds no audio says: frames that follow, bytes of all, and samples to leave out at both ends."""
     if frame.layer != 3:
         return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 
-from .content import Content
+from .file_bytes import FileBytes
 
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def streams(content: Content) -> list[tuple[int, int]]:
+def streams(content: FileBytes) -> list[tuple[int, int]]:
     """``(start, stop)`` of each stream of a chain.
 
     Raises:
@@ -51,7 +51,7 @@ def streams(content: Content) -> list[tuple[int, int]]:
     return [*found, (start, place)]
 
 
-def _more(content: Content, place: int) -> bool:
+def _more(content: FileBytes, place: int) -> bool:
     return content.find(b"OggS\0", place) >= 0
 
 

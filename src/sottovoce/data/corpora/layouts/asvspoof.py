@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .tables.listing import AudioIndex, read_lines
-from .tables.rows import CorpusRow
+from .listing import AudioIndex, read_lines
+from .rows import CorpusRow
 
 COLUMNS = {
     5: "speaker file environment attack label",
@@ -30,7 +30,7 @@ _NOT_KEPT = {"file", "speaker", "gender", "subset", "tmp"}
 _SPLIT = re.compile(r"(?:^|[._])(train|trn|dev|eval)(?=[._]|$)")
 
 
-def asvspoof(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
+def asvspoof_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and what else the protocol says.
 
     The split is the ``subset`` of 2021's keys (progress, eval, hidden: only ``eval`` is what papers report), otherwise

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from ...audio.file_search import find_files
 from ...audio.suffixes import AUDIO
-from ...audio.walk import walk
-from .tables.rows import CorpusRow
+from .rows import CorpusRow
 
 _log = logging.getLogger(__name__)
 
 
-def speaker_folders(source: Path, faults: list[str]) -> list[CorpusRow]:
+def folder_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
     """One row for each audio file; the first folder on its way is the speaker, its path is its name in trials."""
     if not source.is_dir():
         faults.append(f"{source}: not a folder; the layout is <speaker>/.../<file>.wav inside a folder")
         return []
-    rows, found = [], walk(source, AUDIO)
+    rows, found = [], find_files(source, AUDIO)
     for path in found.files:
         name = path.relative_to(source)
         if len(name.parts) == 1:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import AudioError, DataError
-from ...audio.walk import walk
-from .tables.listing import joined
-from .tables.rows import CorpusRow
+from ...audio.file_search import find_files
+from .listing import resolve_path
+from .rows import CorpusRow
 
 _MEANT = ("name", "speaker", "text", "gender", "duration")
 
 
-def huggingface(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[CorpusRow]:
+def huggingface_layout(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[CorpusRow]:
     """One row an example. Audio that the dataset holds is written beside the cuts.
 
     Args:
@@ -56,7 +56,7 @@ def _open(source: Path) -> dict[str, Any]:
         loaded = load_from_disk(str(source))
         return dict(loaded) if isinstance(loaded, DatasetDict) else {"all": loaded}
     files: dict[str, list[str]] = {}
-    for path in [source] if source.is_file() else walk(source, {".parquet"}).files:
+    for path in [source] if source.is_file() else find_files(source, {".parquet"}).files:
         named = re.match(r"(.+)-\d{5}-of-\d{5}$", path.stem)
         files.setdefault(named[1] if named else "all", []).append(str(path))
     found = {}
@@ -103,7 +103,7 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
         inside = held.get("bytes") is not None
         yield CorpusRow(
             name=str(said.get("name", f"{split}-{number:06d}")),
-            path=source if inside else joined(source if source.is_dir() else source.parent, str(path)),
+            path=source if inside else resolve_path(source if source.is_dir() else source.parent, str(path)),
             where=where,
             split=split,
             speaker=_text(said.get("speaker")),

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from ....errors import AudioError, DataError
 from ....text.text_files import lines
-from .tables.listing import joined, seconds, there
-from .tables.rows import CorpusRow
+from .listing import parse_seconds, path_exists, resolve_path
+from .rows import CorpusRow
 
 
 class _Line(NamedTuple):
@@ -35,12 +35,12 @@ class _File(NamedTuple):
     Attributes:
         lines: key -> the rest of its line.
         seen: all keys, of lines with faults too.
-        there, whole: whether the file is there, and could be read to its end.
+        exists, whole: whether the file is there, and could be read to its end.
     """
 
     lines: dict[str, _Line]
     seen: set[str]
-    there: bool
+    exists: bool
     whole: bool
 
     def lacks(self, key: str) -> bool:
@@ -60,7 +60,7 @@ _CHANNELS = {"A": 0, "a": 0, "B": 1, "b": 1}
 """How the two sides of a call are called -> the channel."""
 
 
-def kaldi(
+def kaldi_layout(
     source: Path,
     faults: list[str],
     *,
@@ -90,11 +90,11 @@ def kaldi(
         elif re.search(r"\.ark:\d+$", value):
             faults.append(f"{where}: {name} lies in an archive ({value[-60:]}); copy it into a file with wav-copy")
         else:
-            recordings[name] = joined(audio or source, value), None
+            recordings[name] = resolve_path(audio or source, value), None
     sides = _sides(source / "reco2file_and_channel", scp, faults)
     parts = _pairs(source / "segments", faults)
     rows = []
-    if parts.there:
+    if parts.exists:
         for name, (recording, start, end, where, channel) in _segments(parts, faults).items():
             if scp.lacks(recording):
                 faults.append(f"{where}: the recording {recording} is not in wav.scp")
@@ -105,12 +105,12 @@ def kaldi(
     else:
         rows = [CorpusRow(name, path, scp.lines[name].where, content=pipe, side=sides.get(name))
                 for name, (path, pipe) in recordings.items()]  # fmt: skip
-    known, called = (parts, "segments") if parts.there else (scp, "wav.scp")
+    known, called = (parts, "segments") if parts.exists else (scp, "wav.scp")
     for file in ("utt2spk", "text"):
         listed = files[file]
         faults += [f"{each.where}: {name} is not in {called}"
                    for name, each in listed.lines.items() if known.lacks(name)]  # fmt: skip
-        if listed.there:  # an empty one, left by a script that failed, lacks every utterance
+        if listed.exists:  # an empty one, left by a script that failed, lacks every utterance
             faults += [f"{row.where}: {row.name} is not in {file}" for row in rows if listed.lacks(row.name)]
     faults += [f"{each.where}: the transcript of {name} is empty"
                for name, each in files["text"].lines.items() if not each.value]  # fmt: skip
@@ -133,8 +133,8 @@ def _described(row: CorpusRow, files: Mapping[str, _File]) -> CorpusRow:
 
 def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
     """Key -> the rest of the line. A key that comes twice, or without a value (but in ``text``), is a fault."""
-    if not needed and not there(path):
-        return _File({}, set(), there=False, whole=True)
+    if not needed and not path_exists(path):
+        return _File({}, set(), exists=False, whole=True)
     found: dict[str, _Line] = {}
     seen: set[str] = set()
     try:
@@ -152,8 +152,8 @@ def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
                 found[key] = _Line(value.strip(), where)
     except DataError as error:
         faults.append(str(error))
-        return _File(found, seen, there=True, whole=False)
-    return _File(found, seen, there=True, whole=True)
+        return _File(found, seen, exists=True, whole=False)
+    return _File(found, seen, exists=True, whole=True)
 
 
 def _segments(parts: _File, faults: list[str]) -> dict[str, _Segment]:
@@ -165,9 +165,9 @@ def _segments(parts: _File, faults: list[str]) -> dict[str, _Segment]:
             form = "'<utterance> <recording> <start> <end>', and a channel behind"
             faults.append(f"{where}: {1 + len(fields)} columns, a segment is {form}")
             continue
-        start = seconds(fields[1], "start", where, faults)
+        start = parse_seconds(fields[1], "start", where, faults)
         to_end = fields[2] in ("-1", "-1.0")
-        end = None if to_end else seconds(fields[2], "end", where, faults)
+        end = None if to_end else parse_seconds(fields[2], "end", where, faults)
         channel = _channel(fields[3], where, faults) if len(fields) == 4 else None
         if start is None or (end is None and not to_end) or (channel is None and len(fields) == 4):
             continue

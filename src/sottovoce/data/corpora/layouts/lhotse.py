@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....errors import DataError
-from ..cuts import locate_audio
-from ..shar import SHAR, index
-from .tables.listing import read_json_lines
-from .tables.rows import CorpusRow
+from ..cuts import resolve_audio_paths
+from ..shar import SHAR, index_shard
+from .listing import read_json_lines
+from .rows import CorpusRow
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-def lhotse(source: Path, faults: list[str]) -> list[CorpusRow]:
+def lhotse_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
     """One row a cut, with the cut as it is. The audio of a Shar directory stays in its tars.
 
     Args:
@@ -23,7 +23,7 @@ def lhotse(source: Path, faults: list[str]) -> list[CorpusRow]:
     """
     if source.is_dir():
         return _shar(source, faults)
-    found = [(where, locate_audio(cut, source.parent)) for where, cut in _cuts(source, faults)]
+    found = [(where, resolve_audio_paths(cut, source.parent)) for where, cut in _cuts(source, faults)]
     return [CorpusRow(cut.id, _file_of(cut) or source, where, cut=cut) for where, cut in found]
 
 
@@ -61,7 +61,7 @@ def _shar(source: Path, faults: list[str]) -> list[CorpusRow]:
     for path in lists:
         tar = source / f"recording.{path.name.split('.')[1]}.tar"
         try:
-            members, recordings = index(tar)
+            members, recordings = index_shard(tar)
         except DataError as error:
             faults.append(str(error))
             continue

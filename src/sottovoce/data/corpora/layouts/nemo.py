@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..rttm import Region
-from .tables.listing import joined, read_json_lines, seconds
-from .tables.rows import CorpusRow
-from .tables.tell_apart import exact, told_apart
+from .listing import parse_seconds, read_json_lines, resolve_path
+from .rows import CorpusRow
 from .tables.turns import References
+from .tables.unique_names import exact_time, with_unique_names
 
 _MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
 
 
-def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
+def nemo_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a line; its name is the ``audio_filepath``, with the offset behind where there is one.
 
     Lines of one file and offset (two speakers at once) get the speaker or the duration behind too, or a number.
@@ -32,7 +32,7 @@ def nemo(source: Path, faults: list[str], *, audio: Path | None = None) -> list[
     folder = audio or source.parent
     named = References(faults)
     rows = [_row(item, folder, named, where, faults) for where, item in read_json_lines(source, faults)]
-    return told_apart([row for row in rows if row is not None])
+    return with_unique_names([row for row in rows if row is not None])
 
 
 def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> CorpusRow | None:
@@ -41,7 +41,7 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
         if not isinstance(item.get(key), str | None):
             faults.append(f"{where}: {key} is {str(item[key])[:40]!r}, not a string")
     said = {key: item.get(key) for key in ("duration", "offset") if item.get(key) is not None}
-    times = {key: seconds(value, key, where, faults) for key, value in said.items()}
+    times = {key: parse_seconds(value, key, where, faults) for key, value in said.items()}
     if not item.get("audio_filepath"):
         faults.append(f"{where}: no audio_filepath")
     turns = item.get("rttm_filepath")
@@ -50,17 +50,17 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
         faults.append(f"{where}: the transcript is empty")
     if len(faults) > before:
         return None
-    path = joined(folder, item["audio_filepath"])
+    path = resolve_path(folder, item["audio_filepath"])
     start, duration = times.get("offset"), times.get("duration")
     stretch = start is not None and (start > 0 or duration is not None)
     segments = regions = None
     unscored: Sequence[Region] = ()
     if turns is not None:
-        segments, unscored = named.turns(joined(folder, turns), path.stem, where)
+        segments, unscored = named.turns(resolve_path(folder, turns), path.stem, where)
     if item.get("uem_filepath") is not None:
-        regions = named.regions(joined(folder, item["uem_filepath"]), path.stem, where)
+        regions = named.regions(resolve_path(folder, item["uem_filepath"]), path.stem, where)
     return CorpusRow(
-        name=item["audio_filepath"] + (f"@{exact(start)}" if start else ""),
+        name=item["audio_filepath"] + (f"@{exact_time(start)}" if start else ""),
         path=path,
         where=where,
         speaker=item.get("speaker") or None,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, create_model
 
 from ....bounded import Bounded
-from .tables.rows import Layout
+from .rows import Layout
 
 
 class _Strict(Bounded):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .tables.listing import AudioIndex
-from .tables.rows import CorpusRow
+from .listing import AudioIndex
+from .rows import CorpusRow
 from .tables.turns import read_regions, read_turns
 
 
-def rttm(source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None) -> list[CorpusRow]:
+def rttm_layout(
+    source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None
+) -> list[CorpusRow]:
     """One row a recording, with a segment for every turn.
 
     A recording that only the UEM names has no turns: nobody speaks in it.

@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .tables.listing import AudioIndex, read_json_lines
-from .tables.rows import CorpusRow
+from .listing import AudioIndex, read_json_lines
+from .rows import CorpusRow
 
 SPLITS = ("train", "train_synthetic", "devel", "test")
 
 
-def slurp(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
+def slurp_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row a recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
 
     Args:

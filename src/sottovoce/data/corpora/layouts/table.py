@@ -18,17 +18,17 @@ from pathlib import Path
 
 from ....errors import DataError
 from ...audio.suffixes import AUDIO
-from .tables.annotations import Annotations, slots
-from .tables.cells import SEPARATORS, Quotes, TableRows, unquoted
-from .tables.listing import AudioIndex, seconds, there
-from .tables.rows import CorpusRow
-from .tables.tell_apart import told_apart
+from .listing import AudioIndex, parse_seconds, path_exists
+from .rows import CorpusRow
+from .tables.annotations import Annotations, parse_slots
+from .tables.cells import SEPARATORS, Quotes, TableRows, unquote_json
+from .tables.unique_names import with_unique_names
 
 _MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
 _ONLY_MAPPED = {"name", "start", "end"}
 
 
-def table(
+def table_layout(
     source: Path,
     faults: list[str],
     *,
@@ -68,7 +68,7 @@ def table(
             if row is not None:
                 rows.append(row)
         annotations.tell_unused(rows)
-        return told_apart(rows) if wanted.keys() & {"start", "end"} and "name" not in wanted else rows
+        return with_unique_names(rows) if wanted.keys() & {"start", "end"} and "name" not in wanted else rows
     except DataError as error:
         faults.append(str(error))
         return []
@@ -111,7 +111,7 @@ def _row(
         faults.append(f"{where}: the path is empty")
         return None
     path = folder / fields["path"]
-    if path.suffix.lower() not in AUDIO and not there(path):
+    if path.suffix.lower() not in AUDIO and not path_exists(path):
         try:
             path = index.find(fields["path"])
         except LookupError as error:
@@ -122,7 +122,7 @@ def _row(
     times: dict[str, float | None] = {}
     for name in ("duration", *(_ONLY_MAPPED & wanted.keys() - {"name"})):
         if said := fields.get(name, "").strip():
-            times[name] = seconds(said, name, where, faults)
+            times[name] = parse_seconds(said, name, where, faults)
     start, end = times.get("start"), times.get("end")
     if start is not None and end is not None and end <= start:
         faults.append(f"{where}: from {start:g} to {end:g} s; a stretch ends after its start")
@@ -132,7 +132,7 @@ def _row(
         name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
     }
     if fields.get("slots", "").strip():
-        custom["slots"] = slots(unquoted(fields["slots"]), where, faults)
+        custom["slots"] = parse_slots(unquote_json(fields["slots"]), where, faults)
     if len(faults) > before:
         return None
     stretch = start is not None or end is not None

@@ -12,13 +12,13 @@ from pathlib import Path
 from ....errors import DataError
 from ....metrics.detection.trials import read_trials
 from ...audio.suffixes import AUDIO
-from .folder import speaker_folders
-from .tables.rows import CorpusRow
+from .folder import folder_layout
+from .rows import CorpusRow
 
 _log = logging.getLogger(__name__)
 
 
-def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> list[CorpusRow]:
+def voxceleb_layout(source: Path, faults: list[str], *, trials: Path | None = None) -> list[CorpusRow]:
     """One row a file; the first folder is the speaker. With trials, only those that a trial names.
 
     A trial may name a file by its path, without its ending, or with ``-`` between the folders as Kaldi has it; the cut
@@ -28,7 +28,7 @@ def voxceleb(source: Path, faults: list[str], *, trials: Path | None = None) -> 
         source: the folder above the speakers.
         trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
     """
-    rows = [replace(row, custom=_session(row.name)) for row in speaker_folders(source, faults)]
+    rows = [replace(row, custom=_session(row.name)) for row in folder_layout(source, faults)]
     return rows if trials is None else _named_by(trials, rows, faults)
 
 

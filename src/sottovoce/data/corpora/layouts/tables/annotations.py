@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...rttm import Region
-from .cells import unquoted
-from .rows import CorpusRow, Segment
+from ..rows import CorpusRow, Segment
+from .cells import unquote_json
 from .turns import References, read_turns
 
 _SAME = 0.011
@@ -42,7 +42,7 @@ class Annotations:
             turns, unscored = self._named.turns(self.folder / name, path.stem, where)
         if not fields.get("seglst", "").strip():
             return turns, unscored
-        spoken = _seglst(unquoted(fields["seglst"]), where, self.faults)
+        spoken = _seglst(unquote_json(fields["seglst"]), where, self.faults)
         if turns is not None and spoken is not None and not _agree(turns, spoken):
             self.faults.append(f"{where}: the turns of its RTTM and those of its seglst are not the same")
         return spoken, unscored
@@ -69,7 +69,7 @@ class Annotations:
             self.faults.append(f"{first.where}: unknown recording {name}: the table has none of that name")
 
 
-def slots(text: str, where: str, faults: list[str]) -> list[dict[str, str]]:
+def parse_slots(text: str, where: str, faults: list[str]) -> list[dict[str, str]]:
     """``{"size": "large"}`` as ``[{"type": "size", "filler": "large"}]``, the form that SLURP is scored in."""
     said = _json(text, "slots", where, faults)
     if isinstance(said, dict) and all(isinstance(value, str) for value in said.values()):

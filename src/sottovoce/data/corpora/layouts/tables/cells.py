@@ -103,7 +103,7 @@ def _trimmed(cell: str) -> str:
     return cell.strip(" ") or cell
 
 
-def unquoted(cell: str) -> str:
+def unquote_json(cell: str) -> str:
     """The JSON of a cell, which is plain or quoted as in CSV: it begins with a brace or bracket, so nothing confuses."""
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         return cell[1:-1].replace('""', '"')

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .....errors import DataError
-from ....audio.walk import walk
-from ...rttm import Region, read_rttm, read_uem, tell_passed
-from .listing import is_folder
-from .rows import Segment
+from ....audio.file_search import find_files
+from ...rttm import Region, read_rttm, read_uem, warn_skipped_records
+from ..listing import is_folder
+from ..rows import Segment
 
 
 class Turns(NamedTuple):
@@ -79,7 +79,7 @@ def read_turns(source: Path, faults: list[str]) -> Turns:
         for name, zones in read.zones.items():
             everywhere, nonlexical = zones.unscored(read.get(name, []))
             found.unscored[name] = [Region(*each) for each in (*everywhere, *nonlexical)]
-    tell_passed(source, passed)
+    warn_skipped_records(source, passed)
     return found
 
 
@@ -101,7 +101,7 @@ def read_regions(source: Path, faults: list[str]) -> dict[str, list[Region]]:
 def _files(source: Path, ending: str, faults: list[str]) -> list[Path]:
     if not is_folder(source):
         return [source]
-    files = walk(source, {ending}).files
+    files = find_files(source, {ending}).files
     if not files:
         faults.append(f"{source}: no {ending} file in it")
     return files

@@ -9,8 +9,8 @@ import pytest
 
 from labelings import all_labelings, table
 from sottovoce.decoding.ctc import ctc_beam_search
-from sottovoce.decoding.matching import LanguageModelWarning, language_model
 from sottovoce.decoding.ngram import NGram
+from sottovoce.decoding.ngram_matching import LanguageModelWarning, match_language_model
 from sottovoce.errors import DataError
 
 
@@ -40,7 +40,7 @@ def searched(model, labels, expected, *, seed=0, weight=0.7):
         expected: text of labels -> words of the model.
     """
     logp = table(seed, frames=5, outputs=len(labels))
-    found = ctc_beam_search(logp, beam=100_000, language=language_model(model, labels), weight=weight)
+    found = ctc_beam_search(logp, beam=100_000, language=match_language_model(model, labels), weight=weight)
     right = {}
     for tokens, acoustic in all_labelings(logp).items():
         words, unknown = expected("".join(labels[k] for k in tokens))
@@ -93,7 +93,7 @@ def test_pieces_are_their_own_words(quiet):
     model = ngram({"\u2581": -2.0, "b": -1.2, "\u2581ab": -0.8}, {("\u2581ab", "b"): -0.1}, {("b",): -0.4})
     labels = ["<blank>", "\u2581", "b", "\u2581ab"]
     logp = table(1, frames=5, outputs=4)
-    found = ctc_beam_search(logp, beam=100_000, language=language_model(model, labels), weight=0.7)
+    found = ctc_beam_search(logp, beam=100_000, language=match_language_model(model, labels), weight=0.7)
     right = all_labelings(logp)
     for each in found:
         language = by_definition(model, [labels[k] for k in each.tokens], "<unk>")
@@ -136,7 +136,7 @@ def test_without_a_mark_blanks_cost_nothing_and_a_line_says_so():
 
 def test_labels_without_a_blank():
     with pytest.warns(LanguageModelWarning, match="an utterance counts as one word"):
-        language_model(ngram({"ab": -1.0, "ba": -1.0}), ["<blank>", "a", "b"])
+        match_language_model(ngram({"ab": -1.0, "ba": -1.0}), ["<blank>", "a", "b"])
 
 
 LETTERS = ["<blank>", " ", "a", "b", "c", "<unk>"]
@@ -145,11 +145,11 @@ LETTERS = ["<blank>", " ", "a", "b", "c", "<unk>"]
 def test_words_that_cannot_be_spelled_are_counted():
     some = ngram({"ab": -1.0, "cab": -1.0, "dad": -1.0, "a1": -1.0, "<UNK>": -1.0})
     with pytest.warns(LanguageModelWarning, match=r"of its 4 words only 2 can be spelled .* \(not 'a1', 'dad'\)$"):
-        language_model(some, LETTERS)
+        match_language_model(some, LETTERS)
     few = ngram({"ab": -1.0} | {f"x{k}" * 2: -2.0 for k in range(19)})
     with pytest.raises(DataError, match=r"^lm.arpa: .* of its 20 words only 1 can be spelled .*'x0x0' is not one"):
-        language_model(few, LETTERS)
+        match_language_model(few, LETTERS)
     with pytest.raises(DataError, match=r"of the 3 characters of the model only 0 are among its words"):
-        language_model(ngram({each: -1.0 for each in "дежзик"}), LETTERS)
+        match_language_model(ngram({each: -1.0 for each in "дежзик"}), LETTERS)
     with pytest.raises(DataError, match="has no words"):
-        language_model(ngram({"<unk>": -1.0}), LETTERS)
+        match_language_model(ngram({"<unk>": -1.0}), LETTERS)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError
-from .bootstrap import Interval
+from .intervals import Interval
 
 
 def bootstrap_ratio(

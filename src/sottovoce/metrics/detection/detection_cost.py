@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DataError
-from .roc import check_scores, operating_points, weigh
+from .roc import check_scores, operating_points, weighted_counts
 
 
 def min_dcf(
@@ -65,7 +65,7 @@ def act_dcf(
         DataError: as `min_dcf`.
     """
     of_miss, of_false_alarm = _costs(p_target, c_miss, c_fa)
-    weigh(llrs, targets, weights)  # both kinds are there
+    weighted_counts(llrs, targets, weights)  # both kinds are there
     llrs, targets, weights = check_scores(llrs, targets, weights)
     accepted = llrs >= np.log(of_false_alarm / of_miss)
     miss = np.average(~accepted[targets], weights=weights[targets])

@@ -29,7 +29,7 @@ class LanguageModelWarning(UserWarning):
     """A language model fits the labels of a recognizer in part only, or not as it is written."""
 
 
-def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
+def match_language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
     """An n-gram model for a search over ``labels[V]``, the blank of CTC first.
 
     Raises:
@@ -39,7 +39,7 @@ def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
     if not words:
         raise DataError(f"{ngram.name}: the language model has no words; give another one")
     spoken = [label for label in labels[1:] if not _special(label)]
-    known = Words(ngram, words, spoken)
+    known = WordLookup(ngram, words, spoken)
     mark = next((each for each in WORD_MARKS if each in words and each not in spoken), None)
     letters = words - {mark}
     characters = all(len(each) == 1 or _special(each) for each in letters)
@@ -49,7 +49,7 @@ def language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
     return _word_model(ngram, labels, spoken, words, known)
 
 
-class Words:
+class WordLookup:
     """The words of a model by how they are spelled, in any case where case says nothing.
 
     Args:
@@ -81,7 +81,7 @@ class Words:
 
 
 def _token_model(
-    ngram: NGram, labels: Sequence[str], spoken: Sequence[str], known: Words, mark: str | None, characters: bool
+    ngram: NGram, labels: Sequence[str], spoken: Sequence[str], known: WordLookup, mark: str | None, characters: bool
 ) -> LanguageModel:
     """Of a model over labels or characters."""
 
@@ -118,7 +118,7 @@ def _token_model(
 
 
 def _word_model(
-    ngram: NGram, labels: Sequence[str], spoken: Sequence[str], words: set[str], known: Words
+    ngram: NGram, labels: Sequence[str], spoken: Sequence[str], words: set[str], known: WordLookup
 ) -> LanguageModel:
     """Of a model over words."""
     letters = {c for label in spoken for c in label} - set(BOUNDARIES)
@@ -133,7 +133,7 @@ def _word_model(
     return WordModel(ngram, labels, known.text)
 
 
-def _tell(ngram: NGram, known: Words, count: int, lacking: Sequence[str], of: str, can: str) -> None:
+def _tell(ngram: NGram, known: WordLookup, count: int, lacking: Sequence[str], of: str, can: str) -> None:
     """One line where case is folded or not all fits, and an error where hardly anything does."""
     share = 1 - len(lacking) / max(count, 1)
     matched = f"{of} only {count - len(lacking)} {can}"
@@ -153,7 +153,7 @@ def _warn(ngram: NGram, text: str) -> None:
     warnings.warn(f"{ngram.name}: the language model: {text}", LanguageModelWarning, stacklevel=2)
 
 
-def _folded(labels: Sequence[str], letters: set[str], known: Words) -> Iterable[str]:
+def _folded(labels: Sequence[str], letters: set[str], known: WordLookup) -> Iterable[str]:
     """Words of the model that are labels."""
     if known.folds:
         own = {label.lower() for label in labels}

@@ -10,20 +10,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import DataError
-from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..audio.frames import FRAME_LENGTH, FRAME_STEP, frame_count
+from ..audio.reading import SAMPLE_RATE
 from ..corpora.rttm import Turn
 from .targets import Targets
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-STEP, FIELD = 320, SHORTEST
-"""Samples between frames (20 ms) and of one frame (25 ms)."""
-
-
-def frames_of(samples: int) -> int:
-    """Frames of so many samples: 8 s have 399."""
-    return max(0, (samples - FIELD) // STEP + 1)
 
 
 def turns_in(cut: Cut) -> list[Turn]:
@@ -69,7 +62,7 @@ class SpeakerActivity(Targets):
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
         """``[T, K]``; where a short cut is played again, its speakers are heard again."""
         times, whose, count = self._turns[cut.id]
-        middles = start + FIELD // 2 + STEP * torch.arange(frames_of(samples))
+        middles = start + FRAME_LENGTH // 2 + FRAME_STEP * torch.arange(frame_count(samples))
         seconds = (middles % max(round(cut.duration * SAMPLE_RATE), 1)).double() / SAMPLE_RATE
         active = torch.zeros(len(seconds), max(count, self.speakers))
         if len(seconds):

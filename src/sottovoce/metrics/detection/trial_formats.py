@@ -29,7 +29,7 @@ _NAMED = {
 Line = tuple[int, list[str]]
 
 
-class Form(NamedTuple):
+class TrialFormat(NamedTuple):
     """Where things are in a line.
 
     Attributes:
@@ -60,10 +60,10 @@ class Form(NamedTuple):
         return self.label is None or fields[self.label].lower() in self.words
 
 
-_FORMS = [Form(*((0, 1, 2) if last else (1, 2, 0)), words) for words in WORDS for last in (True, False)]
+_FORMS = [TrialFormat(*((0, 1, 2) if last else (1, 2, 0)), words) for words in WORDS for last in (True, False)]
 
 
-def form_of(lines: Sequence[Line], *, labeled: bool = True) -> Form:
+def detect_format(lines: Sequence[Line], *, labeled: bool = True) -> TrialFormat:
     """The form that all lines have, or else the one that most have, starting from the first.
 
     Args:
@@ -78,7 +78,7 @@ def form_of(lines: Sequence[Line], *, labeled: bool = True) -> Form:
     if named is not None and not fitting:
         return named
     if not labeled:
-        return Form(0, 1, None, WORDS[-1], columns=None)
+        return TrialFormat(0, 1, None, WORDS[-1], columns=None)
     # The numbers of utterances that are called 1 and 0 are no labels where words are.
     fitting = [form for form in fitting if form.words == fitting[0].words]
     if len({form.label for form in fitting}) > 1:
@@ -97,7 +97,7 @@ def form_of(lines: Sequence[Line], *, labeled: bool = True) -> Form:
     return max(likely, key=lambda form: count[form])
 
 
-def _named(lines: Sequence[Line]) -> Form | None:
+def _named(lines: Sequence[Line]) -> TrialFormat | None:
     """The form that a first line of names says, with the words that the others have."""
     first = lines[0][1]
     lower = [name.lower() for name in first]
@@ -114,4 +114,4 @@ def _named(lines: Sequence[Line]) -> Form | None:
             return alike[0]._replace(named=True)
     said = {fields[label].lower() for _, fields in lines[1:] if label is not None and len(fields) > label}
     words = max(WORDS, key=lambda words: sum(each in words for each in said))
-    return Form(enrol, test, label, words, columns=len(first), named=True)
+    return TrialFormat(enrol, test, label, words, columns=len(first), named=True)

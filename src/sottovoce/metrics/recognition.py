@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..errors import DataError
-from .bootstrap import Interval
-from .edits import Alignment, align, show
-from .resample import bootstrap_ratio
+from .edits import Alignment, align, format_alignment
+from .intervals import Interval
+from .ratio_intervals import bootstrap_ratio
 
 Unit: TypeAlias = Literal["word", "character"]
 
@@ -64,7 +64,7 @@ class Utterance:
 
     def __str__(self) -> str:
         counts = f"{self.substitutions} sub, {self.deletions} del, {self.insertions} ins of {self.total}"
-        return f"{self.name}: {counts}\n{show(self.path)}"
+        return f"{self.name}: {counts}\n{format_alignment(self.path)}"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .....errors import DataError
-from .....text.text_files import lines
-from ....audio.suffixes import AUDIO
-from ....audio.walk import walk
+from ....errors import DataError
+from ....text.text_files import lines
+from ...audio.file_search import find_files
+from ...audio.suffixes import AUDIO
 
 
 def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
@@ -45,7 +45,7 @@ def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[s
             faults.append(f"{where}: a JSON {type(item).__name__}, not an object in braces")
 
 
-def seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
+def parse_seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
     """A finite number of seconds, 0 or more; ``None``, with a fault, where it is none."""
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
@@ -57,12 +57,12 @@ def seconds(value: object, what: str, where: str, faults: list[str]) -> float | 
     return None
 
 
-def joined(folder: Path, name: str) -> Path:
+def resolve_path(folder: Path, name: str) -> Path:
     """``name`` counted from ``folder``; where no such file is there, from the working directory if one is there."""
-    return Path(name) if not there(folder / name) and there(Path(name)) else folder / name
+    return Path(name) if not path_exists(folder / name) and path_exists(Path(name)) else folder / name
 
 
-def there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether something is at a path; not, where there can be nothing (a name too long, or with a NUL)."""
     try:
         return path.exists()
@@ -72,7 +72,7 @@ def there(path: Path) -> bool:
 
 def is_folder(path: Path) -> bool:
     """Whether a folder is at a path; not, where there can be nothing."""
-    return there(path) and path.is_dir()
+    return path_exists(path) and path.is_dir()
 
 
 class AudioIndex:
@@ -104,7 +104,7 @@ class AudioIndex:
 
 def _index(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in walk(folder, AUDIO, links=True).files:
+    for path in find_files(folder, AUDIO, links=True).files:
         relative = path.relative_to(folder)
         for key in {path.name, path.stem, relative.as_posix(), relative.with_suffix("").as_posix()}:
             found[key].append(path)

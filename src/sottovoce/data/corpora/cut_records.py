@@ -27,7 +27,7 @@ class _Listed(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class ListedRecording(_Listed):
+class RecordingRecord(_Listed):
     """The fields of a Lhotse ``Recording``."""
 
     id: str
@@ -39,7 +39,7 @@ class ListedRecording(_Listed):
     transforms: list[dict[str, Any]] | None = None
 
 
-class ListedSupervision(_Listed):
+class SupervisionRecord(_Listed):
     """The fields of a Lhotse ``SupervisionSegment``."""
 
     id: str
@@ -60,7 +60,7 @@ class ListedSupervision(_Listed):
         return round(self.start + self.duration, ndigits=8)
 
 
-class ListedCut(_Listed):
+class CutRecord(_Listed):
     """The fields of a Lhotse ``MonoCut`` or ``MultiCut`` of a recording."""
 
     type: Literal["MonoCut", "MultiCut"]
@@ -68,12 +68,12 @@ class ListedCut(_Listed):
     start: Seconds
     duration: Seconds
     channel: int | list[int]
-    recording: ListedRecording
-    supervisions: list[ListedSupervision] = []
+    recording: RecordingRecord
+    supervisions: list[SupervisionRecord] = []
     custom: dict[str, Any] | None = None
 
 
-def listed_cuts(path: str | Path) -> Sequence[ListedCut | Cut]:
+def read_cut_records(path: str | Path) -> Sequence[CutRecord | Cut]:
     """All cuts of a manifest, for whoever counts what is in it and hears nothing.
 
     Args:
@@ -82,11 +82,11 @@ def listed_cuts(path: str | Path) -> Sequence[ListedCut | Cut]:
     Raises:
         DataError: as `read_cuts`.
     """
-    cuts: dict[str, ListedCut] = {}
+    cuts: dict[str, CutRecord] = {}
     try:
         for _, line in lines(path):
             if line.strip():
-                cut = ListedCut.model_validate(json.loads(line))
+                cut = CutRecord.model_validate(json.loads(line))
                 if cut.id in cuts:
                     break
                 cuts[cut.id] = cut

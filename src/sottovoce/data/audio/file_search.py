@@ -9,11 +9,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...errors import AudioError
+from .sources import is_stream, name_of
+from .suffixes import AUDIO
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Walk:
+class FoundFiles:
     """What is below a folder.
 
     Attributes:
@@ -27,7 +31,7 @@ class Walk:
     others: Counter[str] = field(default_factory=Counter)
 
 
-def walk(folder: Path, suffixes: Collection[str] | None = None, *, links: bool = False) -> Walk:
+def find_files(folder: Path, suffixes: Collection[str] | None = None, *, links: bool = False) -> FoundFiles:
     """Look for files below a folder, and say how many hidden ones are passed over.
 
     Args:
@@ -35,7 +39,7 @@ def walk(folder: Path, suffixes: Collection[str] | None = None, *, links: bool =
         suffixes: endings of the files, in small letters.
         links: whether links to folders are followed.
     """
-    found, seen = Walk(), set[str]()
+    found, seen = FoundFiles(), set[str]()
     for place, folders, names in os.walk(folder, followlinks=links):
         if links:
             if (real := os.path.realpath(place)) in seen:  # a link to a folder above itself
@@ -57,3 +61,19 @@ def walk(folder: Path, suffixes: Collection[str] | None = None, *, links: bool =
     if found.hidden:
         _log.warning("%s: passed over %d hidden files (named .*)", folder, found.hidden)
     return found
+
+
+def audio_files(path: str | Path) -> list[Path]:
+    """What was named itself (a file, standard input, a named pipe), or all audio files below a folder, sorted.
+
+    Raises:
+        AudioError: nothing there.
+    """
+    path = Path(path)
+    if is_stream(path) or path.is_file():
+        return [path]
+    files = find_files(path, AUDIO).files
+    if not files:
+        what = "no audio file in it" if path.is_dir() else "no such file or folder"
+        raise AudioError(f"{name_of(path)}: {what}; give a file or a folder of speech")
+    return files

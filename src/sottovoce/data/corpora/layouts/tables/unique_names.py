@@ -6,23 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .rows import CorpusRow
+from ..rows import CorpusRow
 
 
-def exact(seconds: float) -> str:
+def exact_time(seconds: float) -> str:
     """A time in as many digits as it needs: no two times are called the same."""
     return repr(float(seconds)).removesuffix(".0")
 
 
 _MARKS: list[Callable[[CorpusRow], str | None]] = [
-    lambda row: None if row.start is None else f"@{exact(row.start)}",
+    lambda row: None if row.start is None else f"@{exact_time(row.start)}",
     lambda row: None if row.speaker is None else f"#{row.speaker}",
-    lambda row: None if row.duration is None and row.end is None else f"+{exact(row.duration or row.end or 0.0)}",
+    lambda row: None if row.duration is None and row.end is None else f"+{exact_time(row.duration or row.end or 0.0)}",
 ]
 """What tells rows of one name apart, the best first."""
 
 
-def told_apart(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
+def with_unique_names(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
     """Rows of one name get its start, its speaker, its length or a number behind. What is listed twice stays so."""
     called: dict[str, dict[str, CorpusRow]] = defaultdict(dict)
     for row in rows:

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from sottovoce.data.corpora.cut_records import CutRecord, read_cut_records
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
-from sottovoce.data.corpora.listed_cuts import ListedCut, listed_cuts
 from sottovoce.data.corpora.summary import summarize
 from sottovoce.errors import DataError
 
@@ -26,15 +26,15 @@ CUTS = [
 
 def test_counts_are_those_of_lhotse(tmp_path):
     path = write_cuts(CUTS, tmp_path / "a.jsonl.gz")
-    found = listed_cuts(path)
-    assert all(isinstance(each, ListedCut) for each in found)
+    found = read_cut_records(path)
+    assert all(isinstance(each, CutRecord) for each in found)
     assert summarize(found) == summarize(read_cuts(path)) == summarize(CUTS)
 
 
 def test_lhotse_reads_what_is_put_together(tmp_path):
     path = write_cuts([CUTS[0], CUTS[1].append(CUTS[3]).with_id("5")], tmp_path / "a.jsonl.gz")
-    assert summarize(listed_cuts(path)) == summarize(read_cuts(path))
-    assert summarize(listed_cuts(path)).seconds == pytest.approx(10.7)
+    assert summarize(read_cut_records(path)) == summarize(read_cuts(path))
+    assert summarize(read_cut_records(path)).seconds == pytest.approx(10.7)
 
 
 GOOD = json.loads(json.dumps(CUTS[0].to_dict()))
@@ -57,5 +57,5 @@ def test_what_is_wrong_is_told_as_by_read_cuts(tmp_path, text):
     with pytest.raises(DataError) as expected:
         read_cuts(path)
     with pytest.raises(DataError) as found:
-        listed_cuts(path)
+        read_cut_records(path)
     assert str(found.value) == str(expected.value)

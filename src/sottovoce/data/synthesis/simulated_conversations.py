@@ -27,7 +27,7 @@ from ...errors import DataError
 from ...text import plain_json
 from ..audio.acoustics import Wave, power
 from ..audio.reading import SAMPLE_RATE
-from ..batches.loudness import loud_stretches
+from ..audio.speech_detection import detect_speech
 from ..corpora.cuts import cut_speaker, load_cut, make_cut, write_cuts
 from ..corpora.rttm import Turn
 
@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Manner:
+class ConversationStyle:
     """How people talk to one another.
 
     Args:
@@ -76,12 +76,12 @@ class Manner:
             )
 
 
-def converse(
+def simulate_conversations(
     voices: Mapping[str, Sequence[Cut]],
     out: str | Path,
     *,
     conversations: Mapping[str, int],
-    manner: Manner | None = None,
+    manner: ConversationStyle | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
@@ -102,7 +102,7 @@ def converse(
             an utterance has several speakers.
         AudioError: an utterance cannot be read.
     """
-    manner, out = manner or Manner(), Path(out)
+    manner, out = manner or ConversationStyle(), Path(out)
     settings = {"format": FORMAT, "conversations": dict(conversations), "seed": seed, **asdict(manner)}
     settings = json.loads(json.dumps(settings))
     made = {split: out / f"{split}.jsonl.gz" for split in conversations}
@@ -162,7 +162,7 @@ class _Cast:
         DataError: a cut without a speaker, or fewer speakers than a conversation may have.
     """
 
-    def __init__(self, split: str, cuts: Sequence[Cut], manner: Manner) -> None:
+    def __init__(self, split: str, cuts: Sequence[Cut], manner: ConversationStyle) -> None:
         self.cuts: dict[str, list[Cut]] = {}
         for cut in cuts:
             if (speaker := cut_speaker(cut)) is None:
@@ -181,7 +181,7 @@ class _Cast:
         """An utterance at a common level, and its stretches of speech."""
         cut = self.cuts[name][place]
         wave = load_cut(cut).numpy()
-        said = loud_stretches(wave)
+        said = detect_speech(wave)
         if not said:
             raise DataError(f"conversations: nothing is said in {cut.id}; leave it out")
         loud = np.concatenate([wave[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in said])
@@ -196,7 +196,7 @@ class _Cast:
                     yield _Place(wave, said, first)
 
 
-def _conversation(cast: _Cast, manner: Manner, generator: np.random.Generator) -> tuple[Wave, list[Turn]]:
+def _conversation(cast: _Cast, manner: ConversationStyle, generator: np.random.Generator) -> tuple[Wave, list[Turn]]:
     """The sound of one conversation, and who speaks when in it."""
     count = int(generator.integers(manner.speakers[0], manner.speakers[1] + 1))
     chosen = [cast.names[k] for k in generator.permutation(len(cast.names))[:count]]
@@ -217,7 +217,7 @@ def _conversation(cast: _Cast, manner: Manner, generator: np.random.Generator) -
 
 
 def _plan(
-    count: int, seconds: float, manner: Manner, generator: np.random.Generator
+    count: int, seconds: float, manner: ConversationStyle, generator: np.random.Generator
 ) -> Iterator[tuple[int, float, float]]:
     """Turns as speaker, start and length; never more than two speakers at once, and nobody twice at once."""
     now, before, last = generator.exponential(manner.pause), 0.0, -1  # ends of the last turn and of what came before

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import bootstrap, bootstrap_difference, min_dcf
-from sottovoce.metrics.detection import eer
+from sottovoce.metrics import bootstrap, bootstrap_difference, eer, min_dcf
 
 
 def population(speakers, trials, generator):

@@ -5,29 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import AudioError
 from ..audio.channels import Channel
+from ..audio.file_search import audio_files
 from ..audio.reading import read_audio
-from ..audio.sources import is_stream, name_of
-from ..audio.suffixes import AUDIO
-from ..audio.walk import walk
+from ..audio.sources import name_of
 from .batches import Batch, collate
-
-
-def audio_files(path: str | Path) -> list[Path]:
-    """What was named itself (a file, standard input, a named pipe), or all audio files below a folder, sorted.
-
-    Raises:
-        AudioError: nothing there.
-    """
-    path = Path(path)
-    if is_stream(path) or path.is_file():
-        return [path]
-    files = walk(path, AUDIO).files
-    if not files:
-        what = "no audio file in it" if path.is_dir() else "no such file or folder"
-        raise AudioError(f"{name_of(path)}: {what}; give a file or a folder of speech")
-    return files
 
 
 def speech_batches(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.corpora.audit import check_audio, refuse_missing
+from sottovoce.data.corpora.audio_check import check_audio, refuse_missing
+from sottovoce.data.corpora.cut_checks import cut_faults
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts, write_cuts
 from sottovoce.data.corpora.manifests import CorpusError, import_corpus
-from sottovoce.data.corpora.usable import unusable
 from sottovoce.errors import AudioError, DataError
 from tone import RATE, tone
 
@@ -70,7 +70,7 @@ def test_import_check_and_training_agree(stereo, tmp_path, name):
         heard = False
     assert heard == usable
     cut.id = "a"
-    assert (unusable(cut) == []) == usable
+    assert (cut_faults(cut) == []) == usable
     assert (check_audio([cut]).faults == []) == usable
     path = write_cuts([cut], tmp_path / "cuts.jsonl.gz")
     if usable:
@@ -86,7 +86,7 @@ def test_import_check_and_training_agree(stereo, tmp_path, name):
 
 
 def test_two_channels_are_told_how_to_be_heard(stereo):
-    (fault,) = unusable(multi(stereo()))
+    (fault,) = cut_faults(multi(stereo()))
     assert "has 2 channels" in fault and "--channel mix" in fault
 
 

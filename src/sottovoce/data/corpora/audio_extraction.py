@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 
 from ...errors import AudioError
-from ..audio.decoder import opened
+from ..audio.decoder import open_audio
 from ..audio.sources import local_file
 from ..audio.suffixes import FFMPEG
-from .layouts.tables.rows import CorpusRow
+from .layouts.rows import CorpusRow
 
 _DEEP = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
 """Kinds of samples that 16 bits would shorten."""
@@ -85,7 +85,7 @@ def _write(row: CorpusRow, place: Path) -> str | None:
         return f"{row.where}: {row.name}: {error}"
     fetched.write_bytes(encoded)
     try:
-        with opened(fetched) as file:
+        with open_audio(fetched) as file:
             kind, rate = file.kind, file.rate
             blocks = list(file.blocks(file.frames, "float64" if kind in _DEEP else "int16"))
             samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.int16)

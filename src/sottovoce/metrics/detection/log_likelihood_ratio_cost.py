@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .roc import check_scores, weigh
+from .roc import check_scores, weighted_counts
 
 
 def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -21,7 +21,7 @@ def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) 
     Raises:
         DataError: a score is not finite, or one of the two kinds of trial is absent.
     """
-    weigh(llrs, targets, weights)  # both kinds are there
+    weighted_counts(llrs, targets, weights)  # both kinds are there
     llrs, targets, weights = check_scores(llrs, targets, weights)
     bits = np.logaddexp(0.0, np.where(targets, -llrs, llrs)) / np.log(2)
     means = [np.average(bits[kind], weights=weights[kind]) for kind in (targets, ~targets)]
@@ -33,7 +33,7 @@ def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = 
 
     Arguments and errors are those of `cllr`; any scores will do.
     """
-    _, of_targets, of_others = weigh(scores, targets, weights)
+    _, of_targets, of_others = weighted_counts(scores, targets, weights)
     odds = of_targets.sum() / of_others.sum()
     from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
 

@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from audio_files import encoded
+from sottovoce.data.audio.file_search import audio_files
 from sottovoce.data.audio.reading import read_audio
 from sottovoce.data.audio.suffixes import AUDIO, LIBSNDFILE
-from sottovoce.data.batches.folder import audio_files
-from sottovoce.data.corpora.layouts.tables.listing import AudioIndex
+from sottovoce.data.corpora.layouts.listing import AudioIndex
 from sottovoce.data.corpora.manifests import import_corpus
 
 FOUND = {"a.caf": ("CAF", "PCM_16"), "b.aifc": ("AIFF", "ULAW"), "c.snd": ("AU", "PCM_16"), "d.w64": ("W64", "PCM_16"),

@@ -27,7 +27,7 @@ def speaker_order(turns: int, speakers: int, generator: np.random.Generator) -> 
     return order
 
 
-def starts_of(
+def turn_starts(
     durations: Sequence[Milliseconds],
     speakers: Sequence[int],
     generator: np.random.Generator,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.data.batches.activity import turns_in
-from sottovoce.data.batches.loudness import loud_stretches
+from sottovoce.data.audio.speech_detection import detect_speech
+from sottovoce.data.batches.speaker_activity import turns_in
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
-from sottovoce.data.synthesis.conversations import Manner, converse
+from sottovoce.data.synthesis.simulated_conversations import ConversationStyle, simulate_conversations
 from sottovoce.errors import DataError
 
 RATE = 16_000
@@ -45,8 +45,8 @@ def heard(wave):
 
 
 def test_turns_are_where_voices_are(voices, tmp_path):
-    manner = Manner(speakers=(2, 4), seconds=(10, 20))
-    made = converse({"train": voices}, tmp_path / "c", conversations={"train": 12}, manner=manner, seed=1)
+    manner = ConversationStyle(speakers=(2, 4), seconds=(10, 20))
+    made = simulate_conversations({"train": voices}, tmp_path / "c", conversations={"train": 12}, manner=manner, seed=1)
     cuts = list(read_cuts(made["train"]))
     assert len(cuts) == 12 and all(10 <= cut.duration <= 20 for cut in cuts)
     wrong = total = overlapped = 0
@@ -69,33 +69,38 @@ def test_turns_are_where_voices_are(voices, tmp_path):
 
 
 def test_the_same_again_and_what_differs(voices, tmp_path):
-    options = dict(conversations={"train": 3}, manner=Manner(seconds=(5, 6)))
+    options = dict(conversations={"train": 3}, manner=ConversationStyle(seconds=(5, 6)))
     one, other, third = (
-        converse({"train": voices}, tmp_path / name, seed=seed, **options)["train"]
+        simulate_conversations({"train": voices}, tmp_path / name, seed=seed, **options)["train"]
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert one.read_bytes() == other.read_bytes() != third.read_bytes()
     files = [(tmp_path / name / "audio/train/00002.flac").read_bytes() for name in "abc"]
     assert files[0] == files[1] != files[2]
     before = one.stat().st_mtime_ns
-    assert converse({"train": voices}, tmp_path / "a", seed=0, **options)["train"].stat().st_mtime_ns == before
+    assert (
+        simulate_conversations({"train": voices}, tmp_path / "a", seed=0, **options)["train"].stat().st_mtime_ns
+        == before
+    )
     with pytest.raises(DataError, match=r"made otherwise \(seed 0 -> 5\)"):
-        converse({"train": voices}, tmp_path / "a", seed=5, **options)
+        simulate_conversations({"train": voices}, tmp_path / "a", seed=5, **options)
     assert not list(tmp_path.glob(".*"))
 
 
 def test_faults(voices, tmp_path):
     with pytest.raises(DataError, match="train has 2 speakers, fewer than the 4"):
-        converse({"train": voices[:4]}, tmp_path / "few", conversations={"train": 1})
+        simulate_conversations({"train": voices[:4]}, tmp_path / "few", conversations={"train": 1})
     silent = tmp_path / "silent.wav"
     soundfile.write(silent, np.zeros(RATE), RATE)
     cut = make_cut(name="mute", source=silent, samples=RATE, rate=RATE, speaker="mute")
     with pytest.raises(DataError, match="nothing is said in mute"):
-        converse({"train": [cut]}, tmp_path / "x", conversations={"train": 1}, manner=Manner(speakers=(1, 1)))
+        simulate_conversations(
+            {"train": [cut]}, tmp_path / "x", conversations={"train": 1}, manner=ConversationStyle(speakers=(1, 1))
+        )
     assert not (tmp_path / "x").exists()
     for wrong in (dict(speakers=(3, 2)), dict(overlap=1.5), dict(turn=0), dict(seconds=(0, 5))):
         with pytest.raises(DataError, match="does not make sense"):
-            Manner(**wrong)
+            ConversationStyle(**wrong)
 
 
 def test_loud_stretches():
@@ -104,8 +109,8 @@ def test_loud_stretches():
     quiet[RATE : 2 * RATE] += 0.3 * tone(500, 1.0)
     quiet[round(2.1 * RATE) : round(2.5 * RATE)] += 0.3 * tone(500, 0.4)  # a pause of 0.1 s belongs to speech
     quiet[4 * RATE : 4 * RATE + 400] += 0.3  # a click
-    (found,) = loud_stretches(quiet)
+    (found,) = detect_speech(quiet)
     assert found == pytest.approx((1.0, 2.5), abs=0.03)
-    assert len(loud_stretches(quiet, pause=0.05)) == 2
+    assert len(detect_speech(quiet, pause=0.05)) == 2
     for nothing in (np.zeros(RATE), np.zeros(0), np.ones(3)):
-        assert loud_stretches(nothing.astype(np.float32)) == []
+        assert detect_speech(nothing.astype(np.float32)) == []

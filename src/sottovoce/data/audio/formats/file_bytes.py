@@ -14,7 +14,7 @@ Piece: TypeAlias = bytes | tuple[int, int]
 """Bytes that are put in, or ``(start, stop)`` of the content."""
 
 
-class Content:
+class FileBytes:
     """Bytes that are read where they are needed; a slice of them is ``bytes``.
 
     Args:
@@ -27,12 +27,12 @@ class Content:
         self._block, self._at = b"", 0
 
     @classmethod
-    def of_descriptor(cls, descriptor: int) -> Content:
+    def of_descriptor(cls, descriptor: int) -> FileBytes:
         """Of an open file."""
         return cls(lambda offset, count: os.pread(descriptor, count, offset), os.fstat(descriptor).st_size)
 
     @classmethod
-    def of_bytes(cls, content: bytes) -> Content:
+    def of_bytes(cls, content: bytes) -> FileBytes:
         """Of a file in memory."""
         return cls(lambda offset, count: content[offset : offset + count], len(content))
 
@@ -47,15 +47,15 @@ class Content:
             self._block, self._at = self._read_at(start, _BLOCK), start
         return self._block[start - self._at : stop - self._at]
 
-    def part(self, start: int, stop: int) -> Content:
+    def part(self, start: int, stop: int) -> FileBytes:
         """A part of it."""
-        return Content(
+        return FileBytes(
             lambda offset, count: self._read_at(start + offset, min(count, stop - start - offset)), stop - start
         )
 
     def opened(self, *pieces: Piece) -> io.BufferedReader:
         """Some pieces of it, or all of it, as a file."""
-        return io.BufferedReader(View(self, pieces or ((0, self.size),)))
+        return io.BufferedReader(SplicedFile(self, pieces or ((0, self.size),)))
 
     def find(self, wanted: bytes, start: int = 0) -> int:
         """Where some bytes come first, from ``start`` on; -1 where they do not."""
@@ -68,10 +68,10 @@ class Content:
         return -1
 
 
-class View(io.RawIOBase):
+class SplicedFile(io.RawIOBase):
     """Pieces of some content, one after another, as a file of its own."""
 
-    def __init__(self, content: Content, pieces: Sequence[Piece]) -> None:
+    def __init__(self, content: FileBytes, pieces: Sequence[Piece]) -> None:
         self._content, self._pieces = content, pieces
         self._starts = [0]
         for piece in pieces:

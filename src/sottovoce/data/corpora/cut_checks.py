@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import AudioError
-from ..audio.channels import remedy
-from ..audio.reading import SAMPLE_RATE, SHORTEST
+from ..audio.channels import channel_hint
+from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE
 from .shar import SHAR, Member
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ TOLERANCE = 0.1
 """Seconds by which a listed time may differ from the file's."""
 
 
-def unusable(cut: Cut) -> list[str]:
+def cut_faults(cut: Cut) -> list[str]:
     """Why a cut cannot be heard by training and evaluation; nothing where it can. No file is opened.
 
     Args:
         cut: of any kind.
     """
-    faults = [*_unheard(cut), *outside(cut)]
-    if not math.isfinite(cut.duration) or cut.duration * SAMPLE_RATE < SHORTEST - 1e-6:
+    faults = [*_unheard(cut), *supervision_faults(cut)]
+    if not math.isfinite(cut.duration) or cut.duration * SAMPLE_RATE < FRAME_LENGTH - 1e-6:
         faults.append(f"is too short: {cut.duration:.4f} s, one frame needs 0.025 s")
     return faults
 
@@ -53,7 +54,7 @@ def _unheard(cut: Cut) -> list[str]:
         if unknown := [each for each in named if each not in recording.channel_ids]:
             faults.append(f"has no channel {unknown[0]}; its channels are {', '.join(map(str, recording.channel_ids))}")
         if len(named) != 1 and not _mixed(part):
-            told = remedy(len(named)) if named else "give it one"
+            told = channel_hint(len(named)) if named else "give it one"
             faults.append(
                 f"has {len(named)} channels, and a cut that is heard has one; import the recordings and {told}"
             )
@@ -83,7 +84,7 @@ def _mixed(cut: Cut) -> bool:
     return channel_of(cut) is not None
 
 
-def outside(cut: Cut) -> list[str]:
+def supervision_faults(cut: Cut) -> list[str]:
     """What is wrong with the times of a cut's supervisions. Those that are partly inside are not: cuts are cut so."""
     return [
         f"the supervision {said.id} from {said.start:.3f} to {said.end:.3f} s is not inside its {cut.duration:.3f} s"

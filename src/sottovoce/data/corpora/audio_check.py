@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import AudioError, DataError
-from ..audio.channels import chosen_channel, heard
-from ..audio.decoder import opened
+from ..audio.channels import resolve_channel, select_channel
+from ..audio.decoder import open_audio
 from ..audio.reading import LARGEST, is_silent
 from ..audio.sources import printable
-from .cuts import channel_of, files_of, load_cut
-from .usable import unusable
+from .cut_checks import cut_faults
+from .cuts import audio_files_of, channel_of, load_cut
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -31,7 +31,7 @@ _FULL = 0.9999
 
 
 @dataclass
-class Audit:
+class AudioCheck:
     """What decoding everything has shown.
 
     Attributes:
@@ -57,19 +57,19 @@ def refuse_missing(cuts: Sequence[Cut], name: str) -> None:
 
     Raises:
         DataError: it counts the files, and names the first; or it names the first cut that cannot be used, see
-            `unusable`.
+            `cut_faults`.
     """
-    files = dict.fromkeys(file for cut in cuts for file in files_of(cut))
+    files = dict.fromkeys(file for cut in cuts for file in audio_files_of(cut))
     absent = [file for file in files if not (os.path.isfile(file) and os.path.getsize(file))]
     if absent:
         first = ", ".join(absent[:3]) + ", ..." * (len(absent) > 3)
         raise DataError(f"{name}: {len(absent):,} of {len(files):,} audio files are missing or empty: {first}")
     for cut in cuts:
-        if faults := unusable(cut):
+        if faults := cut_faults(cut):
             raise DataError(f"{name}: cut {cut.id}: {faults[0]}; leave it out")
 
 
-def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None = None) -> Audit:
+def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None = None) -> AudioCheck:
     """Decode all audio of some cuts, every file once.
 
     Args:
@@ -79,7 +79,7 @@ def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None
     files: dict[str, list[Cut]] = defaultdict(list)
     for cut in cuts:
         files[_file_of(cut) or f"cut {cut.id}"].append(cut)
-    audit = Audit(cuts=sum(len(each) for each in files.values()), files=len(files))
+    audit = AudioCheck(cuts=sum(len(each) for each in files.values()), files=len(files))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for done, part in enumerate(pool.map(_check_file, files.keys(), files.values()), 1):
             audit.faults += part.faults
@@ -98,11 +98,11 @@ def _file_of(cut: Cut) -> str | None:
     return source.source if source.type == "file" else None
 
 
-def _check_file(name: str, cuts: list[Cut]) -> Audit:
-    audit = Audit()
+def _check_file(name: str, cuts: list[Cut]) -> AudioCheck:
+    audit = AudioCheck()
     for cut in cuts:
-        audit.faults += [f"{cut.id}: {fault}" for fault in unusable(cut)]
-    cuts = [cut for cut in cuts if not unusable(cut)]
+        audit.faults += [f"{cut.id}: {fault}" for fault in cut_faults(cut)]
+    cuts = [cut for cut in cuts if not cut_faults(cut)]
     if not cuts:
         return audit
     of = cuts[0].id if len(cuts) == 1 else f"{cuts[0].id} and {len(cuts) - 1} more cuts"
@@ -124,12 +124,12 @@ def _check_file(name: str, cuts: list[Cut]) -> Audit:
             audit.faults.append(f"{name}: {len(samples)} samples at {rate} Hz can be decoded, but {listed} ({cut.id})")
             continue
         try:
-            channel = chosen_channel(channel_of(cut), samples.shape[1], name)
+            channel = resolve_channel(channel_of(cut), samples.shape[1], name)
         except AudioError as error:
             audit.faults.append(f"{error} ({cut.id})")
             continue
         whole = cut.start == 0 and cut.duration == recording.duration
-        stretch = heard(samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate)], channel)
+        stretch = select_channel(samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate)], channel)
         _look(audit, printable(name) if whole else f"{cut.id} ({printable(name)} from {cut.start:.3f} s)", stretch)
     return audit
 
@@ -140,7 +140,7 @@ def _decode(path: str) -> tuple[NDArray[np.float32], int]:
     Raises:
         AudioError: it is missing, no audio, or cannot be decoded to its end.
     """
-    with opened(path) as file:
+    with open_audio(path) as file:
         if file.frames * file.channels > LARGEST:
             raise AudioError(
                 f"{file.name}: {file.frames / file.rate / 3600:.1f} hours are too much to be held at once; split it"
@@ -149,7 +149,7 @@ def _decode(path: str) -> tuple[NDArray[np.float32], int]:
         return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32), file.rate
 
 
-def _look(audit: Audit, name: str, wave: NDArray[np.float32]) -> None:
+def _look(audit: AudioCheck, name: str, wave: NDArray[np.float32]) -> None:
     finite = np.isfinite(wave)
     if not len(wave):
         audit.faults.append(f"{name}: no samples")

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.audio.decoder import Decoder
-from sottovoce.data.corpora.audit import check_audio
+from sottovoce.data.corpora.audio_check import check_audio
 from sottovoce.data.corpora.cuts import make_cut
 from tone import tone
 

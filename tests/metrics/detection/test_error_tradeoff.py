@@ -5,9 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from sottovoce.errors import DataError
-from sottovoce.metrics import act_dcf, min_dcf, operating_points
-from sottovoce.metrics.detection import det
-from sottovoce.metrics.detection.det import probit
+from sottovoce.metrics import act_dcf, det, min_dcf, operating_points
+from sottovoce.metrics.detection.error_tradeoff import probit
 
 
 def normal_scores(count=20_000, seed=0):

@@ -41,7 +41,7 @@ class Zones(NamedTuple):
         return everywhere, _extended(self.nonlexical, spoken, self.words, REACH)
 
 
-def without(regions: Iterable[Stretch], zones: Iterable[Stretch]) -> list[Stretch]:
+def subtract_stretches(regions: Iterable[Stretch], zones: Iterable[Stretch]) -> list[Stretch]:
     """Regions with the zones cut out of them."""
     left = list(regions)
     for begin, stop in zones:
@@ -58,7 +58,7 @@ def _extended(
     zones: Sequence[Stretch], turns: Sequence[Stretch], words: Sequence[Stretch], reach: Seconds
 ) -> list[Stretch]:
     """Zones with ``reach`` around them, as far as no edge of a turn and no word is met."""
-    apart = merged(zones)
+    apart = merge_stretches(zones)
     found: list[Stretch] = []
     for start, end in apart:
         before = [edge for turn in turns for edge in turn if edge <= start]
@@ -71,7 +71,7 @@ def _extended(
     return found
 
 
-def merged(stretches: Iterable[Stretch]) -> list[Stretch]:
+def merge_stretches(stretches: Iterable[Stretch]) -> list[Stretch]:
     """The same time as few stretches, in order; those that overlap or touch become one."""
     found: list[Stretch] = []
     for start, end in sorted(stretches):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sottovoce.errors import DataError
-from sottovoce.metrics.edits import align, show
-from sottovoce.metrics.wer import AS_IS, PLAIN, score_recognition
+from sottovoce.metrics.edits import align, format_alignment
+from sottovoce.metrics.recognition import AS_IS, PLAIN, score_recognition
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=7)
 
@@ -97,7 +97,7 @@ def test_the_normalizer_is_applied_to_both_sides_and_named():
 
 def test_long_alignments_are_folded():
     words = [f"word{k}" for k in range(40)]
-    lines = show(align(words, words[:20] + ["else"] + words[20:])).splitlines()
+    lines = format_alignment(align(words, words[:20] + ["else"] + words[20:])).splitlines()
     assert max(map(len, lines)) <= 110 and sum(line.startswith("REF: ") for line in lines) > 1
     assert sum("ELSE" in line for line in lines) == 1 and sum(line.strip() == "I" for line in lines) == 1
 
