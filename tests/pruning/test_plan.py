@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 
 from sottovoce.encoder.units import collect, shrink
 from sottovoce.errors import BudgetError, PlanError
@@ -284,11 +282,9 @@ def test_refuses_files_that_are_not_there(tmp_path: Path) -> None:
 def test_prints_as_a_table() -> None:
     model = Mlp.of(8, 6)
     made = Plan.to_shape(model, {"layers.0.feed_forward": 0, UNITS[1]: 3})
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(made.table())
-    lines = console.export_text().splitlines()
+    lines = made.table().splitlines()
     (removed,) = [line for line in lines if "layers.0" in line]
     assert "layers.0.feed_forward " in removed and "removed" in removed
     (kept,) = [line for line in lines if "layers.1" in line]
-    assert [cell.strip() for cell in kept.split("│")[1:5]] == [UNITS[1], "3", "6", "████████████············"]
+    assert kept.split() == [UNITS[1], "3", "6", "████████████············"]
     assert any(str(made.after) in line for line in lines)

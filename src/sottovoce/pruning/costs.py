@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from rich.table import Table
 from torch import Tensor, nn
 
 from ..encoder.units import Factored, collect
+from ..text.text_table import text_table
 from .polynomial import Polynomial, add, entries, product, slices
 
 Params = int
@@ -49,16 +49,13 @@ class Cost:
     def __str__(self) -> str:
         return f"{human(self.params)} parameters, {human(self.macs)} MACs at {self.seconds:g} s"
 
-    def table(self) -> Table:
-        """A table of the parts, for a terminal."""
-        table = Table(title=str(self))
-        table.add_column("part")
-        for column in ("parameters", "%", "MACs", "%"):
-            table.add_column(column, justify="right")
+    def table(self) -> str:
+        """The parts, one a line, as text."""
+        rows = [["part", "parameters", "%", "MACs", "%"]]
         for name, part in self.parts.items():
             shares = [f"{100 * a / max(b, 1):.1f}" for a, b in zip(part, (self.params, self.macs), strict=True)]
-            table.add_row(name, human(part.params), shares[0], human(part.macs), shares[1])
-        return table
+            rows.append([name, human(part.params), shares[0], human(part.macs), shares[1]])
+        return text_table(rows, right={1, 2, 3, 4})
 
     def to_dict(self) -> dict[str, Any]:
         parts = {name: {"params": p.params, "macs": p.macs} for name, p in self.parts.items()}

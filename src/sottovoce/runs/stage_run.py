@@ -299,7 +299,7 @@ class StageRun:
         small, equality = slim_and_verify(model, whole)
         self.run.plan(self.name).parent.mkdir(parents=True, exist_ok=True)
         plan.save(self.run.plan(self.name))
-        self.console.print(plan.table())
+        self.console.print(plan.table(), highlight=False, markup=False, soft_wrap=True)
         for loss in plan.lost():
             self.tell(loss.line())
         self.tell(f"slim network equals the gated one: largest relative difference {equality.worst:.1e} in float64")

@@ -99,7 +99,7 @@ def prune(
         how += [f"kinds of unit: {kinds}", f"slim equals gated: {proof}"]
         write_card(partial, made.model, History(out.resolve().name, how, seconds=wanted.seconds if wanted else 1.0))
     screen = console()
-    screen.print(made.plan.table())
+    screen.print(made.plan.table(), highlight=False, markup=False, soft_wrap=True)
     for loss in made.plan.lost() if budget is not None else ():
         screen.print(
             f"{loss}; --floor {loss.kind}=1, --protect {loss.path} or a larger --budget would keep some",

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from torch import Tensor, nn
 
 from ...encoder.unit_kinds import noun_of
@@ -18,6 +17,7 @@ from ...encoder.units import Unit, collect, get_width
 from ...errors import DataError, PlanError
 from ...text import plain_json
 from ...text.text_files import text
+from ...text.text_table import text_table
 from ..budget import Budget
 from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, referred
 from .candidates import candidates, removal_order, rules, suggestion
@@ -230,26 +230,24 @@ class Plan:
             raise PlanError(f"{path}: not a JSON file") from None
         return cls.from_dict(data)
 
-    def table(self) -> Table:
-        """What stays of every unit, for a terminal. Whole blocks are listed only when they go."""
-        caption = "" if self.after is None else str(self.after)
-        if self.after is not None and self.reference is not None:
-            shares = self.after.params / max(self.reference.params, 1), self.after.macs / max(self.reference.macs, 1)
-            caption += f"\n{100 * shares[0]:.1f} % and {100 * shares[1]:.1f} % of {self.reference}"
-        table = Table(title="Plan", caption=caption)
-        table.add_column("unit")
-        table.add_column("stays", justify="right")
-        table.add_column("of", justify="right")
-        table.add_column("")
+    def table(self) -> str:
+        """What stays of every unit, as lines of text. Whole blocks are listed only when they go."""
         blocks = {n for n in self.sizes if any(m.startswith(n + ".") for m in self.sizes)}
         removed = {n for n in blocks if self.width(n) == 0}
+        rows = [["unit", "stays", "of", ""]]
         for name in self.sizes:
             if name in removed:
-                table.add_row(name, "removed", "", "")
+                rows.append([name, "removed", "", ""])
             elif name not in blocks and not any(name.startswith(b + ".") for b in removed):
-                stays, of = self.shown(name)
-                table.add_row(name, str(stays), str(of), _bar(stays, of))
-        return table
+                stays, size = self.shown(name)
+                rows.append([name, str(stays), str(size), _bar(stays, size)])
+        lines = [text_table(rows, right={1, 2})]
+        if self.after is not None:
+            lines.append(f"left: {self.after}")
+        if self.after is not None and self.reference is not None:
+            shares = self.after.params / max(self.reference.params, 1), self.after.macs / max(self.reference.macs, 1)
+            lines.append(f"that is {100 * shares[0]:.1f} % and {100 * shares[1]:.1f} % of {self.reference}")
+        return "\n".join(lines)
 
 
 def plan(
