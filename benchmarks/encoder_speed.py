@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sottovoce.profiling.bench import Setting, check_device, measure
 from sottovoce.profiling.published import PUBLISHED, published_models
-from sottovoce.report.terminal import bench_table
+from sottovoce.report.tables.benchmarks import bench_table
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import torch
 from sottovoce.encoder.units import collect
 from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.planning.plans import Plan, plan
-from sottovoce.pruning.planning.removed_parts import RemovedPartWarning, removed_parts
+from sottovoce.pruning.planning.removals import RemovedPartWarning, removed_parts
 from sottovoce.pruning.planning.scores import Scores
 from tiny_models import tiny_model
 

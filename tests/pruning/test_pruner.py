@@ -57,7 +57,7 @@ def by_pruner():
     return encoder, penalties, pruner
 
 
-@pytest.mark.filterwarnings("ignore::sottovoce.pruning.planning.removed_parts.RemovedPartWarning")
+@pytest.mark.filterwarnings("ignore::sottovoce.pruning.planning.removals.RemovedPartWarning")
 def test_a_pruner_trains_bit_for_bit_what_its_parts_do():
     encoder, penalties, frozen = by_hand()
     pruned, same_penalties, pruner = by_pruner()

@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 from sottovoce.encoder.unit_kinds import rounded_kinds
 from sottovoce.pruning.budget import Budget, Constraint
 from sottovoce.pruning.costs import CostModel
-from sottovoce.pruning.planning.candidates import Rules, allowed_widths, candidates, removal_order, rules
+from sottovoce.pruning.planning.candidates import (
+    Rules,
+    allowed_widths,
+    list_candidates,
+    removal_order,
+    resolve_rules,
+)
 from sottovoce.pruning.planning.scores import Scores, relative
-from sottovoce.pruning.planning.select import WidthSelection, select
+from sottovoce.pruning.planning.width_selection import WidthSelection, select
 from toys import TOYS, Chain, Grouped, Mlp, Tapped, Toy
 
 
@@ -32,8 +38,8 @@ def random_scores(model: Toy, seed: int, *, blocks: bool = False, per_cost: floa
 
 def selection(model: Toy, budget: Budget, scores: Scores, round_to: int = 1) -> WidthSelection:
     costs = CostModel(model, budget.seconds)
-    asked = rules(costs.declarations, round_to, (), {})
-    possible = candidates(costs.declarations, scores, asked)
+    asked = resolve_rules(costs.declarations, round_to, (), {})
+    possible = list_candidates(costs.declarations, scores, asked)
     return WidthSelection(possible, costs, budget.constraints(costs, costs.cost()), per_cost=scores.per_cost)
 
 
@@ -162,7 +168,7 @@ def test_by_score_alone_what_goes_scores_less_than_what_stays() -> None:
     scores = random_scores(model, 3, per_cost=0)
     costs = CostModel(model)
     limits = Budget(params=0.5).constraints(costs, costs.cost())
-    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = list_candidates(costs.declarations, scores, resolve_rules(costs.declarations, 1, (), {}))
     widths = select(possible, costs, limits, per_cost=0)
     kept = torch.cat([scores[c.unit.name][c.kept(widths[c.unit.name])] for c in possible])
     gone = torch.cat([scores[c.unit.name][sorted(set(range(9)) - {*c.kept(widths[c.unit.name])})] for c in possible])
@@ -178,7 +184,7 @@ def test_only_what_helps_a_violated_constraint_goes(per_cost: float) -> None:
     scores["layers.1.feed_forward.units"] *= 1e-6
     first = costs.index["layers.0.feed_forward.units"]
     limit = Constraint("first", 4.0, 8.0, lambda widths: widths[..., first])
-    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = list_candidates(costs.declarations, scores, resolve_rules(costs.declarations, 1, (), {}))
     assert select(possible, costs, [limit], per_cost=per_cost) == {
         "layers.0.feed_forward.units": 4,
         "layers.1.feed_forward.units": 8,
@@ -192,7 +198,7 @@ def test_a_measure_with_steps_is_met_too() -> None:
     scores = random_scores(model, 0)
     place = [costs.index[f"layers.{i}.feed_forward.units"] for i in range(2)]
     limit = Constraint("milliseconds", 3.0, 4.0, lambda w: torch.ceil(w[..., place] / 8).sum(-1))
-    possible = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    possible = list_candidates(costs.declarations, scores, resolve_rules(costs.declarations, 1, (), {}))
     widths = select(possible, costs, [limit], per_cost=1)
     assert sorted(widths.values()) == [8, 16]
 
@@ -222,7 +228,7 @@ def test_ordered_units_go_from_the_outside_in() -> None:
     model = Tapped.of(9)
     scores = Scores({"positional.kernel": torch.tensor([5.0, 1.0, 9.0, 10.0])}, per_cost=1)
     costs = CostModel(model)
-    (choice,) = candidates(costs.declarations, scores, rules(costs.declarations, 1, (), {}))
+    (choice,) = list_candidates(costs.declarations, scores, resolve_rules(costs.declarations, 1, (), {}))
     assert choice.order.tolist() == [0, 1, 2, 3]
     assert choice.scores.tolist() == [3.0, 3.0, 9.0, 10.0]
     assert choice.kept(2) == [2, 3]
@@ -230,15 +236,15 @@ def test_ordered_units_go_from_the_outside_in() -> None:
 
 def test_rules() -> None:
     declared = CostModel(Mlp.of(64, 64)).declarations
-    asked = rules(declared, {"ffn": 32, "layers.1.*": 8}, ["layers.0.feed_forward.units"], {"ffn": 4})
+    asked = resolve_rules(declared, {"ffn": 32, "layers.1.*": 8}, ["layers.0.feed_forward.units"], {"ffn": 4})
     assert asked == Rules(
         {"layers.0.feed_forward.units": 32, "layers.1.feed_forward.units": 8},
         # A block with something protected, or a floor of the user's, inside it cannot go.
         frozenset({"layers.0.feed_forward.units", "layers.0.feed_forward", "layers.1.feed_forward"}),
         {"layers.0.feed_forward.units": 4, "layers.1.feed_forward.units": 4},
     )
-    assert set(rules(declared, None, (), {}).round_to.values()) == {16}
-    assert set(rules(declared, 24, (), {}).round_to.values()) == {24}
+    assert set(resolve_rules(declared, None, (), {}).round_to.values()) == {16}
+    assert set(resolve_rules(declared, 24, (), {}).round_to.values()) == {24}
 
 
 def test_relative_scores() -> None:

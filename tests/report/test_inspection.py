@@ -11,10 +11,10 @@ from rich.console import Console
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.costs import cost
-from sottovoce.report.drawing import drawing
 from sottovoce.report.inspection import inspect
 from sottovoce.report.layer_widths import layer_widths
-from sottovoce.report.terminal import picture
+from sottovoce.report.pictures.layer_picture import layers_png, layers_svg, tracks
+from sottovoce.report.tables.networks import network_table
 
 SMALL = dict(hidden_size=32, layers=2, heads=4, ffn=48, conv_channels=(8, 8, 8), positional_groups=4)
 
@@ -80,7 +80,7 @@ def test_the_picture_fits_the_terminal_and_holds_every_number(columns, conformer
     config = {"layer": "conformer", "position": "relative", "depthwise_kernel": 7} if conformer else {}
     found = inspect(build(*shapes(**more), **config), 8.0, name="small")
     out = Console(width=columns, file=io.StringIO(), force_terminal=False)
-    out.print(picture(found, columns))
+    out.print(network_table(found, columns))
     text = out.file.getvalue()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= columns
@@ -90,7 +90,7 @@ def test_the_picture_fits_the_terminal_and_holds_every_number(columns, conformer
 
 def test_the_drawing_puts_kept_elements_where_they_were():
     dense, slim = shapes()
-    svg = drawing(layer_widths(slim, dense))
+    svg = layers_svg(layer_widths(slim, dense))
     heads = svg.split("<title>layers.0.attention.heads")[1].split("</g>")[0]
     track = float(heads.split('class="gone" x="')[1].split('"')[0])
     length = float(heads.split('width="')[1].split('"')[0])
@@ -103,5 +103,21 @@ def test_the_drawing_puts_kept_elements_where_they_were():
 def test_the_drawing_joins_neighbors_of_a_wide_unit():
     dense, slim = uniform_shape(**SMALL), uniform_shape(**SMALL)
     dense["residual"], slim["residual"] = list(range(128)), [*range(10), *range(20, 30)]
-    residual = drawing(layer_widths(slim, dense)).split("<title>residual")[1]
+    residual = layers_svg(layer_widths(slim, dense)).split("<title>residual")[1]
     assert residual.count('class="kept"') == 2
+
+
+def test_page_and_paper_show_the_same_picture():
+    """Both are drawn from the same tracks: a layer with one unit fills its line, the others share it."""
+    from xml.etree import ElementTree
+
+    dense, slim = shapes()
+    rows = layer_widths(slim, dense)
+    drawn = tracks(rows)
+    assert [(t.row, t.left) for t in drawn] == [(i, k) for i, row in enumerate(rows) for k in range(len(row.widths))]
+    assert {t.span for t in drawn if len(rows[t.row].widths) == 1} == {max(len(row.widths) for row in rows)}
+    kept = [sum(last - first for first, last in t.runs) for t in drawn]
+    assert kept == [width.kept for row in rows for width in row.widths]
+    groups = ElementTree.fromstring(layers_svg(rows)).findall("g")
+    assert [g.find("text").text for g in groups] == [t.text for t in drawn]
+    assert layers_png(rows).startswith(b"\x89PNG")

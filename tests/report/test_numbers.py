@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from sottovoce.report import numbers
-from sottovoce.report.numbers import FASTER, compared, ranged, removed, worded
+from sottovoce.report.numbers import FASTER, comparison, ratio_range, ratio_text, share_removed
 
 
 def test_examples():
@@ -16,9 +16,9 @@ def test_examples():
 @pytest.mark.parametrize("now", [1, 40, 100, 105, 999])
 def test_no_number_is_below_1_and_the_word_says_which_way(then, now):
     for text, less, more in (
-        (compared(then, now), "less", "more"),
-        (worded(then / now, FASTER), "faster", "slower"),
-        (ranged(then / now, 0.9 * then / now, 1.2 * then / now), "faster", "slower"),
+        (comparison(then, now), "less", "more"),
+        (ratio_text(then / now, FASTER), "faster", "slower"),
+        (ratio_range(then / now, 0.9 * then / now, 1.2 * then / now), "faster", "slower"),
     ):
         if "×" not in text:
             assert 0.95 <= then / now <= 1.06 and text.startswith("as ")
@@ -26,9 +26,9 @@ def test_no_number_is_below_1_and_the_word_says_which_way(then, now):
         number, word = text.split()[:2]
         assert float(number.removesuffix("×")) >= 1
         assert text.startswith(number) and (word == (less if then > now else more) or then == now or "as" in text)
-    share, word = removed(now, then)
+    share, word = share_removed(now, then)
     assert not share.startswith("-") and word == ("removed" if now <= then else "added")
 
 
 def test_what_is_not_known_is_not_compared():
-    assert compared(None, 5) == compared(5, None) == compared(0, 5) == compared(5, 0) == ""
+    assert comparison(None, 5) == comparison(5, None) == comparison(0, 5) == comparison(5, 0) == ""

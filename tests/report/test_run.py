@@ -12,8 +12,8 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.bench import Benchmark, Setting
 from sottovoce.pruning.costs import human
-from sottovoce.report.run import read_story, write_report
-from sottovoce.report.terminal import outcome
+from sottovoce.report.run_report import read_report_data, write_report
+from sottovoce.report.tables.outcomes import outcome_table
 from sottovoce.runs.compress import compress
 from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
@@ -47,7 +47,7 @@ def text_of(page: str) -> str:
 
 
 def test_the_result_is_compared_with_the_dense_model_it_came_from(run):
-    story = read_story(run, setting=QUICK)
+    story = read_report_data(run, setting=QUICK)
     assert (story.slim, story.dense) == ("by_hand", "fine_tune")
     assert [stage.name for stage in story.stages] == ["fine_tune", "prune", "distill", "by_hand"]
     models = [TaskModel.from_pretrained(str(RunDirectory(run).model(name))) for name in ("by_hand", "fine_tune")]
@@ -57,7 +57,7 @@ def test_the_result_is_compared_with_the_dense_model_it_came_from(run):
 
 
 def test_misses_against_false_alarms_of_dense_and_slim(run, page):
-    story = read_story(run, setting=QUICK)
+    story = read_report_data(run, setting=QUICK)
     # The last stage was not evaluated, so the picture has the dense model alone.
     assert list(story.trade_offs["bands"]) == ["fine_tune"]
     saved = json.loads((run / "stages" / "fine_tune.json").read_text())["test"]["bands"]["det"]
@@ -82,7 +82,7 @@ def test_every_number_of_every_stage_is_on_the_page(run, page):
 
 
 def test_the_ramp_and_the_losses_are_drawn(run, page):
-    curves = {(c.stage, c.name) for c in read_story(run, setting=QUICK).curves}
+    curves = {(c.stage, c.name) for c in read_report_data(run, setting=QUICK).curves}
     assert {("prune", "sparsity/params"), ("prune", "target/params"), ("fine_tune", "loss/task")} <= curves
     assert "Sparsity against its target" in page and "Loss: distillation" in page
 
@@ -121,7 +121,7 @@ def test_the_outcome_is_one_table(run):
     from rich.console import Console
 
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(outcome(read_story(run, setting=QUICK)))
+    console.print(outcome_table(read_report_data(run, setting=QUICK)))
     text = console.export_text()
     for word in ("dense", "slim", "EER", f"MACs at {QUICK.seconds:g} s", "× less"):
         assert word in text

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from sottovoce.data.corpora.rttm import Turn
 from sottovoce.errors import DataError
-from sottovoce.report.timeline import timeline
+from sottovoce.report.pictures.speaker_timeline import draw_timeline
 
 
 def test_rows_are_speakers_and_long_recordings_are_folded(tmp_path):
     turns = [Turn(0.0, 30.0, "anna"), Turn(590.0, 620.0, "ben"), Turn(1000.0, 1100.0, "anna")]
-    text = timeline(turns, 1500.0, tmp_path / "x.svg", title="meeting").read_text()
+    text = draw_timeline(turns, 1500.0, tmp_path / "x.svg", title="meeting").read_text()
     assert text.count('id="axes_') == 3  # ten minutes each
     assert text.count("<!-- anna -->") == text.count("<!-- ben -->") == 3
     assert "<!-- meeting -->" in text and "<!-- 20:00 -->" in text
@@ -21,12 +21,12 @@ def test_rows_are_speakers_and_long_recordings_are_folded(tmp_path):
 
 
 def test_nobody_speaks(tmp_path):
-    assert timeline([], 5.0, tmp_path / "x.png").stat().st_size > 1000
+    assert draw_timeline([], 5.0, tmp_path / "x.png").stat().st_size > 1000
 
 
 def test_a_picture_is_whole_or_what_was_there(tmp_path, monkeypatch):
     """Whatever happens while it is drawn: here the disk is full after the first bytes."""
-    timeline([], 5.0, tmp_path / "x.png")
+    draw_timeline([], 5.0, tmp_path / "x.png")
     before = (tmp_path / "x.png").read_bytes()
 
     def full(figure, path, **options):
@@ -35,11 +35,11 @@ def test_a_picture_is_whole_or_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Figure, "savefig", full)
     with pytest.raises(DataError, match="x.png: cannot be written .No space left"):
-        timeline([Turn(0.0, 3.0, "anna")], 5.0, tmp_path / "x.png")
+        draw_timeline([Turn(0.0, 3.0, "anna")], 5.0, tmp_path / "x.png")
     assert [each.name for each in tmp_path.iterdir()] == ["x.png"]
     assert (tmp_path / "x.png").read_bytes() == before
 
 
 def test_other_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="pictures are written as .png, .svg or .pdf"):
-        timeline([], 5.0, tmp_path / "x.txt")
+        draw_timeline([], 5.0, tmp_path / "x.txt")

@@ -13,7 +13,7 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.costs import cost
 from sottovoce.recipe.packaged import find_recipe
-from sottovoce.report.probes import probe_table
+from sottovoce.report.tables.probes import probe_table
 from sottovoce.runs.probe import PROBES, probe
 from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config, tiny_model

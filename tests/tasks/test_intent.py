@@ -14,7 +14,7 @@ from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.models.task_model import TaskModel
-from sottovoce.report.run import METRICS
+from sottovoce.report.run_report import METRICS
 from sottovoce.runs.compress import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent, understand

@@ -16,15 +16,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sottovoce.cli.commands.bench import bench
-from sottovoce.cli.commands.compress import compress
+from sottovoce.cli.commands.benchmark import bench
+from sottovoce.cli.commands.compression import compress
 from sottovoce.cli.commands.data import data
 from sottovoce.cli.commands.demo import demo
-from sottovoce.cli.commands.inspect import inspect
-from sottovoce.cli.commands.probe import probe
-from sottovoce.cli.commands.prune import prune
+from sottovoce.cli.commands.inspection import inspect
+from sottovoce.cli.commands.probing import probe
+from sottovoce.cli.commands.pruning import prune
 from sottovoce.cli.commands.recipes import recipes
-from sottovoce.cli.commands.report import report
+from sottovoce.cli.commands.reporting import report
 from sottovoce.cli.faults import told
 from sottovoce.cli.inference.diarization import der, diarize, plda, tune
 from sottovoce.cli.inference.intent import classify

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sottovoce.pruning.costs import human
+from typing import TYPE_CHECKING
+
+from ..pruning.costs import human
+from .report_data import Estimate
+
+if TYPE_CHECKING:
+    from ..profiling.bench import Benchmark
 
 METRICS = {
     "der": ("DER", True),
@@ -21,10 +27,10 @@ METRICS = {
 """Key of a task's number -> how it is called, and whether it is shown in percent."""
 
 
-def octets(size: float | None) -> str:
+def byte_size(size: float | None) -> str:
     """A size in bytes, by powers of ten; None is a dash.
 
-    >>> octets(75_520_000), octets(None)
+    >>> byte_size(75_520_000), byte_size(None)
     ('75.52 MB', '–')
     """
     if size is None:
@@ -42,10 +48,10 @@ LESS, FEWER, FASTER = ("less", "more", "as much"), ("fewer", "more", "as many"),
 """What a ratio above 1 is called, one below, and one of 1."""
 
 
-def times(ratio: float, words: tuple[str, str, str] = LESS, digits: int = 1) -> tuple[str, str]:
+def ratio_and_word(ratio: float, words: tuple[str, str, str] = LESS, digits: int = 1) -> tuple[str, str]:
     """A ratio as a number that is never below 1 and its word.
 
-    >>> times(2.04), times(0.5), times(1.02), times(0.9, FASTER)
+    >>> ratio_and_word(2.04), ratio_and_word(0.5), ratio_and_word(1.02), ratio_and_word(0.9, FASTER)
     (('2.0×', 'less'), ('2.0×', 'more'), ('1.0×', 'as much'), ('1.1×', 'slower'))
     """
     number = f"{max(ratio, 1 / ratio):.{digits}f}"
@@ -54,37 +60,37 @@ def times(ratio: float, words: tuple[str, str, str] = LESS, digits: int = 1) -> 
     return f"{number}×", words[0 if ratio > 1 else 1]
 
 
-def compared(then: float | None, now: float | None, words: tuple[str, str, str] = LESS) -> str:
+def comparison(then: float | None, now: float | None, words: tuple[str, str, str] = LESS) -> str:
     """How ``now`` compares with ``then``; nothing where one of them is not known or 0.
 
-    >>> compared(100, 50), compared(90, 100), compared(100, 101), compared(None, 1)
+    >>> comparison(100, 50), comparison(90, 100), comparison(100, 101), comparison(None, 1)
     ('2.0× less', '1.1× more', 'as much', '')
     """
-    return worded(then / now, words) if then and now else ""
+    return ratio_text(then / now, words) if then and now else ""
 
 
-def worded(ratio: float, words: tuple[str, str, str] = LESS) -> str:
+def ratio_text(ratio: float, words: tuple[str, str, str] = LESS) -> str:
     """A ratio in words: ``2.0× faster``, ``1.3× slower``, ``as fast``."""
-    number, word = times(ratio, words)
+    number, word = ratio_and_word(ratio, words)
     return word if word == words[2] else f"{number} {word}"
 
 
-def ranged(middle: float, low: float, high: float, words: tuple[str, str, str] = FASTER) -> str:
+def ratio_range(middle: float, low: float, high: float, words: tuple[str, str, str] = FASTER) -> str:
     """A ratio with its range, all in the sense of the middle one.
 
-    >>> ranged(2.0, 1.9, 2.1), ranged(0.5, 0.4, 0.625)
+    >>> ratio_range(2.0, 1.9, 2.1), ratio_range(0.5, 0.4, 0.625)
     ('2.00× faster (1.90–2.10)', '2.00× slower (1.60–2.50)')
     """
     if middle < 1:
         low, high = 1 / high, 1 / low
-    number, word = times(middle, words, 2)
+    number, word = ratio_and_word(middle, words, 2)
     return f"{number} {word} ({low:.2f}–{high:.2f})"
 
 
-def removed(now: float, before: float) -> tuple[str, str]:
+def share_removed(now: float, before: float) -> tuple[str, str]:
     """How much has gone, in percent, or come.
 
-    >>> removed(20, 100), removed(110, 100)
+    >>> share_removed(20, 100), share_removed(110, 100)
     (('80.0 %', 'removed'), ('10.0 %', 'added'))
     """
     return percent(abs(1 - now / before)), "removed" if now <= before else "added"
@@ -93,3 +99,25 @@ def removed(now: float, before: float) -> tuple[str, str]:
 def duration(seconds: float, batch: int = 1) -> str:
     """What multiply-accumulates are counted for: ``8 s``, ``4 × 8 s``."""
     return f"{seconds:g} s" if batch == 1 else f"{batch} × {seconds:g} s"
+
+
+def estimate_text(estimate: Estimate | None, is_rate: bool) -> str:
+    """A value with its interval, a rate in percent; a dash where there is none."""
+    if estimate is None:
+        return "–"
+    scale, digits, sign = (100, 2, " %") if is_rate else (1, 3, "")
+    text = f"{scale * estimate.value:.{digits}f}{sign}"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+    return text
+
+
+def conditions(benchmark: Benchmark) -> str:
+    """The line without which the numbers mean nothing."""
+    setting, where = benchmark.setting, benchmark.environment
+    threads = f"{where['threads']} thread{'s' if where['threads'] != '1' else ''}"
+    hardware = where.get("accelerator") or f"{where['processor']}, {threads}"
+    return (
+        f"{setting.seconds:g} s, batch {setting.batch}, {setting.dtype}, {hardware}, "
+        f"{setting.repeats} alternating rounds, torch {where['torch']}, transformers {where['transformers']}"
+    )

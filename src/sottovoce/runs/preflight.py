@@ -16,7 +16,7 @@ from ..models.load import load_encoder
 from ..models.task_model import TaskModel
 from ..pruning.costs import CostModel, human, reference_cost
 from ..pruning.low_rank import factored_shape
-from ..pruning.planning.candidates import rules
+from ..pruning.planning.candidates import resolve_rules
 from ..pruning.planning.plans import choose
 from ..pruning.planning.scores import Scores
 from ..recipe.data_section import Corpora, TestSet
@@ -104,7 +104,7 @@ def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         sizes = {n: unit.size for n, unit in declared.units.items() if _may_go(n, unit.kind, units)}
         rounding: dict[str, Any] = {"round_to": 1} if before.units else options.rounding()
         try:
-            rules(declared, **options.rounding())
+            resolve_rules(declared, **options.rounding())
             choose(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **rounding)
             costs = CostModel(scope, budget.seconds)
             limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))

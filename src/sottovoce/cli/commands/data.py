@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
 from ..inference.recordings import leave
-from .copies import copies
+from .data_copies import copies
 
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
 data.command()(copies)
@@ -145,7 +145,7 @@ def import_corpus(
     from sottovoce.data.corpora.manifests import import_corpus as library
     from sottovoce.data.corpora.summary import summarize
     from sottovoce.options_check import checked
-    from sottovoce.report.corpus import corpus
+    from sottovoce.report.tables.corpora import corpus_table
 
     given = {
         "audio": audio,
@@ -172,7 +172,7 @@ def import_corpus(
         made = library(source, out, progress=told, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
-        console().print(corpus(str(path), summarize(read_cut_records(path))))
+        console().print(corpus_table(str(path), summarize(read_cut_records(path))))
     if left_out:
         leave(left_out, f"{len(left_out)} utterances")
 
@@ -247,12 +247,12 @@ def show(
     from sottovoce.data.corpora.cut_records import read_cut_records
     from sottovoce.data.corpora.cuts import manifests_of
     from sottovoce.data.corpora.summary import summarize
-    from sottovoce.report.corpus import corpus
+    from sottovoce.report.tables.corpora import corpus_table
 
     found = {path: summarize(read_cut_records(path)) for path in manifests_of(manifest)}
     if not as_json:
         for path, summary in found.items():
-            console().print(corpus(str(path), summary))
+            console().print(corpus_table(str(path), summary))
     elif manifest.is_dir():
         print_json({path.name.split(".jsonl")[0]: summary.as_dict() for path, summary in found.items()})
     else:

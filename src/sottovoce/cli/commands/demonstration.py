@@ -9,8 +9,8 @@ from rich.console import Console
 
 from sottovoce.profiling.bench import Setting
 from sottovoce.recipe.packaged import find_recipe
-from sottovoce.report.run import read_story, write_report
-from sottovoce.report.terminal import outcome
+from sottovoce.report.run_report import read_report_data, write_report
+from sottovoce.report.tables.outcomes import outcome_table
 from sottovoce.runs.compress import compress
 
 SETTING = Setting(repeats=6)
@@ -31,6 +31,6 @@ def demo(run: str | Path = "runs/demo", changes: Sequence[str] = (), *, console:
     directory = compress(find_recipe("demo"), run, changes, console=console)
     with console.status("measuring the demo's model, and WavLM Base in a published shape"):
         path = write_report(directory.path, setting=SETTING, at_size="base")
-    console.print(outcome(read_story(directory.path, setting=SETTING, at_size="base")))
+    console.print(outcome_table(read_report_data(directory.path, setting=SETTING, at_size="base")))
     console.print(f"report: {path.resolve()}", highlight=False, soft_wrap=True, markup=False)
     return path

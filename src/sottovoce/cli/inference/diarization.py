@@ -68,8 +68,8 @@ def diarize(
     from sottovoce.inference.diarization import diarize as library
     from sottovoce.inference.diarization import load_embedder, load_local
     from sottovoce.inference.inputs import check_ids
-    from sottovoce.report.timeline import checked as checked_picture
-    from sottovoce.report.timeline import timeline
+    from sottovoce.report.pictures.speaker_timeline import check_picture_path as checked_picture
+    from sottovoce.report.pictures.speaker_timeline import draw_timeline
 
     # What can be wrong is found before anything takes long.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
@@ -113,7 +113,7 @@ def diarize(
             if folder is not None:
                 write_rttm({item.id: turns}, folder / item.file_name(".rttm"))
             if picture is not None:
-                timeline(turns, seconds, picture, title=item.name)
+                draw_timeline(turns, seconds, picture, title=item.name)
             if out is not None and not as_json:
                 spoken = sum(turn.end - turn.start for turn in turns)
                 summary = (many(len({turn.speaker for turn in turns}), "speaker"), many(len(turns), "turn"))

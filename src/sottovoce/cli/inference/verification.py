@@ -185,8 +185,8 @@ def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
 
     from sottovoce.files import whole_file
     from sottovoce.metrics.detection.error_tradeoff import DET
-    from sottovoce.report.det import picture
+    from sottovoce.report.pictures.det_curves import det_picture
 
     drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}
     with whole_file(path) as written:
-        written.write_bytes(picture(drawn))
+        written.write_bytes(det_picture(drawn))

@@ -68,7 +68,7 @@ def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndar
     return np.concatenate([[size], multiples[multiples >= floor]]).astype(int)
 
 
-def candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Candidate:
+def make_candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Candidate:
     order = removal_order(unit, scores)
     widths = allowed_widths(unit.size, multiple, unit.strata, floor)
     running = np.concatenate([[0.0], np.cumsum(scores.detach().double().cpu().numpy()[order])])
@@ -95,7 +95,7 @@ def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user asks of the candidate, resolved to units.
+    """What the user asks of the choice, resolved to units.
 
     Args:
         round_to: multiple of each unit's width.
@@ -108,7 +108,7 @@ class Rules:
     floors: dict[str, int]
 
 
-def rules(
+def resolve_rules(
     declared: Declarations,
     round_to: int | Mapping[str, int] | None,
     protect: Iterable[str],
@@ -162,7 +162,7 @@ def suggestion(key: str, units: Mapping[str, Unit]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(kinds)}"
 
 
-def candidates(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Candidate]:
+def list_candidates(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Candidate]:
     """A candidate for each unit that has scores and is not protected.
 
     Raises:
@@ -179,5 +179,5 @@ def candidates(declared: Declarations, scores: Mapping[str, Tensor], rules: Rule
             raise PlanError(f"scores: {name} has scores that are not finite; to keep a unit whole, protect it")
         if name not in rules.protected and unit.size:
             floor = max(unit.floor, rules.floors.get(name, 0))
-            out.append(candidate(unit, values, rules.round_to.get(name, 1), floor))
+            out.append(make_candidate(unit, values, rules.round_to.get(name, 1), floor))
     return out

@@ -10,7 +10,7 @@ from ...errors import BudgetError
 from ..budget import Constraint
 from ..costs import CostModel, human
 from .candidates import Candidate
-from .select import WidthSelection
+from .width_selection import WidthSelection
 
 
 def check_feasible(

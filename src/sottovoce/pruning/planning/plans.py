@@ -20,11 +20,11 @@ from ...text.text_files import text
 from ...text.text_table import text_table
 from ..budget import Budget
 from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, referred
-from .candidates import candidates, removal_order, rules, suggestion
+from .candidates import list_candidates, removal_order, resolve_rules, suggestion
 from .feasibility import check_feasible
-from .removed_parts import RemovedPart, RemovedPartWarning, removed_parts
+from .removals import RemovedPart, RemovedPartWarning, removed_parts
 from .scores import Scores
-from .select import select
+from .width_selection import select
 
 FORMAT = 1
 
@@ -300,8 +300,8 @@ def choose(
     reference = _reference(model, costs, budget.reference)
     constraints = budget.constraints(costs, reference)
     slimmed = CheapestForm(model, budget.seconds)
-    asked = rules(costs.declarations, round_to, protect, floors or {})
-    possible = candidates(costs.declarations, scores, asked)
+    asked = resolve_rules(costs.declarations, round_to, protect, floors or {})
+    possible = list_candidates(costs.declarations, scores, asked)
     if scores.per_cost and any(bool((values < 0).any()) for values in scores.values()):
         raise PlanError("scores: ranked by the cost they save, scores must not be negative")
     check_feasible(costs, constraints, possible, asked.protected, scores)

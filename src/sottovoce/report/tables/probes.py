@@ -9,9 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sottovoce.pruning.costs import human
-from sottovoce.report.numbers import METRICS
+from sottovoce.report.numbers import METRICS, estimate_text
 from sottovoce.report.report_data import Estimate
-from sottovoce.report.terminal import estimated
 from sottovoce.runs.probe import Probed
 
 
@@ -35,6 +34,6 @@ def probe_table(found: Sequence[Probed]) -> RenderableType:
         task = probe.removeprefix("probe-")
         where = f"{task}, {test}" if tests[probe] > 1 else task
         cells = [each.scores[probe, test] for each in found]
-        table.add_row(f"{where}: {metric}", *(estimated(Estimate(s.value, s.low, s.high), is_rate) for s in cells))
+        table.add_row(f"{where}: {metric}", *(estimate_text(Estimate(s.value, s.low, s.high), is_rate) for s in cells))
         notes.append(f"{where}: {score.protocol}")
     return Group(table, Text("\n".join(notes), style="dim"))

@@ -12,13 +12,13 @@ def inspect(
     seconds: Annotated[
         float, typer.Option(help="Length of the utterance that MACs are counted for.", min=0.1, max=86_400)
     ] = 8.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Plain data instead of a picture.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Plain data instead of a table.")] = False,
 ) -> None:
     """Show widths, parameters and MACs of a model, layer by layer."""
     from sottovoce.cli.terminal import busy, console, print_json
     from sottovoce.models.networks import load_network
     from sottovoce.report.inspection import inspect as library
-    from sottovoce.report.terminal import picture
+    from sottovoce.report.tables.networks import network_table
 
     with busy(f"loading {model}"):
         found = library(load_network(model), seconds, name=model)
@@ -26,4 +26,4 @@ def inspect(
         print_json(found.to_dict())
     else:
         out = console()
-        out.print(picture(found, out.width))
+        out.print(network_table(found, out.width))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data.corpora.rttm import Turn
-from ..errors import DataError
-from ..files import whole_file
+from ...data.corpora.rttm import Turn
+from ...errors import DataError
+from ...files import whole_file
 
 _LINE = 600.0
 _INCHES = 12.0
@@ -15,7 +15,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60)
 """Seconds between the numbers on a line."""
 
 
-def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title: str = "") -> Path:
+def draw_timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title: str = "") -> Path:
     """Draw turns into a picture file.
 
     Args:
@@ -30,7 +30,7 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    path = checked(path)
+    path = check_picture_path(path)
     names = list(dict.fromkeys(turn.speaker for turn in turns))
     lines = max(1, int(-(-duration // _LINE)))
     span = min(duration, _LINE)
@@ -62,7 +62,7 @@ def timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title:
     return path
 
 
-def checked(path: str | Path) -> Path:
+def check_picture_path(path: str | Path) -> Path:
     """``path``, if pictures can be written under this name.
 
     Raises:

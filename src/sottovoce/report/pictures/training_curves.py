@@ -33,7 +33,7 @@ class Plot:
     percent: bool = False
 
 
-def plots(story: ReportData) -> list[Plot]:
+def plots_of_run(story: ReportData) -> list[Plot]:
     """The axes of a run: the ramp, losses, scores on validation data, multipliers; those that it has."""
     losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
     accuracy = [c for c in story.curves if c.name.endswith("/accuracy")]
@@ -73,7 +73,7 @@ def _lines(plot: Plot) -> list[_Line]:
     return lines
 
 
-def interactive(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
+def interactive_plots(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
     """Script and one ``<div>`` a plot. The script draws once `browser_code` has been loaded."""
     from bokeh.embed import components
 
@@ -132,7 +132,7 @@ def _figure(plot: Plot):
     return axes
 
 
-def picture(all_plots: Sequence[Plot]) -> bytes:
+def plots_picture(all_plots: Sequence[Plot]) -> bytes:
     """The same axes as one PNG."""
     from matplotlib.figure import Figure
 

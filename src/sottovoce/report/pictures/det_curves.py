@@ -6,12 +6,12 @@ import io
 from collections.abc import Mapping, Sequence
 
 from sottovoce.metrics.detection.error_tradeoff import DET, probit
-from sottovoce.report.plots import PALETTE
+from sottovoce.report.pictures.training_curves import PALETTE
 
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 
 
-def picture(curves: Mapping[str, DET]) -> bytes:
+def det_picture(curves: Mapping[str, DET]) -> bytes:
     """A PNG: misses over false alarms on normal-deviate axes, and the line on which they are equal.
 
     Args:

@@ -33,7 +33,7 @@ def probe(
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.errors import RecipeError
     from sottovoce.options import nearest
-    from sottovoce.report.probes import probe_table
+    from sottovoce.report.tables.probes import probe_table
     from sottovoce.runs.probe import PROBES
     from sottovoce.runs.probe import probe as library
 

@@ -63,7 +63,7 @@ def prune(
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.one_shot import prune as library
     from sottovoce.pruning.one_shot import read_shape
-    from sottovoce.pruning.planning.removed_parts import RemovedPartWarning
+    from sottovoce.pruning.planning.removals import RemovedPartWarning
 
     vacant(out)
     if shape is not None and (floor or protect):

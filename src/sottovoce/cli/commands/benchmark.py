@@ -32,7 +32,7 @@ def bench(
     from sottovoce.cli.terminal import busy, console, print_json
     from sottovoce.profiling.bench import Setting
     from sottovoce.profiling.bench import bench as library
-    from sottovoce.report.terminal import bench_table
+    from sottovoce.report.tables.benchmarks import bench_table
 
     setting = Setting(seconds, batch, threads, dtype.value, device, repeats)
     with busy("measuring"):

@@ -22,10 +22,12 @@ from sottovoce.profiling.bench import Benchmark, Setting, measure
 from sottovoce.profiling.profiled_model import ours, weight_files
 from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.pruning.slimming import TOLERANCE
-from sottovoce.report import det, figures, plots
+from sottovoce.report.html_page import html
 from sottovoce.report.layer_widths import layer_widths
 from sottovoce.report.numbers import METRICS
-from sottovoce.report.page import html
+from sottovoce.report.pictures.det_curves import det_picture
+from sottovoce.report.pictures.layer_picture import layers_png
+from sottovoce.report.pictures.training_curves import plots_of_run, plots_picture
 from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, Stage
 from sottovoce.runs.provenance import starts
 from sottovoce.runs.run_directory import RunDirectory
@@ -47,10 +49,10 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     Raises:
         RecipeError: the directory is no run, or nothing in it is finished.
     """
-    story = read_story(run, setting=setting or Setting(), at_size=at_size)
+    story = read_report_data(run, setting=setting or Setting(), at_size=at_size)
     path = Path(run) / "report.html"
-    pictures = {"curves": plots.picture(plots.plots(story)), "layers": figures.layers(story.rows)}
-    pictures |= {f"det {test}": det.picture(curves) for test, curves in story.trade_offs.items()}
+    pictures = {"curves": plots_picture(plots_of_run(story)), "layers": layers_png(story.rows)}
+    pictures |= {f"det {test}": det_picture(curves) for test, curves in story.trade_offs.items()}
     for name, png in pictures.items():
         file = re.sub(r"[^\w.]+", "-", name)  # of a test set, which may be called anything
         with whole_file(Path(run) / "figures" / f"{file}.png") as partial:
@@ -59,7 +61,7 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     return path
 
 
-def read_story(run: str | Path, *, setting: Setting, at_size: str | None = None) -> ReportData:
+def read_report_data(run: str | Path, *, setting: Setting, at_size: str | None = None) -> ReportData:
     """Everything that the page tells of a run; see `write_report`."""
     if not (Path(run) / "recipe.yaml").is_file():
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")

@@ -21,7 +21,7 @@ MOST = 12
 """Values of a field that are shown."""
 
 
-def corpus(name: str, found: Summary) -> RenderableType:
+def corpus_table(name: str, found: Summary) -> RenderableType:
     """Facts, then the values of each field, then a histogram of durations."""
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim", no_wrap=True)

@@ -27,7 +27,9 @@ def compress(
     from sottovoce.runs.recipe_file import read_recipe
 
     if report:
-        from sottovoce.report.run import write_report  # now, so that what it lacks shows before the hours of work
+        from sottovoce.report.run_report import (
+            write_report,  # now, so that what it lacks shows before the hours of work
+        )
 
     screen = console()
     done = library(read_recipe(recipe, changes or (), _toy(run) if toy else None), run, console=screen, wait=wait)

@@ -10,11 +10,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from sottovoce.profiling.bench import Benchmark, Result
 from sottovoce.pruning.costs import human
-from sottovoce.report import plots
-from sottovoce.report.drawing import drawing
-from sottovoce.report.numbers import FASTER, FEWER, compared, duration, octets, percent, removed, times, worded
+from sottovoce.report.numbers import (
+    FASTER,
+    FEWER,
+    byte_size,
+    comparison,
+    conditions,
+    duration,
+    percent,
+    ratio_and_word,
+    ratio_text,
+    share_removed,
+)
+from sottovoce.report.pictures import training_curves as plots
+from sottovoce.report.pictures.layer_picture import layers_svg
 from sottovoce.report.report_data import Estimate, Metric, ReportData
-from sottovoce.report.terminal import conditions
 from sottovoce.version import __version__
 
 
@@ -36,11 +46,11 @@ class Line:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """A table with a network a column. ``compared`` names the column of ratios."""
+    """A table with a network a column. ``ratio_heading`` is above the column of ratios."""
 
     columns: Sequence[str]
     rows: Sequence[Line]
-    compared: str = ""
+    ratio_heading: str = ""
     caption: str = ""
 
 
@@ -61,15 +71,15 @@ def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
     pages = Environment(
         loader=loader, autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True
     )
-    axes = plots.plots(story)
-    script, divs = plots.interactive(axes) if axes else ("", [])
+    axes = plots.plots_of_run(story)
+    script, divs = plots.interactive_plots(axes) if axes else ("", [])
     return pages.get_template("page.html.j2").render(
         story=story,
         tiles=tiles(story),
         dense_and_slim=dense_and_slim(story),
         at_size=side_by_side(story.speed_at_size) if story.speed_at_size is not None else None,
         by_stage=by_stage(story),
-        drawing=drawing(story.rows) if story.rows else "",
+        layer_picture=layers_svg(story.rows) if story.rows else "",
         plots=divs,
         script=script,
         library=plots.browser_code() if axes else "",
@@ -94,7 +104,7 @@ def dense_and_slim(story: ReportData) -> SideBySide | None:
     if len(names) == 1:
         return replace(table, rows=rows)
     columns = [f"slim (after {names[0]})", f"dense (after {names[1]})"]
-    return replace(table, rows=rows, columns=columns, compared="slim against dense")
+    return replace(table, rows=rows, columns=columns, ratio_heading="slim against dense")
 
 
 def by_stage(story: ReportData) -> SideBySide | None:
@@ -128,26 +138,26 @@ def side_by_side(benchmark: Benchmark) -> SideBySide:
     rows = [
         line("Parameters", lambda r: r.params, human),
         line(f"Multiply-accumulates at {duration(setting.seconds, setting.batch)}", lambda r: r.macs, human),
-        line("Size on disk", lambda r: r.file_bytes, octets),
-        line("Peak memory", lambda r: r.memory_bytes, octets),
+        line("Size on disk", lambda r: r.file_bytes, byte_size),
+        line("Peak memory", lambda r: r.memory_bytes, byte_size),
         Line(
             "Time",
             [
                 Cell(f"{r.milliseconds.median:.1f} ms", f"{r.milliseconds.low:.1f} – {r.milliseconds.high:.1f}")
                 for r in results
             ],
-            worded(results[0].speedup.median, FASTER) if len(results) > 1 else "",
+            ratio_text(results[0].speedup.median, FASTER) if len(results) > 1 else "",
             note="median, smallest – largest",
         ),
         Line("Real-time factor", [Cell(f"{r.real_time_factor:.4f}") for r in results]),
     ]
     columns = [r.name + (f" ({r.note})" if r.note else "") for r in results]
-    compared = "first against last" if len(results) > 2 else " against ".join(columns) if len(results) > 1 else ""
-    return SideBySide(columns, rows, compared, conditions(benchmark))
+    heading = "first against last" if len(results) > 2 else " against ".join(columns) if len(results) > 1 else ""
+    return SideBySide(columns, rows, heading, conditions(benchmark))
 
 
 def _less(values: Sequence[float | None]) -> str:
-    return compared(values[-1], values[0]) if len(values) > 1 else ""
+    return comparison(values[-1], values[0]) if len(values) > 1 else ""
 
 
 def _score(metric: Metric, names: Sequence[str]) -> Line:
@@ -168,9 +178,9 @@ def tiles(story: ReportData) -> list[Tile]:
     slim, dense = story.stage(story.slim), story.stage(story.dense)
     if slim is None or dense is None or slim is dense or story.speed is None:
         return []
-    share, gone = removed(slim.params, dense.params)
-    macs, fewer = times(dense.macs / slim.macs, FEWER)
-    speed, faster = times(story.speed.results[0].speedup.median, FASTER)
+    share, gone = share_removed(slim.params, dense.params)
+    macs, fewer = ratio_and_word(dense.macs / slim.macs, FEWER)
+    speed, faster = ratio_and_word(story.speed.results[0].speedup.median, FASTER)
     found = [
         Tile(share, f"of the encoder's {human(dense.params)} parameters {gone}"),
         Tile(macs, f"{fewer} multiply-accumulates in the encoder, at {slim.seconds:g} s"),

@@ -1,0 +1,80 @@
+"""A network as a table of bars: what remains of each layer, and what it costs."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...encoder.unit_kinds import KINDS, kind_at
+from ...pruning.costs import human
+from ..inspection import Inspection, Layer
+from ..layer_widths import Width
+from ..numbers import percent
+
+KEPT, GONE = "cyan", "bright_black"
+
+_LABEL, _COUNT = 7, 5
+_WORDS = _LABEL + 1 + _COUNT  # of one unit, without its bar
+_SHORTEST, _LONGEST = 5, 24  # bars
+_BESIDE = 42  # what stands beside the units: layer, params, share; and the heading of the MACs
+
+
+def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
+    """A network as bars: one row a layer, one bar a unit, then parameters and MACs.
+
+    Args:
+        inspection: what to draw.
+        columns: width of the terminal; bars grow and shrink with it.
+    """
+    total, original = inspection.total, inspection.original
+    head = Text.assemble((inspection.name or "network", "bold"), f"  {total}")
+    if original.params != total.params:
+        kept = f"{percent(total.params / original.params)} of the parameters"
+        head.append(f"\n{kept} and {percent(total.macs / original.macs)} of the MACs of the original remain", KEPT)
+    macs = f"MACs at {total.seconds:g} s"
+    room = columns - _BESIDE - len(macs)
+    most = max((len(layer.widths) for layer in inspection.layers), default=1)
+    abreast = max(1, min(most, room // (_WORDS + _SHORTEST)))
+    bar = max(_SHORTEST, min(_LONGEST, room // abreast - _WORDS))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("what it holds", no_wrap=True)
+    for column in ("params", macs):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("share of MACs", no_wrap=True)
+    largest = max((layer.macs for layer in inspection.layers), default=1) or 1
+    for layer in inspection.layers:
+        table.add_row(
+            layer.name,
+            _units(layer, bar, abreast),
+            human(layer.params),
+            human(layer.macs),
+            _bar(layer.macs / largest, 6) + Text(f" {percent(layer.macs / max(total.macs, 1)):>6}", style="dim"),
+        )
+    return Group(head, Text(), table)
+
+
+def _units(layer: Layer, bar: int, abreast: int) -> Text:
+    text = Text()
+    for i, width in enumerate(layer.widths):
+        text.append("\n" if i and i % abreast == 0 else "")
+        text.append(f"{_short(width):<{_LABEL}}")
+        text.append_text(_bar(width.fraction, bar))
+        text.append(f" {width.kept:<{_COUNT}}", "" if width.kept else "red")
+    return text
+
+
+def _short(width: Width) -> str:
+    kind = kind_at(width.path)
+    return (KINDS[kind].short if kind is not None else "") or width.label
+
+
+def _bar(fraction: float, length: int) -> Text:
+    """A bar in eighths of a character; the part that is gone stays visible as a dotted line."""
+    eighths = round(fraction * length * 8)
+    if fraction > 0:
+        eighths = max(eighths, 1)
+    full, part = divmod(eighths, 8)
+    done = "█" * full + ("▏▎▍▌▋▊▉"[part - 1] if part else "")
+    return Text.assemble((done, KEPT), ("·" * (length - len(done)), GONE))
