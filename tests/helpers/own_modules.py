@@ -1,14 +1,25 @@
-"""The modules of sottovoce, and what each imports, read from their text."""
+"""The files of this repository, and what each module of sottovoce imports, read from their text."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
+
+
+def tracked(*folders: str) -> list[Path]:
+    """The files of these folders that Git knows, or, in an unpacked archive, all that are there."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders], cwd=ROOT, capture_output=True
+    )
+    if listing.returncode == 0:
+        return [path for line in listing.stdout.decode().splitlines() if (path := ROOT / line).exists()]
+    return [p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
 
 
 @cache

@@ -19,7 +19,7 @@ from stock_models import save
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHECKPOINT = "microsoft/wavlm-base-plus"
-RECOGNISER = "me/my-recognizer"
+RECOGNIZER = "me/my-recognizer"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -37,7 +37,7 @@ def workplace(tmp_path_factory) -> Path:
     model = randomize(FAMILIES["wavlm_base"](hidden_size=64, intermediate_size=256))
     model.save_pretrained(place / CHECKPOINT)
     tf.Wav2Vec2FeatureExtractor().save_pretrained(place / CHECKPOINT)
-    save("wavlm_base", "CTC", place / RECOGNISER, hidden_size=64, intermediate_size=256)
+    save("wavlm_base", "CTC", place / RECOGNIZER, hidden_size=64, intermediate_size=256)
     return place
 
 

@@ -6,25 +6,14 @@ The contracts themselves (which room may import which) stand in pyproject.toml; 
 from __future__ import annotations
 
 import ast
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from own_modules import ROOT, circles, imports, modules, tree
+from own_modules import ROOT, circles, imports, modules, tracked, tree
 
 NOT_COUNTED = {"__init__.py", "conftest.py", "__pycache__"}
-
-
-def tracked(*folders: str) -> list[Path]:
-    """The files of these folders that Git knows, or, in an unpacked archive, all that are there."""
-    listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders], cwd=ROOT, capture_output=True
-    )
-    if listing.returncode == 0:
-        return [path for line in listing.stdout.decode().splitlines() if (path := ROOT / line).exists()]
-    return [p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -12,7 +12,7 @@ from sottovoce.recipe.encoder_options import EncoderOptions, new_config
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
 from sottovoce.runs.dry_run import toy
-from sottovoce.runs.recipe_check import GPUS, UTILISATION, check_recipe, check_table
+from sottovoce.runs.recipe_check import GPUS, UTILIZATION, check_recipe, check_table
 from sottovoce.training.loop import TrainingModule
 
 SMALL = {
@@ -112,7 +112,7 @@ def test_stand_ins_are_the_same_each_time_and_whole(tmp_path):
 
 def test_hours_follow_from_macs(checked):
     _, (stage, *_), _ = checked
-    assert stage.hours("A100", "bf16") * 3600 * GPUS["A100"]["bf16"] * UTILISATION == pytest.approx(
+    assert stage.hours("A100", "bf16") * 3600 * GPUS["A100"]["bf16"] * UTILIZATION == pytest.approx(
         2 * stage.macs * stage.steps
     )
     assert stage.hours("V100", "bf16") is None

@@ -41,7 +41,7 @@ GPUS: dict[str, dict[str, float]] = {
 """Operations a second that the makers' data sheets give for dense products (float32: as it is, without TF32, which torch
 uses only if it is told to)."""
 
-UTILISATION = 0.3
+UTILIZATION = 0.3
 """Part of these that training of speech encoders is taken to reach."""
 
 
@@ -76,7 +76,7 @@ class StageCheck:
     def hours(self, gpu: str, precision: str) -> float | None:
         """Estimated hours of the whole stage on one GPU; None where it has no such precision."""
         rate = GPUS[gpu].get(precision)
-        return None if rate is None else 2 * self.macs * self.steps / (rate * UTILISATION) / 3600
+        return None if rate is None else 2 * self.macs * self.steps / (rate * UTILIZATION) / 3600
 
 
 def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
@@ -207,7 +207,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
     return Group(
         table,
         Text(
-            f"{gpu}: {total} for encoders alone, at {100 * UTILISATION:g} % of its {precision} peak. Here: one utterance of "
+            f"{gpu}: {total} for encoders alone, at {100 * UTILIZATION:g} % of its {precision} peak. Here: one utterance of "
             f"{heard}, {precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
         ),
     )
