@@ -52,7 +52,7 @@ def main() -> None:
     labels = SLUClasses.of(meanings, task.intents, kinds).labels
     numbers = task.score(dev, {cut.id: guess for cut in dev}, labels)
     answers = ", ".join(f"{question} {answer}" for question, answer in {**intents, **usual}.items() if answer != NONE)
-    print(f"majority of {len(meanings)} ({answers}): {task.told(numbers)}")
+    print(f"majority of {len(meanings)} ({answers}): {task.summary(numbers)}")
     print(", ".join(f"{kind} {100 * share:.1f} %" for kind, share in numbers.get("slot_accuracy_by_slot", {}).items()))
 
 

@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         with named_fault(path):
             yield partial
-            settle(path)
+            move_into_place(path)
     except BaseException:  # also where the user stops it; raised again
         partial.unlink(missing_ok=True)
         raise
@@ -116,7 +116,7 @@ def partial_of(path: Path) -> Path:
     return path.with_name(path.name + PARTIAL)
 
 
-def settle(path: Path) -> None:
+def move_into_place(path: Path) -> None:
     """Give the file that has been written under `partial_of` its name."""
     _flush(partial_of(path))
     os.replace(partial_of(path), path)

@@ -2,7 +2,7 @@
 
 import torch
 
-from sottovoce.files import settle
+from sottovoce.files import move_into_place
 from sottovoce.runs.compress import compress
 from sottovoce.training.checkpoints import newest
 from toy_recipe import toy, write
@@ -12,7 +12,7 @@ def test_everything_that_shapes_the_run_is_in_the_training_state(tmp_path, monke
     states = []
 
     def keep(path):
-        settle(path)
+        move_into_place(path)
         if path.suffix == ".ckpt" and "prune" in str(path):
             states.append(torch.load(path, weights_only=True))
 

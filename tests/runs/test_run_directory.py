@@ -26,13 +26,15 @@ def test_what_is_not_finished_is_not_there(tmp_path):
 def test_a_changed_recipe_is_refused_with_what_differs(tmp_path):
     run = RunDirectory(tmp_path / "run")
     recipe = {"name": "a", "stages": [{"prune": {"steps": 100, "crop": (1, 2)}}], "budget": {"params": 0.2}}
-    run.settle({**recipe, "seed": 1})
-    run.settle(recipe)  # there is no model yet
+    run.record_recipe({**recipe, "seed": 1})
+    run.record_recipe(recipe)  # there is no model yet
     run.finish(START, {})
     again = RunDirectory(tmp_path / "run")
-    again.settle(recipe)
+    again.record_recipe(recipe)
     with pytest.raises(RecipeError) as caught:
-        again.settle({"name": "a", "stages": [{"prune": {"steps": 200, "crop": (1, 2)}}], "budget": {"macs": 0.2}})
+        again.record_recipe(
+            {"name": "a", "stages": [{"prune": {"steps": 200, "crop": (1, 2)}}], "budget": {"macs": 0.2}}
+        )
     assert [line.strip() for line in str(caught.value).splitlines()[1:-1]] == [
         "stages[0].prune.steps: 100 before, 200 now",
         "budget.params: 0.2 before, absent now",
@@ -54,7 +56,7 @@ def test_other_peoples_directories_are_left_alone(tmp_path):
 
 def test_a_run_that_was_killed_before_its_recipe_was_whole_can_begin_again(tmp_path):
     (tmp_path / "recipe.yaml.partial").write_text("na")
-    RunDirectory(tmp_path).settle({"name": "x"})
+    RunDirectory(tmp_path).record_recipe({"name": "x"})
 
 
 def test_metrics_beyond_the_resumed_step_are_dropped(tmp_path):

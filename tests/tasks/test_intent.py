@@ -197,7 +197,7 @@ def test_labels_unknown_to_training_count_as_wrong_and_are_named(orders):
     assert numbers["intent_accuracy"] == numbers["exact_match"] == 0.0
     assert numbers["unknown_to_training"] == {"intent=water": 24}
     assert "24 labels are unknown to training and count as wrong, such as 'intent=water'" in numbers["protocol"]
-    assert "intent accuracy 0.0 %" in read.task.options.told(numbers)
+    assert "intent accuracy 0.0 %" in read.task.options.summary(numbers)
 
 
 def test_a_recording_without_a_prediction_is_wrong():

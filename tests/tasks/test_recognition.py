@@ -78,7 +78,7 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
     assert "only a-z and '" in numbers["protocol"] and "greedy" in numbers["protocol"]
     wrong = sum(r != t for r, t in zip(references, texts, strict=True))
     assert len(numbers["worst"]) == min(5, wrong) and all("REF:" in each for each in numbers["worst"])
-    assert f"WER {100 * numbers['wer']:.2f} %" in recipe.task.options.told(numbers)
+    assert f"WER {100 * numbers['wer']:.2f} %" in recipe.task.options.summary(numbers)
 
 
 def test_pieces_go_through_the_loop_and_stay_the_same(corpus, tmp_path):

@@ -25,7 +25,7 @@ from sottovoce.cli.commands.probing import probe
 from sottovoce.cli.commands.pruning import prune
 from sottovoce.cli.commands.recipes import recipes
 from sottovoce.cli.commands.reporting import report
-from sottovoce.cli.faults import told
+from sottovoce.cli.faults import fault_line
 from sottovoce.cli.inference.diarization import der, diarize, plda, tune
 from sottovoce.cli.inference.intent import classify
 from sottovoce.cli.inference.recognition import transcribe
@@ -101,7 +101,7 @@ def _carried_out(arguments: list[str], debug: bool) -> int:
     except OutputFault as fault:
         return _without_output(fault.reason)
     except Exception as fault:  # the last resort: told in a line where it is the user's, else raised again
-        line = told(fault)
+        line = fault_line(fault)
         if debug or line is None:
             raise
         complain(line)
@@ -131,7 +131,7 @@ def _without_output(fault: OSError) -> int:
     if isinstance(fault, BrokenPipeError):
         complain("standard output was closed before everything was written")
         return CUT_OFF
-    complain(f"standard output: {told(fault)}")
+    complain(f"standard output: {fault_line(fault)}")
     return USER_FAULT
 
 

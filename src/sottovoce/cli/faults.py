@@ -20,7 +20,7 @@ EXTRAS = {
 ROOM = "free some, and give the same command again"
 
 
-def told(fault: BaseException) -> str | None:
+def fault_line(fault: BaseException) -> str | None:
     """The one line for a fault of the user's, or ``None`` for a defect of ours, which deserves its traceback."""
     # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
     errors = sys.modules.get("sottovoce.errors")

@@ -74,7 +74,7 @@ class CTCPrefixBeamSearch:
             found.append(Hypothesis(tree.tokens(node), score, acoustic, tuple(frames_from_chain(times))))
         return sorted(found, key=lambda each: -each.score)
 
-    def settle(self, decide: bool = False) -> list[tuple[int, int]]:
+    def pop_agreed(self, decide: bool = False) -> list[tuple[int, int]]:
         """Labels that all prefixes now have in common, which nothing can change any more; they are forgotten here.
 
         Two kinds of prefix are given up first, or labels would wait for as long as an old rival is among the beam: what is

@@ -76,7 +76,7 @@ class CTCBeamStream:
     def push(self, frames: Tensor) -> list[TimedLabel]:
         """``frames[T, V]``: natural log-probabilities."""
         self.search.push(frames.double().cpu().numpy())
-        settled = self.search.settle(decide=self.search.frames - self._since > MAX_UNCOMMITTED_FRAMES)
+        settled = self.search.pop_agreed(decide=self.search.frames - self._since > MAX_UNCOMMITTED_FRAMES)
         if settled or not self.search.hypotheses()[0].tokens:
             self._since = self.search.frames
         return [TimedLabel(label, frame, frame) for label, frame in settled]

@@ -42,7 +42,7 @@ class Score:
     protocol: str = ""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The value as the text has it."""
         reason = why_not_finite(self.value)
         return f"{self.value:.4g}" if reason is None else f"none ({reason})"
@@ -185,7 +185,7 @@ def _numbers(scores: Sequence[Score]) -> str:
     lines = ["", "| data | metric | value | interval |", "|---|---|---|---|"]
     for score in scores:
         level = f" ({100 * score.level:g} %)" if score.interval else ""
-        lines.append(f"| {score.data} | {score.metric} | {score.told} | {score.interval}{level} |")
+        lines.append(f"| {score.data} | {score.metric} | {score.text} | {score.interval}{level} |")
     protocols = {score.data: score.protocol for score in scores if score.protocol}
     return "\n".join([*lines, "", *(f"{data}: {protocol}." for data, protocol in protocols.items()), ""])
 

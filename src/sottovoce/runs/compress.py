@@ -71,7 +71,7 @@ def compress(
 def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around: Around) -> None:
     if recipe.compute.threads is not None:
         torch.set_num_threads(recipe.compute.threads)
-    directory.settle(recipe.resolved())
+    directory.record_recipe(recipe.resolved())
     _note_environment(directory, console)
     corpora = Corpora(recipe.data, directory.path / "data")
     corpora.prepare(_shown(console))
@@ -178,7 +178,7 @@ def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
         bar = Progress(console=console, transient=True)
         task = bar.add_task(f"speech for {name}", total=None)
 
-        def told(done: int, total: int) -> None:
+        def show_progress(done: int, total: int) -> None:
             if done == 1 and console.is_terminal:
                 bar.start()
             bar.update(task, completed=done, total=total)
@@ -186,6 +186,6 @@ def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
                 bar.stop()
                 console.print(f"{name}: {total} utterances", highlight=False, markup=False)
 
-        return told
+        return show_progress
 
     return of_corpus

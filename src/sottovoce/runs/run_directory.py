@@ -117,7 +117,7 @@ class RunDirectory:
 
     # --- the recipe ---
 
-    def settle(self, recipe: Mapping[str, Any]) -> None:
+    def record_recipe(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe, or check that the run was begun with the same one.
 
         While there is no model, nothing has begun: what was refused is mended in its recipe and comes again.

@@ -12,7 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
 from ..errors import CheckpointError
-from ..files import named_fault, partial_of, settle
+from ..files import move_into_place, named_fault, partial_of
 from .steps import StepCallback
 
 
@@ -56,7 +56,7 @@ class Checkpoints(StepCallback):
         path.parent.mkdir(parents=True, exist_ok=True)
         trainer.save_checkpoint(partial_of(path))  # every rank takes part, one of them writes
         if trainer.is_global_zero:
-            settle(path)
+            move_into_place(path)
             for each in older:
                 each.unlink()
         trainer.strategy.barrier()

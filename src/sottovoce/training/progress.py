@@ -49,7 +49,7 @@ class ProgressBar(StepCallback):
         latest, self._mark = 1000 * (now - self._mark), now
         self._milliseconds = latest if self._milliseconds is None else 0.9 * self._milliseconds + 0.1 * latest
         seen = {name: float(value) for name, value in module.seen.items()}  # type: ignore[union-attr, operator]
-        text = told(seen, self._milliseconds)
+        text = step_summary(seen, self._milliseconds)
         if self._bar is not None:
             self._bar.update(self._task, completed=step, seen=text)
         elif trainer.is_global_zero and (step == self.steps or step % max(self.steps // 10, 1) == 0):
@@ -67,7 +67,7 @@ class ProgressBar(StepCallback):
             self._bar = None
 
 
-def told(seen: dict[str, float], milliseconds: float) -> str:
+def step_summary(seen: dict[str, float], milliseconds: float) -> str:
     """The numbers that matter, in one line."""
     parts = [f"loss {seen['loss']:.3f}"]
     if "task/accuracy" in seen:

@@ -166,10 +166,10 @@ def import_corpus(
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("reading the list", total=None)
 
-        def told(done: int, total: int) -> None:
+        def show_progress(done: int, total: int) -> None:
             bar.update(task, description="reading headers", completed=done, total=total)
 
-        made = library(source, out, progress=told, left_out=left_out, **options)
+        made = library(source, out, progress=show_progress, left_out=left_out, **options)
     for name, path in made.items():
         typer.echo(f"{name}: {path}")
         console().print(corpus_table(str(path), summarize(read_cut_records(path))))
