@@ -11,11 +11,11 @@ from ..encoder.stream import ResidualStream
 from ..errors import CheckpointError
 from .head import Head
 from .options import check_options
-from .pooled import Pooled
 from .speaker.ecapa_tdnn import ECAPA
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
 from .speaker.plain_xvector import PlainXVector
+from .speaker.pooled import Pooled
 from .speaker.rawnet3 import RawNet3
 from .speaker.ska_tdnn import SKATDNN
 from .speaker.x_vector import XVector

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,8 @@ from torch.nn import functional as F
 
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm, Unit
-from ..errors import CheckpointError
 from .frames import normalized_over_time
-from .options import check_options
-
-Choice: TypeAlias = str | Mapping[str, Any]
-"""How configs write one of several kinds: its name, or ``{"kind": name, ...}`` with its options."""
+from .options import Choice, KindsOf, Width, build_choice
 
 
 class LayerAggregation(nn.Module, ABC):
@@ -43,36 +39,67 @@ class LayerSum(LayerAggregation):
     Args:
         stream: the residual stream.
         layers: number of hidden states.
-        weights: ``softmax`` (positive, sum 1), ``linear`` (any; they start as a mean), or ``last``: the last state alone.
         normalize: bring every channel to mean 0 and variance 1 over the utterance: networks with their own front end
             expect features of about one size, and the states of pre-norm encoders have none.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, weights: str, normalize: bool = True):
+    weighted: ClassVar[bool] = True
+    """Whether each hidden state has a weight of its own."""
+
+    def __init__(self, stream: ResidualStream, layers: int, *, normalize: bool = True):
         super().__init__()
-        self.stream, self.layers, self.kind, self.normalize = stream, layers, weights, normalize
-        self.weights = nn.Parameter(torch.empty(layers)) if weights != "last" else None
+        self.stream, self.layers, self.normalize = stream, layers, normalize
+        self.weights = nn.Parameter(torch.empty(layers)) if self.weighted else None
         self.initialize()
 
     @property
     def width(self) -> int:  # type: ignore[override]
         return self.stream.width
 
-    def initialize(self) -> None:
-        if self.weights is not None:
-            nn.init.constant_(self.weights, 1.0 if self.kind == "softmax" else 1 / self.layers)
+    @abstractmethod
+    def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
+        """One sequence ``[B, T, D]`` of ``L + 1``."""
 
     def forward(self, hidden_states: Sequence[Tensor], mask: Tensor | None = None) -> Tensor:
-        if self.weights is None:
-            x = hidden_states[-1]
-        else:
-            x = (weighted_sum if self.kind == "softmax" else linear_sum)(hidden_states, self.weights)
-        x = x.transpose(1, 2)
+        x = self.combined(hidden_states).transpose(1, 2)
         return normalized_over_time(x, mask) if self.normalize else x
 
     def reader(self, *weights: str) -> list[Unit]:
         # The stream is gated where it is written, so the columns that read it are only sliced.
         return [self.stream.part(reads=weights)]
+
+
+class LastLayer(LayerSum):
+    """The last hidden state alone."""
+
+    weighted = False
+
+    def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
+        return hidden_states[-1]
+
+
+class SoftmaxSum(LayerSum):
+    """A sum under weights that are positive and have the sum 1."""
+
+    weights: nn.Parameter
+
+    def initialize(self) -> None:
+        nn.init.ones_(self.weights)
+
+    def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
+        return weighted_sum(hidden_states, self.weights)
+
+
+class LinearSum(LayerSum):
+    """A sum under weights that may be anything; they start as a mean."""
+
+    weights: nn.Parameter
+
+    def initialize(self) -> None:
+        nn.init.constant_(self.weights, 1 / self.layers)
+
+    def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
+        return linear_sum(hidden_states, self.weights)
 
 
 class Adapters(LayerAggregation):
@@ -87,7 +114,7 @@ class Adapters(LayerAggregation):
         width: of each adapter.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 128):
+    def __init__(self, stream: ResidualStream, layers: int, *, width: Width = 128):
         super().__init__()
         self.stream = stream
         self.width = layers * width
@@ -110,8 +137,13 @@ class Adapters(LayerAggregation):
         return [MacTerm(lambda timing: timing.frames, name) for name in names]
 
 
+AGGREGATIONS = KindsOf("fusion", {"last": LastLayer, "sum": SoftmaxSum, "linear": LinearSum, "adapters": Adapters})
+
+AggregationChoice: TypeAlias = Annotated[Choice, AGGREGATIONS]
+
+
 def build_layer_aggregation(stream: ResidualStream, layers: int, chosen: Choice) -> LayerAggregation:
-    """The fusion that a config describes: ``"sum"``, or with options ``{"kind": "adapters", "width": 128}``.
+    """The layer aggregation that a config describes: ``"sum"``, or with options ``{"kind": "adapters", "width": 128}``.
 
     Args:
         stream, layers: of the encoder, see `Head`.
@@ -120,24 +152,7 @@ def build_layer_aggregation(stream: ResidualStream, layers: int, chosen: Choice)
     Raises:
         CheckpointError: another kind, or options that it does not have.
     """
-    kind, options = parted(chosen)
-    if kind == "adapters":
-        check_options(Adapters, options, "fusion adapters")
-        return Adapters(stream, layers, **options)
-    if kind not in SUMS:
-        raise CheckpointError(f"config: the fusion is {kind!r}; it can be {', '.join(SUMS)} or adapters")
-    check_options(LayerSum, options, f"fusion {kind}", given=("weights",))
-    return LayerSum(stream, layers, weights=SUMS[kind], **options)
-
-
-def parted(chosen: Choice) -> tuple[str, dict[str, Any]]:
-    """Kind and options of a choice."""
-    if isinstance(chosen, str):
-        return chosen, {}
-    return str(chosen.get("kind")), {key: value for key, value in chosen.items() if key != "kind"}
-
-
-SUMS = {"last": "last", "sum": "softmax", "linear": "linear"}
+    return build_choice(AGGREGATIONS, chosen, stream, layers)
 
 
 def weighted_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:

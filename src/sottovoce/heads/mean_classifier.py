@@ -10,6 +10,7 @@ from ..encoder.layers.norms import valid
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm, Unit
 from .layer_sum_head import Fusion, LayerSumHead
+from .options import Width
 
 
 class MeanClassifier(LayerSumHead):
@@ -23,7 +24,9 @@ class MeanClassifier(LayerSumHead):
         width: of the projection.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, classes: int, width: int = 256, fusion: Fusion = "sum"):
+    def __init__(
+        self, stream: ResidualStream, layers: int, *, classes: int, width: Width = 256, fusion: Fusion = "sum"
+    ):
         super().__init__(stream, layers, fusion)
         self.projector = nn.Linear(stream.width, width)
         self.output = nn.Linear(width, classes)

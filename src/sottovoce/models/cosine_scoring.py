@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import CheckpointError
+from ..heads.options import MOST, Between
 
 Measure = Literal["duration low", "duration high", "magnitude low", "magnitude high", "cohort low", "cohort high"]
 """What a calibration hears of two utterances besides their score, of each the lower and the higher."""
@@ -58,7 +59,7 @@ class CosineScoring(nn.Module):
         linear: bool = False,
         dimensions: int | None = None,
         cohort: int = 0,
-        top: int = 300,
+        top: Annotated[int, Between(2, MOST)] = 300,
         measures: list[Measure] | None = None,
     ):
         super().__init__()

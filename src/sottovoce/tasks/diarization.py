@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
-from ..bounded import WIDEST
 from ..data.batches.batches import Batch
 from ..data.batches.speaker_activity import SpeakerActivity, turns_in
 from ..diarization.loss import powerset_loss
@@ -18,9 +17,11 @@ from ..distillation.logits import DistillationLoss, FrameDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..encoder.evaluation_mode import evaluating
 from ..errors import DataError
+from ..heads.framewise.powerset_head import PowersetHead
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from .head_options import constructor_options
 from .scoring.diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
 from .task import EvaluationData, Objective
 
@@ -31,25 +32,8 @@ _SLACK = 2
 """Frames by which an encoder's count may differ from 20 ms steps with a field of 25 ms (a filterbank's field is wider)."""
 
 
-class Conformers(Options):
-    """The head: see `PowersetHead`."""
-
-    speakers: int = Field(4, ge=1, le=8, description="most speakers in one window")
-    at_once: int = Field(2, ge=1, le=8, description="most of them in one frame")
-    width: int = Field(256, ge=1, le=WIDEST)
-    blocks: int = Field(4, ge=0, le=1_000, description="Conformer layers")
-    inner: int = Field(1024, ge=1, le=WIDEST, description="feed-forward units of each")
-    heads: int = Field(4, ge=1, le=WIDEST, description="attention heads of each")
-    kernel: int = Field(31, ge=1, le=WIDEST, description="convolution taps of each")
-    dropout: float = Field(0.1, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Conformers:
-        if self.at_once > self.speakers:
-            raise ValueError(f"{self.at_once} of {self.speakers} speakers cannot speak at once")
-        if self.width % self.heads:
-            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
-        return self
+Conformers: Any = constructor_options(PowersetHead)
+"""The section of the head."""
 
 
 class NoOptions(Options):
@@ -60,7 +44,7 @@ class Diarization(Options):
     """Powerset classes of a few local speakers, learned whatever their order (2310.13025, 2505.24111).
 
     Args:
-        head: see `Conformers`.
+        head: see `PowersetHead`.
         loss: nothing to choose.
         decisions: how evaluation decides and scores; see `DecisionOptions`.
         draws: bootstrap draws of intervals.

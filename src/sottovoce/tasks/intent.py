@@ -22,7 +22,8 @@ from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .slu_formulations import SEQUENCES, ClassFormulation, Formulation, IntentHead, IntentLoss, SequenceFormulation
+from .recognition_heads import SEQUENCE_SECTIONS
+from .slu_formulations import ClassFormulation, Formulation, IntentHead, IntentLoss, SequenceFormulation
 from .slu_semantics import meaning_of
 from .task import EvaluationData, Objective, plain
 
@@ -76,7 +77,7 @@ class Intent(Options):
     @property
     def form(self) -> Formulation:
         """How meanings become outputs."""
-        if self.head.kind in SEQUENCES:
+        if self.head.kind in SEQUENCE_SECTIONS:
             return SequenceFormulation(self.head)
         return ClassFormulation(self.head, self.intents, self.slots)
 

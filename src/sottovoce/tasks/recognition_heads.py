@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
-from ..bounded import WIDEST
+from ..heads.sequence.ctc import CTC
+from ..heads.sequence.transducer import Transducer
 from ..options import Options, one_of
+from .head_options import constructor_options
 
+SEQUENCE_SECTIONS: Mapping[str, Any] = {
+    name: constructor_options(head, given=("outputs",)) for name, head in {"ctc": CTC, "transducer": Transducer}.items()
+}
+"""The heads that give a sequence of labels, by the name that recipes use; the labels say how many outputs they have."""
 
-class CTCOptions(Options):
-    """One label or the blank for every frame, see `sottovoce.heads.sequence.ctc.CTC`."""
-
-    width: int | None = Field(256, ge=1, le=WIDEST, description="of the inner map; null for one linear map")
-    fusion: Literal["sum", "last"] = "sum"
-    dropout: float = Field(0.0, ge=0, lt=1)
-    downsampling: int = Field(1, ge=1, le=1_000, description="frames that become one before the head")
-
-
-class TransducerOptions(Options):
-    """A stateless predictor and a joiner, see `sottovoce.heads.sequence.transducer.Transducer`."""
-
-    predictor: int = Field(512, ge=1, le=WIDEST, description="size of the predictor's embedding")
-    context: int = Field(2, ge=1, le=1_000, description="labels that the predictor sees")
-    width: int = Field(512, ge=1, le=WIDEST, description="inner units of the joiner")
-    ctc: bool = Field(True, description="whether there is a CTC output for an auxiliary loss")
-    fusion: Literal["sum", "last"] = "sum"
-    downsampling: int = Field(1, ge=1, le=1_000, description="frames that become one before the head")
-
-
-RecognitionHead: Any = one_of("RecognitionHead", {"ctc": CTCOptions, "transducer": TransducerOptions})
+RecognitionHead: Any = one_of("RecognitionHead", SEQUENCE_SECTIONS)
 
 
 class RecognitionLoss(Options):

@@ -18,9 +18,9 @@ from ..errors import DataError
 from ..metrics.semantics import Semantics
 from ..models.task_network import TaskNetwork
 from ..options import Options, one_of
-from .embedders import EMBEDDERS, head_config
+from .head_options import EMBEDDER_SECTIONS, chosen_config
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
-from .recognition_heads import CTCOptions, RecognitionLoss, TransducerOptions
+from .recognition_heads import SEQUENCE_SECTIONS, RecognitionLoss
 from .task import Objective
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 Read = Callable[["Cut"], Semantics]
 """The meaning of a cut."""
 
-SEQUENCES: dict[str, Any] = {"ctc": CTCOptions, "transducer": TransducerOptions}
-
-IntentHead: Any = one_of("IntentHead", {**EMBEDDERS, **SEQUENCES})
+IntentHead: Any = one_of("IntentHead", {**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
 
 
 class IntentLoss(Options):
@@ -56,7 +54,7 @@ class IntentLoss(Options):
 
     def check(self, head: Any) -> None:
         """Raises: ValueError: something is asked of the loss that the head cannot give."""
-        if head.kind in SEQUENCES:
+        if head.kind in SEQUENCE_SECTIONS:
             if self.smoothing:
                 raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
             self.sequence.check(head)
@@ -112,7 +110,7 @@ class ClassFormulation:
         return SLUTargets(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
-        return {"kind": "classifier", "embedding": head_config(self.chosen), "classes": len(labels)}
+        return {"kind": "classifier", "embedding": chosen_config(self.chosen), "classes": len(labels)}
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return ClassObjective(labels, loss)
@@ -151,7 +149,7 @@ class SequenceFormulation:
         return Tokens(cuts, encode)
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
-        return {**head_config(self.chosen), "outputs": len(labels)}
+        return {**chosen_config(self.chosen), "outputs": len(labels)}
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
         return sequence_objective(model, labels, loss.sequence)

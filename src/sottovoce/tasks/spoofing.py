@@ -25,7 +25,7 @@ from ..models.llr_scoring import CLASSES
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .embedders import Embedder, head_config
+from .head_options import Embedder, chosen_config
 from .scoring.embedding import embed
 from .task import EvaluationData, Objective, plain
 
@@ -109,7 +109,7 @@ class Spoofing(Options):
         angular = self.loss.kind == "one_class"
         head = {
             "kind": "classifier",
-            "embedding": head_config(self.head),
+            "embedding": chosen_config(self.head),
             "classes": 1 if angular else 2,
             "angular": angular,
         }

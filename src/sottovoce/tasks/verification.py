@@ -23,7 +23,7 @@ from ..metrics.intervals import Metric, bootstrap
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .embedders import Embedder, head_config
+from .head_options import Embedder, chosen_config
 from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from .scoring.embedding import embed_all
 from .scoring.speaker_scoring import (
@@ -91,7 +91,7 @@ class Verification(Options):
         speakers = len({cut_speaker(cut) for cut in train})
         return TaskConfig(
             encoder=encoder,
-            head=head_config(self.head),
+            head=chosen_config(self.head),
             scoring="cosine",
             scoring_options=self.scoring.config(speakers),
             task="verification",

@@ -180,11 +180,11 @@ def test_portable(tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"fusion": "mean"}, "the fusion is 'mean'; it can be last, sum, linear or adapters"),
+        ({"fusion": "mean"}, "the fusion is 'mean'; it can be last, sum, linear, adapters"),
         ({"fusion": {"kind": "sum", "width": 3}}, "fusion sum: .*'width'"),
         ({"pooling": "max"}, "the pooling is 'max'; it can be mean, statistics, attentive, channel_attentive"),
         ({"pooling": {"kind": "mean", "bottleneck": 3}}, "pooling mean: .*'bottleneck'"),
-        ({"fusion": "sum", "width": None}, "needs a width"),
+        ({"fusion": "sum", "width": None}, "head pooled: behind the fusion sum give a width"),
     ],
 )
 def test_unknown_parts_are_named(options, told):

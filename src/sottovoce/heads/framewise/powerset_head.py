@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,12 @@ from ...encoder.config import Shape
 from ...encoder.layers.attention import AttentionContext
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
+from ...errors import CheckpointError
 from ..conformer import conformers, whole_layer
 from ..layer_sum_head import LayerSumHead
+from ..options import Between, Count, Dropout, OptionValues, Width
+
+Speakers: TypeAlias = Annotated[int, Between(1, 8)]
 
 NOBODY = 0
 """The class of silence."""
@@ -39,6 +44,9 @@ class PowersetHead(LayerSumHead):
         inner, heads, kernel: their feed-forward units, attention heads and convolution taps.
         dropout: inside them.
         shape: what is left of the Conformers after pruning; ``None`` where nothing has been pruned.
+
+    Raises:
+        CheckpointError: more speakers at once than there are, or heads that do not divide the width.
     """
 
     def __init__(
@@ -46,16 +54,17 @@ class PowersetHead(LayerSumHead):
         stream: ResidualStream,
         layers: int,
         *,
-        speakers: int = 4,
-        at_once: int = 2,
-        width: int = 256,
-        blocks: int = 4,
-        inner: int = 1024,
-        heads: int = 4,
-        kernel: int = 31,
-        dropout: float = 0.1,
+        speakers: Speakers = 4,
+        at_once: Speakers = 2,
+        width: Width = 256,
+        blocks: Annotated[int, Between(0, 64)] = 4,
+        inner: Width = 1024,
+        heads: Count = 4,
+        kernel: Count = 31,
+        dropout: Dropout = 0.1,
         shape: Shape | None = None,
     ):
+        self.check({"speakers": speakers, "at_once": at_once, "width": width, "heads": heads})
         super().__init__(stream, layers, "sum")
         self.speakers, self.at_once = speakers, at_once
         self.project = nn.Linear(stream.width, width)
@@ -64,6 +73,18 @@ class PowersetHead(LayerSumHead):
         self.shape = shape or self.original_shape
         self.blocks = conformers(width, self.shape["blocks"], head_dim=width // heads, kernel=kernel, dropout=dropout)
         self.output = nn.Linear(width, sum(comb(speakers, count) for count in range(at_once + 1)))
+
+    @staticmethod
+    def check(options: OptionValues) -> None:
+        """Check that the speakers suffice, and that heads divide the width.
+
+        Raises:
+            CheckpointError: they do not.
+        """
+        if options["at_once"] > options["speakers"]:
+            raise CheckpointError(f"{options['at_once']} of {options['speakers']} speakers cannot speak at once")
+        if options["width"] % options["heads"]:
+            raise CheckpointError(f"{options['heads']} heads do not divide a width of {options['width']}")
 
     @property
     def size(self) -> int:

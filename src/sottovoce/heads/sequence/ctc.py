@@ -13,6 +13,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
 from ..layer_sum_head import Fusion
+from ..options import Dropout, Stride, Width
 
 BLANK = 0
 """The output that says "no label here" (Graves et al. 2006)."""
@@ -42,10 +43,10 @@ class CTC(FrameHead):
         layers: int,
         *,
         outputs: int,
-        width: int | None = 256,
+        width: Width | None = 256,
         fusion: Fusion = "sum",
-        dropout: float = 0.0,
-        downsampling: int = 1,
+        dropout: Dropout = 0.0,
+        downsampling: Stride = 1,
     ):
         super().__init__(stream, layers, fusion=fusion, downsampling=downsampling)
         self.outputs = outputs

@@ -13,6 +13,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
 from ..layer_sum_head import Fusion
+from ..options import Count, Stride, Width
 from .ctc import BLANK
 from .joiner import Joiner
 from .predictor import StatelessPredictor
@@ -59,12 +60,12 @@ class Transducer(FrameHead):
         layers: int,
         *,
         outputs: int,
-        predictor: int = 512,
-        context: int = 2,
-        width: int = 512,
+        predictor: Width = 512,
+        context: Count = 2,
+        width: Width = 512,
         ctc: bool = True,
         fusion: Fusion = "sum",
-        downsampling: int = 1,
+        downsampling: Stride = 1,
         shape: Shape | None = None,
     ):
         super().__init__(stream, layers, fusion=fusion, downsampling=downsampling)

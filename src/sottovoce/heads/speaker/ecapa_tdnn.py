@@ -10,9 +10,11 @@ from torch.nn import functional as F
 
 from ...encoder.stream import ResidualStream
 from ..frames import ConvBlock, SqueezeExcitation, TimeConv
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import EmbeddingSize, Width
+from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
-from .res2 import res2
+from .res2 import GroupedChannels, Groups, check_groups, res2
 
 DILATIONS = (2, 3, 4)
 
@@ -28,21 +30,27 @@ class ECAPA(SpeakerEmbedder):
         wide: channels that are pooled.
         size: of the embedding.
         fusion, pooling: as configs write them.
+
+    Raises:
+        CheckpointError: the channels do not make equal groups.
     """
+
+    check = staticmethod(check_groups)
 
     def __init__(
         self,
         stream: ResidualStream,
         layers: int,
         *,
-        channels: int = 512,
-        scale: int = 8,
-        bottleneck: int = 128,
-        wide: int = 1536,
-        size: int = 192,
-        fusion: Choice = "sum",
-        pooling: Choice = "channel_attentive",
+        channels: GroupedChannels = 512,
+        scale: Groups = 8,
+        bottleneck: Width = 128,
+        wide: Width = 1536,
+        size: EmbeddingSize = 192,
+        fusion: AggregationChoice = "sum",
+        pooling: PoolingChoice = "channel_attentive",
     ):
+        check_groups({"channels": channels, "scale": scale})
         into = build_layer_aggregation(stream, layers, fusion)
         trunk = ECAPAEncoder(into.width, channels, scale, bottleneck, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)

@@ -10,8 +10,11 @@ from ...encoder.layers.attention import AttentionContext
 from ...encoder.layers.positions import RelativePosition, SinusoidPositions, Span
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
+from ...errors import CheckpointError
 from ..conformer import conformers, whole_layer
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import Blocks, Count, Dropout, EmbeddingSize, OptionValues, Width
+from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
@@ -27,6 +30,9 @@ class MFAConformer(SpeakerEmbedder):
         size: of the embedding.
         fusion, pooling: as configs write them.
         shape: what is left of the blocks after pruning; ``None`` where nothing has been pruned.
+
+    Raises:
+        CheckpointError: heads that do not fill the width.
     """
 
     def __init__(
@@ -34,23 +40,37 @@ class MFAConformer(SpeakerEmbedder):
         stream: ResidualStream,
         layers: int,
         *,
-        width: int = 256,
-        blocks: int = 6,
-        inner: int = 2048,
-        heads: int = 4,
-        kernel: int = 15,
-        dropout: float = 0.1,
-        size: int = 192,
-        fusion: Choice = "sum",
-        pooling: Choice = "channel_attentive",
+        width: Width = 256,
+        blocks: Blocks = 6,
+        inner: Width = 2048,
+        heads: Count = 4,
+        kernel: Count = 15,
+        dropout: Dropout = 0.1,
+        size: EmbeddingSize = 192,
+        fusion: AggregationChoice = "sum",
+        pooling: PoolingChoice = "channel_attentive",
         shape: Shape | None = None,
     ):
+        self.check({"width": width, "heads": heads})
         into = build_layer_aggregation(stream, layers, fusion)
         whole = {"trunk": {"blocks": [whole_layer(width, inner=inner, heads=heads) for _ in range(blocks)]}}
         left = shape or whole
         trunk = ConformerEncoder(into.width, width, left["trunk"]["blocks"], width // heads, kernel, dropout)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)
         self.shape, self.original_shape = left, whole
+
+    @staticmethod
+    def check(options: OptionValues) -> None:
+        """Check that every head has an even width, as relative positions need it.
+
+        Raises:
+            CheckpointError: it does not.
+        """
+        width, heads = options["width"], options["heads"]
+        if width % (2 * heads):
+            raise CheckpointError(
+                f"a width of {width} is not an even number for each of {heads} heads; take a multiple of {2 * heads}"
+            )
 
 
 class ConformerEncoder(FrameEncoder):

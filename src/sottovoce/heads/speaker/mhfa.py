@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..layer_aggregation import weighted_sum
+from ..options import Count, EmbeddingSize, Width
 from .pooling import attention
 from .pooling_head import PoolingHead
 
@@ -31,7 +32,9 @@ class MHFA(PoolingHead):
         size: of the result.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 128, heads: int = 64, size: int = 256):
+    def __init__(
+        self, stream: ResidualStream, layers: int, *, width: Width = 128, heads: Count = 64, size: EmbeddingSize = 256
+    ):
         super().__init__()
         self.layers, self.width, self.heads = layers, width, heads
         self.stream = stream

@@ -14,6 +14,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import AudioError, CheckpointError
 from ..layer_sum_head import Fusion, LayerSumHead
+from ..options import EmbeddingSize, OptionValues, Widths
 
 
 class PlainXVector(LayerSumHead):
@@ -31,7 +32,7 @@ class PlainXVector(LayerSumHead):
         size: of the vector.
 
     Raises:
-        CheckpointError: lists of other lengths, or empty ones.
+        CheckpointError: lists of different lengths.
     """
 
     def __init__(
@@ -39,24 +40,33 @@ class PlainXVector(LayerSumHead):
         stream: ResidualStream,
         layers: int,
         *,
-        channels: Sequence[int] = (512, 512, 512, 512, 1500),
-        kernels: Sequence[int] = (5, 3, 3, 1, 1),
-        dilations: Sequence[int] = (1, 2, 3, 1, 1),
-        size: int = 512,
+        channels: Widths = (512, 512, 512, 512, 1500),
+        kernels: Widths = (5, 3, 3, 1, 1),
+        dilations: Widths = (1, 2, 3, 1, 1),
+        size: EmbeddingSize = 512,
         fusion: Fusion = "sum",
     ):
         super().__init__(stream, layers, fusion)
-        if not 0 < len(channels) == len(kernels) == len(dilations):
-            raise CheckpointError(
-                f"config: head plain_xvector: {len(channels)} channels, {len(kernels)} kernels and {len(dilations)} dilations;"
-                " give one of each a layer"
-            )
+        self.check({"channels": channels, "kernels": kernels, "dilations": dilations})
         self.projector = nn.Linear(stream.width, channels[0])
         shapes = zip([channels[0], *channels[:-1]], channels, kernels, dilations, strict=True)
         self.delays = nn.ModuleList(Conv1d(i, o, k, dilation=d) for i, o, k, d in shapes)
         self.lost = list(accumulate((k - 1) * d for k, d in zip(kernels, dilations, strict=True)))
         self.embedding = nn.Linear(2 * channels[-1], size)
         self.classifier = nn.Linear(size, size)
+
+    @staticmethod
+    def check(options: OptionValues) -> None:
+        """Check that every layer has channels, a kernel and a dilation.
+
+        Raises:
+            CheckpointError: lists of different lengths.
+        """
+        channels, kernels, dilations = (len(options[name]) for name in ("channels", "kernels", "dilations"))
+        if not channels == kernels == dilations:
+            raise CheckpointError(
+                f"{channels} channels, {kernels} kernels and {dilations} dilations; give each layer one of each"
+            )
 
     @property
     def size(self) -> int:

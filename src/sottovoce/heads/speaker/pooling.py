@@ -7,6 +7,7 @@ be shared by many masks: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,8 @@ from torch.nn import functional as F
 
 from ...encoder.layers.norms import at_least_float32
 from ...encoder.units import MacTerm
-from ...errors import CheckpointError
 from ..frames import MaskedBatchNorm1d
-from ..layer_aggregation import Choice, parted
-from ..options import check_options
+from ..options import Choice, KindsOf, Width, build_choice
 
 _LEAST = 1e-4
 """Least variance: the gradient of a deviation at 0 is infinite, and one frame has none."""
@@ -63,7 +62,7 @@ class Attentive(Pooling):
         bottleneck: units of the attention.
     """
 
-    def __init__(self, channels: int, *, bottleneck: int = 128):
+    def __init__(self, channels: int, *, bottleneck: Width = 128):
         super().__init__()
         self.size = 2 * channels
         self.hidden = nn.Linear(channels, bottleneck)
@@ -87,7 +86,7 @@ class ChannelAttentive(Pooling):
         context: let it hear mean and deviation of the utterance.
     """
 
-    def __init__(self, channels: int, *, bottleneck: int = 128, context: bool = True):
+    def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = True):
         super().__init__()
         self.size = 2 * channels
         self.hidden = nn.Linear(channels, bottleneck)
@@ -107,12 +106,12 @@ class ChannelAttentive(Pooling):
         return each if self.context is None else [*each, MacTerm(lambda timing: 1, "context.weight")]
 
 
-POOLINGS: dict[str, type[Pooling]] = {
-    "mean": Mean,
-    "statistics": Statistics,
-    "attentive": Attentive,
-    "channel_attentive": ChannelAttentive,
-}
+POOLINGS = KindsOf(
+    "pooling",
+    {"mean": Mean, "statistics": Statistics, "attentive": Attentive, "channel_attentive": ChannelAttentive},
+)
+
+PoolingChoice: TypeAlias = Annotated[Choice, POOLINGS]
 
 
 def build_pooling(channels: int, chosen: Choice) -> Pooling:
@@ -121,11 +120,7 @@ def build_pooling(channels: int, chosen: Choice) -> Pooling:
     Raises:
         CheckpointError: a kind that is not there, or options that it does not have.
     """
-    kind, options = parted(chosen)
-    if kind not in POOLINGS:
-        raise CheckpointError(f"config: the pooling is {kind!r}; it can be {', '.join(POOLINGS)}")
-    check_options(POOLINGS[kind], options, f"pooling {kind}")
-    return POOLINGS[kind](channels, **options)
+    return build_choice(POOLINGS, chosen, channels)
 
 
 def even(x: Tensor, mask: Tensor | None) -> Tensor:

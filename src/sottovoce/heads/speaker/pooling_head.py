@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ...encoder.units import MacTerm, Unit
 from ..frames import frame_mask
 from ..head import Head
-from ..layer_aggregation import Choice, LayerAggregation
+from ..layer_aggregation import LayerAggregation
+from ..options import Choice
 from .pooling import build_pooling
 
 

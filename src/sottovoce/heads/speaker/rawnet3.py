@@ -11,9 +11,11 @@ from torch.nn import functional as F
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
 from ..frames import ConvBlock, TimeConv, mean_over_time
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import EmbeddingSize, Width
+from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
-from .res2 import res2
+from .res2 import GroupedChannels, Groups, check_groups, res2
 
 DILATIONS = (2, 3, 4)
 
@@ -34,20 +36,26 @@ class RawNet3(SpeakerEmbedder):
         wide: channels that are pooled.
         size: of the embedding.
         fusion, pooling: as configs write them.
+
+    Raises:
+        CheckpointError: the channels do not make equal groups.
     """
+
+    check = staticmethod(check_groups)
 
     def __init__(
         self,
         stream: ResidualStream,
         layers: int,
         *,
-        channels: int = 1024,
-        scale: int = 8,
-        wide: int = 1536,
-        size: int = 256,
-        fusion: Choice = "sum",
-        pooling: Choice = "channel_attentive",
+        channels: GroupedChannels = 1024,
+        scale: Groups = 8,
+        wide: Width = 1536,
+        size: EmbeddingSize = 256,
+        fusion: AggregationChoice = "sum",
+        pooling: PoolingChoice = "channel_attentive",
     ):
+        check_groups({"channels": channels, "scale": scale})
         into = build_layer_aggregation(stream, layers, fusion)
         trunk = RawNet3Encoder(into.width, channels, scale, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size)

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor
+
+from ...encoder.checks.values import WIDTH
+from ...errors import CheckpointError
+from ..options import Between, OptionValues
+
+GroupedChannels: TypeAlias = Annotated[int, Between(2, WIDTH)]
+Groups: TypeAlias = Annotated[int, Between(2, 256)]
+
+
+def check_groups(options: OptionValues) -> None:
+    """Check that ``channels`` make ``scale`` groups of one size.
+
+    Raises:
+        CheckpointError: they do not.
+    """
+    channels, scale = options["channels"], options["scale"]
+    if channels % scale:
+        raise CheckpointError(f"{channels} channels do not make {scale} equal groups; change channels or scale")
 
 
 def res2(x: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:

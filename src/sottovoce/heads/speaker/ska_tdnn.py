@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...encoder.checks.values import WIDTH
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
 from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import Between, EmbeddingSize, Width
 from ..spoofing.spectral_maps import Map, MapConv, MaskedBatchNorm2d
+from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
-from .res2 import res2
+from .res2 import GroupedChannels, Groups, check_groups, res2
 
 DILATIONS = (2, 3, 4)
 KERNELS = (5, 7)
@@ -37,23 +40,29 @@ class SKATDNN(SpeakerEmbedder):
         wide: channels that are pooled.
         size: of the embedding.
         fusion, pooling: as configs write them.
+
+    Raises:
+        CheckpointError: the channels do not make equal groups.
     """
+
+    check = staticmethod(check_groups)
 
     def __init__(
         self,
         stream: ResidualStream,
         layers: int,
         *,
-        bins: int = 80,
-        maps: int = 128,
-        channels: int = 1024,
-        scale: int = 8,
-        bottleneck: int = 128,
-        wide: int = 1536,
-        size: int = 192,
-        fusion: Choice = "sum",
-        pooling: Choice = "channel_attentive",
+        bins: Annotated[int, Between(4, WIDTH)] = 80,
+        maps: Width = 128,
+        channels: GroupedChannels = 1024,
+        scale: Groups = 8,
+        bottleneck: Width = 128,
+        wide: Width = 1536,
+        size: EmbeddingSize = 192,
+        fusion: AggregationChoice = "sum",
+        pooling: PoolingChoice = "channel_attentive",
     ):
+        check_groups({"channels": channels, "scale": scale})
         into = build_layer_aggregation(stream, layers, fusion)
         trunk = SKATDNNEncoder(into.width, bins, maps, channels, scale, bottleneck, wide)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)

@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from ...encoder.stream import ResidualStream
 from ..frames import ConvBlock
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import EmbeddingSize, Width
+from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 CONTEXT = ((5, 1), (3, 2), (3, 3), (1, 1))
@@ -28,11 +30,11 @@ class XVector(SpeakerEmbedder):
         stream: ResidualStream,
         layers: int,
         *,
-        channels: int = 512,
-        wide: int = 1500,
-        size: int = 512,
-        fusion: Choice = "sum",
-        pooling: Choice = "statistics",
+        channels: Width = 512,
+        wide: Width = 1500,
+        size: EmbeddingSize = 512,
+        fusion: AggregationChoice = "sum",
+        pooling: PoolingChoice = "statistics",
     ):
         into = build_layer_aggregation(stream, layers, fusion)
         trunk = TimeDelay(into.width, channels, wide)

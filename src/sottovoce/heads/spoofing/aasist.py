@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...encoder.checks.values import WIDTH
 from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask
 from ..head import Head
-from ..layer_aggregation import Choice, build_layer_aggregation
+from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..options import Between, Width, Widths
 from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
 from .map_pooling import POOL, pooled_columns, pooled_map
 from .residual_map import ResidualMap
@@ -54,10 +57,10 @@ class AASIST(Head):
         stream: ResidualStream,
         layers: int,
         *,
-        bands: int = 128,
-        channels: Sequence[int] = (32, 32, 64, 64, 64, 64),
-        width: int = 32,
-        fusion: Choice = PLAIN_SUM,
+        bands: Annotated[int, Between(POOL, WIDTH)] = 128,
+        channels: Widths = (32, 32, 64, 64, 64, 64),
+        width: Width = 32,
+        fusion: AggregationChoice = PLAIN_SUM,
     ):
         super().__init__()
         self.layers, self.width = layers, width

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...encoder.checks.values import WIDTH
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask, mean_over_time
 from ..head import Head
+from ..options import Between, EmbeddingSize
 from .map_pooling import POOL, pooled_map
 from .spectral_maps import MaskedBatchNorm2d
 
@@ -34,7 +37,14 @@ class SLS(Head):
         size: of the result.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, width: int = 384, size: int = 1024):
+    def __init__(
+        self,
+        stream: ResidualStream,
+        layers: int,
+        *,
+        width: Annotated[int, Between(POOL, WIDTH)] = 384,
+        size: EmbeddingSize = 1024,
+    ):
         super().__init__()
         self.layers = layers
         self.stream = stream

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..encoder.stream import ResidualStream
-from ..errors import CheckpointError
-from .frames import TimeConv
-from .layer_aggregation import Choice, LayerSum, build_layer_aggregation
-from .speaker.pooling_head import FrameEncoder, SpeakerEmbedder
+from ...encoder.stream import ResidualStream
+from ...errors import CheckpointError
+from ..frames import TimeConv
+from ..layer_aggregation import AGGREGATIONS, AggregationChoice, LayerSum, build_layer_aggregation
+from ..options import EmbeddingSize, OptionValues, Width, split_choice
+from .pooling import PoolingChoice
+from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
 class Pooled(SpeakerEmbedder):
@@ -30,15 +32,29 @@ class Pooled(SpeakerEmbedder):
         stream: ResidualStream,
         layers: int,
         *,
-        width: int | None = None,
-        size: int = 256,
-        fusion: Choice = "adapters",
-        pooling: Choice = "channel_attentive",
+        width: Width | None = None,
+        size: EmbeddingSize = 256,
+        fusion: AggregationChoice = "adapters",
+        pooling: PoolingChoice = "channel_attentive",
     ):
+        self.check({"width": width, "fusion": fusion})
         into = build_layer_aggregation(stream, layers, fusion)
-        if width is None and isinstance(into, LayerSum):
-            raise CheckpointError("config: head pooled: a sum of layers needs a width for what is pooled")
         super().__init__(layers, fusion=into, trunk=Dense(into.width, width), pooled=pooling, size=size)
+
+    @staticmethod
+    def check(options: OptionValues) -> None:
+        """Check that there is a width behind a sum of layers.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        kind, _ = split_choice(options["fusion"])
+        if (
+            options["width"] is None
+            and kind in AGGREGATIONS.builders
+            and issubclass(AGGREGATIONS.builders[kind], LayerSum)
+        ):
+            raise CheckpointError(f"behind the fusion {kind} give a width; its channels are the encoder's own")
 
 
 class Dense(FrameEncoder):

@@ -1,0 +1,128 @@
+"""The section of a recipe for a head, made from the head's constructor: the one place where its options stand."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, create_model, model_validator
+
+from ..heads.embedders import EMBEDDERS
+from ..heads.options import Between, KindsOf, NotEmpty, check_together, options_of, split_choice
+from ..options import OneOf, Options, one_of
+
+NEVER = frozenset({"shape"})
+"""Keywords of constructors that are no options of a recipe: what is left after pruning."""
+
+
+class ConstructorOptions(Options):
+    """Base of what `constructor_options` makes."""
+
+    builder: ClassVar[Callable[..., Any]]
+    """The class whose keywords these are."""
+
+    @model_validator(mode="after")
+    def _go_together(self) -> ConstructorOptions:
+        check_together(type(self).builder, option_values(self))
+        return self
+
+
+@cache
+def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()) -> Any:
+    """A section with a field for each keyword of a class: its type and bounds, its default, its description.
+
+    Args:
+        builder: the class, such as a head.
+        given: keywords that the recipe leaves to others, such as the number of outputs.
+
+    Returns:
+        A subclass of `ConstructorOptions`.
+    """
+    texts = argument_texts(builder)
+    fields: dict[str, Any] = {}
+    for name, option in options_of(builder).items():
+        if name in given or name in NEVER:
+            continue
+        default = ... if option.needed else _written(option.default)
+        field = Field(default, validate_default=True, description=texts.get(name))
+        fields[name] = (_field_type(option.annotation), field)
+    made = create_model(f"{builder.__name__}Options", __base__=ConstructorOptions, **fields)
+    made.builder = builder
+    made.__doc__ = inspect.cleandoc(builder.__doc__ or "").partition("\n")[0]
+    return made
+
+
+def _written(default: Any) -> Any:
+    """The default of a constructor as recipes write it: of a choice with options, these below its name."""
+    if not isinstance(default, Mapping):
+        return default
+    kind, options = split_choice(default)
+    return {kind: options}
+
+
+def _field_type(annotation: Any) -> Any:
+    """A constructor's annotation as pydantic checks it."""
+    kind, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if kind is Annotated:
+        return _marked(*inner)
+    if kind in (typing.Union, types.UnionType):
+        return typing.Union[tuple(map(_field_type, inner))]  # noqa: UP007 - of a tuple that is made here
+    if kind is Sequence:
+        return list[_field_type(inner[0])]  # type: ignore[misc]
+    return annotation
+
+
+def _marked(base: Any, *marks: Any) -> Any:
+    """A type with the marks that `sottovoce.heads.options` has."""
+    found = _field_type(base)
+    for mark in marks:
+        if isinstance(mark, KindsOf):
+            return _choice(mark)
+        if isinstance(mark, Between):
+            found = Annotated[found, Field(ge=mark.low, **{"lt" if mark.open else "le": mark.high})]
+        if isinstance(mark, NotEmpty):
+            found = Annotated[found, Field(min_length=1)]
+    return found
+
+
+@cache
+def _choice(kinds: KindsOf) -> type[OneOf]:
+    sections = {name: constructor_options(builder) for name, builder in kinds.builders.items()}
+    return one_of(kinds.noun.title().replace(" ", ""), sections)
+
+
+def option_values(section: Options) -> dict[str, Any]:
+    """The options of a section as a model's config writes them: ``{"width": 128, "pooling": {"kind": "mean"}}``."""
+    found = section.model_dump()
+    for name in type(section).model_fields:
+        if isinstance(inner := getattr(section, name), OneOf):
+            found[name] = chosen_config(inner)
+    return found
+
+
+def chosen_config(chosen: OneOf) -> dict[str, Any]:
+    """What a model's config says of a choice: ``{"kind": "mhfa", "width": 128, ...}``, choices inside it likewise."""
+    return {"kind": chosen.kind, **option_values(chosen.options)}
+
+
+def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
+    """What the section ``Args`` of a docstring says of each argument."""
+    text = inspect.cleandoc(documented.__doc__ or "")
+    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
+    found: dict[str, str] = {}
+    for names, words in re.findall(
+        r"^[ ]{4}(\w[\w, ]*): ((?:.*\n?)(?:[ ]{8}.*\n?)*)", section[1] if section else "", re.M
+    ):
+        found |= dict.fromkeys(names.split(", "), " ".join(words.split()))
+    return found
+
+
+EMBEDDER_SECTIONS: Mapping[str, Any] = {name: constructor_options(head) for name, head in EMBEDDERS.items()}
+"""The heads that make one vector of an utterance, by the name that recipes use."""
+
+Embedder: Any = one_of("Embedder", EMBEDDER_SECTIONS)
