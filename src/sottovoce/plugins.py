@@ -5,7 +5,8 @@ A registry is a table of what comes with sottovoce, and whatever an installed di
     [project.entry-points."sottovoce.heads"]
     my_pooling = "my_package.my_pooling:MyPooling"
 
-An entry is imported when it is first asked for, so that a listing of names costs no import.
+An entry is imported when it is first asked for, so that a listing of names costs no import. A portable copy of a model
+stands alone: it has what was shipped with it, whatever is installed around it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import PluginError
 from .text.did_you_mean import did_you_mean
@@ -43,7 +44,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             PluginError: another package declares it, but it cannot be imported.
         """
         if name not in self._entries:
-            self._entries[name] = self._imported(self._declared[name])
+            declared = self._declared[name]
+            self._entries[name] = _imported(declared, self.noun) if isinstance(declared, EntryPoint) else declared
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -66,13 +68,21 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise PluginError(f"no {self.noun} is called {name!r}; {did_you_mean(name, self)}")
         return self[name]
 
+    def from_elsewhere(self, name: str) -> bool:
+        """Whether an installed distribution other than sottovoce declares this name."""
+        return isinstance(self._declared.get(name), EntryPoint)
+
     @cached_property
-    def _declared(self) -> dict[str, EntryPoint]:
-        """What other distributions declare.
+    def _declared(self) -> Mapping[str, EntryPoint | Entry]:
+        """What other distributions declare; in a portable copy what was shipped with it.
 
         Raises:
             PluginError: two of them, or one of them and sottovoce, use the same name.
         """
+        if not __name__.startswith("sottovoce."):
+            from .shipped import SHIPPED  # late: what is in it may import this module
+
+            return SHIPPED.get(self.group, {})  # type: ignore[return-value]
         found: dict[str, EntryPoint] = {}
         for each in entry_points(group=self.group):
             other = found.get(each.name)
@@ -86,14 +96,15 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             found[each.name] = each
         return found
 
-    def _imported(self, declared: EntryPoint) -> Entry:
-        try:
-            return declared.load()
-        except Exception as error:  # another package's code: whatever goes wrong in it, the line says whose it is
-            raise PluginError(
-                f"the {self.noun} {declared.name!r} of {_owner(declared)} cannot be imported "
-                f"({type(error).__name__}: {error}); update or uninstall that package"
-            ) from error
+
+def _imported(declared: EntryPoint, noun: str) -> Any:
+    try:
+        return declared.load()
+    except Exception as error:  # another package's code: whatever goes wrong in it, the line says whose it is
+        raise PluginError(
+            f"the {noun} {declared.name!r} of {_owner(declared)} cannot be imported "
+            f"({type(error).__name__}: {error}); update or uninstall that package"
+        ) from error
 
 
 def _owner(declared: EntryPoint) -> str:

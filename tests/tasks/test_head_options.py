@@ -13,7 +13,7 @@ from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.options import Between, Width, check_options
 from sottovoce.options import problems_of
 from sottovoce.tasks.diarization import Diarization
-from sottovoce.tasks.head_options import Embedder, chosen_config, constructor_options
+from sottovoce.tasks.head_options import EmbedderChoice, chosen_config, constructor_options
 from sottovoce.tasks.recognition_heads import RecognitionHead
 from tiny_models import tiny_encoder
 
@@ -80,7 +80,7 @@ def test_bounds_and_checks_of_the_constructor_hold_in_recipes_and_in_configs(wri
 
 @pytest.mark.parametrize("kind", EMBEDDERS)
 def test_every_head_can_be_chosen_with_its_defaults(kind):
-    config = chosen_config(Embedder.model_validate({kind: {"width": 8} if kind == "pooled" else {}}))
+    config = chosen_config(EmbedderChoice.model_validate({kind: {"width": 8} if kind == "pooled" else {}}))
     encoder = tiny_encoder()
     with torch.device("meta"):
         head = build(EMBEDDERS, json.loads(json.dumps(config)), encoder.stream, 3)
@@ -92,7 +92,7 @@ def test_every_head_can_be_chosen_with_its_defaults(kind):
 
 def test_choices_inside_a_choice():
     written = {"pooled": {"width": 96, "fusion": {"linear": {"normalize": False}}, "pooling": "attentive", "size": 8}}
-    chosen = Embedder.model_validate(written)
+    chosen = EmbedderChoice.model_validate(written)
     assert chosen_config(chosen) == {
         "kind": "pooled",
         "width": 96,
@@ -100,18 +100,18 @@ def test_choices_inside_a_choice():
         "fusion": {"kind": "linear", "normalize": False},
         "pooling": {"kind": "attentive", "bottleneck": 128},
     }
-    assert Embedder.model_validate(chosen.model_dump()) == chosen
+    assert EmbedderChoice.model_validate(chosen.model_dump()) == chosen
 
 
 @pytest.mark.parametrize(
     ("section", "written", "told"),
     [
-        (Embedder, {"ecapa_tdnn": {"channels": 100}}, "ecapa_tdnn: 100 channels do not make 8 equal groups"),
-        (Embedder, {"mfa_conformer": {"width": 30}}, "mfa_conformer: a width of 30 is not an even number"),
-        (Embedder, {"pooled": {"fusion": "sum"}}, "pooled: behind the fusion sum give a width"),
-        (Embedder, {"plain_xvector": {"kernels": [3]}}, "plain_xvector: 5 channels, 1 kernels and 5 dilations"),
-        (Embedder, {"x_vector": {"fusion": {"sum": {"width": 3}}}}, "x_vector.fusion.sum.width: unknown"),
-        (Embedder, {"x_vector": {"pooling": "max"}}, "x_vector.pooling.max: unknown"),
+        (EmbedderChoice, {"ecapa_tdnn": {"channels": 100}}, "ecapa_tdnn: 100 channels do not make 8 equal groups"),
+        (EmbedderChoice, {"mfa_conformer": {"width": 30}}, "mfa_conformer: a width of 30 is not an even number"),
+        (EmbedderChoice, {"pooled": {"fusion": "sum"}}, "pooled: behind the fusion sum give a width"),
+        (EmbedderChoice, {"plain_xvector": {"kernels": [3]}}, "plain_xvector: 5 channels, 1 kernels and 5 dilations"),
+        (EmbedderChoice, {"x_vector": {"fusion": {"sum": {"width": 3}}}}, "x_vector.fusion.sum.width: unknown"),
+        (EmbedderChoice, {"x_vector": {"pooling": "max"}}, "x_vector.pooling.max: unknown"),
         (RecognitionHead, {"ctc": {"outputs": 3}}, "ctc.outputs: unknown"),
         (Diarization, {"head": {"speakers": 2, "at_once": 3}}, "head: 3 of 2 speakers cannot speak at once"),
     ],

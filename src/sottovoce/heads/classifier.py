@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from ..encoder.config import Shape
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm
+from ..errors import CheckpointError
 from .embedders import EMBEDDERS, build
-from .head import Head
+from .head import Embedder, Head
 
 
 class Classifier(Head):
@@ -25,7 +26,13 @@ class Classifier(Head):
         embedding: the head that makes the vector: ``{"kind": "mhfa", ...}``.
         angular: outputs are cosines between the embedding and a direction for each class, instead of logits.
         shape: what is left of the embedding head after pruning, under ``embedding``; ``None`` where nothing has been pruned.
+
+    Raises:
+        CheckpointError: a head for the embedding that makes something else.
     """
+
+    auto_class = "AutoModelForAudioClassification"
+    pipeline = "audio-classification"
 
     def __init__(
         self,
@@ -41,6 +48,8 @@ class Classifier(Head):
         self.layers = layers
         left = {"shape": shape["embedding"]} if shape else {}
         self.embedding = build(EMBEDDERS, {**embedding, **left}, stream, layers)
+        if not isinstance(self.embedding, Embedder):
+            raise CheckpointError(f"config: head {embedding['kind']} makes no embedding that could be classified")
         self.shape, self.original_shape = (
             {"embedding": s} for s in (self.embedding.shape, self.embedding.original_shape)
         )

@@ -9,7 +9,8 @@ from typing import Any
 from ..encoder.layers.low_rank import use_factors, without_factors
 from ..encoder.stream import ResidualStream
 from ..errors import CheckpointError
-from .head import Head
+from ..plugins import Registry
+from .head import Embedder, Head
 from .options import check_options
 from .speaker.ecapa_tdnn import ECAPA
 from .speaker.mfa_conformer import MFAConformer
@@ -22,7 +23,10 @@ from .speaker.x_vector import XVector
 from .spoofing.aasist import AASIST
 from .spoofing.sls import SLS
 
-EMBEDDERS: dict[str, type[Head]] = {
+GROUP = "sottovoce.heads"
+"""Entry points by which another package adds heads."""
+
+OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "mhfa": MHFA,
     "pooled": Pooled,
     "x_vector": XVector,
@@ -34,6 +38,9 @@ EMBEDDERS: dict[str, type[Head]] = {
     "aasist": AASIST,
     "sls": SLS,
 }
+
+EMBEDDERS: Registry[type[Head]] = Registry("head", GROUP, OUR_EMBEDDERS)
+"""What a `Classifier` can stand on: these, and whatever other packages add."""
 
 
 def build(

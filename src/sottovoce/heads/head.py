@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -16,15 +16,26 @@ class Head(nn.Module, ABC):
 
     A head is built as ``Head(stream, layers, **options)``: the residual stream that the hidden states are states of
     (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
-    model's config. It is one file, and one line in `sottovoce.heads.registry`.
+    model's config. Options are keyword-only and annotated with their bounds (`sottovoce.heads.options`); their defaults
+    and what ``Args`` says of them hold in recipes too. What options must be together is checked by a static method
+    ``check(options)``, where a head has one.
 
-    One with units of its own takes what is left of their widths as a further option, ``shape``, and keeps it. They can then
-    be pruned beside those of the encoder.
+    A head is one file, and one line in `sottovoce.heads.registry`; in another package, one entry point of the group
+    ``sottovoce.heads``.
+
+    A head with units of its own takes what is left of their widths as a further option, ``shape``, and keeps it. They can
+    then be pruned beside those of the encoder.
 
     Attributes:
         shape: widths of the head's own units, by the paths under which its modules declare them.
         original_shape: the shape before any pruning.
     """
+
+    auto_class: ClassVar[str | None] = None
+    """The class of Transformers under which stock code looks for a model with this head; ``None`` where there is none."""
+
+    pipeline: ClassVar[str | None] = None
+    """The stock pipeline that runs such a model; ``None`` where there is none."""
 
     layers: int
 
@@ -76,3 +87,9 @@ class Head(nn.Module, ABC):
             raise ValueError(
                 f"{type(self).__name__} was built for {self.layers} hidden states and got {len(hidden_states)}"
             )
+
+
+class Embedder(Head):
+    """A head that makes one vector of an utterance: ``hidden states -> [B, size]``."""
+
+    auto_class = "AutoModelForAudioXVector"

@@ -24,6 +24,9 @@ class MeanClassifier(LayerSumHead):
         width: of the projection.
     """
 
+    auto_class = "AutoModelForAudioClassification"
+    pipeline = "audio-classification"
+
     def __init__(
         self, stream: ResidualStream, layers: int, *, classes: int, width: Width = 256, fusion: Fusion = "sum"
     ):

@@ -11,7 +11,7 @@ from ..encoder.checks.checked_config import CheckedConfig
 from ..encoder.checks.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..encoder.config import EncoderConfig, Shape
 from ..errors import CheckpointError
-from ..heads.registry import AUTO_CLASSES, HEADS, PIPELINES
+from ..heads.registry import HEADS
 from .llr_scoring import CLASSES
 from .spelling import check_spelling
 
@@ -127,7 +127,7 @@ class TaskConfig(CheckedConfig):
     @property
     def auto_class(self) -> str | None:
         """The class of Transformers under which stock code looks for such a model; ``None`` where there is none."""
-        return AUTO_CLASSES.get(self.head["kind"])
+        return HEADS[self.head["kind"]].auto_class
 
     @property
     def transcribes(self) -> bool:
@@ -139,7 +139,7 @@ class TaskConfig(CheckedConfig):
         """The stock pipeline that runs it; ``None`` where there is none, as of a sequence of labels that are no text."""
         if self.auto_class == "AutoModelForCTC" and not self.transcribes:
             return None
-        return PIPELINES.get(self.auto_class or "")
+        return HEADS[self.head["kind"]].pipeline
 
     @property
     def answers(self) -> list[str] | None:

@@ -20,6 +20,7 @@ from ..encoder.loading.model_files import Files
 from ..encoder.loading.pretrained import StrictLoading, write_processor
 from ..encoder.model import SpeechEncoder
 from ..errors import CheckpointError
+from ..heads.registry import HEADS
 from .label_tokenizer import LabelTokenizer
 from .task_config import TaskConfig
 from .task_network import TaskNetwork, build_scoring
@@ -97,6 +98,10 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
         own = self.config.auto_class
         classes: dict[str, type] = {"AutoModel": TaskModel}
         return classes if own is None else {**classes, own: AUTO_MODELS[own]}
+
+    def added_classes(self) -> dict[str, dict[str, type]]:
+        kinds = [self.config.head["kind"], self.config.head.get("embedding", {}).get("kind", "")]
+        return {HEADS.group: {kind: HEADS[kind] for kind in kinds if HEADS.from_elsewhere(kind)}}
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -15,7 +15,8 @@ from ..encoder.network import ARGUMENTS, EncoderNetwork
 from ..encoder.output import as_wanted
 from ..encoder.placed import PlacedModule
 from ..encoder.units import Timing
-from ..heads.embedders import EMBEDDERS, build
+from ..heads.embedders import build
+from ..heads.head import Embedder
 from ..heads.options import check_options
 from ..heads.registry import HEADS
 from .cosine_scoring import CosineScoring
@@ -119,7 +120,7 @@ class TaskNetwork(PlacedModule):
             hidden_states=None if output_hidden_states is False else encoded.hidden_states,
             lengths=encoded.lengths,
             logits=logits,
-            embeddings=output if self.config.head["kind"] in EMBEDDERS else None,
+            embeddings=output if isinstance(self.head, Embedder) else None,
             output_lengths=ends,
         )
         return as_wanted(made, self.config, return_dict)

@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model, model_validator
 
-from ..heads.embedders import EMBEDDERS
+from ..heads.head import Embedder
 from ..heads.options import Between, KindsOf, NotEmpty, check_together, options_of, split_choice
+from ..heads.registry import HEADS
 from ..options import OneOf, Options, one_of
 
 NEVER = frozenset({"shape"})
@@ -122,7 +123,9 @@ def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
     return found
 
 
-EMBEDDER_SECTIONS: Mapping[str, Any] = {name: constructor_options(head) for name, head in EMBEDDERS.items()}
+EMBEDDER_SECTIONS: Mapping[str, Any] = {
+    name: constructor_options(head) for name, head in HEADS.items() if issubclass(head, Embedder)
+}
 """The heads that make one vector of an utterance, by the name that recipes use."""
 
-Embedder: Any = one_of("Embedder", EMBEDDER_SECTIONS)
+EmbedderChoice: Any = one_of("EmbedderChoice", EMBEDDER_SECTIONS)

@@ -25,7 +25,7 @@ from ..models.llr_scoring import CLASSES
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .head_options import Embedder, chosen_config
+from .head_options import EmbedderChoice, chosen_config
 from .scoring.embedding import embed
 from .task import EvaluationData, Objective, plain
 
@@ -71,7 +71,7 @@ class Spoofing(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
-    head: Embedder = Embedder(mhfa={"heads": 32})
+    head: EmbedderChoice = EmbedderChoice(mhfa={"heads": 32})
     loss: SpoofLoss = SpoofLoss()
     label: str = "label"
     attack: str = "attack"

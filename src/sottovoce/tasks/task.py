@@ -76,7 +76,8 @@ class EvaluationData:
 
 
 class Task(Protocol):
-    """One task with its options. A task is one file with such a class, and one line in `TASKS`."""
+    """One task with its options. A task is one file with such a class, and one line in `TASKS`; in another
+    package, one entry point of the group ``sottovoce.tasks``."""
 
     metric: str
     """Key of the number, in what `evaluate` returns, by which models are chosen."""

@@ -23,7 +23,7 @@ from ..metrics.intervals import Metric, bootstrap
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .head_options import Embedder, chosen_config
+from .head_options import EmbedderChoice, chosen_config
 from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from .scoring.embedding import embed_all
 from .scoring.speaker_scoring import (
@@ -58,7 +58,7 @@ class Verification(Options):
     scored_on_trials: ClassVar[bool] = True
     whole_utterances: ClassVar[bool] = False
 
-    head: Embedder = Embedder(mhfa={})
+    head: EmbedderChoice = EmbedderChoice(mhfa={})
     loss: SpeakerLoss = SpeakerLoss()
     scoring: Scoring = Scoring()
     mean_of: int = Field(500, ge=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
 from .loading_options import sorted_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
+from .portable_code import portable_code
 from .uninitialized import Uninitialized
 from .weight_files import read_safetensors, read_weights
 
@@ -182,18 +182,26 @@ class StrictLoading:
         Args:
             portable: also write the modeling code, so that ``AutoModel.from_pretrained(directory,
                 trust_remote_code=True)`` loads it where sottovoce is not installed.
+
+        Raises:
+            CheckpointError: a part of the model comes from a package that cannot be shipped.
         """
+        code = portable_files(self) if portable else {}
         with without_report():
             super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
         for weights in Path(directory).glob("*.safetensors"):
             as_umask_says(weights)
         feature_extractor().save_pretrained(directory)
         if portable:
-            write_code(self, Path(directory))
+            write_code(self, code, Path(directory))
 
     def auto_classes(self) -> dict[str, type]:
         """What a portable copy is loaded as: auto class -> class."""
         return {"AutoModel": type(self)}
+
+    def added_classes(self) -> dict[str, dict[str, type]]:
+        """Classes of other packages that the model is made of: entry point group -> name -> class."""
+        return {}
 
 
 def feature_extractor() -> Any:
@@ -214,39 +222,24 @@ def write_processor(tokenizer: Any, directory: Path, *, portable: bool) -> None:
         _amend(directory / "tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, name]}})
 
 
-RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)*(\w+)( import )", re.MULTILINE)
-"""``from .x import`` and ``from ..folder.x import``: how the shipped files name one another."""
+def portable_files(model: Any) -> dict[str, str]:
+    """The files of code beside the weights of a portable copy, name -> text.
 
-
-def write_code(model: Any, directory: Path) -> None:
-    """Copy the modeling code beside the weights and say in ``config.json`` which classes to load (``auto_map``).
-
-    A portable directory holds flat files only, so whatever folder a file comes from, it is imported from beside.
+    Raises:
+        CheckpointError: a part of the model comes from a package that cannot be shipped.
     """
+    return portable_code([type(model.config), *model.auto_classes().values()], model.added_classes())
+
+
+def write_code(model: Any, code: Mapping[str, str], directory: Path) -> None:
+    """Write the modeling code beside the weights and say in ``config.json`` which classes to load (``auto_map``)."""
+    for name, text in code.items():
+        (directory / name).write_text(text, encoding="utf-8")
     classes = {"AutoConfig": type(model.config), **model.auto_classes()}
-    files = {name: Path(inspect.getfile(each)) for name, each in classes.items()}
-    for source in sorted(_needed(list(files.values()))):
-        text = RELATIVE.sub(r"\1.\2\3", source.read_text(encoding="utf-8"))
-        (directory / source.name).write_text(text, encoding="utf-8")
-    auto_map = {name: f"{files[name].stem}.{each.__name__}" for name, each in classes.items()}
+    auto_map = {name: f"{Path(inspect.getfile(each)).stem}.{each.__name__}" for name, each in classes.items()}
     _amend(directory / "config.json", {"auto_map": auto_map})
 
 
 def _amend(path: Path, fields: Mapping[str, Any]) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**content, **fields}, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _needed(files: list[Path]) -> set[Path]:
-    """``files`` and every file that they import relatively, directly or not."""
-    found, waiting = set(), list(files)
-    while waiting:
-        file = waiting.pop()
-        if file in found:
-            continue
-        found.add(file)
-        for name in re.findall(r"^\s*from (\.+(?:\w+\.)*\w+) import ", file.read_text(encoding="utf-8"), re.MULTILINE):
-            up = len(name) - len(name.lstrip("."))
-            folder = file.parents[up - 1]
-            waiting.append(folder.joinpath(*name.lstrip(".").split(".")).with_suffix(".py"))
-    return found

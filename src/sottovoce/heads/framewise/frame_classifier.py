@@ -19,6 +19,8 @@ class FrameClassifier(LayerSumHead):
         classes: outputs. What they exclude is for the reader to know: SUPERB's are speakers, each talking or not.
     """
 
+    auto_class = "AutoModelForAudioFrameClassification"
+
     def __init__(self, stream: ResidualStream, layers: int, *, classes: int, fusion: Fusion = "sum"):
         super().__init__(stream, layers, fusion)
         self.output = nn.Linear(stream.width, classes)

@@ -49,6 +49,8 @@ class PowersetHead(LayerSumHead):
         CheckpointError: more speakers at once than there are, or heads that do not divide the width.
     """
 
+    auto_class = "AutoModelForAudioFrameClassification"
+
     def __init__(
         self,
         stream: ResidualStream,

@@ -37,6 +37,9 @@ class CTC(FrameHead):
         dropout: before the output.
     """
 
+    auto_class = "AutoModelForCTC"
+    pipeline = "automatic-speech-recognition"
+
     def __init__(
         self,
         stream: ResidualStream,

@@ -13,11 +13,12 @@ from ...encoder.layers.safe_convolution import Conv1d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import AudioError, CheckpointError
+from ..head import Embedder
 from ..layer_sum_head import Fusion, LayerSumHead
 from ..options import EmbeddingSize, OptionValues, Widths
 
 
-class PlainXVector(LayerSumHead):
+class PlainXVector(LayerSumHead, Embedder):
     """One vector of an utterance (Snyder et al. 2018, as in SUPERB, 2105.01051)::
 
         hidden states ─ fused ─▶ projector ─▶ time-delay layers ─▶ mean, deviation over T ─▶ embedding ─▶ [B, size]

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from ...encoder.units import MacTerm, Unit
 from ..frames import frame_mask
-from ..head import Head
+from ..head import Embedder
 from ..layer_aggregation import LayerAggregation
 from ..options import Choice
 from .pooling import build_pooling
 
 
-class PoolingHead(Head):
+class PoolingHead(Embedder):
     """A head of which a diarization pipeline can hear once and pool often, each time under the mask of one speaker."""
 
     @abstractmethod

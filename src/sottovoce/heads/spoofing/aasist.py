@@ -15,7 +15,7 @@ from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask
-from ..head import Head
+from ..head import Embedder
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import Between, Width, Widths
 from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
@@ -30,7 +30,7 @@ PLAIN_SUM = {"kind": "sum", "normalize": False}
 """The batch norm behind the projection brings features to one size, and keeps what is lasting about a recording."""
 
 
-class AASIST(Head):
+class AASIST(Embedder):
     """One vector of an utterance, from graphs over its spectrum and over its time::
 
         hidden states ─ fusion ─▶ project ─▶ map [B, 1, 128, T] ─▶ max of 3 x 3 ─▶ residual convolutions [B, 64, 42, T/3]

@@ -13,13 +13,13 @@ from ...encoder.checks.values import WIDTH
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..frames import frame_mask, mean_over_time
-from ..head import Head
+from ..head import Embedder
 from ..options import Between, EmbeddingSize
 from .map_pooling import POOL, pooled_map
 from .spectral_maps import MaskedBatchNorm2d
 
 
-class SLS(Head):
+class SLS(Embedder):
     """A sigmoid gate for each layer, read off its mean over time; the gated sum of all layers; one vector::
 
         hidden states ─┬─ mean over T ─▶ sigmoid(linear) ─▶ gates [B, L+1] ─┐
