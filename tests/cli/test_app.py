@@ -67,7 +67,7 @@ def fail_with(monkeypatch, fault):
 
 
 LESS = "; give less at once (shorter audio or windows, smaller batches)"
-ROOM = "; free some, and give the same command again"
+FREE_SPACE = "; free some space, and run the same command again"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ ROOM = "; free some, and give the same command again"
     [
         (CheckpointError("here: damaged"), "sottovoce: here: damaged\n"),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "sottovoce: a.wav: No such file or directory\n"),
-        (OSError(28, "No space left on device", "x"), f"sottovoce: x: No space left on device{ROOM}\n"),
+        (OSError(28, "No space left on device", "x"), f"sottovoce: x: No space left on device{FREE_SPACE}\n"),
         (OSError(18, "Invalid cross-device link", "a", None, "b"), "sottovoce: a -> b: Invalid cross-device link\n"),
         (OSError(), "sottovoce: OSError\n"),
         (MemoryError(), f"sottovoce: not enough memory{LESS}\n"),

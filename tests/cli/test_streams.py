@@ -49,8 +49,8 @@ def test_json_is_json_in_every_encoding(tmp_path, encoding):
 def test_what_is_drawn_has_its_like_in_ascii():
     program = """
 import sys
-from sottovoce.cli.streams import never_fail
-never_fail()
+from sottovoce.cli.streams import make_output_printable
+make_output_printable()
 print("│██▏···│ é € → …")
 print("caf\\udce9.wav")
 """
@@ -79,7 +79,7 @@ def test_a_full_standard_output_is_named(arguments):
         done = run(*arguments, stdout=full)
     assert done.returncode == 2
     assert done.stderr.decode() == (
-        "sottovoce: standard output: No space left on device; free some, and give the same command again\n"
+        "sottovoce: standard output: No space left on device; free some space, and run the same command again\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The command ``sottovoce``: registers the commands and turns faults of the user's into one line.
+"""The command ``sottovoce``: registers all commands, and prints errors that the user can fix as one line.
 
 Nothing heavy is imported here or at the top of a command's file, so that ``sottovoce --help`` answers at once.
 """
@@ -19,7 +19,7 @@ import typer
 from sottovoce.cli.commands.benchmark import bench
 from sottovoce.cli.commands.compression import compress
 from sottovoce.cli.commands.data import data
-from sottovoce.cli.commands.demo import demo
+from sottovoce.cli.commands.demonstration import demo
 from sottovoce.cli.commands.inspection import inspect
 from sottovoce.cli.commands.probing import probe
 from sottovoce.cli.commands.pruning import prune
@@ -31,17 +31,17 @@ from sottovoce.cli.inference.intent import classify
 from sottovoce.cli.inference.recognition import transcribe
 from sottovoce.cli.inference.spoofing import detect
 from sottovoce.cli.inference.verification import embed, evaluate, verify
-from sottovoce.cli.streams import OutputFault, checked_output, complain, give_up_output, never_fail
+from sottovoce.cli.streams import OutputError, checked_output, discard_output, make_output_printable, print_error
 from sottovoce.version import __version__
 
 USER_FAULT = 2
-"""Exit code for a fault of the user's."""
+"""Exit code after an error that the user can fix."""
 INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 and the number of the signal, as a shell says it."""
+"""Exit code after Ctrl-C: 128 plus the number of the signal, as in a shell."""
 TERMINATED = 128 + signal.SIGTERM
-"""Exit code after a polite request to end, as of a batch system whose time is up."""
+"""Exit code after SIGTERM, which a batch system sends when a job is out of time."""
 CUT_OFF = 141
-"""Exit code when the reader of standard output has gone (``| head``): as of a program that SIGPIPE ends."""
+"""Exit code when the reader of standard output has closed it (``| head``): 128 plus the number of SIGPIPE."""
 
 app = typer.Typer(
     name="sottovoce",
@@ -62,11 +62,11 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Options that belong to every command. ``--debug`` is taken out by `main`, wherever it stands."""
+    """Options of every command. `main` removes ``--debug`` from the arguments, wherever it stands."""
 
 
 TASKS = (embed, verify, evaluate, detect, transcribe, diarize, tune, plda, der, classify)
@@ -78,81 +78,82 @@ app.add_typer(recipes, name="recipes")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and leave the process: 0 done, 1 done but for what was faulty and is listed on stderr, 2 a
-    fault of the user's (one line on stderr), 130 stopped from the keyboard, 141 standard output was closed by its reader,
-    143 ended by SIGTERM.
+    """Run the command line and end the process.
+
+    Exit codes: 0 done; 1 done except for faulty input that is listed on standard error; 2 an error that the user can fix,
+    as one line on standard error; 130 stopped by Ctrl-C; 141 the reader of standard output closed it; 143 ended by SIGTERM.
 
     Args:
-        arguments: what follows the program's name; the process's own by default.
+        arguments: what follows the name of the program; by default the arguments of this process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("SOTTOVOCE_DEBUG"))
-    never_fail()
-    warnings.showwarning = _noted  # type: ignore[assignment]
-    with _ended_politely():
-        sys.exit(_carried_out([a for a in arguments if a != "--debug"], debug))
+    make_output_printable()
+    warnings.showwarning = _print_warning  # type: ignore[assignment]
+    with _sigterm_leaves_like_ctrl_c():
+        sys.exit(_run([a for a in arguments if a != "--debug"], debug))
 
 
-def _carried_out(arguments: list[str], debug: bool) -> int:
-    """The exit code of a command, whose one line has been printed if it has failed."""
+def _run(arguments: list[str], debug: bool) -> int:
+    """Run a command, print its error as one line if it fails, and return its exit code."""
     try:
         with checked_output():
-            code = _left(arguments)
-    except OutputFault as fault:
-        return _without_output(fault.reason)
-    except Exception as fault:  # the last resort: told in a line where it is the user's, else raised again
+            code = _exit_code(arguments)
+    except OutputError as fault:
+        return _output_failed(fault.reason)
+    except Exception as fault:  # the last resort: one line where the user can fix it, else the traceback
         line = fault_line(fault)
         if debug or line is None:
             raise
-        complain(line)
+        print_error(line)
         return USER_FAULT
     if code in (INTERRUPTED, TERMINATED):
-        complain("stopped" if code == INTERRUPTED else "terminated")
+        print_error("stopped" if code == INTERRUPTED else "terminated")
     return code
 
 
-def _left(arguments: list[str]) -> int:
-    """Run a command; the exit code with which it leaves."""
+def _exit_code(arguments: list[str]) -> int:
+    """Run a command and return the exit code that it ends with."""
     try:
         app(arguments, prog_name="sottovoce")
     except SystemExit as leaving:
         if leaving.code is None or isinstance(leaving.code, int):
             return leaving.code or 0
-        complain(str(leaving.code))
+        print_error(str(leaving.code))
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
 
 
-def _without_output(fault: OSError) -> int:
-    """Say that standard output takes nothing any more."""
-    give_up_output()
+def _output_failed(fault: OSError) -> int:
+    """Print that standard output cannot be written any more, and return the exit code."""
+    discard_output()
     if isinstance(fault, BrokenPipeError):
-        complain("standard output was closed before everything was written")
+        print_error("standard output was closed before everything was written")
         return CUT_OFF
-    complain(f"standard output: {fault_line(fault)}")
+    print_error(f"standard output: {fault_line(fault)}")
     return USER_FAULT
 
 
 @contextmanager
-def _ended_politely() -> Iterator[None]:
-    """Within it, SIGTERM leaves as Ctrl-C does, so that nothing half-written stays behind."""
+def _sigterm_leaves_like_ctrl_c() -> Iterator[None]:
+    """Inside, SIGTERM raises as Ctrl-C does, so that half-written files are removed."""
 
-    def leave(*_: object) -> NoReturn:
+    def exit_process(*_: object) -> NoReturn:
         raise SystemExit(TERMINATED)
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # only there may signals be handled
+        yield  # only the main thread may handle signals
         return
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, exit_process)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _noted(message: Warning | str, kind: type[Warning], file: str, *_: object) -> None:
-    """A warning as one line, without its place in the code; those of torch about its own affairs are left out."""
+def _print_warning(message: Warning | str, kind: type[Warning], file: str, *_: object) -> None:
+    """Print a warning as one line, without its place in the code. Warnings from inside torch are not printed."""
     if not issubclass(kind, DeprecationWarning | FutureWarning) and "torch" not in file.split(os.sep):
-        complain(" ".join(str(message).split()))
+        print_error(" ".join(str(message).split()))

@@ -1,4 +1,4 @@
-"""Which exceptions are the user's to mend, and the one line that says so."""
+"""Which exceptions the user can fix, and the one line that says how."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EXTRAS = {
     "matplotlib": "report",
     "espeakng_loader": "demo",
 }
-"""What is only installed with an extra -> the extra."""
+"""Module that is only installed with an extra -> the extra."""
 
-ROOM = "free some, and give the same command again"
+FREE_SPACE = "free some space, and run the same command again"
 
 
 def fault_line(fault: BaseException) -> str | None:
@@ -27,28 +27,32 @@ def fault_line(fault: BaseException) -> str | None:
     if errors is not None and isinstance(fault, errors.SottovoceError):
         return str(fault)  # one line; of a recipe with several faults, one line each
     if isinstance(fault, OSError):
-        return _of_system(fault)
+        return _system_message(fault)
     if isinstance(fault, ModuleNotFoundError) and (extra := EXTRAS.get((fault.name or "").partition(".")[0])):
         return f"this needs {fault.name}, which is not installed; run: pip install 'sottovoce[{extra}]'"
     if "(os error " in str(fault):  # how safetensors says that a disk is full or may not be written
         return _first_line(fault)
     if isinstance(fault, MemoryError) or _is_out_of_memory(fault):
-        return f"not enough memory{_asked(fault)}; give less at once (shorter audio or windows, smaller batches)"
+        return (
+            f"not enough memory{_requested_size(fault)}; give less at once (shorter audio or windows, smaller batches)"
+        )
     if isinstance(fault, RecursionError):
-        return f"something that was read is nested too deeply ({_first_line(fault)}); is it a file of this kind?"
+        return f"the input is nested too deeply ({_first_line(fault)}); is it a file of this kind?"
     if isinstance(fault, UnicodeEncodeError):
-        return f"{_around(fault)!a}: cannot be written as {fault.encoding}; rename the file, or correct the text"
+        return (
+            f"{_unwritable_word(fault)!a}: cannot be written as {fault.encoding}; rename the file, or correct the text"
+        )
     if isinstance(fault, UnicodeDecodeError):
         byte = fault.object[fault.start]
         return f"a text is not {fault.encoding} (byte 0x{byte:02x} at place {fault.start}); save it as UTF-8"
     return None
 
 
-def _of_system(fault: OSError) -> str:
-    """What the system says, with the paths that it is about."""
+def _system_message(fault: OSError) -> str:
+    """The message of the operating system, with the paths that it is about."""
     paths = [str(name) for name in (fault.filename, fault.filename2) if name is not None]
     place = f"{' -> '.join(paths)}: " if paths else ""
-    remedy = f"; {ROOM}" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    remedy = f"; {FREE_SPACE}" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return f"{place}{fault.strerror or _first_line(fault)}{remedy}"
 
 
@@ -57,17 +61,17 @@ def _first_line(fault: BaseException) -> str:
 
 
 def _is_out_of_memory(fault: BaseException) -> bool:
-    """Whether torch found no memory: of a GPU it has an error of its own, of the processor only words."""
+    """Whether torch is out of memory. For a GPU it has a class of its own; for the CPU only the message tells."""
     return type(fault).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(fault)
 
 
-def _asked(fault: BaseException) -> str:
-    """How much was asked for, where the fault says so."""
+def _requested_size(fault: BaseException) -> str:
+    """How much memory was requested, where the message says so."""
     found = re.search(r"allocate (\d[\d.]* ?\w+)", str(fault))
     return f" for {found[1]}" if found else ""
 
 
-def _around(fault: UnicodeEncodeError) -> str:
-    """The word or path with what cannot be written."""
+def _unwritable_word(fault: UnicodeEncodeError) -> str:
+    """The word or path around the characters that cannot be written."""
     before, after = fault.object[: fault.start], fault.object[fault.start :]
     return re.split(r"[\s\"]", before)[-1][-100:] + re.split(r"[\s\"]", after)[0][:100]

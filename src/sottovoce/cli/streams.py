@@ -1,4 +1,4 @@
-"""Standard output and error: whatever is printed can be printed, and what cannot be written any more is an error."""
+"""Standard output and error: every character can be printed, and a failed write is an error of its own kind."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-_DRAWN = dict.fromkeys("█▇▆▅▄", "#") | dict.fromkeys("▉▊▋▌▍▎▏▐│┃", "|") | dict.fromkeys("─━╸╺╾╼", "-")
-_DRAWN |= dict.fromkeys("·•", ".") | {"…": "...", "→": "->", "▶": ">", "−": "-", "×": "x", "–": "-", "—": "-"}
-"""What is drawn, and the like of it in ASCII."""
+_ASCII_FORMS = dict.fromkeys("█▇▆▅▄", "#") | dict.fromkeys("▉▊▋▌▍▎▏▐│┃", "|") | dict.fromkeys("─━╸╺╾╼", "-")
+_ASCII_FORMS |= dict.fromkeys("·•", ".") | {"…": "...", "→": "->", "▶": ">", "−": "-", "×": "x", "–": "-", "—": "-"}
+"""Drawing characters, and what stands for them in ASCII."""
 
 
 def _printable(error: UnicodeError) -> tuple[bytes, int]:
-    """What an output prints that cannot print a character: the like of it where it is drawn, or its escape.
+    """Replace characters that the encoding of an output lacks: drawing characters by ASCII ones, others by an escape.
 
-    A byte of a file name that is not UTF-8 is printed as it is, so that the name can be given to another program.
+    A byte of a file name that is not UTF-8 is printed unchanged, so that the name can be given to another program.
     """
     assert isinstance(error, UnicodeEncodeError)
     printed = b""
     for character in error.object[error.start : error.end]:
-        if "\udc80" <= character <= "\udcff":  # what Python makes of such a byte (PEP 383)
+        if "\udc80" <= character <= "\udcff":  # how Python represents such a byte (PEP 383)
             printed += bytes([ord(character) - 0xDC00])
         elif "\u2800" <= character <= "\u28ff":  # a spinner
             printed += b"*"
         else:
-            printed += _DRAWN.get(character, "").encode() or character.encode("ascii", "backslashreplace")
+            printed += _ASCII_FORMS.get(character, "").encode() or character.encode("ascii", "backslashreplace")
     return printed, error.end
 
 
 codecs.register_error("sottovoce.printable", _printable)
 
 
-def never_fail() -> None:
-    """From now on no character is one that standard output and error cannot print."""
+def make_output_printable() -> None:
+    """From now on, standard output and error replace characters that they cannot print instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="sottovoce.printable")
 
 
-class OutputFault(Exception):
-    """Standard output takes nothing any more. (No `OSError`: typer and rich would make of it what they like.)
+class OutputError(Exception):
+    """Standard output cannot be written any more. It is no `OSError`, because Typer and Rich handle those themselves.
 
     Args:
-        reason: what the system says.
+        reason: the error of the operating system.
     """
 
     def __init__(self, reason: OSError):
@@ -55,18 +55,18 @@ class OutputFault(Exception):
         self.reason = reason
 
 
-class _Checked:
-    """A stream, of which every error is an `OutputFault`."""
+class _CheckedStream:
+    """A stream whose errors are all raised as `OutputError`."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with self._told():
+        with self._system_errors():
             return self._stream.write(text)
 
     def flush(self) -> None:
-        with self._told():
+        with self._system_errors():
             self._stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -77,24 +77,24 @@ class _Checked:
         return getattr(self._stream, name)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _system_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise OutputFault(error) from None
+            raise OutputError(error) from None
 
 
 @contextlib.contextmanager
 def checked_output() -> Iterator[None]:
-    """Within it, and at its end, what standard output does not take is an error of its own kind.
+    """Inside, and when it ends, a failed write to standard output raises `OutputError`.
 
     Raises:
-        OutputFault: there is none, it is full, or its reader has gone.
+        OutputError: standard output is closed, the disk is full, or the reader has gone.
     """
     if sys.stdout is None:
-        raise OutputFault(OSError(errno.EBADF, "is closed; send it to a file, or to /dev/null"))
+        raise OutputError(OSError(errno.EBADF, "is closed; send it to a file, or to /dev/null"))
     stream = sys.stdout
-    sys.stdout = _Checked(stream)
+    sys.stdout = _CheckedStream(stream)
     try:
         yield
         sys.stdout.flush()
@@ -102,18 +102,18 @@ def checked_output() -> Iterator[None]:
         sys.stdout = stream
 
 
-def give_up_output() -> None:
-    """Let what standard output still holds go nowhere, so that nothing is said of it when the process ends."""
+def discard_output() -> None:
+    """Discard what standard output still buffers, so that Python prints no second error when the process ends."""
     if sys.stdout is None:
         return
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
-def complain(line: str) -> None:
-    """One line on standard error, if there is one."""
+def print_error(line: str) -> None:
+    """Print one line on standard error, if it is open."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"sottovoce: {line}", file=sys.stderr, flush=True)

@@ -1,40 +1,41 @@
-"""What commands share: where they print, how they show that they are busy, and where they may write."""
+"""What commands share: the console, JSON, a spinner, a progress bar, and the check of an output directory."""
 
 from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 from sottovoce.errors import SottovoceError
 from sottovoce.text import plain_json
 
 
 def console() -> Console:
-    """Standard output; wide where it is not a terminal, so that a table in a file or pipe is not cut."""
-    wide = Console()
-    return wide if wide.is_terminal else Console(width=140)
+    """The console of standard output; 140 columns wide where that is no terminal, so that tables are not cut."""
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=140)
 
 
 def print_json(data: Any) -> None:
-    """Plain data on standard output, for another program; see `json_text`."""
+    """Print plain data as JSON on standard output; see `json_text`."""
     sys.stdout.write(json_text(data, indent=2) + "\n")
 
 
 def json_text(data: Any, out: Path | None = None, *, indent: int | None = None) -> str:
-    """Plain data as JSON (see `sottovoce.text.plain_json`), as the place can hold it.
+    """Plain data as JSON (see `sottovoce.text.plain_json`), in the encoding of where it is written.
 
     Args:
         data: as `plain_json.dumps`.
-        out: the file that it goes to, which is UTF-8; ``None`` for standard output, which is what the terminal is.
+        out: the file that it is written to, as UTF-8; ``None`` for standard output, in whatever encoding that has.
         indent: as `plain_json.dumps`.
     """
-    # the escapes of an output that cannot print a character (streams.py) are no JSON; those of JSON itself are
+    # What streams.py writes for a character that the output lacks is not JSON; the escapes of JSON are.
     escaped = out is None and codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
     return plain_json.dumps(data, indent=indent, escaped=escaped)
 
@@ -45,17 +46,30 @@ def many(count: int, thing: str) -> str:
 
 
 @contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error; nothing where that is no terminal.
+
+    Yields:
+        a function that takes the number of items done and the number of all items.
+    """
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
 def busy(text: str) -> Iterator[None]:
-    """A spinner on standard error while something takes its time; nothing where that is no terminal."""
+    """Show a spinner on standard error while something runs; nothing where that is no terminal."""
     with Console(stderr=True).status(text):
         yield
 
 
-def vacant(path: Path) -> Path:
+def new_directory(path: Path) -> Path:
     """``path``, if a new directory can be made there.
 
     Raises:
-        SottovoceError: something is there already; it is never overwritten.
+        SottovoceError: there is a file or a directory that is not empty; it is never overwritten.
     """
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise SottovoceError(f"{path}: exists already and would be lost; remove it or name another output")

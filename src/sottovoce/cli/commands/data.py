@@ -59,31 +59,42 @@ def synthesize(
     task: Annotated[str, typer.Argument(help="The task that the corpus is for.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the corpus.")],
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same corpus.")] = None,
-    speakers_train: Annotated[int | None, typer.Option(help="Speakers to train on.")] = None,
-    speakers_dev: Annotated[int | None, typer.Option(help="Other speakers to choose models by; 0 for none.")] = None,
-    speakers_test: Annotated[int | None, typer.Option(help="Other speakers again, to test on.")] = None,
+    speakers_train: Annotated[int | None, typer.Option(help="Speakers of the training split.")] = None,
+    speakers_dev: Annotated[
+        int | None, typer.Option(help="Speakers of the development split; 0 for no such split.")
+    ] = None,
+    speakers_test: Annotated[int | None, typer.Option(help="Speakers of the test split.")] = None,
     utterances: Annotated[int | None, typer.Option(help="Utterances of each speaker (not of diarization).")] = None,
-    scene: Annotated[str | None, typer.Option(help="rooms (reverberant, noisy) or dry.")] = None,
-    styles: Annotated[str | None, typer.Option(help="Of sentence,question,command,digits (recognition).")] = None,
-    spoofed: Annotated[int | None, typer.Option(help="Spoofed recordings for a bona fide one (spoofing).")] = None,
+    scene: Annotated[str | None, typer.Option(help="Acoustics: rooms (reverberant and noisy) or dry.")] = None,
+    styles: Annotated[
+        str | None, typer.Option(help="Kinds of text, with commas: sentence,question,command,digits (recognition).")
+    ] = None,
+    spoofed: Annotated[int | None, typer.Option(help="Spoofed recordings for each bona fide one (spoofing).")] = None,
     attacks: Annotated[str | None, typer.Option(help="Attacks in all splits, with commas (spoofing).")] = None,
     held_out: Annotated[str | None, typer.Option(help="Attacks only in the test split (spoofing).")] = None,
-    conversations_train: Annotated[int | None, typer.Option(help="Recordings to train on (diarization).")] = None,
-    conversations_dev: Annotated[int | None, typer.Option(help="Recordings to choose models by (diarization).")] = None,
-    conversations_test: Annotated[int | None, typer.Option(help="Recordings to test on (diarization).")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Of a conversation, about (diarization).")] = None,
-    voices: Annotated[
-        tuple[int, int] | None, typer.Option(help="Fewest and most in a conversation (diarization).")
+    conversations_train: Annotated[
+        int | None, typer.Option(help="Recordings of the training split (diarization).")
     ] = None,
-    overlap: Annotated[float | None, typer.Option(help="Part of the speech that is of two (diarization).")] = None,
-    pause: Annotated[float | None, typer.Option(help="Mean seconds between turns (diarization).")] = None,
+    conversations_dev: Annotated[
+        int | None, typer.Option(help="Recordings of the development split (diarization).")
+    ] = None,
+    conversations_test: Annotated[int | None, typer.Option(help="Recordings of the test split (diarization).")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Approximate length of a conversation in seconds (diarization).")
+    ] = None,
+    voices: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Least and largest number of speakers in a conversation (diarization)."),
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option(help="Fraction of the speech in which two speakers overlap (diarization).")
+    ] = None,
+    pause: Annotated[float | None, typer.Option(help="Mean pause between turns in seconds (diarization).")] = None,
     further: FurtherOptions = None,
 ) -> None:
     """Make a corpus of invented speakers for a task: audio, Lhotse cuts, and trials or RTTM and UEM."""
     given = dict(locals())  # before anything else has a name here
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from sottovoce.cli.terminal import progress_bar
     from sottovoce.data.synthesis import synthesize as library
     from sottovoce.data.synthesis.corpus import synthesis_of
 
@@ -91,14 +102,8 @@ def synthesize(
     further_options = _further(given.pop("further"))
     options = {name: value for name, value in (given | lists | further_options).items() if value is not None}
     synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelled=_option)
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        shown = bar.add_task("speaking", total=None)
-        corpus = library(
-            options.pop("out"),
-            progress=lambda done, total: bar.update(shown, completed=done, total=total),
-            **options,
-        )
+    with progress_bar("synthesizing speech") as progress:
+        corpus = library(options.pop("out"), progress=progress, **options)
     for path in corpus.parts():
         typer.echo(path)
 
@@ -135,10 +140,7 @@ def import_corpus(
     further: FurtherOptions = None,
 ) -> None:
     """Check a corpus and write Lhotse cuts, one file a split."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from sottovoce.cli.terminal import console
+    from sottovoce.cli.terminal import console, progress_bar
     from sottovoce.data.corpora.cut_records import read_cut_records
     from sottovoce.data.corpora.layouts import LAYOUTS
     from sottovoce.data.corpora.layouts.options import options_model
@@ -162,15 +164,9 @@ def import_corpus(
     checked(options_model(LAYOUTS.find(layout)), options, f"the layout {layout}", spelled=_option)
     options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("reading the list", total=None)
-
-        def show_progress(done: int, total: int) -> None:
-            bar.update(task, description="reading headers", completed=done, total=total)
-
-        made = library(source, out, progress=show_progress, left_out=left_out, **options)
-    for name, path in made.items():
+    with progress_bar("reading the corpus") as progress:
+        manifests = library(source, out, progress=progress, left_out=left_out, **options)
+    for name, path in manifests.items():
         typer.echo(f"{name}: {path}")
         console().print(corpus_table(str(path), summarize(read_cut_records(path))))
     if left_out:
@@ -212,20 +208,15 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="Lhotse cuts, as import writes them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Decode all audio of a manifest; tell what is missing, cut off, NaN, silent or clipped."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from sottovoce.cli.terminal import print_json
+    """Decode all audio of a manifest and list what is missing, truncated, NaN, silent or clipped."""
+    from sottovoce.cli.terminal import print_json, progress_bar
     from sottovoce.data.corpora.audio_check import check_audio
     from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.errors import DataError
 
     cuts = read_cuts(manifest)
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("decoding", total=None)
-        audit = check_audio(cuts, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress_bar("decoding") as progress:
+        audit = check_audio(cuts, progress)
     if as_json:
         print_json(vars(audit))
     else:
@@ -249,14 +240,14 @@ def show(
     from sottovoce.data.corpora.summary import summarize
     from sottovoce.report.tables.corpora import corpus_table
 
-    found = {path: summarize(read_cut_records(path)) for path in manifests_of(manifest)}
+    summaries = {path: summarize(read_cut_records(path)) for path in manifests_of(manifest)}
     if not as_json:
-        for path, summary in found.items():
+        for path, summary in summaries.items():
             console().print(corpus_table(str(path), summary))
     elif manifest.is_dir():
-        print_json({path.name.split(".jsonl")[0]: summary.as_dict() for path, summary in found.items()})
+        print_json({path.name.split(".jsonl")[0]: summary.as_dict() for path, summary in summaries.items()})
     else:
-        print_json(found[manifest].as_dict())
+        print_json(summaries[manifest].as_dict())
 
 
 @data.command("export-shar")
@@ -265,7 +256,7 @@ def export_shar(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the shards.")],
     shard_size: Annotated[int, typer.Option(help="Cuts in a shard.")] = 1_000,
 ) -> None:
-    """Write cuts with their audio as Lhotse Shar: few large files, read where they lie."""
+    """Write cuts with their audio as Lhotse Shar: a few large files that training reads in order."""
     from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.data.corpora.shar import export_shar as library
 

@@ -54,7 +54,7 @@ def prune(
 ) -> None:
     """Prune a model to a budget without training, prove the result, and save it."""
     from sottovoce.checkpoints.origin import name_of
-    from sottovoce.cli.terminal import busy, console, vacant
+    from sottovoce.cli.terminal import busy, console, new_directory
     from sottovoce.data.batches.unlabeled_speech import speech_batches
     from sottovoce.errors import PlanError, SottovoceError
     from sottovoce.files import whole_directory
@@ -65,7 +65,7 @@ def prune(
     from sottovoce.pruning.one_shot import read_shape
     from sottovoce.pruning.planning.removals import RemovedPartWarning
 
-    vacant(out)
+    new_directory(out)
     if shape is not None and (floor or protect):
         raise SottovoceError("--shape says what stays; leave --floor and --protect out, or give a --budget")
     floors = _floors(floor or ())

@@ -42,7 +42,7 @@ def check(
     """Take one real optimizer step of every stage with the real models, on synthetic speech, and say what it takes."""
     from tempfile import TemporaryDirectory
 
-    from sottovoce.cli.terminal import busy, console, vacant
+    from sottovoce.cli.terminal import busy, console, new_directory
     from sottovoce.errors import RecipeError
     from sottovoce.options import nearest
     from sottovoce.recipe.packaged import find_recipe
@@ -53,7 +53,7 @@ def check(
     path = find_recipe(name)
     screen = console()
     with TemporaryDirectory(prefix="sottovoce-check-") as temporary:
-        place = vacant(folder) if folder is not None else Path(temporary)
+        place = new_directory(folder) if folder is not None else Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
         with busy(f"checking {path.stem}"):
             found = check_recipe(
