@@ -1,12 +1,9 @@
 """The table of unit kinds: every unit that a network declares is in it, and its name alone tells its kind."""
 
-import importlib
-import sys
-from importlib.metadata import distributions
-
 import pytest
 
 from families import FAMILIES
+from other_package import install
 from sottovoce.encoder import unit_kinds
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.unit_kinds import GATED, KINDS, kind_at, label_at, noun_of, rounded_kinds
@@ -48,19 +45,15 @@ def test_what_pictures_call_a_width(path, label):
     assert label_at(path) == label
 
 
+LOBES = """
+from sottovoce.encoder.unit_kinds import UnitKind
+
+LOBE = UnitKind("lobe", "lobes", ("*.lobes",), all_of="lobes", round_to=4, gated=True)
+"""
+
+
 def test_another_package_s_kind_is_found(tmp_path, monkeypatch):
-    (tmp_path / "lobes.py").write_text(
-        "from sottovoce.encoder.unit_kinds import UnitKind\n"
-        "LOBE = UnitKind('lobe', 'lobes', ('*.lobes',), all_of='lobes', round_to=4, gated=True)\n"
-    )
-    info = tmp_path / "lobes-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lobes\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[sottovoce.units]\nlobe = lobes:LOBE\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    assert any(each.name == "lobes" for each in distributions())
+    install(tmp_path, monkeypatch, group="sottovoce.units", entry="lobe = lobes:LOBE", module="lobes", source=LOBES)
     monkeypatch.setattr(unit_kinds, "KINDS", Registry("unit kind", "sottovoce.units", dict(KINDS)))
     assert (kind_at("layers.0.lobes"), label_at("layers.0.lobes"), noun_of("lobe")) == ("lobe", "lobes", "lobe")
     assert rounded_kinds()["lobe"] == 4
-    sys.modules.pop("lobes")

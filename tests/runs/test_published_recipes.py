@@ -9,6 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from sottovoce.checkpoints.published_configs import published_config
 from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
@@ -20,7 +21,6 @@ from sottovoce.runs import dry_run as scaled
 from sottovoce.runs.catalog import PARAMETERS, recipes_table
 from sottovoce.runs.compress import compress
 from sottovoce.runs.dry_run import toy, trial
-from sottovoce.runs.published_configs import published_config
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
 

@@ -12,8 +12,8 @@ from sottovoce.encoder.loading.pretrained import complaint
 from sottovoce.errors import CheckpointError
 
 from .families.family import Family
+from .families.known import FAMILIES
 from .formats.weight_norm import unfold
-from .registry import FAMILIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

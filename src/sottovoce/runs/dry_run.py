@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.published_configs import TINY_LAYERS, published_config, published_encoders
 from ..distillation.features import check_layers
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
@@ -25,7 +26,6 @@ from ..options import nearest
 from ..recipe.encoder_options import EncoderOptions, new_config
 from ..recipe.packaged import known_recipes
 from ..recipe.yaml_file import merged, plain_recipe
-from .published_configs import STOCK, TINY_LAYERS, published_config
 
 Plain = dict[str, Any]
 
@@ -133,7 +133,7 @@ def trial(data: Plain, folder: Path) -> Plain:
 def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
     """What a stage imitates, its teacher a stand-in if it is a published encoder."""
     distillation: Plain = options.get("distillation") or {}
-    if (teacher := distillation.get("teacher")) in STOCK:
+    if (teacher := distillation.get("teacher")) in published_encoders():
         distillation["teacher"] = stood_in(teacher, folder, tiny=tiny)
     return distillation
 
@@ -144,7 +144,7 @@ def _layers(encoder: Plain) -> tuple[int, int]:
         return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
     if os.path.exists(source):  # taken as it is
         return 2 * (load_encoder(source).config.num_hidden_layers,)
-    if source in STOCK:
+    if source in published_encoders():
         return published_config(source).num_hidden_layers, TINY_LAYERS
     return _layers(encoder_of_run(source))
 
@@ -202,7 +202,7 @@ def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
 
 def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
     """The config of an encoder that is not here."""
-    if source in STOCK:
+    if source in published_encoders():
         return published_config(source, tiny=tiny)
     encoder = encoder_of_run(source)
     options = EncoderOptions.model_validate(_smaller(encoder, folder) if tiny else encoder)
@@ -223,7 +223,7 @@ def encoder_of_run(source: str) -> Plain:
     if (path := known_recipes().get(name)) is None:
         raise RecipeError(
             f"encoder.from: {source} is not here, and is neither a published encoder nor a model of a recipe that comes "
-            f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; {nearest(source, STOCK)}"
+            f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; {nearest(source, published_encoders())}"
         )
     return plain_recipe(path)["encoder"]
 

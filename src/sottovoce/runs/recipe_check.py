@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..checkpoints.published_configs import published_config, published_encoders
 from ..data.corpora.cuts import read_cuts
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
@@ -26,7 +27,6 @@ from ..recipe.yaml_file import plain_recipe
 from .compress import compress
 from .dry_run import trial
 from .provenance import START, stage_name
-from .published_configs import STOCK, published_config
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
@@ -160,7 +160,7 @@ class _Sizes:
         with torch.device("meta"):
             if path.exists():
                 return TaskModel(TaskConfig.from_pretrained(path)).encoder
-            config = published_config(name) if name in STOCK else EncoderConfig.from_pretrained(name)
+            config = published_config(name) if name in published_encoders() else EncoderConfig.from_pretrained(name)
             return SpeechEncoder(config)
 
 

@@ -27,6 +27,9 @@ SUPPORTED: dict[str, tuple[Any, ...]] = {
 }
 UNUSED = ("masked_spec_embed",)
 
+LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+"""Fields of the stock config of a published encoder of the size Large, see `Family.published`."""
+
 
 def shape(stock: Any, **parts: Any) -> Shape:
     """The shape of a stock config with the given convolutions and positions, see `uniform_shape`."""

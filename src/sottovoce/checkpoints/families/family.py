@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-import transformers
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig, Shape
@@ -26,7 +26,7 @@ class Family:
 
     Args:
         name: of the family in `EncoderConfig`, and of the attribute under which head classes hold the encoder.
-        config, model: names of the stock classes.
+        config, model: names of the stock classes: in Transformers, or with their module, as in ``my_package.nets:MyNet``.
         shape: the shape of a stock config.
         table: its tensors, given our config.
         renamed: fields of the stock config and what they are called here.
@@ -34,6 +34,8 @@ class Family:
         sizes: the remaining fields of the stock config that matter, from ours (raises where a shape is not `uniform`).
         supported: fields of the stock config that are not free here, and the values they may have.
         normalized: whether waveforms are to be normalized where no preprocessor config says so.
+        filterbank: whether the network takes mel features instead of a waveform.
+        published: hub id of a published encoder -> fields of its stock config that differ from the defaults.
     """
 
     name: str
@@ -46,14 +48,16 @@ class Family:
     sizes: Callable[[EncoderConfig], dict[str, Any]]
     supported: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     normalized: Callable[[Any], bool] = lambda stock: True
+    filterbank: bool = False
+    published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def config_class(self) -> type[PreTrainedConfig]:
-        return getattr(transformers, self.config)
+        return _class(self.config)
 
     @property
     def model_class(self) -> type[PreTrainedModel]:
-        return getattr(transformers, self.model)
+        return _class(self.model)
 
     @property
     def model_type(self) -> str:
@@ -86,6 +90,10 @@ class Family:
         fields = dict(config.stock or {}) if config.family == self.name else {}
         fields |= {theirs: getattr(config, ours) for theirs, ours in self.renamed.items()}
         return self.config_class(**(fields | self.sizes(config)))
+
+
+def _class(name: str) -> Any:
+    return resolve_name(name if ":" in name else f"transformers:{name}")
 
 
 # Says nothing about the encoder: heads, files, versions.

@@ -1,10 +1,11 @@
 """HuBERT (Hsu et al. 2021), and what is made of it without a norm before the projection (DistilHuBERT)."""
 
-from .transformer import RENAMED, transformer
+from .transformer import LARGE, RENAMED, transformer
 
 FAMILY = transformer(
     "hubert",
     config="HubertConfig",
     model="HubertModel",
     renamed=RENAMED | {"feat_proj_layer_norm": "projection_norm"},
+    published={"facebook/hubert-base-ls960": {}, "facebook/hubert-large-ll60k": {**LARGE, "conv_bias": True}},
 )

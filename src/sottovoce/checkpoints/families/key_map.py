@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained import complaint
+from sottovoce.encoder.loading.pretrained import blueprint, complaint
 from sottovoce.encoder.network import EncoderNetwork
 
 View = Callable[[Tensor], Tensor]
@@ -104,7 +104,7 @@ def to_ours(
     """
     # Under the names of the file, which the user can look for there.
     check_finite({theirs: each for theirs, each in tensors.items() if table.ours(theirs)}, name)
-    expected = blueprint(config)
+    expected = blueprint(EncoderNetwork, config)
     weights: dict[str, Tensor] = {}
     left_out, surplus, misshapen = [], [], []
     for theirs, tensor in tensors.items():
@@ -127,9 +127,3 @@ def to_ours(
     if error := complaint(name, missing, surplus, misshapen):
         raise error
     return weights, left_out
-
-
-def blueprint(config: EncoderConfig) -> dict[str, Tensor]:
-    """Names and shapes of the tensors of an encoder, without memory for their values."""
-    with torch.device("meta"):
-        return EncoderNetwork(config).state_dict()

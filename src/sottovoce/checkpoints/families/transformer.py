@@ -12,6 +12,7 @@ from .key_map import KeyMap, KeyRule
 from .uniform import uniform
 
 RENAMED = common.RENAMED | common.CONVOLUTIONS
+LARGE = {**common.LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
 SUPPORTED = common.SUPPORTED | {"conv_pos_batch_norm": (False,)}
 
 

@@ -41,4 +41,6 @@ FAMILY = Family(
     sizes=sizes,
     supported=conformer.SUPPORTED | {"feature_projection_input_dim": (160,)},
     normalized=lambda stock: False,  # the filterbank normalizes its features
+    filterbank=True,
+    published={"facebook/w2v-bert-2.0": {}},
 )

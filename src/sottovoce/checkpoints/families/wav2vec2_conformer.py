@@ -48,4 +48,13 @@ FAMILY = Family(
     fields=fields,
     sizes=sizes,
     supported=conformer.SUPPORTED | {"position_embeddings_type": ("relative", "rotary", None)},
+    published={
+        "facebook/wav2vec2-conformer-rel-pos-large": common.LARGE
+        | {
+            "feat_extract_norm": "layer",
+            "conv_bias": True,
+            "hidden_act": "swish",
+            "position_embeddings_type": "relative",
+        }
+    },
 )

@@ -2,7 +2,7 @@
 
 from .common import UNUSED
 from .key_map import KeyMap, KeyRule, per_head
-from .transformer import RENAMED, fields, table, transformer
+from .transformer import LARGE, RENAMED, fields, table, transformer
 
 GATE = (
     KeyRule("encoder.layers.{i}.attention.gru_rel_pos_linear.*", "layers.{i}.attention.position.gate.*"),
@@ -19,4 +19,5 @@ FAMILY = transformer(
     fields=lambda stock: fields(stock) | {"position": "gated_relative_bias"},
     # Pre-training: Base saw waveforms as they are, Large normalized ones.
     normalized=lambda stock: stock.feat_extract_norm == "layer",
+    published={"microsoft/wavlm-base": {}, "microsoft/wavlm-base-plus": {}, "microsoft/wavlm-large": LARGE},
 )

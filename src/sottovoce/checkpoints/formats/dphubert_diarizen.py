@@ -26,6 +26,8 @@ from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold
 
+KEYS = frozenset({"state_dict", "config"})
+
 MODES = {"group_norm": "group", "layer_norm": "layer"}
 TABLE = "encoder.transformer.layers.0.attention.rel_attn_embed.weight"
 SCALE = "feature_extractor.dummy_weight"

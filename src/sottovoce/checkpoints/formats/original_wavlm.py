@@ -42,6 +42,8 @@ DEFAULTS: dict[str, Any] = {
     "max_distance": 1280,
     "gru_rel_pos": False,
 }
+KEYS = frozenset({"cfg", "model"})
+
 MODES = {"default": "group", "layer_norm": "layer"}
 
 

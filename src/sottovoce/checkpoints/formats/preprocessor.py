@@ -24,15 +24,14 @@ def normalization(files: Files, family: Family, stock: Any) -> tuple[bool, list[
     default = family.normalized(stock)
     if settings is None:
         what = "normalized" if default else "not normalized"
-        filterbank = family.name == "wav2vec2_bert"
         note = (
             f"{files.name}: no preprocessor_config.json; waveforms are {what}, as is usual for this kind of checkpoint"
         )
-        return default, [] if filterbank else [note]
+        return default, [] if family.filterbank else [note]
     wanted = {"sampling_rate": SAMPLE_RATE, "num_mel_bins": 80, "stride": 2}
     for key, value in wanted.items():
         if settings.get(key, value) != value:
             raise CheckpointError(f"{files.name}: made for {key}={settings[key]}; only {value} is supported")
-    if family.name == "wav2vec2_bert":
+    if family.filterbank:
         return False, []
     return bool(settings.get("do_normalize", True)), []

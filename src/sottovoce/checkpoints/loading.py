@@ -1,4 +1,4 @@
-"""Which kind of checkpoint a name stands for, and who reads it."""
+"""Loading a checkpoint of any format: which format it is in, and what reads that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedConfig
@@ -17,18 +17,9 @@ from sottovoce.encoder.loading.weight_files import read_safetensors, read_weight
 from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import told_in_one_line
 
-from .families import (
-    data2vec_audio,
-    hubert,
-    unispeech_sat,
-    wav2vec2,
-    wav2vec2_bert,
-    wav2vec2_conformer,
-    wavlm,
-)
 from .families.family import Family
-from .formats import dphubert_diarizen as pruned
-from .formats import original_wavlm, stock, task_heads
+from .families.known import family_of, find_family
+from .formats import dphubert_diarizen, original_wavlm, stock, task_heads
 from .formats.preprocessor import normalization
 from .formats.stock import Loaded
 from .formats.tensors import READERS, only_tensors, read_torch
@@ -37,19 +28,22 @@ from .origin import origin
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        wavlm.FAMILY,
-        hubert.FAMILY,
-        wav2vec2.FAMILY,
-        data2vec_audio.FAMILY,
-        unispeech_sat.FAMILY,
-        wav2vec2_bert.FAMILY,
-        wav2vec2_conformer.FAMILY,
-    )
-}
-"""Every stock family, by its name in `EncoderConfig`. A new one is one file and one line here."""
+
+class FileFormat(Protocol):
+    """A module that reads files which hold a config beside the weights."""
+
+    KEYS: frozenset[str]
+    """What such a file holds at its top."""
+
+    def load(self, content: Mapping[str, Any], name: str) -> Loaded:
+        """Our config and weights of a file's content, and notes.
+
+        Raises:
+            CheckpointError: a config that is not supported, or tensors that do not fit it.
+        """
+
+
+FILE_FORMATS: tuple[FileFormat, ...] = (original_wavlm, dphubert_diarizen)
 
 
 def load(name: str | os.PathLike[str], files: Files | None = None, **options: Any) -> Loaded:
@@ -76,8 +70,8 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
 def load_file(path: Path) -> Loaded:
     """Read a checkpoint that is one file (see `load`)."""
     content = _content(path)
-    if (kind := _kind(content)) is not None:
-        config, weights, notes = kind.load(content, str(path))
+    if (file_format := _file_format(content)) is not None:
+        config, weights, notes = file_format.load(content, str(path))
         config.origin = {"name": path.name, "license": None}
         return config, weights, notes
     return load_model(_beside(path, content), weights=only_tensors(content, str(path)))
@@ -90,12 +84,9 @@ def _content(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _kind(content: Mapping[str, Any]) -> Any:
-    """What reads a file that brings its own config; ``None`` where it brings none."""
-    for keys, kind in (({"cfg", "model"}, original_wavlm), ({"state_dict", "config"}, pruned)):
-        if keys <= content.keys():
-            return kind
-    return None
+def _file_format(content: Mapping[str, Any]) -> FileFormat | None:
+    """The format of a file that holds its own config; ``None`` where it holds none."""
+    return next((each for each in FILE_FORMATS if content.keys() >= each.KEYS), None)
 
 
 def _beside(path: Path, content: Mapping[str, Any]) -> Directory:
@@ -141,7 +132,7 @@ def load_task(
     with told_in_one_line(str(name)):
         if is_file(path):
             content = _content(path)
-            if _kind(content) is not None:
+            if _file_format(content) is not None:
                 raise CheckpointError(f"{path}: an encoder without a head; SpeechEncoder.from_pretrained takes it")
             files, weights = _beside(path, content), only_tensors(content, str(path))
         return _load_task(files or locate(path, options), weights)
@@ -166,8 +157,8 @@ def _load_task(
 
 def has_task(fields: Mapping[str, Any]) -> bool:
     """Whether a ``config.json`` is that of a stock class whose head `load_task` can keep."""
-    known = [family for family in FAMILIES.values() if family.model_type == model_type(fields)]
-    return any(task_heads.head_class(family, fields) is not None for family in known)
+    family = find_family(model_type(fields))
+    return family is not None and task_heads.head_class(family, fields) is not None
 
 
 @dataclass(frozen=True)
@@ -195,26 +186,6 @@ def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
     config = family.encoder_config(theirs, files.name, normalize=normalize)
     config.origin = origin(files)
     return _Stock(family, theirs, config, notes)
-
-
-_OURS = {
-    "sottovoce": "an encoder without a head; SpeechEncoder.from_pretrained takes it",
-    "sottovoce_task": "a model for a task; TaskModel.from_pretrained takes it, and has its encoder as .encoder",
-}
-"""What is no stock model but one of ours, where the other class is asked for."""
-
-
-def family_of(model_type: Any, name: str) -> Family:
-    """Raises: CheckpointError: no stock family has this ``model_type``."""
-    known = {family.model_type: family for family in FAMILIES.values()}
-    if model_type in _OURS:
-        raise CheckpointError(f"{name}: is {_OURS[model_type]}")
-    if model_type not in known:
-        what = (
-            "its config.json has no model_type" if model_type is None else f"model_type {model_type!r} is not supported"
-        )
-        raise CheckpointError(f"{name}: {what}; known are {', '.join(sorted(known))}")
-    return known[model_type]
 
 
 def _hint(files: Files) -> str:
