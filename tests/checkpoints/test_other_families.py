@@ -7,8 +7,8 @@ import torch
 
 from families import randomize, speech
 from other_package import install
-from sottovoce.checkpoints.families import known
-from sottovoce.checkpoints.families.known import FAMILIES, find_family
+from sottovoce.checkpoints.families import known, wavlm
+from sottovoce.checkpoints.families.known import find_family
 from sottovoce.checkpoints.published_configs import published_config, published_encoders
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
@@ -44,7 +44,7 @@ def murmur(tmp_path, monkeypatch):
         module="murmuring",
         source=MURMUR,
     )
-    fresh = Registry("encoder family", "sottovoce.families", {name: FAMILIES[name] for name in FAMILIES})
+    fresh = Registry("encoder family", "sottovoce.families", {each.name: each for each in known._OWN})
     for module in ("families.known", "published_configs", "to_stock"):
         monkeypatch.setattr(f"sottovoce.checkpoints.{module}.FAMILIES", fresh)
     murmuring = importlib.import_module("murmuring")
@@ -80,9 +80,9 @@ def test_its_published_encoders_are_known_by_hub_id(murmur):
 
 
 def test_a_family_of_ours_is_found_without_importing_other_packages(murmur, monkeypatch):
-    fresh = Registry("encoder family", "sottovoce.families", {"wavlm": FAMILIES["wavlm"]})
+    fresh = Registry("encoder family", "sottovoce.families", {"wavlm": wavlm.FAMILY})
     monkeypatch.setattr(known, "FAMILIES", fresh)
-    assert find_family("wavlm") is FAMILIES["wavlm"] and set(fresh._entries) == {"wavlm"}
+    assert find_family("wavlm") is wavlm.FAMILY and set(fresh._entries) == {"wavlm"}
 
 
 def test_an_encoder_whose_sizes_nobody_knows_is_refused_with_the_nearest():

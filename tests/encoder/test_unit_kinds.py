@@ -6,7 +6,7 @@ from families import FAMILIES
 from other_package import install
 from sottovoce.encoder import unit_kinds
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.encoder.unit_kinds import GATED, KINDS, kind_at, label_at, noun_of, rounded_kinds
+from sottovoce.encoder.unit_kinds import GATED, kind_at, label_at, noun_of, rounded_kinds
 from sottovoce.encoder.units import collect
 from sottovoce.plugins import Registry
 from sottovoce.pruning.low_rank import factorize
@@ -54,6 +54,6 @@ LOBE = UnitKind("lobe", "lobes", ("*.lobes",), all_of="lobes", round_to=4, gated
 
 def test_another_package_s_kind_is_found(tmp_path, monkeypatch):
     install(tmp_path, monkeypatch, group="sottovoce.units", entry="lobe = lobes:LOBE", module="lobes", source=LOBES)
-    monkeypatch.setattr(unit_kinds, "KINDS", Registry("unit kind", "sottovoce.units", dict(KINDS)))
+    monkeypatch.setattr(unit_kinds, "KINDS", Registry("unit kind", "sottovoce.units", unit_kinds._OWN))
     assert (kind_at("layers.0.lobes"), label_at("layers.0.lobes"), noun_of("lobe")) == ("lobe", "lobes", "lobe")
     assert rounded_kinds()["lobe"] == 4
