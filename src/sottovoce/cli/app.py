@@ -31,6 +31,7 @@ from sottovoce.cli.inference.intent import classify
 from sottovoce.cli.inference.recognition import transcribe
 from sottovoce.cli.inference.spoofing import detect
 from sottovoce.cli.inference.verification import embed, evaluate, verify
+from sottovoce.cli.names_in_help import CompressCommand, PruneCommand
 from sottovoce.cli.streams import OutputError, checked_output, discard_output, make_output_printable, print_error
 from sottovoce.version import __version__
 
@@ -71,8 +72,10 @@ def _options(
 
 TASKS = (embed, verify, evaluate, detect, transcribe, diarize, tune, plda, der, classify)
 
+NAMES_IN_HELP = {compress: CompressCommand, prune: PruneCommand}
+
 for command in (demo, compress, report, inspect, prune, bench, probe, *TASKS):
-    app.command()(command)
+    app.command(cls=NAMES_IN_HELP.get(command))(command)
 app.add_typer(data)
 app.add_typer(recipes, name="recipes")
 

@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
 from ..inference.recordings import leave
+from ..names_in_help import one_of_in_help
 from .data_copies import copies
 
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
@@ -28,7 +29,7 @@ class _ImportCommand(TyperCommand):
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         from sottovoce.data.corpora.layouts import LAYOUTS
 
-        _list_names(self, "layout", list(LAYOUTS))
+        one_of_in_help(self, "layout", list(LAYOUTS))
         super().format_help(ctx, formatter)
 
 
@@ -38,14 +39,8 @@ class _SynthesizeCommand(TyperCommand):
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         from sottovoce.data.synthesis import SYNTHESES
 
-        _list_names(self, "task", list(SYNTHESES))
+        one_of_in_help(self, "task", list(SYNTHESES))
         super().format_help(ctx, formatter)
-
-
-def _list_names(command: TyperCommand, argument: str, names: list[str]) -> None:
-    for parameter in command.params:
-        if parameter.name == argument:
-            parameter.help = f"{', '.join(names[:-1])} or {names[-1]}."  # type: ignore[attr-defined]
 
 
 FurtherOptions = Annotated[

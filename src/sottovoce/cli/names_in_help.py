@@ -1,0 +1,45 @@
+"""Commands whose help lists names from registries, those of other packages included; only the help waits for imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from click import Context, HelpFormatter
+from typer.core import TyperCommand
+
+
+class PruneCommand(TyperCommand):
+    """Lists the kinds of unit."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        from sottovoce.encoder.unit_kinds import KINDS
+
+        add_to_help(self, "kinds", f"Known: {', '.join(KINDS)}.")
+        super().format_help(ctx, formatter)
+
+
+class CompressCommand(TyperCommand):
+    """Lists what a recipe can be made of."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        from sottovoce.heads.embedders import EMBEDDERS
+        from sottovoce.runs.stages import STAGES
+        from sottovoce.tasks.registry import TASKS
+
+        parts = {"Tasks": TASKS, "stages": STAGES, "heads that make an embedding": EMBEDDERS}
+        add_to_help(self, "recipe", "; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items()) + ".")
+        super().format_help(ctx, formatter)
+
+
+def add_to_help(command: TyperCommand, parameter: str, text: str) -> None:
+    """Append a sentence to the help of one parameter."""
+    for each in command.params:
+        if each.name == parameter:
+            each.help = f"{each.help} {text}"  # type: ignore[attr-defined]
+
+
+def one_of_in_help(command: TyperCommand, parameter: str, names: Sequence[str]) -> None:
+    """Make the help of one parameter the list of what it can be."""
+    for each in command.params:
+        if each.name == parameter:
+            each.help = f"{', '.join(names[:-1])} or {names[-1]}."  # type: ignore[attr-defined]
