@@ -5,8 +5,11 @@ import stat
 import threading
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from sottovoce.files import check_writable, whole_file, write_text
+from sottovoce.errors import DataError
+from sottovoce.files import check_writable, unwritable, whole_file, write_tensors, write_text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
@@ -37,3 +40,21 @@ def test_after_an_error_the_file_is_as_before(tmp_path):
         partial.write_text("half")
         raise KeyError
     assert path.read_text() == "before\n" and [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_others_may_read_tensors_as_any_other_file(tmp_path):
+    (tmp_path / "plain").touch()
+    strided = torch.arange(6.0).view(2, 3).t()
+    write_tensors(tmp_path / "new/x.safetensors", {"x": strided})
+    assert torch.equal(load_file(tmp_path / "new/x.safetensors")["x"], strided)
+    assert (tmp_path / "new/x.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file/below.txt"
+    with (
+        pytest.raises(DataError, match=r"below.txt: cannot be written \(Not a directory|File exists"),
+        unwritable(path),
+    ):
+        write_text(path, "x")

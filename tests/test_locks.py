@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.exclusive import exclusive
+from sottovoce.locks import exclusive_folder, new_folder
 
 
 def make(place: Path, out: Path, log: Path, number: int) -> None:
     for _ in range(15):
-        with exclusive(place) as work:
+        with exclusive_folder(place) as work:
             assert not any(work.iterdir())
             with log.open("a") as lines:
                 lines.write(f"in {number}\n")
@@ -43,7 +43,7 @@ def test_one_at_a_time(tmp_path):
 
 def test_after_a_kill(tmp_path):
     def die() -> None:
-        with exclusive(tmp_path / "place") as work:
+        with exclusive_folder(tmp_path / "place") as work:
             (work / "half").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -51,17 +51,33 @@ def test_after_a_kill(tmp_path):
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL and (tmp_path / "place/new/half").exists()
-    with exclusive(tmp_path / "place") as work:
+    with exclusive_folder(tmp_path / "place") as work:
         assert not any(work.iterdir())
         work.rename(tmp_path / "done")
     assert [path.name for path in tmp_path.iterdir()] == ["done"]
 
 
 def test_after_an_error(tmp_path):
-    with pytest.raises(ZeroDivisionError), exclusive(tmp_path / "place") as work:
+    with pytest.raises(ZeroDivisionError), exclusive_folder(tmp_path / "place") as work:
         (work / "half").touch()
         1 / 0  # noqa: B018
     assert not any(tmp_path.iterdir())
     (tmp_path / "file").touch()
-    with pytest.raises(OSError), exclusive(tmp_path / "file/place"):
+    with pytest.raises(OSError), exclusive_folder(tmp_path / "file/place"):
         pass
+
+
+def test_a_new_folder_takes_the_place_of_an_empty_one_and_no_other(tmp_path):
+    (tmp_path / "out").mkdir()
+    with new_folder(tmp_path / "out") as work:
+        (work / "file").write_text("first")
+    with new_folder(tmp_path / "out") as work:  # made meanwhile by another process: nothing is written
+        pass
+    assert (tmp_path / "out/file").read_text() == "first"
+    with pytest.raises(OSError), new_folder(tmp_path / "out") as work:
+        (work / "file").write_text("second")
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "other") as work:
+        (work / "half").touch()
+        1 / 0  # noqa: B018
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out/file").read_text() == "first"

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from .errors import PluginError
-from .text.did_you_mean import did_you_mean
+from .text.suggestions import did_you_mean
 
 Entry = TypeVar("Entry")
 

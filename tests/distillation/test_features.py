@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from sottovoce.distillation.features import FeatureDistillation, default_layers
-from sottovoce.distillation.losses import feature_distance, frame_mask
+from sottovoce.distillation.losses import feature_distance
 from sottovoce.distillation.residual import kept_channels
+from sottovoce.encoder.layers.frame_masks import frame_mask
 from sottovoce.errors import RecipeError
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim

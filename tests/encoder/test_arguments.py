@@ -41,7 +41,7 @@ def loaded(kind, place, **options):
         ({"output_hiden_states": True}, "did you mean 'output_hidden_states'"),
         ({"output_attentions": True}, "output_attentions is given, and cannot be heeded"),
         ({"inputs_embeds": torch.zeros(1)}, "inputs_embeds is given, and cannot be heeded"),
-        ({"bananas": 3}, "unknown argument 'bananas'; known are waveform"),
+        ({"bananas": 3}, "unknown argument 'bananas'; known here: attention_mask, "),
     ],
 )
 def test_unknown_arguments_are_type_errors(make, given, told):

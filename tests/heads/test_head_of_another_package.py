@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from sottovoce.encoder.stream import ResidualStream
 from sottovoce.encoder.units import MacTerm, Unit
-from sottovoce.heads.frames import frame_mask
+from sottovoce.encoder.layers.frame_masks import mask_if_padded
 from sottovoce.heads.layer_sum_head import LayerSumHead
 from sottovoce.heads.head import Embedder
 from sottovoce.heads.options import Width
@@ -49,7 +49,7 @@ class Peaks(LayerSumHead, Embedder):
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         x = self.project(self.fused(hidden_states))
-        mask = frame_mask(lengths, x.shape[1])
+        mask = mask_if_padded(lengths, x.shape[1])
         return (x if mask is None else x.masked_fill(~mask[..., None], -math.inf)).amax(1)
 
     def units(self) -> list[Unit]:

@@ -175,7 +175,7 @@ def test_explicit_widths() -> None:
     [
         ({"ffn": [3]}, "1 widths for ffn, but the network has 2 such units"),
         ({"ffn": 3}, "1 widths for ffn, but the network has 2"),
-        ({"head": [3]}, "no kind or unit is called 'head'; the kinds are ffn, ffn_block"),
+        ({"head": [3]}, "no kind or unit is called 'head'; known here: ffn, ffn_block"),
         ({"ffn": [3, 7]}, "layers.1.feed_forward: shape asks for 7 units, but the layer has 6"),
         ({"ffn": [3, -1]}, "shape asks for -1 units"),
         ({"ffn": [3, 2.5]}, "shape asks for 2.5 units"),

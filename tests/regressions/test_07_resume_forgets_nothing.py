@@ -16,7 +16,7 @@ def test_everything_that_shapes_the_run_is_in_the_training_state(tmp_path, monke
         if path.suffix == ".ckpt" and "prune" in str(path):
             states.append(torch.load(path, weights_only=True))
 
-    monkeypatch.setattr("sottovoce.training.checkpoints.settle", keep)
+    monkeypatch.setattr("sottovoce.training.checkpoints.move_into_place", keep)
     data = toy(tmp_path)
     data["stages"] = data["stages"][:2]
     data["data"]["test"] = {}

@@ -15,7 +15,7 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.loading.model_files import Directory, Files, is_file, locate, model_type, read_json
 from sottovoce.encoder.loading.weight_files import read_safetensors, read_weights
 from sottovoce.errors import CheckpointError
-from sottovoce.text.one_line import told_in_one_line
+from sottovoce.text.one_line import one_line_errors
 
 from .families.family import Family
 from .families.known import family_of, find_family
@@ -63,7 +63,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
         CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
     """
     path = Path(name)
-    with told_in_one_line(str(name)):
+    with one_line_errors(str(name)):
         return load_file(path) if is_file(path) else load_model(files or locate(path, options))
 
 
@@ -129,7 +129,7 @@ def load_task(
         CheckpointError: as `load`; or no known head, or a tokenizer that is missing or does not fit it.
     """
     path, weights = Path(name), None
-    with told_in_one_line(str(name)):
+    with one_line_errors(str(name)):
         if is_file(path):
             content = _content(path)
             if _file_format(content) is not None:

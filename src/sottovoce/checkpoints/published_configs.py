@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.errors import CheckpointError
-from sottovoce.text.did_you_mean import did_you_mean
+from sottovoce.text.suggestions import did_you_mean
 
 from .families.family import Family
 from .families.known import FAMILIES

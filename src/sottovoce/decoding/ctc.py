@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..encoder.layers.frame_masks import frame_mask
 from ..errors import DataError
 from .ctc_prefix_beam import CTCPrefixBeamSearch, Floats
 from .hypothesis import Hypothesis, check_search
@@ -27,7 +28,7 @@ def ctc_greedy(scores: Tensor, lengths: Tensor | Sequence[int] | None = None, *,
     kept = best != blank
     kept[:, 1:] &= best[:, 1:] != best[:, :-1]
     if lengths is not None:
-        kept &= torch.arange(T, device=best.device) < torch.as_tensor(lengths, device=best.device)[:, None]
+        kept &= frame_mask(torch.as_tensor(lengths, device=best.device), T)
     return [best[b, kept[b]].tolist() for b in range(B)]
 
 

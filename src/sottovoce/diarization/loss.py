@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..encoder.layers.frame_masks import frame_mask
 from .powerset import Powerset
 
 
@@ -26,12 +27,10 @@ def powerset_loss(
     Returns:
         The loss, and ``[B, T, K]`` the reference in the order that was found.
     """
-    B, T, _ = scores.shape
     ordered = permute_reference(powerset.decode(scores), reference, lengths)
     classes = powerset.encode(ordered)
     if lengths is not None:
-        padding = torch.arange(T, device=scores.device) >= lengths.to(scores.device)[:, None]
-        classes = classes.masked_fill(padding, -100)
+        classes = classes.masked_fill(~frame_mask(lengths.to(scores.device), scores.shape[1]), -100)
     each = F.cross_entropy(scores.float().flatten(0, 1), classes.flatten(), ignore_index=-100, reduction="sum")
     return each / (classes != -100).sum().clamp(min=1), ordered
 
@@ -42,7 +41,7 @@ def permute_reference(decided: Tensor, reference: Tensor, lengths: Tensor | None
     decided, reference = decided.float(), reference.float()
     inside = torch.ones(reference.shape[:2], device=reference.device)
     if lengths is not None:
-        inside = (torch.arange(inside.shape[1], device=inside.device) < lengths.to(inside.device)[:, None]).float()
+        inside = frame_mask(lengths.to(inside.device), inside.shape[1]).float()
     with torch.autocast(decided.device.type, enabled=False):  # bfloat16 counts to 256, and NumPy does not know it
         wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
         missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)

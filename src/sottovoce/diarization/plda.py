@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from ..errors import DataError
-from ..file_modes import as_umask_says
+from ..files import write_bytes
 
 Floats = NDArray[np.float64]
 
@@ -87,10 +87,10 @@ class PLDA:
 
     def save(self, path: str | Path) -> Path:
         """Write ``.safetensors``."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
-        save_file({"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}, str(path))
-        as_umask_says(Path(path))
+        arrays = {"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}
+        write_bytes(Path(path), save(arrays))
         return Path(path)
 
     @classmethod

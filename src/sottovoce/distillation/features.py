@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..encoder.layers.frame_masks import frame_mask
 from ..encoder.network import EncoderNetwork
 from ..errors import RecipeError
-from .losses import feature_distance, frame_mask
+from .losses import feature_distance
 from .residual import kept_channels
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..encoder.layers.frame_masks import frame_mask
 from ..models.task_network import TaskNetwork, TaskOutput
-from .losses import frame_mask, masked_mean
+from .losses import masked_mean
 
 
 class DistillationLoss(ABC):

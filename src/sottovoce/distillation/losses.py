@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-
-def frame_mask(lengths: Tensor, frames: int) -> Tensor:
-    """``[B, T]``, true where a frame is no padding. ``lengths`` is ``[B]`` frames."""
-    return torch.arange(frames, device=lengths.device)[None] < lengths[:, None]
 
 
 def feature_distance(

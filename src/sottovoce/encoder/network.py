@@ -17,8 +17,8 @@ from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
 from .frontend.waveform_frontend import FilterbankFrontEnd
 from .layers.attention import AttentionContext
+from .layers.frame_masks import frame_mask
 from .layers.low_rank import use_factors
-from .layers.norms import valid
 from .layers.positions import Span
 from .output import EncoderOutput, as_wanted
 from .placed import PlacedModule
@@ -126,7 +126,7 @@ class EncoderNetwork(PlacedModule):
         T = x.shape[1]
         mask = None
         if frames is not None and (frames.is_meta or bool((frames < T).any())):
-            mask = valid(frames, T)
+            mask = frame_mask(frames, T)
             x = x.masked_fill(~mask[..., None], 0.0)
         if self.positional is not None:
             x = x + self.positional(x, mask)

@@ -1,6 +1,6 @@
 """Operations on frames ``[B, C, T]`` that padding cannot reach: an utterance in a batch gives what it gives alone.
 
-A mask ``[B, T]`` is True on frames that are no padding; ``None`` stands for "all of them".
+A mask ``[B, T]`` (`mask_if_padded`) is True on frames that are no padding; ``None`` stands for "all of them".
 """
 
 from __future__ import annotations
@@ -9,16 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoder.layers.norms import at_least_float32, valid
+from ..encoder.layers.norms import at_least_float32
 from ..encoder.layers.safe_convolution import Conv1d
 from ..encoder.units import MacTerm
-
-
-def frame_mask(lengths: Tensor | None, frames: int) -> Tensor | None:
-    """Mask ``[B, T]`` of utterances of ``lengths[B]`` frames; ``None`` where nothing is padded."""
-    if lengths is None or not (lengths.is_meta or bool((lengths < frames).any())):
-        return None
-    return valid(lengths, frames)
 
 
 def silenced(x: Tensor, mask: Tensor | None) -> Tensor:

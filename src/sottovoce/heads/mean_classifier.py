@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..encoder.layers.norms import valid
+from ..encoder.layers.frame_masks import frame_mask
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm, Unit
 from .layer_sum_head import Fusion, LayerSumHead
@@ -43,7 +43,7 @@ class MeanClassifier(LayerSumHead):
         x = self.projector(self.fused(hidden_states))
         if lengths is None:
             return self.output(x.mean(1))
-        inside = valid(lengths, x.shape[1])[..., None]
+        inside = frame_mask(lengths, x.shape[1])[..., None]
         return self.output(x.masked_fill(~inside, 0.0).sum(1) / lengths[:, None])
 
     def units(self) -> list[Unit]:

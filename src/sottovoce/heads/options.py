@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from ..encoder.checks.values import FLAG, TABLE, TEXT, WIDTH, Rule, number, one_of, several, short, whole
 from ..errors import CheckpointError
-from ..text.did_you_mean import did_you_mean
+from ..text.suggestions import did_you_mean
 
 OptionValues: TypeAlias = Mapping[str, Any]
 """Options by name, as configs hold them: plain data."""

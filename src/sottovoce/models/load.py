@@ -14,7 +14,7 @@ from sottovoce.encoder.loading.foreign_formats import foreign_formats
 from sottovoce.encoder.loading.model_files import is_file, model_type, read_json
 from sottovoce.encoder.loading.pretrained import files_of, without_report
 from sottovoce.models.task_config import TaskConfig
-from sottovoce.text.one_line import told_in_one_line
+from sottovoce.text.one_line import one_line_errors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -90,7 +90,7 @@ def load_stock(source: str | Path) -> PreTrainedModel | None:
     kind = model_type(_config(source))
     if kind is None or kind in (EncoderConfig.model_type, TaskConfig.model_type):
         return None
-    with told_in_one_line(str(source)), without_report():
+    with one_line_errors(str(source)), without_report():
         model = AutoModel.from_pretrained(str(source)).eval()
         check_finite(model.state_dict(), str(source))
         return model

@@ -15,7 +15,7 @@ from ..encoder.loading.pretrained import blueprint, check_fit, files_of
 from ..encoder.loading.uninitialized import Uninitialized
 from ..encoder.loading.weight_files import read_weights
 from ..encoder.network import EncoderNetwork
-from ..text.one_line import told_in_one_line
+from ..text.one_line import one_line_errors
 from .load import load_model
 from .task_config import TaskConfig
 from .task_network import TaskNetwork
@@ -44,7 +44,7 @@ def load_network(source: str | Path) -> EncoderNetwork | TaskNetwork:
     kind = model_type(fields)
     if fields is None or kind not in KINDS:
         return load_model(source)
-    with told_in_one_line(name):
+    with one_line_errors(name):
         config = KINDS[kind][0].from_file(fields, name)
         weights = read_weights(files)
         check_fit(blueprint(KINDS[kind][1], config), weights, name)

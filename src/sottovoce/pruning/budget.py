@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from torch import Tensor
 
 from ..errors import BudgetError
+from ..text.suggestions import did_you_mean
 from .costs import Cost, CostModel, Seconds, human
 
 Amount = int | float | str
@@ -91,7 +91,9 @@ class Budget:
                 raise BudgetError(f"budget: per {part} is {limits!r}; write per={{{part!r}: {{'params': ...}}}}")
             for quantity in limits:
                 if quantity not in QUANTITIES:
-                    raise BudgetError(f"budget: {part} {quantity!r} is unknown; it can be {' or '.join(QUANTITIES)}")
+                    raise BudgetError(
+                        f"budget: {part} {quantity!r} is unknown; {did_you_mean(str(quantity), QUANTITIES)}"
+                    )
         given = list(self._limits())
         if not given:
             raise BudgetError("budget: no limit given; give params, macs, or per={part: {...}}")
@@ -128,9 +130,9 @@ class Budget:
             elif key in (*QUANTITIES, "seconds", "reference"):
                 fields[key] = value
             else:
-                near = get_close_matches(key, [*QUANTITIES, "seconds", "reference"], 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise BudgetError(f"budget: {key!r} is unknown{hint}")
+                raise BudgetError(
+                    f"budget: {key!r} is unknown; {did_you_mean(key, [*QUANTITIES, 'seconds', 'reference'])}"
+                )
         if "seconds" in fields:
             try:
                 fields["seconds"] = float(fields["seconds"])
@@ -151,7 +153,7 @@ class Budget:
         out = []
         for name, (part, quantity), amount in self._limits():
             if part is not None and part not in reference.parts:
-                raise BudgetError(f"budget: there is no part {part!r}; the parts are {', '.join(reference.parts)}")
+                raise BudgetError(f"budget: there is no part {part!r}; {did_you_mean(part, reference.parts)}")
             whole = getattr(reference if part is None else reference.parts[part], quantity)
             if whole == 0:
                 raise BudgetError(f"budget: {name} is limited, but {part} has none in the reference; leave it out")

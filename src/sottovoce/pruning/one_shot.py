@@ -10,8 +10,10 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
+from ..encoder.layers.frame_masks import frame_mask
 from ..encoder.unit_kinds import GATED
 from ..errors import PlanError
+from ..text.suggestions import did_you_mean
 from ..text.yaml_text import read_text, yaml_value
 from .budget import Budget
 from .importance import activation, magnitude, run, taylor
@@ -75,7 +77,7 @@ def prune(
 
 def _scores(model: nn.Module, method: str, batches: Iterable[Any], kinds: Iterable[str]) -> Scores:
     if method not in METHODS:
-        raise PlanError(f"method {method!r} is unknown; it can be {', '.join(METHODS)}")
+        raise PlanError(f"method {method!r} is unknown; {did_you_mean(str(method), METHODS)}")
     if method == "magnitude":
         return magnitude(model, kinds)
     if method == "activation":
@@ -98,7 +100,7 @@ def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     if (made := output.get("output")) is not None:
         parts.append((made, output.output_lengths if made.dim() > 2 else None))
     for state, lengths in parts:
-        valid = state if lengths is None else state[torch.arange(state.shape[1], device=device) < lengths[:, None]]
+        valid = state if lengths is None else state[frame_mask(lengths, state.shape[1])]
         sign = (torch.randint(2, valid.shape, generator=signs) * 2 - 1).to(valid)
         total = total + (valid * sign).sum() / (valid.detach().square().sum() + 1e-12).sqrt()
     return total

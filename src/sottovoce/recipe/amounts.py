@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ..bounded import MOST_SECONDS
+from ..options.bounds import MOST_SECONDS
 
 MOST_STEPS = 1_000_000_000
 MOST_UTTERANCES = 65_536

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ..bounded import MOST_SECONDS
 from ..options import Options
+from ..options.bounds import MOST_SECONDS
 from ..pruning.budget import Budget
 
 MOST = 10**18

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..bounded import MOST_SECONDS, SEEDS
 from ..data.audio.channels import Channel
 from ..data.corpora.audio_check import refuse_missing
 from ..data.corpora.cuts import read_cuts
@@ -29,7 +28,9 @@ from ..data.synthesis.resynthesis import ATTACKS
 from ..data.synthesis.simulated_conversations import ConversationStyle, simulate_conversations
 from ..data.synthesis.verification import TRIAL_FILES
 from ..errors import DataError, RecipeError
-from ..options import Options, known_keys, nearest, one_of, problems_of
+from ..options import Options, known_keys, one_of, problems_of
+from ..options.bounds import MOST_SECONDS, SEEDS
+from ..text.suggestions import did_you_mean
 from .amounts import FileName, Length
 
 Told: TypeAlias = Callable[[int, int], None]
@@ -81,7 +82,7 @@ class Chosen(Options):
         known = [*known_keys(type(self)), *model.model_fields]
         given = self.options
         for key in given.keys() - model.model_fields.keys():
-            yield f"{key}: unknown; {nearest(key, known)}"
+            yield f"{key}: unknown; {did_you_mean(key, known)}"
         try:
             model.model_validate({key: given[key] for key in given if key in model.model_fields})
         except ValidationError as error:
@@ -109,7 +110,7 @@ class Synthesize(Chosen):
         if self.task in SYNTHESES:
             yield from self.option_problems(SYNTHESES[self.task])
         else:
-            yield f"task: no corpus is synthesized for {self.task!r}; {nearest(self.task, SYNTHESES)}"
+            yield f"task: no corpus is synthesized for {self.task!r}; {did_you_mean(self.task, SYNTHESES)}"
 
     def prepare(self, folder: Path, told: Told | None) -> Prepared:
         """Make it, or find it made."""
@@ -140,7 +141,7 @@ class Import(Chosen):
         if not Path(self.path).exists():
             yield f"path: {self.path} does not exist"
         if self.layout not in LAYOUTS:
-            yield f"layout: no layout is called {self.layout!r}; {nearest(self.layout, LAYOUTS)}"
+            yield f"layout: no layout is called {self.layout!r}; {did_you_mean(self.layout, LAYOUTS)}"
             return
         if self.channel is not None and self.layout in LAYOUTS_OF_CUTS:
             yield f"channel: the cuts of the layout {self.layout} say which channel they are of; leave it out"
@@ -237,14 +238,14 @@ class Converse(Options):
         known = self.of.options.splits()
         for split in self.conversations:
             if known is not None and split not in known:
-                yield f"conversations: there is no split {split!r}; {nearest(split, known)}"
+                yield f"conversations: there is no split {split!r}; {did_you_mean(split, known)}"
 
     def prepare(self, folder: Path, told: Told | None) -> Prepared:
         """Make them, or find them made; the manifests of their splits."""
         found = self.of.options.prepare(folder / "voices", None).splits
         for split in self.conversations:
             if split not in found:
-                raise RecipeError(f"converse: the voices have no split {split!r}; {nearest(split, found)}")
+                raise RecipeError(f"converse: the voices have no split {split!r}; {did_you_mean(split, found)}")
         made = simulate_conversations(
             {split: list(read_cuts(found[split])) for split in self.conversations},
             Path(self.folder) if self.folder else folder / "conversations",
@@ -281,13 +282,13 @@ class Copies(Options):
             yield f"of.{self.of.kind}.{problem}"
         known = self.of.options.splits()
         if known is not None and self.split not in known:
-            yield f"split: there is no split {self.split!r}; {nearest(self.split, known)}"
+            yield f"split: there is no split {self.split!r}; {did_you_mean(self.split, known)}"
 
     def prepare(self, folder: Path, told: Told | None) -> Prepared:
         """Make them, or find them made."""
         found = self.of.options.prepare(folder / "speech", None).splits
         if self.split not in found:
-            raise RecipeError(f"copies: the speech has no split {self.split!r}; {nearest(self.split, found)}")
+            raise RecipeError(f"copies: the speech has no split {self.split!r}; {did_you_mean(self.split, found)}")
         made = folder / MANIFEST
         if not made.exists():
             shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest

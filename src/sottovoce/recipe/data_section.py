@@ -27,8 +27,9 @@ from pydantic import Field
 from ..data.corpora.cuts import cut_field, cut_speaker, read_cuts
 from ..errors import RecipeError
 from ..metrics.detection.trials import read_trials
-from ..options import Options, nearest
+from ..options import Options
 from ..tasks.task import EvaluationData
+from ..text.suggestions import did_you_mean
 from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
 from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
@@ -131,11 +132,11 @@ class DataOptions(Options):
         name, split, speed = _parts(reference)
         corpus = self.corpora.get(name)
         if corpus is None:
-            yield f"{path}: there is no corpus {name!r}; {nearest(name, self.corpora)}"
+            yield f"{path}: there is no corpus {name!r}; {did_you_mean(name, self.corpora)}"
         elif not split:
             yield f"{path}: write {reference}/<split>"
         elif (splits := corpus.options.splits()) is not None and split not in splits:
-            yield f"{path}: the corpus {name} has no split {split!r}; {nearest(split, splits)}"
+            yield f"{path}: the corpus {name} has no split {split!r}; {did_you_mean(split, splits)}"
         if speed is not None and not 0.5 <= speed <= 2:
             yield f"{path}: a speed is a number from 0.5 to 2, as in {name}/{split}@0.9"
 
@@ -222,7 +223,7 @@ class Corpora:
             name, split, speed = _parts(reference)
             splits = self._corpus(name).splits
             if split not in splits:
-                raise RecipeError(f"data: the corpus {name} has no split {split!r}; {nearest(split, splits)}")
+                raise RecipeError(f"data: the corpus {name} has no split {split!r}; {did_you_mean(split, splits)}")
             chosen = self._chosen(name, read_cuts(splits[split]))
             if not chosen:
                 raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 from pydantic import Field, create_model, model_validator
 
-from ..bounded import WIDEST
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
@@ -22,6 +21,7 @@ from ..models.load import is_ours, is_task_model, load_encoder, load_model
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
 from ..options import Options
+from ..options.bounds import WIDEST
 from ..tasks.task import Task
 from ..training.filters import mel_filters
 

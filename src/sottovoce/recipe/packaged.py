@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import RecipeError
+from ..text.suggestions import nearest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel they lie inside the package; in a checkout, beside src/.
@@ -37,8 +37,8 @@ def find_recipe(name: str | os.PathLike[str], folder: Path = Path()) -> Path:
     if os.path.exists(path):  # a folder or a device; whoever reads it says so
         return path
     beside = {each.name: str(each) for each in _files_in(path.parent)}
-    close = [beside[each] for each in get_close_matches(path.name, beside, n=1)]
-    close += get_close_matches(Path(name).stem, known, n=1)
+    close = [beside[near]] if (near := nearest(path.name, beside)) else []
+    close += [near] if (near := nearest(Path(name).stem, known)) else []
     hint = (
         f"did you mean {' or '.join(map(repr, close))}?" if close else "`sottovoce recipes` lists those that there are"
     )

@@ -11,7 +11,8 @@ from ..encoder.model import SpeechEncoder
 from ..encoder.unit_kinds import GATED
 from ..encoder.units import collect
 from ..models.task_model import TaskModel
-from ..options import Options, nearest
+from ..options import Options
+from ..text.suggestions import did_you_mean
 from .budget_options import BudgetOptions
 
 
@@ -58,4 +59,4 @@ class SlimmingOptions(Options):
                 yield f"kinds[{k}]: only the head has units of the kind {kind!r}; give the stage scope: model"
             else:
                 known = kinds[self.scope]
-                yield f"kinds[{k}]: this network has no unit of the kind {kind!r}; {nearest(kind, known)}"
+                yield f"kinds[{k}]: this network has no unit of the kind {kind!r}; {did_you_mean(kind, known)}"

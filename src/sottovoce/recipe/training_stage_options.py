@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from ..distillation.features import check_groups, default_layers
 from ..errors import RecipeError
-from ..options import Options, nearest
+from ..options import Options
+from ..text.suggestions import did_you_mean
 from ..training.clipping import AutoClip, Clipping, FixedClipping
 from ..training.schedules import Decay
 from .amounts import MOST_STEPS, MOST_UTTERANCES, Crop, FileName
@@ -184,7 +185,7 @@ class DistillationOptions(Options):
     def problems(self, before: list[str]) -> Iterator[str]:
         """What is wrong with the teacher."""
         if self.teacher not in before and "/" not in self.teacher and not Path(self.teacher).exists():
-            yield f"distillation.teacher: no earlier stage and no model is called {self.teacher!r}; " + nearest(
+            yield f"distillation.teacher: no earlier stage and no model is called {self.teacher!r}; " + did_you_mean(
                 self.teacher, before
             )
 

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from sottovoce.errors import RecipeError
-from sottovoce.files import whole_file, write_json, write_text
+from sottovoce.files import write_bytes, write_json, write_text
 from sottovoce.metrics.detection.error_tradeoff import DET
 from sottovoce.models.load import load_model
 from sottovoce.profiling.bench import Benchmark, Setting, measure
@@ -55,8 +55,7 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     pictures |= {f"det {test}": det_picture(curves) for test, curves in story.trade_offs.items()}
     for name, png in pictures.items():
         file = re.sub(r"[^\w.]+", "-", name)  # of a test set, which may be called anything
-        with whole_file(Path(run) / "figures" / f"{file}.png") as partial:
-            partial.write_bytes(png)
+        write_bytes(Path(run) / "figures" / f"{file}.png", png)
     write_text(path, html(story, pictures))
     return path
 

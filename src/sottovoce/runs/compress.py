@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from ..errors import RecipeError
 from ..files import write_json
-from ..options import listed
+from ..options import problem_list
 from ..profiling.environment import environment
 from ..recipe.data_section import Corpora
 from ..training.randomness import seed_of
@@ -153,7 +153,7 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
 
 def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:
     if lines := list(problems):
-        raise RecipeError(f"{recipe.name}: {listed(lines, what)}")
+        raise RecipeError(f"{recipe.name}: {problem_list(lines, what)}")
 
 
 def _note_environment(directory: RunDirectory, console: Console) -> None:

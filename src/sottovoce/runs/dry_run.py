@@ -20,12 +20,12 @@ from ..distillation.features import check_layers
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..errors import RecipeError
-from ..exclusive import exclusive
+from ..locks import new_folder
 from ..models.load import load_encoder
-from ..options import nearest
 from ..recipe.encoder_options import EncoderOptions, new_config
 from ..recipe.packaged import known_recipes
 from ..recipe.yaml_file import merged, plain_recipe
+from ..text.suggestions import did_you_mean
 
 Plain = dict[str, Any]
 
@@ -192,11 +192,10 @@ def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
     if os.path.exists(source):
         return source
     path = folder / source.replace("/", "--")
-    with exclusive(folder / f".{path.name}.partial") as work, torch.random.fork_rng(devices=[]):
+    with new_folder(path) as work, torch.random.fork_rng(devices=[]):
         if not path.is_dir():
             torch.manual_seed(0)
             SpeechEncoder(_config(source, folder, tiny=tiny)).save_pretrained(work)
-            work.rename(path)
     return str(path)
 
 
@@ -223,7 +222,8 @@ def encoder_of_run(source: str) -> Plain:
     if (path := known_recipes().get(name)) is None:
         raise RecipeError(
             f"encoder.from: {source} is not here, and is neither a published encoder nor a model of a recipe that comes "
-            f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; {nearest(source, published_encoders())}"
+            f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; "
+            f"{did_you_mean(source, published_encoders())}"
         )
     return plain_recipe(path)["encoder"]
 

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BeforeValidator, Field, ValidationError
 
-from ..bounded import SEEDS
-from ..options import Options, nearest, one_of, problems_of, shown
+from ..options import Options, one_of, problems_of, short_repr
+from ..options.bounds import SEEDS
 from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
 from ..recipe.data_section import DataOptions
 from ..recipe.encoder_options import EncoderOptions
 from ..recipe.training_stage_options import CheckpointSelectionOptions, StageOptions, TrainingStageOptions
 from ..tasks.registry import TASKS
+from ..text.suggestions import did_you_mean
 from ..training.loop import Compute
 from .provenance import START, stage_name
 from .stages import STAGES
@@ -25,7 +26,9 @@ PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 def _one_device(devices: Any) -> Any:
     if devices != 1 or isinstance(devices, bool):
-        raise ValueError(f"{shown(devices)}: training runs on one device so far; take 1, and a run for each device")
+        raise ValueError(
+            f"{short_repr(devices)}: training runs on one device so far; take 1, and a run for each device"
+        )
     return 1
 
 
@@ -141,7 +144,7 @@ class Recipe(Options):
 
     def _stage_problems(self, stage: StageOptions, before: list[str]) -> Iterator[str]:
         if stage.start is not None and stage.start not in before:
-            yield f"start: no earlier stage is called {stage.start!r}; {nearest(stage.start, before)}"
+            yield f"start: no earlier stage is called {stage.start!r}; {did_you_mean(stage.start, before)}"
         if isinstance(stage, TrainingStageOptions):
             for k, reference in enumerate(stage.train or ()):
                 yield from self.data.reference_problems(reference, f"train[{k}]")

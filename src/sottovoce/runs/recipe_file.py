@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
-from ..options import listed, nearest, problems_of
+from ..options import problem_list, problems_of
 from ..recipe.packaged import find_recipe
 from ..recipe.yaml_file import expanded, loaded, merged, recipe_value
+from ..text.suggestions import did_you_mean
 from .provenance import stage_name
 from .recipe import Recipe
 
@@ -64,7 +65,7 @@ def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] =
     recipe, found = _checked(data)
     told = [*problems, *found]
     if told or recipe is None:
-        raise RecipeError(f"{name}: {listed(told, f'{len(told)} problems')}")
+        raise RecipeError(f"{name}: {problem_list(told, f'{len(told)} problems')}")
     return recipe
 
 
@@ -139,7 +140,7 @@ def _set(data: dict[str, Any], path: str, text: str, problems: list[str]) -> Non
         known = [entry for entry in stages if isinstance(entry, dict)] if isinstance(stages, list) else []
         entries = {stage_name(*_kind(entry)): entry for entry in known}
         if steps[1] not in entries:
-            problems.append(f"--set {path}: no stage is called {steps[1]!r}; {nearest(steps[1], entries)}")
+            problems.append(f"--set {path}: no stage is called {steps[1]!r}; {did_you_mean(steps[1], entries)}")
             return
         holder = entries[steps[1]]
         kind, _ = _kind(holder)

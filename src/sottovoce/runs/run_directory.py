@@ -26,8 +26,8 @@ from typing import Any
 import yaml
 
 from ..errors import CheckpointError, RecipeError
-from ..files import PARTIAL, named_fault, write_json, write_text
-from ..locks import OWNER, held
+from ..files import PARTIAL, path_in_errors, write_json, write_text
+from ..locks import OWNER, hold_lock
 from ..text import plain_json
 from ..text.yaml_text import read_text, yaml_value
 from .provenance import START
@@ -80,7 +80,7 @@ class RunDirectory:
                 )
             told(f"{self.path}: waiting for {owner}")
 
-        with held(self.path / LOCK, busy=busy):
+        with hold_lock(self.path / LOCK, busy=busy):
             yield
 
     # --- where things are ---
@@ -186,7 +186,7 @@ class RunDirectory:
 
     def log(self, stage: str, step: int, values: Mapping[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``; a value that is not finite is null there, with the reason beside it."""
-        with named_fault(self.metrics), open(self.metrics, "a", encoding="utf-8") as file:
+        with path_in_errors(self.metrics), open(self.metrics, "a", encoding="utf-8") as file:
             file.write(plain_json.dumps({"stage": stage, "step": step, **values}) + "\n")
 
     def forget(self, stage: str, after: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -20,8 +20,7 @@ from ..distillation.features import FeatureDistillation
 from ..distillation.logits import LogitsDistillation
 from ..encoder.model import SpeechEncoder
 from ..errors import CheckpointError, RecipeError
-from ..file_modes import as_umask_says
-from ..files import whole_directory, whole_file
+from ..files import whole_directory, write_tensors
 from ..models.load import load_encoder
 from ..models.model_card import History, scores_of, write_card
 from ..models.task_model import TaskModel
@@ -332,10 +331,8 @@ class StageRun:
             model.save_pretrained(partial)
             write_card(partial, model, self._history(results))
         if product.objective is not None:
-            with whole_file(self.run.objective(self.name)) as path:
-                labels = plain_json.dumps(product.objective.labels)
-                save_file(product.objective.state_dict(), path, metadata={"labels": labels})
-                as_umask_says(path)
+            labels = {"labels": plain_json.dumps(product.objective.labels)}
+            write_tensors(self.run.objective(self.name), product.objective.state_dict(), labels)
         results["seconds"] = round(time.perf_counter() - began, 1)
         self.run.finish(self.name, results)
         self.run.clear(self.name)

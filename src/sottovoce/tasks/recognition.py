@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from pydantic import Field, field_validator, model_validator
 
-from ..bounded import WIDEST
 from ..data.batches.batches import BatchLoader, EvaluationBatches
 from ..data.batches.targets import Tokens
 from ..decoding.text_decoders import TextSearch, text_decoder
@@ -21,6 +20,7 @@ from ..metrics.recognition import RecognitionScore, TextNormalizer, score_recogn
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from ..options.bounds import WIDEST
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import RecognitionHead, RecognitionLoss
 from .task import EvaluationData, Objective, plain

@@ -32,9 +32,7 @@ The error itself stays behind the line (``--debug`` shows it), so that a fault o
 
 
 @contextmanager
-def told_in_one_line(
-    name: str, fault: str = "damaged", remedy: str = "copy it again from its source"
-) -> Iterator[None]:
+def one_line_errors(name: str, fault: str = "damaged", remedy: str = "copy it again from its source") -> Iterator[None]:
     """Errors of reading ``name`` become a `CheckpointError` of one line that begins with its name.
 
     Args:

@@ -12,7 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
 from ..errors import CheckpointError
-from ..files import move_into_place, named_fault, partial_of
+from ..files import move_into_place, partial_of, path_in_errors
 from .steps import StepCallback
 
 
@@ -20,7 +20,7 @@ class StraightToDisk(TorchCheckpointIO):
     """Writes a training state as it goes. Lightning's own way builds it in memory first: another three times the model."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        with named_fault(Path(path)), open(path, "wb") as file:
+        with path_in_errors(Path(path)), open(path, "wb") as file:
             torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:

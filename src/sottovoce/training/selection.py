@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..encoder.evaluation_mode import evaluating
 from ..errors import RecipeError
-from ..file_modes import as_umask_says
-from ..files import whole_file
+from ..files import write_tensors
 from .steps import StepCallback
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -59,9 +58,7 @@ class CheckpointSelection(StepCallback):
         with evaluating(model):
             numbers = {name: value for name, value in self.evaluate(model).items() if isinstance(value, int | float)}
         if trainer.is_global_zero:
-            with whole_file(self.path(step)) as partial:
-                save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
-                as_umask_says(partial)
+            write_tensors(self.path(step), model.state_dict())
             if self.write_metrics is not None:
                 self.write_metrics(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
         module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]

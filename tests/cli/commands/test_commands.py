@@ -59,7 +59,7 @@ def test_prune_says_what_goes_altogether_and_its_options_keep_it(sottovoce, mode
         (("--floor", "head"), "--floor head: write what it is of and a number, such as head=1"),
         (("--floor", "heads=1"), "--floor: no unit or kind is called 'heads'; did you mean 'head'?"),
         (("--floor", "head=1", "--floor", "head=2"), "has a floor of 1 already"),
-        (("--protect", "layer.0"), "--protect: no unit or kind is called 'layer.0'; the kinds are"),
+        (("--protect", "layer.0"), "--protect: no unit or kind is called 'layer.0'; known here: "),
     ):
         said = sottovoce("prune", models / "ours", *half, *wrong, "-o", tmp_path / "x")
         assert said.code == 2 and message in said.err and len(said.err.strip().splitlines()) == 1, said

@@ -71,8 +71,8 @@ def test_options_reach_their_layout(sottovoce, corpus, tmp_path):
     ("arguments", "message"),
     [
         (["tabel", "list.csv"], "did you mean 'table'?"),
-        (["nemo", "list.csv", "--uem", "ref.uem"], "the layout nemo has no option '--uem'; it has --audio"),
-        (["table", "list.csv", "--allow-pipes"], "the layout table has no option '--allow-pipes'; it has --columns"),
+        (["nemo", "list.csv", "--uem", "ref.uem"], "the layout nemo: --uem: unknown; known here: --audio"),
+        (["table", "list.csv", "--allow-pipes"], "the layout table: --allow-pipes: unknown; "),
         (["table", "list.csv", "--columns", "path"], "is not like path=file"),
         (["table", "list.csv", "--columns", "path=file,path=spk"], "each name once"),
         (["table", "list.csv"], "no column 'path'"),
@@ -155,7 +155,7 @@ def test_a_corpus_of_any_task(sottovoce, tmp_path):
     assert "10.0 % of it overlapped" in sottovoce("data", "show", tmp_path / "c/train.jsonl.gz").out
     for arguments, message in (
         (["singing"], "no synthetic corpus is called 'singing'"),
-        (["intent", "--overlap", 0.1], "synthesize intent has no option '--overlap'; it has --seed, --speakers-train"),
+        (["intent", "--overlap", 0.1], "synthesize intent: --overlap: unknown; known here: "),
         (["recognition", "--speakers-test", 1], "synthesize recognition: --speakers-test: input should be greater"),
         (["spoofing", "--attacks", "lpc,"], "holds a corpus made otherwise"),
         (["spoofing", "--attacks", "lcp"], "there is no attack 'lcp'"),

@@ -70,7 +70,7 @@ def test_all_codecs_are_drawn():
 
 
 def test_unknown_codecs_are_named():
-    with pytest.raises(DataError, match="codecs: opsu; known here: opus, "):
+    with pytest.raises(DataError, match="codecs: opsu is unknown; did you mean .opus."):
         Coding(codecs=["opsu"])
     with pytest.raises(DataError, match="codecs: none"):
         Coding(codecs=[])

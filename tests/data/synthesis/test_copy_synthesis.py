@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_files(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"methods": ["grifin_lim"]}, "there is no method 'grifin_lim'; known are griffin_lim, "),
+        ({"methods": ["grifin_lim"]}, "there is no method 'grifin_lim'; did you mean 'griffin_lim'"),
         ({"copies": 3, "methods": ["lpc", "lpc", "cepstral"]}, "3 copies by 2 methods"),
         ({"copies": 0}, "0 copies"),
         ({"seconds": 0.01}, "of 0.01 s"),

@@ -277,12 +277,12 @@ class TestConversations:
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("singing", {}, "no synthetic corpus is called 'singing'; known are diarization, intent"),
-        ("intent", {"overlap": 0.1}, "synthesize intent has no option 'overlap'; it has seed, speakers_train"),
+        ("singing", {}, "no synthetic corpus is called 'singing'; known here: diarization, intent"),
+        ("intent", {"overlap": 0.1}, "synthesize intent: overlap: unknown; known here: "),
         ("recognition", {"styles": ["song"]}, "styles.0: input should be 'sentence'"),
         ("recognition", {"styles": []}, "styles: tuple should have at least 1 item"),
         ("recognition", {"styles": ["digits", "digits"]}, "a style is named twice"),
-        ("spoofing", {"attacks": ["lcp"]}, "there is no attack 'lcp'; known are griffin_lim"),
+        ("spoofing", {"attacks": ["lcp"]}, "there is no attack 'lcp'; did you mean 'lpc'"),
         ("spoofing", {"attacks": ["lpc"], "held_out": ["lpc"]}, "named twice in attacks and held_out"),
         ("diarization", {"voices": (5, 3)}, "voices are 5 to 3"),
         ("diarization", {"speakers_dev": 3}, "speakers_dev is 3, but a conversation has up to 4 voices"),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sottovoce.encoder.loading.weight_files import SAFETENSORS, check_content
 from sottovoce.errors import CheckpointError
-from sottovoce.text.one_line import told_in_one_line
+from sottovoce.text.one_line import one_line_errors
 
 
 def only_tensors(content: Any, name: str) -> dict[str, Tensor]:
@@ -46,7 +46,7 @@ def read_torch(path: Path) -> Any:
         CheckpointError: damaged, or holding pickled objects: unpickling those would run whatever code they name.
     """
     check_content(path)
-    with told_in_one_line(str(path)):
+    with one_line_errors(str(path)):
         _check_inflation(path)
         try:
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -96,7 +96,7 @@ def synthesize(
     lists = {name: _names(given.pop(name)) for name in ("styles", "attacks", "held_out")}
     further_options = _further(given.pop("further"))
     options = {name: value for name, value in (given | lists | further_options).items() if value is not None}
-    synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelled=_option)
+    synthesis_of(task, {k: v for k, v in options.items() if k not in ("task", "out")}, spelling=_option)
     with progress_bar("synthesizing speech") as progress:
         corpus = library(options.pop("out"), progress=progress, **options)
     for path in corpus.parts():
@@ -141,7 +141,7 @@ def import_corpus(
     from sottovoce.data.corpora.layouts.options import options_model
     from sottovoce.data.corpora.manifests import import_corpus as library
     from sottovoce.data.corpora.summary import summarize
-    from sottovoce.options_check import checked
+    from sottovoce.options import check_options
     from sottovoce.report.tables.corpora import corpus_table
 
     given = {
@@ -156,7 +156,7 @@ def import_corpus(
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, False)}
     options |= _further(further)
-    checked(options_model(LAYOUTS.find(layout)), options, f"the layout {layout}", spelled=_option)
+    check_options(options_model(LAYOUTS.find(layout)), options, f"the layout {layout}", spelling=_option)
     options |= {"layout": layout, "split": split, "channel": channel, "skip_faulty": skip_faulty}
     left_out: list[str] = []
     with progress_bar("reading the corpus") as progress:

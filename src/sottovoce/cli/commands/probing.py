@@ -32,13 +32,13 @@ def probe(
 
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.errors import RecipeError
-    from sottovoce.options import nearest
     from sottovoce.report.tables.probes import probe_table
     from sottovoce.runs.probe import PROBES
     from sottovoce.runs.probe import probe as library
+    from sottovoce.text.suggestions import did_you_mean
 
     if unknown := [name for name in task or () if name not in PROBES]:
-        raise RecipeError(f"--task {unknown[0]}: unknown; {nearest(unknown[0], PROBES)}")
+        raise RecipeError(f"--task {unknown[0]}: unknown; {did_you_mean(unknown[0], PROBES)}")
     chosen = [PROBES[name] for name in task or ([] if recipe else PROBES)] + (recipe or [])
     screen = Console(stderr=True) if as_json else console()
     models = [model] if against is None else [model, against]

@@ -44,12 +44,12 @@ def check(
 
     from sottovoce.cli.terminal import busy, console, new_directory
     from sottovoce.errors import RecipeError
-    from sottovoce.options import nearest
     from sottovoce.recipe.packaged import find_recipe
     from sottovoce.runs.recipe_check import GPUS, check_recipe, check_table
+    from sottovoce.text.suggestions import did_you_mean
 
     if gpu not in GPUS:
-        raise RecipeError(f"--gpu {gpu}: unknown; {nearest(gpu, GPUS)}")
+        raise RecipeError(f"--gpu {gpu}: unknown; {did_you_mean(gpu, GPUS)}")
     path = find_recipe(name)
     screen = console()
     with TemporaryDirectory(prefix="sottovoce-check-") as temporary:

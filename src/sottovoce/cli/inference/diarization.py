@@ -215,14 +215,12 @@ def plda(
     """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
     from sottovoce.cli.terminal import busy, console
     from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.files import whole_file
     from sottovoce.inference.diarization import load_embedder
     from sottovoce.inference.plda import fit_plda
 
     with busy("listening"):
         fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)
-    with whole_file(out) as partial:
-        fitted.save(partial)
+    fitted.save(out)
     console().print(
         f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}",
         markup=False,

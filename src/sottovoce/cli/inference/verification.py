@@ -183,10 +183,9 @@ def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
     """Write the DET curves of some models, by name, as a PNG."""
     import numpy as np
 
-    from sottovoce.files import whole_file
+    from sottovoce.files import write_bytes
     from sottovoce.metrics.detection.error_tradeoff import DET
     from sottovoce.report.pictures.det_curves import det_picture
 
     drawn = {name: DET(np.array(c["miss"]), np.array(c["false_alarm"])) for name, c in curves.items()}
-    with whole_file(path) as written:
-        written.write_bytes(det_picture(drawn))
+    write_bytes(path, det_picture(drawn))

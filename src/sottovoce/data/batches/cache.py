@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DataError
+from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
 from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import load_cut
@@ -38,7 +39,7 @@ class AudioCache:
 
     def __init__(self, cuts: Sequence[Cut], kind: str = "int16") -> None:
         if kind not in _TYPES:
-            raise DataError(f"audio cache: unknown kind {kind!r}; known are {', '.join(_TYPES)}")
+            raise DataError(f"audio cache: unknown kind {kind!r}; {did_you_mean(kind, _TYPES)}")
         size = int(sum(cut.duration for cut in cuts) * SAMPLE_RATE) * 2
         if size > _LARGEST:
             raise DataError(

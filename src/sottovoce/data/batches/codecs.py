@@ -11,6 +11,7 @@ import soundfile
 import soxr
 
 from ...errors import DataError
+from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
 from ..audio.reading import SAMPLE_RATE
 
@@ -82,7 +83,8 @@ class Coding:
     def __init__(self, probability: float = 0.5, codecs: Sequence[str] = tuple(CODECS)) -> None:
         self.probability = probability
         if not codecs or (unknown := [name for name in codecs if name not in CODECS]):
-            raise DataError(f"codecs: {unknown[0] if codecs else 'none'}; known here: {', '.join(CODECS)}")
+            word = unknown[0] if codecs else "none"
+            raise DataError(f"codecs: {word} is unknown; {did_you_mean(word, CODECS)}")
         self.codecs = {name: CODECS[name] for name in codecs}
         for name, codec in self.codecs.items():
             if codec.format is not None and not soundfile.check_format(codec.format, codec.subtype):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import importlib.util
 import io
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AudioError, DataError
+from ...files import unwritable, write_bytes
 from ...text import plain_json
 from ...text.text_files import lines
 from ..audio.channels import MIX, Channel
@@ -122,15 +122,8 @@ def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
                 file.write(plain_json.dumps(cut.to_dict()).encode() + b"\n")
             except UnicodeEncodeError as error:
                 raise DataError(f"{path}: the cut {cut.id!r} has half a character (a lone surrogate) in it") from error
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    with unwritable(path):
+        write_bytes(path, buffer.getvalue())
     return path
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError
-from ...exclusive import exclusive
-from ...options_check import checked
+from ...files import unwritable
+from ...locks import exclusive_folder
+from ...options import check_options
 from ..audio.channels import Channel
 from ..audio.sources import printable
 from .audio_extraction import extract_audio, with_converted
@@ -88,7 +89,7 @@ def import_corpus(
     require_lhotse()
     source, out = Path(source), Path(out)
     reader = LAYOUTS.find(layout)
-    settings = dict(checked(options_model(reader), options, f"the layout {layout}"))
+    settings = dict(check_options(options_model(reader), options, f"the layout {layout}"))
     if channel is not None and layout in LAYOUTS_OF_CUTS:
         raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave --channel out")
     faults: list[str] = []
@@ -165,10 +166,8 @@ def _staged(out: Path) -> Iterator[Path]:
     """
     made = [each for each in (out, *out.parents) if not each.exists()]
     try:
-        with exclusive(out / ".import.partial") as staging:
+        with unwritable(out), exclusive_folder(out / ".import.partial") as staging:
             yield staging
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror})") from error
     finally:
         for each in made:
             with contextlib.suppress(OSError):  # not empty: all went well

@@ -9,7 +9,6 @@ Times are kept to the microsecond: what is written reads back as the same number
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections import Counter, defaultdict
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import DataError
+from ...files import unwritable, write_text
 from ...metrics.speaker_time import LONGEST
 from ...metrics.unscored_zones import Zones, merge_stretches
 from ...text.text_files import lines
@@ -271,13 +271,6 @@ def _check_times(start: float, end: float, name: str, path: str | Path) -> tuple
 
 
 def _write(text: str, path: Path) -> Path:
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    with unwritable(path):
+        write_text(path, text)
     return path

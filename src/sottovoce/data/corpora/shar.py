@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AudioError, DataError, SottovoceError
-from ...exclusive import exclusive
+from ...files import unwritable
+from ...locks import new_folder
 from ..audio.decoder import open_audio_bytes
 from ..audio.formats.file_bytes import FileBytes
 
@@ -167,14 +168,9 @@ def export_shar(cuts: Iterable[Cut], out: str | Path, *, shard_size: int = 1_000
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; choose another one")
     try:
-        with exclusive(out.with_name(f".{out.name}.partial")) as work:
+        with unwritable(out), new_folder(out) as work:
             from_memory = CutSet(load_into_memory(cut) for cut in cuts)
             from_memory.to_shar(work, fields={"recording": "flac"}, shard_size=shard_size, warn_unused_fields=False)
-            if out.is_dir():
-                out.rmdir()
-            work.rename(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
     except SottovoceError:
         raise
     except Exception as error:  # Lhotse raises whatever its many backends raise

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 import soundfile
 from pydantic import ConfigDict, Field
 
-from ...bounded import SEEDS, Bounded
+from ...options.bounds import SEEDS, Bounded
 from ..audio.acoustics import Wave
 from ..audio.reading import SAMPLE_RATE
 from .speech.voices import SPLITS

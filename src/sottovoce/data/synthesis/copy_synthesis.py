@@ -15,7 +15,9 @@ import numpy as np
 import soundfile
 
 from ...errors import DataError
-from ...exclusive import exclusive
+from ...files import unwritable
+from ...locks import exclusive_folder
+from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave, power
 from ..audio.frames import FRAME_LENGTH
 from ..audio.reading import SAMPLE_RATE
@@ -65,7 +67,7 @@ def copy_synthesize(
         AudioError: an utterance that cannot be read.
     """
     if unknown := [name for name in methods if name not in ATTACKS]:
-        raise DataError(f"copies: there is no method {unknown[0]!r}; known are {', '.join(ATTACKS)}")
+        raise DataError(f"copies: there is no method {unknown[0]!r}; {did_you_mean(unknown[0], ATTACKS)}")
     if not 1 <= copies <= len(set(methods)) or stretches < 1 or seconds * SAMPLE_RATE < FRAME_LENGTH:
         raise DataError(
             f"copies: {copies} copies by {len(set(methods))} methods of {stretches} stretches of {seconds:g} s;"
@@ -75,13 +77,11 @@ def copy_synthesize(
         if taken.exists():
             raise DataError(f"{taken}: exists already and would be lost; remove it or name another folder")
     try:
-        with exclusive(folder / ".copies.partial") as staging:
+        with unwritable(folder), exclusive_folder(folder / ".copies.partial") as staging:
             made = _made(cuts, staging, methods, copies, round(seconds * SAMPLE_RATE), stretches, seed, told)
             write_cuts(made, staging / MANIFEST)
             (staging / "audio").replace(folder / "audio")
             (staging / MANIFEST).replace(folder / MANIFEST)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:
         with contextlib.suppress(OSError):  # not empty: all went well, or it was there before
             folder.rmdir()

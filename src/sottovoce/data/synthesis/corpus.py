@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ...exclusive import exclusive
-from ...options_check import checked
+from ...files import unwritable, write_json
+from ...locks import new_folder
+from ...options import check_options
 from ...plugins import Registry
-from ...text import plain_json
 from ..corpora.cuts import require_lhotse
 from .base import Synthesis
 from .diarization import DiarizationSynthesis
@@ -83,14 +83,14 @@ class SyntheticCorpus:
         return manifests + sorted(set(others) - set(manifests))
 
 
-def synthesis_of(task: str, options: dict[str, Any], *, spelled: Callable[[str], str] = str) -> Synthesis:
-    """The checked options of a corpus for a task; see `checked`.
+def synthesis_of(task: str, options: dict[str, Any], *, spelling: Callable[[str], str] = str) -> Synthesis:
+    """The checked options of a corpus for a task; see `check_options`.
 
     Raises:
         PluginError: there is no synthetic corpus for this task.
         DataError: an option is unknown, or a value makes no sense.
     """
-    return checked(SYNTHESES.find(task), options, f"synthesize {task}", spelled=spelled)
+    return check_options(SYNTHESES.find(task), options, f"synthesize {task}", spelling=spelling)
 
 
 def synthesize(
@@ -126,17 +126,10 @@ def synthesize(
         if progress is not None:
             progress(done, total)
 
-    try:
-        with exclusive(out.with_name(f".{out.name}.partial")) as work:
-            if _is_made(out, settings):  # by another process, meanwhile
-                return SyntheticCorpus(out)
+    with unwritable(out), new_folder(out) as work:
+        if not _is_made(out, settings):  # by another process, meanwhile
             synthesis.write(work, told)
-            (work / _SETTINGS).write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            if out.is_dir():
-                out.rmdir()  # it is empty
-            work.rename(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+            write_json(work / _SETTINGS, settings)
     return SyntheticCorpus(out)
 
 

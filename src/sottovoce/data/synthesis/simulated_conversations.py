@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -24,7 +23,8 @@ import numpy as np
 import soundfile
 
 from ...errors import DataError
-from ...text import plain_json
+from ...files import unwritable, write_json
+from ...locks import new_folder
 from ..audio.acoustics import Wave, power
 from ..audio.reading import SAMPLE_RATE
 from ..audio.speech_detection import detect_speech
@@ -109,10 +109,10 @@ def simulate_conversations(
     if _is_made(out, settings):
         return made
     casts = {split: _Cast(split, voices[split], manner) for split in conversations}
-    partial = out.with_name(f".{out.name}.partial")
     done, total = 0, sum(conversations.values())
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
+    with unwritable(out), new_folder(out) as partial:
+        if _is_made(out, settings):  # by another process, meanwhile
+            return made
         for number, (split, cast) in enumerate(casts.items()):
             (partial / "audio" / split).mkdir(parents=True)
             cuts = []
@@ -128,12 +128,7 @@ def simulate_conversations(
                 if progress is not None:
                     progress(done, total)
             write_cuts(cuts, partial / f"{split}.jsonl.gz")
-        (partial / "corpus.json").write_text(plain_json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        partial.rename(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+        write_json(partial / "corpus.json", settings)
     return made
 
 

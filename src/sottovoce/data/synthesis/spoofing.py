@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
 from .base import SPLIT_KEYS
 from .resynthesis import ATTACKS, resynthesize
@@ -44,7 +45,7 @@ class SpoofingSynthesis(UtteranceSynthesis):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in value if name not in ATTACKS]:
-            raise ValueError(f"there is no attack {unknown[0]!r}; known are {', '.join(ATTACKS)}")
+            raise ValueError(f"there is no attack {unknown[0]!r}; {did_you_mean(unknown[0], ATTACKS)}")
         return value
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from transformers import PreTrainedConfig
 
 from ...errors import CheckpointError
-from ...text.did_you_mean import did_you_mean
+from ...text.suggestions import did_you_mean
 from .config_rules import COMMON
 from .values import check, short
 

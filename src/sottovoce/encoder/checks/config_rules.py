@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from ...text.did_you_mean import did_you_mean
+from ...text.suggestions import did_you_mean
 from .values import (
     ANYTHING,
     FLAG,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...errors import AudioError
-from ...text.did_you_mean import did_you_mean
+from ...text.suggestions import did_you_mean
 from .masks import lengths_of
 
 SETTLED: dict[str, tuple[Any, ...]] = {

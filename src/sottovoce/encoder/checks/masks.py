@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError
-from ..layers.norms import valid
+from ..layers.frame_masks import frame_mask
 
 
 def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
@@ -32,7 +32,7 @@ def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
     lengths = inside.sum(1)
     if mask.is_meta or torch.compiler.is_compiling():
         return lengths
-    right = (inside == valid(lengths, mask.shape[1])).all(1) & (lengths > 0) & (mask == inside).all(1)
+    right = (inside == frame_mask(lengths, mask.shape[1])).all(1) & (lengths > 0) & (mask == inside).all(1)
     if not bool(right.all()):
         raise AudioError(_fault(mask, int((~right).nonzero()[0]), what))
     return lengths

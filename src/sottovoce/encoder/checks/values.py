@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from ...errors import CheckpointError
-from ...text.did_you_mean import did_you_mean
+from ...text.suggestions import did_you_mean
 
 WIDTH = 65536
 """More channels, heads, taps or labels of one thing than any network has had."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..layers.convolution import StridedConv
-from ..layers.norms import valid
+from ..layers.frame_masks import frame_mask
 from ..stream import ResidualStream
 from ..units import Gateable, Unit
 
@@ -39,7 +39,7 @@ class Downsampling(StridedConv):
         """``lengths[B]``: valid frames of each utterance; all if there are none."""
         T = x.shape[1]
         if lengths is not None:
-            x = x.masked_fill(~valid(lengths, T)[..., None], 0.0)
+            x = x.masked_fill(~frame_mask(lengths, T)[..., None], 0.0)
         return self.out(super().forward(F.pad(x, (0, 0, 0, -T % self.stride))))
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from ..layers.frame_masks import frame_mask
 from .feature_norm import RunningNorm, RunningStats, UtteranceNorm
 
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
@@ -60,12 +61,12 @@ class Filterbank(nn.Module):
         Returns:
             ``[B, T, bins * 2]`` in the dtype of the waveform, zero behind the end of an utterance; and valid frames ``[B]``.
         """
-        device, windows = waveform.device, _windows(lengths)
+        windows = _windows(lengths)
         levels = self._log_levels(waveform)
-        valid = (torch.arange(levels.shape[1], device=device) < windows[:, None])[..., None]
+        valid = frame_mask(windows, levels.shape[1])[..., None]
         features = self._stacked(self.norm(levels, valid))
         frames = windows // STACK
-        inside = torch.arange(features.shape[1], device=device) < frames[:, None]
+        inside = frame_mask(frames, features.shape[1])
         return torch.where(inside[..., None], features, 0).to(waveform.dtype), frames
 
     def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:

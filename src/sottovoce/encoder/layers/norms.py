@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def valid(lengths: Tensor, size: int) -> Tensor:
-    """Mask ``[B, size]``: True where a frame (or sample) is before the end of its utterance."""
-    return torch.arange(size, device=lengths.device) < lengths[:, None]
+from .frame_masks import frame_mask
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -46,7 +43,7 @@ class TimeNorm(nn.Module):
             count: Tensor | int = windows.shape[1]
         else:
             count = lengths[:, None, None]
-            exact = exact * valid(lengths, windows.shape[1])[..., None]
+            exact = exact * frame_mask(lengths, windows.shape[1])[..., None]
         mean = exact.sum(1, keepdim=True) / count  # [B, 1, K]
         covariance = exact.transpose(1, 2) @ exact / count - mean.transpose(1, 2) @ mean
         wide = weight.double().t()  # [K, C]
@@ -61,7 +58,7 @@ def normalize_waveform(waveform: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         variance, mean = torch.var_mean(waveform, dim=1, correction=0, keepdim=True)
         return (waveform - mean) * torch.rsqrt(variance + 1e-7)
-    mask, count = valid(lengths, waveform.shape[1]), lengths[:, None]
+    mask, count = frame_mask(lengths, waveform.shape[1]), lengths[:, None]
     mean = (waveform * mask).sum(1, keepdim=True) / count
     centered = (waveform - mean) * mask
     return centered * torch.rsqrt(centered.square().sum(1, keepdim=True) / count + 1e-7)

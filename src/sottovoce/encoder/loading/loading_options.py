@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from ...text.did_you_mean import did_you_mean
+from ...text.suggestions import did_you_mean
 from ..checks.config_rules import DTYPES
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
@@ -120,6 +120,5 @@ def _dtype(said: Any) -> torch.dtype | str | None:
         return said
     found = DTYPES.get(said.removeprefix("torch.")) if isinstance(said, str) else said
     if found not in DTYPES.values():
-        hint = did_you_mean(said, DTYPES) if isinstance(said, str) else f"known are {', '.join(DTYPES)}"
-        raise CheckpointError(f"dtype is {said!r}, which weights cannot have; {hint}")
+        raise CheckpointError(f"dtype is {said!r}, which weights cannot have; {did_you_mean(str(said), DTYPES)}")
     return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container
-from difflib import get_close_matches
 from pathlib import Path
 
 from ...errors import CheckpointError
+from ...text.suggestions import nearest
 from .provider import Provider
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -67,9 +67,9 @@ def nearest_path(name: str) -> str | None:
             beside = os.listdir(found)
         except OSError:
             return None
-        if not (near := get_close_matches(part, beside, n=1, cutoff=0.75)):
+        if (near := nearest(part, beside, likeness=0.75)) is None:
             return None
-        found = found / near[0]
+        found = found / near
     return str(found)
 
 

@@ -17,8 +17,8 @@ from transformers import PreTrainedConfig
 from transformers.utils import logging
 
 from ...errors import CheckpointError
-from ...file_modes import as_umask_says
-from ...text.one_line import told_in_one_line
+from ...file_modes import apply_umask
+from ...text.one_line import one_line_errors
 from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
 from .loading_options import sorted_options
@@ -118,7 +118,7 @@ class StrictLoading:
         given = sorted_options(cls.__name__, cls.config_class.changeable(), kwargs)
         files = files_of(name, given.hub)
         described = files if config is None else cls._described(config, given.hub)
-        with told_in_one_line(str(name)):
+        with one_line_errors(str(name)):
             found = cls._config(described)
             if found is not None:
                 weights, dtype = cls._weights(name, files), given.dtype or "auto"
@@ -130,7 +130,7 @@ class StrictLoading:
             if given.changes:
                 found = cls.config_class.from_dict(found.to_dict(), **given.changes)
             check_fit(blueprint(cls, found), weights, str(name))
-        with told_in_one_line(str(name), "cannot be loaded so", "change the options of from_pretrained"):
+        with one_line_errors(str(name), "cannot be loaded so", "change the options of from_pretrained"):
             with without_report():
                 model, info = super().from_pretrained(  # type: ignore[misc]
                     None, config=found, state_dict=weights, dtype=dtype, output_loading_info=True, **given.placing
@@ -190,7 +190,7 @@ class StrictLoading:
         with without_report():
             super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
         for weights in Path(directory).glob("*.safetensors"):
-            as_umask_says(weights)
+            apply_umask(weights)
         feature_extractor().save_pretrained(directory)
         if portable:
             write_code(self, code, Path(directory))

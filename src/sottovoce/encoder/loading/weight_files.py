@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import CheckpointError
-from ...text.one_line import told_in_one_line
+from ...text.one_line import one_line_errors
 from .model_files import Files, find_shard, read_json
 
 Reader = Callable[[Path], dict[str, Tensor]]
@@ -19,7 +19,7 @@ POINTER = b"version https://git-lfs"
 
 def check_content(path: Path) -> None:
     """Raises: CheckpointError: the file is empty, or stands for another one that was not downloaded."""
-    with told_in_one_line(str(path)), path.open("rb") as file:
+    with one_line_errors(str(path)), path.open("rb") as file:
         start = file.read(len(POINTER))
     if not start:
         raise CheckpointError(f"{path}: is empty; copy it again from its source")
@@ -37,7 +37,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         CheckpointError: a damaged file, or one that may not be read.
     """
     check_content(path)
-    with told_in_one_line(str(path)):
+    with one_line_errors(str(path)):
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...encoder.config import Shape
 from ...encoder.layers.attention import AttentionContext
+from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import CheckpointError
@@ -101,7 +102,7 @@ class PowersetHead(LayerSumHead):
         x = self.norm(self.project(self.fused(hidden_states)))
         mask = None
         if lengths is not None:
-            mask = torch.arange(x.shape[1], device=lengths.device)[None] < lengths[:, None]
+            mask = frame_mask(lengths, x.shape[1])
         for block in self.blocks:
             x = block(x, AttentionContext(valid=mask))
         logits = self.output(x)

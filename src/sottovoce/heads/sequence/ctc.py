@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.layers.norms import valid
+from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
@@ -75,7 +75,7 @@ class CTC(FrameHead):
         logits = self.output(self.dropout(x))
         if lengths is None:
             return logits
-        inside = valid(self.output_lengths(lengths), logits.shape[1])
+        inside = frame_mask(self.output_lengths(lengths), logits.shape[1])
         silent = torch.full((self.outputs,), _NEVER, dtype=logits.dtype, device=logits.device)
         silent[BLANK] = 0.0
         return torch.where(inside[..., None], logits, silent)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...encoder.layers.frame_masks import frame_mask
 from .rnnt_lattice import check_targets, sum_alignments
 from .rnnt_loss import Reduction
 
@@ -54,7 +55,7 @@ class _FromLogits(torch.autograd.Function):
     ) -> Tensor:
         B, T, U1, _ = logits.shape
         following = torch.cat([targets, targets.new_full((B, 1), blank)], 1)
-        following = following.masked_fill(torch.arange(U1, device=targets.device) >= target_lengths[:, None], blank)
+        following = following.masked_fill(~frame_mask(target_lengths, U1), blank)
         following = following[:, None, :, None].expand(B, T, U1, 1)
         # One by one: the log-sum makes a copy of what it sums.
         normalizer = torch.stack([each.logsumexp(-1) for each in logits])

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...encoder.layers.frame_masks import frame_mask
 from ...errors import DataError
 
 _NEVER = float("-inf")
@@ -133,7 +134,7 @@ def check_targets(
             raise DataError(f"transducer loss: utterance {b} has {frames} frames; it can have 1 to {T}")
         if not 0 <= labels < U1:
             raise DataError(f"transducer loss: utterance {b} has {labels} labels; it can have 0 to {U1 - 1}")
-    there = torch.arange(U1 - 1, device=targets.device) < target_lengths.to(targets.device)[:, None]
+    there = frame_mask(target_lengths.to(targets.device), U1 - 1)
     wrong = there & ((targets == blank) | (targets < 0) | (targets >= V))
     if bool(wrong.any()):
         b, u = wrong.nonzero()[0].tolist()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...encoder.layers.frame_masks import frame_mask
 from .rnnt_lattice import check_targets, sum_alignments
 
 Reduction = Literal["mean", "sum", "none"]
@@ -168,7 +169,7 @@ def _group(p: _Problem, scale: Tensor | None, gradients: tuple[Tensor, ...]) -> 
     spans = [slice(start, min(start + step, T)) for start in range(0, T, step)]
     blank, label = (p.encoder.new_empty((G, T, U1), dtype=wide) for _ in range(2))
     following = torch.cat([p.targets, p.targets.new_full((G, 1), p.blank)], 1)  # the last has none: never looked at
-    following = following.masked_fill(torch.arange(U1, device=following.device) >= p.target_lengths[:, None], p.blank)
+    following = following.masked_fill(~frame_mask(p.target_lengths, U1), p.blank)
     block = None
     for span in spans:
         block = None  # freed before the next one is made

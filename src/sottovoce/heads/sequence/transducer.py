@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...encoder.config import Shape
+from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
@@ -115,9 +116,8 @@ class Transducer(FrameHead):
 
         Beyond ``target_lengths[B]`` targets may be anything.
         """
-        U = targets.shape[1]
-        padding = torch.arange(U, device=targets.device) >= target_lengths.to(targets.device)[:, None]
-        labels = targets.masked_fill(padding, self.blank)  # padding may be anything, -1 for one
+        inside = frame_mask(target_lengths.to(targets.device), targets.shape[1])
+        labels = targets.masked_fill(~inside, self.blank)  # padding may be anything, -1 for one
         states = self.joiner.predictor(self.predictor(labels.clamp(0, self.outputs - 1)))
         return Joint(self.project(frames), states, self.joiner.gated_weight(), self.joiner.output.bias)
 

@@ -8,7 +8,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from ...encoder.layers.norms import at_least_float32, valid
+from ...encoder.layers.frame_masks import frame_mask
+from ...encoder.layers.norms import at_least_float32
 from ...encoder.layers.safe_convolution import Conv1d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
@@ -86,7 +87,7 @@ class PlainXVector(LayerSumHead, Embedder):
         for layer in self.delays:
             x = layer(x).relu()
         count = frames - self.lost[-1]
-        inside, count = valid(count, x.shape[2])[:, None], count[:, None]
+        inside, count = frame_mask(count, x.shape[2])[:, None], count[:, None]
         wide = at_least_float32(x)
         mean = wide.masked_fill(~inside, 0.0).sum(2) / count
         square = (wide - mean[..., None]).masked_fill(~inside, 0.0).square().sum(2)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...encoder.layers.frame_masks import mask_if_padded
 from ...encoder.units import MacTerm, Unit
-from ..frames import frame_mask
 from ..head import Embedder
 from ..layer_aggregation import LayerAggregation
 from ..options import Choice
@@ -41,7 +41,7 @@ class PoolingHead(Embedder):
             ValueError: another number of hidden states than the head was built for.
         """
         frames = self.frames(hidden_states, lengths)
-        return self.pool(frames, frame_mask(lengths, frames.shape[1]))
+        return self.pool(frames, mask_if_padded(lengths, frames.shape[1]))
 
 
 class FrameEncoder(nn.Module, ABC):
@@ -119,7 +119,7 @@ class SpeakerEmbedder(PoolingHead):
 
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         self._check(hidden_states)
-        mask = frame_mask(lengths, hidden_states[0].shape[1])
+        mask = mask_if_padded(lengths, hidden_states[0].shape[1])
         return self.trunk(self.fusion(hidden_states, mask), mask).transpose(1, 2)
 
     def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:

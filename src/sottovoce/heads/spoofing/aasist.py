@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.checks.values import WIDTH
+from ...encoder.layers.frame_masks import mask_if_padded
 from ...encoder.layers.safe_convolution import Conv2d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
-from ..frames import frame_mask
 from ..head import Embedder
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import Between, Width, Widths
@@ -103,7 +103,7 @@ class AASIST(Embedder):
             ValueError: another number of hidden states than the head was built for.
         """
         self._check(hidden_states)
-        x = self.fusion(hidden_states, frame_mask(lengths, hidden_states[0].shape[1]))
+        x = self.fusion(hidden_states, mask_if_padded(lengths, hidden_states[0].shape[1]))
         x, mask = pooled_map(self.project(x.transpose(1, 2)), lengths)
         x = F.selu(self.norm(x, mask))
         x = F.selu(self.map_norm(self.map(x, mask), mask))  # [B, C, bands / 3, T / 3]

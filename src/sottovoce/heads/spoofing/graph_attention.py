@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.units import MacTerm, Timing
 from ..frames import MaskedBatchNorm1d
 
@@ -188,7 +189,7 @@ class GraphPool(nn.Module):
         if mask is None:
             return kept, None
         counts = (mask.sum(1) // 2).clamp(min=1)
-        return kept, torch.arange(most, device=x.device) < counts[:, None]
+        return kept, frame_mask(counts, most)
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(self.nodes, "score.weight")]

@@ -7,8 +7,7 @@ from typing import TypeVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...encoder.layers.norms import valid
-from ..frames import frame_mask
+from ...encoder.layers.frame_masks import frame_mask, mask_if_padded
 
 POOL = 3
 """Frames, and features, of which one place of the map is the largest."""
@@ -33,10 +32,10 @@ def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None
         there is no padding.
     """
     T = x.shape[1]
-    inside, mask = frame_mask(lengths, T), None
+    inside, mask = mask_if_padded(lengths, T), None
     if inside is not None and lengths is not None:
         x = x.masked_fill(~inside[..., None], float("-inf"))
-        mask = valid(pooled_columns(lengths), pooled_columns(T))
+        mask = frame_mask(pooled_columns(lengths), pooled_columns(T))
     x = F.pad(x, (0, 0, 0, -T % POOL), value=float("-inf")).transpose(1, 2)[:, None]
     x = F.max_pool2d(x, POOL)
     return (x if mask is None else x.masked_fill(~mask[:, None, None], 0.0)), mask

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.checks.values import WIDTH
+from ...encoder.layers.frame_masks import mask_if_padded
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
-from ..frames import frame_mask, mean_over_time
+from ..frames import mean_over_time
 from ..head import Embedder
 from ..options import Between, EmbeddingSize
 from .map_pooling import POOL, pooled_map
@@ -64,7 +65,7 @@ class SLS(Embedder):
             ValueError: another number of hidden states than the head was built for.
         """
         self._check(hidden_states)
-        inside = frame_mask(lengths, hidden_states[0].shape[1])
+        inside = mask_if_padded(lengths, hidden_states[0].shape[1])
         x = torch.stack([self._gated(state, inside) for state in hidden_states]).sum(0)
         x = F.selu(self.norm(self.project(x).transpose(1, 2)[:, None], inside))[:, 0]  # [B, width, T]
         x, mask = pooled_map(x.transpose(1, 2), lengths)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from ...errors import DataError
-from ...text import plain_json
+from ...files import unwritable, write_json
 from ...text.text_files import text
 from .roc import Floats, check_scores, weighted_counts
 
@@ -57,19 +57,14 @@ class Calibration:
         return llrs
 
     def save(self, path: str | Path) -> Path:
-        """Write JSON; the file appears whole or not at all.
+        """Write JSON.
 
         Raises:
             DataError: the file cannot be written.
         """
         path = Path(path)
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(plain_json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+        with unwritable(path):
+            write_json(path, asdict(self))
         return path
 
     @classmethod

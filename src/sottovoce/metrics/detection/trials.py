@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...files import write_text
 from ...text.text_files import lines
 from .trial_formats import Line, TrialFormat, detect_format
 
@@ -45,7 +46,7 @@ class Trials:
     def save(self, path: str | Path) -> None:
         """Write the VoxCeleb layout."""
         written = (f"{int(t)} {a} {b}\n" for t, a, b in zip(self.targets.tolist(), self.left, self.right, strict=True))
-        Path(path).write_text("".join(written), encoding="utf-8")
+        write_text(Path(path), "".join(written))
 
 
 def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str | Path | None = None) -> Trials:

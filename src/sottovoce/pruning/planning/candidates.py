@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 from ...encoder.unit_kinds import rounded_kinds
 from ...encoder.units import Declarations, Unit
 from ...errors import PlanError
+from ...text.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -151,15 +151,14 @@ def matching(units: Mapping[str, Unit], key: str, what: str) -> list[str]:
     """
     found = [n for n, u in units.items() if key in (n, u.kind) or n.startswith(key + ".") or fnmatchcase(n, key)]
     if not found:
-        raise PlanError(f"{what}: no unit or kind is called {key!r}{suggestion(key, units)}")
+        raise PlanError(f"{what}: no unit or kind is called {key!r}; {suggestion(key, units)}")
     return found
 
 
 def suggestion(key: str, units: Mapping[str, Unit]) -> str:
-    """``; did you mean ...?`` or the kinds that there are."""
-    kinds = sorted({u.kind for u in units.values()})
-    near = get_close_matches(key, [*kinds, *units], 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; the kinds are {', '.join(kinds)}"
+    """The nearest kind or unit, or the kinds that there are."""
+    kinds = {unit.kind for unit in units.values()}
+    return did_you_mean(key, [*kinds, *units], listed=kinds)
 
 
 def list_candidates(declared: Declarations, scores: Mapping[str, Tensor], rules: Rules) -> list[Candidate]:
@@ -171,7 +170,7 @@ def list_candidates(declared: Declarations, scores: Mapping[str, Tensor], rules:
     out = []
     for name, values in scores.items():
         if name not in declared.units:
-            raise PlanError(f"scores: no unit is called {name!r}{suggestion(name, declared.units)}")
+            raise PlanError(f"scores: no unit is called {name!r}; {suggestion(name, declared.units)}")
         unit = declared.units[name]
         if tuple(values.shape) != (unit.size,):
             raise PlanError(f"scores: {name} has {unit.size} elements, but scores of shape {tuple(values.shape)}")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...encoder.unit_kinds import noun_of
 from ...encoder.units import Unit, collect, get_width
 from ...errors import DataError, PlanError
+from ...files import write_text
 from ...text import plain_json
 from ...text.text_files import text
 from ...text.text_table import text_table
@@ -117,7 +118,7 @@ class Plan:
             else:
                 names = [n for n, u in units.items() if u.kind == key]
                 if not names:
-                    raise PlanError(f"shape: no kind or unit is called {key!r}{suggestion(key, units)}")
+                    raise PlanError(f"shape: no kind or unit is called {key!r}; {suggestion(key, units)}")
                 if isinstance(wanted, int) or len(wanted) != len(names):
                     given = 1 if isinstance(wanted, int) else len(wanted)
                     raise PlanError(f"shape: {given} widths for {key}, but the network has {len(names)} such units")
@@ -153,7 +154,7 @@ class Plan:
                 )
         for name, kept in self.keep.items():
             if name not in units:
-                raise PlanError(f"plan: no unit is called {name!r}{suggestion(name, units)}")
+                raise PlanError(f"plan: no unit is called {name!r}; {suggestion(name, units)}")
             _check_kept(units[name], kept)
         for name, values in self.values.items():
             if name not in self.keep:
@@ -203,7 +204,6 @@ class Plan:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as JSON, one unit a line."""
-        path = Path(path)
         lines = []
         for key, value in self.to_dict().items():
             if isinstance(value, dict) and value:
@@ -211,9 +211,7 @@ class Plan:
                 lines.append(f"  {plain_json.dumps(key)}: {{\n{inner}\n  }}")
             else:
                 lines.append(f"  {plain_json.dumps(key)}: {plain_json.dumps(value)}")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(Path(path), "{\n" + ",\n".join(lines) + "\n}\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Plan:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...data.corpora.rttm import Turn
 from ...errors import DataError
-from ...files import whole_file
+from ...files import unwritable, whole_file
 
 _LINE = 600.0
 _INCHES = 12.0
@@ -54,11 +54,8 @@ def draw_timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, t
         axis.set_xticks(ticks, [_clock(first + tick) for tick in ticks])
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
-    try:
-        with whole_file(path) as partial:
-            figure.savefig(partial, dpi=110, format=path.suffix.lower()[1:])
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    with unwritable(path), whole_file(path) as partial:
+        figure.savefig(partial, dpi=110, format=path.suffix.lower()[1:])
     return path
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from ...bounded import WIDEST
 from ...errors import RecipeError
 from ...models.task_model import TaskModel
+from ...options.bounds import WIDEST
 from ...recipe.training_stage_options import CheckpointSelectionOptions
 from ...training.adapters import attach_adapters, merge_adapters, targeted
 from ..stage_run import StageResult, StageRun

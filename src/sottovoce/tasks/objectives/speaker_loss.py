@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ...bounded import WIDEST
 from ...data.batches.batches import Batch
 from ...errors import DataError
 from ...options import Options
+from ...options.bounds import WIDEST
 from ..task import Objective
 from .aam_softmax import AAMSoftmax
 from .softmax import Softmax

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from ...bounded import WIDEST
 from ...errors import DataError
 from ...metrics.detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
 from ...metrics.detection.back_ends import lda, wccn
@@ -27,6 +26,7 @@ from ...metrics.detection.calibration import Calibration, fit_calibration
 from ...metrics.detection.roc import Floats
 from ...models.cosine_scoring import CosineScoring
 from ...options import Options, one_of
+from ...options.bounds import WIDEST
 
 Rows = NDArray[np.intp]
 

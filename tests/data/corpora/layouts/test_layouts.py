@@ -14,7 +14,7 @@ from sottovoce.errors import DataError
 
 
 def test_options_that_a_layout_does_not_have(tmp_path):
-    with pytest.raises(DataError, match="the layout nemo has no option 'uem'; it has audio"):
+    with pytest.raises(DataError, match="the layout nemo: uem: unknown; known here: audio"):
         import_corpus(tmp_path, tmp_path / "out", layout="nemo", uem=tmp_path)
     assert not options_model(LAYOUTS["lhotse"]).model_fields
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from ....bounded import Bounded
+from ....options.bounds import Bounded
 from .rows import Layout
 
 

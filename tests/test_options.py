@@ -1,7 +1,9 @@
 import pytest
 from pydantic import Field, ValidationError
 
-from sottovoce.options import Options, nearest, one_of, problems_of
+from sottovoce.errors import DataError
+from sottovoce.options import Options, check_options, one_of, problems_of
+from sottovoce.text.suggestions import did_you_mean
 
 
 class Prune(Options):
@@ -74,6 +76,22 @@ def test_the_choice_and_its_options():
     assert Recipe.model_validate(plain) == recipe
 
 
-def test_nearest_lists_what_is_known_where_nothing_is_near():
-    assert nearest("zzz", ["steps", "lr"]) == "known here: lr, steps"
-    assert nearest("step", ["steps", "lr"]) == "did you mean 'steps'?"
+def test_the_hint_lists_what_is_known_where_nothing_is_near():
+    assert did_you_mean("zzz", ["steps", "lr"]) == "known here: lr, steps"
+    assert did_you_mean("step", ["steps", "lr"]) == "did you mean 'steps'?"
+    assert did_you_mean("zzz", ["steps", "lr"], listed=["lr"]) == "known here: lr"
+    assert did_you_mean("zzz", ()) == "nothing is allowed here"
+    assert did_you_mean("zzz", map(str, range(40))).endswith(" and 10 more")
+
+
+def test_options_of_a_command_are_named_as_they_are_written_there():
+    with pytest.raises(DataError) as caught:
+        check_options(
+            Prune, {"stpes": 3, "rates": {"a_b": "x"}, "steps": 0}, "prune", spelling=lambda name: f"--{name}"
+        )
+    assert str(caught.value).split("; prune: ") == [
+        "prune: --steps: input should be greater than or equal to 1 (got 0)",
+        "--rates.a_b: input should be a valid number, unable to parse string as a number (got 'x')",
+        "--stpes: unknown; did you mean '--steps'?",
+    ]
+    assert check_options(Prune, {"steps": 2}, "prune") == Prune(steps=2)

@@ -1,109 +1,86 @@
-"""Options of a recipe: strict pydantic models, and every fault in them as one line with a path and a remedy."""
+"""Options against the model that declares them: every fault as one line with a path and a remedy."""
 
 from __future__ import annotations
 
-import difflib
 import types
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_serializer, model_validator
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .bounded import Bounded
+from ..errors import DataError
+from ..text.suggestions import did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class Options(Bounded):
-    """Base of every section of a recipe: an unknown key is an error, values are never changed after reading."""
+def check_options(
+    model: type[Model], given: Mapping[str, Any], name: str, *, spelling: Callable[[str], str] = str
+) -> Model:
+    """The options of ``model``, with defaults where ``given`` has none.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    Args:
+        model: The model that declares the options.
+        given: Some of the options.
+        name: What errors call the owner of the options.
+        spelling: How the user writes an option, such as ``--speakers-test`` for ``speakers_test``.
 
-
-class OneOf(Options):
-    """A section that is written as exactly one key; made by `one_of`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, data: Any) -> Any:
-        # `- slim` alone reads naturally; an empty section has all its defaults.
-        if isinstance(data, str):
-            return {data: {}}
-        if isinstance(data, dict):
-            return {key: {} if value is None else value for key, value in data.items()}
-        return data
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> OneOf:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
-        return self
-
-    @model_serializer
-    def _only_the_chosen(self) -> dict[str, Any]:
-        return {self.kind: self.options}
-
-    @property
-    def kind(self) -> str:
-        """The key."""
-        return next(iter(self.model_fields_set))
-
-    @property
-    def options(self) -> Any:
-        """The section under the key."""
-        return getattr(self, self.kind)
-
-
-def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[OneOf]:
-    """A section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
-
-    The instance has ``.kind`` (the key) and ``.options`` (the section under it).
-
-    >>> class Sine(Options):
-    ...     hertz: float
-    >>> tone = one_of("Tone", {"sine": Sine}).model_validate({"sine": {"hertz": 440}})
-    >>> tone.kind, tone.options.hertz
-    ('sine', 440.0)
+    Raises:
+        DataError: Options are unknown or have values that they cannot have; the message names all of them.
     """
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        problems = problems_of(error, model, spelling=spelling)
+        raise DataError("; ".join(f"{name}: {problem}" for problem in problems)) from None
 
-    fields: dict[str, Any] = {key: (model | None, None) for key, model in choices.items()}
-    return create_model(name, __base__=OneOf, **fields)
 
+def problems_of(error: ValidationError, model: type[BaseModel], *, spelling: Callable[[str], str] = str) -> list[str]:
+    """One line for each fault that pydantic found: ``stages[1].prune.stpes: unknown; did you mean 'steps'?``.
 
-def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for each fault that pydantic found: ``stages[1].prune.stpes: unknown; did you mean 'steps'?``."""
+    Args:
+        error: The faults.
+        model: The model that was validated.
+        spelling: How the user writes the model's own options.
+    """
     lines: dict[str, list[str]] = {}
     for each in error.errors():
-        path, message = _told(each, model)
+        path, message = _problem(each, model, spelling)
         lines.setdefault(path, []).append(message)
     # A value that fits no member of a union has one fault for each member.
     return [f"{path}: {' or '.join(dict.fromkeys(found))}" if path else found[0] for path, found in lines.items()]
 
 
-def _told(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def _problem(error: ErrorDetails, model: type[BaseModel], spelling: Callable[[str], str]) -> tuple[str, str]:
+    """Path and message of a fault."""
     where: list[int | str] = []
     for step in error["loc"]:
         if not _is_tag(step) or _names_anything(model, where):
             where.append(step)
     if error["type"] == "extra_forbidden" and where[-1:] != [error["loc"][-1]]:
         where.append(error["loc"][-1])  # whatever it is, it is a key
-    path = dotted(where)
+    path = dotted([spelling(step) if k == 0 and isinstance(step, str) else step for k, step in enumerate(where)])
     if error["type"] == "extra_forbidden":
         section = _section(model, where[:-1])
-        return path, f"unknown; {nearest(str(where[-1]), known_keys(section) if section else ())}"
+        known, word = known_keys(section) if section else [], str(where[-1])
+        if len(where) == 1:
+            known, word = [spelling(each) for each in known], spelling(word)
+        return path, f"unknown; {did_you_mean(word, known)}"
     if error["type"] == "missing":
         return path, "missing"
-    message = cut(error["msg"].removeprefix("Value error, "), 2000)
+    message = shortened(error["msg"].removeprefix("Value error, "), 2000)
     if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
         return path, message
-    return path, f"{message[0].lower()}{message[1:]} (got {shown(error['input'])})"
+    return path, f"{message[0].lower()}{message[1:]} (got {short_repr(error['input'])})"
 
 
-def shown(value: object, most: int = 80) -> str:
-    """A value in a message: in one line, and cut where it is long."""
-    return cut(repr(value), most)
+def short_repr(value: object, most: int = 80) -> str:
+    """The ``repr`` of a value, its beginning where it is long."""
+    return shortened(repr(value), most)
 
 
-def cut(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     """A text, or its beginning where it is long."""
     return text if len(text) <= most else f"{text[:most]}..."
 
@@ -121,28 +98,20 @@ def dotted(path: Iterable[int | str]) -> str:
     for step in path:
         word = str(step)
         plain = word.isprintable() and len(word) <= 80
-        text += f"[{step}]" if isinstance(step, int) else f".{word if plain else shown(word)}"
+        text += f"[{step}]" if isinstance(step, int) else f".{word if plain else short_repr(word)}"
     return text.removeprefix(".")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, or all of them where none is near."""
-    known = sorted(known)
-    if close := difflib.get_close_matches(word, known, n=1, cutoff=0.6):
-        return f"did you mean {close[0]!r}?"
-    return f"known here: {', '.join(known)}" if known else "nothing is allowed here"
+MOST = 50
+"""Problems that are listed one by one."""
 
 
-TOLD = 50
-"""Problems that are told one by one."""
-
-
-def listed(problems: Sequence[str], title: str) -> str:
+def problem_list(problems: Sequence[str], title: str) -> str:
     """Several problems below a title, each on a line of its own; a single one as it is."""
     if len(problems) == 1:
         return problems[0]
-    rest = [f"... and {len(problems) - TOLD} more"] if len(problems) > TOLD else []
-    return f"{title}:" + "".join(f"\n  {problem}" for problem in [*problems[:TOLD], *rest])
+    rest = [f"... and {len(problems) - MOST} more"] if len(problems) > MOST else []
+    return f"{title}:" + "".join(f"\n  {problem}" for problem in [*problems[:MOST], *rest])
 
 
 def known_keys(model: type[BaseModel]) -> list[str]:
