@@ -27,7 +27,7 @@ from sottovoce.diarization.pipeline import DiarizationSettings, embed_speakers, 
 from sottovoce.diarization.speaker_count import SpeakerCount
 from sottovoce.inference.diarization import load_embedder, load_local
 from sottovoce.pruning.costs import cost
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.scoring.diarization_scores import DecisionOptions, best_threshold, local_score, threshold_scores
 

@@ -24,7 +24,7 @@ from sottovoce.metrics.intervals import bootstrap_difference
 from sottovoce.models.task_model import TaskModel
 from sottovoce.profiling.measure import Spread, alternate, threads
 from sottovoce.recipe.data_section import Corpora
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.verification import Verification
 

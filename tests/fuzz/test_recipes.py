@@ -1,6 +1,6 @@
 """Recipes with something wrong: a refusal of ours, or one that runs; never a traceback, a hang, a flood, a file elsewhere.
 
-Every shipped recipe, as it is and at toy scale, is spoiled as text and as data, from fixed seeds.
+Every shipped recipe, as it is and as a smoke test, is spoiled as text and as data, from fixed seeds.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from mutations import MUTATIONS
 from sottovoce.errors import SottovoceError
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
-from sottovoce.runs.compress import compress
-from sottovoce.runs.dry_run import toy
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.runs.scaled_down import smoke_test
 
 EACH = 14
 """Spoiled forms of each of the recipes."""
@@ -74,7 +74,7 @@ def rename(data, random):
     found = [path for path in places(data) if isinstance(path[-1], str)]
     path = found[random.integers(len(found))]
     section, key = at(data, path[:-1]), path[-1]
-    others = [key[::-1], key[:-1], key + "s", key.upper(), "../" + key, "name", "extends", "", "x\ny", "toy"]
+    others = [key[::-1], key[:-1], key + "s", key.upper(), "../" + key, "name", "extends", "", "x\ny", "smoke_test"]
     section[others[random.integers(len(others))]] = section.pop(key)
 
 
@@ -185,10 +185,10 @@ def test_a_spoiled_recipe_is_refused_or_runs(name, tmp_path, monkeypatch):
 
     signal.signal(signal.SIGVTALRM, hang)
     began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    small = toy(shipped(name), tmp_path / "run" / "stand-ins")
+    small = smoke_test(shipped(name), tmp_path / "run" / "stand-ins")
     (tmp_path / "run").mkdir(exist_ok=True)
-    (tmp_path / "run" / "toy.yaml").write_text(yaml.safe_dump(small))
-    corpora = read_recipe(tmp_path / "run" / "toy.yaml").data.corpora
+    (tmp_path / "run" / "smoke_test.yaml").write_text(yaml.safe_dump(small))
+    corpora = read_recipe(tmp_path / "run" / "smoke_test.yaml").data.corpora
     synthetic = all(corpus.kind == "synthesize" for corpus in corpora.values())
     carried_out = 0
     for number in range(EACH):
@@ -200,7 +200,7 @@ def test_a_spoiled_recipe_is_refused_or_runs(name, tmp_path, monkeypatch):
         signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
         try:
             recipe = read_recipe(path)
-            # Only with the corpora of toy scale: to synthesize those of another takes the minutes that it says it takes.
+            # Only with the corpora of a smoke test: to synthesize those of another takes the minutes that it says it takes.
             if carried_out < 1 and recipe.data.corpora == corpora and synthetic:
                 carried_out += 1
                 compress(recipe, tmp_path / "run", console=Console(file=io.StringIO()), around=before_training)

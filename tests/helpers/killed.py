@@ -11,7 +11,7 @@ from typing import Any
 
 # A server that has imported everything once and forks for each run: a fresh process in milliseconds.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["sottovoce.runs.compress", "killed"])
+_CONTEXT.set_forkserver_preload(["sottovoce.runs.compression", "killed"])
 
 
 def run(recipe: Path, directory: Path, *, kill_at: int | None = None, after: float | None = None) -> bool:
@@ -37,7 +37,7 @@ def run(recipe: Path, directory: Path, *, kill_at: int | None = None, after: flo
 def _carry_out(recipe: str, directory: str, kill_at: int | None) -> None:
     from rich.console import Console
 
-    from sottovoce.runs.compress import compress
+    from sottovoce.runs.compression import compress
 
     if kill_at is not None:
         _die_at(kill_at)

@@ -9,7 +9,7 @@ from sottovoce.data.corpora.layouts import LAYOUTS
 from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import RecipeError
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import checked_recipe, read_recipe
 from sottovoce.tasks.registry import TASKS

@@ -17,7 +17,7 @@ from sottovoce.data.corpora.shar import export_shar
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.recipe.data_section import Corpora, DataOptions
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
 from toy_recipe import toy, write

@@ -16,7 +16,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.data_section import Corpora, DataOptions
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.runs.stage_run import load_objective

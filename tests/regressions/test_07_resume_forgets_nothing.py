@@ -3,7 +3,7 @@
 import torch
 
 from sottovoce.files import move_into_place
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.training.checkpoints import newest
 from toy_recipe import toy, write
 

@@ -11,7 +11,7 @@ from sottovoce.pruning.gating.lagrangian import Lagrangian, gate_learning_rate
 from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import FixedClipping
-from sottovoce.training.loop import Compute, Phase, fit
+from sottovoce.training.loop import Compute, TrainingSetup, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, TaskTerm
@@ -52,7 +52,7 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_
 
     fit(
         model,
-        Phase(
+        TrainingSetup(
             "x",
             0,
             steps,

@@ -14,7 +14,7 @@ from sottovoce.profiling.bench import Benchmark, Setting
 from sottovoce.pruning.costs import human
 from sottovoce.report.run_report import read_report_data, write_report
 from sottovoce.report.tables.outcomes import outcome_table
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
 

@@ -12,7 +12,7 @@ from families import FAMILIES, randomize, speech
 from sottovoce import SpeechEncoder
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.training.adapters import attach_adapters, merge_adapters
 from toy_recipe import toy, write
 

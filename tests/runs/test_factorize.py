@@ -12,7 +12,7 @@ from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from toy_recipe import toy, write
 
 

@@ -16,13 +16,13 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.training_stage_options import DistillationOptions
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.teachers import check_teacher
 from sottovoce.tasks.diarization import Diarization
 from sottovoce.tasks.intent import Intent
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.spoofing import Spoofing
-from sottovoce.training.loop import Compute, Phase, fit
+from sottovoce.training.loop import Compute, TrainingSetup, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import DistillationTerm
@@ -131,7 +131,7 @@ def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
     with torch.no_grad():
         teacher.head.output.weight.normal_(std=2)  # sure of itself, and of another thing in every frame
     term = DistillationTerm(None, LogitsDistillation(teacher, FrameDistillationLoss()), weight=1.0, lr=0.0)
-    phase = Phase(
+    phase = TrainingSetup(
         name="test", seed=0, steps=40, batches=lambda rank, world: Noise(), terms=[term], encoder_lr=1e-3,
         head_lr=5e-2, weight_decay=0.0, rate=schedule(40, decay="constant"), callbacks=[watch],
     )  # fmt: skip

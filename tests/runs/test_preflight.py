@@ -7,7 +7,7 @@ from sottovoce.data.corpora.cuts import read_cuts, write_cuts
 from sottovoce.encoder.config import uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import RecipeError
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.preflight import preflight_problems
 from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config

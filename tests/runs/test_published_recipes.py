@@ -1,4 +1,4 @@
-"""The recipes of published systems: they are what the papers say, and each runs at toy scale."""
+"""The recipes of published systems: they are what the papers say, and each runs as a smoke test."""
 
 import io
 import json
@@ -17,12 +17,13 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import CostModel, reference_cost
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
-from sottovoce.runs import dry_run as scaled
+from sottovoce.runs import scaled_down
 from sottovoce.runs.catalog import PARAMETERS, recipes_table
-from sottovoce.runs.compress import compress
-from sottovoce.runs.dry_run import toy, trial
+from sottovoce.runs.compression import compress
+from sottovoce.runs.scaled_down import dry_run, smoke_test
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.runs.scaled_down import dry_run, smoke_test
 
 SYSTEMS = {
     "2505.24111": ["diarizen-base", "diarizen-large"],
@@ -44,7 +45,7 @@ ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesized corpus
 
 def full(name):
     data = plain_recipe(known_recipes()[name])
-    data.pop("toy", None)
+    data.pop("smoke_test", None)
     return Recipe.model_validate(data)
 
 
@@ -317,16 +318,18 @@ def test_a_stage_on_the_command_line_is_the_same_as_nothing(tmp_path):
 def test_what_is_no_recipe_is_told_before_it_is_made_small(tmp_path):
     (tmp_path / "a.yaml").write_text("name: x\n")
     with pytest.raises(RecipeError, match="encoder: missing"):
-        read_recipe(tmp_path / "a.yaml", scale=lambda data: toy(data, tmp_path / "encoder"))
+        read_recipe(tmp_path / "a.yaml", scale=lambda data: smoke_test(data, tmp_path / "encoder"))
 
 
-@pytest.mark.parametrize("scale", [toy, trial])
+@pytest.mark.parametrize("scale", [smoke_test, dry_run])
 def test_a_published_teacher_has_a_stand_in_too(tmp_path, scale, monkeypatch):
-    monkeypatch.setattr(scaled, "stood_in", lambda source, folder, tiny: f"{source}, {'tiny' if tiny else 'whole'}")
+    monkeypatch.setattr(
+        scaled_down, "stood_in", lambda source, folder, tiny: f"{source}, {'tiny' if tiny else 'whole'}"
+    )
     data = plain_recipe(known_recipes()["dphubert"])
     data["stages"][0]["prune"]["distillation"]["teacher"] = "microsoft/wavlm-large"
     made = scale(data, tmp_path)
-    expected = f"microsoft/wavlm-large, {'tiny' if scale is toy else 'whole'}"
+    expected = f"microsoft/wavlm-large, {'tiny' if scale is smoke_test else 'whole'}"
     assert made["stages"][0]["prune"]["distillation"]["teacher"] == expected
 
 
@@ -351,7 +354,7 @@ def test_the_sizes_in_the_table_are_those_of_the_networks():
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
 def test_a_recipe_runs_at_toy_scale(name, tmp_path):
-    recipe = read_recipe(known_recipes()[name], scale=lambda data: toy(data, tmp_path / "encoder"))
+    recipe = read_recipe(known_recipes()[name], scale=lambda data: smoke_test(data, tmp_path / "encoder"))
     run = compress(recipe, tmp_path / "run", console=Console(file=io.StringIO(), width=200))
     for entry, stage in zip(recipe.stages, recipe.names(), strict=True):
         results = run.finished(stage)
@@ -377,11 +380,13 @@ FROM_RUNS = [n for n in OTHERS if str(plain_recipe(known_recipes()[n])["encoder"
 
 @pytest.mark.parametrize("name", ["recognition-streaming-wuw2", "diarization-conv"])
 def test_a_model_of_another_run_has_a_stand_in(name, tmp_path):
-    recipe = read_recipe(name, scale=lambda data: toy(data, tmp_path))
+    recipe = read_recipe(name, scale=lambda data: smoke_test(data, tmp_path))
     encoder = SpeechEncoder.from_pretrained(recipe.encoder.source)
     assert sum(p.numel() for p in encoder.parameters()) < 300_000
     assert bool(encoder.config.chunk_frames) == ("streaming" in name)
-    again = read_recipe(name, [f"encoder.from={recipe.encoder.source}"], lambda data: toy(data, tmp_path / "none"))
+    again = read_recipe(
+        name, [f"encoder.from={recipe.encoder.source}"], lambda data: smoke_test(data, tmp_path / "none")
+    )
     assert again.encoder.source == recipe.encoder.source and not (tmp_path / "none").exists()
 
 
@@ -389,6 +394,6 @@ def test_a_model_of_another_run_has_a_stand_in(name, tmp_path):
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_recipe_runs_at_toy_scale(name, tmp_path):
     assert len(FROM_RUNS) >= 9
-    recipe = read_recipe(name, scale=lambda data: toy(data, tmp_path / "run" / "stand-ins"))
+    recipe = read_recipe(name, scale=lambda data: smoke_test(data, tmp_path / "run" / "stand-ins"))
     run = compress(recipe, tmp_path / "run", console=Console(file=io.StringIO(), width=200))
     assert all(run.finished(stage) is not None for stage in recipe.names())

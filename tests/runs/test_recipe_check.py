@@ -11,7 +11,7 @@ from sottovoce.pruning.costs import cost
 from sottovoce.recipe.encoder_options import EncoderOptions, new_config
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
-from sottovoce.runs.dry_run import toy
+from sottovoce.runs.scaled_down import smoke_test
 from sottovoce.runs.recipe_check import GPUS, UTILIZATION, check_recipe, check_table
 from sottovoce.training.loop import TrainingModule
 
@@ -105,7 +105,7 @@ def test_stages_of_every_kind_take_a_step_as_the_recipe_says(tmp_path, monkeypat
 
 def test_stand_ins_are_the_same_each_time_and_whole(tmp_path):
     for place in ("a", "b"):
-        toy(plain_recipe(known_recipes()["hybrid-spoofing"]), tmp_path / place)
+        smoke_test(plain_recipe(known_recipes()["hybrid-spoofing"]), tmp_path / place)
     (one,), (other,) = (list((tmp_path / place).rglob("model.safetensors")) for place in ("a", "b"))
     assert one.read_bytes() == other.read_bytes() and not list(tmp_path.rglob("*.partial"))
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from sottovoce.errors import RecipeError
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write

@@ -18,8 +18,8 @@ from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
-from sottovoce.runs.compress import compress
-from sottovoce.runs.stage_run import StageRun, load_objective
+from sottovoce.runs.compression import compress
+from sottovoce.runs.stage_run import StageContext, load_objective
 from toy_recipe import toy, write
 
 
@@ -253,7 +253,7 @@ def test_the_teacher_is_let_go_of_before_slimming(folder, tmp_path, monkeypatch)
         alive.append([each for each in gc.get_objects() if type(each) is FeatureDistillation])
         return whole(self, *arguments)
 
-    whole = StageRun.slimmed
-    monkeypatch.setattr(StageRun, "slimmed", slimmed)
+    whole = StageContext.slimmed
+    monkeypatch.setattr(StageContext, "slimmed", slimmed)
     carry_out(data, tmp_path)
     assert alive == [[]]

@@ -17,7 +17,7 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost, human
 from sottovoce.recipe.encoder_options import EncoderOptions
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.tasks.recognition import Recognition
 from stock_models import save, stock_inputs
 from tones import tone_recipe, write_tones

@@ -22,7 +22,7 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.inference.diarization import diarize
 from sottovoce.metrics.diarization import score_diarization
 from sottovoce.models.task_model import TaskModel
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.diarization import Diarization, DiarizationObjective
 from sottovoce.tasks.scoring.diarization_scores import DecisionOptions, local_score, scored_regions

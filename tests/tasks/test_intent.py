@@ -15,7 +15,7 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.semantics import Semantics
 from sottovoce.models.task_model import TaskModel
 from sottovoce.report.run_report import METRICS
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent, understand
 from sottovoce.tasks.slu_formulations import ClassObjective, IntentLoss

@@ -9,7 +9,7 @@ import yaml
 
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.intent import Intent
 from tones import RATE, spoken, tone_recipe

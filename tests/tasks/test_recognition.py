@@ -18,7 +18,7 @@ from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
 from sottovoce.errors import DataError, RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.runs.stage_run import load_objective
 from sottovoce.tasks.objectives.ctc_objective import CTCObjective

@@ -14,7 +14,7 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.detection.log_likelihood_ratio_cost import cllr, min_cllr
 from sottovoce.metrics.detection.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.models.task_model import TaskModel
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
 from sottovoce.tasks.task import EvaluationData

@@ -17,7 +17,7 @@ from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorize
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
 from sottovoce.tasks.recognition import Recognition

@@ -10,7 +10,7 @@ from torch import nn
 from sottovoce.recipe.training_stage_options import TrainingStageOptions
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
-from sottovoce.training.loop import Compute, Phase, fit
+from sottovoce.training.loop import Compute, TrainingSetup, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import TaskTerm
@@ -93,7 +93,7 @@ def trained(folder, clip, off=None, **changes):
         checkpoint_every=1,
         callbacks=[Power(off)] if off else [],
     )
-    fit(model, Phase(**(options | changes)), Compute("cpu"), folder)
+    fit(model, TrainingSetup(**(options | changes)), Compute("cpu"), folder)
     return model.state_dict()
 
 

@@ -16,7 +16,7 @@ from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.checkpoints import StraightToDisk
 from sottovoce.training.clipping import AutoClip
-from sottovoce.training.loop import Compute, Phase, TrainingModule, fit
+from sottovoce.training.loop import Compute, TrainingModule, TrainingSetup, fit
 from sottovoce.training.schedules import schedule
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm, Term
@@ -51,7 +51,7 @@ def phase(terms, **changes):
         rate=schedule(4, warmup=2),
         checkpoint_every=100,
     )
-    return Phase(**{**options, **changes})
+    return TrainingSetup(**{**options, **changes})
 
 
 def everything(model, lr=0.05):

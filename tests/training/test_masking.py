@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sottovoce.recipe.augmentation import MASKS, effects, masks
-from sottovoce.runs.compress import compress
+from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked
 from tiny_models import downsampling_encoder, speech

@@ -14,7 +14,7 @@ from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
-from sottovoce.training.loop import Compute, Phase, fit
+from sottovoce.training.loop import Compute, TrainingSetup, fit
 from sottovoce.training.random_chunks import RandomChunks, draw
 from sottovoce.training.terms import DistillationTerm
 from tiny_models import HEAD, speech
@@ -68,7 +68,7 @@ def trained(folder, steps=(6,), accumulate=1):
     for last in steps:
         term = DistillationTerm(FeatureDistillation(teacher, model.encoder, [0, 2]), weight=1.0, lr=1e-3)
         chunks = RandomChunks(model.encoder, teacher, seed=4, stage="test")
-        run = Phase(
+        run = TrainingSetup(
             name="test", seed=0, steps=last, batches=lambda rank, world: Noise(), terms=[term], encoder_lr=1e-3,
             head_lr=0.0, weight_decay=0.1, rate=lambda step: 1.0, accumulate=accumulate, checkpoint_every=1,
             callbacks=[chunks],

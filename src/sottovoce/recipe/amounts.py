@@ -16,7 +16,7 @@ MOST_AUDIO = 100_000.0
 """Seconds in a batch: 6.4 GB of samples alone."""
 
 LONGEST_NAME = 100
-"""Bytes: what is made of a name (``NAME-toy``) has to be a file name too, of 255 at most."""
+"""Bytes: what is made of a name (``NAME-smoke-test``) has to be a file name too, of 255 at most."""
 
 
 def _one_length(crop: Any) -> Any:

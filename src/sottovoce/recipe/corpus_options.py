@@ -33,11 +33,11 @@ from ..options.bounds import MOST_SECONDS, SEEDS
 from ..text.suggestions import did_you_mean
 from .amounts import FileName, Length
 
-Told: TypeAlias = Callable[[int, int], None]
+Progress: TypeAlias = Callable[[int, int], None]
 """``told(done, total)``."""
 
 
-class Prepared(NamedTuple):
+class PreparedCorpus(NamedTuple):
     """A corpus that is there.
 
     Attributes:
@@ -49,7 +49,7 @@ class Prepared(NamedTuple):
     trials: Mapping[str, Path] = {}
 
 
-class Chosen(Options):
+class VariantOptions(Options):
     """A section in which one key decides which further keys there are; their defaults are filled in like all others."""
 
     model_config = ConfigDict(extra="allow")
@@ -89,7 +89,7 @@ class Chosen(Options):
             yield from problems_of(error, model)
 
 
-class Synthesize(Chosen):
+class SynthesisOptions(VariantOptions):
     """A corpus of invented speakers, see `sottovoce.data.synthesis`; further keys are the options of its task."""
 
     task: str = "verification"
@@ -112,14 +112,14 @@ class Synthesize(Chosen):
         else:
             yield f"task: no corpus is synthesized for {self.task!r}; {did_you_mean(self.task, SYNTHESES)}"
 
-    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
         """Make it, or find it made."""
         made = synthesize(Path(self.folder or folder), task=self.task, progress=told, **self.options)
         splits = {split: made.cuts(split) for split in self.splits() or ()}
-        return Prepared(splits, {split: made.folder / TRIAL_FILES[split] for split in self.trials()})
+        return PreparedCorpus(splits, {split: made.folder / TRIAL_FILES[split] for split in self.trials()})
 
 
-class Import(Chosen):
+class ImportOptions(VariantOptions):
     """A corpus in one of the layouts that `import_corpus` knows; further keys are the options of the layout."""
 
     path: str
@@ -153,7 +153,7 @@ class Import(Chosen):
             if isinstance(value, Path) and not value.exists():
                 yield f"{name}: {value} does not exist"
 
-    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
         splits = import_corpus(
             self.path,
             folder,
@@ -163,10 +163,10 @@ class Import(Chosen):
             skip_faulty=self.skip_faulty,
             **self.options,
         )
-        return Prepared(splits)
+        return PreparedCorpus(splits)
 
 
-class Manifests(Options):
+class ManifestOptions(Options):
     """Lhotse manifests: split -> ``.jsonl.gz``, or a Shar directory, whose audio stays in its tars."""
 
     model_config = ConfigDict(extra="allow")
@@ -180,7 +180,7 @@ class Manifests(Options):
             if not Path(path).exists():
                 yield f"{split}: {path} does not exist"
 
-    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
         given = {split: Path(path) for split, path in self.__pydantic_extra__.items()}
         indexed = {
             split: import_corpus(path, folder, layout="lhotse", split=split)[split]
@@ -190,13 +190,15 @@ class Manifests(Options):
         for split, path in given.items():
             if split not in indexed:
                 refuse_missing(read_cuts(path), str(path))
-        return Prepared(given | indexed)
+        return PreparedCorpus(given | indexed)
 
 
-VoicesOptions: Any = one_of("VoicesOptions", {"synthesize": Synthesize, "import": Import, "cuts": Manifests})
+VoicesOptions: Any = one_of(
+    "VoicesOptions", {"synthesize": SynthesisOptions, "import": ImportOptions, "cuts": ManifestOptions}
+)
 
 
-class Converse(Options):
+class ConversationOptions(Options):
     """Conversations laid out from utterances of single speakers, see `simulate_conversations`.
 
     Args:
@@ -219,7 +221,7 @@ class Converse(Options):
     spread: float = ConversationStyle.spread
 
     @model_validator(mode="after")
-    def _possible(self) -> Converse:
+    def _possible(self) -> ConversationOptions:
         try:
             self.manner()
         except DataError as error:
@@ -240,7 +242,7 @@ class Converse(Options):
             if known is not None and split not in known:
                 yield f"conversations: there is no split {split!r}; {did_you_mean(split, known)}"
 
-    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
         """Make them, or find them made; the manifests of their splits."""
         found = self.of.options.prepare(folder / "voices", None).splits
         for split in self.conversations:
@@ -254,10 +256,10 @@ class Converse(Options):
             seed=self.seed,
             progress=told,
         )
-        return Prepared(made)
+        return PreparedCorpus(made)
 
 
-class Copies(Options):
+class CopySynthesisOptions(Options):
     """Bona fide speech and spoofed copies of it, see `sottovoce.data.synthesis.copy_synthesis.copy_synthesize`.
 
     Args:
@@ -284,7 +286,7 @@ class Copies(Options):
         if known is not None and self.split not in known:
             yield f"split: there is no split {self.split!r}; {did_you_mean(self.split, known)}"
 
-    def prepare(self, folder: Path, told: Told | None) -> Prepared:
+    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
         """Make them, or find them made."""
         found = self.of.options.prepare(folder / "speech", None).splits
         if self.split not in found:
@@ -294,10 +296,16 @@ class Copies(Options):
             shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
             copy_synthesize(read_cuts(found[self.split]), folder, told=told, **options)
-        return Prepared({self.split: made})
+        return PreparedCorpus({self.split: made})
 
 
 CorpusOptions: Any = one_of(
     "CorpusOptions",
-    {"synthesize": Synthesize, "import": Import, "cuts": Manifests, "converse": Converse, "copies": Copies},
+    {
+        "synthesize": SynthesisOptions,
+        "import": ImportOptions,
+        "cuts": ManifestOptions,
+        "converse": ConversationOptions,
+        "copies": CopySynthesisOptions,
+    },
 )

@@ -32,7 +32,7 @@ from ..tasks.task import EvaluationData
 from ..text.suggestions import did_you_mean
 from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
-from .corpus_options import CorpusOptions, Import, Prepared, Synthesize, Told
+from .corpus_options import CorpusOptions, ImportOptions, PreparedCorpus, Progress, SynthesisOptions
 from .held_out import HeldOut, hold_out
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class DataOptions(Options):
             if not Path(test.trials).is_file():
                 yield f"{path}: {test.trials} is neither a file nor a synthesized corpus"
             return
-        over = known.options.trials() if isinstance(known.options, Synthesize) else []
+        over = known.options.trials() if isinstance(known.options, SynthesisOptions) else []
         if not over:
             yield f"{path}: the corpus {test.trials} brings no trials; give a trials file"
         elif test.cuts not in (places := [f"{test.trials}/{split}" for split in over]):
@@ -163,9 +163,9 @@ class Corpora:
         self.options = options
         self.folder = folder
         self.held_out: HeldOut | None = None
-        self._prepared: dict[str, Prepared] = {}
+        self._prepared: dict[str, PreparedCorpus] = {}
 
-    def prepare(self, told: Callable[[str], Told | None] | None = None) -> None:
+    def prepare(self, told: Callable[[str], Progress | None] | None = None) -> None:
         """Make and import everything now, and not when it is first needed.
 
         Raises:
@@ -174,7 +174,7 @@ class Corpora:
         for name in self.options.corpora:
             self._corpus(name, told(name) if told is not None else None)
 
-    def _corpus(self, name: str, told: Told | None = None) -> Prepared:
+    def _corpus(self, name: str, told: Progress | None = None) -> PreparedCorpus:
         if name not in self._prepared:
             self._prepared[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
         return self._prepared[name]
@@ -241,7 +241,7 @@ class Corpora:
 
     def _chosen(self, name: str, cuts: Iterable[Cut]) -> list[Cut]:
         options = self.options.corpora[name].options
-        only = options.only if isinstance(options, Import) else {}
+        only = options.only if isinstance(options, ImportOptions) else {}
         return [cut for cut in cuts if all(cut_field(cut, field) == value for field, value in only.items())]
 
     def test_set(self, options: TestSet) -> EvaluationData:

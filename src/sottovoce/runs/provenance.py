@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 START = "start"
 """Name of the model before all stages."""
 
-TOLD = ("steps", "method", "budget", "ranks", "task", "freeze", "loss")
+CARD_OPTIONS = ("steps", "method", "budget", "ranks", "task", "freeze", "loss")
 """Options of stages that a reader of a card wants to know."""
 
 
@@ -35,7 +35,7 @@ def starts(recipe: Mapping[str, Any]) -> dict[str, str]:
     return chain
 
 
-def steps(recipe: Mapping[str, Any], stage: str) -> list[str]:
+def stage_lines(recipe: Mapping[str, Any], stage: str) -> list[str]:
     """What was done to arrive at the model of a stage, a line each. Paths are told by their last part only."""
     chain, entries = starts(recipe), {name: (kind, options) for name, kind, options in _stages(recipe)}
     way = []
@@ -63,7 +63,7 @@ def _stages(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 
 def _told(name: str, kind: str, options: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
-    facts = [f"{key} {_plain(options[key])}" for key in TOLD if options.get(key) not in (None, {}, [], False)]
+    facts = [f"{key} {_plain(options[key])}" for key in CARD_OPTIONS if options.get(key) not in (None, {}, [], False)]
     if kind in ("prune", "slim") and not options.get("budget") and recipe.get("budget"):
         facts.append(f"budget {_plain(recipe['budget'])}")
     if distillation := options.get("distillation"):

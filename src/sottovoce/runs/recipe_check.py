@@ -24,12 +24,12 @@ from ..profiling.environment import environment
 from ..profiling.measure import resident_peak
 from ..pruning.costs import cost, human
 from ..recipe.yaml_file import plain_recipe
-from .compress import compress
-from .dry_run import trial
+from .compression import compress
 from .provenance import START, stage_name
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
+from .scaled_down import dry_run
 from .stage_run import StageResult
 
 GPUS: dict[str, dict[str, float]] = {
@@ -98,10 +98,10 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
 
     def scaled(data: dict[str, Any]) -> dict[str, Any]:
         plain.update(data)
-        return trial(data, folder / "published")
+        return dry_run(data, folder / "published")
 
     small = read_recipe(path, scale=scaled)
-    full = Recipe.model_validate({key: value for key, value in plain.items() if key != "toy"})
+    full = Recipe.model_validate({key: value for key, value in plain.items() if key != "smoke_test"})
     measured: dict[str, tuple[int | None, float]] = {}
 
     def around(name: str, work: Callable[[], StageResult]) -> StageResult:
@@ -171,7 +171,7 @@ def _rounded(hours: float) -> str:
 
 def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> RenderableType:
     """What a check found, stage by stage."""
-    recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "toy"})
+    recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "smoke_test"})
     precision = recipe.compute.precision
     table = Table(title=f"{path.stem}: one step of every stage was taken")
     for column in (

@@ -33,7 +33,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         path: a YAML file, or the name of a recipe that comes with sottovoce.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
-        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.runs.dry_run`.
+        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.runs.scaled_down`.
 
     Raises:
         RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
@@ -46,7 +46,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
         _set_all(data, first, problems)
     if scale is not None and not problems and _is_recipe(data):  # what is wrong with another is told below
         data = scale(data)
-    data.pop("toy", None)  # only `scale` reads it
+    data.pop("smoke_test", None)  # only `scale` reads it
     _set_all(data, changes, problems)
     return checked_recipe(data, str(path), problems)
 
@@ -71,7 +71,7 @@ def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] =
 
 def _is_recipe(data: dict[str, Any]) -> bool:
     try:
-        Recipe.model_validate({key: value for key, value in data.items() if key != "toy"})
+        Recipe.model_validate({key: value for key, value in data.items() if key != "smoke_test"})
     except ValidationError:
         return False
     return True

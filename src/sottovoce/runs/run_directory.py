@@ -34,7 +34,7 @@ from .provenance import START
 
 LOCK = ".lock"
 STAND_INS = "stand-ins"
-"""Folder of networks that stand for published ones, at toy scale."""
+"""Folder of networks that stand for published ones, in a smoke test."""
 
 
 class RunDirectory:

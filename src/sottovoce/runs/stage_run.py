@@ -40,7 +40,7 @@ from ..recipe.training_stage_options import (
 )
 from ..tasks.task import Objective, Task
 from ..text import plain_json
-from ..training.loop import Compute, Phase, fit
+from ..training.loop import Compute, TrainingSetup, fit
 from ..training.masking import masked
 from ..training.progress import ProgressBar
 from ..training.random_chunks import RandomChunks
@@ -49,7 +49,7 @@ from ..training.schedules import schedule
 from ..training.selection import CheckpointSelection
 from ..training.terms import Batch, DistillationTerm, TaskTerm, Term
 from .metrics_log import MetricsLog
-from .provenance import data_line, steps
+from .provenance import data_line, stage_lines
 from .run_directory import RunDirectory
 from .teachers import check_teacher, load_teacher
 
@@ -73,7 +73,7 @@ class StageResult:
 
 
 @dataclass
-class StageRun:
+class StageContext:
     """One stage of one run.
 
     Args:
@@ -225,7 +225,7 @@ class StageRun:
         selection = (
             self._selection(options, directory, log) if isinstance(options, CheckpointSelectionOptions) else None
         )
-        phase = Phase(
+        phase = TrainingSetup(
             name=self.name,
             seed=self.seed,
             steps=options.steps,
@@ -341,7 +341,7 @@ class StageRun:
     def _history(self, results: Mapping[str, Any]) -> History:
         """What the model's card tells of this stage."""
         recipe = self.run.recorded_recipe()
-        lines = steps(recipe, self.name)
+        lines = stage_lines(recipe, self.name)
         if "equality" in results:
             lines.append(f"slim network equals the gated one: largest relative difference {results['equality']:.1e}")
         measured = {"dev": results["dev"]} if "dev" in results else {}

@@ -25,7 +25,7 @@ from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
 from .loss_scaling import SkippedSteps
 from .randomness import begin_step
-from .terms import Term, Values, add, weight_groups
+from .terms import Term, Values, weight_groups, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Compute:
 
 
 @dataclass(frozen=True)
-class Phase:
+class TrainingSetup:
     """What one training phase is made of.
 
     Args:
@@ -81,7 +81,7 @@ class Phase:
 class TrainingModule(LightningModule):
     """Model and terms under one optimizer, every random choice a function of (seed, phase, step, rank)."""
 
-    def __init__(self, model: TaskModel, phase: Phase, workers: int = 0):
+    def __init__(self, model: TaskModel, phase: TrainingSetup, workers: int = 0):
         super().__init__()
         self.model = model
         self.terms = torch.nn.ModuleList(phase.terms)
@@ -94,7 +94,7 @@ class TrainingModule(LightningModule):
         self.seen: Values = {}
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> TrainingSetup:
         return self._phase
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -104,11 +104,11 @@ class TrainingModule(LightningModule):
             term.begin(step)
         begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
         for part in self._resting:
-            rest(part)
+            freeze_statistics(part)
         if self.scaler is not None:
             self.skipped.remember(self.model)
         output = self.model(batch["waveform"], batch["lengths"])
-        loss, seen = add(list(phase.terms), self.model, batch, output)
+        loss, seen = weighted_sum(list(phase.terms), self.model, batch, output)
         if not torch.isfinite(loss):
             if self.scaler is not None:
                 self.seen = seen
@@ -160,7 +160,7 @@ class TrainingModule(LightningModule):
         return BatchLoader(batches, steps, workers=self._workers)
 
 
-def rest(part: torch.nn.Module) -> None:
+def freeze_statistics(part: torch.nn.Module) -> None:
     """Let a frozen encoder or head compute what it will compute in use: statistics are those that it has, not a batch's."""
     for module in part.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -181,7 +181,7 @@ class _From(Sampler[int]):
         yield from itertools.islice(itertools.count(self.start), self.stop - self.start)
 
 
-def fit(model: TaskModel, phase: Phase, compute: Compute, directory: Path) -> None:
+def fit(model: TaskModel, phase: TrainingSetup, compute: Compute, directory: Path) -> None:
     """Train ``model`` in place, from the newest training state in ``directory`` if there is one.
 
     The state holds weights, optimizer, gates, multipliers, ramp and step. Data and random choices are functions of the

@@ -166,7 +166,7 @@ def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight
     return groups
 
 
-def add(terms: list[Term], model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
+def weighted_sum(terms: list[Term], model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
     """The weighted sum of all terms, and everything they log."""
     total = torch.zeros((), device=batch["waveform"].device)
     seen: Values = {}

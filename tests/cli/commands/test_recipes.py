@@ -1,4 +1,4 @@
-"""The recipes that come along: listed, shown, refused in one line, carried out at toy scale."""
+"""The recipes that come along: listed, shown, refused in one line, carried out as a smoke test."""
 
 import pytest
 
@@ -55,6 +55,6 @@ def test_a_folder_of_its_name_does_not_hide_a_recipe(sottovoce, tmp_path, monkey
 
 def test_toy_scale(sottovoce, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = sottovoce("compress", "hybrid-spoofing", "--toy", "--no-report", "--run", tmp_path / "runs" / "mine")
+    said = sottovoce("compress", "hybrid-spoofing", "--smoke-test", "--no-report", "--run", tmp_path / "runs" / "mine")
     assert said.code == 0, said.err
     assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["mine"]

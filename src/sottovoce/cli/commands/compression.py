@@ -15,7 +15,7 @@ def compress(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change the recipe: stage.prune.steps=2000. Repeat it for more.")
     ] = None,
-    toy: Annotated[
+    smoke_test: Annotated[
         bool, typer.Option(help="Make everything small: a tiny encoder, synthetic speech, a few steps. Does it run?")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another process that is at work on the run.")] = False,
@@ -23,7 +23,7 @@ def compress(
 ) -> None:
     """Fine-tune, prune, distill and slim as a recipe says. The same command again goes on where it was stopped."""
     from sottovoce.cli.terminal import console
-    from sottovoce.runs.compress import compress as library
+    from sottovoce.runs.compression import compress as library
     from sottovoce.runs.recipe_file import read_recipe
 
     if report:
@@ -32,19 +32,21 @@ def compress(
         )
 
     screen = console()
-    done = library(read_recipe(recipe, changes or (), _toy(run) if toy else None), run, console=screen, wait=wait)
+    done = library(
+        read_recipe(recipe, changes or (), _scale(run) if smoke_test else None), run, console=screen, wait=wait
+    )
     if report:
         screen.print(f"report: {write_report(done.path)}", highlight=False, markup=False)
     else:
         screen.print(f"run: {done.path}", highlight=False, markup=False)
 
 
-def _toy(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    from sottovoce.runs.dry_run import toy
+def _scale(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
     from sottovoce.runs.run_directory import STAND_INS
+    from sottovoce.runs.scaled_down import smoke_test
 
     def scaled(data: dict[str, Any]) -> dict[str, Any]:
-        place = run or Path("runs") / f"{data['name']}-toy"
-        return toy(data, place / STAND_INS)
+        place = run or Path("runs") / f"{data['name']}-smoke-test"
+        return smoke_test(data, place / STAND_INS)
 
     return scaled

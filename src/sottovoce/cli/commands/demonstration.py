@@ -25,7 +25,7 @@ def demo(
     from sottovoce.recipe.packaged import find_recipe
     from sottovoce.report.run_report import read_report_data, write_report
     from sottovoce.report.tables.outcomes import outcome_table
-    from sottovoce.runs.compress import compress
+    from sottovoce.runs.compression import compress
 
     screen, setting = console(), Setting(repeats=REPEATS)
     directory = compress(find_recipe("demo"), run, changes or (), console=screen)

@@ -24,7 +24,7 @@ def probe(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change the recipes: data.batch=8. Repeat it for more.")
     ] = None,
-    toy: Annotated[bool, typer.Option(help="Make data and steps small: does it run?")] = False,
+    smoke_test: Annotated[bool, typer.Option(help="Make data and steps small: does it run?")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Plain data; progress goes to standard error.")] = False,
 ) -> None:
     """Freeze an encoder and train a small head for each task; print all scores with their intervals."""
@@ -33,8 +33,8 @@ def probe(
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.errors import RecipeError
     from sottovoce.report.tables.probes import probe_table
-    from sottovoce.runs.probe import PROBES
-    from sottovoce.runs.probe import probe as library
+    from sottovoce.runs.probing import PROBES
+    from sottovoce.runs.probing import probe as library
     from sottovoce.text.suggestions import did_you_mean
 
     if unknown := [name for name in task or () if name not in PROBES]:
@@ -42,7 +42,9 @@ def probe(
     chosen = [PROBES[name] for name in task or ([] if recipe else PROBES)] + (recipe or [])
     screen = Console(stderr=True) if as_json else console()
     models = [model] if against is None else [model, against]
-    found = library(models, run, chosen, steps=steps, seed=seed, changes=changes or (), toy=toy, console=screen)
+    found = library(
+        models, run, chosen, steps=steps, seed=seed, changes=changes or (), smoke_test=smoke_test, console=screen
+    )
     if as_json:
         print_json([each.to_dict() for each in found])
     else:

@@ -11,10 +11,10 @@ from rich.text import Text
 from sottovoce.pruning.costs import human
 from sottovoce.report.numbers import METRICS, estimate_text
 from sottovoce.report.report_data import Estimate
-from sottovoce.runs.probe import Probed
+from sottovoce.runs.probing import ProbeResult
 
 
-def probe_table(found: Sequence[Probed]) -> RenderableType:
+def probe_table(found: Sequence[ProbeResult]) -> RenderableType:
     """Parameters, MACs, and the main metric of every probe with its interval: one column a model.
 
     Args:

@@ -11,7 +11,7 @@ from ...models.task_model import TaskModel
 from ...options.bounds import WIDEST
 from ...recipe.training_stage_options import CheckpointSelectionOptions
 from ...training.adapters import attach_adapters, merge_adapters, targeted
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 
 class Adapt(CheckpointSelectionOptions):
@@ -40,7 +40,7 @@ class Adapt(CheckpointSelectionOptions):
         except RecipeError as error:
             yield str(error)
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         task = at.task_term(self, model)
         count = attach_adapters(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ...models.task_model import TaskModel
 from ...recipe.training_stage_options import CheckpointSelectionOptions, DistillationOptions
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 
 class Distill(CheckpointSelectionOptions):
@@ -33,7 +33,7 @@ class Distill(CheckpointSelectionOptions):
     def check(self, model: TaskModel) -> Iterator[str]:
         return self.distillation.check(model)
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         terms = [at.distillation_term(self, model, self.distillation)]
         task = at.task_term(self, model, self.task) if self.task else None

@@ -14,7 +14,7 @@ from ...errors import PlanError, RecipeError
 from ...models.task_model import TaskModel
 from ...pruning.low_rank import LINEARS, chosen_linears, factorize, input_moments
 from ...recipe.training_stage_options import StageOptions
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 HEAD = "head."
 """How a pattern begins that is of the head."""
@@ -51,7 +51,7 @@ class Factorize(StageOptions):
         paths = [f"encoder.{path}" for path in chosen_linears(model.encoder, of_encoder)] if of_encoder else []
         return paths + (chosen_linears(model, of_head) if of_head else [])
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self).eval()
         objective = at.start_objective(self, model)
         paths = self.paths(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...recipe.training_stage_options import CheckpointSelectionOptions
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 
 class FineTune(CheckpointSelectionOptions):
@@ -19,7 +19,7 @@ class FineTune(CheckpointSelectionOptions):
     def trains_head(self) -> bool:
         return True
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         task = at.task_term(self, model)
         model.encoder.requires_grad_(not self.freeze)

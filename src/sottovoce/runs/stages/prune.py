@@ -16,7 +16,7 @@ from ...recipe.amounts import MOST_STEPS
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import DistillationOptions, TrainingStageOptions
 from ...training.terms import BudgetTerm, Term
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 
 class RampOptions(Options):
@@ -94,7 +94,7 @@ class Prune(SlimmingOptions, TrainingStageOptions):
             yield from self.distillation.check(model)
         yield from self.unit_problems(model)
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         scope, budget = self.of(model), at.budget(self)
         pruner = Pruner(

@@ -18,7 +18,7 @@ from ...pruning.planning.scores import Scores
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.training_stage_options import StageOptions
 from ...tasks.task import Objective
-from ..stage_run import StageResult, StageRun
+from ..stage_run import StageContext, StageResult
 
 
 class Slim(SlimmingOptions, StageOptions):
@@ -38,7 +38,7 @@ class Slim(SlimmingOptions, StageOptions):
     def check(self, model: TaskModel) -> Iterator[str]:
         return self.unit_problems(model)
 
-    def run(self, at: StageRun) -> StageResult:
+    def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         objective = at.start_objective(self, model)
         scope = self.of(model)
@@ -47,7 +47,7 @@ class Slim(SlimmingOptions, StageOptions):
         return StageResult(small, objective, {"method": self.method, **proof})
 
     def _scores(
-        self, at: StageRun, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None
+        self, at: StageContext, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None
     ) -> Scores:
         if self.method == "magnitude":
             return magnitude(scope, self.kinds)

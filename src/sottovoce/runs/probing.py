@@ -26,8 +26,8 @@ from ..models.load import load_encoder
 from ..models.model_card import Score, scores_of
 from ..pruning.costs import Cost, cost
 from ..tasks.registry import TASKS
-from .compress import compress
-from .dry_run import toy as at_toy_scale
+from . import scaled_down
+from .compression import compress
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .stages.fine_tune import FineTune
@@ -40,7 +40,7 @@ FRAME = 0.02
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """What the probes of one model found.
 
     Args:
@@ -72,9 +72,9 @@ def probe(
     steps: int | None = None,
     seed: int | None = None,
     changes: Sequence[str] = (),
-    toy: bool = False,
+    smoke_test: bool = False,
     console: Console | None = None,
-) -> list[Probed]:
+) -> list[ProbeResult]:
     """Probe the encoders of some models, one after another, with the same recipes.
 
     What is finished is not done again: the same call goes on where it was stopped. Models are not kept, results are.
@@ -87,7 +87,7 @@ def probe(
             of the encoder is replaced.
         steps, seed: in place of those of the recipes.
         changes: to the recipes, ``path=value``.
-        toy: make data and steps small: does it run?
+        smoke_test: make data and steps small: does it run?
         console: where progress is shown; default: the terminal.
 
     Returns:
@@ -102,7 +102,7 @@ def probe(
 
     def read(recipe: str | os.PathLike[str], model: str) -> Recipe:
         def scale(data: dict[str, Any]) -> dict[str, Any]:
-            return _of(at_toy_scale(data, folder / "stand-ins") if toy else data, model, steps, seed)
+            return _of(scaled_down.smoke_test(data, folder / "stand-ins") if smoke_test else data, model, steps, seed)
 
         return read_recipe(recipe, changes, scale)
 
@@ -123,7 +123,7 @@ def probe(
             numbers = _carried_out(recipe, place / recipe.name, console)
             for test, each in numbers.items():
                 scores[recipe.name, test] = scores_of(test, each, recipe.task.options.metric)[0]
-        found.append(Probed(model, price, scores))
+        found.append(ProbeResult(model, price, scores))
     return found
 
 

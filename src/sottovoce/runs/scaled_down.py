@@ -2,8 +2,8 @@
 
 Both work on a recipe as plain data, before it is checked:
 
-    toy      a tiny encoder of the same kind, synthetic speech of the same task, a few steps a stage: does it run?
-    trial    the encoder at its size with random weights, synthetic speech, one step a stage of one utterance: does it fit?
+    smoke_test   a tiny encoder of the same kind, synthetic speech of the same task, a few steps a stage: does it run?
+    dry_run      the encoder at its size with random weights, synthetic speech, one step a stage of one utterance: does it fit?
 """
 
 from __future__ import annotations
@@ -65,21 +65,23 @@ _TINY_CONFIG: Plain = {
 }
 
 
-def toy(data: Plain, folder: Path) -> Plain:
-    """A recipe at toy scale: seconds on any machine.
+def smoke_test(data: Plain, folder: Path) -> Plain:
+    """The recipe as a smoke test, which takes seconds on any machine.
 
-    A recipe may say in a section ``toy`` what else has to be smaller (a head, a vocabulary); it is merged in.
+    A recipe may say in a section ``smoke_test`` what else has to be smaller (a head, a vocabulary); it is merged in.
 
     Args:
         data: the recipe as plain data.
         folder: where stand-ins for published encoders are written.
     """
     data = copy.deepcopy(data)
-    own = data.pop("toy", {})
+    own = data.pop("smoke_test", {})
     if not isinstance(own, dict):
-        raise RecipeError("toy: a section of the recipe with what else has to be smaller, such as toy: {task: {...}}")
+        raise RecipeError(
+            "smoke_test: a section of the recipe with what else has to be smaller, such as smoke_test: {task: {...}}"
+        )
     layers, left = _layers(data["encoder"])
-    data["name"] = f"{data['name']}-toy"
+    data["name"] = f"{data['name']}-smoke-test"
     data["encoder"] = _smaller(data["encoder"], folder)
     _synthetic(data, _speech(data), batch=2, crop=0.8)
     data["compute"]["precision"] = "float32"  # many processors only imitate bf16, a hundred times slower
@@ -103,7 +105,7 @@ def toy(data: Plain, folder: Path) -> Plain:
     return merged(data, own)
 
 
-def trial(data: Plain, folder: Path) -> Plain:
+def dry_run(data: Plain, folder: Path) -> Plain:
     """A recipe with its real models, precision and recomputation, and one step of one utterance in every stage.
 
     Args:
@@ -111,7 +113,7 @@ def trial(data: Plain, folder: Path) -> Plain:
         folder: where stand-ins for published encoders are written.
     """
     data = copy.deepcopy(data)
-    data.pop("toy", None)
+    data.pop("smoke_test", None)
     if source := data["encoder"].get("from"):
         data["encoder"] = _from(data["encoder"], stood_in(source, folder, tiny=False))
     speech = _speech(data)
@@ -139,7 +141,7 @@ def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
 
 
 def _layers(encoder: Plain) -> tuple[int, int]:
-    """Layers of the encoder of a recipe, at its size and at toy scale."""
+    """Layers of the encoder of a recipe, at its size and in a smoke test."""
     if not (source := encoder.get("from")):
         return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
     if os.path.exists(source):  # taken as it is

@@ -14,7 +14,7 @@ from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.costs import cost
 from sottovoce.recipe.packaged import find_recipe
 from sottovoce.report.tables.probes import probe_table
-from sottovoce.runs.probe import PROBES, probe
+from sottovoce.runs.probing import PROBES, probe
 from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config, tiny_model
 from toy_recipe import toy, write
@@ -103,8 +103,8 @@ def test_the_probes_that_come_along(task):
 
 @pytest.mark.slow
 def test_all_tasks_at_toy_scale(place, tmp_path):
-    found = probe([place / "bare"], tmp_path, toy=True, console=quiet())[0]
-    assert {name.removesuffix("-toy") for name, _ in found.scores} == set(PROBES.values())
+    found = probe([place / "bare"], tmp_path, smoke_test=True, console=quiet())[0]
+    assert {name.removesuffix("-smoke-test") for name, _ in found.scores} == set(PROBES.values())
     assert {score.metric for score in found.scores.values()} == {"der", "exact_match", "wer", "min_dcf", "eer"}
 
 

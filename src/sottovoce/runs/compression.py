@@ -22,9 +22,9 @@ from .provenance import START
 from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
-from .stage_run import StageResult, StageRun
+from .stage_run import StageContext, StageResult
 
-Around = Callable[[str, Callable[[], StageResult]], StageResult]
+StageWrapper = Callable[[str, Callable[[], StageResult]], StageResult]
 """``around(name of a stage, its work)`` does the work."""
 
 
@@ -34,7 +34,7 @@ def compress(
     set: Sequence[str] = (),
     *,
     console: Console | None = None,
-    around: Around | None = None,
+    around: StageWrapper | None = None,
     wait: bool = False,
 ) -> RunDirectory:
     """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
@@ -68,7 +68,7 @@ def compress(
     return directory
 
 
-def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around: Around) -> None:
+def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around: StageWrapper) -> None:
     if recipe.compute.threads is not None:
         torch.set_num_threads(recipe.compute.threads)
     directory.record_recipe(recipe.resolved())
@@ -126,8 +126,8 @@ def _at_once(name: str, work: Callable[[], StageResult]) -> StageResult:
 
 def _stage_run(
     recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: Console, name: str, previous: str
-) -> StageRun:
-    return StageRun(
+) -> StageContext:
+    return StageContext(
         name=name,
         seed=recipe.seed,
         previous=previous,
