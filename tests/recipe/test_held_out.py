@@ -19,7 +19,7 @@ from sottovoce.recipe.yaml_file import plain_recipe
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
-from sottovoce.runs.stage_run import load_objective
+from sottovoce.runs.stages.context import load_objective
 from sottovoce.tasks.verification import equal_error_threshold
 from toy_recipe import toy, write
 

@@ -15,7 +15,7 @@ from sottovoce.distillation.logits import FrameDistillationLoss, LogitsDistillat
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
-from sottovoce.recipe.training_stage_options import DistillationOptions
+from sottovoce.recipe.distillation_options import DistillationOptions
 from sottovoce.runs.compression import compress
 from sottovoce.runs.teachers import check_teacher
 from sottovoce.tasks.diarization import Diarization
@@ -123,7 +123,7 @@ class Watch(StepCallback):
         self.seen = []
 
     def on_step(self, trainer, module, step):
-        self.seen.append(module.seen["distillation/logits"].item())
+        self.seen.append(module.logged["distillation/logits"].item())
 
 
 def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
@@ -131,11 +131,11 @@ def test_a_student_learns_to_say_what_its_teacher_says(tmp_path):
     with torch.no_grad():
         teacher.head.output.weight.normal_(std=2)  # sure of itself, and of another thing in every frame
     term = DistillationTerm(None, LogitsDistillation(teacher, FrameDistillationLoss()), weight=1.0, lr=0.0)
-    phase = TrainingSetup(
+    setup = TrainingSetup(
         name="test", seed=0, steps=40, batches=lambda rank, world: Noise(), terms=[term], encoder_lr=1e-3,
         head_lr=5e-2, weight_decay=0.0, rate=schedule(40, decay="constant"), callbacks=[watch],
     )  # fmt: skip
-    fit(student, phase, Compute("cpu"), tmp_path)
+    fit(student, setup, Compute("cpu"), tmp_path)
     assert sum(watch.seen[-5:]) / 5 < 0.25 * watch.seen[0]
 
 

@@ -83,7 +83,9 @@ def test_stages_of_every_kind_take_a_step_as_the_recipe_says(tmp_path, monkeypat
 
     def watched(self, *arguments):
         precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-        seen.append((self.phase.name, self.phase.steps, precision, self.model.is_gradient_checkpointing))
+        seen.append(
+            (self.training_setup.name, self.training_setup.steps, precision, self.model.is_gradient_checkpointing)
+        )
         return step(self, *arguments)
 
     monkeypatch.setattr(TrainingModule, "training_step", watched)

@@ -4,7 +4,7 @@ import pytest
 
 from sottovoce.errors import RecipeError
 from sottovoce.files import whole_directory, whole_file
-from sottovoce.runs.provenance import START
+from sottovoce.recipe.stage_names import START
 from sottovoce.runs.run_directory import RunDirectory, differences
 from strict_json import strictly
 
@@ -66,7 +66,7 @@ def test_metrics_beyond_the_resumed_step_are_dropped(tmp_path):
             run.log(stage, step, {"loss": step / 2})
     with open(run.metrics, "a") as file:
         file.write('{"stage": "b", "st')  # killed while writing
-    run.forget("b", after=1)
+    run.drop_metrics("b", after=1)
     assert [(r["stage"], r["step"]) for r in run.history()] == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
     assert [r["loss"] for r in run.history("a")] == [0.5, 1.0, 1.5]
 

@@ -18,7 +18,7 @@ from toy_recipe import toy, write
 
 
 def hold(path, connection) -> None:
-    with RunDirectory(path).held():
+    with RunDirectory(path).locked():
         connection.send("held")
         connection.recv()
 
@@ -44,11 +44,11 @@ def test_the_second_is_told_whose_it_is(held, tmp_path):
     assert str(caught.value).startswith(f"{tmp_path}/run: process {child.pid} on {socket.gethostname()}, since 20")
     assert "--wait" in str(caught.value) and len(str(caught.value).splitlines()) == 1
     assert {each.name for each in (tmp_path / "run").iterdir()} == {".lock", ".lock.owner"}  # nothing was made
-    with RunDirectory(tmp_path / "other").held():
+    with RunDirectory(tmp_path / "other").locked():
         pass
     ours.send("leave")
     child.join()
-    with RunDirectory(tmp_path / "run").held():
+    with RunDirectory(tmp_path / "run").locked():
         pass
 
 
@@ -56,7 +56,7 @@ def test_a_killed_one_holds_nothing(held, tmp_path):
     child, _ = held
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    with RunDirectory(tmp_path / "run").held():
+    with RunDirectory(tmp_path / "run").locked():
         assert str(os.getpid()) in (tmp_path / "run/.lock.owner").read_text()
 
 

@@ -19,7 +19,8 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
 from sottovoce.runs.compression import compress
-from sottovoce.runs.stage_run import StageContext, load_objective
+from sottovoce.runs.stages import prune
+from sottovoce.runs.stages.context import load_objective
 from toy_recipe import toy, write
 
 
@@ -180,7 +181,7 @@ def test_what_does_not_fit_the_encoder_is_told_before_any_stage_runs(folder, tmp
     with pytest.raises(RecipeError) as caught:
         carry_out(data, tmp_path)
     assert "stages[1].prune.distillation.layers[1]: the network has the hidden states 0..2, not 7" in str(caught.value)
-    assert "stages[1].prune.units[1]: this network has no unit of the kind 'convolution'" in str(caught.value)
+    assert "stages[1].prune.kinds[1]: this network has no unit of the kind 'convolution'" in str(caught.value)
     assert not (tmp_path / "run" / "stages").exists()
 
 
@@ -249,11 +250,11 @@ def test_the_teacher_is_let_go_of_before_slimming(folder, tmp_path, monkeypatch)
     data["stages"] = data["stages"][:2]
     alive = []
 
-    def slimmed(self, *arguments):
+    def listen(*arguments):
         alive.append([each for each in gc.get_objects() if type(each) is FeatureDistillation])
-        return whole(self, *arguments)
+        return original(*arguments)
 
-    whole = StageContext.slimmed
-    monkeypatch.setattr(StageContext, "slimmed", slimmed)
+    original = prune.carry_out_plan
+    monkeypatch.setattr(prune, "carry_out_plan", listen)
     carry_out(data, tmp_path)
     assert alive == [[]]

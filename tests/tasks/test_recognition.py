@@ -20,7 +20,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
-from sottovoce.runs.stage_run import load_objective
+from sottovoce.runs.stages.context import load_objective
 from sottovoce.tasks.objectives.ctc_objective import CTCObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss

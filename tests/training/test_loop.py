@@ -38,7 +38,7 @@ class Noise(Dataset):
         }
 
 
-def phase(terms, **changes):
+def setup(terms, **changes):
     options = dict(
         name="test",
         seed=0,
@@ -69,13 +69,13 @@ class Watch(StepCallback):
         self.seen, self.rates = [], []
 
     def on_step(self, trainer, module, step):
-        self.seen.append((step, dict(module.seen)))
+        self.seen.append((step, dict(module.logged)))
         self.rates.append({g["name"]: g["lr"] for g in trainer.optimizers[0].param_groups})
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(tmp_path):
     model, watch = tiny_model(), Watch()
-    fit(model, phase(everything(model), callbacks=[watch]), CPU, tmp_path)
+    fit(model, setup(everything(model), callbacks=[watch]), CPU, tmp_path)
     assert [step for step, _ in watch.seen] == [1, 2, 3, 4]
     for _, values in watch.seen:
         total = values["loss/budget"] + 2 * values["loss/distillation"] + 0.5 * values["loss/task"]
@@ -95,16 +95,16 @@ def test_a_head_that_nothing_trains_stays_what_it_is(tmp_path):
     assert any("running" in name for name in before)
     teacher = FeatureDistillation(tiny_model(seed=5).encoder, model.encoder, [0, 2])
     distillation = DistillationTerm(teacher, weight=1.0, lr=1e-3)
-    fit(model, phase([distillation]), CPU, tmp_path)
+    fit(model, setup([distillation]), CPU, tmp_path)
     assert all(torch.equal(each, before[name]) for name, each in model.head.state_dict().items())
     model.head.requires_grad_(True)
-    fit(model, phase([distillation]), CPU, tmp_path / "trained")
+    fit(model, setup([distillation]), CPU, tmp_path / "trained")
     assert any(not torch.equal(each, before[n]) for n, each in model.head.state_dict().items() if "running" in n)
 
 
 def test_groups(tmp_path):
     model = tiny_model()
-    module = TrainingModule(model, phase(everything(model)))
+    module = TrainingModule(model, setup(everything(model)))
     groups = {g["name"]: g for g in module.configure_optimizers()["optimizer"].param_groups}
     of = {name: {id(p) for p in g["params"]} for name, g in groups.items()}
     assert of["gates"] == {id(module.terms[0].pruner.gates.log_alpha)}
@@ -134,7 +134,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(tmp_path):
         torch.nn.init.normal_(objective.loss.weight)
         terms = [TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.0)]
         watch = Watch()
-        made = phase(
+        made = setup(
             terms, batches=lambda rank, world, b=batches: b(), accumulate=accumulate, steps=3, callbacks=[watch]
         )
         fit(model, made, CPU, tmp_path / name)
@@ -150,7 +150,7 @@ def test_recomputing_activations_changes_nothing(tmp_path):
         torch.manual_seed(0)
         model = tiny_model(dropout=0.1)
         torch.manual_seed(0)
-        fit(model, phase(everything(model), recompute=recompute), CPU, tmp_path / str(recompute))
+        fit(model, setup(everything(model), recompute=recompute), CPU, tmp_path / str(recompute))
         weights.append(model.state_dict())
         assert not model.is_gradient_checkpointing
     for name, tensor in weights[0].items():
@@ -160,7 +160,7 @@ def test_recomputing_activations_changes_nothing(tmp_path):
 def test_bf16_trains_float32_weights(tmp_path):
     model, watch = tiny_model(), Watch()
     before = model.head.keys.weight.clone()
-    fit(model, phase(everything(model), callbacks=[watch]), Compute("cpu", precision="bf16-mixed"), tmp_path)
+    fit(model, setup(everything(model), callbacks=[watch]), Compute("cpu", precision="bf16-mixed"), tmp_path)
     assert model.head.keys.weight.dtype == torch.float32 and not torch.equal(before, model.head.keys.weight)
     assert watch.seen[-1][1]["loss"].dtype == torch.float32
 
@@ -170,7 +170,7 @@ def test_workers_change_nothing(tmp_path):
     for workers in (0, 2):
         torch.manual_seed(0)
         model = tiny_model()
-        fit(model, phase(everything(model)), Compute("cpu", workers=workers), tmp_path / str(workers))
+        fit(model, setup(everything(model)), Compute("cpu", workers=workers), tmp_path / str(workers))
         weights.append(model.head.project.weight.detach())
     assert torch.equal(*weights)
 
@@ -180,7 +180,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     with torch.no_grad():
         model.head.project.bias.fill_(float("inf"))
     with pytest.raises(RecipeError, match="loss is nan at step 0"):
-        fit(model, phase(everything(model)), CPU, tmp_path)
+        fit(model, setup(everything(model)), CPU, tmp_path)
 
 
 class Infinite(Term):
@@ -219,7 +219,7 @@ def test_half_precision_leaves_out_a_step_whose_loss_is_infinite(tmp_path, accum
     head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
     model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
     weights, watch = Weights(), Watch()
-    given = phase([Infinite([2])], callbacks=[weights, watch], accumulate=accumulate, clip=AutoClip)
+    given = setup([Infinite([2])], callbacks=[weights, watch], accumulate=accumulate, clip=AutoClip)
     with pytest.warns(UserWarning, match="1 of 4 steps were left out"):
         fit(model, given, HALF, tmp_path)
     assert [values["skipped"].item() for _, values in watch.seen] == [0, 0, 1, 1]
@@ -237,23 +237,23 @@ def test_activations_that_overflow_leave_no_trace(tmp_path):
     loud = lambda module, _, out: out * (torch.inf if term.step == 1 else 1.0)  # noqa: E731
     model.head.trunk.blocks[0].conv.register_forward_hook(loud)
     with pytest.warns(UserWarning, match="1 of 4"):
-        fit(model, phase([term]), HALF, tmp_path)
+        fit(model, setup([term]), HALF, tmp_path)
     assert all(torch.isfinite(buffer).all() for buffer in model.head.buffers())
 
 
 def test_half_precision_gives_up_in_one_line(tmp_path):
     model = tiny_model()
     with pytest.raises(RecipeError, match="all 4 steps were left out.*bf16"):
-        fit(model, phase([Infinite(range(99))]), HALF, tmp_path / "few")
+        fit(model, setup([Infinite(range(99))]), HALF, tmp_path / "few")
     assert not model.training
     with pytest.raises(RecipeError, match=r"at every scale down to \d+e-05 \(3\d steps were left out\)"):
-        fit(model, phase([Infinite(range(99))], steps=99), HALF, tmp_path / "many")
+        fit(model, setup([Infinite(range(99))], steps=99), HALF, tmp_path / "many")
 
 
 def test_a_stage_that_ends_with_an_error_leaves_the_model_as_a_finished_one_does(tmp_path):
     model = tiny_model()
     with pytest.raises(RecipeError, match="loss is inf at step 1"):
-        fit(model, phase([Infinite([1])], recompute=True), CPU, tmp_path)
+        fit(model, setup([Infinite([1])], recompute=True), CPU, tmp_path)
     assert not model.training and not model.is_gradient_checkpointing
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -268,7 +268,7 @@ def test_what_follows_has_the_memory_of_training(tmp_path):
 
     terms, keep = everything(model), Keep()
     teacher = weakref.ref(terms[1].teacher)
-    fit(model, phase(terms, callbacks=[keep]), CPU, tmp_path)
+    fit(model, setup(terms, callbacks=[keep]), CPU, tmp_path)
     assert all(parameter.grad is None for parameter in model.parameters())
     assert kept and all(each() is None for each in kept)
     assert teacher() is not None
@@ -310,6 +310,6 @@ def test_statistics_of_a_frozen_encoder_rest(tmp_path):
     for frozen in (True, False):
         model.encoder.requires_grad_(not frozen)
         terms = [TaskTerm(objective, weight=1.0, lr=1e-2, weight_decay=0.0)]
-        fit(model, phase(terms, steps=1), CPU, tmp_path / str(frozen))
+        fit(model, setup(terms, steps=1), CPU, tmp_path / str(frozen))
         now = dict(model.encoder.named_buffers())
         assert all(torch.equal(now[n], b) == frozen for n, b in statistics.items())

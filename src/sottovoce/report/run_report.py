@@ -22,6 +22,7 @@ from sottovoce.profiling.bench import Benchmark, Setting, measure
 from sottovoce.profiling.profiled_model import ours, weight_files
 from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.pruning.slimming import TOLERANCE
+from sottovoce.recipe.stage_names import starting_points
 from sottovoce.report.html_page import html
 from sottovoce.report.layer_widths import layer_widths
 from sottovoce.report.numbers import METRICS
@@ -29,7 +30,6 @@ from sottovoce.report.pictures.det_curves import det_picture
 from sottovoce.report.pictures.layer_picture import layers_png
 from sottovoce.report.pictures.training_curves import plots_of_run, plots_picture
 from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, Stage
-from sottovoce.runs.provenance import starts
 from sottovoce.runs.run_directory import RunDirectory
 
 
@@ -66,7 +66,7 @@ def read_report_data(run: str | Path, *, setting: Setting, at_size: str | None =
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
     directory = RunDirectory(run)
     recipe = directory.recorded_recipe()
-    chain = starts(recipe)
+    chain = starting_points(recipe)
     stages = [s for name in chain if (s := _stage(directory, name)) is not None]
     if not stages:
         raise RecipeError(f"{run}: no stage is finished yet; run the same compress command again to go on")

@@ -16,13 +16,14 @@ from ..files import write_json
 from ..options import problem_list
 from ..profiling.environment import environment
 from ..recipe.data_section import Corpora
+from ..recipe.stage_names import START
 from ..training.randomness import seed_of
 from .preflight import evaluation_problems, preflight_problems
-from .provenance import START
 from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
-from .stage_run import StageContext, StageResult
+from .stages.context import StageContext, StageResult
+from .stages.finish import finish
 
 StageWrapper = Callable[[str, Callable[[], StageResult]], StageResult]
 """``around(name of a stage, its work)`` does the work."""
@@ -63,7 +64,7 @@ def compress(
     console = console or Console()
     recipe = _checked(recipe, set)
     directory = RunDirectory(run if run is not None else os.path.join("runs", recipe.name))
-    with directory.held(wait=wait, told=console.print):
+    with directory.locked(wait=wait, on_wait=console.print):
         _carry_out(recipe, directory, console, around or _at_once)
     return directory
 
@@ -84,7 +85,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
             began = time.perf_counter()
             torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
             product = around(name, partial(entry.options.run, stage))
-            stage.finish(product, evaluate=entry.options.evaluate, began=began)
+            finish(stage, recipe, product, evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False, markup=False)
         directory.clear(name)
@@ -148,7 +149,7 @@ def _start(recipe: Recipe, directory: RunDirectory, corpora: Corpora, console: C
         _refuse(recipe, "data cannot be scored", evaluation_problems(recipe, corpora))
         model = recipe.encoder.build(recipe.task.options, seed_of(recipe.seed, START), stage.train_cuts())
         _refuse(recipe, "the recipe does not fit the model", preflight_problems(recipe, model))
-        stage.finish(StageResult(model), evaluate=False, began=began)
+        finish(stage, recipe, StageResult(model), evaluate=False, began=began)
 
 
 def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:

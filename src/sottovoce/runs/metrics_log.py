@@ -1,21 +1,25 @@
-"""What a run writes down of its steps: JSON lines, and the same for TensorBoard."""
+"""What a run records of its steps: JSON lines, and the same for TensorBoard."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from lightning.pytorch import LightningModule, Trainer
 
 from ..training.steps import StepCallback
 from .run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 
 class MetricsLog(StepCallback):
     """Logs the terms of the loss, learning rates and milliseconds a step.
 
     Args:
-        run: where to.
+        run: whose directory they are written to.
         stage: name of the stage.
         every: steps between two lines.
     """
@@ -23,7 +27,7 @@ class MetricsLog(StepCallback):
     def __init__(self, run: RunDirectory, stage: str, every: int):
         super().__init__()
         self.run, self.stage, self.every = run, stage, every
-        self._writer: Any = None
+        self._writer: SummaryWriter | None = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_start(trainer, module)
@@ -31,7 +35,7 @@ class MetricsLog(StepCallback):
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        self.run.forget(self.stage, after=trainer.global_step)
+        self.run.drop_metrics(self.stage, after=trainer.global_step)
         self._writer = SummaryWriter(self.run.tensorboard(self.stage), purge_step=trainer.global_step + 1)
         self._mark = (time.perf_counter(), trainer.global_step)
 
@@ -42,11 +46,11 @@ class MetricsLog(StepCallback):
         before, since = self._mark
         self._mark = (now, step)
         rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
-        values = {name: float(value) for name, value in module.seen.items()}  # type: ignore[union-attr, operator]
+        values = {name: float(value) for name, value in module.logged.items()}  # type: ignore[union-attr, operator]
         self.write(step, values | rates | {"ms_per_step": 1000 * (now - before) / max(step - since, 1)})
 
-    def write(self, step: int, values: dict[str, float]) -> None:
-        """One line at a step."""
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Record the values of one step."""
         if self._writer is None:
             return
         self.run.log(self.stage, step, {name: round(value, 7) for name, value in values.items()})

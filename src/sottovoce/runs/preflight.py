@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import torch
+from collections.abc import Iterator
 
 from ..distillation.features import FeatureDistillation
-from ..encoder.units import collect
 from ..errors import RecipeError, SottovoceError
-from ..models.load import load_encoder
+from ..models.load import is_task_model, load_encoder
 from ..models.task_model import TaskModel
-from ..pruning.costs import CostModel, human, reference_cost
-from ..pruning.low_rank import factored_shape
-from ..pruning.planning.candidates import resolve_rules
-from ..pruning.planning.plans import choose
-from ..pruning.planning.scores import Scores
 from ..recipe.data_section import Corpora, TestSet
-from ..recipe.shrinking_options import SlimmingOptions
-from ..recipe.training_stage_options import StageOptions
-from .provenance import START
+from ..recipe.distillation_options import DistillationOptions
+from ..recipe.network_forecast import NetworkForecast
+from ..recipe.stage_names import START, starting_points
 from .recipe import Recipe
-from .stages.factorize import Factorize
-from .teachers import logits_problems
+from .teachers import check_teacher, load_teacher
 
 
 def preflight_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
-    """What does not fit the network that a stage starts from, budgets that cannot be met or remove nothing, and teachers that
-    do not fit; ``model``: before all stages."""
+    """What is wrong with the stages for the networks that they will start from: parts that are not there, budgets that
+    cannot be met or remove nothing, and teachers that do not fit.
+
+    Args:
+        recipe: of the run.
+        model: before all stages.
+    """
     found = list(_stage_problems(recipe, model))
     yield from found
     if not found:
@@ -38,11 +31,16 @@ def preflight_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
 
 
 def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
-    """Development and test data that cannot be scored, as far as that shows without hearing it."""
+    """Development and test data that cannot be scored, as far as that shows without reading audio.
+
+    Args:
+        recipe: of the run.
+        corpora: of the recipe.
+    """
     stages = [entry.options for entry in recipe.stages]
     sets: dict[str, TestSet] = {}
     evaluated = any(stage.evaluate for stage in stages)
-    if recipe.data.dev is not None and (evaluated or any(getattr(stage, "evaluate_every", 0) for stage in stages)):
+    if recipe.data.dev is not None and (evaluated or any(stage.evaluates_during_training for stage in stages)):
         sets["data.dev"] = recipe.data.dev
     if evaluated:
         sets |= {f"data.test.{name}": each for name, each in recipe.data.test.items()}
@@ -53,105 +51,60 @@ def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
             yield f"{where}: {error}"
 
 
-@dataclass(frozen=True)
-class _Left:
-    """What the stages up to one may have left: networks that it may be (those in factors without memory for weights), kinds
-    of unit that have shrunk, limits that hold, and whose they are."""
-
-    networks: tuple[TaskModel, ...]
-    units: frozenset[tuple[str, str]] = frozenset()
-    limits: Mapping[tuple[str, str, float], float] = field(default_factory=dict)
-    by: str = ""
-
-    @property
-    def model(self) -> TaskModel:
-        return self.networks[0]
-
-    def faults(self, options: StageOptions) -> list[str]:
-        """What is wrong with a stage for every network that it may be."""
-        found = [list(options.check(network)) for network in self.networks]
-        return found[0] if all(found) else []
-
-    def in_factors(self, options: Factorize) -> tuple[TaskModel, ...]:
-        """The networks that a stage makes of those that it fits."""
-        fitting = [network for network in self.networks if not list(options.check(network))]
-        with torch.device("meta"):
-            return tuple(n.shrunk(factored_shape(n, options.paths(n), options.ranks)) for n in fitting)
-
-
 def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
-    after, previous = {START: _Left((model,))}, START
+    """What the stages find wrong with the forecasts of the networks that they start from."""
+    budget = recipe.budget.build() if recipe.budget is not None else None
+    forecasts, points = {START: NetworkForecast.of(model)}, starting_points(recipe.resolved())
     for k, (name, entry) in enumerate(zip(recipe.names(), recipe.stages, strict=True)):
-        options, where = entry.options, f"stages[{k}].{entry.kind}"
-        before = after[options.start or previous]
-        after[name], previous = before, name
-        if faults := before.faults(options):
-            yield from (f"{where}.{fault}" for fault in faults)
-            continue
-        if isinstance(options, Factorize):
-            after[name] = replace(before, networks=before.in_factors(options))
-        chosen = getattr(options, "budget", None) or recipe.budget
-        if not isinstance(options, SlimmingOptions) or chosen is None:
-            continue
-        budget, scope = chosen.build(), options.of(before.model)
-        # The start of a later stage is smaller than what there is now: what may have gone by then counts as gone, whatever
-        # this stage itself protects.
-        units = before.units | {(options.scope, kind) for kind in options.kinds}
-        # Factors that do not pay are multiplied back.
-        networks = tuple(dict.fromkeys([*before.networks, model]))
-        after[name] = left = replace(before, units=units, networks=networks)
-        declared = collect(scope)
-        sizes = {n: unit.size for n, unit in declared.units.items() if _may_go(n, unit.kind, units)}
-        rounding: dict[str, Any] = {"round_to": 1} if before.units else options.rounding()
-        try:
-            resolve_rules(declared, **options.rounding())
-            choose(scope, budget, Scores({n: torch.zeros(size) for n, size in sizes.items()}), **rounding)
-            costs = CostModel(scope, budget.seconds)
-            limits = budget.constraints(costs, reference_cost(scope, budget.seconds, budget.reference))
-        except SottovoceError as error:
-            yield f"{where}.{error}"
-            continue
-        have = [float(limit.measure(costs.sizes)) for limit in limits]
-        if not before.units and all(amount <= limit.target for amount, limit in zip(have, limits, strict=True)):
-            yield (
-                f"{where}.budget: {limits[0].name} may be {limits[0].show(limits[0].target)}, but there are only "
-                f"{limits[0].show(have[0])}, so nothing would go; lower it"
-            )
-            continue
-        if budget.reference != "original":
-            continue  # a fraction of what the stage before leaves
-        now: dict[tuple[str, str, float], float] = {
-            (options.scope, limit.name, budget.seconds): limit.target for limit in limits
-        }
-        if all(before.limits.get(key, math.inf) <= target for key, target in now.items()):
-            (_, quantity, seconds), target = next(iter(now.items()))
-            quantity += f" at {seconds:g} s" if quantity.endswith("macs") else ""
-            held = human(before.limits[next(iter(now))])
-            yield (
-                f"{where}.budget: {quantity} may be {human(target)}, but {before.by} leaves {held}, so nothing would go; "
-                "lower the one or raise the other"
-            )
-        after[name] = replace(left, limits={**before.limits, **now}, by=where)
-
-
-def _may_go(name: str, kind: str, units: frozenset[tuple[str, str]]) -> bool:
-    """Whether a unit of the encoder or of the model is among those that have shrunk."""
-    return ("model", kind) in units or (("encoder", kind) in units and not name.startswith("head."))
+        options, path = entry.options, f"stages[{k}].{entry.kind}"
+        before = forecasts[points[name]]
+        yield from (f"{path}.{misfit}" for misfit in options.misfits(before, budget))
+        forecasts[name] = options.after(before, budget).attributed(before, path)
 
 
 def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     for k, entry in enumerate(recipe.stages):
-        distillation = getattr(entry.options, "distillation", None)
+        distillation = entry.options.imitates
         if distillation is None:
             continue
-        where = f"stages[{k}].{entry.kind}.distillation"
-        yield from (f"{where}.{problem}" for problem in logits_problems(recipe, distillation, model))
+        path = f"stages[{k}].{entry.kind}.distillation"
+        yield from (f"{path}.{problem}" for problem in _logits_problems(recipe, distillation, model))
         layers = distillation.chosen(model.config.encoder.num_hidden_layers)
         if distillation.teacher in (START, *recipe.names()) or not layers:
             continue
         try:
             FeatureDistillation(load_encoder(distillation.teacher), model.encoder, layers)
         except RecipeError as error:
-            yield f"{where}.teacher: {distillation.teacher}: {error}"
+            yield f"{path}.teacher: {distillation.teacher}: {error}"
         except SottovoceError as error:
             yield str(error)
+
+
+def _logits_problems(recipe: Recipe, distillation: DistillationOptions, model: TaskModel) -> Iterator[str]:
+    """What is wrong with a teacher whose logits are imitated."""
+    if distillation.logits is None:
+        return
+    name = distillation.teacher
+    try:
+        if name in (START, *recipe.names()):
+            if not _head_is_trained(recipe, name):
+                yield f"teacher: the head of {name} has not been trained, so its logits say nothing; fine-tune before"
+            teacher = model
+        else:
+            teacher = load_teacher(name)
+            check_teacher(teacher, model)
+        recipe.task.options.distillation_loss(model, teacher, distillation.logits.temperature)
+    except RecipeError as error:
+        yield f"logits: teacher {name}: {error}"
+
+
+def _head_is_trained(recipe: Recipe, name: str) -> bool:
+    """Whether the head of a stage's model has been trained: by it, by one before, or in the checkpoint."""
+    points = starting_points(recipe.resolved())
+    stages = dict(zip(recipe.names(), (entry.options for entry in recipe.stages), strict=True))
+    while name in points:
+        if stages[name].trains_head:
+            return True
+        name = points[name]
+    source = recipe.encoder.source
+    return source is not None and recipe.encoder.head != "new" and is_task_model(source)

@@ -14,11 +14,12 @@ from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
 from ..recipe.data_section import DataOptions
 from ..recipe.encoder_options import EncoderOptions
-from ..recipe.training_stage_options import CheckpointSelectionOptions, StageOptions, TrainingStageOptions
+from ..recipe.stage_names import START
+from ..recipe.stage_options import StageOptions
+from ..recipe.training_stage_options import TrainingStageOptions
 from ..tasks.registry import TASKS
 from ..text.suggestions import did_you_mean
 from ..training.loop import Compute
-from .provenance import START, stage_name
 from .stages import STAGES
 
 PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -103,7 +104,7 @@ class Recipe(Options):
 
     def names(self) -> list[str]:
         """The stages' names, in order."""
-        return [stage_name(entry.kind, entry.options) for entry in self.stages]
+        return [entry.options.name or entry.kind for entry in self.stages]
 
     def resolved(self) -> dict[str, Any]:
         """Plain data with every default filled in, that reads back as this recipe."""
@@ -160,6 +161,6 @@ class Recipe(Options):
                 yield from (f"loss.{line}" for line in problems_of(error, loss))
             except ValueError as error:
                 yield f"loss: {error}"
-        if isinstance(stage, CheckpointSelectionOptions) and stage.evaluate_every and self.data.dev is None:
+        if stage.evaluates_during_training and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)

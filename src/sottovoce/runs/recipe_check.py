@@ -23,14 +23,15 @@ from ..models.task_model import TaskModel
 from ..profiling.environment import environment
 from ..profiling.measure import resident_peak
 from ..pruning.costs import cost, human
+from ..recipe.stage_names import START
+from ..recipe.stage_options import StageWork
 from ..recipe.yaml_file import plain_recipe
 from .compression import compress
-from .provenance import START, stage_name
 from .recipe import Recipe
 from .recipe_file import read_recipe
 from .run_directory import RunDirectory
 from .scaled_down import dry_run
-from .stage_run import StageResult
+from .stages.context import StageResult
 
 GPUS: dict[str, dict[str, float]] = {
     "A100": {"bf16": 312e12, "fp16": 312e12, "float32": 19.5e12},
@@ -116,20 +117,26 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
 
     with open(folder / "log.txt", "w", encoding="utf-8") as log:
         run = compress(small, folder / "run", console=Console(file=log, width=140), around=around)
-    sizes = _Sizes(run, full)
+    networks = _Networks(run)
     whole = mean(cut.duration for cut in read_cuts(run.path / "data" / "synthetic" / "train.jsonl.gz"))
     found, previous = [], START
-    for entry in full.stages:
-        name, options = stage_name(entry.kind, entry.options), entry.options
-        crop = getattr(options, "crop", None) or full.data.crop
-        batch = (getattr(options, "batch", None) or full.data.batch) * getattr(options, "accumulate", 1)
-        seconds = sum(crop) / 2 if crop else None
-        start = options.start or previous
-        steps = getattr(options, "steps", 0)
-        macs = batch * sizes.macs_of_one(options, start, seconds or TYPICAL) if steps else 0.0
-        peak, took = measured[name]
-        heard = max(crop) if crop else whole
-        found.append(StageCheck(name, entry.kind, steps, batch, seconds, heard, sizes.params(start), macs, peak, took))
+    for name, entry in zip(full.names(), full.stages, strict=True):
+        start = entry.options.start or previous
+        work = entry.options.work(full.data)
+        peak, seconds = measured[name]
+        check = StageCheck(
+            name=name,
+            kind=entry.kind,
+            steps=work.steps,
+            batch=work.batch,
+            crop=sum(work.crop) / 2 if work.crop else None,
+            heard=max(work.crop) if work.crop else whole,
+            params=networks.params(start),
+            macs=networks.macs(work, start) if work.steps else 0.0,
+            peak=peak,
+            seconds=seconds,
+        )
+        found.append(check)
         previous = name
     return found
 
@@ -138,21 +145,21 @@ TYPICAL = 12.0
 """Seconds that a whole utterance is counted with: the mean of LibriSpeech."""
 
 
-class _Sizes:
+class _Networks:
     """What the networks of a run cost, by the name of the stage that made them."""
 
-    def __init__(self, run: RunDirectory, recipe: Recipe):
-        self.run, self.recipe = run, recipe
+    def __init__(self, run: RunDirectory):
+        self.run = run
 
     def params(self, name: str) -> int:
         return cost(self._network(name)).params
 
-    def macs_of_one(self, options: Any, start: str, seconds: float) -> float:
-        """Of one utterance."""
+    def macs(self, work: StageWork, start: str) -> float:
+        """Of the encoders in one step of a stage."""
+        seconds = sum(work.crop) / 2 if work.crop else TYPICAL
         student = cost(self._network(start), seconds).macs
-        passes = 1.0 if getattr(options, "freeze", False) else 3.0 + bool(getattr(options, "recompute", False))
-        teacher = getattr(getattr(options, "distillation", None), "teacher", None)
-        return passes * student + (cost(self._network(teacher), seconds).macs if teacher else 0.0)
+        teacher = cost(self._network(work.teacher), seconds).macs if work.teacher is not None else 0.0
+        return work.batch * (work.passes * student + teacher)
 
     def _network(self, name: str) -> SpeechEncoder:
         """The encoder of a stage or of a published checkpoint, without memory for its weights."""

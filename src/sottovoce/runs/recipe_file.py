@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from ..errors import RecipeError
 from ..options import problem_list, problems_of
 from ..recipe.packaged import find_recipe
+from ..recipe.stage_names import stage_name
 from ..recipe.yaml_file import expanded, loaded, merged, recipe_value
 from ..text.suggestions import did_you_mean
-from .provenance import stage_name
 from .recipe import Recipe
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]

@@ -28,9 +28,9 @@ import yaml
 from ..errors import CheckpointError, RecipeError
 from ..files import PARTIAL, path_in_errors, write_json, write_text
 from ..locks import OWNER, hold_lock
+from ..recipe.stage_names import START
 from ..text import plain_json
 from ..text.yaml_text import read_text, yaml_value
-from .provenance import START
 
 LOCK = ".lock"
 STAND_INS = "stand-ins"
@@ -62,12 +62,12 @@ class RunDirectory:
         return "recipe.yaml" in names or names <= {LOCK, LOCK + OWNER, STAND_INS}
 
     @contextmanager
-    def held(self, *, wait: bool = False, told: Callable[[str], None] = lambda line: None) -> Iterator[None]:
-        """Keep the run to this process while it works on it. Whoever only reads it need not ask.
+    def locked(self, *, wait: bool = False, on_wait: Callable[[str], None] = lambda line: None) -> Iterator[None]:
+        """Lock the run for this process while it works on it. Reading needs no lock.
 
         Args:
             wait: for a process that is at work on it; otherwise that is an error.
-            told: is told that there is one, where it is waited for.
+            on_wait: called with a line that names the other process, before it is waited for.
 
         Raises:
             RecipeError: another process is at work on it.
@@ -78,7 +78,7 @@ class RunDirectory:
                 raise RecipeError(
                     f"{self.path}: {owner}, is at work on this run; wait for it (--wait), or choose another --run directory"
                 )
-            told(f"{self.path}: waiting for {owner}")
+            on_wait(f"{self.path}: waiting for {owner}")
 
         with hold_lock(self.path / LOCK, busy=busy):
             yield
@@ -120,7 +120,7 @@ class RunDirectory:
     def record_recipe(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe, or check that the run was begun with the same one.
 
-        While there is no model, nothing has begun: what was refused is mended in its recipe and comes again.
+        As long as there is no model, nothing has begun, so the recipe is replaced.
 
         Raises:
             RecipeError: the run was begun with another recipe; it names the keys that differ.
@@ -189,8 +189,8 @@ class RunDirectory:
         with path_in_errors(self.metrics), open(self.metrics, "a", encoding="utf-8") as file:
             file.write(plain_json.dumps({"stage": stage, "step": step, **values}) + "\n")
 
-    def forget(self, stage: str, after: int) -> None:
-        """Drop the lines of a stage beyond a step: a resumed run writes them again."""
+    def drop_metrics(self, stage: str, after: int) -> None:
+        """Remove the lines of a stage beyond a step. A resumed run writes them again."""
         if not self.metrics.exists():
             return
         kept = []

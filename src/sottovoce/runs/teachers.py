@@ -1,20 +1,13 @@
-"""Teachers whose outputs are imitated: models for the same task, whose head has learned something."""
+"""Teachers whose outputs are imitated: models for the same task, with a trained head."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import RecipeError
-from ..models.load import is_task_model, load_model
+from ..models.load import load_model
 from ..models.task_model import TaskModel
 from ..recipe.encoder_options import head_fault
-from .provenance import START, starts
-
-if TYPE_CHECKING:
-    from ..recipe.training_stage_options import DistillationOptions
-    from .recipe import Recipe
 
 
 def load_teacher(source: str | Path) -> TaskModel:
@@ -52,38 +45,3 @@ def _outputs_fault(teacher: TaskModel, student: TaskModel) -> str | None:
     if frames[0] != frames[1]:
         return f"it makes {frames[0]} frames of 8 s, the student {frames[1]}"
     return None
-
-
-def logits_problems(recipe: Recipe, distillation: DistillationOptions, model: TaskModel) -> Iterator[str]:
-    """What is wrong with the teacher of a stage that imitates logits, before anything is trained.
-
-    Args:
-        recipe: the whole run.
-        distillation: of one of its stages.
-        model: before all stages.
-    """
-    if distillation.logits is None:
-        return
-    name = distillation.teacher
-    try:
-        if name in (START, *recipe.names()):
-            if not _head_is_trained(recipe, name):
-                yield f"teacher: the head of {name} has not been trained, so its logits say nothing; fine-tune before"
-            teacher = model
-        else:
-            teacher = load_teacher(name)
-            check_teacher(teacher, model)
-        recipe.task.options.distillation_loss(model, teacher, distillation.logits.temperature)
-    except RecipeError as error:
-        yield f"logits: teacher {name}: {error}"
-
-
-def _head_is_trained(recipe: Recipe, name: str) -> bool:
-    chain = starts(recipe.resolved())
-    stages = dict(zip(recipe.names(), (entry.options for entry in recipe.stages), strict=True))
-    while name in chain:
-        if stages[name].trains_head:
-            return True
-        name = chain[name]
-    source = recipe.encoder.source
-    return source is not None and recipe.encoder.head != "new" and is_task_model(source)

@@ -44,7 +44,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """What one training phase is made of.
+    """What the loop needs to know of one stage.
 
     Args:
         name, seed: what its random choices are a function of, besides step and rank.
@@ -79,55 +79,56 @@ class TrainingSetup:
 
 
 class TrainingModule(LightningModule):
-    """Model and terms under one optimizer, every random choice a function of (seed, phase, step, rank)."""
+    """Model and terms under one optimizer, every random choice a function of (seed, stage, step, rank)."""
 
-    def __init__(self, model: TaskModel, phase: TrainingSetup, workers: int = 0):
+    def __init__(self, model: TaskModel, setup: TrainingSetup, workers: int = 0):
         super().__init__()
         self.model = model
-        self.terms = torch.nn.ModuleList(phase.terms)
-        self.clipping = phase.clip() if phase.clip is not None else None
-        self.skipped = SkippedSteps(phase.name)
+        self.terms = torch.nn.ModuleList(setup.terms)
+        self.clipping = setup.clip() if setup.clip is not None else None
+        self.skipped = SkippedSteps(setup.name)
         parts: tuple[torch.nn.Module, ...] = (model.encoder, model.head)
-        self._resting = [part for part in parts if not any(p.requires_grad for p in part.parameters())]
-        self._phase = phase
+        self._frozen_parts = [part for part in parts if not any(p.requires_grad for p in part.parameters())]
+        self._setup = setup
         self._workers = workers
-        self.seen: Values = {}
+        self.logged: Values = {}
 
     @property
-    def phase(self) -> TrainingSetup:
-        return self._phase
+    def training_setup(self) -> TrainingSetup:
+        """What the module is trained on."""
+        return self._setup
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        phase = self._phase
+        setup = self._setup
         step = self.trainer.global_step
-        for term in phase.terms:
+        for term in setup.terms:
             term.begin(step)
-        begin_step(phase.seed, phase.name, step * phase.accumulate + batch_idx % phase.accumulate, self.global_rank)
-        for part in self._resting:
+        begin_step(setup.seed, setup.name, step * setup.accumulate + batch_idx % setup.accumulate, self.global_rank)
+        for part in self._frozen_parts:
             freeze_statistics(part)
         if self.scaler is not None:
             self.skipped.remember(self.model)
         output = self.model(batch["waveform"], batch["lengths"])
-        loss, seen = weighted_sum(list(phase.terms), self.model, batch, output)
+        loss, logged = weighted_sum(list(setup.terms), self.model, batch, output)
         if not torch.isfinite(loss):
             if self.scaler is not None:
-                self.seen = seen
+                self.logged = logged
                 return loss * torch.nan  # or gradients could be finite, and the step be made
             raise RecipeError(
-                f"stage {phase.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
+                f"stage {setup.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
             )
-        self.seen = seen
+        self.logged = logged
         return loss
 
     def configure_optimizers(self) -> Any:
-        phase = self._phase
+        setup = self._setup
         groups = weight_groups(
-            self.model, encoder_lr=phase.encoder_lr, head_lr=phase.head_lr, weight_decay=phase.weight_decay
+            self.model, encoder_lr=setup.encoder_lr, head_lr=setup.head_lr, weight_decay=setup.weight_decay
         )
-        groups += [group for term in phase.terms for group in term.groups()]
+        groups += [group for term in setup.terms for group in term.groups()]
         groups = [{"scheduled": True, **group} for group in groups if group["params"]]
         optimizer = torch.optim.AdamW(groups, lr=0.0)
-        factors = [phase.rate if group["scheduled"] else _one for group in groups]
+        factors = [setup.rate if group["scheduled"] else _one for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -141,11 +142,11 @@ class TrainingModule(LightningModule):
             super().optimizer_step(*args, **kwargs)
         else:
             self.skipped.watch(self.scaler, lambda: LightningModule.optimizer_step(self, *args, **kwargs))
-            self.seen = {**self.seen, "skipped": self.skipped.count.float()}
+            self.logged = {**self.logged, "skipped": self.skipped.count.float()}
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
         # Called after unscaling in mixed precision.
-        if (factor := self._phase.encoder_gradient) != 1:
+        if (factor := self._setup.encoder_gradient) != 1:
             for weight in self.model.encoder.parameters():
                 if weight.grad is not None:
                     weight.grad.mul_(factor)
@@ -154,14 +155,14 @@ class TrainingModule(LightningModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         # Lightning asks for it after it has restored the step.
-        start = self.trainer.global_step * self._phase.accumulate
-        steps = _From(start, self._phase.steps * self._phase.accumulate)
-        batches = self._phase.batches(self.global_rank, self.trainer.world_size)
+        start = self.trainer.global_step * self._setup.accumulate
+        steps = _From(start, self._setup.steps * self._setup.accumulate)
+        batches = self._setup.batches(self.global_rank, self.trainer.world_size)
         return BatchLoader(batches, steps, workers=self._workers)
 
 
 def freeze_statistics(part: torch.nn.Module) -> None:
-    """Let a frozen encoder or head compute what it will compute in use: statistics are those that it has, not a batch's."""
+    """Let the batch norms of an encoder or head without trainable weights use and keep the statistics that they have."""
     for module in part.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
@@ -172,7 +173,7 @@ def _one(step: int) -> float:
 
 
 class _From(Sampler[int]):
-    """``start, start + 1, ...``: without a length, so that Lightning takes all of a phase for one epoch."""
+    """``start, start + 1, ...``: without a length, so that Lightning takes the whole stage for one epoch."""
 
     def __init__(self, start: int, stop: int):
         self.start, self.stop = start, stop
@@ -181,30 +182,31 @@ class _From(Sampler[int]):
         yield from itertools.islice(itertools.count(self.start), self.stop - self.start)
 
 
-def fit(model: TaskModel, phase: TrainingSetup, compute: Compute, directory: Path) -> None:
+def fit(model: TaskModel, setup: TrainingSetup, compute: Compute, directory: Path) -> None:
     """Train ``model`` in place, from the newest training state in ``directory`` if there is one.
 
     The state holds weights, optimizer, gates, multipliers, ramp and step. Data and random choices are functions of the
-    step, so a phase that was killed at any point ends in the weights of one that was not (CPU, same number of threads).
+    step, so training that was killed at any point ends in the same weights as training that was not (on a CPU, with the same
+    number of threads).
 
     Args:
         model: the network; hooks of gates are on it already.
-        phase: what to train it on.
+        setup: what to train it on.
         compute: on what.
         directory: for training states.
     """
-    if phase.recompute:
+    if setup.recompute:
         model.gradient_checkpointing_enable()
     model.train()
-    module = TrainingModule(model, phase, compute.workers)
+    module = TrainingModule(model, setup, compute.workers)
     with _quiet():
         trainer = Trainer(
             accelerator=compute.accelerator,
             devices=1,
             precision=compute.precision,  # type: ignore[arg-type]
-            max_steps=phase.steps,
+            max_steps=setup.steps,
             max_epochs=-1,
-            accumulate_grad_batches=phase.accumulate,
+            accumulate_grad_batches=setup.accumulate,
             use_distributed_sampler=False,
             logger=False,
             enable_checkpointing=False,
@@ -212,7 +214,7 @@ def fit(model: TaskModel, phase: TrainingSetup, compute: Compute, directory: Pat
             enable_model_summary=False,
             plugins=StraightToDisk(),
             num_sanity_val_steps=0,
-            callbacks=[*phase.callbacks, Checkpoints(directory, phase.checkpoint_every, phase.steps)],
+            callbacks=[*setup.callbacks, Checkpoints(directory, setup.checkpoint_every, setup.steps)],
         )
         if compute.precision == "16-mixed" and trainer.strategy.root_device.type == "cpu":
             # Lightning takes bfloat16 instead there, and says so in a warning.
@@ -224,15 +226,15 @@ def fit(model: TaskModel, phase: TrainingSetup, compute: Compute, directory: Pat
                 raise KeyboardInterrupt from None
             raise
         finally:
-            if phase.recompute:
+            if setup.recompute:
                 model.gradient_checkpointing_disable()
             model.zero_grad()
             model.eval()
-    if (said := module.skipped.conclude(phase.steps)) is not None:
-        warnings.warn(said, stacklevel=2)
+    if (warning := module.skipped.conclude(setup.steps)) is not None:
+        warnings.warn(warning, stacklevel=2)
     # What comes next (slimming with its proof, say) needs the memory of gradients, optimizer and, once the caller lets go of
     # its terms, teachers.
-    for callback in phase.callbacks:
+    for callback in setup.callbacks:
         for name in ("log", "log_dict"):  # Lightning's, methods of the module
             vars(callback).pop(name, None)
     del trainer, module

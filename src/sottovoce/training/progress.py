@@ -48,7 +48,7 @@ class ProgressBar(StepCallback):
         now = time.perf_counter()
         latest, self._mark = 1000 * (now - self._mark), now
         self._milliseconds = latest if self._milliseconds is None else 0.9 * self._milliseconds + 0.1 * latest
-        seen = {name: float(value) for name, value in module.seen.items()}  # type: ignore[union-attr, operator]
+        seen = {name: float(value) for name, value in module.logged.items()}  # type: ignore[union-attr, operator]
         text = step_summary(seen, self._milliseconds)
         if self._bar is not None:
             self._bar.update(self._task, completed=step, seen=text)

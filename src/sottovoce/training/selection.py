@@ -61,7 +61,7 @@ class CheckpointSelection(StepCallback):
             write_tensors(self.path(step), model.state_dict())
             if self.write_metrics is not None:
                 self.write_metrics(step, {f"dev/{name}": float(value) for name, value in numbers.items()})
-        module.seen[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]
+        module.logged[f"dev/{self.metric}"] = torch.tensor(numbers[self.metric])  # type: ignore[index, operator]
         self.evaluated.append((step, float(numbers[self.metric])))
 
     def path(self, step: int) -> Path:

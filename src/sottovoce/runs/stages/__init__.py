@@ -1,6 +1,25 @@
-"""Stages: one file each, and one line here."""
+"""The stages of a recipe, one file each, and what they share.
 
-from ...options import Options
+A stage is a class of options with a method ``run``, and one line in `STAGES` below. Another package registers its own as an
+entry point:
+
+    [project.entry-points."sottovoce.stages"]
+    my_stage = "my_package.my_stage:MyStage"
+
+Stages:
+    fine_tune, adapt, distill      train the network and keep its structure.
+    factorize, prune, slim         change its structure.
+
+What they share:
+    context           what a stage has to work with: earlier models, data, the budget.
+    terms             the summands of the loss.
+    training          the training loop with the stage's options.
+    plan_execution    a plan carried out, proved and written.
+    finish            the end of a stage: evaluation, the model and its card on disk.
+"""
+
+from ...plugins import Registry
+from ...recipe.stage_options import StageOptions
 from .adapt import Adapt
 from .distill import Distill
 from .factorize import Factorize
@@ -8,12 +27,16 @@ from .fine_tune import FineTune
 from .prune import Prune
 from .slim import Slim
 
-STAGES: dict[str, type[Options]] = {
-    "fine_tune": FineTune,
-    "adapt": Adapt,
-    "factorize": Factorize,
-    "prune": Prune,
-    "slim": Slim,
-    "distill": Distill,
-}
+STAGES: Registry[type[StageOptions]] = Registry(
+    "stage",
+    "sottovoce.stages",
+    {
+        "fine_tune": FineTune,
+        "adapt": Adapt,
+        "factorize": Factorize,
+        "prune": Prune,
+        "slim": Slim,
+        "distill": Distill,
+    },
+)
 """What a recipe's stages can be."""

@@ -1,4 +1,4 @@
-"""Train adapters and the head while the encoder's own weights rest, then merge: the first stage of 2510.04213."""
+"""Train adapters and the head while the encoder's own weights stay fixed, then merge: the first stage of 2510.04213."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ...models.task_model import TaskModel
 from ...options.bounds import WIDEST
 from ...recipe.training_stage_options import CheckpointSelectionOptions
 from ...training.adapters import attach_adapters, merge_adapters, targeted
-from ..stage_run import StageContext, StageResult
+from .context import StageContext, StageResult
+from .terms import task_term
+from .training import train
 
 
 class Adapt(CheckpointSelectionOptions):
@@ -42,11 +44,11 @@ class Adapt(CheckpointSelectionOptions):
 
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
-        task = at.task_term(self, model)
+        task = task_term(at, self, model)
         count = attach_adapters(
             model.encoder, self.targets, rank=self.rank, alpha=self.alpha, dropout=self.adapter_dropout
         )
-        at.tell(f"{count} adapters of rank {self.rank}")
-        chosen = at.train(self, model, [task])
+        at.report(f"{count} adapters of rank {self.rank}")
+        chosen = train(at, self, model, [task])
         merge_adapters(model.encoder)
         return StageResult(model, task.objective, chosen | {"adapters": count})

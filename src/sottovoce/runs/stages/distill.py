@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field
 
 from ...models.task_model import TaskModel
-from ...recipe.training_stage_options import CheckpointSelectionOptions, DistillationOptions
-from ..stage_run import StageContext, StageResult
+from ...recipe.distillation_options import DistillationOptions
+from ...recipe.training_stage_options import CheckpointSelectionOptions
+from .context import StageContext, StageResult
+from .terms import distillation_term, task_term
+from .training import train
 
 
 class Distill(CheckpointSelectionOptions):
@@ -20,12 +24,18 @@ class Distill(CheckpointSelectionOptions):
             imitated.
     """
 
+    on_card: ClassVar[tuple[str, ...]] = ("steps", "task", "loss")
+
     distillation: DistillationOptions
     task: float = Field(0.0, ge=0)
 
     @property
     def trains_head(self) -> bool:
         return bool(self.task or self.distillation.logits)
+
+    @property
+    def imitates(self) -> DistillationOptions:
+        return self.distillation
 
     def problems(self, before: list[str], has_budget: bool) -> Iterator[str]:
         return self.distillation.problems(before)
@@ -35,9 +45,9 @@ class Distill(CheckpointSelectionOptions):
 
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
-        terms = [at.distillation_term(self, model, self.distillation)]
-        task = at.task_term(self, model, self.task) if self.task else None
+        terms = [distillation_term(at, self, model, self.distillation)]
+        task = task_term(at, self, model, self.task) if self.task else None
         model.head.requires_grad_(self.trains_head)
-        chosen = at.train(self, model, [*terms, *([task] if task else [])])
+        chosen = train(at, self, model, [*terms, *([task] if task else [])])
         model.head.requires_grad_(True)
         return StageResult(model, task.objective if task else at.start_objective(self, model), chosen)

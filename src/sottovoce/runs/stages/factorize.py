@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -12,9 +13,11 @@ from torch import nn
 from ...data.batches.batches import Batch
 from ...errors import PlanError, RecipeError
 from ...models.task_model import TaskModel
-from ...pruning.low_rank import LINEARS, chosen_linears, factorize, input_moments
-from ...recipe.training_stage_options import StageOptions
-from ..stage_run import StageContext, StageResult
+from ...pruning.budget import Budget
+from ...pruning.low_rank import LINEARS, chosen_linears, factored_shape, factorize, input_moments
+from ...recipe.network_forecast import NetworkForecast
+from ...recipe.stage_options import StageOptions
+from .context import StageContext, StageResult
 
 HEAD = "head."
 """How a pattern begins that is of the head."""
@@ -31,6 +34,8 @@ class Factorize(StageOptions):
         weighted: by what: ``weights`` alone, or the ``inputs`` that the map sees in training data.
         batches: training batches that inputs are seen in.
     """
+
+    on_card: ClassVar[tuple[str, ...]] = ("ranks",)
 
     linears: list[str] = Field(list(LINEARS), min_length=1)
     ranks: float | None = Field(None, gt=0, le=1)
@@ -51,6 +56,14 @@ class Factorize(StageOptions):
         paths = [f"encoder.{path}" for path in chosen_linears(model.encoder, of_encoder)] if of_encoder else []
         return paths + (chosen_linears(model, of_head) if of_head else [])
 
+    def after(self, before: NetworkForecast, budget: Budget | None) -> NetworkForecast:
+        fitting = [variant for variant in before.variants if not list(self.check(variant))]
+        with torch.device("meta"):
+            factored = tuple(
+                variant.shrunk(factored_shape(variant, self.paths(variant), self.ranks)) for variant in fitting
+            )
+        return replace(before, variants=factored or before.variants)
+
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self).eval()
         objective = at.start_objective(self, model)
@@ -58,20 +71,20 @@ class Factorize(StageOptions):
         moments = None
         if self.weighted == "inputs":
 
-            def hear(_: nn.Module, batch: Batch) -> None:
+            def forward(_: nn.Module, batch: Batch) -> None:
                 output = model(batch["waveform"], batch["lengths"])
                 if objective is not None:  # parts of a head are used in the loss alone
                     objective.of(output, batch)
 
             with torch.no_grad():
-                moments = input_moments(model, at.sample_batches(self.batches, objective), hear, paths)
-            if unseen := [path for path in paths if path not in moments]:
+                moments = input_moments(model, at.sample_batches(self.batches, objective), forward, paths)
+            if unused := [path for path in paths if path not in moments]:
                 raise RecipeError(
-                    f"stage {at.name}: weighted: inputs: {unseen[0]} is not called in training, so its inputs are not seen; "
+                    f"stage {at.name}: weighted: inputs: {unused[0]} is not called in training, so its inputs are not known; "
                     "leave it out, or take weighted: weights"
                 )
         factored = factorize(model, paths, ranks=self.ranks, moments=moments)
-        at.tell(
+        at.report(
             f"{len(paths)} linear maps in factors" + (f", {100 * self.ranks:g} % of their ranks" if self.ranks else "")
         )
         return StageResult(factored, objective, {"linears": len(paths)})

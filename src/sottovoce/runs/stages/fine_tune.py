@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
+from ...recipe.data_section import DataOptions
+from ...recipe.stage_options import StageWork
 from ...recipe.training_stage_options import CheckpointSelectionOptions
-from ..stage_run import StageContext, StageResult
+from .context import StageContext, StageResult
+from .terms import task_term
+from .training import train
 
 
 class FineTune(CheckpointSelectionOptions):
@@ -13,16 +20,22 @@ class FineTune(CheckpointSelectionOptions):
         freeze: train the head only.
     """
 
+    on_card: ClassVar[tuple[str, ...]] = ("steps", "freeze", "loss")
+
     freeze: bool = False
 
     @property
     def trains_head(self) -> bool:
         return True
 
+    def work(self, data: DataOptions) -> StageWork:
+        work = super().work(data)
+        return replace(work, passes=1.0) if self.freeze else work
+
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
-        task = at.task_term(self, model)
+        task = task_term(at, self, model)
         model.encoder.requires_grad_(not self.freeze)
-        chosen = at.train(self, model, [task])
+        chosen = train(at, self, model, [task])
         model.encoder.requires_grad_(True)
         return StageResult(model, task.objective, chosen)

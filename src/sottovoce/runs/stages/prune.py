@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,10 +13,14 @@ from ...pruning.gating.ramps import RAMPS
 from ...pruning.planning.plans import choose
 from ...pruning.pruner import Pruner
 from ...recipe.amounts import MOST_STEPS
+from ...recipe.distillation_options import DistillationOptions
 from ...recipe.shrinking_options import SlimmingOptions
-from ...recipe.training_stage_options import DistillationOptions, TrainingStageOptions
+from ...recipe.training_stage_options import TrainingStageOptions
 from ...training.terms import BudgetTerm, Term
-from ..stage_run import StageContext, StageResult
+from .context import StageContext, StageResult
+from .plan_execution import carry_out_plan
+from .terms import distillation_term, task_term
+from .training import train
 
 
 class RampOptions(Options):
@@ -56,6 +60,8 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         ramp, gates: see their classes.
     """
 
+    on_card: ClassVar[tuple[str, ...]] = ("steps", "budget", "task", "loss")
+
     distillation: DistillationOptions | None = None
     task: float | None = Field(None, ge=0)
     ramp: RampOptions = RampOptions()
@@ -76,6 +82,10 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         return bool(self.task_weight or (self.distillation and self.distillation.logits))
 
     @property
+    def imitates(self) -> DistillationOptions | None:
+        return self.distillation
+
+    @property
     def ramp_steps(self) -> int:
         return self.ramp.steps or max(round(0.6 * self.steps), 1)
 
@@ -84,8 +94,8 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         if self.distillation is not None:
             yield from self.distillation.problems(before)
         if self.scope == "model" and not self.trains_head:
-            told = "only the task's loss says which units of the head matter; give the stage task: 1.0"
-            yield f"scope: {told}, or imitate logits"
+            reason = "only the task's loss says which units of the head matter; give the stage task: 1.0"
+            yield f"scope: {reason}, or imitate logits"
         if self.ramp.steps is not None and self.ramp.steps > self.steps:
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
@@ -96,9 +106,9 @@ class Prune(SlimmingOptions, TrainingStageOptions):
 
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
-        scope, budget = self.of(model), at.budget(self)
+        part, budget = self.shrinking_part(model), at.budget(self)
         pruner = Pruner(
-            scope,
+            part,
             budget,
             steps=self.ramp_steps,
             kinds=self.kinds,
@@ -108,15 +118,15 @@ class Prune(SlimmingOptions, TrainingStageOptions):
             multiplier_lr=self.gates.multiplier_lr,
         )
         gates = pruner.gates
-        at.tell(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {pruner.lr:g}")
+        at.report(f"gates: {gates.log_alpha.numel()} on {len(gates.names)} units, learning rate {pruner.lr:g}")
         terms: list[Term] = [BudgetTerm(pruner, seed=at.seed, stage=at.name)]
         if self.distillation is not None:
-            terms.append(at.distillation_term(self, model, self.distillation))
-        task = at.task_term(self, model, self.task_weight) if self.task_weight else None
+            terms.append(distillation_term(at, self, model, self.distillation))
+        task = task_term(at, self, model, self.task_weight) if self.task_weight else None
         if task is not None:
             terms.append(task)
         model.head.requires_grad_(self.trains_head)
-        at.train(self, model, terms)
+        train(at, self, model, terms)
         terms.clear()  # slimming a large network needs the memory of its teacher
         model.head.requires_grad_(True)
 
@@ -125,7 +135,7 @@ class Prune(SlimmingOptions, TrainingStageOptions):
             "expected_sparsity": pruner.sparsity(),
             "target_sparsity": {each.name: each.sparsity for each in pruner.constraints},
         }
-        frozen = pruner.finish(choose(scope, budget, gates.scores(), **self.rounding()))
-        small, proof = at.slimmed(model, scope, frozen)
+        frozen = pruner.finish(choose(part, budget, gates.scores(), **self.rounding()))
+        small, proof = carry_out_plan(at, model, part, frozen)
         objective = task.objective if task else at.start_objective(self, model)
         return StageResult(small, objective, results | proof)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,18 +16,20 @@ from ...pruning.importance import activation, magnitude, taylor
 from ...pruning.planning.plans import choose
 from ...pruning.planning.scores import Scores
 from ...recipe.shrinking_options import SlimmingOptions
-from ...recipe.training_stage_options import StageOptions
 from ...tasks.task import Objective
-from ..stage_run import StageContext, StageResult
+from .context import StageContext, StageResult
+from .plan_execution import carry_out_plan
 
 
-class Slim(SlimmingOptions, StageOptions):
+class Slim(SlimmingOptions):
     """One-shot pruning by scores.
 
     Args:
         method: magnitude of weights, mean activation, or first-order Taylor on the task's loss.
         batches: training batches that activations and gradients are averaged over.
     """
+
+    on_card: ClassVar[tuple[str, ...]] = ("method", "budget")
 
     method: Literal["magnitude", "activation", "taylor"] = "magnitude"
     batches: int = Field(8, ge=1)
@@ -41,19 +43,19 @@ class Slim(SlimmingOptions, StageOptions):
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)
         objective = at.start_objective(self, model)
-        scope = self.of(model)
-        chosen = choose(scope, at.budget(self), self._scores(at, model, scope, objective), **self.rounding())
-        small, proof = at.slimmed(model, scope, chosen)
+        part = self.shrinking_part(model)
+        chosen = choose(part, at.budget(self), self._scores(at, model, part, objective), **self.rounding())
+        small, proof = carry_out_plan(at, model, part, chosen)
         return StageResult(small, objective, {"method": self.method, **proof})
 
     def _scores(
-        self, at: StageContext, model: TaskModel, scope: SpeechEncoder | TaskModel, objective: Objective | None
+        self, at: StageContext, model: TaskModel, part: SpeechEncoder | TaskModel, objective: Objective | None
     ) -> Scores:
         if self.method == "magnitude":
-            return magnitude(scope, self.kinds)
+            return magnitude(part, self.kinds)
         batches = at.sample_batches(self.batches, objective)
         if self.method == "activation":
-            return activation(scope, batches, self.kinds)
+            return activation(part, batches, self.kinds)
         if objective is None:
             raise RecipeError(f"stage {at.name}: taylor scores need the task's loss; fine-tune before")
 
@@ -61,4 +63,4 @@ class Slim(SlimmingOptions, StageOptions):
             # ``model`` holds the very network that is scored.
             return objective.of(model(batch["waveform"], batch["lengths"]), batch)[0]
 
-        return taylor(scope, loss, batches, self.kinds)
+        return taylor(part, loss, batches, self.kinds)

@@ -1,0 +1,99 @@
+"""The distillation section of a stage: which outputs of which teacher the student imitates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from ..checkpoints.origin import name_of
+from ..distillation.features import check_groups, default_layers
+from ..errors import RecipeError
+from ..options import Options
+from ..text.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from ..models.task_model import TaskModel
+
+
+class LogitsOptions(Options):
+    """Outputs that are imitated: classes by their divergence, embeddings by their cosine.
+
+    A transducer is imitated at every node of the lattice of a transcript, so its audio needs transcripts; anything else
+    needs only audio.
+
+    Args:
+        weight: beside the features, whose parts have weights of their own.
+        temperature: that logits are divided by; embeddings have none.
+    """
+
+    weight: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0)
+
+
+class DistillationOptions(Options):
+    """What is imitated: hidden states, and outputs if ``logits`` are asked for.
+
+    Args:
+        teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
+        layers: hidden states; default: four at equal distances; an empty list for none.
+        logits: outputs, of a teacher with the same kind of head and labels, see `LogitsOptions`; ``null`` for none. The
+            head is trained then.
+        projections: Linear maps, identity at the start, behind the student's states: one each, or one for each of the
+            groups of layers that are given, ``[[0], [4, 8, 12]]``.
+        l1, cosine: weights of the two parts of the distance of hidden states.
+        weight: of the whole.
+    """
+
+    teacher: str
+    layers: list[int] | None = None
+    logits: LogitsOptions | None = None
+    projections: bool | list[list[int]] = False
+    l1: float = Field(1.0, ge=0)
+    cosine: float = Field(1.0, ge=0)
+    weight: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _something_is_imitated(self) -> DistillationOptions:
+        if self.layers == []:
+            if self.logits is None:
+                raise ValueError("layers: an empty list and no logits: nothing is imitated; give one of the two")
+            if self.projections:
+                raise ValueError("projections stand behind hidden states; with layers: [] leave them out")
+        return self
+
+    def chosen(self, layers: int) -> list[int]:
+        """The hidden states that are imitated, of a network with so many layers."""
+        return default_layers(layers) if self.layers is None else self.layers
+
+    def card_fact(self) -> str:
+        """What a model card says of it."""
+        alone = " of logits alone" if self.layers == [] else " of features and logits"
+        return f"distillation{alone if self.logits is not None else ''} from {name_of(self.teacher)}"
+
+    def problems(self, before: list[str]) -> Iterator[str]:
+        """What is wrong with the teacher.
+
+        Args:
+            before: names of the stages before.
+        """
+        if self.teacher not in before and "/" not in self.teacher and not Path(self.teacher).exists():
+            yield f"distillation.teacher: no earlier stage and no model is called {self.teacher!r}; " + did_you_mean(
+                self.teacher, before
+            )
+
+    def check(self, model: TaskModel) -> Iterator[str]:
+        """What is wrong with the layers, for a model."""
+        layers = model.config.encoder.num_hidden_layers
+        for k, layer in enumerate(self.layers or ()):
+            if not 0 <= layer <= layers:
+                yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"
+            if layer in (self.layers or ())[:k]:
+                yield f"distillation.layers[{k}]: {layer} is there already; name each hidden state once"
+        if isinstance(self.projections, list):
+            try:
+                check_groups(self.projections, self.chosen(layers))
+            except RecipeError as error:
+                yield f"distillation.projections: {str(error).removeprefix('distillation: ')}"
