@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .models.task_model import TaskModel
     from .pruning import Budget, Gates, Plan, Pruner, activation, cost, magnitude, plan, prune, slim, taylor
     from .report.inspection import inspect
-    from .runs.compress import compress
+    from .runs.compression import compress
 
 __all__ = [
     "Budget",
@@ -96,7 +96,7 @@ def _imported(name: str) -> object:
 
         return TaskModel
     if name == "compress":
-        from .runs.compress import compress
+        from .runs.compression import compress
 
         return compress
     if name == "inspect":

@@ -60,7 +60,7 @@ def test_stages_are_checked_against_the_network_that_they_start_from(tmp_path):
     assert "stages[2].factorize.linears: this network has no linear map that is not factored yet" in found
     # Another stage's factors are none of this one's.
     found = told(places[2], [{"factorize": {}}, prune(kinds=["rank"], start="fine_tune", budget={"params": 0.9})])
-    assert "stages[2].prune.units[0]: this network has no unit of the kind 'rank'" in found
+    assert "stages[2].prune.kinds[0]: this network has no unit of the kind 'rank'" in found
     plain = toy(tmp_path)
     plain["stages"] = [
         FINE_TUNE,
