@@ -20,7 +20,6 @@ from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
 from sottovoce.runs import scaled_down
 from sottovoce.runs.catalog import PARAMETERS, recipes_table
 from sottovoce.runs.compression import compress
-from sottovoce.runs.scaled_down import dry_run, smoke_test
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.runs.scaled_down import dry_run, smoke_test
