@@ -89,7 +89,7 @@ FREE_SPACE = "; free some space, and run the same command again"
         ),
         (
             RecursionError("maximum recursion depth exceeded"),
-            "sottovoce: something that was read is nested too deeply (maximum recursion depth exceeded);"
+            "sottovoce: the input is nested too deeply (maximum recursion depth exceeded);"
             " is it a file of this kind?\n",
         ),
         (

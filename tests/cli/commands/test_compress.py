@@ -119,7 +119,7 @@ def test_a_disk_that_is_full_in_the_middle(sottovoce, recipe, tmp_path, monkeypa
         patch.setattr(metrics_log.MetricsLog, "write", full)
         said = sottovoce("compress", recipe, "--run", tmp_path / "run")
     assert said.code == 2 and said.err.splitlines()[-1] == (
-        "sottovoce: metrics.jsonl: No space left on device; free some, and give the same command again"
+        "sottovoce: metrics.jsonl: No space left on device; free some space, and run the same command again"
     )
     again = sottovoce("compress", recipe, "--run", tmp_path / "run", "--no-report")
     assert again.code == 0  # it goes on when there is room
