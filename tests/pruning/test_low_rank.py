@@ -208,9 +208,9 @@ def test_maps_that_nothing_is_left_of_are_left_alone(weighted):
 @pytest.mark.parametrize(
     "linears, ranks, message",
     [
-        (["layers.*.feed_forwards.up"], None, "'layers.*.feed_forwards.up' fits no linear map"),
-        (["layers.*"], 1.5, "1.5 is not a part of all ranks"),
-        (["positional.*"], None, "fits no linear map"),
+        (["layers.*.feed_forwards.up"], None, "'layers.*.feed_forwards.up' matches no linear map"),
+        (["layers.*"], 1.5, "1.5 is not a fraction of the ranks"),
+        (["positional.*"], None, "matches no linear map"),
     ],
 )
 def test_faults_are_named(linears, ranks, message):

@@ -120,7 +120,7 @@ def test_impossible_budgets_say_what_is_possible_and_what_is_in_the_way() -> Non
     assert "params may be 7.44 parameters (4.0 % of the reference)" in str(error.value)
     assert "10 parameters (5.4 % of the reference) are left. Raise the limit" in str(error.value)
     assert "in the way: units of the kind ffn_block have no scores (10)" in str(error.value)
-    with pytest.raises(BudgetError, match=r"in the way: what belongs to no unit stays \(4\)$"):
+    with pytest.raises(BudgetError, match=r"in the way: parameters of no unit stay \(4\)$"):
         plan(Chain.of(8, 6), Budget(params=0.09), scores(Chain.of(8, 6)), round_to=1)
     assert plan(model, Budget(params=0.054), values, round_to=1).after.params == 10
 

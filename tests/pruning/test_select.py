@@ -151,7 +151,7 @@ def test_any_budget_holds_and_nothing_more_would_fit(
     chosen.remove()
     chosen.fill()
     assert chosen.holds()
-    gone = chosen.gone()
+    gone = chosen.inside_removed()
     for i, choice in enumerate(chosen.choices):
         width = int(chosen.widths()[chosen.place[i]])
         multiple = round_to if choice.unit.kind in rounded_kinds() else 1

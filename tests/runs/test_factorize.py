@@ -63,7 +63,7 @@ def test_ranks_are_learned_under_the_budget(recipe, tmp_path):
 def test_a_pattern_that_fits_nothing_is_told_before_anything_runs(recipe, tmp_path, pattern):
     data = copy.deepcopy(recipe)
     data["stages"][1]["factorize"]["linears"] = ["layers.*", pattern]
-    with pytest.raises(RecipeError, match=rf"stages\[1\].factorize.*'{pattern}' fits no linear map"):
+    with pytest.raises(RecipeError, match=rf"stages\[1\].factorize.*'{pattern}' matches no linear map"):
         carry_out(data, tmp_path)
     assert not (tmp_path / "run" / "models").exists()
 

@@ -1,4 +1,4 @@
-"""What the result of pruning may cost: one or several limits that hold together."""
+"""What a network may cost after pruning: one or several limits, all of which must hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..text.suggestions import did_you_mean
 from .costs import Cost, CostModel, Seconds, human
 
 Amount = int | float | str
-"""``20_000_000`` or ``"20M"``: that many. ``0.2`` or ``"20%"``: this fraction of the reference is KEPT."""
+"""A limit: ``20_000_000`` or ``"20M"`` is a number; ``0.2`` or ``"20%"`` is the fraction of the reference that is KEPT."""
 
 QUANTITIES = ("params", "macs")
 REFERENCES = ("original", "current")
@@ -26,16 +26,16 @@ _PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
 class Constraint:
     """An upper limit on something that follows from the widths of a network.
 
-    Parameters and MACs are two such things. Another one, such as milliseconds measured on a device, is another object
-    of this class with its own ``measure``; whoever chooses under constraints or trains towards them sees no difference.
+    Parameters and MACs are two such quantities. Any other, such as milliseconds measured on a device, is another object of
+    this class with its own ``measure``; the choice of a plan and the Lagrangian treat all constraints alike.
 
     Args:
-        name: for messages: ``params``, ``frontend macs``, ...
+        name: the quantity, as messages and logs call it: ``params``, ``frontend macs``, ...
         target: the limit.
-        reference: what the network that fractions refer to has; sparsity is ``1 - measure / reference``.
-        measure: widths ``[..., U]``, in the order of `CostModel.names`, to ``[...]``. It may not grow when a width
-            shrinks. Differentiable where it is to be trained towards.
-        unit: what is counted, for messages.
+        reference: the same quantity of the network that fractions refer to; sparsity is ``1 - measure / reference``.
+        measure: a function from widths ``[..., U]``, in the order of `CostModel.names`, to the quantity ``[...]``. It must
+            not grow when a width shrinks, and must be differentiable if gates are to be trained towards the limit.
+        unit: the unit of the quantity, for messages.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Constraint:
 
     @property
     def sparsity(self) -> float:
-        """The fraction of the reference that has to go."""
+        """The fraction of the reference that has to be removed."""
         return 1.0 - self.target / self.reference
 
     def show(self, amount: float) -> str:
@@ -63,16 +63,16 @@ class Budget:
         Budget(per={"frontend": {"macs": 0.3}, "layers": {"params": 0.2}})
 
     Args:
-        params: parameters that may be left, see `Amount`.
-        macs: multiply-accumulates that may be left for an utterance of ``seconds``.
-        seconds: length of that utterance.
-        per: limits on parts of the network, by the names that `Cost.parts` has.
+        params: largest number of parameters of the result, see `Amount`.
+        macs: largest number of multiply-accumulates of the result for one utterance, see `Amount`.
+        seconds: length of that utterance in seconds.
+        per: limits on parts of the network: part -> quantity -> limit. The parts are the keys of `Cost.parts`.
         reference: what fractions refer to: ``original``, the network before any pruning, so that a budget means the
             same for a model that is already slim; or ``current``, the network as it is.
 
     Raises:
-        BudgetError: no limit at all, an amount that cannot be read or is not positive, a fraction above 1, an unknown
-            key or reference.
+        BudgetError: there is no limit, an amount cannot be read or is not positive, a fraction is above 1, or a key or
+            the reference is unknown.
     """
 
     params: Amount | None = None
@@ -94,14 +94,14 @@ class Budget:
                     raise BudgetError(
                         f"budget: {part} {quantity!r} is unknown; {did_you_mean(str(quantity), QUANTITIES)}"
                     )
-        given = list(self._limits())
-        if not given:
+        limits = list(self._limits())
+        if not limits:
             raise BudgetError("budget: no limit given; give params, macs, or per={part: {...}}")
-        for name, _, amount in given:
+        for name, _, amount in limits:
             parse_amount(amount, name)
 
     def _limits(self) -> Iterable[tuple[str, tuple[str | None, str], Amount]]:
-        """(name, (part, quantity), amount) of each limit that is given."""
+        """(name, (part, quantity), amount) of each limit."""
         for quantity in QUANTITIES:
             if (amount := getattr(self, quantity)) is not None:
                 yield quantity, (None, quantity), amount
@@ -114,7 +114,7 @@ class Budget:
         """A budget in one line: ``params=20%``, ``params=20M,macs=1.1G,seconds=8``, ``frontend.macs=0.3``.
 
         Raises:
-            BudgetError: as the constructor, or text that is not of this form.
+            BudgetError: the text is not of this form, or the constructor refuses its values.
         """
         fields: dict[str, Any] = {}
         per: dict[str, dict[str, Amount]] = {}
@@ -144,11 +144,11 @@ class Budget:
         """The limits as functions of the widths of one network.
 
         Args:
-            costs: of the network that is to be pruned, at ``self.seconds``.
-            reference: what fractions refer to, see `reference_cost`.
+            costs: the cost model of the network that is to be pruned, at ``self.seconds``.
+            reference: the cost that fractions refer to, see `reference_cost`.
 
         Raises:
-            BudgetError: a part that the network does not have, or a part that may cost more than the whole.
+            BudgetError: the network does not have one of the parts, or a part may cost more than the whole network.
         """
         out = []
         for name, (part, quantity), amount in self._limits():
@@ -173,7 +173,7 @@ class Budget:
 
 
 def _measure(costs: CostModel, part: str | None, index: int) -> Callable[[Tensor], Tensor]:
-    if part is not None and part not in costs.parts:  # a part that has been removed altogether
+    if part is not None and part not in costs.parts:  # a part that was removed completely
         return lambda widths: widths.new_zeros(widths.shape[:-1])
     return lambda widths: costs.evaluate(widths, part)[index]
 
@@ -184,13 +184,13 @@ def _target(amount: Amount, name: str, whole: float) -> float:
 
 
 def parse_amount(amount: Amount, name: str = "amount") -> tuple[float, bool]:
-    """The number, and whether it is a fraction.
+    """The number of a limit, and whether it is a fraction of the reference.
 
     >>> parse_amount("20%"), parse_amount(0.2), parse_amount("1.1G"), parse_amount(18_880_000)
     ((0.2, True), (0.2, True), (1100000000.0, False), (18880000.0, False))
 
     Raises:
-        BudgetError: it cannot be read, is not positive, or is a fraction above 1.
+        BudgetError: the amount cannot be read, is not positive, or is a fraction above 1.
     """
     help = "give a fraction kept (0.2, 20%) or an amount (20M, 1.1G)"
     if isinstance(amount, bool) or not isinstance(amount, int | float | str):
@@ -215,6 +215,6 @@ def parse_amount(amount: Amount, name: str = "amount") -> tuple[float, bool]:
     if not suffix and number <= 1:
         return number, True
     if not suffix and number <= 100:
-        # 1.5 or 20 parameters are never meant: a percentage without its sign, or a missing prefix.
+        # Nobody means 1.5 or 20 parameters: a percent sign or a prefix is missing.
         raise BudgetError(f"budget: {name} is {amount!r}, neither a fraction up to 1 nor a plausible amount; {help}")
     return number * _PREFIXES[suffix], False

@@ -1,9 +1,9 @@
-"""What a network costs, parameters and multiply-accumulates, as one function of its widths.
+"""The parameters and multiply-accumulates of a network as one function of its widths.
 
 A parameter whose dimension 0 belongs to the unit ``a`` and dimension 1 to ``b`` has ``r_a w_a * r_b w_b`` entries,
-where ``w`` counts the elements that stay. So every cost is a polynomial in the widths. It is compiled once from what
-the modules declare (`sottovoce.encoder.units`) and then evaluated on integers for a report, on expected widths for a
-loss, and on many candidate widths at once for a plan.
+where ``w`` is the number of kept elements and ``r`` the rows of each. So every cost is a polynomial in the widths. It is
+compiled once from the units that the modules declare (`sottovoce.encoder.units`). Then it is evaluated on whole numbers
+for a report, on expected widths for a loss, and on many candidate widths at once for a plan.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PartCost(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters, and multiply-accumulates for one utterance of ``seconds``; in all and by part.
+    """Parameters, and multiply-accumulates for one utterance of ``seconds``: the total and each part.
 
     >>> print(Cost(94_381_936, 6_911_000_000, 1.0, {}))
     94.38 M parameters, 6.911 G MACs at 1 s
@@ -50,7 +50,7 @@ class Cost:
         return f"{human(self.params)} parameters, {human(self.macs)} MACs at {self.seconds:g} s"
 
     def table(self) -> str:
-        """The parts, one a line, as text."""
+        """The cost of each part as lines of text."""
         rows = [["part", "parameters", "%", "MACs", "%"]]
         for name, part in self.parts.items():
             shares = [f"{100 * a / max(b, 1):.1f}" for a, b in zip(part, (self.params, self.macs), strict=True)]
@@ -72,13 +72,13 @@ def cost(model: nn.Module, seconds: Seconds = 1.0) -> Cost:
     return CostModel(model, seconds).cost()
 
 
-def referred(model: Any, reference: str = "original") -> Any:
+def reference_network(model: Any, reference: str = "original") -> Any:
     """The network that fractions of a budget refer to.
 
     Args:
         model: the network, dense or already slim.
-        reference: ``original``, the network before any pruning (rebuilt from ``model.original_shape`` without memory
-            for its weights; a model that remembers none is its own original), or ``current``, the network as it is.
+        reference: ``original``, the network before any pruning (built from ``model.original_shape`` without memory for
+            weights; a model without that attribute is its own original), or ``current``, the network as it is.
     """
     shape = getattr(model, "original_shape", None)
     if reference != "original" or shape is None or shape == model.shape:
@@ -88,24 +88,25 @@ def referred(model: Any, reference: str = "original") -> Any:
 
 
 def reference_cost(model: nn.Module, seconds: Seconds = 1.0, reference: str = "original") -> Cost:
-    """The cost that fractions of a budget refer to, see `referred`."""
-    return cost(referred(model, reference), seconds)
+    """The cost that fractions of a budget refer to, see `reference_network`."""
+    return cost(reference_network(model, reference), seconds)
 
 
 class CostModel:
-    """The cost of ``model`` and of everything it can be pruned to.
+    """The cost of ``model`` and of every network that it can be pruned to.
 
     Args:
-        model: any module that offers ``timing(seconds)`` and whose modules declare units and multiplications.
-        seconds: length of the utterance that multiplications are counted for.
+        model: any module that has ``timing(seconds)`` and whose modules declare units and multiplications.
+        seconds: length in seconds of the utterance that multiplications are counted for.
 
     Attributes:
-        names: the units, in the order in which widths are given.
-        sizes: ``[U]``: their present widths.
-        parts: top-level components that declare something (below ``encoder`` in a task model), ``head``, and ``other``.
+        names: the names of the units, in the order of all tensors of widths.
+        sizes: ``[U]`` present widths.
+        parts: top-level components that declare units or multiplications (below ``encoder`` in a task model), ``head``, and
+            ``other``.
 
     Raises:
-        ValueError: a module declares rows of a tensor that is not there, or rows whose number depends on which elements
+        ValueError: a module declares rows of a tensor that does not exist, or rows whose number depends on which elements
             are kept and not only on how many.
     """
 
@@ -212,7 +213,7 @@ class CostModel:
         return total[..., 0], total[..., 1]
 
     def cost(self, kept: Mapping[str, Any] | Tensor | None = None) -> Cost:
-        """Exact cost at whole-number widths (default: as it is)."""
+        """Exact cost at whole-number widths; by default, of the network as it is."""
         by_part = self.by_part(self.widths(kept).double()).round().long().tolist()
         parts = {name: PartCost(*pair) for name, pair in zip(self.parts, by_part, strict=True)}
         totals = [sum(pair[i] for pair in parts.values()) for i in range(2)]
@@ -228,11 +229,11 @@ class CostModel:
 
 
 class CheapestForm(CostModel):
-    """The cost after slimming, where factored linear maps are concerned.
+    """The exact cost after slimming of a network with factored linear maps.
 
-    Factors of ``r`` ranks have ``r (m + n)`` weights, the matrix they stand for ``m n``, and slimming takes the smaller.
-    A `CostModel` counts the factors, which lets a constraint see every rank; this one is no polynomial any more, but
-    what a plan is held to.
+    Two factors of ``r`` ranks have ``r (m + n)`` weights, their product has ``m n``, and slimming keeps whichever is
+    smaller. A `CostModel` always counts the factors, so that a constraint depends on every rank. This cost is what a plan
+    must meet; it is no polynomial.
     """
 
     def __init__(self, model: Any, seconds: Seconds = 1.0):
@@ -263,7 +264,7 @@ class CheapestForm(CostModel):
         return counted[..., self._real, :].index_add(-2, owner, saved, alpha=-1)
 
 
-_EXCESS = "\0"  # begins the name of no part
+_EXCESS = "\0"  # no name of a part begins like this
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
-"""Scores without training: how important the elements of a network seem, from its weights, activations or a loss.
+"""Scores without training: how important each element of a network seems by its weights, activations or a loss.
 
     magnitude    squared norm of the weights that make and read an element            no data
     activation   its mean energy, times the squared norm of the weights that read it  audio
     taylor       |d loss / d gate| with every gate open (Molchanov et al. 2019)       audio and a loss
 
-Energies and norms of different units have no common scale (a norm between two layers makes either scale arbitrary), so
-the first two are made relative within each unit, see `relative`. Derivatives of one loss have one.
+Energies and norms of different units have no common scale, because a normalization between two layers makes the scale of
+either arbitrary. The first two are therefore made relative within each unit, see `relative`. Derivatives of one loss do
+have a common scale.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ Forward = Callable[[nn.Module, Any], Any]
 
 
 def magnitude(model: nn.Module, kinds: Iterable[str] = GATED) -> Scores:
-    """Squared norm of the weights that make or read an element, relative in its unit; biases and norms left out.
+    """Squared norm of the weights that produce or read an element, relative within its unit. Biases and norms do not count.
+
+    Args:
+        model: any module whose parts declare units.
+        kinds: the kinds of unit that are scored.
 
     Raises:
-        PlanError: no unit of these kinds.
+        PlanError: the network has no unit of these kinds.
     """
     declared = collect(model)
     chosen = _chosen(declared, kinds)
@@ -49,32 +54,33 @@ def magnitude(model: nn.Module, kinds: Iterable[str] = GATED) -> Scores:
 def activation(
     model: nn.Module, batches: Iterable[Any], kinds: Iterable[str] = GATED, *, forward: Forward | None = None
 ) -> Scores:
-    """Mean energy of an element's activation times the squared norm of the weights that read it, relative in its unit.
+    """Mean energy of an element's activation times the squared norm of the weights that read it, relative within its unit.
 
     Args:
         model: the network; it runs in evaluation mode.
-        batches: a tensor each, or a mapping with ``waveform`` and ``lengths``; all frames count alike, padding too.
+        batches: waveforms ``[B, S]``, or mappings with ``waveform`` ``[B, S]`` and ``lengths`` ``[B]`` in samples. All frames
+            count alike, those of padding too.
         kinds: the kinds of unit that are scored.
-        forward: how to run a batch, for other batches.
+        forward: runs the network on a batch; needed for batches of any other form.
 
     Raises:
-        PlanError: no unit of these kinds, or no batch.
+        PlanError: the network has no unit of these kinds, or there is no batch.
     """
     chosen = _chosen(collect(model), kinds)
     weights = {n: p.detach() for n, p in model.named_parameters() if p.dim() > 1}
     energy: dict[str, Tensor] = {}  # module -> sum of squares of each channel of its output
     count: dict[str, int] = {}
 
-    def hook(path: str) -> Callable[..., None]:
-        def listen(_: nn.Module, __: Any, output: Tensor) -> None:
+    def energy_hook(path: str) -> Callable[..., None]:
+        def add_energy(_: nn.Module, __: Any, output: Tensor) -> None:
             squares = output.detach().double().square().flatten(0, -2)
             energy[path] = energy.get(path, 0) + squares.sum(0)
             count[path] = count.get(path, 0) + len(squares)
 
-        return listen
+        return add_energy
 
     paths = {site.module for unit in chosen.values() for site in unit.gates}
-    handles = [model.get_submodule(path).register_forward_hook(hook(path)) for path in sorted(paths)]
+    handles = [model.get_submodule(path).register_forward_hook(energy_hook(path)) for path in sorted(paths)]
     try:
         with evaluating(model), torch.no_grad():
             for batch in batches:
@@ -83,7 +89,7 @@ def activation(
         for handle in handles:
             handle.remove()
     if not energy:
-        raise PlanError("activation scores need audio: not one batch was given")
+        raise PlanError("activation scores need audio, but there is no batch; give at least one")
     values = {}
     for name, unit in chosen.items():
         means = [_gathered(energy[s.module] / count[s.module], s.index) for s in unit.gates if s.module in energy]
@@ -99,19 +105,19 @@ def taylor(
     batches: Iterable[Any],
     kinds: Iterable[str] = GATED,
 ) -> Scores:
-    """First-order estimate of how much the loss changes when an element goes: ``|d loss / d gate|`` at an open gate.
+    """First-order estimate of how much the loss changes when an element is removed: ``|d loss / d gate|`` at an open gate.
 
-    That is the sum of activation times gradient over all places where the gate acts, in absolute value, averaged over
-    the batches.
+    This is the absolute value of the sum of activation times gradient over all places where the gate acts, averaged over
+    the batches (Molchanov et al. 2019).
 
     Args:
         model: the network; it runs in evaluation mode.
-        loss: ``loss(model, batch)`` -> scalar.
-        batches: whatever ``loss`` takes.
+        loss: a function from the network and a batch to a scalar.
+        batches: whatever ``loss`` takes as its second argument.
         kinds: the kinds of unit that are scored.
 
     Raises:
-        PlanError: no unit of these kinds, no batch, or a loss that is not finite.
+        PlanError: the network has no unit of these kinds, there is no batch, or a loss is not finite.
     """
     chosen = _chosen(collect(model), kinds)
     like = next(model.parameters())
@@ -133,7 +139,7 @@ def taylor(
     finally:
         attachment.remove()
     if not steps:
-        raise PlanError("Taylor scores need data: not one batch was given")
+        raise PlanError("Taylor scores need data, but there is no batch; give at least one")
     return Scores({name: total / steps for name, total in totals.items()}, per_cost=1)
 
 
@@ -150,7 +156,7 @@ def _chosen(declared: Declarations, kinds: Iterable[str]) -> dict[str, Unit]:
 
 
 def _pools(units: Mapping[str, Unit]) -> list[list[str]]:
-    """All whole blocks of a kind compete with one another: alone, each would be the best of its unit."""
+    """All blocks of one kind are compared with one another, because each is the only element of its own unit."""
     kinds = {u.kind for u in units.values() if u.contains}
     return [[n for n, u in units.items() if u.kind == kind] for kind in sorted(kinds)]
 
@@ -171,13 +177,13 @@ def _row_energy(size: int, all_rows: Iterable[Rows], weights: Mapping[str, Tenso
 
 
 def _gathered(values: Tensor, index: Tensor) -> Tensor:
-    """Sum of ``values`` over the rows (or channels) of each element; -1: none."""
+    """Sum of ``values`` over the rows or channels of each element ``[size]``; the index -1 stands for none."""
     padded = torch.cat([values.cpu(), values.new_zeros(1).cpu()])
     return padded[index.cpu()].sum(1)
 
 
 def run(model: nn.Module, batch: Any) -> Any:
-    """Run a network on waveforms, with what else its head needs for every part of it to have a share (`Head.probe`)."""
+    """Run a network on waveforms, with whatever else its head needs so that all of its parts run (`Head.probe`)."""
     device = next(model.parameters()).device
     if isinstance(batch, Tensor):
         return model(batch.to(device))

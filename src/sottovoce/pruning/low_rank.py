@@ -1,4 +1,4 @@
-"""Linear maps into factors and back: W = U diag(z) V from the singular values, z gates over the ranks (2502.05837)."""
+"""Linear maps as products of two factors, and back: W = U diag(z) V from the singular values, with gates z (2502.05837)."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def factorize(
     ranks: float | None = None,
     moments: Mapping[str, Tensor] | None = None,
 ) -> Model:
-    """A network of the same function in which the chosen linear maps are products of two. ``model`` is left as it is.
+    """A network with the same function in which the chosen linear maps are products of two. ``model`` is not changed.
 
-    The ranks of each are a unit of kind ``rank``, from the largest singular value to the least, and can be gated, counted,
-    planned and slimmed like all others. With all ranks the function is the same and costs more; slimming multiplies those
-    maps back that factors do not make smaller.
+    The ranks of each map are a unit of kind ``rank``, ordered from the largest singular value to the smallest. They can be
+    gated, counted, planned and slimmed like any other unit. With all ranks the network costs more than before; slimming
+    multiplies the factors of a map back wherever they are not smaller than the map.
 
     Args:
-        model: an encoder, a task model, or what else offers ``shape`` and ``shrunk``.
-        linears: patterns of module paths (``layers.*.feed_forward.up``).
-        ranks: part of the ranks to keep at once, in (0, 1]; ``None`` for all.
-        moments: from `input_moments`: ranks are then taken in the order of what they matter for such inputs, the
-            singular values of ``W C^(1/2)`` with ``C`` the second moment of the map's inputs.
+        model: an encoder, a task model, or any module with ``shape`` and ``shrunk``.
+        linears: patterns of module paths, such as ``layers.*.feed_forward.up``.
+        ranks: fraction of the ranks that is kept, in (0, 1]; ``None`` for all.
+        moments: second moments of the inputs, from `input_moments`. Ranks are then ordered by the singular values of
+            ``W C^(1/2)``, where ``C`` is the second moment of the inputs of the map.
 
     Raises:
-        PlanError: a pattern that fits no linear map, or ranks out of bounds.
+        PlanError: a pattern matches no linear map, or ``ranks`` is out of bounds.
     """
     shape = factored_shape(model, linears, ranks)
     weights = {name: tensor for name, tensor in model.state_dict().items()}
@@ -67,9 +67,9 @@ def factorize(
 
 
 def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: float | None = None) -> Shape:
-    """The shape of what `factorize` makes; it raises the same."""
+    """The shape of the network that `factorize` returns, with the same arguments and errors."""
     if ranks is not None and not 0 < ranks <= 1:
-        raise PlanError(f"ranks: {ranks} is not a part of all ranks; give a number above 0, 1 at most")
+        raise PlanError(f"ranks: {ranks} is not a fraction of the ranks; give a number above 0 and at most 1")
     root: Any = model
     shape = copy.deepcopy(root.shape)
     for path in chosen_linears(model, linears):
@@ -80,7 +80,7 @@ def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: fl
 
 
 def multiplied_back(model: Model) -> Model:
-    """``model`` with every factored map as one matrix again where that has no more weights; itself if there is none."""
+    """``model`` with its factors multiplied wherever one matrix has no more weights; ``model`` itself if there are none."""
     root: Any = model
     shape, weights = copy.deepcopy(root.shape), dict(model.state_dict())
     multiply_back(shape, root.original_shape, weights)
@@ -89,7 +89,7 @@ def multiplied_back(model: Model) -> Model:
 
 @torch.no_grad()
 def multiply_back(shape: Shape, original: Shape, weights: dict[str, Tensor]) -> None:
-    """`multiplied_back` of a network that is not built yet; ``shape`` and ``weights`` are changed."""
+    """`multiplied_back` for a shape and weights without a network; both are changed in place."""
     for path, ranks in factored_paths(shape).items():
         up, down = weights[f"{path}.up.weight"], weights[f"{path}.down.weight"]
         if pays(down.shape[1], up.shape[0], ranks):
@@ -102,12 +102,12 @@ def multiply_back(shape: Shape, original: Shape, weights: dict[str, Tensor]) -> 
 
 
 def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:
-    """Paths of the linear maps that any of the patterns fits and that are not factored yet, in the order of the network.
+    """Paths of the linear maps that match any of the patterns and are not factored yet, in the order of the network.
 
-    Maps that are classes of their own are left out (WavLM's gate of a head), and those that nothing is left of.
+    Subclasses of `nn.Linear` (the gates of WavLM's position bias) and maps without any weight are left out.
 
     Raises:
-        PlanError: a pattern that fits none.
+        PlanError: a pattern matches no linear map.
     """
     done = [f"{path}." for path, module in model.named_modules() if isinstance(module, LowRankLinear)]
     linears = [
@@ -118,7 +118,7 @@ def chosen_linears(model: nn.Module, patterns: Iterable[str]) -> list[str]:
     patterns = list(patterns)
     found = {pattern: [path for path in linears if fnmatchcase(path, pattern)] for pattern in patterns}
     if patterns != list(LINEARS) and (idle := [pattern for pattern in patterns if not found[pattern]]):
-        raise PlanError(f"linears: {idle[0]!r} fits no linear map; there are {', '.join(linears[:4])}, ...")
+        raise PlanError(f"linears: {idle[0]!r} matches no linear map; there are {', '.join(linears[:4])}, ...")
     chosen = {path for paths in found.values() for path in paths}
     if not chosen:
         raise PlanError("linears: this network has no linear map that is not factored yet")
@@ -130,22 +130,22 @@ def factors(weight: Tensor, moment: Tensor | None = None) -> tuple[Tensor, Tenso
 
     Args:
         weight: ``[m, n]``.
-        moment: second moment ``[n, n]`` of the inputs; without it all inputs count alike.
+        moment: second moment ``[n, n]`` of the inputs; ``None`` weights all inputs alike.
     """
     wide = weight.double()
     root = inverse = None
     if moment is not None:
         values, vectors = torch.linalg.eigh(moment.double())
-        # Directions that were hardly seen still have to be undone exactly.
+        # Directions with hardly any input still have to be inverted exactly.
         values = values.clamp(min=1e-8 * float(values[-1].clamp(min=1e-30)))
         root, inverse = vectors * values.sqrt(), (vectors / values.sqrt()).T
-    seen = wide if root is None else wide @ root
-    # The singular vectors of the smaller side, several times faster than by the decomposition itself. They are orthogonal to
-    # rounding, so the product is exact to rounding, too, though squares lose the least singular values.
-    tall = seen.shape[0] >= seen.shape[1]
-    _, vectors = torch.linalg.eigh(seen.T @ seen if tall else seen @ seen.T)
+    weighted = wide if root is None else wide @ root
+    # The singular vectors of the smaller side by an eigendecomposition, several times faster than an SVD. They are orthogonal
+    # up to rounding, and so is the product exact up to rounding, although squaring loses the smallest singular values.
+    tall = weighted.shape[0] >= weighted.shape[1]
+    _, vectors = torch.linalg.eigh(weighted.T @ weighted if tall else weighted @ weighted.T)
     vectors = vectors.flip(-1)  # the largest first
-    up, down = (seen @ vectors, vectors.T) if tall else (vectors, vectors.T @ seen)
+    up, down = (weighted @ vectors, vectors.T) if tall else (vectors, vectors.T @ weighted)
     values = up.norm(dim=0) if tall else down.norm(dim=1)
     half = values.clamp(min=torch.finfo(torch.float64).tiny).sqrt()
     up, down = (up / half, down * half[:, None]) if tall else (up * half, down / half[:, None])
@@ -159,24 +159,24 @@ def input_moments(
     """Second moments ``[n, n]`` of the inputs of linear maps, for `factorize`.
 
     Args:
-        model: the network; it runs as it is.
-        batches: inputs.
-        forward: how to run the network on one.
+        model: the network; it runs in the mode that it is in.
+        batches: the inputs, in any form that ``forward`` takes.
+        forward: runs the network on a batch.
         linears: patterns of module paths.
     """
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
 
-    def listen(path: str) -> Callable[..., None]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def moment_hook(path: str) -> Callable[..., None]:
+        def add_moment(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0].detach().double().flatten(0, -2)
             sums[path] = sums.get(path, 0) + x.T @ x
             counts[path] = counts.get(path, 0) + len(x)
 
-        return hook
+        return add_moment
 
     paths = chosen_linears(model, linears)
-    handles = [model.get_submodule(path).register_forward_pre_hook(listen(path)) for path in paths]
+    handles = [model.get_submodule(path).register_forward_pre_hook(moment_hook(path)) for path in paths]
     try:
         for batch in batches:
             forward(model, batch)
@@ -187,14 +187,14 @@ def input_moments(
 
 
 def _entry(shape: Any, path: str) -> dict[str, Any]:
-    """The entry of a linear map in a shape, with those around it where the shape has no widths there."""
+    """The entry of a linear map in a shape. Entries around it are created where they are missing."""
     for key in path.split("."):
         shape = shape[int(key)] if isinstance(shape, list) else shape.setdefault(key, {})
     return shape
 
 
 def _forget(shape: Any, original: Any, keys: list[str]) -> None:
-    """Take the entry of a linear map out, and what `_entry` made around it."""
+    """Remove the entry of a linear map, and the entries around it that `_entry` created."""
     key, *inner = keys
     if isinstance(shape, list):
         _forget(shape[int(key)], original[int(key)], inner)
@@ -216,7 +216,7 @@ def _filled(model: Model, shape: Any, weights: Mapping[str, Tensor]) -> Model:
 
 
 def train_alike(made: nn.Module, model: nn.Module) -> None:
-    """Let the parameters of ``made`` be trained if those of ``model`` are; factors go by their product, and the other way."""
+    """Make the parameters of ``made`` trainable where those of ``model`` are; factors follow their product and vice versa."""
     trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     for name, parameter in made.named_parameters():
         path, _, tensor = name.rpartition(".")

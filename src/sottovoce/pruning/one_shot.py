@@ -28,7 +28,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 
 @dataclass(frozen=True)
 class Pruned(Generic[Model]):
-    """The smaller model, what was kept, and the proof that it computes what the gated one does."""
+    """The smaller model, the plan that led to it, and how equal it is to the gated model."""
 
     model: Model
     plan: Plan
@@ -47,21 +47,21 @@ def prune(
     protect: Iterable[str] = (),
     floors: Mapping[str, int] | None = None,
 ) -> Pruned[Model]:
-    """Remove what seems to matter least, down to a budget or to an explicit shape. ``model`` is left as it is.
+    """Remove the least important elements, down to a budget or to an explicit shape. ``model`` is not changed.
 
     Args:
         model: an encoder or task model, dense or already slim.
-        budget: what the result may cost; or
-        shape: the widths it shall have, see `Plan.to_shape`.
-        method: what elements are ranked by: the ``magnitude`` of their weights, their mean ``activation`` energy, or
-            first-order ``taylor`` on `sensitivity`.
-        batches: ``waveform`` and ``lengths``, for the methods that listen.
-        kinds: kinds of unit that may shrink.
+        budget: what the result may cost. Give either this or ``shape``.
+        shape: the widths of the result, see `Plan.to_shape`.
+        method: the scores: `magnitude` of the weights, mean `activation` energy, or first-order `taylor` of `sensitivity`.
+        batches: mappings with ``waveform`` ``[B, S]`` and ``lengths`` ``[B]``, for ``activation`` and ``taylor``.
+        kinds: the kinds of unit that may shrink.
         round_to, protect, floors: see `plan`.
 
     Raises:
-        PlanError: neither or both of budget and shape, no audio for a method that listens, a shape that does not fit.
-        BudgetError: a budget that cannot be met.
+        PlanError: neither or both of budget and shape are given, a method that needs audio has none, or the shape does not
+            fit the network.
+        BudgetError: the budget cannot be met.
     """
     if (budget is None) == (shape is None):
         raise PlanError("pruning needs a budget or a shape: give one of them")
@@ -86,19 +86,18 @@ def _scores(model: nn.Module, method: str, batches: Iterable[Any], kinds: Iterab
 
 
 def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """A loss for Taylor scores without labels: every hidden state, and what a head makes of them, scaled to unit size,
-    projected on random signs.
+    """A loss for Taylor scores without labels: hidden states and output of the head, normalized, projected on random signs.
 
-    The gradient of such a projection with respect to a gate has, on average over the signs, the norm of what the gate
-    changes in them. (Distillation from the network itself would not do: its gradient is zero there.)
+    Averaged over the signs, the gradient of such a projection with respect to a gate has the norm of the change that the
+    gate causes. (Distillation from the network itself cannot be used, because its gradient is zero there.)
     """
     device = next(model.parameters()).device
     output = run(model, batch)
     signs = torch.Generator().manual_seed(0)
     total = torch.zeros((), device=device)
     parts = [(state, output.lengths) for state in output.hidden_states]
-    if (made := output.get("output")) is not None:
-        parts.append((made, output.output_lengths if made.dim() > 2 else None))
+    if (head_output := output.get("output")) is not None:
+        parts.append((head_output, output.output_lengths if head_output.dim() > 2 else None))
     for state, lengths in parts:
         valid = state if lengths is None else state[frame_mask(lengths, state.shape[1])]
         sign = (torch.randint(2, valid.shape, generator=signs) * 2 - 1).to(valid)
@@ -110,7 +109,7 @@ def read_shape(path: str | Path) -> dict[str, Any]:
     """Widths for `Plan.to_shape` from a YAML or JSON file: ``conv: [90, 161, ...]``, ``layers.3.attention.heads: 4``.
 
     Raises:
-        PlanError: no such file, or one that holds no widths.
+        PlanError: there is no such file, or it holds no widths.
     """
     try:
         found = yaml_value(read_text(path, PlanError))

@@ -1,4 +1,4 @@
-"""Costs as polynomials in the widths of units: how many entries a tensor has when some elements are gone."""
+"""Costs as polynomials in the widths of units: how many entries a tensor has when some elements are removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Owners = dict[str, tuple[Unit, list[Rows]]]
 
 
 def slices(units: Iterable[Unit], model: nn.Module) -> dict[tuple[str, int], Owners]:
-    """Which units slice which dimension of which tensor. Whole blocks slice nothing: what they contain goes along."""
+    """Which units slice which dimension of which tensor. Blocks slice nothing; their tensors are removed as a whole."""
     tensors = {name for name, _ in (*model.named_parameters(remove_duplicate=False), *model.named_buffers())}
     out: dict[tuple[str, int], Owners] = {}
     for unit in units:
@@ -37,7 +37,7 @@ def entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) ->
         owners: (number of the unit, unit, its rows).
 
     Raises:
-        ValueError: rows that are not there, or whose number depends on which elements are kept, not only on how many.
+        ValueError: rows do not exist, or their number depends on which elements are kept, not only on how many.
     """
     if not owners:
         return {(): float(size)}

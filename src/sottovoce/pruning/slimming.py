@@ -1,4 +1,4 @@
-"""Carry out a plan: slice the weights into a smaller network that computes what the gated one computes, and prove it."""
+"""Carry out a plan: slice the weights into a smaller network, and prove it equal to the gated one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Equality:
-    """How far the slim network is from the frozen gated one: ``max|a - b| / max|b|`` of every output, in float64."""
+    """The difference of slim and frozen gated network: ``max|a - b| / max|b|`` of every output, in float64."""
 
     outputs: tuple[float, ...]
 
@@ -35,26 +35,26 @@ class Equality:
 
 
 def slim(model: Model, plan: Plan) -> Model:
-    """A smaller network with the function of ``model`` under ``plan``. ``model`` itself is left as it is.
+    """A smaller network with the function of ``model`` under ``plan``. ``model`` itself is not changed.
 
-    Removed rows are sliced away, soft gate values are multiplied into the weights that read them. The result is compared
-    with the gated network on a probe before it is returned.
+    Removed rows are sliced away, and the values of soft gates are multiplied into the weights that read them. Before the
+    result is returned, its outputs are compared with those of the gated network on a probe.
 
     Args:
         model: an encoder, a task model, or any module that declares units and has ``shape``, ``shrunk`` and ``probe``.
-        plan: what stays, from `plan`, `Plan.to_shape`, or `Gates.freeze`, whose values are folded.
+        plan: what stays, from `plan`, `Plan.to_shape`, `Pruner.finish`, or `Gates.freeze`.
 
     Raises:
-        PlanError: the plan does not fit the network, or the result is not equal (nothing is returned then).
-        InferenceError: the network gives NaN or infinity, which equal nothing.
+        PlanError: the plan does not fit the network, or the two networks are not equal.
+        InferenceError: the network gives NaN or infinity, so that outputs cannot be compared.
     """
     return slim_and_verify(model, plan)[0]
 
 
 def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
-    """`slim`, and by how much the two networks differ.
+    """`slim`, and the largest difference of the two networks.
 
-    Slicing, folding and proof happen on a float64 copy: the weights are rounded once, at the end.
+    Slicing, multiplication and comparison happen on a float64 copy; the weights are rounded once, at the end.
     """
     plan.validate(model)
     twin = _copy(model)
@@ -72,27 +72,27 @@ def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
 
 
 def carry_out(model: Model, plan: Plan) -> Model:
-    """`slim` without the proof. What stays whole is shared with ``model``."""
+    """`slim` without the proof. Tensors that stay whole are shared with ``model``."""
     declared = collect(model)
     root: Any = model
     shape, weights = shrink(root.shape, declared.units, plan.keep), sliced(model, declared, plan)
     multiply_back(shape, getattr(root, "original_shape", {}), weights)
     small = root.shrunk(shape).train(model.training)
     own = small.state_dict()
-    # A module that is left without any channel is not built: what it held is empty by now.
+    # A module without any channel left is not built; its tensors are empty.
     weights = {k: w for k, w in weights.items() if k in own or (w.numel() and not _bookkeeping(k))}
     for k in [*own, *weights]:
         have, want = (tuple(d[k].shape) if k in d else None for d in (weights, own))
         if have != want:
             raise PlanError(f"{k}: sliced to {have}, but the plan's shape wants {want}: units() misses a row there")
-    small.load_state_dict(weights, assign=True)  # without a second copy: networks may be as large as memory allows
+    small.load_state_dict(weights, assign=True)  # assigned, not copied: a network may fill the memory
     like = next(model.parameters())
     return small.to(device=like.device, dtype=like.dtype)
 
 
 @torch.no_grad()
 def sliced(model: nn.Module, declared: Declarations, plan: Plan) -> dict[str, Tensor]:
-    """The tensors of ``model`` without the rows that go, soft values folded into those that stay."""
+    """The tensors of ``model`` without the removed rows, with soft gate values multiplied into the kept ones."""
     gone_blocks = {n for n, kept in plan.keep.items() if not kept and declared.units[n].contains}
     rows: dict[str, list[tuple[str, Rows]]] = {}
     for name in plan.keep:
@@ -122,7 +122,7 @@ def _slice(tensor: Tensor, rows: list[tuple[str, Rows]], plan: Plan) -> Tensor:
 
 
 def _slice_grouped(tensor: Tensor, gone: dict[int, set[int]], groups: int) -> Tensor:
-    """``[O, I / groups, k]``: every group loses other input channels, but equally many; a group may go whole."""
+    """``[O, I / groups, k]``: the groups lose different input channels, but equally many; a whole group may be removed."""
     outputs, inputs = tensor.shape[0] // groups, tensor.shape[1]
     parts = []
     for g in range(groups):

@@ -1,8 +1,8 @@
-"""Multipliers on a network from outside: hooks at the places that its units declare, taken off without a trace.
+"""Multipliers on a network from outside: hooks at the places that its units declare, removed without a trace.
 
 gate site    the channels of a module's output are multiplied by the value of the element they belong to
-norm         takes its statistics over the kept channels only, and leaves the others at zero: what the smaller
-             network's norm will do (without this, a gated network and its pruned form differ by 4-55 %)
+norm         takes its statistics over the kept channels only and sets the others to zero, as the norm of the smaller
+             network will (without this, a gated network and its pruned form differ by 4-55 %)
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from ...encoder.layers.norms import at_least_float32
 from ...encoder.units import Unit
 
 Values = dict[str, Tensor]
-"""Unit name -> multiplier of each element ``[size]``, 0 for one that is gone."""
+"""Unit name -> multiplier of each element ``[size]``; 0 for a removed one."""
+
+Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
+"""A forward hook: module, inputs and output to a new output."""
 
 _ATTACHED: WeakKeyDictionary[nn.Module, GateHooks] = WeakKeyDictionary()
 
@@ -28,10 +31,10 @@ class GateHooks:
     Args:
         model: the network.
         units: the units to gate, as `collect` gives them.
-        values: called at every gated module; the values of this forward pass.
+        values: returns the multipliers of this forward pass; called at every gated module.
 
     Raises:
-        RuntimeError: something is attached to the model already.
+        RuntimeError: hooks are attached to the model already.
     """
 
     def __init__(self, model: nn.Module, units: Iterable[Unit], values: Callable[[], Values]):
@@ -53,13 +56,14 @@ class GateHooks:
         _ATTACHED[model] = self
 
     def remove(self) -> None:
+        """Take the hooks off the network."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
         if _ATTACHED.get(self.model) is self:
             del _ATTACHED[self.model]
 
-    def _hook(self, gates: Iterable[tuple[str, Tensor]], norms: Iterable[tuple[str, Tensor]]) -> Callable:
+    def _hook(self, gates: Iterable[tuple[str, Tensor]], norms: Iterable[tuple[str, Tensor]]) -> Hook:
         gate, norm = _Spread(gates), _Spread(norms)
 
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -76,12 +80,12 @@ class GateHooks:
 
 
 def attached_to(model: nn.Module) -> GateHooks | None:
-    """What is attached to ``model``, if anything."""
+    """The hooks that are attached to ``model``, if there are any."""
     return _ATTACHED.get(model)
 
 
 def kept_layer_norm(norm: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
-    """LayerNorm of ``x [..., C]`` as if only the channels with ``kept [C] == 1`` were there; the others become 0."""
+    """LayerNorm of ``x [..., C]`` as if it had only the channels with ``kept [C] == 1``; the others become 0."""
     wide = at_least_float32(x)
     kept = kept.to(wide.dtype)
     count = kept.sum().clamp(min=1)
@@ -93,7 +97,7 @@ def kept_layer_norm(norm: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
 
 
 class _Spread:
-    """Values of elements spread over channels: the product, at each channel, of all units that have it."""
+    """Multipliers of elements spread over channels: at each channel the product over all units that own it."""
 
     def __init__(self, parts: Iterable[tuple[str, Tensor]]):
         self.parts = list(parts)
@@ -115,7 +119,7 @@ class _Spread:
         return product
 
     def _owner(self, i: int, index: Tensor, size: int, channels: int, device: torch.device) -> Tensor:
-        """Element of every channel ``[C]``; ``size`` where it has none."""
+        """The element that owns each channel ``[C]``; ``size`` where none does."""
         key = (i, device, channels)
         if key not in self._owners:
             owner = torch.full((channels,), size)

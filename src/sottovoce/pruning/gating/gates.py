@@ -1,4 +1,4 @@
-"""Hard-concrete gates (Louizos et al. 2018) on the units of a network: what learns which structure can go.
+"""Hard-concrete gates (Louizos et al. 2018) on the units of a network, which learn what can be removed.
 
     u ~ U(0, 1)     s = sigmoid((log u - log(1 - u) + log_alpha) / beta)     z = clamp(s (zeta - gamma) + gamma, 0, 1)
 
@@ -28,22 +28,23 @@ class Gates(nn.Module):
     """One gate for every element of the chosen units, attached to ``model`` from outside.
 
         gates = Gates(encoder)                       # nearly open
-        gates.sample(seed)                           # once a step: every forward until the next sees the same gates
+        gates.sample(seed)                           # once a step: all forward passes until the next call see this draw
         loss = task(encoder(x)) + constraint(gates.widths())
         ...
         small_plan = gates.freeze(plan(encoder, budget, gates.scores()))
         small = slim(encoder, small_plan)
 
-    In training mode the sampled gates act, in evaluation mode their deterministic values. Sampling is a function of the
-    seed alone, so every rank has the same gates and a resumed run repeats them.
+    In training mode the network is multiplied by the sampled gates, in evaluation mode by their deterministic values. A
+    sample depends on the seed alone, so that all ranks have the same gates and a resumed run repeats them. `Pruner` adds
+    the budget and the multipliers.
 
     Args:
         model: the network (encoder, task model, or any module whose parts declare units).
-        kinds: which kinds of unit get gates.
-        start: initial ``log_alpha``. At 5, 99.86 % of all gates are open and the network is the dense one.
+        kinds: the kinds of unit that get gates.
+        start: initial ``log_alpha``. At 5, 99.86 % of all gates are open.
 
     Raises:
-        PlanError: no unit of these kinds.
+        PlanError: the network has no unit of these kinds.
     """
 
     def __init__(self, model: nn.Module, kinds: Iterable[str] = GATED, *, start: float = 5.0):
@@ -70,48 +71,55 @@ class Gates(nn.Module):
 
     @property
     def model(self) -> nn.Module:
+        """The gated network."""
         return self._model[0]
 
     @property
     def names(self) -> list[str]:
-        """Units with gates, in the order of `widths`."""
+        """Names of the units with gates, in the order of `widths`."""
         return list(self.gated)
 
     def sample(self, seed: int) -> None:
-        """Draw the gates of a step. Every forward pass until the next call sees the same draw."""
+        """Draw the gates of a step. All forward passes until the next call see the same draw."""
         generator = torch.Generator().manual_seed(seed)
         u = torch.rand(self.log_alpha.numel(), generator=generator).clamp(1e-6, 1 - 1e-6)
         self._noise = (u.log() - (1 - u).log()).to(self.log_alpha.device)
 
     def open_probability(self) -> Values:
-        """P(z > 0) of every element ``[size]``; an ordered unit's element is only there with all after it."""
+        """P(z > 0) of every element ``[size]``. An element of an ordered unit is only kept together with all after it."""
         return self._by_unit(torch.sigmoid(self.log_alpha - BETA * math.log(-GAMMA / ZETA)))
 
     def widths(self) -> Tensor:
-        """Expected number of kept elements of every unit, in the order of `names`: differentiable."""
+        """Expected number of kept elements of every gated unit ``[U]``, in the order of `names`; differentiable."""
         return torch.stack([p.sum() for p in self.open_probability().values()])
 
     def deterministic(self) -> Values:
-        """The value of each gate without noise ``[size]``."""
+        """The value of each gate without noise ``[size]``, by unit."""
         return self._by_unit(_stretched(torch.sigmoid(self.log_alpha)))
 
     def scores(self) -> Scores:
-        """How sure the gates are of each element. Training has already weighed it against what it costs."""
-        alive = {n: p.detach() for n, p in self._by_unit(torch.sigmoid(self.log_alpha.double())).items()}
-        return Scores({n: torch.logit(p, eps=1e-15) for n, p in alive.items()}, per_cost=False)
+        """The logit of each gate as a score. Training has already weighed the elements against what they cost."""
+        opened = {n: p.detach() for n, p in self._by_unit(torch.sigmoid(self.log_alpha.double())).items()}
+        return Scores({n: torch.logit(p, eps=1e-15) for n, p in opened.items()}, per_cost=False)
 
     def freeze(self, plan: Plan) -> Plan:
-        """Fix every gate by a plan: 0 where an element goes, else its deterministic value (1 where that is 0).
+        """Fix every gate by a plan: 0 for a removed element, else its deterministic value (1 where that is 0).
+
+        Args:
+            plan: what stays.
 
         Returns:
-            the plan with these values, for `slim`.
+            the plan with the values of the gates of kept elements, for `slim`.
+
+        Raises:
+            PlanError: the plan does not fit the network.
         """
         plan.validate(self.model)
-        found = self.deterministic()
+        learned = self.deterministic()
         values: dict[str, list[float]] = {}
         for name, kept in plan.keep.items():
-            if name in found:
-                at = found[name].detach().double()[list(kept)]
+            if name in learned:
+                at = learned[name].detach().double()[list(kept)]
                 values[name] = torch.where(at == 0, 1.0, at).tolist()
         frozen = plan.with_values(values)
         self.detach()
@@ -120,13 +128,13 @@ class Gates(nn.Module):
         return frozen
 
     def thaw(self) -> None:
-        """Undo `freeze`: the gates act again."""
+        """Undo `freeze`: the network is multiplied by sampled or deterministic gates again."""
         self.detach()
         self._frozen = None
         self._attach()
 
     def detach(self) -> None:
-        """Take every hook off the network; it is as it was."""
+        """Take all hooks off the network, which is then as it was before."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -141,7 +149,7 @@ class Gates(nn.Module):
         self._handles = [self.model.register_forward_pre_hook(self._refresh)]
 
     def _refresh(self, *_: Any) -> None:
-        """Before each forward pass: one value per gate, from one draw, for all modules (and for recomputation)."""
+        """Before each forward pass: compute the value of each gate once, for all modules and for recomputation."""
         if self._frozen is not None:
             self._now = self._frozen
         elif not self.model.training:
@@ -167,7 +175,7 @@ class Gates(nn.Module):
 
 
 def frozen_values(model: nn.Module, plan: Plan) -> Values:
-    """Multipliers of every unit in ``plan``: 0 for what goes, else the plan's value, or 1."""
+    """Multipliers of every unit in ``plan``: 0 for a removed element, else the value in the plan, or 1."""
     like = next(model.parameters())
     units = collect(model).units
     out: Values = {}

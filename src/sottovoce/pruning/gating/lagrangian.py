@@ -1,4 +1,4 @@
-"""The Lagrangian that drives the expected cost of a gated network down to its budget while it learns.
+"""The Lagrangian that drives the expected cost of a gated network down to its budget during training.
 
 s = 1 - E[cost] / reference        sparsity now            t        target now, on its ramp
 loss = l1 (s - t) + l2 (s - t)²    minimized in the gates, maximized in the multipliers l1 and l2
@@ -21,19 +21,18 @@ from .ramps import Ramp, linear, ramp_at
 class Lagrangian(nn.Module):
     """The penalty of one or several constraints, each with its own multipliers.
 
-    With one constraint it is an equality: ``l1`` is free in sign, so that a network pruned too far is pulled back. With
-    several, a target that is already exceeded is left alone as long as another one is not: only those that lack
-    sparsity act, and of targets that are all exceeded the nearest (constraints are upper bounds, and meeting all of
-    them exactly may be impossible).
+    One constraint is treated as an equality: ``l1`` may have either sign, so that a network pruned too far grows back.
+    Several constraints are upper bounds, because meeting all of them exactly may be impossible: only those whose target is
+    not reached contribute to the penalty; if all are reached, only the one that is closest to its target does.
 
     Args:
-        constraints: what is to come down, from `Budget.constraints`.
-        widths: ``[U]`` expected widths before the first step: the ramp starts at the sparsity they have.
+        constraints: the limits, from `Budget.constraints`.
+        widths: ``[U]`` expected widths of all units before the first step. The ramp starts at their sparsity.
         steps: length of the ramp in optimizer steps.
-        ramp: its form.
+        ramp: the form of the ramp.
 
     Raises:
-        ValueError: no constraint.
+        ValueError: there is no constraint.
     """
 
     start: Tensor
@@ -47,7 +46,7 @@ class Lagrangian(nn.Module):
         self.ramp = ramp
         self.l1 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
         self.l2 = nn.Parameter(torch.zeros(len(constraints), device=widths.device))
-        # Kept in the state: a resumed run must go on from the same start, not from where the gates are by then.
+        # Part of the state: a resumed run must have the same start, not the sparsity that the gates have by then.
         self.register_buffer("start", self.sparsity(widths.detach()))
 
     def sparsity(self, widths: Tensor) -> Tensor:
@@ -55,41 +54,46 @@ class Lagrangian(nn.Module):
         return torch.stack([1 - each.measure(widths) / each.reference for each in self.constraints]).float()
 
     def target(self, step: int) -> Tensor:
-        """Where the ramps stand at ``step``, ``[N]``."""
+        """Target sparsity of every constraint ``[N]`` at ``step``."""
         ends = [max(each.sparsity, float(start)) for each, start in zip(self.constraints, self.start, strict=True)]
         now = [ramp_at(self.ramp, step, self.steps, float(a), b) for a, b in zip(self.start, ends, strict=True)]
         return torch.tensor(now, device=self.start.device)
 
     def forward(self, widths: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """The penalty at ``step``, and sparsity, target and multipliers by name."""
+        """The penalty at ``step``, and sparsity, target and multipliers of each constraint, to be logged.
+
+        Args:
+            widths: ``[U]`` expected widths of all units.
+            step: number of the optimizer step.
+        """
         sparsity, target = self.sparsity(widths), self.target(step)
         gap = sparsity - target
-        acts = (gap < 0) | (torch.arange(len(self.constraints), device=gap.device) == gap.argmin())
-        gap = gap * acts
+        active = (gap < 0) | (torch.arange(len(self.constraints), device=gap.device) == gap.argmin())
+        gap = gap * active
         loss = (self.l1 * gap + self.l2 * gap.square()).sum()
-        seen: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         for k, each in enumerate(self.constraints):
-            seen |= {f"sparsity/{each.name}": sparsity[k].detach(), f"target/{each.name}": target[k]}
-            seen |= {f"l1/{each.name}": self.l1[k].detach().clone(), f"l2/{each.name}": self.l2[k].detach().clone()}
-        return loss, seen
+            values |= {f"sparsity/{each.name}": sparsity[k].detach(), f"target/{each.name}": target[k]}
+            values |= {f"l1/{each.name}": self.l1[k].detach().clone(), f"l2/{each.name}": self.l2[k].detach().clone()}
+        return loss, values
 
     def group(self, lr: float) -> dict[str, Any]:
-        """Optimizer group of the multipliers: gradient *ascent*, no weight decay, no bound on either sign."""
+        """Optimizer group of the multipliers: gradient *ascent*, without weight decay."""
         return {"name": "multipliers", "params": [self.l1, self.l2], "lr": lr, "weight_decay": 0.0, "maximize": True}
 
 
 def expected_widths(costs: CostModel, gates: Gates) -> Tensor:
-    """Widths ``[U]`` of all units in the order of ``costs.names``: expected where there are gates, whole elsewhere."""
+    """Widths ``[U]`` of all units, in the order of ``costs.names``: expected ones of gated units, full ones of others."""
     gated = gates.widths()
     place = torch.tensor([costs.index[name] for name in gates.names], device=gated.device)
     return costs.full().to(gated).index_copy(0, place, gated)
 
 
 def gate_learning_rate(steps: int, start: float = 5.0) -> float:
-    """A learning rate for gates at which they can close within half of a ramp of ``steps``.
+    """A learning rate at which gates can close within half of a ramp of ``steps``.
 
-    Adam moves a parameter by at most about its learning rate a step. A gate that starts at a ``log_alpha`` of 5 has some 10
-    to go until it is shut. The published 0.02 needs 500 steps for that: fine for ramps of thousands, useless for one of 200.
+    Adam moves a parameter by at most about its learning rate a step, and a gate that starts at a ``log_alpha`` of 5 has to
+    move by about 10 to close. At the published rate of 0.02 this takes 500 steps, which is too slow for a ramp of 200.
 
     >>> gate_learning_rate(200), gate_learning_rate(200, start=8.0), gate_learning_rate(10_000)
     (0.1, 0.13, 0.02)

@@ -1,4 +1,4 @@
-"""How the target sparsity rises while pruning: fraction of the way gone (0..1) as a function of fraction of the time."""
+"""How the target sparsity rises during pruning: the fraction of the way (0 to 1) as a function of the fraction of time."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import math
 from collections.abc import Callable
 
 Ramp = Callable[[float], float]
-"""Rises from 0 at 0 to 1 at 1, and stays there."""
+"""A function that rises from 0 at 0 to 1 at 1."""
 
 STEEPNESS = 10.0
-"""Of the sigmoid ramp: it is cut at ``±STEEPNESS / 2`` and stretched to reach 0 and 1 exactly."""
+"""Steepness of the sigmoid ramp, which is cut at ``±STEEPNESS / 2`` and scaled to reach 0 and 1 exactly."""
 
 
 def linear(x: float) -> float:
+    """Constant speed."""
     return x
 
 
 def cosine(x: float) -> float:
-    """Slow start, slow end."""
+    """Slow at the start and at the end."""
     return 0.5 * (1 - math.cos(math.pi * x))
 
 
 def quadratic(x: float) -> float:
-    """Fast start, slow end: ``1 - (1 - x)²``, as most is easy to remove and the last bit is not."""
+    """Fast at the start, slow at the end: ``1 - (1 - x)²``, because the last elements are the hardest to remove."""
     return 1 - (1 - x) ** 2
 
 
 def sigmoid(x: float) -> float:
-    """Slow start, steep middle, slow end."""
+    """Slow at the start and at the end, steep in the middle."""
     low, high = _logistic(-STEEPNESS / 2), _logistic(STEEPNESS / 2)
     return (_logistic(STEEPNESS * (x - 0.5)) - low) / (high - low)
 
@@ -40,7 +41,7 @@ RAMPS: dict[str, Ramp] = {"linear": linear, "cosine": cosine, "quadratic": quadr
 
 
 def ramp_at(ramp: Ramp, step: int, steps: int, start: float, end: float) -> float:
-    """Target at ``step`` of a ramp that takes ``steps`` steps from ``start`` to ``end``.
+    """The target at ``step`` of a ramp that rises from ``start`` to ``end`` within ``steps`` steps.
 
     >>> [round(ramp_at(linear, step, 4, 0.1, 0.9), 3) for step in (0, 2, 4, 100)]
     [0.1, 0.5, 0.9, 0.9]

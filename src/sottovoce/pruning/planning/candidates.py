@@ -1,4 +1,4 @@
-"""What may be chosen in each unit: in which order its elements go, and at which widths it may stop."""
+"""How each unit can be narrowed: in which order its elements are removed, and which widths are allowed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ...text.suggestions import did_you_mean
 
 @dataclass(frozen=True)
 class Candidate:
-    """How one unit can be narrowed, chunk by chunk.
+    """How one unit can be narrowed, one chunk of elements after another.
 
     Args:
         unit: the unit.
-        order: all elements in the order in which they go.
-        widths: widths at which it may stop, from the whole size down to the least.
-        scores: score that each chunk between two such widths holds. Where elements can only go in a fixed order, the
-            chunks that have to go first for the sake of a later one share their scores, so that the score of an element
-            never falls from one chunk to the next.
+        order: all elements in the order of removal.
+        widths: the allowed widths, from the full size down to the smallest.
+        scores: the sum of the scores of each chunk, that is of the elements between two such widths. In a unit with a fixed
+            order of removal, chunks that must be removed before a less important one are averaged with it, so that the
+            score of an element never falls from one chunk to the next.
     """
 
     unit: Unit
@@ -37,7 +37,7 @@ class Candidate:
 
     @property
     def chunks(self) -> np.ndarray:
-        """Elements in each chunk."""
+        """Number of elements in each chunk."""
         return self.widths[:-1] - self.widths[1:]
 
     def kept(self, width: int) -> list[int]:
@@ -46,9 +46,9 @@ class Candidate:
 
 
 def removal_order(unit: Unit, scores: Tensor | None) -> np.ndarray:
-    """Elements from the first to go to the last: least score first, one of each stratum at a time.
+    """The elements of a unit in the order of removal: lowest score first, one of each stratum at a time.
 
-    Without scores, the last ones go first.
+    Without scores, the last elements are removed first.
     """
     if unit.ordered:
         return np.arange(unit.size)
@@ -58,7 +58,7 @@ def removal_order(unit: Unit, scores: Tensor | None) -> np.ndarray:
 
 
 def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndarray:
-    """The whole size, and every smaller multiple down to the floor.
+    """The full size, and every smaller multiple down to the floor.
 
     >>> allowed_widths(37, 8, 1, 9).tolist()
     [37, 32, 24, 16]
@@ -69,6 +69,14 @@ def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndar
 
 
 def make_candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Candidate:
+    """The candidate of one unit.
+
+    Args:
+        unit: the unit.
+        scores: ``[size]`` importance of its elements.
+        multiple: allowed widths are multiples of this.
+        floor: smallest allowed width.
+    """
     order = removal_order(unit, scores)
     widths = allowed_widths(unit.size, multiple, unit.strata, floor)
     running = np.concatenate([[0.0], np.cumsum(scores.detach().double().cpu().numpy()[order])])
@@ -79,7 +87,7 @@ def make_candidate(unit: Unit, scores: Tensor, multiple: int, floor: int) -> Can
 
 
 def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Neighboring chunks whose means fall are given their common mean (isotonic regression)."""
+    """Average neighboring chunks wherever their means fall from one to the next (isotonic regression)."""
     pools: list[list[float]] = []  # sum, elements, chunks
     for total, count in zip(sums.tolist(), counts.tolist(), strict=True):
         pools.append([total, count, 1])
@@ -95,12 +103,12 @@ def _pooled(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user asks of the choice, resolved to units.
+    """The rules that the user gave for the choice, resolved to units.
 
     Args:
         round_to: multiple of each unit's width.
         protected: units that stay whole.
-        floors: fewest elements of each unit that has such a floor.
+        floors: smallest number of kept elements, for each unit that has one.
     """
 
     round_to: dict[str, int]
@@ -116,10 +124,16 @@ def resolve_rules(
 ) -> Rules:
     """Resolve kinds, names and patterns to units.
 
-    A block cannot go while something inside it is protected or has a floor of the user's.
+    A block is protected if anything inside it is protected or has a floor.
+
+    Args:
+        declared: the units of the network.
+        round_to: multiple of the widths, for all rounded kinds or by kind, name or pattern.
+        protect: kinds, names, paths or patterns of units that stay whole.
+        floors: smallest number of kept elements, by kind, name, path or pattern.
 
     Raises:
-        PlanError: something that names no unit, a multiple below 1, a floor above the size.
+        PlanError: a key matches no unit, a multiple is below 1, or a floor is above the size.
     """
     units = declared.units
     multiples: dict[str, int] = {}
@@ -128,8 +142,8 @@ def resolve_rules(
     for key, multiple in by_kind.items():
         if multiple < 1:
             raise PlanError(f"round_to: {key} is {multiple}; give at least 1")
-        asked = isinstance(round_to, Mapping) and key in round_to
-        names = matching(units, key, "round_to") if asked else [n for n, u in units.items() if u.kind == key]
+        given = isinstance(round_to, Mapping) and key in round_to
+        names = matching(units, key, "round_to") if given else [n for n, u in units.items() if u.kind == key]
         multiples.update({name: multiple for name in names if not units[name].contains})
     protected = {name for key in protect for name in matching(units, key, "protect")}
     least: dict[str, int] = {}
@@ -144,19 +158,24 @@ def resolve_rules(
 
 
 def matching(units: Mapping[str, Unit], key: str, what: str) -> list[str]:
-    """Units that ``key`` stands for: a kind, a name, the path above it, or a pattern such as ``layers.*.attention``.
+    """The units that ``key`` stands for: a kind, a name, a path above names, or a pattern such as ``layers.*.attention``.
+
+    Args:
+        units: all units by name.
+        key: what the user wrote.
+        what: the argument that it was written for, to begin the message with.
 
     Raises:
-        PlanError: there is none.
+        PlanError: it matches no unit.
     """
-    found = [n for n, u in units.items() if key in (n, u.kind) or n.startswith(key + ".") or fnmatchcase(n, key)]
-    if not found:
+    matches = [n for n, u in units.items() if key in (n, u.kind) or n.startswith(key + ".") or fnmatchcase(n, key)]
+    if not matches:
         raise PlanError(f"{what}: no unit or kind is called {key!r}; {suggestion(key, units)}")
-    return found
+    return matches
 
 
 def suggestion(key: str, units: Mapping[str, Unit]) -> str:
-    """The nearest kind or unit, or the kinds that there are."""
+    """The end of a message about an unknown name: the nearest kind or unit, or all kinds."""
     kinds = {unit.kind for unit in units.values()}
     return did_you_mean(key, [*kinds, *units], listed=kinds)
 
@@ -165,7 +184,7 @@ def list_candidates(declared: Declarations, scores: Mapping[str, Tensor], rules:
     """A candidate for each unit that has scores and is not protected.
 
     Raises:
-        PlanError: scores of a unit that is not there, of another size, or that are not numbers.
+        PlanError: scores of an unknown unit, of another size, or that are not finite.
     """
     out = []
     for name, values in scores.items():

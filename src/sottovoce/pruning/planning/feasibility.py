@@ -1,4 +1,4 @@
-"""Whether a budget can be met at all, and if not, what is in the way."""
+"""Whether a budget can be met at all, and if not, what prevents it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def check_feasible(
     protected: frozenset[str],
     scores: Mapping[str, Tensor],
 ) -> None:
-    """Check that every constraint holds with everything removed that may go.
+    """Check that every constraint holds when everything is removed that may be.
 
     Raises:
-        BudgetError: one does not; says what can be reached, and which protection, floor or lack of scores prevents more.
+        BudgetError: one does not. The message says what can be reached, and which protection, floor or lack of scores
+            prevents more.
     """
     selection = WidthSelection(possible, costs, constraints, per_cost=0)
     least = selection.least()
@@ -39,7 +40,7 @@ def check_feasible(
             if (gain := lowest - selection.measure(freed)[index]) > 0:
                 blocking.append((gain, reason))
         if (fixed := selection.measure(least * 0)[index]) > 0:
-            blocking.append((fixed, "what belongs to no unit stays"))
+            blocking.append((fixed, "parameters of no unit stay"))
         blocking.sort(key=lambda pair: -pair[0])
         why = "; ".join(f"{reason} ({human(gain)})" for gain, reason in blocking[:4])
         raise BudgetError(
@@ -52,13 +53,13 @@ def check_feasible(
 def _reasons(
     costs: CostModel, possible: list[Candidate], protected: frozenset[str], scores: Mapping[str, Tensor]
 ) -> dict[str, list[str]]:
-    """Why units cannot be narrowed further -> those units."""
+    """Reasons why units cannot be narrowed further -> the names of these units."""
     units = costs.declarations.units
     free = {c.unit.name for c in possible}
     reasons: dict[str, list[str]] = {}
     for name, unit in units.items():
         if unit.contains and any(each.startswith(name + ".") for each in protected):
-            continue  # kept for the sake of what is inside it
+            continue  # kept because something inside it is
         if name in protected and name in scores:
             reasons.setdefault(f"{name} is protected", []).append(name)
         elif name not in free:

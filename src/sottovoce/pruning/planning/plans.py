@@ -20,7 +20,7 @@ from ...text import plain_json
 from ...text.text_files import text
 from ...text.text_table import text_table
 from ..budget import Budget
-from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, referred
+from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, reference_network
 from .candidates import list_candidates, removal_order, resolve_rules, suggestion
 from .feasibility import check_feasible
 from .removals import RemovedPart, RemovedPartWarning, removed_parts
@@ -35,15 +35,15 @@ class Plan:
     """Which elements of every unit stay.
 
     Args:
-        keep: unit -> indices of the elements that stay, ascending, in the network the plan was made for. A unit that is
-            not named stays whole; what is inside a block that goes is not named.
-        sizes: unit -> its size in that network, for every unit: a plan fits no other.
-        values: unit -> the value of each kept element's gate, folded into the weights when the plan is carried out.
-            Absent: 1.
-        before, after: cost of that network and of what the plan leaves, at the same duration.
-        reference: cost of the network that the fractions of the budget referred to.
-        taps: unit of positional taps -> taps of its kernel, before. Its elements are rings of two around the innermost
-            ones, which always stay; people count taps.
+        keep: unit -> indices of the elements that stay, ascending, in the network that the plan was made for. Units that
+            are not named stay whole. Units inside a removed block are not named.
+        sizes: unit -> its size in that network, for every unit. A plan fits no other network.
+        values: unit -> the value of the gate of each kept element, which is multiplied into the weights when the plan is
+            carried out; 1 where a unit is not named.
+        before, after: cost of that network and of the smaller one, at the same duration.
+        reference: cost of the network that fractions of the budget refer to.
+        taps: unit of positional taps -> number of taps of its kernel before. The elements of such a unit are rings of two
+            taps around the innermost ones, which always stay; `shown` counts taps.
     """
 
     keep: dict[str, list[int]]
@@ -55,33 +55,34 @@ class Plan:
     taps: dict[str, int] = field(default_factory=dict)
 
     def lost(self) -> list[RemovedPart]:
-        """Whole blocks that go, and all heads or units of layers."""
+        """Removed blocks, and layers without any head or FFN unit left."""
         return removed_parts(self.sizes, self.widths())
 
     def shown(self, name: str) -> tuple[int, int]:
-        """How many elements of a unit stay and how many there were, as `inspect` counts them: taps, not rings."""
+        """Kept and original number of elements of a unit as `inspect` counts them: taps, not rings of taps."""
         width, size = self.width(name), self.sizes[name]
         kernel = self.taps.get(name)
         return (width, size) if kernel is None else (kernel - 2 * (size - width), kernel)
 
     def width(self, name: str) -> int:
-        """How many elements of a unit stay."""
+        """Number of kept elements of a unit."""
         return len(self.keep[name]) if name in self.keep else self.sizes[name]
 
     def widths(self) -> dict[str, int]:
+        """Number of kept elements of every unit."""
         return {name: self.width(name) for name in self.sizes}
 
     def with_values(self, values: Mapping[str, Sequence[float]]) -> Plan:
-        """This plan with the values of the kept elements' gates."""
+        """This plan with the values of the gates of kept elements."""
         return replace(self, values={name: [float(v) for v in each] for name, each in values.items()})
 
     def below(self, path: str) -> Plan:
-        """This plan for a network that has the one it was made for as its part ``path``. Costs are left out."""
+        """This plan for a network that contains the original one as its part ``path``, without costs."""
 
-        def named(units: Mapping[str, Any]) -> dict[str, Any]:
+        def prefixed(units: Mapping[str, Any]) -> dict[str, Any]:
             return {f"{path}.{name}": each for name, each in units.items()}
 
-        return Plan(named(self.keep), named(self.sizes), named(self.values), taps=named(self.taps))
+        return Plan(prefixed(self.keep), prefixed(self.sizes), prefixed(self.values), taps=prefixed(self.taps))
 
     # --- from explicit widths ---
 
@@ -101,13 +102,13 @@ class Plan:
 
         Args:
             model: the network to be narrowed.
-            target: kind -> a width for each unit of the kind, in network order; or unit -> width. Whole blocks have the
-                width 0 or 1. What is not named stays whole.
-            scores: which elements stay: those with the highest score. Without scores, the first.
-            seconds: duration for the costs that the plan records.
+            target: kind -> a width for each unit of the kind, in the order of the network; or unit -> width. Blocks have
+                the width 0 or 1. Units that are not named stay whole.
+            scores: the elements with the highest scores stay; without scores, the first ones.
+            seconds: duration in seconds for the costs that the plan records.
 
         Raises:
-            PlanError: a name that is no kind or unit, too few or too many widths, a width that the unit cannot have.
+            PlanError: a name is no kind or unit, there are too few or too many widths, or a unit cannot have such a width.
         """
         costs = CheapestForm(model, seconds)
         units = costs.declarations.units
@@ -139,9 +140,9 @@ class Plan:
         """Check that the plan can be carried out on ``model``.
 
         Raises:
-            PlanError: made for a network of other sizes, an unknown unit, an element that is not there or listed twice,
-                runs of unequal counts, an order that is not kept, fewer elements than have to stay, values that do not
-                match the kept elements.
+            PlanError: the plan was made for a network of other sizes, names an unknown unit, lists an element twice or one
+                that does not exist, keeps unequal numbers in the strata of a unit, violates an order of removal, keeps too
+                few elements, or has values that do not match the kept elements.
         """
         units = collect(model).units
         for name, size in self.sizes.items():
@@ -178,7 +179,7 @@ class Plan:
         """The inverse of `to_dict`.
 
         Raises:
-            PlanError: data that is not a plan.
+            PlanError: the data is not a plan.
         """
         try:
             if data["format"] != FORMAT:
@@ -218,7 +219,7 @@ class Plan:
         """Read a plan.
 
         Raises:
-            PlanError: no such file, or a file that is not a plan.
+            PlanError: there is no such file, or it is not a plan.
         """
         try:
             data = json.loads(text(Path(path)))
@@ -257,10 +258,10 @@ def plan(
     protect: Iterable[str] = (),
     floors: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Choose what stays so that the budget is met and as little as possible is lost. Touches no weights.
+    """Choose what stays so that the budget is met and as little importance as possible is lost. Changes no weights.
 
-    The choice is global: all units compete. No constraint is exceeded, and the one that binds is left under only by
-    what no further chunk would fit into.
+    The choice is global: all units compete. No constraint is violated, and the binding one has less room left than the
+    next chunk of elements would take.
 
     Args:
         model: the network, dense or already slim.
@@ -293,7 +294,7 @@ def choose(
     protect: Iterable[str] = (),
     floors: Mapping[str, int] | None = None,
 ) -> Plan:
-    """`plan` without a word, for callers that tell themselves what is lost."""
+    """`plan` without warnings, for callers that print the removed parts themselves."""
     costs = CostModel(model, budget.seconds)
     reference = _reference(model, costs, budget.reference)
     constraints = budget.constraints(costs, reference)
@@ -315,7 +316,7 @@ def choose(
 
 
 def _reference(model: nn.Module, costs: CostModel, reference: str = "original") -> Cost:
-    network = referred(model, reference)
+    network = reference_network(model, reference)
     return costs.cost() if network is model else cost(network, costs.seconds)
 
 
@@ -332,7 +333,7 @@ def _made(model: nn.Module, costs: CostModel, keep: dict[str, list[int]], refere
 
 
 def _called(unit: Unit) -> tuple[str, str]:
-    """The thing that a unit belongs to, and what its elements are called.
+    """The module that a unit belongs to, and what its elements are called, for messages.
 
     ``layers.3.attention.heads`` -> ``layers.3.attention``, ``head``; ``frontend.channels.3`` stays whole.
     """

@@ -1,4 +1,4 @@
-"""What a plan takes away altogether: whole blocks, and all heads or units of a layer; for a line that says so."""
+"""Parts that a plan removes completely: blocks, and all heads or FFN units of a layer; to be printed as lines."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ...encoder.unit_kinds import KINDS, kind_at
 
 
 class RemovedPartWarning(UserWarning):
-    """A plan takes away all of something."""
+    """A plan removes a whole block, or all heads or FFN units of a layer."""
 
 
 @dataclass(frozen=True)
 class RemovedPart:
-    """All of something that goes.
+    """A part that is removed completely.
 
     Args:
         what: ``all heads``, ``the whole attention``.
         where: ``layers 0 and 3``, ``all 12 layers``.
-        kind: of the units, for floors.
-        path: of the first place, for protection.
+        kind: the kind of unit, for a floor that would keep some.
+        path: the path of the first such part, for a protection that would keep it.
     """
 
     what: str
@@ -33,16 +33,16 @@ class RemovedPart:
         return f"{self.what} of {self.where} {'go' if self.what.startswith('all') else 'goes'}"
 
     def line(self) -> str:
-        """In a line, with what would keep it."""
+        """One line that also says what would keep the part."""
         return f"{self}; floors {{{self.kind}: 1}}, protect [{self.path}] or a larger budget would keep some"
 
 
 def removed_parts(sizes: Mapping[str, int], widths: Mapping[str, int]) -> list[RemovedPart]:
-    """What goes altogether.
+    """The parts that are removed completely.
 
     Args:
-        sizes: unit -> elements now.
-        widths: unit -> elements that stay.
+        sizes: unit -> its number of elements now.
+        widths: unit -> its number of kept elements.
     """
     blocks = {name for name in sizes if any(other.startswith(f"{name}.") for other in sizes)}
     gone = {name for name in sizes if sizes[name] and not widths[name]}

@@ -9,12 +9,12 @@ from torch import Tensor
 
 
 class Scores(dict[str, Tensor]):
-    """Unit -> ``[size]`` scores, higher = more important. Only units that have scores are pruned.
+    """Unit -> ``[size]`` scores; a higher one is more important. Only units that have scores are pruned.
 
     Args:
         values: the scores of each unit.
         per_cost: elements are ranked by ``score / (cost saved) ** per_cost``.
-            1: the scores estimate what is lost (a Taylor expansion); a whole block's score then covers its inside.
+            1: the scores estimate a loss (Taylor expansion); the score of a block then includes the units inside it.
             0: the score alone counts (gates, whose training has already weighed the cost).
             0.5: in between, see `relative`.
     """
@@ -28,20 +28,21 @@ class Scores(dict[str, Tensor]):
 
 
 def relative(values: Mapping[str, Tensor], pools: Iterable[Iterable[str]] = ()) -> Scores:
-    """Scores that can be compared across units whose scales cannot: an element's share of what would be left.
+    """Scores that are comparable between units of different scales: the share of an element in what would be left.
 
         share(e) = s_e / sum of s_f over all f of the same unit with s_f >= s_e          (LAMP, 2010.07611)
 
-    Removing elements from the least one on, this is by how much the logarithm of what the unit retains falls, so no
-    unit is emptied before the others. A share falls with the size of the unit; it is weighted with the root of the size
-    and ranked by the root of the cost. Units of alike elements then keep a fraction that falls with the root of what
-    they cost: between the same fraction of all (which wastes small ones, such as the convolutions) and the same amount
-    of all (which starves large ones), and close to what learned gates arrive at: 80 % off WavLM Base, 35 % of the
-    channels stay, 20 % of the heads and 14 % of the feed-forward units (2505.24111).
+    When elements are removed in ascending order, the share of each is the decrease of the logarithm of what its unit
+    retains, so that no unit is emptied before the others. A share falls with the size of the unit; it is multiplied by the
+    root of that size, and ranked by the root of the cost. Units with similar elements then keep a fraction that falls with
+    the root of their cost. This lies between the same fraction for all units, which leaves too much of cheap ones such as
+    convolutions, and the same number for all, which leaves too little of large ones. It is close to what learned gates
+    find: with 80 % of WavLM Base removed, 35 % of the channels, 20 % of the heads and 14 % of the feed-forward units stay
+    (2505.24111).
 
     Args:
         values: non-negative, additive scores of each unit (squared norms, not norms).
-        pools: units of one element that compete with one another, such as all attention blocks.
+        pools: groups of units with one element each that are compared within the group, such as all attention blocks.
     """
     pooled = {name: tuple(pool) for pool in map(tuple, pools) for name in pool}
     out: dict[str, Tensor] = {}

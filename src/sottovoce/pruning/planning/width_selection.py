@@ -1,10 +1,10 @@
-"""The choice of widths: what to remove first so that every constraint holds and as little as possible is lost.
+"""The choice of widths: every constraint holds, and as little importance as possible is lost.
 
-1. Remove. In rounds, the chunks with the least score for each bit of cost saved go, all units together. The cost
-   that counts is that of the constraints still violated, each weighted by how much of its excess is left, so that all
-   are met at the same time. What a chunk saves is measured anew after each round (the channels of one convolution cost
-   less when the next has become narrower), and a round takes a small part of what is still in excess.
-2. Fill. What was removed last overshoots: the best chunks that still fit come back.
+1. Remove. In rounds over all units, remove the chunks with the lowest score for the cost that they save. The cost is that
+   of the constraints still violated, each weighted by the part of its excess that is left, so that all are met at the same
+   time. What a chunk saves is measured again after each round, because the channels of one convolution cost less when the
+   next has become narrower. One round removes a small part of the remaining excess.
+2. Fill. The last round removes too much: put back the best chunks that still fit.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ..costs import CostModel
 from .candidates import Candidate
 
 STEP = 0.1
-"""Part of the excess (or of the room) that one round may take on the assumption that savings stay as they are."""
+"""Part of the excess (or of the room) that one round may take, during which savings are taken as constant."""
 
 TOLERANCE = 1e-13  # of rounding: far below one parameter
 
 
 class WidthSelection:
-    """Widths in the making.
+    """The state of the choice.
 
     Args:
         choices: the units that may be narrowed.
-        costs: of the network.
-        constraints: limits that have to hold.
+        costs: the cost model of the network.
+        constraints: the limits that must hold.
         per_cost: rank by ``score / (cost saved) ** per_cost``, see `Scores`.
     """
 
@@ -43,7 +43,7 @@ class WidthSelection:
         self.whole = costs.full().numpy()
         self.removed = np.zeros(len(choices), dtype=int)  # chunks of each choice
         self.last = np.array([len(c.scores) for c in choices], dtype=int)
-        # All chunks in one row, unit after unit, each from the first to go to the last.
+        # All chunks in one row, unit after unit, each in the order of removal.
         self.owner = np.repeat(np.arange(len(choices)), self.last)
         self.rank = np.concatenate([np.arange(n) for n in self.last] or [np.zeros(0, int)]).astype(int)
         self.chunks = np.concatenate([c.chunks for c in choices] or [np.zeros(0)]).astype(float)
@@ -58,7 +58,7 @@ class WidthSelection:
             for b in blocks:
                 self.inner[b].append(i)
 
-    # --- where it stands ---
+    # --- the present state ---
 
     def widths(self, removed: np.ndarray | None = None) -> np.ndarray:
         """``[U]`` widths, by default at the present state."""
@@ -75,23 +75,23 @@ class WidthSelection:
         return torch.stack([c.measure(at) for c in self.constraints], dim=-1).numpy()
 
     def least(self) -> np.ndarray:
-        """``[U]`` widths with everything removed that may go."""
+        """``[U]`` widths when everything is removed that may be."""
         return self.widths(self.last)
 
-    def gone(self) -> np.ndarray:
-        """Choices inside a block that has been removed."""
+    def inside_removed(self) -> np.ndarray:
+        """Whether each choice is inside a removed block ``[choices]``."""
         return np.array([any(self.removed[b] for b in blocks) for blocks in self.outer], dtype=bool)
 
     def loss(self) -> float:
-        """Scores removed; a block's score covers what is inside it."""
-        gone = self.gone()
-        return sum(self._own_loss(i) for i in range(len(self.choices)) if not gone[i])
+        """The sum of removed scores; the score of a block includes what is inside it."""
+        inside = self.inside_removed()
+        return sum(self._own_loss(i) for i in range(len(self.choices)) if not inside[i])
 
     def _own_loss(self, i: int) -> float:
         return float(self.lost[i][self.removed[i]])
 
     def _increments(self) -> np.ndarray:
-        """What removing each chunk loses: a block, its score less what has been lost inside it already."""
+        """The loss by removing each chunk; for a block, its score minus what was already lost inside it."""
         if self.per_cost != 1:
             return self.scores
         scores = self.scores.copy()
@@ -102,7 +102,7 @@ class WidthSelection:
         return scores
 
     def _moved(self, by: int, movable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Costs ``[choices, constraints]`` with the next (``by=1``) or last (-1) chunk of each moved; its elements."""
+        """Costs ``[choices, constraints]`` with the next (``by=1``) or last (-1) chunk of each moved, and its size."""
         now = self.widths()
         (moving,) = np.nonzero(movable)
         widths = np.repeat(now[None], len(moving), axis=0)
@@ -117,7 +117,7 @@ class WidthSelection:
     # --- 1. remove ---
 
     def remove(self) -> None:
-        """Until no constraint is violated. They must all hold at `least`."""
+        """Remove chunks until no constraint is violated. All constraints must hold at `least`."""
         start = np.maximum(self.measure(self.widths()) - self.target, TOLERANCE * self.target)
         while True:
             now = self.measure(self.widths())
@@ -125,7 +125,7 @@ class WidthSelection:
             violated = excess > TOLERANCE * self.target
             if not violated.any():
                 return
-            movable = (self.removed < self.last) & ~self.gone()
+            movable = (self.removed < self.last) & ~self.inside_removed()
             after, elements = self._moved(1, movable)
             saved = np.maximum(now - after, 0.0) / elements[:, None]
             weight = np.where(violated, excess / start**2, 0.0)
@@ -148,7 +148,7 @@ class WidthSelection:
     # --- 2. fill ---
 
     def fill(self) -> None:
-        """Bring back the best chunks that fit, until none does."""
+        """Put back the best chunks that fit, until none fits."""
         while True:
             back = self._returnable()
             if back is None:
@@ -170,7 +170,7 @@ class WidthSelection:
                 self.removed[self.owner[candidates[0]]] -= 1
 
     def _returnable(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        movable = (self.removed > 0) & ~self.gone()
+        movable = (self.removed > 0) & ~self.inside_removed()
         now = self.measure(self.widths())
         after, elements = self._moved(-1, movable)
         feasible = movable & (after <= self.target * (1 + TOLERANCE)).all(axis=1)
@@ -179,6 +179,7 @@ class WidthSelection:
         return feasible, np.maximum(after - now, 0.0) / elements[:, None], self.target - now
 
     def holds(self) -> bool:
+        """Whether all constraints hold."""
         return bool((self.measure(self.widths()) <= self.target * (1 + TOLERANCE)).all())
 
 
@@ -190,11 +191,11 @@ def select(
     per_cost: float,
     finally_: Sequence[Constraint] | None = None,
 ) -> dict[str, int]:
-    """Width of every unit that may be narrowed, under the constraints. They must be reachable.
+    """The width of every unit that may be narrowed, under constraints that can be met.
 
     Args:
-        choices, costs, constraints, per_cost: see `SelectiveKernel`.
-        finally_: the same constraints with a measure that is nowhere larger, by which there is more room to fill.
+        choices, costs, constraints, per_cost: see `WidthSelection`.
+        finally_: the same constraints with a measure that is never larger, which leaves more room to fill.
     """
     selection = WidthSelection(choices, costs, constraints, per_cost=per_cost)
     selection.remove()
