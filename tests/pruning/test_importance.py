@@ -173,9 +173,9 @@ def test_refuses_what_it_cannot_score() -> None:
     model = built("mlp")
     with pytest.raises(PlanError, match="no unit of kind head; this network has ffn, ffn_block"):
         magnitude(model, ["head"])
-    with pytest.raises(PlanError, match="not one batch"):
+    with pytest.raises(PlanError, match="there is no batch"):
         activation(model, [])
-    with pytest.raises(PlanError, match="not one batch"):
+    with pytest.raises(PlanError, match="there is no batch"):
         taylor(model, lambda m, x: m(x).mean(), [])
     with pytest.raises(PlanError, match="the loss of batch 0 is nan"):
         taylor(model, lambda m, x: m(x).mean() * float("nan"), batches(model))
