@@ -19,8 +19,10 @@ from rich.console import Console
 
 from sottovoce.data.audio.reading import SAMPLE_RATE, read_audio
 from sottovoce.diarization.pipeline import DiarizationSettings
-from sottovoce.inference.diarization import diarize, load_embedder, load_local
-from sottovoce.profiling.measure import peak_bytes, threads
+from sottovoce.inference.diarization import diarize
+from sottovoce.models.loading import load
+from sottovoce.profiling.memory import peak_bytes
+from sottovoce.profiling.timing import threads
 
 
 def write_long(recordings: list[Path], hours: float, path: Path) -> None:
@@ -43,20 +45,21 @@ def main() -> None:
     parser.add_argument("--step", type=float, default=0.8)
     options = parser.parse_args()
     recordings = [file for each in options.audio for file in (sorted(each.glob("*.*")) if each.is_dir() else [each])]
-    local, embedder = load_local(options.local), load_embedder(options.voices)
+    local = load(options.local, task="diarization")
+    speakers = load(options.voices, task="verification")
     found = []
     with tempfile.TemporaryDirectory() as folder, threads(1):
         path = Path(folder) / "long.flac"
         write_long(recordings, options.hours, path)
         began = time.perf_counter(), time.process_time()
         used = peak_bytes(
-            lambda: found.extend(diarize(path, local, embedder, settings=DiarizationSettings(step=options.step)))
+            lambda: found.extend(diarize(local, path, speakers, settings=DiarizationSettings(step=options.step)))
         )
         wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
-    speakers = len({turn.speaker for turn in found})
+    count = len({turn.speaker for turn in found})
     Console(width=140).print(
         f"{options.hours:g} h, step {options.step:g} s: {used / 2**20 if used else float('nan'):.0f} MiB added, {wall:.0f} s"
-        f" ({cpu:.0f} s of one CPU thread); {len(found)} turns of {speakers} speakers",
+        f" ({cpu:.0f} s of one CPU thread); {len(found)} turns of {count} speakers",
         highlight=False,
     )
 

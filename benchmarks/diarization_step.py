@@ -18,9 +18,10 @@ from rich.table import Table
 
 from sottovoce.data.corpora.cuts import load_cut
 from sottovoce.diarization.ahc import AHCOptions
+from sottovoce.diarization.models import EmbeddingModel, SegmentationModel
 from sottovoce.diarization.pipeline import DiarizationSettings, diarize
-from sottovoce.inference.diarization import load_embedder, load_local
-from sottovoce.profiling.measure import threads
+from sottovoce.models.loading import load
+from sottovoce.profiling.timing import threads
 
 STEPS = (0.4, 0.8, 1.6, 4.0, 8.0)
 MODELS = {"dense": "fine_tune", "slim": "distill"}
@@ -35,12 +36,12 @@ def main() -> None:
     (data, *_) = read_data(options.data, "dev")
     waves = {cut.id: load_cut(cut).numpy() for cut in data.cuts}
     seconds = sum(cut.duration for cut in data.cuts)
-    embedder = load_embedder(options.voices / "models" / "fine_tune")
+    embedder = EmbeddingModel(load(options.voices / "models" / "fine_tune", task="verification"))
     table = Table("step", "model", *COLUMNS, "CPU s per s", title=f"{data.name}, dev; collar 0, overlap scored")
     with threads(1):
         for step in STEPS:
             for name, stage in MODELS.items():
-                local = load_local(options.run / "models" / stage)
+                local = SegmentationModel(load(options.run / "models" / stage, task="diarization"))
                 settings = DiarizationSettings(step=step, ahc=AHCOptions(options.threshold))
                 run = partial(diarize, local_model=local, embedder=embedder, powerset=local.powerset, settings=settings)
                 began = time.process_time()

@@ -25,7 +25,7 @@ from sottovoce.diarization.ahc import AHCOptions
 from sottovoce.diarization.models import EmbeddingModel, SegmentationModel
 from sottovoce.diarization.pipeline import DiarizationSettings, embed_speakers, reconstruct, segment
 from sottovoce.diarization.speaker_count import SpeakerCount
-from sottovoce.inference.diarization import load_embedder, load_local
+from sottovoce.models.loading import load
 from sottovoce.pruning.costs import cost
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
@@ -73,8 +73,11 @@ def main() -> None:
     compress(read_recipe(recipes / "diarization-conv.yaml", [*turns, *options.changes]), run=options.run)
 
     console = Console(width=140)
-    embedder = load_embedder(options.voices / "models" / "fine_tune")
-    models = {name: load_local(options.run / "models" / stage) for name, stage in MODELS.items()}
+    embedder = EmbeddingModel(load(options.voices / "models" / "fine_tune", task="verification"))
+    models = {
+        name: SegmentationModel(load(options.run / "models" / stage, task="diarization"))
+        for name, stage in MODELS.items()
+    }
     train = [cut for each in read_data(data, "train") if each.name == "conv" for cut in each.cuts]
     tuning = DiarizationSettings(step=TUNING_STEP)
     threshold = best_threshold(threshold_scores(models["dense"], embedder, train, tuning, THRESHOLDS))

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sottovoce.profiling.bench import Setting, check_device, measure
+from sottovoce.profiling.benchmark import check_device, measure
+from sottovoce.profiling.benchmark_settings import BenchmarkSettings
 from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.report.tables.benchmarks import bench_table
 
@@ -32,7 +33,7 @@ def main() -> None:
     parse.add_argument("--json", type=Path, help="also write the results to this file")
     given = vars(parse.parse_args())
     sizes, target = given.pop("sizes"), given.pop("json")
-    setting = Setting(**given)
+    setting = BenchmarkSettings(**given)
     check_device(setting.device)
     console = Console(width=None if Console().is_terminal else 150)
     results = {}

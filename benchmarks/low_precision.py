@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from sottovoce.encoder.layers.convolution import StridedConv
 from sottovoce.encoder.layers.positional_convolution import PositionalLayer
 from sottovoce.encoder.layers.safe_convolution import Conv1d, Conv2d
-from sottovoce.profiling.environment import environment
+from sottovoce.profiling.environment import describe_environment
 
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 MOST = {torch.bfloat16: 0.1, torch.float16: 0.015}
@@ -211,7 +211,11 @@ def main() -> None:
                 {"operator": case.name, "shapes": case.shapes, "dtype": dtype, "error": error, "verdict": verdict}
             )
             rows[-1]["ours"] = case.ours
-    machine = {**environment(), "isa of oneDNN": isa(), "ONEDNN_MAX_CPU_ISA": os.environ.get("ONEDNN_MAX_CPU_ISA", "")}
+    machine = {
+        **describe_environment(),
+        "isa of oneDNN": isa(),
+        "ONEDNN_MAX_CPU_ISA": os.environ.get("ONEDNN_MAX_CPU_ISA", ""),
+    }
     show(rows, machine)
     if given.json is not None:
         given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from sottovoce.metrics.recognition import score_recognition
 from sottovoce.models.task_model import TaskModel
-from sottovoce.profiling.measure import Spread, alternate, threads
+from sottovoce.profiling.timing import Spread, alternate, threads
 from sottovoce.pruning.costs import cost, human
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.compression import compress

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sottovoce.heads.sequence.rnnt_loss import rnnt_loss
-from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
+from sottovoce.profiling.memory import peak_bytes
+from sottovoce.profiling.timing import Spread, alternate, threads
 
 
 def plain_loss(encoder: Tensor, predictor: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

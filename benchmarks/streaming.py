@@ -26,9 +26,9 @@ from rich.table import Table
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.decoding.text_decoders import CTCDecoder
 from sottovoce.encoder.streaming.chunks import Chunks
-from sottovoce.inference.recognition import load_recognizer
 from sottovoce.inference.streaming import StreamingRecognizer
 from sottovoce.metrics.recognition import score_recognition
+from sottovoce.models.loading import load
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.recognition import Recognition, recognize
 
@@ -48,7 +48,7 @@ def streamed(model: TaskModel, cuts: Sequence[Any], recognizer: CTCDecoder, chun
     heard = Heard({}, 0.0, [])
     for cut in cuts:
         wave, words = load_cut(cut), []
-        stream, begin = StreamingRecognizer(model, recognizer, chunks), time.perf_counter()
+        stream, begin = StreamingRecognizer(model, decoder=recognizer, chunks=chunks), time.perf_counter()
         for place in range(0, len(wave), PIECE):
             piece = wave[place : place + PIECE]
             for word in stream.push(piece):
@@ -82,7 +82,7 @@ def main() -> None:
     parse.add_argument("--limit", type=int, help="only so many utterances")
     given = parse.parse_args()
     torch.set_num_threads(given.threads)
-    model = load_recognizer(given.model)
+    model = load(given.model, task="recognition")
     left = model.config.encoder.left_chunks if given.left is None else given.left
     recognizer, normalizer = CTCDecoder(model.config.labels or (), beam=given.beam), Recognition().normalizer()
     cuts = list(read_cuts(given.cuts))[: given.limit]

@@ -22,7 +22,7 @@ from sottovoce.metrics.detection.equal_error_rate import eer
 from sottovoce.metrics.detection.trials import Trials
 from sottovoce.metrics.intervals import bootstrap_difference
 from sottovoce.models.task_model import TaskModel
-from sottovoce.profiling.measure import Spread, alternate, threads
+from sottovoce.profiling.timing import Spread, alternate, threads
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe

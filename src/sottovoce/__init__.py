@@ -3,6 +3,7 @@
     from sottovoce import Budget, SpeechEncoder, magnitude, plan, slim
 
 load what there is
+    `load`                             the network of any checkpoint, for one task or for any
     `SpeechEncoder`, `EncoderConfig`   one encoder for every family, and its config
     `TaskModel`                        an encoder with the head of a task
 
@@ -14,6 +15,14 @@ make it small
     `prune`                            score, plan and slim in one call
     `Gates`, `Pruner`                  learn what can go; the same with a budget, for a training loop of your own
     `compress`                         a whole recipe: fine-tune, prune, distill, slim
+    `bench`                            time and memory of a model, beside those of another
+
+put it to work
+    `embed`, `verify`, `evaluate`      speaker verification: embeddings, decisions, error rates over trials
+    `detect`                           anti-spoofing: whether a recording is bona fide
+    `transcribe`                       recognition: text and the time of each word
+    `classify`                         understanding: intents and slots
+    `diarize`, `tune`, `plda`, `der`   diarization: who spoke when; what it needs; its error rate
 
 Each name is imported when it is first used, so that ``import sottovoce`` costs nothing. The auto classes of Transformers
 know our models once `SpeechEncoder` or `TaskModel` has been imported.
@@ -31,7 +40,18 @@ from .version import __version__
 if TYPE_CHECKING:
     from .encoder.config import EncoderConfig
     from .encoder.model import SpeechEncoder
+    from .inference.diarization import diarize
+    from .inference.diarization_scoring import der
+    from .inference.diarization_tuning import tune
+    from .inference.intent import classify
+    from .inference.plda_fitting import plda
+    from .inference.recognition import transcribe
+    from .inference.spoofing import detect
+    from .inference.trial_evaluation import evaluate
+    from .inference.verification import embed, verify
+    from .models.loading import load
     from .models.task_model import TaskModel
+    from .profiling.benchmark import bench
     from .pruning import Budget, Gates, Plan, Pruner, activation, cost, magnitude, plan, prune, slim, taylor
     from .report.inspection import inspect
     from .runs.compression import compress
@@ -46,14 +66,26 @@ __all__ = [
     "TaskModel",
     "__version__",
     "activation",
+    "bench",
+    "classify",
     "compress",
     "cost",
+    "der",
+    "detect",
+    "diarize",
+    "embed",
+    "evaluate",
     "inspect",
+    "load",
     "magnitude",
     "plan",
+    "plda",
     "prune",
     "slim",
     "taylor",
+    "transcribe",
+    "tune",
+    "verify",
 ]
 
 
@@ -103,9 +135,64 @@ def _imported(name: str) -> object:
         from .report.inspection import inspect
 
         return inspect
+    if name == "bench":
+        from .profiling.benchmark import bench
+
+        return bench
+    if name == "load":
+        from .models.loading import load
+
+        return load
+    if name in _INFERENCE:
+        return _inference(name)
     from . import pruning
 
     return getattr(pruning, name)
+
+
+_INFERENCE = ("classify", "der", "detect", "diarize", "embed", "evaluate", "plda", "transcribe", "tune", "verify")
+
+
+def _inference(name: str) -> object:
+    if name == "classify":
+        from .inference.intent import classify
+
+        return classify
+    if name == "der":
+        from .inference.diarization_scoring import der
+
+        return der
+    if name == "detect":
+        from .inference.spoofing import detect
+
+        return detect
+    if name == "diarize":
+        from .inference.diarization import diarize
+
+        return diarize
+    if name == "embed":
+        from .inference.verification import embed
+
+        return embed
+    if name == "evaluate":
+        from .inference.trial_evaluation import evaluate
+
+        return evaluate
+    if name == "plda":
+        from .inference.plda_fitting import plda
+
+        return plda
+    if name == "transcribe":
+        from .inference.recognition import transcribe
+
+        return transcribe
+    if name == "tune":
+        from .inference.diarization_tuning import tune
+
+        return tune
+    from .inference.verification import verify
+
+    return verify
 
 
 def __dir__() -> list[str]:

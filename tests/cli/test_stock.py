@@ -54,4 +54,4 @@ def test_without_its_tokenizer_it_is_one_line(sottovoce, recognizer, speech, tmp
     fields = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**fields, "architectures": ["WavLMForPreTraining"]}))
     said = sottovoce("transcribe", tmp_path, speech / "0.wav")
-    assert said.code == 2 and "this is no recognition model" in said.err.splitlines()[-1]
+    assert said.code == 2 and "and no model for recognition" in said.err.splitlines()[-1]

@@ -24,7 +24,7 @@ from families import FAMILIES, randomize
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.models.load import load_encoder, load_model
+from sottovoce.models.loading import load, load_pretrained
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from stock_layouts import write_bin, write_shards
@@ -48,7 +48,7 @@ def models(whole, tmp_path):
     return tmp_path
 
 
-def refused(place, *words, load=load_model):
+def refused(place, *words, load=load_pretrained):
     with warnings.catch_warnings(), pytest.raises(CheckpointError) as caught:
         warnings.simplefilter("ignore")
         load(place)
@@ -211,7 +211,7 @@ def test_a_nested_string_does_not_decide_what_a_model_is(models):
 def load_quietly(place):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return load_model(place)
+        return load_pretrained(place)
 
 
 # --- what weights may be ---
@@ -232,7 +232,7 @@ def test_weights_that_are_no_numbers_are_named(value, models):
     if value == value:
         refused(models / "task", "scoring.threshold")
     else:
-        assert load_model(models / "task").scoring.threshold.isnan()
+        assert load_pretrained(models / "task").scoring.threshold.isnan()
 
 
 def test_in_pickled_weights_and_after_a_cast_too(models):
@@ -314,10 +314,10 @@ def test_weights_are_as_readable_as_their_neighbors(mask, tmp_path):
 
 READ = """
 import os, sys
-from sottovoce.models.load import load_encoder, load_model
+from sottovoce.models.loading import load_pretrained
 os.setgid(65534), os.setuid(65534)
 for place in sys.argv[1:]:
-    try: load_model(place)
+    try: load_pretrained(place)
     except ValueError as error: print(error)
 """
 
@@ -355,12 +355,13 @@ def test_auto_classes_tell_the_same(models):
 
 def test_a_config_that_wants_tuples_changes_nothing_for_inference(models):
     wave = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(0))
-    expected = load_model(models / "task")(wave).output
+    expected = load_pretrained(models / "task")(wave).output
     for name in ("task", "encoder"):
         amend(models / name, return_dict=False)
-    assert torch.equal(load_model(models / "task")(wave).output, expected)
+    assert torch.equal(load_pretrained(models / "task")(wave).output, expected)
     for name in ("task", "encoder"):
-        assert len(load_encoder(models / name)(wave).hidden_states) == 3
+        assert len(load_pretrained(models / name, encoder_only=True)(wave).hidden_states) == 3
+        assert len(load(models / name)(wave).hidden_states) == 3
     assert isinstance(TaskModel.from_pretrained(models / "task")(wave), tuple)
 
 

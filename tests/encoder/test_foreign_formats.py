@@ -9,7 +9,7 @@ from sottovoce.encoder.loading.foreign_formats import FOREIGN_FORMATS
 from sottovoce.encoder.loading.model_names import RECIPE_NAMES, hub_id
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.models.load import load_model
+from sottovoce.models.loading import load_pretrained
 from sottovoce.models.task_model import TaskModel
 from tiny_models import tiny_config, tiny_model
 
@@ -31,7 +31,7 @@ def foreign(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("load", [SpeechEncoder.from_pretrained, load_model])
+@pytest.mark.parametrize("load", [SpeechEncoder.from_pretrained, load_pretrained])
 def test_what_is_registered_reads_checkpoints(load, foreign, monkeypatch):
     with pytest.raises(CheckpointError, match="model_type 'elsewhere' is not supported"):
         load(foreign)

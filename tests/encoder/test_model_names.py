@@ -11,7 +11,7 @@ from sottovoce.encoder.loading import hub
 from sottovoce.encoder.loading.model_names import hub_id
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
-from sottovoce.models.load import load_encoder, load_model
+from sottovoce.models.loading import load, load_pretrained
 from sottovoce.models.task_model import TaskModel
 
 
@@ -67,11 +67,15 @@ PATHS = {
 }
 
 
+def encoder_of(name):
+    return load_pretrained(name, encoder_only=True)
+
+
 @pytest.mark.parametrize("name", PATHS)
 def test_what_looks_like_a_path_is_never_asked_of_the_hub(here, silent, name):
-    for load in (SpeechEncoder.from_pretrained, TaskModel.from_pretrained, load_model, load_encoder):
+    for loads in (SpeechEncoder.from_pretrained, TaskModel.from_pretrained, load, load_pretrained, encoder_of):
         with pytest.raises(CheckpointError) as caught:
-            load(name)
+            loads(name)
         if name:  # an empty one is the folder itself
             assert PATHS[name] in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 500
@@ -86,16 +90,16 @@ def test_names_of_the_hub(here, name):
 def test_the_hub_is_asked_once_and_not_for_long(here, silent, monkeypatch):
     monkeypatch.setattr(hub, "PATIENCE", 0.5)
     began = time.monotonic()
-    for load in (SpeechEncoder.from_pretrained, TaskModel.from_pretrained, load_model):
+    for loads in (SpeechEncoder.from_pretrained, TaskModel.from_pretrained, load, load_pretrained):
         with pytest.raises(CheckpointError, match="someone/model: no such .* not in the hub's cache, and the hub "):
-            load("someone/model")
+            loads("someone/model")
     assert len(silent) == 1 and time.monotonic() - began < 30
 
 
 def test_a_hub_that_says_not_to_be_asked(here, silent, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE says not to ask the hub"):
-        load_model("someone/model")
+        load("someone/model")
     assert silent == []
 
 

@@ -23,7 +23,7 @@ from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.data.corpora.summary import summarize
 from sottovoce.decoding.ngram import read_arpa
 from sottovoce.errors import SottovoceError
-from sottovoce.inference.der import score_files
+from sottovoce.inference.diarization_scoring import der as error_rate
 from sottovoce.metrics.detection.calibration import Calibration
 from sottovoce.metrics.detection.trials import read_trials
 from sottovoce.pruning.one_shot import read_shape
@@ -71,7 +71,7 @@ def imported(layout: str, **options) -> Callable[[Path], object]:
 
 def der(path: Path) -> object:
     try:
-        score = score_files(path, path)
+        score = error_rate(path, path)
     except SottovoceError as error:
         if "no reference speech is scored" in str(error):
             return None

@@ -12,7 +12,7 @@ import torch
 
 from fuzzed_models import fault, originals
 from sottovoce.errors import SottovoceError
-from sottovoce.models.load import load_model
+from sottovoce.models.loading import load_pretrained
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def write(files, place: Path) -> None:
 def outcome(place: Path, wave: torch.Tensor) -> str:
     """What came of loading and running a model: ``""``, or the line that refuses it."""
     try:
-        model = load_model(place)
+        model = load_pretrained(place)
     except SottovoceError as error:
         assert "\n" not in str(error) and str(place) in str(error), f"not one line that names the model: {error}"
         return str(error)

@@ -57,8 +57,8 @@ def test_windows_leave_no_seam(file, monkeypatch, seconds, beam):
     logits = recognition._output
     monkeypatch.setattr(recognition, "_output", lambda m, wave: heard.append(len(wave)) or logits(m, wave))
     recognizer = CTCDecoder(LABELS, beam=beam, tokens=None)
-    whole = transcribe(network, path, recognizer)
-    pieces = transcribe(network, path, recognizer, windows=SHORT)
+    whole = transcribe(network, path, decoder=recognizer)
+    pieces = transcribe(network, path, decoder=recognizer, windows=SHORT)
     assert pieces == whole and len(set(whole.text)) > 3 and whole.seconds == pytest.approx(seconds)
     with torch.no_grad():
         one = logits(network, torch.from_numpy(soundfile.read(path, dtype="float32")[0]))

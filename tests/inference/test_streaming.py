@@ -62,16 +62,16 @@ def file(tmp_path):
 @pytest.mark.parametrize("beam", [None, 4])
 def test_a_stream_says_what_the_whole_file_says(model, file, beam):
     path, recognizer, told = file(), CTCDecoder(LABELS, beam=beam), []
-    whole = transcribe(model, path, recognizer)
+    whole = transcribe(model, path, decoder=recognizer)
     for piece in (0.037, 1.0):
         told.clear()
-        found = transcribe_stream(model, path, recognizer, piece=piece, said=told.append)
+        found = transcribe_stream(model, path, decoder=recognizer, piece=piece, on_word=told.append)
         assert (found.text, found.words, found.seconds) == (whole.text, whole.words, whole.seconds)
         assert tuple(told) == found.words and len(found.words) > 3
     assert found.text == " ".join(word.text for word in whole.words)
     assert all(0 <= word.start < word.end <= 3.0 for word in whole.words)
     assert found.latency == pytest.approx(4 * 0.02 + 0.015) and found.real_time_factor > 0
-    other = transcribe_stream(model, path, recognizer, chunks=Chunks(16, 4))
+    other = transcribe_stream(model, path, decoder=recognizer, chunks=Chunks(16, 4))
     assert other.text != whole.text and other.latency == pytest.approx(16 * 0.02 + 0.015)
 
 
@@ -87,9 +87,9 @@ def test_transducers_and_downsampled_frames_stream_too(file, beam):
     with torch.no_grad():
         network.head.joiner.output.weight.mul_(30)
     recognizer = text_decoder(network, beam=beam)
-    whole = transcribe(network, file(4.0), recognizer)
+    whole = transcribe(network, file(4.0), decoder=recognizer)
     # With a beam, in one piece: in small ones it gives up prefixes earlier.
-    found = transcribe_stream(network, file(4.0), recognizer, piece=0.1 if beam is None else 4.0)
+    found = transcribe_stream(network, file(4.0), decoder=recognizer, piece=0.1 if beam is None else 4.0)
     assert len(whole.text) > 3 and found.latency == pytest.approx(4 * 0.06 + 0.015)
     if beam is None:
         assert (found.text, found.words) == (whole.text, whole.words)
@@ -139,7 +139,7 @@ def test_faulty_audio_is_one_line(model, file, wave, says):
 def test_models_that_cannot_stream(file):
     with pytest.raises(StreamingError, match="wavlm cannot stream"):
         transcribe_stream(recognizer_model(tiny_config()), file(), chunks=Chunks(8))
-    with pytest.raises(StreamingError, match="says nothing about chunks; give --chunk SECONDS"):
+    with pytest.raises(StreamingError, match="was trained for no chunks; give --chunk SECONDS"):
         transcribe_stream(recognizer_model(streaming_config(chunk_frames=None)), file())
 
 

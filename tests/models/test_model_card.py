@@ -57,10 +57,10 @@ def test_a_score_that_is_no_number_is_told_and_is_no_metadata(tmp_path):
 
 
 def test_cards_that_are_not_there_or_not_ours(tmp_path):
-    with pytest.raises(DataError, match="has no README.md to put scores into"):
+    with pytest.raises(DataError, match="has no README.md to add scores to"):
         add_scores(tmp_path, [Score("dev", "eer", 0.5)])
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# mine\n")
-    with pytest.raises(DataError, match="is no card of ours"):
+    with pytest.raises(DataError, match="is no card that sottovoce wrote"):
         add_scores(tmp_path, [Score("dev", "eer", 0.5)])
     assert (tmp_path / "README.md").read_text().endswith("# mine\n")
 
@@ -70,7 +70,7 @@ def test_cards_that_are_not_there_or_not_ours(tmp_path):
     [
         ("microsoft/wavlm-base-plus", "mit", "mit", "microsoft/wavlm-base-plus", "whose license is: mit"),
         ("mine", None, "unknown", None, "come from mine, whose license is: unknown \u2013 check"),
-        (None, None, None, None, "so it has no ancestor"),
+        (None, None, None, None, "weights started at random, without another model"),
     ],
 )
 def test_ancestors(tmp_path, name, known, license, base, told):

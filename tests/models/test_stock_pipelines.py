@@ -19,7 +19,7 @@ from huggingface_hub import ModelCard
 from families import speech
 from sottovoce.decoding.vocabulary import Vocabulary, pieces_of
 from sottovoce.errors import CheckpointError
-from sottovoce.inference.intent import classify, load_classifier
+from sottovoce.inference.intent import classify
 from sottovoce.inference.recognition import transcribe
 from sottovoce.models.label_tokenizer import LabelTokenizer
 from sottovoce.models.model_card import History, write_card
@@ -168,7 +168,7 @@ def test_of_several_questions_the_first_is_answered(labels, tmp_path, wave):
     wanted = dict(zip(first, output[: len(first)].softmax(0).tolist(), strict=True))
     found = tf.pipeline("audio-classification", model=str(tmp_path))(wave)
     assert {each["label"]: each["score"] for each in found} == pytest.approx(wanted, 1e-4)
-    understood = classify(load_classifier(tmp_path), tmp_path / "a.wav").semantics
+    understood = classify(tmp_path, tmp_path / "a.wav").semantics
     best = understood.intents.get("intent", dict(understood.slots).get("size", "none"))
     assert found[0]["label"] == best
     loaded = tf.AutoModelForAudioClassification.from_pretrained(tmp_path).eval()

@@ -10,7 +10,8 @@ import pytest
 
 from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
-from sottovoce.profiling.bench import Benchmark, Setting
+from sottovoce.profiling.benchmark import Benchmark
+from sottovoce.profiling.benchmark_settings import BenchmarkSettings
 from sottovoce.pruning.costs import human
 from sottovoce.report.run_report import read_report_data, write_report
 from sottovoce.report.tables.outcomes import outcome_table
@@ -18,7 +19,7 @@ from sottovoce.runs.compression import compress
 from sottovoce.runs.run_directory import RunDirectory
 from toy_recipe import toy, write
 
-QUICK = Setting(seconds=0.5, threads=1, repeats=2)
+QUICK = BenchmarkSettings(seconds=0.5, threads=1, repeats=2)
 
 
 STAGES = [

@@ -13,7 +13,6 @@ from sottovoce.data.batches.batches import StepBatches
 from sottovoce.data.batches.speaker_activity import SpeakerActivity, turns_in
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.diarization.ahc import AHCOptions
-from sottovoce.diarization.models import EmbeddingModel, SegmentationModel
 from sottovoce.diarization.pipeline import DiarizationSettings
 from sottovoce.diarization.plda import PLDA
 from sottovoce.diarization.powerset import Powerset
@@ -153,12 +152,7 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
     )
     built = recipe_of.task.options.decisions.settings()
     assert (built.ahc, built.vbx, built.window, built.step) == (settings.ahc, settings.vbx, 1.5, 0.5)
-    turns = {
-        cut.id: diarize(
-            cut.recording.sources[0].source, SegmentationModel(model), EmbeddingModel(speaker), settings=settings
-        )
-        for cut in cuts
-    }
+    turns = {cut.id: diarize(model, cut.recording.sources[0].source, speaker, settings=settings) for cut in cuts}
     assert found["der"] == pytest.approx(
         score_diarization({cut.id: turns_in(cut) for cut in cuts}, turns).der, abs=1e-6
     )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..data.audio.frames import FRAME_STEP
 from ..data.audio.reading import SAMPLE_RATE
-from ..encoder.checks.finite_outputs import finite_output
+from ..encoder.checks.finite_outputs import called, finite_output
 from ..errors import CheckpointError
 from ..heads.framewise.powerset_head import PowersetHead
 from ..heads.speaker.pooling_head import PoolingHead
@@ -24,8 +24,8 @@ class SegmentationModel:
     def __init__(self, model: TaskNetwork):
         if not isinstance(model.head, PowersetHead):
             raise CheckpointError(
-                f"this is a model for {model.config.task or 'something else'} and no diarization model; fine-tune one with"
-                " a diarization recipe"
+                f"{called(model)}: the head {model.config.head['kind']} does not classify frames into sets of speakers; "
+                "take a diarization model"
             )
         _check_step(model)
         self.model = model
@@ -48,14 +48,10 @@ class EmbeddingModel:
     """
 
     def __init__(self, model: TaskNetwork):
-        if model.config.scoring == "cosine" and not isinstance(model.head, PoolingHead):
+        if not isinstance(model.head, PoolingHead) or model.config.scoring != "cosine":
             raise CheckpointError(
-                f"the head {model.config.head['kind']} of this speaker model cannot pool under a mask; take one with mhfa"
-            )
-        if model.config.scoring != "cosine":
-            raise CheckpointError(
-                f"this is a model for {model.config.task or 'something else'} and no speaker model; fine-tune one with a"
-                " verification recipe"
+                f"{called(model)}: the head {model.config.head['kind']} cannot pool the frames of one speaker; take a speaker "
+                "model with the head mhfa"
             )
         _check_step(model)
         self.model = model
@@ -90,6 +86,6 @@ def _check_step(model: TaskNetwork) -> None:
     step = model.config.inputs_to_logits_ratio
     if step != FRAME_STEP:
         raise CheckpointError(
-            f"the frames of this {model.config.task or 'task'} model are {1000 * step / SAMPLE_RATE:g} ms long and"
-            f" diarization counts in {1000 * FRAME_STEP // SAMPLE_RATE} ms; train one with that step, without downsampling"
+            f"{called(model)}: its frames are {1000 * step / SAMPLE_RATE:g} ms long and diarization counts in "
+            f"{1000 * FRAME_STEP // SAMPLE_RATE} ms; train one with that step, without downsampling"
         )

@@ -1,9 +1,8 @@
-"""Diarization as a person uses it: who spoke when in a file of any length."""
+"""Diarization: who spoke when in a recording of any length."""
 
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 from ..data.audio.channels import Channel
 from ..data.audio.reading import SilenceWarning
@@ -15,39 +14,13 @@ from ..diarization.pipeline import DiarizationSettings, Progress
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
 from ..encoder.checks.finite_outputs import named
-from ..errors import CheckpointError
-from ..models.networks import load_network
-from ..models.task_network import TaskNetwork
-
-
-def load_local(source: str | Path) -> SegmentationModel:
-    """A diarization model.
-
-    Raises:
-        CheckpointError: nothing there, damaged, or a model for something else.
-    """
-    try:
-        return SegmentationModel(_task_model(source))
-    except CheckpointError as error:
-        raise _named(source, error) from None
-
-
-def load_embedder(source: str | Path) -> EmbeddingModel:
-    """A verification model that tells voices apart.
-
-    Raises:
-        CheckpointError: nothing there, damaged, or a model for something else.
-    """
-    try:
-        return EmbeddingModel(_task_model(source))
-    except CheckpointError as error:
-        raise _named(source, error) from None
+from .arguments import Audio, Model, audio_file, task_model
 
 
 def diarize(
-    file: str | Path,
-    local: SegmentationModel,
-    embedder: EmbeddingModel | None = None,
+    model: Model,
+    recording: Audio,
+    embedding: Model | None = None,
     *,
     settings: DiarizationSettings | None = None,
     count: SpeakerCount | None = None,
@@ -55,55 +28,50 @@ def diarize(
     channel: Channel | None = None,
     progress: Progress | None = None,
 ) -> list[Turn]:
-    """The turns in a file. It is decoded in pieces, so its length hardly matters.
+    """The turns of each speaker in a recording. It is read in pieces, so memory hardly grows with its length.
 
-    In digital silence nobody speaks, whatever a model makes of it; a `SilenceWarning` says so.
+    A recording that is digital silence has no turns, whatever the model makes of it; a `SilenceWarning` is issued.
 
     Args:
-        file: audio of any format, rate and length.
-        local, embedder: from `load_local` and `load_embedder`; without the second the file must fit in one window.
+        model: a diarization model, or the place of one.
+        recording: what is diarized.
+        embedding: a speaker model that recognizes speakers across windows, or the place of one; ``None`` for a recording
+            that fits in one window.
         settings: of the pipeline.
-        count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
-        strict: fewer than the least are an error.
-        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
-        progress: told what is done and how many seconds are through.
+        count: the known, least or greatest number of speakers. A `SpeakerCountWarning` is issued for fewer than the least.
+        strict: fewer speakers than the least are an error.
+        channel: the channel of a file with several, counted from 0, or ``"mix"`` for the mean of all.
+        progress: called with the name of the current step and the seconds of the recording that are done.
 
     Raises:
-        AudioError: the file is missing, damaged, too short, or has several channels and none is chosen.
-        DataError: it does not fit in one window and there is no embedder, the PLDA is of another embedder, or
-            ``strict`` and fewer speakers than asked for.
-        InferenceError: a model gives NaN or infinity.
+        AudioError: the file is missing, damaged or too short, or has several channels and none is chosen.
+        CheckpointError: a model cannot be loaded, is for another task, or has frames of another length than 20 ms; or the
+            speaker model cannot embed parts of a recording.
+        DataError: the recording does not fit in one window and there is no speaker model, the PLDA in ``settings`` is of
+            another speaker model, or with ``strict`` there are fewer speakers than the least.
+        InferenceError: an output of a model is NaN or infinite.
     """
+    local = SegmentationModel(task_model(model, "diarization"))
+    embedder = None if embedding is None else EmbeddingModel(task_model(embedding, "verification"))
     if settings is not None and settings.plda is not None and embedder is not None:
         settings.plda.check(embedder.size)
-    audio = AudioFile(file, channel=channel)
-    with named(name_of(file)):
-        turns = pipeline(
-            audio,
-            local,
-            embedder,
-            powerset=local.powerset,
-            settings=settings,
-            count=count,
-            strict=strict,
-            name=name_of(file),
-            progress=progress,
-        )
-    if audio.silent:
-        warnings.warn(f"{name_of(file)}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
+    with audio_file(recording, channel) as (file, channel):
+        name, audio = name_of(file), AudioFile(file, channel=channel)
+        with named(name):
+            turns = pipeline(
+                audio,
+                local,
+                embedder,
+                powerset=local.powerset,
+                settings=settings,
+                count=count,
+                strict=strict,
+                name=name,
+                progress=progress,
+            )
+        if not audio.silent:
+            return turns
+        warnings.warn(f"{name}: digital silence, so nobody speaks in it", SilenceWarning, stacklevel=2)
         if strict and count is not None:
-            count.check(0, 0, name_of(file), strict=True)
+            count.check(0, 0, name, strict=True)
         return []
-    return turns
-
-
-def _task_model(source: str | Path) -> TaskNetwork:
-    model = load_network(source)
-    if not isinstance(model, TaskNetwork):
-        raise CheckpointError("this is a bare encoder without a head; fine-tune it first")
-    return model
-
-
-def _named(source: str | Path, error: CheckpointError) -> CheckpointError:
-    text = str(error)
-    return error if str(source) in text else CheckpointError(f"{source}: {text}")

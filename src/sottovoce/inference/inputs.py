@@ -1,11 +1,11 @@
-"""What can be named where recordings are wanted, and the recordings that this means.
+"""Recordings by the names that users give: files, folders, manifests and lists.
 
     a.wav             the file; also ``-`` (standard input) and named pipes
     recordings/       all audio files below the folder, sorted
     cuts.jsonl.gz     each cut of the manifest, under its id
-    @files.txt        what the lines of this text file name, each a file or a folder
+    @files.txt        the files and folders that this text file names, one a line
 
-Paths in a list count from the folder of the list where they lead somewhere, and from the working directory otherwise.
+A path in a list is relative to the folder of the list if something is there, and to the working directory otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 LIST = "@"
-"""What the name of a list begins with; a file of such a name is written ``./@name``."""
+"""Prefix of a list. A file whose own name begins with it is written ``./@name``."""
 
 MANIFESTS = (".jsonl", ".jsonl.gz")
 """Endings of manifests of cuts."""
@@ -42,14 +42,14 @@ MANIFESTS = (".jsonl", ".jsonl.gz")
 
 @dataclass(frozen=True)
 class Recording:
-    """One thing to hear.
+    """One recording: a file, or a part of one that a cut describes.
 
     Args:
-        name: what results and errors call it: the path as it was named, or the id of a cut.
+        name: its name in results and errors: the path as it was given, or the id of the cut.
         path: the file.
-        channel: which one of a file with several, or ``"mix"``.
-        cut: where it was named by a manifest.
-        whole: whether ``path`` is all of it; else it is made from the cut when it is heard.
+        channel: the channel of a file with several, or ``"mix"``.
+        cut: the cut of a manifest that describes it.
+        whole: whether it is all of ``path``; otherwise its audio is read through the cut.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Recording:
 
     @property
     def id(self) -> str:
-        """Its name in RTTM and CTM files: of a path the last part without its ending; without blanks."""
+        """Its name in RTTM and CTM files, without blanks: the last part of its path without suffix, or the id of its cut."""
         return "_".join((Path(self.name).stem if self.cut is None else self.name).split())
 
     def file_name(self, ending: str) -> str:
-        """What a file about it is called: its `id` and an ending; no folder."""
+        """Name of a file about it: its `id` and an ending, without folders."""
         return self.id.replace("/", "_").replace(os.sep, "_") + ending
 
     def seconds(self) -> float:
-        """Its length, as headers tell it.
+        """Its length by the headers of its files.
 
         Raises:
             AudioError: it is missing, empty, not audio, visibly cut off, shorter than a frame, or has several channels
@@ -86,7 +86,7 @@ class Recording:
 
     @contextmanager
     def file(self) -> Iterator[Path]:
-        """A file with its audio, and nothing else in it; what is said of that file is said under the name.
+        """A file with its audio and no more. Errors and warnings about this file name the recording instead.
 
         Raises:
             AudioError: the audio of a cut cannot be read.
@@ -111,13 +111,14 @@ class Recording:
 
 
 def recordings(named: str | Path | Iterable[str | Path], *, channel: Channel | None = None) -> list[Recording]:
-    """What is meant by names on a command line, in order.
+    """The recordings that names on a command line stand for, in order.
 
-    A file that is not there is among it, so that a batch may go on without it; `Recording.seconds` says so.
+    A file that does not exist becomes a recording, too, so that a batch can go on without it; `Recording.seconds` raises the
+    error.
 
     Args:
         named: files, folders, manifests and lists, see the top of this module.
-        channel: which channel of files with several; cuts say it themselves.
+        channel: the channel of files with several. Cuts name their channel.
 
     Raises:
         AudioError: a folder without audio.
@@ -139,10 +140,10 @@ def recordings(named: str | Path | Iterable[str | Path], *, channel: Channel | N
 
 
 def check_ids(found: Iterable[Recording]) -> None:
-    """Stop where two recordings would have one name in a file that knows recordings by `Recording.id`.
+    """Check that recordings differ in `Recording.id`, by which RTTM and CTM files name them.
 
     Raises:
-        DataError: which two.
+        DataError: two recordings have the same id.
     """
     seen: dict[str, Recording] = {}
     for each in found:
@@ -153,10 +154,10 @@ def check_ids(found: Iterable[Recording]) -> None:
 
 
 def list_lines(path: Path) -> list[str]:
-    """What stands in a list, without empty lines and blanks around.
+    """The lines of a list, without empty lines and surrounding blanks.
 
     Raises:
-        DataError: it cannot be read, or nothing stands in it.
+        DataError: it cannot be read, or is empty.
     """
     lines = [line.strip() for _, line in text_files.lines(path)]
     if not any(lines):
@@ -165,7 +166,7 @@ def list_lines(path: Path) -> list[str]:
 
 
 def beside(path: Path, listed: str) -> Path:
-    """A path that stands in a list, from the folder of the list where that leads somewhere."""
+    """A path from a list, relative to the folder of the list if something is there."""
     near = path.parent / listed
     return near if near.exists() else Path(listed)
 

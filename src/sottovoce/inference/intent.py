@@ -1,8 +1,6 @@
-"""Understanding as a person uses it: what does this recording ask for?"""
+"""Spoken-language understanding: the intent and the slots of an utterance."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 
@@ -10,46 +8,20 @@ from ..data.audio.channels import Channel
 from ..data.audio.long_audio import LONGEST
 from ..data.audio.reading import audio_shape, read_speech
 from ..data.audio.sources import name_of
-from ..decoding.slu.interpreter import slu_interpreter
+from ..decoding.slu.interpreter import Interpreter, slu_interpreter
 from ..decoding.slu.slu_prediction import SLUPrediction
-from ..encoder.checks.finite_outputs import finite_output, named
+from ..encoder.checks.finite_outputs import called, finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
-from ..models.networks import load_network
 from ..models.task_network import TaskNetwork
-
-
-def load_classifier(source: str | Path) -> TaskNetwork:
-    """A task model that understands utterances.
-
-    Raises:
-        CheckpointError: nothing there, damaged, or a model for something else.
-    """
-    model = load_network(source)
-    task = model.config.task if isinstance(model, TaskNetwork) else ""
-    if not isinstance(model, TaskNetwork) or task != "intent":
-        what = f"a model for {task}" if task else "no intent model"
-        raise CheckpointError(
-            f"{source}: this is {what}; to classify, make an intent model with `sottovoce compress` and an intent recipe"
-        )
-    try:
-        slu_interpreter(model)  # its labels must be readable
-    except DataError as error:
-        raise CheckpointError(f"{source}: {error}") from None
-    return model
-
-
-def check_utterance(file: str | Path) -> None:
-    """Stop early where a file is none that can be classified, as far as its header says so.
-
-    Raises:
-        AudioError: it is missing, empty, not audio, visibly cut off, or longer than a minute.
-    """
-    samples, rate, _ = audio_shape(file)
-    check_length(name_of(file), samples / rate)
+from .arguments import Audio, Model, audio_file, task_model
 
 
 def check_length(name: str, seconds: float) -> None:
-    """Stop where a recording is no single utterance.
+    """Check that a recording can be one utterance.
+
+    Args:
+        name: the name of the recording, for the message.
+        seconds: its length.
 
     Raises:
         AudioError: it is longer than a minute.
@@ -61,22 +33,37 @@ def check_length(name: str, seconds: float) -> None:
 
 
 @torch.no_grad()
-def classify(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> SLUPrediction:
-    """Intent and slots of a file of any format and rate, with probabilities.
+def classify(model: Model, recording: Audio, *, channel: Channel | None = None) -> SLUPrediction:
+    """Intents and slots of one utterance, each with its probability.
 
     Args:
-        model: from `load_classifier`.
-        file: one utterance of up to a minute; it is heard as a whole.
-        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
+        model: an intent model, or the place of one.
+        recording: one utterance of up to a minute.
+        channel: the channel of a file with several, counted from 0, or ``"mix"`` for the mean of all.
 
     Raises:
-        AudioError: a file that is missing, damaged, silent, too short, longer than a minute, or has several channels and
+        AudioError: a file that is missing, damaged, silent, too short or longer than a minute, or has several channels and
             none is chosen.
-        InferenceError: the model gives NaN or infinity.
+        CheckpointError: the model cannot be loaded, is for another task, or has labels that name no intents.
+        InferenceError: an output of the model is NaN or infinite.
     """
-    check_utterance(file)
-    wave = read_speech(file, channel=channel)
-    with named(name_of(file)):
-        made = model(wave[None].to(model.device))
-        finite_output(made.output, model)
-    return slu_interpreter(model).understand(made.output.float().cpu(), made.output_lengths.cpu())[0]
+    network = task_model(model, "intent")
+    reader = intent_reader(network)
+    with audio_file(recording, channel) as (file, channel), named(name_of(file)):
+        samples, rate, _ = audio_shape(file)
+        check_length(name_of(file), samples / rate)
+        output = network(read_speech(file, channel=channel)[None].to(network.device))
+        finite_output(output.output, network)
+    return reader.understand(output.output.float().cpu(), output.output_lengths.cpu())[0]
+
+
+def intent_reader(network: TaskNetwork) -> Interpreter:
+    """What reads intents and slots from the outputs of a model.
+
+    Raises:
+        CheckpointError: its labels name no intents.
+    """
+    try:
+        return slu_interpreter(network)
+    except DataError as error:
+        raise CheckpointError(f"{called(network)}: {error}") from None

@@ -1,4 +1,4 @@
-"""Recognition as a person uses it: what is said in audio files of any length."""
+"""Recognition: the text of recordings of any length."""
 
 from __future__ import annotations
 
@@ -16,49 +16,33 @@ from ..data.audio.sources import name_of
 from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.timing import Word, words_of
 from ..encoder.checks.finite_outputs import finite_output, named
-from ..errors import AudioError, CheckpointError
-from ..heads.framewise.frame_head import FrameHead
-from ..models.networks import load_network
+from ..errors import AudioError
 from ..models.task_network import TaskNetwork
-
-
-def load_recognizer(source: str | Path) -> TaskNetwork:
-    """A task model that writes down what is said.
-
-    Raises:
-        CheckpointError: nothing there, damaged, or a model for something else.
-    """
-    model = load_network(source)
-    frames = isinstance(model, TaskNetwork) and isinstance(model.head, FrameHead)
-    if not isinstance(model, TaskNetwork) or not frames or model.config.task not in ("recognition", ""):
-        raise CheckpointError(
-            f"{source}: this is no recognition model; fine-tune one with `sottovoce compress` and a recognition recipe"
-        )
-    return model
+from .arguments import Audio, Model, audio_file, task_model
 
 
 @dataclass(frozen=True)
 class Windows:
-    """How files longer than a window are heard: in windows that overlap, each with the whole network.
+    """Windows that overlap, in which a long file is passed through the network.
 
         window 1  ├──────────────┤
         window 2             ├──────────────┤
-        taken     ├────────────┼───────────┼─ ...       a seam in the middle of each overlap
+        used      ├────────────┼───────────┼─ ...       a seam in the middle of each overlap
 
-    Of every overlap the first half is taken from the earlier window and the rest from the later one, so that each frame
-    has at least half an overlap of context on both sides. What is taken is strung together, and searched as one
-    utterance: no word is cut at a seam. Windows begin at whole frames, so frames of neighbors fall together.
+    The first half of each overlap comes from the earlier window and the second half from the later one, so each frame has at
+    least half an overlap of context on both sides. The outputs are joined and decoded as one utterance, so no word is cut at
+    a seam. Windows start at whole frames, so the frames of neighboring windows coincide.
 
-    Memory for audio and network is that of one window. What grows with the file is a number a frame for the best path
-    (50 frames a second, or fewer with downsampling), the log-probabilities of all labels for a beam search, and a number
-    for each inner unit of the joiner for a transducer.
+    Audio and activations take the memory of one window. Beside them memory grows with the file by one number a frame for the
+    best path (50 frames a second, or fewer with downsampling), by the log-probabilities of all labels for a beam search, and
+    by the width of the joiner for a transducer.
 
     Args:
-        seconds: of a window.
-        overlap: seconds of neighbors that are the same.
+        seconds: length of a window.
+        overlap: seconds that two neighboring windows share.
 
     Raises:
-        AudioError: an overlap below 0.1 s, or a window that is not twice as long.
+        AudioError: an overlap below 0.1 s, or windows that are not at least twice as long as it.
     """
 
     seconds: float = 30.0
@@ -74,13 +58,13 @@ class Windows:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in a file.
+    """The text of a recording.
 
     Args:
-        file: its path.
+        file: path of the file.
         seconds: its length.
-        text: empty where no word was heard.
-        words: each with its time.
+        text: the words with spaces between them; empty without any word.
+        words: each word with its time.
     """
 
     file: str
@@ -91,63 +75,67 @@ class Transcript:
 
 @torch.no_grad()
 def transcribe(
-    model: TaskNetwork,
-    file: str | Path,
-    recognizer: TextSearch | None = None,
+    model: Model,
+    recording: Audio,
     *,
+    decoder: TextSearch | None = None,
     channel: Channel | None = None,
     windows: Windows | None = None,
 ) -> Transcript:
-    """Write down what is said in an audio file of any format, rate and length.
+    """The text of a recording of any format, rate and length, with the time of each word.
 
     Args:
-        model: from `load_recognizer`.
-        file: up to one window it is heard as a whole, beyond in `Windows`.
-        recognizer: the search; greedy by default.
-        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
-        windows: of long files.
+        model: a recognition model, or the place of one.
+        recording: what is transcribed. Up to one window long it is passed through the network as a whole.
+        decoder: finds the text in the outputs of the network, see `text_decoder`; by default a greedy search.
+        channel: the channel of a file with several, counted from 0, or ``"mix"`` for the mean of all.
+        windows: how longer recordings are cut.
 
     Raises:
-        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
-        InferenceError: the model gives NaN or infinity.
+        AudioError: a file that is missing, damaged, silent or too short, or has several channels and none is chosen.
+        CheckpointError: the model cannot be loaded, or is for another task.
+        InferenceError: an output of the model is NaN or infinite.
     """
-    recognizer = recognizer or text_decoder(model)
+    network = task_model(model, "recognition")
+    decoder = decoder or text_decoder(network)
     windows = windows or Windows()
-    samples, rate, _ = audio_shape(file)
-    with named(name_of(file)):
-        if samples <= windows.seconds * rate:
-            wave = _read(file, channel, 0.0, None)
-            refuse_silence(wave, name_of(file))
-            frames = recognizer.frames(_output(model, wave))
-        else:
-            parts = _parts(model, file, samples / rate, channel, windows)
-            frames = torch.cat([recognizer.frames(part) for part in parts])
-    labels = recognizer.labels(frames)
-    words = words_of(labels, recognizer.vocabulary, model.config.inputs_to_logits_ratio / SAMPLE_RATE)
-    text = recognizer.vocabulary.decode(each.label for each in labels)
-    return Transcript(name_of(file), samples / rate, text, tuple(words))
+    with audio_file(recording, channel) as (file, channel):
+        samples, rate, _ = audio_shape(file)
+        name = name_of(file)
+        with named(name):
+            if samples <= windows.seconds * rate:
+                wave = _read(file, channel, 0.0, None)
+                refuse_silence(wave, name)
+                frames = decoder.frames(_output(network, wave))
+            else:
+                parts = _parts(network, file, samples / rate, channel, windows)
+                frames = torch.cat([decoder.frames(part) for part in parts])
+    labels = decoder.labels(frames)
+    words = words_of(labels, decoder.vocabulary, network.config.inputs_to_logits_ratio / SAMPLE_RATE)
+    text = decoder.vocabulary.decode(each.label for each in labels)
+    return Transcript(name, samples / rate, text, tuple(words))
 
 
 def _output(model: TaskNetwork, wave: Tensor) -> Tensor:
-    """``[T, ...]`` of a waveform ``[S]``."""
+    """The output ``[T, ...]`` for a waveform ``[S]``."""
     return finite_output(model(wave[None].to(model.device)).output[0], model)
 
 
 def _parts(
-    model: TaskNetwork, file: str | Path, seconds: float, channel: Channel | None, windows: Windows
+    model: TaskNetwork, file: Path, seconds: float, channel: Channel | None, windows: Windows
 ) -> Iterator[Tensor]:
-    """Output ``[t, ...]`` of one stretch after another, without gaps."""
+    """The output of a long file as consecutive parts ``[t, ...]`` without gaps."""
     hop = model.config.inputs_to_logits_ratio
     half = max(round(windows.overlap * SAMPLE_RATE / 2 / hop), 2)  # in frames
     size = max(round(windows.seconds * SAMPLE_RATE / hop), 4 * half)
     step = size - 2 * half
-    start, heard, last = 0, False, False
+    start, sound, last = 0, False, False
     while not last:
         begin = start * hop / SAMPLE_RATE
         last = begin + size * hop / SAMPLE_RATE >= seconds
         wave = _read(file, channel, begin, None if last else size * hop / SAMPLE_RATE)
-        heard = heard or not is_silent(wave)
-        if last and not heard:
+        sound = sound or not is_silent(wave)
+        if last and not sound:
             raise AudioError(
                 f"{name_of(file)}: digital silence, so there is nothing to hear; replace it or leave it out"
             )
@@ -156,7 +144,7 @@ def _parts(
         start += step
 
 
-def _read(file: str | Path, channel: Channel | None, start: float, duration: float | None) -> Tensor:
+def _read(file: Path, channel: Channel | None, start: float, duration: float | None) -> Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SilenceWarning)  # of a window there is nothing to say, of a file it is an error
+        warnings.simplefilter("ignore", SilenceWarning)  # a silent window is normal; a silent file is an error
         return read_audio(file, channel=channel, start=start, duration=duration)

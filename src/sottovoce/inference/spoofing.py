@@ -1,9 +1,8 @@
-"""Anti-spoofing as a person uses it: is this recording a person's voice, or was it made by a machine?"""
+"""Anti-spoofing: was this recording spoken by a person, or made or changed by a machine?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -11,34 +10,18 @@ from ..data.audio.channels import Channel
 from ..data.audio.long_audio import speech_parts
 from ..data.audio.sources import name_of
 from ..encoder.checks.finite_outputs import finite_output, named
-from ..errors import CheckpointError
 from ..metrics.detection.spoofing import THRESHOLD
-from ..models.networks import load_network
-from ..models.task_network import TaskNetwork
-
-
-def load_detector(source: str | Path) -> TaskNetwork:
-    """A task model that tells bona fide from spoofed recordings.
-
-    Raises:
-        CheckpointError: nothing there, damaged, or a model for something else.
-    """
-    model = load_network(source)
-    if not isinstance(model, TaskNetwork) or model.config.scoring != "llr":
-        raise CheckpointError(
-            f"{source}: this is no anti-spoofing model; make one with `sottovoce compress` and a spoofing recipe"
-        )
-    return model
+from .arguments import Audio, Model, audio_file, task_model
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What an anti-spoofing model says of a recording.
+    """The answer of an anti-spoofing model to a recording.
 
     Args:
-        score: of the network; higher is more likely bona fide.
-        llr: the score as a log-likelihood ratio; ``None`` where the model was never calibrated on development data.
-        threshold: of the ratio, from which on a recording passes as bona fide: -0.642, for the costs of ASVspoof 5.
+        score: the output of the network; higher is more likely bona fide.
+        llr: the score as a log-likelihood ratio; ``None`` for a model that was never calibrated on development data.
+        threshold: the recording is accepted as bona fide from this ratio on: -0.642, for the costs of ASVspoof 5.
     """
 
     score: float
@@ -52,19 +35,27 @@ class Detection:
 
 
 @torch.no_grad()
-def detect(model: TaskNetwork, file: str | Path, *, channel: Channel | None = None) -> Detection:
-    """Judge a file of any format, rate and length.
+def detect(model: Model, recording: Audio, *, channel: Channel | None = None) -> Detection:
+    """Decide whether a recording is bona fide.
 
-    One of more than a minute is judged in equal parts of at most a minute (`speech_parts`), and its score is their mean:
-    memory does not grow with the file.
+    A recording of more than a minute is cut into equal parts of at most a minute (`speech_parts`), and its score is the
+    mean of theirs, so memory does not grow with its length.
+
+    Args:
+        model: an anti-spoofing model, or the place of one.
+        recording: what is judged.
+        channel: the channel of a file with several, counted from 0, or ``"mix"`` for the mean of all.
 
     Raises:
-        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
-        InferenceError: the model gives NaN or infinity.
+        AudioError: a file that is missing, damaged, silent or too short, or has several channels and none is chosen.
+        CheckpointError: the model cannot be loaded, or is for another task.
+        InferenceError: an output of the model is NaN or infinite.
     """
-    parts = speech_parts(file, channel=channel)
-    with named(name_of(file)):
-        outputs = [model(part[None].to(model.device)).output.float() for part in parts]
-        score = finite_output(model.scoring.scores(torch.cat(outputs).double()).mean(), model)
-        llr = finite_output(model.scoring.slope * score + model.scoring.offset, model)
-    return Detection(score.item(), llr.item() if model.scoring.calibrated else None)
+    network = task_model(model, "spoofing")
+    with audio_file(recording, channel) as (file, channel), named(name_of(file)):
+        outputs = [
+            network(part[None].to(network.device)).output.float() for part in speech_parts(file, channel=channel)
+        ]
+        score = finite_output(network.scoring.scores(torch.cat(outputs).double()).mean(), network)
+        llr = finite_output(network.scoring.slope * score + network.scoring.offset, network)
+    return Detection(score.item(), llr.item() if network.scoring.calibrated else None)

@@ -1,11 +1,10 @@
-"""Recognition while someone speaks: words as they come, how late they are, and whether the machine keeps up."""
+"""Recognition while audio arrives: words as soon as they are known, their latency, and the real-time factor."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,18 +21,24 @@ from ..encoder.streaming.chunks import Chunks
 from ..encoder.streaming.streaming import Latency
 from ..errors import AudioError, StreamingError
 from ..models.task_network import TaskNetwork
+from .arguments import Audio, Model, audio_file, task_model
 
 
 def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None = None) -> Chunks | None:
-    """The model's own chunks, with another length or another number of chunks to look back where that is given.
+    """The chunks that a model was trained for, or others.
+
+    Args:
+        model: with an encoder that can stream.
+        seconds: length of a chunk; by default that of the model.
+        left: number of earlier chunks that a frame attends to; by default that of the model.
 
     Raises:
-        StreamingError: the model was made for no chunks and none are given.
+        StreamingError: the model was trained for no chunks and ``seconds`` is not given.
     """
     own, config = model.encoder.chunks, model.config.encoder
     if seconds is None and own is None:
         raise StreamingError(
-            f"this model ({config.family}) says nothing about chunks; give --chunk SECONDS, or train it with"
+            f"this model ({config.family}) was trained for no chunks; give --chunk SECONDS, or train it with"
             " encoder.streaming"
         )
     frame = config.samples_per_frame / SAMPLE_RATE
@@ -44,7 +49,7 @@ def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None
 
 
 class StreamingRecognizer:
-    """One utterance, or one day of speech, through a recognizer.
+    """Recognizes a stream of audio of any length.
 
         recognizer = StreamingRecognizer(model)
         for piece in microphone:               # [S] at 16 kHz, any S
@@ -52,67 +57,68 @@ class StreamingRecognizer:
                 print(word.text, word.start)
         recognizer.finish()                    # the last words
 
-    A word that was returned is never taken back; `pending` is the best guess at what follows it. Memory does not grow with
-    what is heard.
+    A word that was returned never changes; `pending` is the best guess at what follows it. Memory does not grow with the
+    length of the stream.
 
     Args:
-        model: with an encoder that can stream, in evaluation mode.
-        recognizer: the search; greedy by default.
-        chunks: default: the model's own, see `chunks_of`.
+        model: a recognition model whose encoder can stream, or the place of one.
+        decoder: finds the text in the outputs of the network, see `text_decoder`; by default a greedy search.
+        chunks: the chunks in which the encoder works; by default those of the model, see `chunks_of`.
 
     Raises:
+        CheckpointError: the model cannot be loaded, or is for another task.
         StreamingError: an encoder that cannot work chunk by chunk, or no chunks.
     """
 
-    def __init__(self, model: TaskNetwork, recognizer: TextSearch | None = None, chunks: Chunks | None = None):
-        chunks = chunks or chunks_of(model)
-        together = model.config.inputs_to_logits_ratio // model.config.encoder.samples_per_frame
-        if chunks is not None and chunks.size % together:
+    def __init__(self, model: Model, *, decoder: TextSearch | None = None, chunks: Chunks | None = None):
+        self.model = task_model(model, "recognition")
+        config = self.model.config
+        chunks = chunks or chunks_of(self.model)
+        frames = config.inputs_to_logits_ratio // config.encoder.samples_per_frame
+        if chunks is not None and chunks.size % frames:
             raise StreamingError(
-                f"chunks of {chunks.size} frames: the head makes one frame of {together}; take a multiple of that"
+                f"chunks of {chunks.size} frames: the head makes one frame of {frames}; take a multiple of that"
             )
-        self.model = model
-        self.recognizer = recognizer or text_decoder(model)
-        self._encoder = model.encoder.streaming(chunks)
-        self._search = self.recognizer.streaming()
-        self._step = model.config.inputs_to_logits_ratio / SAMPLE_RATE
-        self._words = WordBuilder(self.recognizer.vocabulary, self._step)
+        self.decoder = decoder or text_decoder(self.model)
+        self._encoder = self.model.encoder.streaming(chunks)
+        self._search = self.decoder.streaming()
+        self._step = config.inputs_to_logits_ratio / SAMPLE_RATE
+        self._words = WordBuilder(self.decoder.vocabulary, self._step)
 
     @property
     def latency(self) -> Latency:
-        """Algorithmic latency of the encoder. A word is told when its end is known: with the label that follows it."""
+        """Algorithmic latency of the encoder. A word is returned when its end is known, that is with the label after it."""
         return self._encoder.latency
 
     @property
     def pending(self) -> str:
-        """What may have been said since the last word that was returned."""
-        settled = self._words.begun
-        return settled + self.recognizer.vocabulary.decode(each.label for each in self._search.pending)
+        """The most likely text after the last word that was returned; it may still change."""
+        return self._words.begun + self.decoder.vocabulary.decode(each.label for each in self._search.pending)
 
     @torch.no_grad()
     def push(self, waveform: Tensor) -> list[Word]:
-        """Hear ``[S]`` samples at 16 kHz; words that are complete now.
+        """Take the next samples ``waveform[S]`` at 16 kHz; the words that are complete now.
 
         Raises:
-            AudioError: not ``[S]`` floats, or samples that are no numbers.
-            InferenceError: the model gives NaN or infinity.
+            AudioError: not ``[S]`` floats, or a sample is NaN or infinite.
+            InferenceError: an output of the model is NaN or infinite.
         """
-        return self._heard(self._encoder.push(waveform[None]))
+        return self._decode(self._encoder.push(waveform[None]))
 
     @torch.no_grad()
     def finish(self) -> list[Word]:
-        """The last words. What is pushed next begins another utterance.
+        """End the utterance; its last words. The next `push` begins another one.
 
         Raises:
-            AudioError: less was heard than one frame needs.
-            InferenceError: the model gives NaN or infinity.
+            AudioError: the utterance was shorter than one frame needs.
+            InferenceError: an output of the model is NaN or infinite.
         """
-        words = self._heard(self._encoder.flush()) + self._words.push(self._search.finish()) + self._words.finish()
-        self._search = self.recognizer.streaming()
-        self._words = WordBuilder(self.recognizer.vocabulary, self._step)
+        words = self._decode(self._encoder.flush()) + self._words.push(self._search.finish()) + self._words.finish()
+        self._search = self.decoder.streaming()
+        self._words = WordBuilder(self.decoder.vocabulary, self._step)
         return words
 
-    def _heard(self, encoded: EncoderOutput) -> list[Word]:
+    def _decode(self, encoded: EncoderOutput) -> list[Word]:
         assert encoded.hidden_states is not None
         if not encoded.hidden_states[0].shape[1]:
             return []
@@ -121,20 +127,21 @@ class StreamingRecognizer:
             assert encoded.last_hidden_state is not None
             states = (*states[:-1], encoded.last_hidden_state)
         output = finite_output(self.model.head(states)[0], self.model)
-        return self._words.push(self._search.push(self.recognizer.frames(output)))
+        return self._words.push(self._search.push(self.decoder.frames(output)))
 
 
 @dataclass(frozen=True)
 class StreamedTranscript:
-    """What is said in a file that was heard as a stream.
+    """The text of a recording that was recognized as a stream.
 
     Args:
-        file: its path.
+        file: path of the file.
         seconds: its length.
-        text: empty where no word was heard.
-        words: each with its time.
-        latency: algorithmic, in seconds: between a sound and the frame it belongs to, at worst.
-        real_time_factor: seconds of computing for a second of audio, reading the file included.
+        text: the words with spaces between them; empty without any word.
+        words: each word with its time.
+        latency: algorithmic latency in seconds: the longest time between a sound and the output of its frame, apart from
+            computing.
+        real_time_factor: seconds of computing for a second of audio, with reading the file.
     """
 
     file: str
@@ -146,52 +153,54 @@ class StreamedTranscript:
 
 
 def transcribe_stream(
-    model: TaskNetwork,
-    file: str | Path,
-    recognizer: TextSearch | None = None,
+    model: Model,
+    recording: Audio,
     *,
+    decoder: TextSearch | None = None,
     chunks: Chunks | None = None,
     channel: Channel | None = None,
     piece: float = 0.1,
-    said: Callable[[Word], None] | None = None,
+    on_word: Callable[[Word], None] | None = None,
 ) -> StreamedTranscript:
-    """Write down what is said in an audio file, hearing it as a stream (as fast as the machine can).
+    """The text of a recording, recognized as a stream as fast as the machine can.
 
     Args:
-        model: from `load_recognizer`, with an encoder that can stream.
-        file: of any format, rate and length; never in memory as a whole.
-        recognizer, chunks: see `StreamingRecognizer`.
-        channel: which one of a file with several, counted from 0; ``"mix"`` for the mean of all.
-        piece: seconds that are heard at a time.
-        said: is told each word as soon as it is known.
+        model: a recognition model whose encoder can stream, or the place of one.
+        recording: what is transcribed; it is never in memory as a whole.
+        decoder, chunks: see `StreamingRecognizer`.
+        channel: the channel of a file with several, counted from 0, or ``"mix"`` for the mean of all.
+        piece: seconds of audio that are pushed at a time.
+        on_word: called with each word as soon as it is known.
 
     Raises:
-        AudioError: a file that is missing, damaged, silent, too short, or has several channels and none is chosen.
-        InferenceError: the model gives NaN or infinity.
-        StreamingError: as `StreamingRecognizer`.
+        AudioError: a file that is missing, damaged, silent or too short, or has several channels and none is chosen.
+        CheckpointError, StreamingError: see `StreamingRecognizer`.
+        InferenceError: an output of the model is NaN or infinite.
     """
-    frames, rate, _ = audio_shape(file)
-    stream, words = StreamingRecognizer(model, recognizer, chunks), []
-    low, high, begin = float("inf"), float("-inf"), time.perf_counter()
+    stream, words = StreamingRecognizer(model, decoder=decoder, chunks=chunks), list[Word]()
 
-    def found(new: list[Word]) -> None:
+    def add(new: list[Word]) -> None:
         for word in new:
             words.append(word)
-            if said is not None:
-                said(word)
+            if on_word is not None:
+                on_word(word)
 
-    for samples in audio_pieces(file, piece, channel=channel):
-        if len(samples):
-            low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-        with named(name_of(file)):
-            found(stream.push(samples))
-    if is_silent(torch.tensor([low, high])):
-        raise AudioError(f"{name_of(file)}: digital silence, so there is nothing to hear; replace it or leave it out")
-    with named(name_of(file)):
-        try:
-            found(stream.finish())
-        except AudioError as error:
-            raise AudioError(f"{name_of(file)}: too short: {error}") from None
-    seconds, spent = frames / rate, time.perf_counter() - begin
+    with audio_file(recording, channel) as (file, channel):
+        frames, rate, _ = audio_shape(file)
+        name = name_of(file)
+        low, high, begin = float("inf"), float("-inf"), time.perf_counter()
+        for samples in audio_pieces(file, piece, channel=channel):
+            if len(samples):
+                low, high = min(low, float(samples.min())), max(high, float(samples.max()))
+            with named(name):
+                add(stream.push(samples))
+        if is_silent(torch.tensor([low, high])):
+            raise AudioError(f"{name}: digital silence, so there is nothing to hear; replace it or leave it out")
+        with named(name):
+            try:
+                add(stream.finish())
+            except AudioError as error:
+                raise AudioError(f"{name}: too short: {error}") from None
+        seconds, spent = frames / rate, time.perf_counter() - begin
     text = " ".join(word.text for word in words)
-    return StreamedTranscript(name_of(file), seconds, text, tuple(words), stream.latency.seconds, spent / seconds)
+    return StreamedTranscript(name, seconds, text, tuple(words), stream.latency.seconds, spent / seconds)

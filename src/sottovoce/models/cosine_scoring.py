@@ -1,4 +1,4 @@
-"""How two embeddings are compared, and everything that takes: fitted once, it travels with the model."""
+"""How two speaker embeddings are compared. What is fitted for it is saved with the model."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from ..errors import CheckpointError
 from ..heads.options import MOST, Between
 
 Measure = Literal["duration low", "duration high", "magnitude low", "magnitude high", "cohort low", "cohort high"]
-"""What a calibration hears of two utterances besides their score, of each the lower and the higher."""
+"""A quality measure that a calibration uses beside the score: the lower or the higher value of the two utterances."""
 
 
 class CosineScoring(nn.Module):
-    """Cosine similarity of embeddings less a mean, under a linear map where there is one.
+    """Cosine similarity of centered embeddings, after a linear map if there is one.
 
-    What else makes a score comparable lies here too, so that scores mean the same everywhere; it is used by
-    `sottovoce.tasks.speaker_scores`.
+    It also holds the cohort of score normalization, the calibration and the threshold, so that scores mean the same wherever
+    the model is used. `sottovoce.tasks.scoring.speaker_scoring` fits and applies them.
 
     Args:
-        size: width of the embeddings.
-        linear: put a linear map behind the mean.
-        dimensions: of what it makes of the embeddings; ``None`` for as many as they have.
-        cohort: speakers against whom scores are normalized; 0 for none.
-        top: how many of them count for an embedding, the most similar ones.
-        measures: quality measures of the calibration; ``None`` where scores are not calibrated.
+        size: width ``E`` of the embeddings.
+        linear: apply a linear map after centering.
+        dimensions: output width of the linear map; ``None`` for that of the embeddings.
+        cohort: number of speakers against whom scores are normalized; 0 for no normalization.
+        top: number of the most similar cohort speakers that count for an embedding.
+        measures: quality measures of the calibration; ``None`` for a model without calibration.
 
     Attributes:
-        mean: ``[size]`` mean embedding of training speech (0 before it is fitted).
-        map: ``[size, dimensions]``, of the centered unit vector.
-        cohort: ``[cohort, dimensions or size]`` unit vectors, one a speaker.
-        calibration: ``[2 + measures]``: weights of the score and of each measure, and what is added.
-        calibrated: whether there is any calibration yet.
-        threshold: scores from here on up mean "same speaker" (the equal-error point on development trials); NaN while
-            unknown.
+        mean: ``[E]`` mean embedding of training speech; 0 before it is fitted.
+        map: ``[E, dimensions]``, applied to centered unit vectors.
+        cohort: ``[cohort, dimensions or E]`` unit vectors, one for each speaker.
+        calibration: ``[2 + measures]``: the weight of the score, the weights of the measures, and the offset.
+        calibrated: whether the calibration has been fitted.
+        threshold: two utterances count as one speaker from this score on, the equal-error point on development trials; NaN
+            while it is unknown.
 
     Raises:
-        CheckpointError: more of the cohort than there are, or measures of a cohort that is not there.
+        CheckpointError: ``top`` is more than the cohort has, or a measure needs a cohort and there is none.
     """
 
     may_be_unknown = ("threshold",)
-    """Buffers in which NaN means "not known yet"."""
+    """Buffers in which NaN means that the value is not known yet."""
 
     mean: Tensor
     map: Tensor | None
@@ -65,10 +65,12 @@ class CosineScoring(nn.Module):
         super().__init__()
         if cohort and top > cohort:
             raise CheckpointError(
-                f"config: scoring cosine: top is {top} of a cohort of {cohort} speakers; at most all count"
+                f"config: scoring cosine: top is {top} and the cohort has {cohort} speakers; take at most {cohort}"
             )
         if not cohort and any(measure.startswith("cohort") for measure in measures or ()):
-            raise CheckpointError("config: scoring cosine: it measures the cohort, and there is none")
+            raise CheckpointError(
+                "config: scoring cosine: measures name the cohort, and there is none; leave them out, or give it one"
+            )
         self.top, self.measures = top, measures
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("map", torch.zeros(size, dimensions or size) if linear else None)
@@ -80,15 +82,15 @@ class CosineScoring(nn.Module):
 
     @torch.no_grad()
     def fit_mean(self, embeddings: Tensor) -> None:
-        """Take the mean of ``embeddings[N, E]`` of training speech."""
+        """Set ``mean`` to that of ``embeddings[N, E]`` of training speech."""
         self.mean.copy_(F.normalize(embeddings, dim=-1).mean(0))
 
     def less_mean(self, embeddings: Tensor) -> Tensor:
-        """Unit vectors ``[N, E]`` around the mean: what the linear map is fitted on."""
+        """Centered unit vectors ``[N, E]`` of ``embeddings[N, E]``: what the linear map is fitted on."""
         return F.normalize(F.normalize(embeddings, dim=-1) - self.mean, dim=-1)
 
     def centered(self, embeddings: Tensor) -> Tensor:
-        """Unit vectors whose products are cosine scores."""
+        """Unit vectors ``[N, dimensions or E]`` of ``embeddings[N, E]``, whose dot products are cosine scores."""
         centered = self.less_mean(embeddings)
         return centered if self.map is None else F.normalize(centered @ self.map, dim=-1)
 

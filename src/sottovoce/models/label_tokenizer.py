@@ -13,13 +13,13 @@ from .spelling import MARK, spelled
 
 
 class LabelTokenizer(PreTrainedTokenizerFast):
-    """Text to labels, and the labels of frames to text: repeats are merged, blanks dropped, words parted by one space.
+    """Text to labels, and the labels of frames to text: repeats are merged, blanks dropped, words separated by one space.
 
-    What ``pipeline("automatic-speech-recognition")`` decodes a model of ours with, time stamps included.
+    ``pipeline("automatic-speech-recognition")`` decodes the outputs of a model with it, with time stamps.
     """
 
     replace_word_delimiter_char = " "
-    """What the pipeline parts words by."""
+    """The separator of words that the pipeline reads."""
 
     @classmethod
     def of(
@@ -28,11 +28,12 @@ class LabelTokenizer(PreTrainedTokenizerFast):
         spelling: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> LabelTokenizer:
-        """The tokenizer of ``labels[V]``, the blank first; of pieces, in the order in which they were learned.
+        """The tokenizer of a model.
 
         Args:
-            labels: of the model.
-            spelling, aliases: see `spelling.spelled`.
+            labels: ``[V]`` labels of the model, the blank first; pieces of words in the order in which they were learned.
+            spelling: text of labels that differs from their names, see `spelling.spelled`.
+            aliases: labels that are the same token as another, see `spelling.spelled`.
         """
         more = {"spelling": dict(spelling or {}), "aliases": dict(aliases or {})} if spelling or aliases else {}
         return cls(
@@ -52,30 +53,30 @@ class LabelTokenizer(PreTrainedTokenizerFast):
         output_word_offsets: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """The text of labels a frame; with offsets, a dictionary of text and frames of characters and words."""
-        found = self._spoken([token_ids] if isinstance(token_ids, int) else list(token_ids), group_tokens)
-        text = "".join(each["char"] for each in found)
+        """The text of one label a frame; with offsets, a dictionary of the text and the frames of characters and words."""
+        pieces = self._spoken([token_ids] if isinstance(token_ids, int) else list(token_ids), group_tokens)
+        text = "".join(each["char"] for each in pieces)
         if not (output_char_offsets or output_word_offsets):
             return text
         offsets: dict[str, Any] = {"text": text}
         if output_char_offsets:
-            offsets["char_offsets"] = found
+            offsets["char_offsets"] = pieces
         if output_word_offsets:
-            offsets["word_offsets"] = self._get_word_offsets(found)
+            offsets["word_offsets"] = self._get_word_offsets(pieces)
         return offsets
 
     def _spoken(self, labels: list[int], merge: bool) -> list[dict[str, Any]]:
-        """Text and frames of every label that is said; spaces at the ends, and all but one in a row, are not."""
+        """Text and frames of every label but blanks; without spaces at the ends, and with one space between words."""
         found: list[dict[str, Any]] = []
         frame, space = 0, None
         names = [str(name) for name in self.convert_ids_to_tokens(list(range(len(self))))]
-        said = spelled(names, self.init_kwargs.get("spelling"), self.init_kwargs.get("aliases"))
-        labels = [said.first[label] for label in labels]
+        spelling = spelled(names, self.init_kwargs.get("spelling"), self.init_kwargs.get("aliases"))
+        labels = [spelling.first[label] for label in labels]
         for label, run in groupby(labels) if merge else ((label, [label]) for label in labels):
             begin, frame = frame, frame + len(list(run))
             if label == self.pad_token_id:
                 continue
-            text = said.texts[label]
+            text = spelling.texts[label]
             words = text.split()
             if text[:1].isspace() and space is None:
                 space = {"char": " ", "start_offset": begin, "end_offset": begin if words else frame}
@@ -89,7 +90,7 @@ class LabelTokenizer(PreTrainedTokenizerFast):
 
     @staticmethod
     def _get_word_offsets(offsets: list[dict[str, Any]], word_delimiter_char: str = " ") -> list[dict[str, Any]]:
-        """Words with the frames from their first to their last label; the pipeline asks for them under this name."""
+        """Words with the frames of their first and last label. The pipeline calls this method."""
         words = []
         for is_space, run in groupby(offsets, lambda each: each["char"] == word_delimiter_char):
             if not is_space:

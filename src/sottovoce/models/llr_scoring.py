@@ -1,4 +1,4 @@
-"""How the outputs of a two-class model become a log-likelihood ratio, which travels with the model."""
+"""How the outputs of a two-class model become a calibrated log-likelihood ratio. The calibration is saved with the model."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import torch
 from torch import Tensor, nn
 
 CLASSES = ("spoof", "bonafide")
-"""What its two classes are called, in the order of the outputs."""
+"""Names of the two classes, in the order of the outputs."""
 
 
 class LLRScoring(nn.Module):
-    """A score of each recording, and its calibration: ``slope * score + offset`` is a log-likelihood ratio.
+    """Calibrated log-likelihood ratios: ``slope * score + offset``.
 
-    The score is the difference of two logits (the second class less the first), or the one output there is.
+    The score of a recording is the logit of the second class minus that of the first, or the only output of the model.
 
     Attributes:
-        slope, offset: of the calibration on development data.
-        calibrated: whether there was any; until then the score itself stands for the ratio.
+        slope: factor of the score, fitted on development data; 1 before.
+        offset: added to it, fitted on development data; 0 before.
+        calibrated: whether they have been fitted. Until then the ratio is the score itself.
     """
 
     slope: Tensor
@@ -31,28 +32,28 @@ class LLRScoring(nn.Module):
 
     @staticmethod
     def scores(output: Tensor) -> Tensor:
-        """``[B]`` from the model's output ``[B, 1 | 2]``: higher is more likely the second class."""
+        """Scores ``[B]`` of ``output[B, 1 | 2]``; higher is more likely the second class."""
         return output[..., -1] - output[..., 0] if output.shape[-1] == 2 else output[..., 0]
 
     @torch.no_grad()
     def fit(self, slope: float, offset: float) -> None:
-        """Take over a calibration."""
+        """Set the calibration."""
         self.slope.fill_(slope)
         self.offset.fill_(offset)
         self.calibrated.fill_(True)
 
     @torch.no_grad()
     def forget(self) -> None:
-        """Be without a calibration, as a model whose weights have changed is."""
+        """Remove the calibration, which does not fit a model whose weights have changed."""
         self.slope.fill_(1.0)
         self.offset.zero_()
         self.calibrated.fill_(False)
 
     def logits(self, output: Tensor) -> Tensor:
-        """``[B, 2]`` whose softmax are probabilities of the two classes where both are as likely beforehand."""
+        """Logits ``[B, 2]`` of ``output[B, 1 | 2]``. Their softmax is the probability of each class for equal priors."""
         ratio = self(output)
         return torch.stack([torch.zeros_like(ratio), ratio], dim=-1)
 
     def forward(self, output: Tensor) -> Tensor:
-        """Log-likelihood ratios ``[B]``."""
+        """Log-likelihood ratios ``[B]`` of ``output[B, 1 | 2]``."""
         return self.slope * self.scores(output) + self.offset

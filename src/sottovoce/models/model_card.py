@@ -1,4 +1,4 @@
-"""The model card: ``README.md`` of a model directory, as the hub reads it, with nothing in it that was not measured."""
+"""The model card: the ``README.md`` of a model directory as the hub reads it. Its numbers are measured ones only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..text.plain_json import why_not_finite
 from .task_model import TaskModel
 
 NUMBERS = ("## Numbers\n", "\n## License\n")
-"""What the scores stand between."""
+"""The headings before and after the scores."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Score:
     """One number of an evaluation.
 
     Args:
-        data: what the model was tested on.
+        data: name of the test data.
         metric: its key in the results: ``eer``, ``wer``, ...
-        value: as it was computed (rates between 0 and 1). One that is not finite is told as such in the text, and left
-            out of the metadata, which has numbers only.
-        low, high: ends of the interval, if there is one, of so much ``level``.
+        value: the number; a rate is between 0 and 1. One that is not finite is explained in the text and left out of the
+            metadata, which holds numbers only.
+        low: lower end of the interval; ``None`` without an interval.
+        high: upper end of the interval; ``None`` without an interval.
+        level: level of the interval, such as 0.95.
         protocol: how it was scored, in words.
     """
 
@@ -43,25 +45,29 @@ class Score:
 
     @property
     def text(self) -> str:
-        """The value as the text has it."""
+        """The value in words of the card."""
         reason = why_not_finite(self.value)
         return f"{self.value:.4g}" if reason is None else f"none ({reason})"
 
     @property
     def interval(self) -> str:
+        """The interval in words of the card; empty without one."""
         return "" if self.low is None or self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
 
 
 def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]:
-    """The scores in the results of an evaluation: its main ``metric``, and all others that have an interval.
+    """The scores in the results of an evaluation: its main metric, and all others that have an interval.
 
-    Results that were read from a file have null where a number was not finite; here it is NaN again.
+    Args:
+        data: name of the test data.
+        numbers: the results. In those read from a file a number that was not finite is null; here it becomes NaN.
+        metric: key of the main metric.
     """
     keys = [metric, *(key for key in numbers if f"{key}_interval" in numbers and key != metric)]
-    found = []
+    scores = []
     for key in keys:
         ends = numbers.get(f"{key}_interval") or {}
-        found.append(
+        scores.append(
             Score(
                 data,
                 key,
@@ -72,19 +78,19 @@ def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]
                 str(numbers.get("protocol", "")),
             )
         )
-    return found
+    return scores
 
 
 @dataclass(frozen=True)
 class History:
-    """How a model came to be.
+    """How a model was made.
 
     Args:
-        name: of the model.
-        steps: what was done, in order, a line each.
-        data: what it learned from, a line each.
-        scores: what it was measured to do.
-        seconds: length of the utterance that multiplications are counted for.
+        name: name of the model.
+        steps: what was done, in order, one line for each step.
+        data: what it was trained on, one line for each corpus.
+        scores: how it was evaluated.
+        seconds: length of the utterance for which MACs are counted.
     """
 
     name: str
@@ -95,24 +101,38 @@ class History:
 
 
 def write_card(directory: str | Path, model: SpeechEncoder | TaskModel, history: History) -> None:
-    """Write ``README.md`` into a model's directory."""
+    """Write the ``README.md`` of a saved model.
+
+    Args:
+        directory: of the model.
+        model: the model.
+        history: how it was made.
+    """
     _card(model, history).save(Path(directory) / "README.md")
 
 
 def add_scores(directory: str | Path, scores: Sequence[Score]) -> None:
-    """Put the scores of a later evaluation into the card of a saved model; older ones on the same data are replaced.
+    """Add the scores of a later evaluation to the card of a saved model. Older scores on the same data are replaced.
+
+    Args:
+        directory: of the model.
+        scores: to add.
 
     Raises:
-        DataError: the directory has no card of ours.
+        DataError: the directory has no card that sottovoce wrote.
     """
     path = Path(directory) / "README.md"
     if not path.is_file():
-        raise DataError(f"{directory}: has no README.md to put scores into; runs and prune write one")
+        raise DataError(
+            f"{directory}: has no README.md to add scores to; `sottovoce compress` and `sottovoce prune` write one"
+        )
     card = ModelCard.load(path)
     before, heading, rest = card.text.partition(NUMBERS[0])
     _, license, after = rest.partition(NUMBERS[1])
     if not heading or not license:
-        raise DataError(f"{path}: is no card of ours: it has no part called '## Numbers' before '## License'")
+        raise DataError(
+            f"{path}: is no card that sottovoce wrote: it has no part called '## Numbers' before '## License'"
+        )
     new = {(score.data, score.metric) for score in scores}
     kept = [s for s in _known(card.data.eval_results or []) if (s.data, s.metric) not in new]
     every = [*kept, *scores]
@@ -143,7 +163,7 @@ def _card(model: SpeechEncoder | TaskModel, history: History) -> ModelCard:
         f"```python\n{_usage(model, pipeline)}\n```\n",
         f"## Size\n\n{_size(model, history.seconds)}\n",
         f"## How it was made\n\n{_listed(history.steps)}\n",
-        f"## Data\n\n{_listed(history.data) if history.data else 'Nothing was learned in these steps.'}\n",
+        f"## Data\n\n{_listed(history.data) if history.data else 'No data: these steps train nothing.'}\n",
         NUMBERS[0] + _numbers(history.scores) + NUMBERS[1],
         _ancestry(name, license),
     ]
@@ -210,19 +230,17 @@ def _results(scores: Sequence[Score], pipeline: str | None) -> list[EvalResult]:
 
 
 def _known(results: Sequence[EvalResult]) -> list[Score]:
-    found = []
+    scores = []
     for each in results:
         more = each.metric_args or {}
         low, high = more.get("interval") or (None, None)
         level, protocol = more.get("level", 0.95), more.get("protocol", "")
-        found.append(Score(each.dataset_name, each.metric_type, each.metric_value, low, high, level, protocol))
-    return found
+        scores.append(Score(each.dataset_name, each.metric_type, each.metric_value, low, high, level, protocol))
+    return scores
 
 
 def _ancestry(name: str | None, license: str | None) -> str:
     if name is None:
-        return (
-            "\nIts weights started from nothing, so it has no ancestor. Its training data have licenses of their own.\n"
-        )
-    said = license or "unknown \N{EN DASH} check"
-    return f"\nIts weights come from {name}, whose license is: {said}. Its training data have licenses of their own.\n"
+        return "\nIts weights started at random, without another model. Its training data have licenses of their own.\n"
+    terms = license or "unknown \N{EN DASH} check"
+    return f"\nIts weights come from {name}, whose license is: {terms}. Its training data have licenses of their own.\n"

@@ -1,12 +1,12 @@
-"""What labels are in text, where that is not what they are called.
+"""The text of labels whose names are not their text.
 
-A vocabulary that was made elsewhere may write one thing in several ways: a word mark beside a space, capitals that are
-written small, outputs that no token stands for. Labels must differ all the same, so such a label has a name of its own, and
-a table says what it is::
+A stock vocabulary may have several tokens with the same text: a word mark beside a space, capitals that are written small,
+outputs without a token. Names of labels must differ, so such a label has a name of its own, and two tables give its text and
+the token that it repeats::
 
     labels     <blank>  ' '   |    a    A    <unk>   <unk> (7)
     spelling            | -> ' '   A -> a            <unk> (7) -> <unk>
-    aliases                                          <unk> (7) -> <unk>        the same token: repeats of both are one
+    aliases                                          <unk> (7) -> <unk>        the same token: repeats of both are merged
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..encoder.checks.values import short
 from ..errors import CheckpointError
 
 MARK = "\u2581"
-"""Begins a word in a vocabulary of pieces."""
+"""First character of each word in a vocabulary of pieces."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Spelling:
     """Labels as text.
 
     Args:
-        texts: of each label.
-        first: of each label, the first one that says the same token (itself, mostly).
+        texts: text of each label.
+        first: for each label the number of the first label that is the same token, mostly itself.
     """
 
     texts: list[str]
@@ -35,15 +35,15 @@ class Spelling:
 
     @property
     def plain(self) -> bool:
-        """Whether every label is a token of its own."""
+        """Whether no two labels are the same token."""
         return self.first == list(range(len(self.first)))
 
 
 def check_spelling(labels: Sequence[str], spelling: Mapping[str, str], aliases: Mapping[str, str]) -> None:
-    """Hold both tables against the labels.
+    """Check both tables against the labels.
 
     Raises:
-        CheckpointError: an entry of what is no label, or an alias of what is an alias itself.
+        CheckpointError: an entry for something that is no label, or an alias of an alias.
     """
     known = set(labels)
     for name, table in (("spelling", spelling), ("aliases", aliases)):
@@ -60,7 +60,13 @@ def check_spelling(labels: Sequence[str], spelling: Mapping[str, str], aliases: 
 def spelled(
     labels: Sequence[str], spelling: Mapping[str, str] | None = None, aliases: Mapping[str, str] | None = None
 ) -> Spelling:
-    """The spelling of ``labels``; one without an entry in ``spelling`` is its own text, `MARK` a space."""
+    """The spelling of a vocabulary.
+
+    Args:
+        labels: ``[V]`` names of the labels.
+        spelling: label -> its text. The text of any other label is its name, with `MARK` as a space.
+        aliases: label -> the label that is the same token.
+    """
     spelling, aliases = spelling or {}, aliases or {}
     number = {label: place for place, label in reversed(list(enumerate(labels)))}
     texts = [spelling.get(label, label.replace(MARK, " ")) for label in labels]

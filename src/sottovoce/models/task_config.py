@@ -1,4 +1,4 @@
-"""The config of a task model: the encoder's config, and what stands on top of it."""
+"""The config of a task model: the config of its encoder, its head, and what its outputs mean."""
 
 from __future__ import annotations
 
@@ -26,26 +26,30 @@ RULES = {
 }
 
 
+SCORINGS = {"verification": "cosine", "spoofing": "llr"}
+"""Task -> the scoring that its models must have."""
+
+
 class TaskConfig(CheckedConfig):
     """An encoder, a head, and what they were trained for.
 
     Args:
         encoder: config of the encoder, as an object or as plain data.
-        head: ``{"kind": "mhfa", ...}``: which head, and its options.
-        scoring: what makes decisions of outputs: ``cosine`` of two, ``llr`` (a calibrated likelihood ratio) of one, or
-            ``None``.
-        scoring_options: of `CosineScoring`: what it has room for.
-        task: what it was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization``,
-            ``intent``; of stock models also ``classification`` and ``frame classification``.
-        labels: names of the outputs, where outputs are classes; of a ``ctc`` or ``transducer`` head they are the
-            vocabulary, the blank first, in the order that makes it a tokenizer; of an ``intent`` model with a
-            ``classifier`` they are ``question=answer``, those of one question side by side.
-        spelling, aliases: of a vocabulary that was made elsewhere: labels whose text is not their name, and labels that are
-            the same token as another; see `sottovoce.models.spelling`.
+        head: the kind of the head and its options: ``{"kind": "mhfa", ...}``.
+        scoring: how outputs become scores: ``cosine`` compares two embeddings, ``llr`` is the calibrated log-likelihood ratio
+            of one output; ``None`` for other tasks.
+        scoring_options: options of `CosineScoring`.
+        task: what the model was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization`` or
+            ``intent``; for stock models also ``classification`` and ``frame classification``.
+        labels: names of the outputs, if outputs are classes. With a ``ctc`` or ``transducer`` head they are the vocabulary,
+            the blank first and pieces in the order in which they were learned. For an ``intent`` model with a
+            ``classifier`` they are ``question=answer``, and the answers to one question follow each other.
+        spelling: text of labels that differs from their names, see `sottovoce.models.spelling`.
+        aliases: labels that are the same token as another, see `sottovoce.models.spelling`.
 
     Raises:
-        CheckpointError: a name that is unknown, a value of another type, an unknown head, or one with another number of
-            outputs than labels.
+        CheckpointError: a name that is unknown, a value of another type, an unknown head, a number of outputs that is not
+            the number of labels, or a scoring or head that does not fit the task.
     """
 
     model_type = "sottovoce_task"
@@ -87,10 +91,14 @@ class TaskConfig(CheckedConfig):
         if outputs is not None:
             for label, count in Counter(self.labels).items():
                 if count > 1 or not label:
-                    raise CheckpointError(f"config: labels: {short(label)} is empty or stands there twice")
+                    raise CheckpointError(f"config: labels: {short(label)} is empty or occurs twice")
         if task == "spoofing" and self.labels is not None and self.labels != list(CLASSES):
             raise CheckpointError(
                 f"config: labels are {short(self.labels)}; those of a spoofing model are {', '.join(CLASSES)}"
+            )
+        if scoring != SCORINGS.get(task, scoring):
+            raise CheckpointError(
+                f"config: scoring is {short(scoring)}; that of a model for {task} is {SCORINGS[task]}"
             )
         check_spelling(self.labels or (), self.spelling or {}, self.aliases or {})
         classes = self.labels if self.answers is None else self.answers
@@ -121,32 +129,32 @@ class TaskConfig(CheckedConfig):
 
     @property
     def inputs_to_logits_ratio(self) -> int:
-        """Samples from one frame of the output to the next; stock pipelines cut long audio by it."""
+        """Samples from one frame of the output to the next. Stock pipelines cut long audio by it."""
         return self.encoder.samples_per_frame * int(self.head.get("downsampling", 1))
 
     @property
     def auto_class(self) -> str | None:
-        """The class of Transformers under which stock code looks for such a model; ``None`` where there is none."""
+        """The auto class of Transformers for models with this head; ``None`` if there is none."""
         return HEADS[self.head["kind"]].auto_class
 
     @property
     def transcribes(self) -> bool:
-        """Whether its labels are text, so that a tokenizer belongs to it."""
+        """Whether its labels are text, so that it is saved with a tokenizer."""
         return self.task == "recognition" and bool(self.labels)
 
     @property
     def pipeline(self) -> str | None:
-        """The stock pipeline that runs it; ``None`` where there is none, as of a sequence of labels that are no text."""
+        """The stock pipeline that runs it; ``None`` if there is none, as for sequences of labels that are no text."""
         if self.auto_class == "AutoModelForCTC" and not self.transcribes:
             return None
         return HEADS[self.head["kind"]].pipeline
 
     @property
     def answers(self) -> list[str] | None:
-        """Answers to the first question of a model that answers several, the intent where it is asked for one.
+        """The answers to the first question of an intent model with a classifier, which is about the intent if there is one.
 
-        Stock code knows one question a model, so these are its classes, and their outputs, the first ones, its logits.
-        ``None`` of all other models.
+        Stock code knows one question for a model, so these answers are its classes, and its logits are the first outputs.
+        ``None`` for all other models.
         """
         if self.task != "intent" or self.head["kind"] != "classifier" or not self.labels:
             return None
@@ -155,7 +163,7 @@ class TaskConfig(CheckedConfig):
         return asked or None
 
     def with_shapes(self, encoder: Shape, head: Shape) -> TaskConfig:
-        """A copy with other shapes of encoder and head."""
+        """A copy with other shapes of the encoder and the head."""
         fields = self.to_dict()
         fields["encoder"] = self.encoder.with_shape(encoder).to_dict()
         fields["head"] = {key: value for key, value in self.head.items() if key != "shape"}

@@ -35,8 +35,8 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     A stock directory or hub id of ``...ForCTC``, ``...ForSequenceClassification``, ``...ForXVector`` or
     ``...ForAudioFrameClassification`` loads too, with its head and labels, and gives the same outputs.
 
-    It is pruned like a bare encoder. Its units are those of the encoder, below ``encoder.``, and those that the head has
-    of its own, below ``head.``; what reads the residual stream follows it.
+    It is pruned like a bare encoder. Its units are those of the encoder, whose names begin with ``encoder.``, and those of
+    the head, whose names begin with ``head.``; the head follows a pruned residual stream.
     """
 
     config_class = TaskConfig
@@ -45,7 +45,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     encoder: SpeechEncoder
     main_input_name = "input_values"  # as stock feature extractors call the waveform
     supports_gradient_checkpointing = True
-    accepts_loss_kwargs = False  # the Trainer need not tell how many items its batches have
+    accepts_loss_kwargs = False  # the loss needs no number of items from the Trainer
     _supports_sdpa = True
 
     def __init__(self, config: TaskConfig):
@@ -62,9 +62,9 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
             options: see `SpeechEncoder.from_pretrained`.
 
         Raises:
-            CheckpointError: nothing there, no known head, damaged, a tokenizer that is missing or does not fit, tensors
-                that do not fit the config, or hold NaN or infinity.
-            TypeError: an option that is unknown or cannot be heeded.
+            CheckpointError: nothing there, an unknown head, damaged, a tokenizer that is missing or does not fit, tensors
+                that do not fit the config, or a tensor with NaN or infinity.
+            TypeError: an option that is unknown or has a value that is not supported.
         """
         return super().from_pretrained(name, **options)
 
@@ -74,7 +74,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
         config = TaskConfig(**fields)
         with torch.device("meta"):
             size = cls(config).head.size
-        # What decisions need beside the stock weights is as new.
+        # Stock weights hold no scoring, so it starts unfitted.
         scoring = build_scoring(config.scoring, size, config.scoring_options)
         own = {} if scoring is None else {f"scoring.{k}": v for k, v in scoring.state_dict().items()}
         return config, own | weights, notes
@@ -82,10 +82,12 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     def save_pretrained(  # type: ignore[override]
         self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
     ) -> None:
-        """Write ``config.json``, ``model.safetensors`` and what stock pipelines need: a feature extractor, and of a
-        recognizer the tokenizer and their processor.
+        """Write ``config.json``, ``model.safetensors`` and what stock pipelines need: a feature extractor, and for a
+        recognizer the tokenizer and the processor of both.
 
         Args:
+            directory: where they are written.
+            kwargs: further arguments of Transformers.
             portable: also write the modeling code, so that the auto classes of Transformers load it with
                 ``trust_remote_code=True`` where sottovoce is not installed.
         """
@@ -95,6 +97,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
             write_processor(tokenizer, Path(directory), portable=portable)
 
     def auto_classes(self) -> dict[str, type]:
+        """Auto class of Transformers -> the class that it loads a portable copy with."""
         own = self.config.auto_class
         classes: dict[str, type] = {"AutoModel": TaskModel}
         return classes if own is None else {**classes, own: AUTO_MODELS[own]}
@@ -119,49 +122,49 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
             super()._init_weights(module)
 
 
-class PurposeModel(TaskModel):
-    """A `TaskModel` that says what it is for.
+class AutoTaskModel(TaskModel):
+    """Base of the classes that the auto classes of Transformers load.
 
     Raises:
-        CheckpointError: the config is that of a model for something else.
+        CheckpointError: the head of the config belongs to another auto class.
     """
 
-    purpose: ClassVar[str]
+    auto_class_name: ClassVar[str]
     """The auto class that loads it."""
 
     def __init__(self, config: TaskConfig):
-        if config.auto_class != self.purpose:
+        if config.auto_class != self.auto_class_name:
             what = config.task or config.head["kind"]
             raise CheckpointError(f"this is a model for {what}: load it with {config.auto_class or 'AutoModel'}")
         super().__init__(config)
 
 
-class TaskModelForCTC(PurposeModel):
+class TaskModelForCTC(AutoTaskModel):
     """``logits[B, T, V]`` of labels; label 0 is the blank."""
 
-    purpose = "AutoModelForCTC"
+    auto_class_name = "AutoModelForCTC"
 
 
-class TaskModelForAudioClassification(PurposeModel):
+class TaskModelForAudioClassification(AutoTaskModel):
     """``logits[B, C]`` of classes."""
 
-    purpose = "AutoModelForAudioClassification"
+    auto_class_name = "AutoModelForAudioClassification"
 
 
-class TaskModelForAudioXVector(PurposeModel):
+class TaskModelForAudioXVector(AutoTaskModel):
     """``embeddings[B, E]``."""
 
-    purpose = "AutoModelForAudioXVector"
+    auto_class_name = "AutoModelForAudioXVector"
 
 
-class TaskModelForAudioFrameClassification(PurposeModel):
+class TaskModelForAudioFrameClassification(AutoTaskModel):
     """``logits[B, T, C]`` of classes of every frame."""
 
-    purpose = "AutoModelForAudioFrameClassification"
+    auto_class_name = "AutoModelForAudioFrameClassification"
 
 
-AUTO_MODELS: dict[str, type[PurposeModel]] = {
-    model.purpose: model
+AUTO_MODELS: dict[str, type[AutoTaskModel]] = {
+    model.auto_class_name: model
     for model in (
         TaskModelForCTC,
         TaskModelForAudioClassification,

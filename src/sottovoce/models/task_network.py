@@ -30,14 +30,14 @@ class TaskOutput(ModelOutput):
     """What a `TaskNetwork` returns.
 
     Args:
-        loss: of the labels, where some are given.
-        output: what the head makes of the hidden states: an embedding ``[B, E]``, classes ``[B, C]``,
-            labels of every frame ``[B, T, V]``, or frames ``[B, T, D]`` that a transducer starts from.
-        hidden_states: ``L + 1`` of ``[B, T, D]``.
-        logits, embeddings: the output under the names by which stock code reads it. Logits of two classes with a
-            calibrated likelihood ratio are calibrated (`LLRScoring.logits`), those of an understanding model are of its
-            first question (`TaskConfig.answers`); embeddings are only those of an embedder.
+        loss: the loss, if labels were given.
+        output: output of the head: embeddings ``[B, E]``, logits of classes ``[B, C]``, logits of the labels of every frame
+            ``[B, T, V]``, or the frames ``[B, T, D]`` from which a transducer starts.
+        hidden_states: ``L + 1`` tensors ``[B, T, D]``.
         lengths: ``[B]`` valid frames of the hidden states.
+        logits: the output under the name by which stock code reads it. Logits of a model with `LLRScoring` are calibrated;
+            those of an intent model are of its first question (`TaskConfig.answers`).
+        embeddings: the output of a head that makes embeddings, under the name by which stock code reads it.
         output_lengths: ``[B]`` valid frames of an output that has frames.
     """
 
@@ -51,10 +51,7 @@ class TaskOutput(ModelOutput):
 
 
 class TaskNetwork(PlacedModule):
-    """A speech encoder and a head.
-
-    It is all that inference needs. `TaskModel` is this network as a model of Transformers.
-    """
+    """A speech encoder and a head: all that inference needs. `TaskModel` is this network as a model of Transformers."""
 
     config: TaskConfig
     encoder_class: type[EncoderNetwork] = EncoderNetwork
@@ -65,7 +62,7 @@ class TaskNetwork(PlacedModule):
         self.build_parts(config)
 
     def build_parts(self, config: TaskConfig) -> None:
-        """Make encoder, head and scoring as the config says."""
+        """Build encoder, head and scoring from the config."""
         self.encoder = self.encoder_class(config.encoder)
         self.head: Any = build(HEADS, config.head, self.encoder.stream, config.encoder.num_hidden_layers + 1)
         self.scoring: Any = build_scoring(config.scoring, self.head.size, config.scoring_options)
@@ -88,12 +85,17 @@ class TaskNetwork(PlacedModule):
     ) -> TaskOutput | tuple[Any, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
-        ``targets`` are what `Transducer` takes; with ``labels`` there is a `labeled_loss`, as stock code wants it.
-        Further inputs are those of `EncoderNetwork`.
+        Args:
+            targets: what the predictor of a `Transducer` reads in training.
+            labels: labels for a `labeled_loss`, as stock code gives them.
+            waveform, lengths, features, feature_lengths, input_values, input_features, attention_mask: see `EncoderNetwork`.
+            output_hidden_states: ``False`` leaves the hidden states out of the result.
+            return_dict: ``False`` for a tuple in place of a `TaskOutput`; by default as the config says.
+            unknown: refused.
 
         Raises:
             AudioError: as `EncoderNetwork`.
-            TypeError: an argument that is unknown or cannot be heeded.
+            TypeError: an argument that is unknown or has a value that is not supported.
         """
         refuse(unknown, (*ARGUMENTS, "targets", "labels"), type(self).__name__)
         encoded = self.encoder(
@@ -114,7 +116,7 @@ class TaskNetwork(PlacedModule):
         logits, answers = stock.logits(output), self.config.answers
         logits = logits if answers is None else logits[:, : len(answers)]
         ends = self.head.output_lengths(encoded.lengths)
-        made = TaskOutput(
+        result = TaskOutput(
             loss=None if labels is None else labeled_loss(self.config.head, logits, ends, labels),
             output=output,
             hidden_states=None if output_hidden_states is False else encoded.hidden_states,
@@ -123,10 +125,11 @@ class TaskNetwork(PlacedModule):
             embeddings=output if isinstance(self.head, Embedder) else None,
             output_lengths=ends,
         )
-        return as_wanted(made, self.config, return_dict)
+        return as_wanted(result, self.config, return_dict)
 
     @property
     def shape(self) -> Shape:
+        """The widths of encoder and head."""
         return {"encoder": self.encoder.shape, "head": self.head.shape}
 
     @property
@@ -135,22 +138,31 @@ class TaskNetwork(PlacedModule):
         return {"encoder": self.encoder.original_shape, "head": self.head.original_shape}
 
     def timing(self, seconds: float) -> Timing:
+        """The lengths of all sequences for an utterance of ``seconds``, which MACs are counted by."""
         return self.encoder.timing(seconds)
 
     def probe(self) -> dict[str, Tensor]:
-        """Input on which a slim model is compared with its gated form."""
+        """An input on which a slim model is compared with its gated form."""
         probe = self.encoder.probe()
         return {**probe, **self.head.probe(len(probe["waveform"]))}
 
     def shrunk(self, shape: Shape) -> Self:
-        """A model of this kind with another shape and fresh weights."""
+        """A model of this class with another shape and new random weights."""
         return type(self)(self.config.with_shapes(shape["encoder"], shape["head"]))
 
 
 def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:
-    """What makes decisions of a head's outputs."""
+    """The scoring of a model.
+
+    Args:
+        kind: ``cosine``, ``llr`` or ``None``.
+        size: width of the output of the head.
+        options: options of `CosineScoring`.
+
+    Raises:
+        CheckpointError: an option that the scoring does not have, or a value that does not fit it.
+    """
     if kind is None:
         return None
-    made = CosineScoring if kind == "cosine" else LLRScoring
-    check_options(made, options, f"scoring {kind}")
+    check_options(CosineScoring if kind == "cosine" else LLRScoring, options, f"scoring {kind}")
     return CosineScoring(size, **options) if kind == "cosine" else LLRScoring()

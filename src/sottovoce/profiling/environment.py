@@ -1,4 +1,4 @@
-"""Where a number was measured: a number without its hardware, threads and versions means nothing."""
+"""Where a number was measured: a time without its hardware, threads and versions means nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import torch
 from ..version import __version__
 
 PACKAGES = ("torch", "transformers", "lightning", "lhotse", "numpy")
+"""Packages whose versions are listed where they are installed."""
 
 
-def environment(device: str | torch.device = "cpu") -> dict[str, str]:
+def describe_environment(device: str | torch.device = "cpu") -> dict[str, str]:
     """Hardware, operating system, threads and versions, as plain text by name.
 
     Args:
-        device: the accelerator that was used, if any, is named too.
+        device: the device that was used; a CUDA device is named, too.
     """
     device = torch.device(device)
-    facts = {"processor": processor(), "cores": str(os.cpu_count()), "threads": str(torch.get_num_threads())}
+    facts = {"processor": processor_name(), "cores": str(os.cpu_count()), "threads": str(torch.get_num_threads())}
     if device.type == "cuda":
         facts["accelerator"] = torch.cuda.get_device_name(device)
         facts["cuda"] = str(torch.version.cuda)
@@ -36,8 +37,8 @@ def environment(device: str | torch.device = "cpu") -> dict[str, str]:
     return facts
 
 
-def processor() -> str:
-    """The name that the processor gives itself."""
+def processor_name() -> str:
+    """The model name of the processor, as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():

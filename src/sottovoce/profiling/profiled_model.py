@@ -1,32 +1,37 @@
-"""What is measured: one network with an input of one size, whoever's class it is."""
+"""What is measured: a network of ours or of Transformers, with an input of one size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from sottovoce.encoder.checks.finite_outputs import finite_output, float_tensors
-from sottovoce.encoder.model import SAMPLE_RATE
-from sottovoce.pruning.costs import cost
+from ..encoder.checks.finite_outputs import finite_output, float_tensors
+from ..encoder.model import SAMPLE_RATE
+from ..pruning.costs import cost
+from .benchmark_settings import BenchmarkSettings
+from .memory import tensor_bytes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
 class ProfiledModel:
-    """A network and the input it is run on.
+    """A network and the input that it is run on.
 
     Args:
-        name: what it is called in tables.
+        name: its name in tables.
         module: the network, in evaluation mode.
-        inputs: its first argument: ``[B, S]`` waveform, or ``[B, T, F]`` features.
+        inputs: its first argument: a waveform ``[B, S]``, or features ``[B, T, F]``.
         macs: multiply-accumulates of one run.
-        file_bytes: size of its weights on disk, or what they would take there.
-        note: what a reader must know beside the number.
+        file_bytes: size of its weights on disk, or the size that they would have there.
+        note: what a reader must know beside the numbers.
     """
 
     name: str
@@ -36,65 +41,79 @@ class ProfiledModel:
     file_bytes: int
     note: str = ""
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
+        """Run the network once."""
         with torch.inference_mode():
             return self.module(self.inputs)
 
     def check(self) -> None:
-        """Run it once more and look at what it gives.
+        """Run the network once more and check its outputs.
 
         Raises:
-            InferenceError: NaN or infinity is among it.
+            InferenceError: an output is NaN or infinite.
         """
         dtype = str(next(self.module.parameters()).dtype).removeprefix("torch.")
         for each in float_tensors(self()):
             finite_output(each, f"{self.name} in {dtype}")
 
 
-def ours(
-    module: nn.Module, *, name: str, seconds: float, batch: int, dtype: torch.dtype, device: str, **more: Any
+def profile_network(
+    module: nn.Module, settings: BenchmarkSettings, *, name: str, file_bytes: int | None = None
 ) -> ProfiledModel:
-    """A model of ours: an encoder or a task model, fed waveforms."""
-    macs = cost(module, seconds).macs * batch
-    file_bytes = more.pop("file_bytes", None) or tensor_bytes(module)
-    module = module.to(device=device, dtype=dtype).eval()
-    return ProfiledModel(name, module, noise(seconds, batch).to(device), macs, file_bytes, **more)
+    """An encoder or a task model of sottovoce with a waveform of noise; its MACs are counted by `cost`.
 
-
-def stock(
-    module: nn.Module, *, name: str, seconds: float, batch: int, dtype: torch.dtype, device: str, **more: Any
-) -> ProfiledModel:
-    """A model of Transformers' own class, counted by torch; fed what its ``main_input_name`` asks for.
-
-    A model of features is given features that were made beforehand: their time is not its time, and the note says so.
+    Args:
+        module: the network; it is moved to the device and dtype of ``settings``.
+        settings: length and number of utterances, device and dtype.
+        name: its name in tables.
+        file_bytes: size of its weights on disk; by default what its tensors take now.
     """
-    file_bytes = more.pop("file_bytes", None) or tensor_bytes(module)
-    inputs = noise(seconds, batch)
+    macs = cost(module, settings.seconds).macs * settings.batch
+    size = file_bytes or tensor_bytes(module)
+    module = module.to(device=settings.device, dtype=settings.torch_dtype).eval()
+    inputs = noise_waveform(settings.seconds, settings.batch).to(settings.device)
+    return ProfiledModel(name, module, inputs, macs, size)
+
+
+def profile_stock(
+    module: PreTrainedModel, settings: BenchmarkSettings, *, name: str, file_bytes: int | None = None
+) -> ProfiledModel:
+    """A model of a Transformers class; its MACs are counted by torch.
+
+    It gets what its ``main_input_name`` asks for. The features of a model that takes features are computed beforehand:
+    their time does not count, and the note says so.
+
+    Args:
+        module, settings, name, file_bytes: see `profile_network`.
+    """
+    size = file_bytes or tensor_bytes(module)
+    inputs, note = noise_waveform(settings.seconds, settings.batch), ""
     if module.main_input_name == "input_features":
-        inputs = _features(inputs)
-        more["note"] = "; ".join(filter(None, [more.get("note"), "filterbank not included"]))
-    module = module.eval()
-    macs = counted_macs(module.to(dtype=torch.float32), inputs)
-    return ProfiledModel(
-        name, module.to(device=device, dtype=dtype), inputs.to(device, dtype), macs, file_bytes, **more
-    )
+        inputs, note = _features(inputs), "filterbank not included"
+    network: nn.Module = module.eval()
+    macs = counted_macs(network.to(dtype=torch.float32), inputs)
+    network = network.to(device=settings.device, dtype=settings.torch_dtype)
+    return ProfiledModel(name, network, inputs.to(settings.device, settings.torch_dtype), macs, size, note)
 
 
-def tensor_bytes(module: nn.Module) -> int:
-    """Memory of weights and buffers."""
-    return sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
+def weight_file_bytes(path: Path) -> int | None:
+    """Size of the weights of a saved model.
 
+    Args:
+        path: a model directory, of which the safetensors files count, or the ``.bin`` files where there are none; or one
+            file.
 
-def weight_files(directory: Path) -> int | None:
-    """Bytes of the weight files in a model directory: safetensors where there are any; None where there are none."""
+    Returns:
+        Bytes; ``None`` where there is no such file, as for a hub id.
+    """
     for pattern in ("*.safetensors", "*.bin"):
-        if sizes := [f.stat().st_size for f in directory.glob(pattern)]:
+        if sizes := [f.stat().st_size for f in path.glob(pattern)]:
             return sum(sizes)
-    return directory.stat().st_size if directory.is_file() else None
+    return path.stat().st_size if path.is_file() else None
 
 
-def noise(seconds: float, batch: int) -> Tensor:
-    """A waveform ``[B, S]`` of unit noise: time does not depend on what is said."""
+def noise_waveform(seconds: float, batch: int) -> Tensor:
+    """A waveform ``[B, S]`` of noise with variance 1, always the same: time does not depend on the content of audio."""
     return torch.randn(batch, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
 
 
@@ -102,13 +121,14 @@ def _features(waveform: Tensor) -> Tensor:
     from transformers import SeamlessM4TFeatureExtractor
 
     made = SeamlessM4TFeatureExtractor()(list(waveform.numpy()), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-    return made["input_features"]
+    features: Tensor = made["input_features"]
+    return features
 
 
 def counted_macs(module: nn.Module, inputs: Tensor) -> float:
-    """Multiply-accumulates of one forward pass, as torch's own counter sees them.
+    """Multiply-accumulates of one forward pass by torch's own counter.
 
-    Under the MATH backend, because on a CPU the counter takes fused attention for nothing.
+    The MATH backend of attention is used, because on a CPU the counter counts fused attention as nothing.
     """
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
         module(inputs)

@@ -1,38 +1,45 @@
-"""Networks of real size with published slim shapes and random weights: for speed, which does not depend on weights."""
+"""Networks of real size with the widths of published slim models.
+
+Their weights are random, since speed does not depend on weights.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import WavLMConfig, WavLMModel
 
-from sottovoce.checkpoints import from_transformers
-from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.profiling.bench import Setting
-from sottovoce.profiling.profiled_model import ProfiledModel, ours, stock
+from ..checkpoints import from_transformers
+from ..encoder.config import Shape
+from ..encoder.model import SpeechEncoder
+from .benchmark_settings import BenchmarkSettings
+from .profiled_model import ProfiledModel, profile_network, profile_stock
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedShape:
     """A slim WavLM as its authors released it.
 
     Args:
-        source: who made it.
-        config: of the dense network, for `WavLMConfig`.
-        conv, heads, ffn: widths that are left, layer by layer.
+        source: who made it, and the paper.
+        config: arguments of `WavLMConfig` for the dense network.
+        conv: channels of each convolution of the front end.
+        heads: attention heads of each layer.
+        ffn: feed-forward width of each layer.
     """
 
     source: str
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     conv: tuple[int, ...]
     heads: tuple[int, ...]
     ffn: tuple[int, ...]
 
-    def shape(self, dense: dict[str, Any]) -> dict[str, Any]:
-        """The shape of a dense encoder, with these widths."""
+    def shape(self, dense: Shape) -> Shape:
+        """The shape of the dense encoder, with these widths in place of its own."""
         shape = copy.deepcopy(dense)
         shape["frontend"]["channels"] = list(self.conv)
         for layer, heads, units in zip(shape["layers"], self.heads, self.ffn, strict=True):
@@ -41,15 +48,15 @@ class Published:
         return shape
 
 
-PUBLISHED = {
-    "base": Published(
+PUBLISHED: dict[str, PublishedShape] = {
+    "base": PublishedShape(
         source="DiariZen, 80 % of WavLM Base removed (arXiv 2506.18623)",
         config={},
         conv=(90, 161, 173, 181, 351, 155, 137),
         heads=(2, 3, 3, 5, 2, 1, 4, 4, 0, 0, 2, 1),
         ffn=(666, 660, 649, 1080, 237, 299, 437, 573, 53, 80, 211, 334),
     ),
-    "large": Published(
+    "large": PublishedShape(
         source="DiariZen, 80 % of WavLM Large removed (arXiv 2506.18623)",
         config={
             "hidden_size": 1024,
@@ -91,10 +98,16 @@ PUBLISHED = {
         # fmt: on
     ),
 }
+"""Size of WavLM -> its published slim shape."""
 
 
-def published_models(size: str, setting: Setting) -> list[ProfiledModel]:
-    """The published slim shape, our dense encoder and the stock dense class, all with random weights."""
+def published_models(size: str, settings: BenchmarkSettings) -> list[ProfiledModel]:
+    """A published slim shape, our dense encoder and the stock dense class, all with random weights.
+
+    Args:
+        size: a key of `PUBLISHED`.
+        settings: the conditions under which they will be measured.
+    """
     published = PUBLISHED[size]
     torch.manual_seed(0)
     model = WavLMModel(WavLMConfig(**published.config))
@@ -103,9 +116,8 @@ def published_models(size: str, setting: Setting) -> list[ProfiledModel]:
     dense.load_strictly(weights, "random weights")
     slim = dense.shrunk(published.shape(dense.shape))
     name = f"WavLM {size.capitalize()}"
-    how = setting.inputs()
     return [
-        ours(slim, name=f"{name}, 80 % removed", **how),
-        ours(dense, name=f"{name}, dense", **how),
-        stock(model, name=f"{name}, stock class", **how),
+        profile_network(slim, settings, name=f"{name}, 80 % removed"),
+        profile_network(dense, settings, name=f"{name}, dense"),
+        profile_stock(model, settings, name=f"{name}, stock class"),
     ]

@@ -17,7 +17,7 @@ from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming.streaming import check_streamable
 from ..errors import RecipeError
-from ..models.load import is_ours, is_task_model, load_encoder, load_model
+from ..models.loading import is_own_task_model, is_task_model, load_pretrained
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
 from ..options import Options
@@ -211,14 +211,14 @@ class EncoderOptions(Options):
     def _loaded(self, source: str, task: Task, train: Sequence[Cut]) -> SpeechEncoder | TaskModel:
         """The checkpoint, with its head if that is kept."""
         if self.head == "new" or (self.head is None and not is_task_model(source)):
-            return load_encoder(source)
-        loaded = load_model(source)
+            return load_pretrained(source, encoder_only=True)
+        loaded = load_pretrained(source)
         if not isinstance(loaded, TaskModel):
             raise RecipeError(f"encoder.head: {source} is an encoder without a head to keep; leave 'head' out")
         fault = head_fault(loaded.config, task.config(loaded.config.encoder, train))
         if fault is None:
             return loaded
-        if self.head is None and not is_ours(source):
+        if self.head is None and not is_own_task_model(source):
             warnings.warn(f"{source}: its head starts anew: {fault}", stacklevel=2)
             return loaded.encoder
         raise RecipeError(f"encoder.from: {source}: {fault}; take head: new, or change the recipe's task")

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from sottovoce.profiling.bench import Benchmark, Result
+from sottovoce.profiling.benchmark import Benchmark, BenchmarkResult
 from sottovoce.pruning.costs import human
 from sottovoce.report.numbers import (
     FASTER,
@@ -132,7 +132,7 @@ def side_by_side(benchmark: Benchmark) -> SideBySide:
     """What was measured, one network a column; the first is compared with the last."""
     results, setting = benchmark.results, benchmark.setting
 
-    def line(name: str, of: Callable[[Result], float | None], show: Callable[[Any], str]) -> Line:
+    def line(name: str, of: Callable[[BenchmarkResult], float | None], show: Callable[[Any], str]) -> Line:
         return Line(name, [Cell(show(of(r))) for r in results], _less([of(r) for r in results]))
 
     rows = [

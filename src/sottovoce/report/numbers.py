@@ -8,7 +8,7 @@ from ..pruning.costs import human
 from .report_data import Estimate
 
 if TYPE_CHECKING:
-    from ..profiling.bench import Benchmark
+    from ..profiling.benchmark import Benchmark
 
 METRICS = {
     "der": ("DER", True),

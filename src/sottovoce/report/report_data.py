@@ -10,7 +10,7 @@ from sottovoce.report.layer_widths import LayerRow
 
 if TYPE_CHECKING:
     from sottovoce.metrics.detection.error_tradeoff import DET
-    from sottovoce.profiling.bench import Benchmark
+    from sottovoce.profiling.benchmark import Benchmark
 
 
 @dataclass(frozen=True)

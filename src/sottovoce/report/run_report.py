@@ -17,9 +17,10 @@ import yaml
 from sottovoce.errors import RecipeError
 from sottovoce.files import write_bytes, write_json, write_text
 from sottovoce.metrics.detection.error_tradeoff import DET
-from sottovoce.models.load import load_model
-from sottovoce.profiling.bench import Benchmark, Setting, measure
-from sottovoce.profiling.profiled_model import ours, weight_files
+from sottovoce.models.loading import load
+from sottovoce.profiling.benchmark import Benchmark, measure
+from sottovoce.profiling.benchmark_settings import BenchmarkSettings
+from sottovoce.profiling.profiled_model import profile_network, weight_file_bytes
 from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.pruning.slimming import TOLERANCE
 from sottovoce.recipe.stage_names import starting_points
@@ -33,7 +34,7 @@ from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, St
 from sottovoce.runs.run_directory import RunDirectory
 
 
-def write_report(run: str | Path, *, setting: Setting | None = None, at_size: str | None = None) -> Path:
+def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, at_size: str | None = None) -> Path:
     """Write ``report.html`` and ``figures/`` into a run's directory.
 
     Time is measured once: what stands in ``bench.json`` is used again.
@@ -49,7 +50,7 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     Raises:
         RecipeError: the directory is no run, or nothing in it is finished.
     """
-    story = read_report_data(run, setting=setting or Setting(), at_size=at_size)
+    story = read_report_data(run, setting=setting or BenchmarkSettings(), at_size=at_size)
     path = Path(run) / "report.html"
     pictures = {"curves": plots_picture(plots_of_run(story)), "layers": layers_png(story.rows)}
     pictures |= {f"det {test}": det_picture(curves) for test, curves in story.trade_offs.items()}
@@ -60,7 +61,7 @@ def write_report(run: str | Path, *, setting: Setting | None = None, at_size: st
     return path
 
 
-def read_report_data(run: str | Path, *, setting: Setting, at_size: str | None = None) -> ReportData:
+def read_report_data(run: str | Path, *, setting: BenchmarkSettings, at_size: str | None = None) -> ReportData:
     """Everything that the page tells of a run; see `write_report`."""
     if not (Path(run) / "recipe.yaml").is_file():
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
@@ -71,7 +72,7 @@ def read_report_data(run: str | Path, *, setting: Setting, at_size: str | None =
     if not stages:
         raise RecipeError(f"{run}: no stage is finished yet; run the same compress command again to go on")
     slim, dense = _compared([s.name for s in stages], chain, directory)
-    config = load_model(directory.model(slim)).config
+    config = load(directory.model(slim)).config
     encoder = getattr(config, "encoder", config)
     speed, larger = _measured(directory, [slim, dense] if slim != dense else [slim], setting, at_size)
     return ReportData(
@@ -176,7 +177,7 @@ def _curves(directory: RunDirectory) -> list[Curve]:
 
 
 def _measured(
-    directory: RunDirectory, stages: list[str], setting: Setting, at_size: str | None
+    directory: RunDirectory, stages: list[str], setting: BenchmarkSettings, at_size: str | None
 ) -> tuple[Benchmark, Benchmark | None]:
     path = directory.path / "bench.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -191,10 +192,10 @@ def _measured(
     return Benchmark.from_dict(known[key]), larger
 
 
-def _measure_stages(directory: RunDirectory, stages: list[str], setting: Setting) -> Benchmark:
-    how = setting.inputs()
+def _measure_stages(directory: RunDirectory, stages: list[str], setting: BenchmarkSettings) -> Benchmark:
     subjects = [
-        ours(load_model(directory.model(s)), name=s, file_bytes=weight_files(directory.model(s)), **how) for s in stages
+        profile_network(load(path), setting, name=stage, file_bytes=weight_file_bytes(path))
+        for stage, path in ((stage, directory.model(stage)) for stage in stages)
     ]
     with torch.random.fork_rng():
         return measure(subjects, setting)

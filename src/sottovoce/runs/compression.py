@@ -14,7 +14,7 @@ from rich.progress import Progress
 from ..errors import RecipeError
 from ..files import write_json
 from ..options import problem_list
-from ..profiling.environment import environment
+from ..profiling.environment import describe_environment
 from ..recipe.data_section import Corpora
 from ..recipe.stage_names import START
 from ..training.randomness import seed_of
@@ -158,7 +158,7 @@ def _refuse(recipe: Recipe, what: str, problems: Iterable[str]) -> None:
 
 
 def _note_environment(directory: RunDirectory, console: Console) -> None:
-    now = environment()
+    now = describe_environment()
     if directory.environment.exists():
         before = directory.recorded_environment()
         for fact in ("threads", "torch", "processor"):

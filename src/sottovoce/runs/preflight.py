@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..distillation.features import FeatureDistillation
 from ..errors import RecipeError, SottovoceError
-from ..models.load import is_task_model, load_encoder
+from ..models.loading import is_task_model, load_pretrained
 from ..models.task_model import TaskModel
 from ..recipe.data_section import Corpora, TestSet
 from ..recipe.distillation_options import DistillationOptions
@@ -73,7 +73,7 @@ def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
         if distillation.teacher in (START, *recipe.names()) or not layers:
             continue
         try:
-            FeatureDistillation(load_encoder(distillation.teacher), model.encoder, layers)
+            FeatureDistillation(load_pretrained(distillation.teacher, encoder_only=True), model.encoder, layers)
         except RecipeError as error:
             yield f"{path}.teacher: {distillation.teacher}: {error}"
         except SottovoceError as error:

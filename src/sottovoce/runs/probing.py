@@ -22,7 +22,7 @@ from ..checkpoints.origin import name_of
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SAMPLE_RATE
 from ..errors import RecipeError
-from ..models.load import load_encoder
+from ..models.loading import load_pretrained
 from ..models.model_card import Score, scores_of
 from ..pruning.costs import Cost, cost
 from ..tasks.registry import TASKS
@@ -108,7 +108,7 @@ def probe(
 
     work = []
     for model in map(str, models):
-        encoder = load_encoder(model)
+        encoder = load_pretrained(model, encoder_only=True)
         read_all = [read(each, model) for each in recipes]
         for recipe in read_all:
             _check(recipe, model, encoder.config)

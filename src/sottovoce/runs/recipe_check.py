@@ -20,8 +20,8 @@ from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
-from ..profiling.environment import environment
-from ..profiling.measure import resident_peak
+from ..profiling.environment import describe_environment
+from ..profiling.memory import peak_resident_bytes
 from ..pruning.costs import cost, human
 from ..recipe.stage_names import START
 from ..recipe.stage_options import StageWork
@@ -109,7 +109,7 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
         told(name)
         began = time.perf_counter()
         done: list[StageResult] = []
-        peak = resident_peak(lambda: done.append(work()))
+        peak = peak_resident_bytes(lambda: done.append(work()))
         if peak is None and not done:
             done.append(work())
         measured[name] = (peak, time.perf_counter() - began)
@@ -207,7 +207,7 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
             f"{each.seconds:.0f} s",
             "–" if not estimate else f"{estimate:.1f}",
         )
-    facts = environment()
+    facts = describe_environment()
     known = [h for h in hours if h is not None]
     heard = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.heard for each in found if each.steps}))
     total = f"about {_rounded(sum(known))} hours" if len(known) == len(hours) else f"no {precision} there"

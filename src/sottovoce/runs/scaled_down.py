@@ -21,7 +21,7 @@ from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..errors import RecipeError
 from ..locks import new_folder
-from ..models.load import load_encoder
+from ..models.loading import load_pretrained
 from ..recipe.encoder_options import EncoderOptions, new_config
 from ..recipe.packaged import known_recipes
 from ..recipe.yaml_file import merged, plain_recipe
@@ -145,7 +145,7 @@ def _layers(encoder: Plain) -> tuple[int, int]:
     if not (source := encoder.get("from")):
         return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
     if os.path.exists(source):  # taken as it is
-        return 2 * (load_encoder(source).config.num_hidden_layers,)
+        return 2 * (load_pretrained(source, encoder_only=True).config.num_hidden_layers,)
     if source in published_encoders():
         return published_config(source).num_hidden_layers, TINY_LAYERS
     return _layers(encoder_of_run(source))
@@ -209,7 +209,7 @@ def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
     options = EncoderOptions.model_validate(_smaller(encoder, folder) if tiny else encoder)
     if options.source is None:
         return new_config(options.config)
-    config = load_encoder(stood_in(options.source, folder, tiny=tiny)).config
+    config = load_pretrained(stood_in(options.source, folder, tiny=tiny), encoder_only=True).config
     options.change(config)
     return config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import RecipeError
-from ..models.load import load_model
+from ..models.loading import load_pretrained
 from ..models.task_model import TaskModel
 from ..recipe.encoder_options import head_fault
 
@@ -17,7 +17,7 @@ def load_teacher(source: str | Path) -> TaskModel:
         RecipeError: an encoder without a head.
         CheckpointError: it cannot be loaded.
     """
-    model = load_model(source)
+    model = load_pretrained(source)
     if not isinstance(model, TaskModel):
         raise RecipeError(f"{source} is an encoder without a head, so it has no logits; leave logits out")
     return model

@@ -70,7 +70,7 @@ def test_a_model_for_something_else_is_named(sottovoce, place, speech, model, to
 
 def test_an_encoder_is_no_classifier(sottovoce, models, speech):
     said = sottovoce("classify", models / "ours", speech / "0.wav")
-    assert said.code == 2 and "this is no intent model" in said.err and len(said.err.splitlines()) == 1
+    assert said.code == 2 and "without a head and no model for intent" in said.err and len(said.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, bad_audio.silence], ids=lambda f: f.__name__)

@@ -72,7 +72,7 @@ def test_without_a_calibration_it_decides_nothing(sottovoce, place, speech):
 
 def test_a_model_for_something_else_is_named(sottovoce, place, speech):
     said = sottovoce("detect", place / "speaker", speech / "0.wav")
-    assert said.code == 2 and "no anti-spoofing model" in said.err and len(said.err.splitlines()) == 1
+    assert said.code == 2 and "and not for spoofing" in said.err and len(said.err.splitlines()) == 1
 
 
 def test_copies_are_made_of_cuts(sottovoce, tmp_path):

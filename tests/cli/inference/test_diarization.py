@@ -76,8 +76,14 @@ def test_more_speakers_than_voices_are_told_or_an_error(sottovoce, place, option
     "arguments, message",
     [
         (("local", "long.wav"), "12.0 s is more than a window of 8 s; give --embedding"),
-        (("speaker", "a short.wav"), "speaker: this is a model for verification and no diarization model"),
-        (("local", "long.wav", "--embedding", "local"), "local: this is a model for diarization and no speaker model"),
+        (
+            ("speaker", "a short.wav"),
+            "speaker: this is a model for verification (`sottovoce embed` runs it)",
+        ),
+        (
+            ("local", "long.wav", "--embedding", "local"),
+            "(`sottovoce diarize` runs it) and not for verification",
+        ),
         (("local", "absent.wav"), "absent.wav: no such file"),
         (("absent", "a short.wav"), "absent"),
         (("local", "a short.wav", "--speakers", "2", "--max-speakers", "3"), "the known number or bounds, not both"),
@@ -127,7 +133,7 @@ def test_frames_of_another_length_are_refused(sottovoce, place, name, task):
     arguments = (models["local"], place / "long.wav", "--embedding", models["speaker"], "-o", place / "out.rttm")
     said = sottovoce("diarize", *arguments)
     assert said.code == 2 and len(said.err.strip().splitlines()) == 1, said
-    assert f"slow: the frames of this {task} model are 40 ms long and diarization counts in 20 ms" in said.err
+    assert "slow: its frames are 40 ms long and diarization counts in 20 ms" in said.err
     assert not (place / "out.rttm").exists()
 
 
@@ -185,7 +191,10 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     said = sottovoce("diarize", *models, "--plda", place / "other.safetensors", "-o", place / "none.rttm")
     assert said.code == 2 and len(said.err.strip().splitlines()) == 1
     assert f"the PLDA is of embeddings of {E - 1} numbers, and those of the speaker model have {E}" in said.err
-    assert "no speaker" in sottovoce("plda", place / "local", place / "spoken.jsonl.gz", "-o", place / "x").err
+    assert (
+        "and not for verification"
+        in sottovoce("plda", place / "local", place / "spoken.jsonl.gz", "-o", place / "x").err
+    )
 
 
 def test_der_of_files(sottovoce, tmp_path, caplog):

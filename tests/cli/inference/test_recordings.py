@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from sottovoce.data.audio import spool
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.corpora.rttm import read_rttm
-from sottovoce.errors import AudioError, DataError
+from sottovoce.errors import AudioError, CheckpointError, DataError
+from sottovoce.inference.batch import Batch
 from sottovoce.inference.inputs import Recording, recordings
-from sottovoce.inference.verification import FaultyRecording, embed, load_verifier
+from sottovoce.inference.spoofing import detect
+from sottovoce.inference.verification import embed, verify
+from sottovoce.models.loading import load
 from strict_json import strictly
 
 COMMANDS = {
@@ -191,7 +196,7 @@ def test_verify_takes_lists_of_two(sottovoce, task_models, folder):
     for arguments in ([a], [a, b, a], [folder / "in"]):
         assert "give two audio files" in sottovoce("verify", model, *arguments).err
     (folder / "pairs.txt").write_text("a b c d\n")
-    assert "'a b c d' is no comparison" in sottovoce("verify", model, f"@{folder / 'pairs.txt'}").err
+    assert "'a b c d' is not a pair of recordings" in sottovoce("verify", model, f"@{folder / 'pairs.txt'}").err
 
 
 def test_evaluate_takes_a_list_and_writes_a_file(sottovoce, task_models, speech, tmp_path):
@@ -246,14 +251,20 @@ def test_lists_that_name_nothing_or_are_not_there(folder, content):
         recordings(folder / "void")
 
 
-def test_the_function_of_the_command_takes_what_the_command_takes(task_models, folder):
-    model = load_verifier(task_models / "verification")
+def test_functions_take_the_recordings_that_commands_take(task_models, folder):
+    place = task_models / "verification"
+    model = load(place, task="verification")
     (folder / "empty.wav").touch()
-    with pytest.warns(FaultyRecording, match="left out: .*empty.wav: the file is empty"):
-        found = embed(
-            model, [folder / "in", folder / "empty.wav", folder / "stereo.wav"], channel="mix", skip_faulty=True
-        )
+    names = [folder / "in", folder / "empty.wav", folder / "stereo.wav"]
+    batch = Batch(recordings(names, channel="mix"), check=Recording.seconds, skip_faulty=True)
+    found = {item.name: vector for item, vector in batch.answers(partial(embed, model))}
     assert list(found) == [item.name for item in recordings([folder / "in", folder / "stereo.wav"])]
+    assert len(batch.faults) == 1 and "empty.wav: the file is empty" in batch.faults[0]
+    assert torch.equal(found[str(folder / "stereo.wav")], embed(place, folder / "stereo.wav", channel="mix"))
+    a, b = batch.items[:2]
+    assert verify(place, a, b) == verify(model, a.path, b.path)
     with pytest.raises(AudioError, match="empty.wav"):
         embed(model, folder / "empty.wav")
+    with pytest.raises(CheckpointError, match="not for spoofing"):
+        detect(model, folder / "in" / "a.wav")
     assert Recording("x/y z.wav", folder / "in" / "a.wav").id == "y_z"

@@ -128,11 +128,14 @@ def test_a_missing_file_is_told_before_the_others_are_heard(sottovoce, place, sp
 
 def test_other_models_are_named(sottovoce, place, models, speech, tmp_path):
     tiny_model().save_pretrained(tmp_path / "speakers")
-    for source in (models / "ours", tmp_path / "speakers"):
+    for source, what in ((models / "ours", "and no model"), (tmp_path / "speakers", "and not")):
         said = sottovoce("transcribe", source, speech / "0.wav")
-        assert said.code == 2 and "this is no recognition model" in said.err and len(said.err.splitlines()) == 1
+        assert said.code == 2 and f"{what} for recognition" in said.err and len(said.err.splitlines()) == 1
     said = sottovoce("verify", place / "model", speech / "0.wav", speech / "1.wav")
-    assert said.code == 2 and "no speaker model" in said.err
+    assert (
+        said.code == 2
+        and "a model for recognition (`sottovoce transcribe` runs it) and not for verification" in said.err
+    )
     assert sottovoce("transcribe", tmp_path / "nothing", speech / "0.wav").code == 2
 
 

@@ -80,7 +80,7 @@ def test_what_makes_no_sense_is_one_line(sottovoce, place, tmp_path):
     for options, says in (
         (["model", "--chunk", "0.3"], "add --stream"),
         (["whole", "--stream", "--chunk", "0.3"], "wavlm cannot stream"),
-        (["whole", "--stream"], "says nothing about chunks; give --chunk SECONDS"),
+        (["whole", "--stream"], "was trained for no chunks; give --chunk SECONDS"),
     ):
         said = sottovoce("transcribe", place / options[0], place / "a.wav", *options[1:])
         assert said.code == 2 and says in said.err and len(said.err.splitlines()) == 1 and said.out == ""

@@ -123,7 +123,7 @@ def test_silence_cannot_be_compared(sottovoce, place, tmp_path):
 
 def test_a_model_without_speakers_and_trials_without_audio_are_named(sottovoce, place, models, tmp_path):
     said = sottovoce("verify", models / "ours", one_file(place), one_file(place))
-    assert said.code == 2 and "no speaker model" in said.err
+    assert said.code == 2 and "without a head and no model for verification" in said.err
     (tmp_path / "trials.txt").write_text("1 a.wav b.wav\n0 a.wav c.wav\n")
     said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", tmp_path / "trials.txt")
     assert said.code == 2 and "3 utterances are not in the data" in said.err

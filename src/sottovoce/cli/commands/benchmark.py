@@ -30,11 +30,11 @@ def bench(
 ) -> None:
     """Measure time and memory of a model, in turn with another."""
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.profiling.bench import Setting
-    from sottovoce.profiling.bench import bench as library
+    from sottovoce.profiling.benchmark import bench as library
+    from sottovoce.profiling.benchmark_settings import BenchmarkSettings
     from sottovoce.report.tables.benchmarks import bench_table
 
-    setting = Setting(seconds, batch, threads, dtype.value, device, repeats)
+    setting = BenchmarkSettings(seconds, batch, threads, dtype.value, device, repeats)
     with busy("measuring"):
         result = library(model, against, setting)
     if as_json:

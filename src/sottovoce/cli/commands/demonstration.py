@@ -21,13 +21,13 @@ def demo(
 ) -> None:
     """Synthesize speech, fine-tune, prune 80 % with distillation, prove, evaluate, measure and report."""
     from sottovoce.cli.terminal import console
-    from sottovoce.profiling.bench import Setting
+    from sottovoce.profiling.benchmark_settings import BenchmarkSettings
     from sottovoce.recipe.packaged import find_recipe
     from sottovoce.report.run_report import read_report_data, write_report
     from sottovoce.report.tables.outcomes import outcome_table
     from sottovoce.runs.compression import compress
 
-    screen, setting = console(), Setting(repeats=REPEATS)
+    screen, setting = console(), BenchmarkSettings(repeats=REPEATS)
     directory = compress(find_recipe("demo"), run, changes or (), console=screen)
     with screen.status("measuring the demo's model, and WavLM Base in a published shape"):
         path = write_report(directory.path, setting=setting, at_size=SIZE)

@@ -16,12 +16,12 @@ def inspect(
 ) -> None:
     """Show widths, parameters and MACs of a model, layer by layer."""
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.models.networks import load_network
+    from sottovoce.models.loading import load
     from sottovoce.report.inspection import inspect as library
     from sottovoce.report.tables.networks import network_table
 
     with busy(f"loading {model}"):
-        found = library(load_network(model), seconds, name=model)
+        found = library(load(model), seconds, name=model)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -58,7 +58,7 @@ def prune(
     from sottovoce.data.batches.unlabeled_speech import speech_batches
     from sottovoce.errors import PlanError, SottovoceError
     from sottovoce.files import whole_directory
-    from sottovoce.models.load import load_encoder, load_model
+    from sottovoce.models.loading import load_pretrained
     from sottovoce.models.model_card import History, write_card
     from sottovoce.pruning.budget import Budget
     from sottovoce.pruning.one_shot import prune as library
@@ -78,7 +78,7 @@ def prune(
         warnings.simplefilter("ignore", RemovedPartWarning)  # told below, with the options that would help
         try:
             made = library(
-                load_encoder(model) if encoder_only else load_model(model),
+                load_pretrained(model, encoder_only=encoder_only),
                 wanted,
                 shape=widths,
                 method=method.value,

@@ -66,8 +66,8 @@ def diarize(
     from sottovoce.errors import DataError
     from sottovoce.files import check_writable
     from sottovoce.inference.diarization import diarize as library
-    from sottovoce.inference.diarization import load_embedder, load_local
     from sottovoce.inference.inputs import check_ids
+    from sottovoce.models.loading import load as load_network
     from sottovoce.report.pictures.speaker_timeline import check_picture_path as checked_picture
     from sottovoce.report.pictures.speaker_timeline import draw_timeline
 
@@ -95,21 +95,20 @@ def diarize(
             raise DataError(f"--picture {picture}: draws one recording, and there are {len(items)}; name one")
 
     def load() -> Any:
-        local, embedder = load_local(model), None if embedding is None else load_embedder(embedding)
+        network = load_network(model, task="diarization")
+        speaker_model = None if embedding is None else load_network(embedding, task="verification")
 
         def hear(item: Recording, told: Any) -> list[Turn]:
             seconds = item.seconds()
-            with item.file() as file:
-                turns = library(
-                    file,
-                    local,
-                    embedder,
-                    settings=settings,
-                    count=count,
-                    strict=strict,
-                    channel=item.channel,
-                    progress=lambda what, done: told(f"{what}, {done:.0f} of {seconds:.0f} s"),
-                )
+            turns = library(
+                network,
+                item,
+                speaker_model,
+                settings=settings,
+                count=count,
+                strict=strict,
+                progress=lambda what, done: told(f"{what}, {done:.0f} of {seconds:.0f} s"),
+            )
             if folder is not None:
                 write_rttm({item.id: turns}, folder / item.file_name(".rttm"))
             if picture is not None:
@@ -182,18 +181,12 @@ def tune(
     from rich.table import Table
 
     from sottovoce.cli.terminal import busy, console, print_json
-    from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.inference.diarization import load_embedder, load_local
-    from sottovoce.tasks.scoring.diarization_scores import best_threshold, threshold_scores
+    from sottovoce.inference.diarization_tuning import tune as library
 
     settings = _settings(window, step, linkage, 0.7, plda, fa=fa, fb=fb, loop=loop)
     with busy("listening"):
-        local, embedder = load_local(model), load_embedder(embedding)
-        if settings.plda is not None:
-            settings.plda.check(embedder.size)
-        thresholds = [round(0.05 * k, 2) for k in range(4, 27)]
-        found = threshold_scores(local, embedder, list(read_cuts(data)), settings, thresholds)
-    best = best_threshold(found)
+        tuning = library(model, data, embedding, settings=settings)
+    best, found = tuning.threshold, tuning.scores
     if as_json:
         print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in found.items()}})
         return
@@ -214,12 +207,10 @@ def plda(
 ) -> None:
     """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
     from sottovoce.cli.terminal import busy, console
-    from sottovoce.data.corpora.cuts import read_cuts
-    from sottovoce.inference.diarization import load_embedder
-    from sottovoce.inference.plda import fit_plda
+    from sottovoce.inference.plda_fitting import plda as library
 
     with busy("listening"):
-        fitted = fit_plda(load_embedder(model), read_cuts(data), seconds=seconds, size=size)
+        fitted = library(model, data, seconds=seconds, size=size)
     fitted.save(out)
     console().print(
         f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}",
@@ -238,10 +229,10 @@ def der(
 ) -> None:
     """Diarization and Jaccard error rate, by recording and in all, with an interval over recordings."""
     from sottovoce.cli.terminal import console, print_json
-    from sottovoce.inference.der import score_files
+    from sottovoce.inference.diarization_scoring import der as library
     from sottovoce.metrics.diarization import Protocol
 
-    score = score_files(reference, system, uem, Protocol(collar=collar, skip_overlap=skip_overlap))
+    score = library(reference, system, uem, protocol=Protocol(collar=collar, skip_overlap=skip_overlap))
     interval = score.interval(draws=draws) if len(score.files) > 1 else None
     if as_json:
         rates = {name: getattr(score, name) for name in ("der", "miss", "false_alarm", "confusion", "jer", "speech")}

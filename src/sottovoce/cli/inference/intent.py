@@ -22,7 +22,7 @@ def classify(
     out: Out = None,
 ) -> None:
     """Say the intent and the slots of each utterance, with probabilities."""
-    from sottovoce.inference.intent import check_length, load_classifier
+    from sottovoce.inference.intent import check_length
     from sottovoce.inference.intent import classify as library
 
     def check(item: Recording) -> None:
@@ -30,7 +30,7 @@ def classify(
 
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        through(lambda: load_classifier(model), library),
+        through(model, "intent", library),
         _lines,
         _data,
         check=check,

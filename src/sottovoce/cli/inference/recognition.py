@@ -53,9 +53,10 @@ def transcribe(
     from sottovoce.decoding.timing import ctm
     from sottovoce.errors import StreamingError
     from sottovoce.inference.inputs import Recording, check_ids
-    from sottovoce.inference.recognition import Windows, load_recognizer
+    from sottovoce.inference.recognition import Windows
     from sottovoce.inference.recognition import transcribe as library
     from sottovoce.inference.streaming import chunks_of, transcribe_stream
+    from sottovoce.models.loading import load as load_network
 
     if not stream and (chunk is not None or left is not None):
         raise StreamingError("--chunk and --left are of a stream; add --stream, or leave them out")
@@ -63,8 +64,8 @@ def transcribe(
     live = stream and not (as_json or timings or out is not None)
 
     def load() -> Any:
-        network = load_recognizer(model)
-        recognizer = text_decoder(
+        network = load_network(model, task="recognition")
+        decoder = text_decoder(
             network,
             beam=beam or (16 if language is not None else None),
             ngram=language,
@@ -74,13 +75,12 @@ def transcribe(
         chunks = chunks_of(network, chunk, left) if stream else None
 
         def hear(item: Recording, _: Any) -> Any:
-            with item.file() as file:
-                if not stream:
-                    return library(network, file, recognizer, channel=item.channel, windows=Windows(window))
-                said = _Live(item.name, quiet=not live)
-                found = transcribe_stream(network, file, recognizer, chunks=chunks, channel=item.channel, said=said.say)
-                said.end(found)
-                return found
+            if not stream:
+                return library(network, item, decoder=decoder, windows=Windows(window))
+            said = _Live(item.name, quiet=not live)
+            found = transcribe_stream(network, item, decoder=decoder, chunks=chunks, on_word=said.say)
+            said.end(found)
+            return found
 
         return hear
 

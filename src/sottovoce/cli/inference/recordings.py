@@ -22,6 +22,7 @@ from .channel import ChannelOption
 if TYPE_CHECKING:
     from sottovoce.inference.batch import Batch
     from sottovoce.inference.inputs import Recording
+    from sottovoce.models.task_network import TaskNetwork
 
 Recordings = Annotated[
     list[str],
@@ -114,7 +115,7 @@ def heard(
         finally:
             status.stop()  # what is printed between two recordings would run into it
 
-    yield from batch.heard(work)
+    yield from batch.answers(work)
 
 
 @contextmanager
@@ -181,22 +182,22 @@ def answer(
     finish(batch, len(items), asked.out)
 
 
-def through(load: Callable[[], Any], function: Callable[..., Answer]) -> Callable[[], Callable[[Any, Told], Answer]]:
-    """`answer`'s ``load`` where a library function ``function(network, file, channel=)`` hears a whole recording.
+def through(
+    model: str, task: str, function: Callable[[TaskNetwork, Recording], Answer]
+) -> Callable[[], Callable[[Any, Told], Answer]]:
+    """The argument ``load`` of `answer` for a library function that takes a model and a recording.
 
     Args:
-        load: loads the network.
+        model: directory, file or hub id of the model.
+        task: the task that it must be for.
         function: makes the answer.
     """
 
     def loaded() -> Callable[[Any, Told], Answer]:
-        network = load()
+        from sottovoce.models.loading import load
 
-        def hear(item: Any, _: Told) -> Answer:
-            with item.file() as file:
-                return function(network, file, channel=item.channel)
-
-        return hear
+        network = load(model, task)
+        return lambda item, _: function(network, item)
 
     return loaded
 

@@ -11,6 +11,7 @@ from .recordings import Asked, Channel, Json, Out, Recordings, SkipFaulty, answe
 if TYPE_CHECKING:
     from sottovoce.inference.inputs import Recording
     from sottovoce.inference.spoofing import Detection
+    from sottovoce.models.task_network import TaskNetwork
 
 
 def detect(
@@ -26,14 +27,13 @@ def detect(
 
     from sottovoce.inference.inputs import Recording
     from sottovoce.inference.spoofing import detect as library
-    from sottovoce.inference.spoofing import load_detector
     from sottovoce.metrics.detection.spoofing import THRESHOLD
 
     said = False
 
-    def listen(*network_and_file: Any, channel: Any) -> Detection:
+    def listen(network: TaskNetwork, item: Recording) -> Detection:
         nonlocal said
-        found = library(*network_and_file, channel=channel)
+        found = library(network, item)
         if found.llr is None and not said:
             said = True
             warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
@@ -41,7 +41,7 @@ def detect(
 
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        through(lambda: load_detector(model), listen),
+        through(model, "spoofing", listen),
         _lines,
         _data,
         check=Recording.seconds,

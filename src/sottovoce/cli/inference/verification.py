@@ -47,13 +47,13 @@ def embed(
 ) -> None:
     """Write the speaker embedding of each recording."""
     from sottovoce.inference.inputs import Recording
-    from sottovoce.inference.verification import embed_file, load_verifier
+    from sottovoce.inference.verification import embed as library
 
     if out is not None and not as_json and out.suffix != ".npz":
         out = out.with_name(out.name + ".npz")
     answer(
         Asked(recordings, channel, skip_faulty, as_json, out),
-        through(lambda: load_verifier(model), embed_file),
+        through(model, "verification", library),
         lambda item, vector: [row(item.name, " ".join(f"{number:.6g}" for number in vector.tolist()))],
         lambda item, vector: {"file": item.name, "embedding": vector.tolist()},
         check=Recording.seconds,
@@ -89,7 +89,10 @@ def verify(
     from sottovoce.cli.terminal import busy, json_text
     from sottovoce.errors import DataError
     from sottovoce.inference.inputs import LIST, Recording
-    from sottovoce.inference.verification import embed_file, load_verifier, read_pairs, verdicts
+    from sottovoce.inference.pair_lists import read_pairs
+    from sottovoce.inference.verification import compare_embeddings
+    from sottovoce.inference.verification import embed as library
+    from sottovoce.models.loading import load
 
     asked = Asked(recordings, channel, skip_faulty, as_json, out)
     if len(recordings) == 1 and recordings[0].startswith(LIST):
@@ -102,11 +105,10 @@ def verify(
     items = list(dict.fromkeys(item for pair in pairs for item in pair))
     batch = checked(items, Recording.seconds, asked)
     with busy("loading the model"):
-        network = load_verifier(model)
+        network = load(model, task="verification")
 
     def hear(item: Recording, _: Any) -> tuple[Tensor, float]:
-        with item.file() as file:
-            return embed_file(network, file, channel=item.channel), item.seconds()
+        return library(network, item), item.seconds()
 
     voices = dict(heard(batch, hear))
     if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
@@ -115,7 +117,7 @@ def verify(
     place = {item: number for number, item in enumerate(voices)}
     vectors, seconds = zip(*voices.values(), strict=True)
     numbers = [(place[a], place[b]) for a, b in chosen]
-    found = verdicts(network, vectors, seconds, numbers, names=[item.name for item in voices])
+    found = compare_embeddings(network, vectors, seconds, numbers, names=[item.name for item in voices])
     if found[0].threshold is None:
         warn("the model has no threshold (no development trials set one), so it decides nothing", stacklevel=1)
     with writing(out) as write:
@@ -156,8 +158,7 @@ def evaluate(
     """Equal error rate and minDCF of a speaker model over a trials file, with intervals by speaker."""
     from sottovoce.cli.terminal import busy, json_text
     from sottovoce.files import check_writable
-    from sottovoce.inference.verification import evaluate as library
-    from sottovoce.inference.verification import load_verifier
+    from sottovoce.inference.trial_evaluation import evaluate as library
     from sottovoce.models.model_card import add_scores, scores_of
     from sottovoce.tasks.verification import Verification
 
@@ -165,7 +166,7 @@ def evaluate(
         if place is not None:
             check_writable(place)
     with busy(f"evaluating on {trials}"):
-        found = library(load_verifier(model), data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
+        found = library(model, data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:

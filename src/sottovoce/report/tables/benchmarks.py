@@ -12,7 +12,7 @@ from ...pruning.costs import human
 from ..numbers import byte_size, conditions, duration, ratio_range
 
 if TYPE_CHECKING:
-    from ...profiling.bench import Benchmark
+    from ...profiling.benchmark import Benchmark
 
 
 def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:

@@ -13,7 +13,7 @@ from ..numbers import FASTER, byte_size, comparison, conditions, duration, estim
 from ..report_data import ReportData
 
 if TYPE_CHECKING:
-    from ...profiling.bench import Benchmark
+    from ...profiling.benchmark import Benchmark
 
 
 def outcome_table(story: ReportData) -> RenderableType:

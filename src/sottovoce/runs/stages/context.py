@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from ...data.batches.batches import Batch, StepBatches
 from ...encoder.model import SpeechEncoder
 from ...errors import CheckpointError, RecipeError
-from ...models.load import load_encoder
+from ...models.loading import load_pretrained
 from ...models.task_model import TaskModel
 from ...pruning.budget import Budget
 from ...recipe.augmentation import Augmentation, effects
@@ -112,7 +112,7 @@ class StageContext:
 
     def encoder(self, name: str) -> SpeechEncoder:
         """The encoder of an earlier stage or of a checkpoint."""
-        return load_encoder(self.source(name))
+        return load_pretrained(self.source(name), encoder_only=True)
 
     def budget(self, options: SlimmingOptions) -> Budget:
         """The stage's budget, or that of the recipe.

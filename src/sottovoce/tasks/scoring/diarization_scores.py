@@ -22,6 +22,7 @@ from ...diarization.vbx import VBxOptions
 from ...diarization.windows import Wave
 from ...metrics.diarization import DiarizationScore, Protocol, score_diarization
 from ...metrics.ratio_intervals import bootstrap_ratio
+from ...models.loading import load
 from ...models.task_network import TaskNetwork
 from ...options import Options
 from ..task import plain
@@ -105,9 +106,7 @@ class DecisionOptions(Options):
         """
         if self.embedding is None:
             return None
-        from ...models.task_model import TaskModel
-
-        embedder = EmbeddingModel(TaskModel.from_pretrained(self.embedding).eval())
+        embedder = EmbeddingModel(load(self.embedding, task="verification"))
         if (plda := self.settings().plda) is not None:
             plda.check(embedder.size)
         return embedder

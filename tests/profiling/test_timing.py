@@ -1,13 +1,12 @@
-"""Alternating runs, medians, and memory."""
+"""Alternating runs and their medians."""
 
 from __future__ import annotations
 
 import time
 
-import pytest
 import torch
 
-from sottovoce.profiling.measure import Spread, alternate, peak_bytes, threads
+from sottovoce.profiling.timing import Spread, alternate, threads
 
 
 def test_runs_alternate_and_the_warm_up_does_not_count():
@@ -32,21 +31,6 @@ def test_progress_is_told_of_every_round():
 
 def test_spread_is_median_and_extremes():
     assert Spread.of([5.0, 1.0, 2.0, 100.0]) == Spread(3.5, 1.0, 100.0)
-
-
-def test_peak_memory_is_what_a_run_touches_beyond_what_was_held():
-    megabytes = 96
-    held = torch.ones(32 << 18)  # 32 MB that are there before
-
-    def run():
-        made = torch.ones(megabytes << 18)
-        return float(made.sum() + held.sum())
-
-    peak = peak_bytes(run)
-    if peak is None:
-        pytest.skip("this system has no resettable counter of peak memory")
-    assert (megabytes - 2) << 20 <= peak < (megabytes + 24) << 20  # the kernel counts in batches of pages
-    assert peak_bytes(lambda: None) < 8 << 20
 
 
 def test_threads_are_put_back():

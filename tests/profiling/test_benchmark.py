@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import WavLMModel
@@ -9,13 +11,14 @@ from transformers import WavLMModel
 from families import FAMILIES, randomize
 from sottovoce import SpeechEncoder
 from sottovoce.errors import CheckpointError, SottovoceError
-from sottovoce.models.load import load_model, load_stock
-from sottovoce.profiling.bench import Setting, bench
-from sottovoce.profiling.profiled_model import counted_macs, noise, ours, stock
+from sottovoce.models.loading import load
+from sottovoce.profiling.benchmark import bench
+from sottovoce.profiling.benchmark_settings import BenchmarkSettings
+from sottovoce.profiling.profiled_model import counted_macs, noise_waveform, profile_network, profile_stock
+from sottovoce.profiling.stock_models import load_stock
 from sottovoce.pruning.costs import cost
 
-QUICK = Setting(seconds=1.0, batch=2, threads=1, repeats=3)
-HOW = {"seconds": 1.0, "batch": 2, "dtype": torch.float32, "device": "cpu"}
+QUICK = BenchmarkSettings(seconds=1.0, batch=2, threads=1, repeats=3)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def test_a_model_of_ours_as_the_other_runs_as_ours(folders):
 def test_stock_macs_are_counted_with_attention():
     # Fused attention counts as nothing on a CPU; torch's own counter must see it all the same.
     model = FAMILIES["wav2vec2_base"]()
-    counted = counted_macs(model, noise(1.0, 1))
+    counted = counted_macs(model, noise_waveform(1.0, 1))
     layers, frames, width = 3, 49, 32
     assert counted - counted_macs_without_attention(model) == pytest.approx(layers * 2 * frames * frames * width)
 
@@ -69,7 +72,7 @@ def counted_macs_without_attention(model):
         if isinstance(module, torch.nn.Linear | torch.nn.Conv1d):
             hooks.append(module.register_forward_hook(count))
     with torch.no_grad():
-        model(noise(1.0, 1))
+        model(noise_waveform(1.0, 1))
     for hook in hooks:
         hook.remove()
     return total
@@ -78,21 +81,21 @@ def counted_macs_without_attention(model):
 @pytest.mark.parametrize("family", ["wav2vec2_bert", "data2vec_audio"])
 def test_every_family_can_be_measured_both_ways(family):
     model = FAMILIES[family]()
-    other = stock(model, name="stock", **HOW)
+    other = profile_stock(model, QUICK, name="stock")
     assert other().last_hidden_state.shape[0] == 2
     assert ("filterbank not included" in other.note) == (family == "wav2vec2_bert")
 
 
 def test_half_precision_runs(folders):
-    subject = ours(load_model(folders / "ours"), name="ours", **{**HOW, "dtype": torch.bfloat16})
+    subject = profile_network(load(folders / "ours"), replace(QUICK, dtype="bfloat16"), name="ours")
     assert subject().last_hidden_state.dtype == torch.bfloat16
-    assert subject.macs == 2 * cost(load_model(folders / "ours"), 1.0).macs
+    assert subject.macs == 2 * cost(load(folders / "ours"), 1.0).macs
 
 
 def test_what_a_checkpoint_is_decides_its_class(folders):
     assert isinstance(load_stock(folders / "stock"), WavLMModel)
     assert load_stock(folders / "ours") is None
-    assert isinstance(load_model(folders / "stock"), SpeechEncoder)
+    assert isinstance(load(folders / "stock"), SpeechEncoder)
 
 
 def test_what_is_not_there_is_named(folders):
@@ -101,4 +104,4 @@ def test_what_is_not_there_is_named(folders):
     with pytest.raises(CheckpointError, match="nowhere"):
         bench(folders / "ours", folders / "nowhere", QUICK)
     with pytest.raises(SottovoceError, match="device nonsense"):
-        bench(folders / "ours", None, Setting(device="nonsense"))
+        bench(folders / "ours", None, BenchmarkSettings(device="nonsense"))

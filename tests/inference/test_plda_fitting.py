@@ -6,10 +6,9 @@ import soundfile
 import torch
 
 from sottovoce.data.corpora.cuts import make_cut
-from sottovoce.diarization.models import EmbeddingModel
 from sottovoce.diarization.plda import PLDA
 from sottovoce.errors import DataError
-from sottovoce.inference.plda import fit_plda
+from sottovoce.inference.plda_fitting import plda
 from tiny_models import tiny_model
 
 
@@ -27,28 +26,28 @@ def cuts(tmp_path):
 
 
 def test_it_is_fitted_to_stretches_of_utterances(cuts):
-    embedder = EmbeddingModel(tiny_model().eval())
-    fitted = fit_plda(embedder, cuts, seconds=1.0)
+    model = tiny_model().eval()
+    fitted = plda(model, cuts, seconds=1.0)
     # The same by hand: two whole seconds of each utterance, 0.2 s are too short; embedded as `verify` does it.
     vectors, speakers = [], []
     for number, cut in enumerate(cuts):
         wave = torch.from_numpy(soundfile.read(cut.recording.sources[0].source, dtype="float32")[0])
         for second in range(2):
             with torch.no_grad():
-                output = embedder.model(wave[None, 16_000 * second : 16_000 * (second + 1)]).output
-            vectors.append(embedder.model.scoring.centered(output)[0].numpy())
+                output = model(wave[None, 16_000 * second : 16_000 * (second + 1)]).output
+            vectors.append(model.scoring.centered(output)[0].numpy())
             speakers.append(number // 2)
     expected = PLDA.fit(np.array(vectors, np.float64), np.array(speakers))
     assert np.allclose(fitted.mean, expected.mean, atol=1e-5)
     assert np.allclose(fitted.phi, expected.phi, rtol=1e-2)
-    assert len(fit_plda(embedder, cuts, seconds=1.0, size=1).phi) == 1
+    assert len(plda(model, cuts, seconds=1.0, size=1).phi) == 1
 
 
 def test_faults(cuts):
-    embedder = EmbeddingModel(tiny_model().eval())
+    model = tiny_model().eval()
     with pytest.raises(DataError, match="stretches of --seconds 0.1 say little"):
-        fit_plda(embedder, cuts, seconds=0.1)
+        plda(model, cuts, seconds=0.1)
     with pytest.raises(DataError, match="it needs 2 speakers"):
-        fit_plda(embedder, cuts[:2], seconds=1.0)
+        plda(model, cuts[:2], seconds=1.0)
     with pytest.raises(DataError, match="no utterance is as long"):
-        fit_plda(embedder, [])
+        plda(model, [])

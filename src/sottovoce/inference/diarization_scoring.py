@@ -1,4 +1,4 @@
-"""Scoring who speaks when: files against files."""
+"""Diarization error rates of RTTM files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
 _log = logging.getLogger(__name__)
 
 
-def score_files(
-    reference: str | Path, system: str | Path, uem: str | Path | None = None, protocol: Protocol | None = None
+def der(
+    reference: str | Path, system: str | Path, uem: str | Path | None = None, *, protocol: Protocol | None = None
 ) -> DiarizationScore:
-    """DER and JER of RTTM against RTTM.
+    """Diarization and Jaccard error rate of a system's turns against a reference.
 
     Args:
-        reference, system: an RTTM file, or a folder of them. A recording that the system does not have is one in which
-            it heard nobody; it is among the ``missing`` of the score, unless a file of its name, without turns, says so.
-            What is not scored (NOSCORE, NON-LEX) is what the reference says, as md-eval has it.
-        uem: what is scored: a UEM file, or a folder of them. Default: each recording from its first to its last boundary.
-        protocol: collar and overlap.
+        reference: an RTTM file, or a folder of them. Its NOSCORE and NON-LEX zones are not scored, as in md-eval.
+        system: an RTTM file, or a folder of them. A recording that is not in it counts as one without turns, and is listed
+            under ``missing`` in the result unless there is an empty file of its name.
+        uem: the zones that are scored: a UEM file, or a folder of them. By default each recording is scored from its first
+            to its last boundary.
+        protocol: collar and treatment of overlap.
 
     Raises:
-        DataError: files that cannot be read, a recording that stands in two of them, or one that is not in the reference.
+        DataError: files that cannot be read, a recording in two files, or one that is not in the reference.
     """
-    said, heard = _turns(reference), _turns(system)
+    expected, found = _turns(reference), _turns(system)
     regions = None if uem is None else _regions(uem)
-    if heard.zones:
-        _log.warning("%s: what a system does not want scored is scored (NOSCORE, NON-LEX)", system)
-    for name in {file.stem for file in _files(system, ".rttm")} & set(said if regions is None else regions):
-        heard.setdefault(name, [])
-    return score_diarization(said, heard, regions, protocol or Protocol())
+    if found.zones:
+        _log.warning("%s: its NOSCORE and NON-LEX zones are scored; only those of the reference are left out", system)
+    for name in {file.stem for file in _files(system, ".rttm")} & set(expected if regions is None else regions):
+        found.setdefault(name, [])
+    return score_diarization(expected, found, regions, protocol or Protocol())
 
 
 def _turns(source: str | Path) -> Rttm:
@@ -60,7 +61,7 @@ def _regions(source: str | Path) -> dict[str, list[Region]]:
 
 def _check_apart(file: Path, read: set[str], before: set[str]) -> None:
     for name in sorted(read & before):
-        raise DataError(f"{file}: the recording {name} is in another file already")
+        raise DataError(f"{file}: the recording {name} is in another file already; keep one of them")
 
 
 def _files(source: str | Path, ending: str) -> list[Path]:
