@@ -125,9 +125,11 @@ def imported(tmp_path, monkeypatch, name, text):
 
 
 def test_a_shipped_file_imports_from_beside(tmp_path, monkeypatch):
-    other = imported(tmp_path, monkeypatch, "beside", "from sottovoce.encoder.layers.norms import valid\nimport math\n")
+    other = imported(
+        tmp_path, monkeypatch, "beside", "from sottovoce.encoder.layers.frame_masks import frame_mask\nimport math\n"
+    )
     code = portable_code([TaskConfig, TaskModel], {"sottovoce.heads": {"other": other}})
-    assert "from .norms import valid" in code["beside.py"] and "sottovoce" not in code["beside.py"]
+    assert "from .frame_masks import frame_mask" in code["beside.py"] and "sottovoce" not in code["beside.py"]
     assert "from .beside import Other" in code["shipped.py"] and "'other': Other" in code["shipped.py"]
     assert set(portable_code([TaskConfig, TaskModel], {})) == set(code) - {"beside.py"}
 

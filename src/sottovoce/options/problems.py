@@ -70,9 +70,12 @@ def _problem(error: ErrorDetails, model: type[BaseModel], spelling: Callable[[st
     if error["type"] == "missing":
         return path, "missing"
     message = shortened(error["msg"].removeprefix("Value error, "), 2000)
-    if error["type"] == "value_error" or isinstance(error["input"], dict | list | BaseModel):
+    if error["type"] == "value_error":
         return path, message
-    return path, f"{message[0].lower()}{message[1:]} (got {short_repr(error['input'])})"
+    message = f"{message[0].lower()}{message[1:]}"
+    if isinstance(error["input"], dict | list | tuple | BaseModel):
+        return path, message
+    return path, f"{message} (got {short_repr(error['input'])})"
 
 
 def short_repr(value: object, most: int = 80) -> str:

@@ -279,7 +279,7 @@ class TestConversations:
     [
         ("singing", {}, "no synthetic corpus is called 'singing'; known here: diarization, intent"),
         ("intent", {"overlap": 0.1}, "synthesize intent: overlap: unknown; known here: "),
-        ("recognition", {"styles": ["song"]}, "styles.0: input should be 'sentence'"),
+        ("recognition", {"styles": ["song"]}, r"styles\[0\]: input should be 'sentence'"),
         ("recognition", {"styles": []}, "styles: tuple should have at least 1 item"),
         ("recognition", {"styles": ["digits", "digits"]}, "a style is named twice"),
         ("spoofing", {"attacks": ["lcp"]}, "there is no attack 'lcp'; did you mean 'lpc'"),

@@ -6,6 +6,7 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.errors import CheckpointError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.plugins import Registry
+from sottovoce.text.suggestions import did_you_mean
 
 from . import data2vec_audio, hubert, unispeech_sat, wav2vec2, wav2vec2_bert, wav2vec2_conformer, wavlm
 from .family import Family
@@ -45,9 +46,8 @@ def family_of(model_type: str | None, name: str) -> Family:
     if (family := find_family(model_type)) is not None:
         return family
     what = "its config.json has no model_type" if model_type is None else f"model_type {model_type!r} is not supported"
-    raise CheckpointError(
-        f"{name}: {what}; known are {', '.join(sorted(each.model_type for each in FAMILIES.values()))}"
-    )
+    known = [each.model_type for each in FAMILIES.values()]
+    raise CheckpointError(f"{name}: {what}; {did_you_mean(str(model_type), known)}")
 
 
 def find_family(model_type: str | None) -> Family | None:
