@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from torch import nn
-
-from .config import EncoderConfig, Shape
+from .config import EncoderConfig
 from .frontend.feature_norm import RunningNorm, UtteranceNorm
 from .frontend.filterbank import Filterbank
 from .frontend.waveform_frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
-from .layers.attention import SelfAttention
-from .layers.blocks import ConformerLayer, PostNormLayer, PreNormLayer
-from .layers.conformer_convolution import ConvolutionModule
-from .layers.feed_forward import FeedForward
+from .layers.layer_builder import LayerOptions
 from .layers.positional_convolution import PositionalConvolution
 from .layers.positions import (
     GatedRelativeBias,
@@ -105,52 +100,19 @@ def layer_position(config: EncoderConfig, stream: ResidualStream, heads: list[in
     return NoPosition()
 
 
-def build_layer(config: EncoderConfig, stream: ResidualStream, entry: Shape) -> nn.Module:
-    """One layer of the widths in ``entry``, a layer's part of the shape."""
-
-    def feed_forward(name: str) -> FeedForward | None:
-        if entry[name] is None:
-            return None
-        return FeedForward(
-            stream,
-            entry[name]["units"],
-            act=config.activation,
-            inner_dropout=config.activation_dropout,
-            dropout=config.dropout,
-        )
-
-    conformer = config.layer == "conformer"
-    attention = None
-    if entry["attention"] is not None:
-        heads = entry["attention"]["heads"]
-        attention = SelfAttention(
-            stream,
-            heads,
-            config.head_dim,
-            position=layer_position(config, stream, heads),
-            attention_dropout=config.attention_dropout,
-            dropout=config.attention_dropout if conformer else config.dropout,
-        )
-    if not conformer:
-        make = PreNormLayer if config.layer == "pre_norm" else PostNormLayer
-        return make(stream, attention=attention, feed_forward=feed_forward("feed_forward"), eps=config.layer_eps)
-    convolution = None
-    if entry["convolution"] is not None:
-        convolution = ConvolutionModule(
-            stream,
-            entry["convolution"]["channels"],
-            kernel=config.depthwise_kernel,
-            causal=config.causal_convolution,
-            norm=config.convolution_norm,
-            act=config.activation,
-            eps=config.layer_eps,
-            dropout=config.convolution_dropout,
-        )
-    return ConformerLayer(
-        stream,
-        feed_forward1=feed_forward("feed_forward1"),
-        attention=attention,
-        convolution=convolution,
-        feed_forward2=feed_forward("feed_forward2"),
+def layer_options(config: EncoderConfig, stream: ResidualStream) -> LayerOptions:
+    """What the layers of an encoder have in common."""
+    return LayerOptions(
+        kind=config.layer,
+        head_dim=config.head_dim,
+        position=lambda heads: layer_position(config, stream, heads),
+        act=config.activation,
         eps=config.layer_eps,
+        dropout=config.dropout,
+        inner_dropout=config.activation_dropout,
+        attention_dropout=config.attention_dropout,
+        convolution_dropout=config.convolution_dropout,
+        kernel=config.depthwise_kernel,
+        causal=config.causal_convolution,
+        convolution_norm=config.convolution_norm,
     )

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import AudioError
-from .build import build_layer, front_end, positional_convolution, residual_stream, shared_position
+from .build import front_end, layer_options, positional_convolution, residual_stream, shared_position
 from .checks.inputs import one_batch, refuse
 from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
 from .frontend.waveform_frontend import FilterbankFrontEnd
 from .layers.attention import AttentionContext
 from .layers.frame_masks import frame_mask
+from .layers.layer_builder import build_layer
 from .layers.low_rank import use_factors
 from .layers.positions import Span
 from .output import EncoderOutput, as_wanted
@@ -77,7 +78,8 @@ class EncoderNetwork(PlacedModule):
             self.input_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if post_norm else None
             self.dropout = nn.Dropout(config.dropout)
             self.position = shared_position(config, stream)
-            self.layers = nn.ModuleList(build_layer(config, inner, entry) for entry in config.shape["layers"])
+            options = layer_options(config, inner)
+            self.layers = nn.ModuleList(build_layer(inner, entry, options) for entry in config.shape["layers"])
             self.final_norm = nn.LayerNorm(stream.width, eps=config.norm_eps) if config.final_norm else None
             use_factors(self, config.shape)
 

@@ -7,10 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from ..encoder.config import Shape
-from ..encoder.layers.attention import SelfAttention
-from ..encoder.layers.blocks import ConformerLayer
-from ..encoder.layers.conformer_convolution import ConvolutionModule
-from ..encoder.layers.feed_forward import FeedForward
+from ..encoder.layers.layer_builder import LayerOptions, build_layer
 from ..encoder.layers.positions import NoPosition
 from ..encoder.stream import ResidualStream, single
 
@@ -45,35 +42,16 @@ def conformers(
         position: the layer half of a position scheme, of so many heads.
     """
     stream = ResidualStream(tuple(range(width)), width, single(width), fixed=True)
-
-    def feed_forward(of: Shape | None) -> FeedForward | None:
-        if of is None:
-            return None
-        return FeedForward(stream, of["units"], act="swish", inner_dropout=dropout, dropout=dropout)
-
-    def attention(of: Shape | None) -> SelfAttention | None:
-        if of is None:
-            return None
-        heads = of["heads"]
-        return SelfAttention(
-            stream, heads, head_dim, position=position(len(heads)), attention_dropout=dropout, dropout=dropout
-        )
-
-    def convolution(of: Shape | None) -> ConvolutionModule | None:
-        if of is None:
-            return None
-        return ConvolutionModule(
-            stream, of["channels"], kernel=kernel, causal=False, norm="layer", act="swish", eps=1e-5, dropout=dropout
-        )
-
-    return nn.ModuleList(
-        ConformerLayer(
-            stream,
-            feed_forward1=feed_forward(layer["feed_forward1"]),
-            attention=attention(layer["attention"]),
-            convolution=convolution(layer["convolution"]),
-            feed_forward2=feed_forward(layer["feed_forward2"]),
-            eps=1e-5,
-        )
-        for layer in layers
+    options = LayerOptions(
+        kind="conformer",
+        head_dim=head_dim,
+        position=lambda heads: position(len(heads)),
+        act="swish",
+        eps=1e-5,
+        dropout=dropout,
+        inner_dropout=dropout,
+        attention_dropout=dropout,
+        convolution_dropout=dropout,
+        kernel=kernel,
     )
+    return nn.ModuleList(build_layer(stream, layer, options) for layer in layers)
