@@ -10,15 +10,14 @@ converse: {of: {import: {path: /data/read}}}          conversations laid out fro
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..data.audio.channels import Channel
 from ..data.corpora.audio_check import refuse_missing
-from ..data.corpora.cuts import read_cuts
 from ..data.corpora.layouts import LAYOUTS, LAYOUTS_OF_CUTS
 from ..data.corpora.layouts.options import options_model
 from ..data.corpora.manifests import import_corpus
@@ -33,8 +32,14 @@ from ..options.bounds import MOST_SECONDS, SEEDS
 from ..text.suggestions import did_you_mean
 from .amounts import FileName, Length
 
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+
 Progress: TypeAlias = Callable[[int, int], None]
-"""``told(done, total)``."""
+"""Called with (utterances made so far, all utterances)."""
+
+ReadManifest: TypeAlias = Callable[[Path], "Sequence[Cut]"]
+"""Reads a manifest, each only once a run."""
 
 
 class PreparedCorpus(NamedTuple):
@@ -112,9 +117,9 @@ class SynthesisOptions(VariantOptions):
         else:
             yield f"task: no corpus is synthesized for {self.task!r}; {did_you_mean(self.task, SYNTHESES)}"
 
-    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make it, or find it made."""
-        made = synthesize(Path(self.folder or folder), task=self.task, progress=told, **self.options)
+        made = synthesize(Path(self.folder or folder), task=self.task, progress=progress, **self.options)
         splits = {split: made.cuts(split) for split in self.splits() or ()}
         return PreparedCorpus(splits, {split: made.folder / TRIAL_FILES[split] for split in self.trials()})
 
@@ -153,7 +158,7 @@ class ImportOptions(VariantOptions):
             if isinstance(value, Path) and not value.exists():
                 yield f"{name}: {value} does not exist"
 
-    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         splits = import_corpus(
             self.path,
             folder,
@@ -180,7 +185,7 @@ class ManifestOptions(Options):
             if not Path(path).exists():
                 yield f"{split}: {path} does not exist"
 
-    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         given = {split: Path(path) for split, path in self.__pydantic_extra__.items()}
         indexed = {
             split: import_corpus(path, folder, layout="lhotse", split=split)[split]
@@ -189,7 +194,7 @@ class ManifestOptions(Options):
         }
         for split, path in given.items():
             if split not in indexed:
-                refuse_missing(read_cuts(path), str(path))
+                refuse_missing(read(path), str(path))
         return PreparedCorpus(given | indexed)
 
 
@@ -242,19 +247,19 @@ class ConversationOptions(Options):
             if known is not None and split not in known:
                 yield f"conversations: there is no split {split!r}; {did_you_mean(split, known)}"
 
-    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make them, or find them made; the manifests of their splits."""
-        found = self.of.options.prepare(folder / "voices", None).splits
+        found = self.of.options.prepare(folder / "voices", None, read).splits
         for split in self.conversations:
             if split not in found:
                 raise RecipeError(f"converse: the voices have no split {split!r}; {did_you_mean(split, found)}")
         made = simulate_conversations(
-            {split: list(read_cuts(found[split])) for split in self.conversations},
+            {split: list(read(found[split])) for split in self.conversations},
             Path(self.folder) if self.folder else folder / "conversations",
             conversations=self.conversations,
             manner=self.manner(),
             seed=self.seed,
-            progress=told,
+            progress=progress,
         )
         return PreparedCorpus(made)
 
@@ -286,16 +291,16 @@ class CopySynthesisOptions(Options):
         if known is not None and self.split not in known:
             yield f"split: there is no split {self.split!r}; {did_you_mean(self.split, known)}"
 
-    def prepare(self, folder: Path, told: Progress | None) -> PreparedCorpus:
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make them, or find them made."""
-        found = self.of.options.prepare(folder / "speech", None).splits
+        found = self.of.options.prepare(folder / "speech", None, read).splits
         if self.split not in found:
             raise RecipeError(f"copies: the speech has no split {self.split!r}; {did_you_mean(self.split, found)}")
         made = folder / MANIFEST
         if not made.exists():
             shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
-            copy_synthesize(read_cuts(found[self.split]), folder, told=told, **options)
+            copy_synthesize(read(found[self.split]), folder, told=progress, **options)
         return PreparedCorpus({self.split: made})
 
 

@@ -18,7 +18,8 @@ data:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from .corpus_options import CorpusOptions, ImportOptions, PreparedCorpus, Progre
 from .held_out import HeldOut, hold_out
 
 if TYPE_CHECKING:
+    from lhotse import SupervisionSegment
     from lhotse.cut import Cut
 
 
@@ -152,7 +154,7 @@ def _parts(reference: str) -> tuple[str, str, float | None]:
 
 
 class Corpora:
-    """The corpora of a run, made or imported when they are first needed.
+    """The corpora of a run, made or imported when they are first needed. Each manifest and trials file is read once.
 
     Args:
         options: the data section.
@@ -164,20 +166,33 @@ class Corpora:
         self.folder = folder
         self.held_out: HeldOut | None = None
         self._prepared: dict[str, PreparedCorpus] = {}
+        self._manifests: dict[Path, Sequence[Cut]] = {}
+        self._references: dict[str, list[tuple[str | None, Cut]]] = {}
+        self._test_sets: dict[TestSet, EvaluationData] = {}
 
-    def prepare(self, told: Callable[[str], Progress | None] | None = None) -> None:
+    def prepare(self, progress: Callable[[str], Progress | None] | None = None) -> None:
         """Make and import everything now, and not when it is first needed.
+
+        Args:
+            progress: name of a corpus -> what is called while it is made.
 
         Raises:
             DataError: as the makers do.
         """
         for name in self.options.corpora:
-            self._corpus(name, told(name) if told is not None else None)
+            self._corpus(name, progress(name) if progress is not None else None)
 
-    def _corpus(self, name: str, told: Progress | None = None) -> PreparedCorpus:
+    def _corpus(self, name: str, progress: Progress | None = None) -> PreparedCorpus:
         if name not in self._prepared:
-            self._prepared[name] = self.options.corpora[name].options.prepare(self.folder / name, told)
+            options = self.options.corpora[name].options
+            self._prepared[name] = options.prepare(self.folder / name, progress, self._read)
         return self._prepared[name]
+
+    def _read(self, path: Path) -> Sequence[Cut]:
+        """The cuts of a manifest. They are shared, so nobody may change them."""
+        if path not in self._manifests:
+            self._manifests[path] = list(read_cuts(path))
+        return self._manifests[path]
 
     def hold_out(self, seed: int, keep: int) -> HeldOut | None:
         """Hold training speakers out for development trials, see `hold_out`; from now on `train_cuts` is without them.
@@ -220,24 +235,32 @@ class Corpora:
     def _voiced(self, references: Iterable[str]) -> Iterator[tuple[str | None, Cut]]:
         """`cuts`, and who speaks: one name for a person, by whatever name of the corpus and at whatever speed."""
         for reference in references:
-            name, split, speed = _parts(reference)
-            splits = self._corpus(name).splits
-            if split not in splits:
-                raise RecipeError(f"data: the corpus {name} has no split {split!r}; {did_you_mean(split, splits)}")
-            chosen = self._chosen(name, read_cuts(splits[split]))
-            if not chosen:
-                raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")
-            options = self.options.corpora[name].options
-            source = getattr(options, "path", None) or getattr(options, "folder", None) or name
-            for original in chosen:
-                said = {supervision.speaker for supervision in original.supervisions} - {None}
-                voice = f"{source}/{said.pop()}" if len(said) == 1 else None
-                cut = original if speed is None else original.perturb_speed(speed)
-                suffix = f"@{speed:g}" if speed is not None and self.options.speeds_are_speakers else ""
-                for supervision in cut.supervisions:
-                    if supervision.speaker is not None:
-                        supervision.speaker = f"{name}/{supervision.speaker}{suffix}"
-                yield voice, cut
+            if reference not in self._references:
+                self._references[reference] = list(self._named(reference))
+            yield from self._references[reference]
+
+    def _named(self, reference: str) -> Iterator[tuple[str | None, Cut]]:
+        """The cuts of one reference, their speakers named after the corpus and the speed."""
+        name, split, speed = _parts(reference)
+        splits = self._corpus(name).splits
+        if split not in splits:
+            raise RecipeError(f"data: the corpus {name} has no split {split!r}; {did_you_mean(split, splits)}")
+        chosen = self._chosen(name, self._read(splits[split]))
+        if not chosen:
+            raise RecipeError(f"data.corpora.{name}: `only` leaves no utterance of {split}")
+        options = self.options.corpora[name].options
+        source = getattr(options, "path", None) or getattr(options, "folder", None) or name
+        suffix = f"@{speed:g}" if speed is not None and self.options.speeds_are_speakers else ""
+
+        def named(supervision: SupervisionSegment) -> SupervisionSegment:
+            speaker = supervision.speaker
+            return supervision if speaker is None else replace(supervision, speaker=f"{name}/{speaker}{suffix}")
+
+        for original in chosen:
+            speakers = {supervision.speaker for supervision in original.supervisions} - {None}
+            voice = f"{source}/{speakers.pop()}" if len(speakers) == 1 else None
+            cut = original if speed is None else original.perturb_speed(speed)
+            yield voice, cut.map_supervisions(named)
 
     def _chosen(self, name: str, cuts: Iterable[Cut]) -> list[Cut]:
         options = self.options.corpora[name].options
@@ -246,8 +269,10 @@ class Corpora:
 
     def test_set(self, options: TestSet) -> EvaluationData:
         """Utterances, and trials where there are any."""
-        trials = options.trials
-        if trials in self.options.corpora:
-            trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
-        over = None if trials is None else read_trials(trials, key=options.key, enrol=options.enrol)
-        return EvaluationData(self.cuts(options.cuts), over)
+        if options not in self._test_sets:
+            trials = options.trials
+            if trials in self.options.corpora:
+                trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
+            over = None if trials is None else read_trials(trials, key=options.key, enrol=options.enrol)
+            self._test_sets[options] = EvaluationData(self.cuts(options.cuts), over)
+        return self._test_sets[options]

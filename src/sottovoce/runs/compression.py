@@ -75,7 +75,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
     directory.record_recipe(recipe.resolved())
     _note_environment(directory, console)
     corpora = Corpora(recipe.data, directory.path / "data")
-    corpora.prepare(_shown(console))
+    corpora.prepare(_corpus_progress(console))
     _hold_out(recipe, corpora, console)
     previous = START
     _start(recipe, directory, corpora, console)
@@ -172,14 +172,14 @@ def _note_environment(directory: RunDirectory, console: Console) -> None:
     write_json(directory.environment, now)
 
 
-def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
-    """Progress of making a corpus."""
+def _corpus_progress(console: Console) -> Callable[[str], Callable[[int, int], None]]:
+    """Progress of making a corpus, by its name."""
 
     def of_corpus(name: str) -> Callable[[int, int], None]:
         bar = Progress(console=console, transient=True)
         task = bar.add_task(f"speech for {name}", total=None)
 
-        def show_progress(done: int, total: int) -> None:
+        def show(done: int, total: int) -> None:
             if done == 1 and console.is_terminal:
                 bar.start()
             bar.update(task, completed=done, total=total)
@@ -187,6 +187,6 @@ def _shown(console: Console) -> Callable[[str], Callable[[int, int], None]]:
                 bar.stop()
                 console.print(f"{name}: {total} utterances", highlight=False, markup=False)
 
-        return show_progress
+        return show
 
     return of_corpus

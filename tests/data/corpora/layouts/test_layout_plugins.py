@@ -61,12 +61,13 @@ def test_command(run, tmp_path):
 def test_recipe(run, tmp_path):
     program = """
 from pathlib import Path
-from sottovoce.recipe.corpus_options import Import
-good = Import(path="list.txt", layout="lines", speaker="ann")
+from sottovoce.data.corpora.cuts import read_cuts
+from sottovoce.recipe.corpus_options import ImportOptions
+good = ImportOptions(path="list.txt", layout="lines", speaker="ann")
 assert good.options == {"speaker": "ann", "most": 100} and not list(good.problems()), list(good.problems())
-(problem,) = Import(path="list.txt", layout="lines", speakr="ann").problems()
+(problem,) = ImportOptions(path="list.txt", layout="lines", speakr="ann").problems()
 assert "did you mean 'speaker'" in problem, problem
-print(good.prepare(Path("run"), None).splits["all"])
+print(good.prepare(Path("run"), None, read_cuts).splits["all"])
 """
     done = run("-c", program)
     assert done.returncode == 0, done.stderr
