@@ -10,7 +10,7 @@ from sottovoce.data.corpora.layouts.options import options_model
 from sottovoce.data.synthesis import SYNTHESES
 from sottovoce.errors import RecipeError
 from sottovoce.runs.compression import compress
-from sottovoce.runs.recipe import Recipe
+from sottovoce.runs.recipe import Recipe, recipe_problems
 from sottovoce.runs.recipe_file import checked_recipe, read_recipe
 from sottovoce.tasks.registry import TASKS
 from toy_recipe import toy, write
@@ -148,3 +148,12 @@ def test_a_recipe_made_in_python_is_checked_as_a_file_is(base, tmp_path):
         with pytest.raises(RecipeError, match=told.replace("[", r"\[")):
             compress(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    with pytest.raises(RecipeError) as made:
+        Recipe(**data)
+    assert sorted(str(made.value).splitlines()[1:]) == sorted(f"  {each}" for each in recipe_problems(data))
+    assert any(line in each for each in str(made.value).splitlines())
+    with pytest.raises(RecipeError, match=r"^recipe: seed: input should be greater than or equal to 0 \(got -1\)$"):
+        Recipe(**(base | {"seed": -1}))
+    with pytest.raises(RecipeError, match="^recipe: sed: unknown; did you mean 'seed'"):
+        Recipe(**base, sed=1)
+    assert Recipe(**base) == Recipe(**dict(whole)) == whole  # of plain data, or of sections

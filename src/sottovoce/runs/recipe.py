@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BeforeValidator, Field, ValidationError
 
-from ..options import Options, one_of, problems_of, short_repr
+from ..errors import RecipeError
+from ..options import Options, one_of, problem_list, problems_of, short_repr
 from ..options.bounds import SEEDS
 from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
@@ -85,11 +87,16 @@ StageChoice: Any = one_of("StageChoice", STAGES)
 class Recipe(Options):
     """A whole run.
 
+    A recipe that is made in Python, of sections or of plain data, meets the same checks as one from a file.
+
     Args:
         name: of the run.
         seed: every random choice is a function of it, the stage, the step and the rank.
         about: where it comes from, of a published system's recipe.
         encoder, task, data, budget, compute, stages: see their classes.
+
+    Raises:
+        RecipeError: anything is wrong that can be known before something is made; every fault has a line of its own.
     """
 
     name: FileName
@@ -101,6 +108,14 @@ class Recipe(Options):
     budget: BudgetOptions | None = None
     compute: ComputeOptions = ComputeOptions()
     stages: list[StageChoice] = Field(min_length=1)
+
+    def __init__(self, **sections: object) -> None:
+        if problems := recipe_problems(sections):
+            raise RecipeError(f"recipe: {problem_list(problems, f'{len(problems)} problems')}")
+        super().__init__(**sections)
+
+    # Pydantic's own, as far as `model_validate` is concerned: it is used where faults are collected otherwise.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def names(self) -> list[str]:
         """The stages' names, in order."""
@@ -164,3 +179,35 @@ class Recipe(Options):
         if stage.evaluates_during_training and self.data.dev is None:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)
+
+
+def recipe_problems(data: Mapping[str, Any]) -> list[str]:
+    """All that can be known to be wrong with a recipe before anything is made, a line for each fault.
+
+    Args:
+        data: of the recipe: plain data as a file has them, or sections that have been made.
+    """
+    try:
+        return list(Recipe.model_validate(data).problems())
+    except ValidationError as error:
+        problems = problems_of(error, Recipe)
+        faulty = error
+    try:  # what is wrong between the parts too, if the others make a recipe without the faulty entries
+        return [*problems, *Recipe.model_validate(_without(data, faulty)).problems()]
+    except ValidationError:
+        return problems
+
+
+def _without(data: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
+    """The data without the entries that pydantic finds faulty."""
+    others = copy.deepcopy(dict(data))
+    for each in error.errors():
+        holder: Any = others
+        for step in each["loc"][:-1]:
+            try:
+                holder = holder[step]
+            except (KeyError, IndexError, TypeError):  # pydantic names steps that are not in the data
+                break
+        if isinstance(holder, dict):
+            holder.pop(each["loc"][-1], None)
+    return others

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
-from ..options import problem_list, problems_of
+from ..options import problem_list
 from ..recipe.packaged import find_recipe
 from ..recipe.stage_names import stage_name
 from ..recipe.yaml_file import expanded, loaded, merged, recipe_value
 from ..text.suggestions import did_you_mean
-from .recipe import Recipe
+from .recipe import Recipe, recipe_problems
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes another recipe of one, as plain data."""
@@ -40,11 +39,11 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     """
     problems: list[str] = []
     data = expanded(loaded(find_recipe(path)), problems)
-    if scale is not None:  # where it starts from is what is made smaller
+    if scale is not None:  # the checkpoint that it starts from decides what the smaller recipe looks like
         first = [each for each in changes if each.startswith("encoder.from=")]
         changes = [each for each in changes if each not in first]
         _set_all(data, first, problems)
-    if scale is not None and not problems and _is_recipe(data):  # what is wrong with another is told below
+    if scale is not None and not problems and _is_recipe(data):  # otherwise the check below says what is wrong
         data = scale(data)
     data.pop("smoke_test", None)  # only `scale` reads it
     _set_all(data, changes, problems)
@@ -62,11 +61,9 @@ def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] =
     Raises:
         RecipeError: anything is wrong; every fault has a line of its own.
     """
-    recipe, found = _checked(data)
-    told = [*problems, *found]
-    if told or recipe is None:
-        raise RecipeError(f"{name}: {problem_list(told, f'{len(told)} problems')}")
-    return recipe
+    if found := [*problems, *recipe_problems(data)]:
+        raise RecipeError(f"{name}: {problem_list(found, f'{len(found)} problems')}")
+    return Recipe.model_validate(data)
 
 
 def _is_recipe(data: dict[str, Any]) -> bool:
@@ -75,34 +72,6 @@ def _is_recipe(data: dict[str, Any]) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _checked(data: Mapping[str, Any]) -> tuple[Recipe | None, list[str]]:
-    try:
-        recipe = Recipe.model_validate(data)
-    except ValidationError as error:
-        problems = problems_of(error, Recipe)
-        # What is wrong between the parts is told at once too, if the rest makes a recipe without the faulty entries.
-        try:
-            recipe = Recipe.model_validate(_without(data, error))
-        except ValidationError:
-            return None, problems
-        return None, [*problems, *recipe.problems()]
-    return recipe, list(recipe.problems())
-
-
-def _without(data: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
-    rest = copy.deepcopy(dict(data))
-    for each in error.errors():
-        holder: Any = rest
-        for step in each["loc"][:-1]:
-            try:
-                holder = holder[step]
-            except (KeyError, IndexError, TypeError):  # pydantic names steps that are not in the data
-                break
-        if isinstance(holder, dict):
-            holder.pop(each["loc"][-1], None)
-    return rest
 
 
 STEPS = 30
