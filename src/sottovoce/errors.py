@@ -29,6 +29,10 @@ class RecipeError(SottovoceError):
     """A recipe with unknown keys, values out of range or parts that contradict one another."""
 
 
+class DistillationError(SottovoceError):
+    """A teacher and a student, or layers to imitate, that do not fit together."""
+
+
 class DataError(SottovoceError):
     """Manifests, corpora, trials or scores that cannot be read or do not fit together."""
 

@@ -6,7 +6,7 @@ from sottovoce.distillation.features import FeatureDistillation, default_layers
 from sottovoce.distillation.losses import feature_distance
 from sottovoce.distillation.residual import kept_channels
 from sottovoce.encoder.layers.frame_masks import frame_mask
-from sottovoce.errors import RecipeError
+from sottovoce.errors import DistillationError
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 from tiny_models import speech, tiny_encoder
@@ -73,13 +73,13 @@ def test_a_narrower_student_is_compared_channel_by_channel_with_what_it_was():
 
 
 def test_a_student_that_is_no_descendant_is_refused():
-    with pytest.raises(RecipeError, match="first is 7"):
+    with pytest.raises(DistillationError, match="first is 7"):
         kept_channels([0, 1, 2], [1, 7])
 
 
 @pytest.mark.parametrize("layers, told", [([0, 3], "hidden state 3"), ([], "no layers"), ([1, 1], "twice")])
 def test_layers_are_checked(layers, told):
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(DistillationError, match=told):
         FeatureDistillation(tiny_encoder(), tiny_encoder(), layers)
 
 
@@ -103,5 +103,5 @@ def test_groups_of_layers_share_one_projection():
 
 @pytest.mark.parametrize("groups", [[[0], [1]], [[0, 1], [1, 2]], [[0, 1, 2, 3]]])
 def test_groups_have_to_share_out_the_layers(groups):
-    with pytest.raises(RecipeError, match="every layer belongs in one group"):
+    with pytest.raises(DistillationError, match="every layer belongs in one group"):
         FeatureDistillation(tiny_encoder(), tiny_encoder(), [0, 1, 2], projections=groups)

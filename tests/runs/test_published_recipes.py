@@ -17,8 +17,8 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import CostModel, reference_cost
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe, recipe_value
+from sottovoce.report.tables.recipe_catalog import PARAMETERS, recipes_table
 from sottovoce.runs import scaled_down
-from sottovoce.runs.catalog import PARAMETERS, recipes_table
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe import Recipe
 from sottovoce.runs.recipe_file import read_recipe

@@ -11,7 +11,8 @@ from sottovoce.pruning.costs import cost
 from sottovoce.recipe.encoder_options import EncoderOptions, new_config
 from sottovoce.recipe.packaged import known_recipes
 from sottovoce.recipe.yaml_file import plain_recipe
-from sottovoce.runs.recipe_check import GPUS, UTILIZATION, check_recipe, check_table
+from sottovoce.report.tables.recipe_checks import check_table
+from sottovoce.runs.recipe_check import GPUS, UTILIZATION, check_recipe
 from sottovoce.runs.scaled_down import smoke_test
 from sottovoce.training.loop import TrainingModule
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..encoder.layers.frame_masks import frame_mask
 from ..encoder.network import EncoderNetwork
-from ..errors import RecipeError
+from ..errors import DistillationError
 from .losses import feature_distance
 from .residual import kept_channels
 
@@ -29,7 +29,7 @@ class FeatureDistillation(nn.Module):
         l1, cosine: weights of the two parts.
 
     Raises:
-        RecipeError: a teacher of another depth or width, a layer that is not there or is named twice, groups that are not
+        DistillationError: a teacher of another depth or width, a layer that is not there or is named twice, groups that are not
             the chosen layers, frames of different lengths, or a residual channel unknown to the teacher.
     """
 
@@ -127,16 +127,16 @@ def default_layers(layers: int, groups: int = 4) -> list[int]:
 
 def _check_frames(of_teacher: int, of_student: int) -> None:
     if of_teacher != of_student:
-        raise RecipeError(
+        raise DistillationError(
             f"distillation: a frame of the teacher is {of_teacher / 16:g} ms and one of the student {of_student / 16:g} ms;"
             " take a teacher that was trained with the same downsampling"
         )
 
 
 def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None:
-    """Raise `RecipeError` unless the groups share out the layers (or there are none)."""
+    """Raise `DistillationError` unless the groups share out the layers (or there are none)."""
     if groups and sorted(layer for group in groups for layer in group) != sorted(layers):
-        raise RecipeError(
+        raise DistillationError(
             f"distillation: the projections are for the layers {[list(group) for group in groups]}, but {list(layers)} are"
             " imitated; every layer belongs in one group"
         )
@@ -146,22 +146,22 @@ def _check_sizes(teacher: EncoderNetwork, student: EncoderNetwork) -> None:
     layers = [each.config.num_hidden_layers for each in (teacher, student)]
     widths = [each.stream.original for each in (teacher, student)]
     if layers[0] != layers[1]:
-        raise RecipeError(
+        raise DistillationError(
             f"distillation: the teacher has {layers[0]} layers and the student {layers[1]}; take a teacher of the same depth"
         )
     if widths[0] != widths[1]:
-        raise RecipeError(
+        raise DistillationError(
             f"distillation: the teacher's hidden states have {widths[0]} channels and the student's {widths[1]}; take a "
             "teacher of the same width"
         )
 
 
 def check_layers(layers: Sequence[int], count: int) -> None:
-    """Raise `RecipeError` unless a network of ``count`` layers has all of these hidden states, each named once."""
+    """Raise `DistillationError` unless a network of ``count`` layers has all of these hidden states, each named once."""
     if not layers:
-        raise RecipeError("distillation: no layers are chosen; name hidden states such as [0, 4, 8, 12]")
+        raise DistillationError("distillation: no layers are chosen; name hidden states such as [0, 4, 8, 12]")
     for layer in layers:
         if not 0 <= layer <= count:
-            raise RecipeError(f"distillation: hidden state {layer} is chosen, but the network has 0..{count}")
+            raise DistillationError(f"distillation: hidden state {layer} is chosen, but the network has 0..{count}")
     if len(set(layers)) < len(layers):
-        raise RecipeError(f"distillation: a layer is chosen twice in {list(layers)}")
+        raise DistillationError(f"distillation: a layer is chosen twice in {list(layers)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import RecipeError
+from ..errors import DistillationError
 
 
 def kept_channels(teacher: Sequence[int], student: Sequence[int]) -> Tensor | None:
@@ -17,7 +17,7 @@ def kept_channels(teacher: Sequence[int], student: Sequence[int]) -> Tensor | No
         teacher, student: the original channel that each channel of the residual stream was (``shape["residual"]``).
 
     Raises:
-        RecipeError: the student has a channel that the teacher has not.
+        DistillationError: the student has a channel that the teacher has not.
 
     >>> kept_channels([0, 2, 3, 5], [2, 5]).tolist()
     [1, 3]
@@ -26,7 +26,7 @@ def kept_channels(teacher: Sequence[int], student: Sequence[int]) -> Tensor | No
         return None
     place = {channel: k for k, channel in enumerate(teacher)}
     if unknown := [channel for channel in student if channel not in place]:
-        raise RecipeError(
+        raise DistillationError(
             f"distillation: {len(unknown)} residual channels of the student (the first is {unknown[0]}) are not in the "
             "teacher; the teacher must be an ancestor of the student"
         )

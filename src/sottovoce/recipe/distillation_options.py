@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..checkpoints.origin import name_of
 from ..distillation.features import check_groups, default_layers
-from ..errors import RecipeError
+from ..errors import DistillationError
 from ..options import Options
 from ..text.suggestions import did_you_mean
 
@@ -95,5 +95,5 @@ class DistillationOptions(Options):
         if isinstance(self.projections, list):
             try:
                 check_groups(self.projections, self.chosen(layers))
-            except RecipeError as error:
+            except DistillationError as error:
                 yield f"distillation.projections: {str(error).removeprefix('distillation: ')}"

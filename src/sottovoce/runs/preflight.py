@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..distillation.features import FeatureDistillation
-from ..errors import RecipeError, SottovoceError
+from ..errors import DistillationError, RecipeError, SottovoceError
 from ..models.loading import is_task_model, load_pretrained
 from ..models.task_model import TaskModel
 from ..recipe.data_section import Corpora, TestSet
@@ -74,7 +74,7 @@ def _teacher_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
             continue
         try:
             FeatureDistillation(load_pretrained(distillation.teacher, encoder_only=True), model.encoder, layers)
-        except RecipeError as error:
+        except DistillationError as error:
             yield f"{path}.teacher: {distillation.teacher}: {error}"
         except SottovoceError as error:
             yield str(error)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import torch
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from ..checkpoints.published_configs import published_config, published_encoders
 from ..data.corpora.cuts import read_cuts
@@ -20,12 +18,10 @@ from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
-from ..profiling.environment import describe_environment
 from ..profiling.memory import peak_resident_bytes
-from ..pruning.costs import cost, human
+from ..pruning.costs import cost
 from ..recipe.stage_names import START
 from ..recipe.stage_options import StageWork
-from ..recipe.yaml_file import plain_recipe
 from .compression import compress
 from .recipe import Recipe
 from .recipe_file import read_recipe
@@ -169,52 +165,3 @@ class _Networks:
                 return TaskModel(TaskConfig.from_pretrained(path)).encoder
             config = published_config(name) if name in published_encoders() else EncoderConfig.from_pretrained(name)
             return SpeechEncoder(config)
-
-
-def _rounded(hours: float) -> str:
-    """Two digits say as much as an estimate knows."""
-    return f"{float(f'{hours:.2g}'):g}"
-
-
-def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> RenderableType:
-    """What a check found, stage by stage."""
-    recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "smoke_test"})
-    precision = recipe.compute.precision
-    table = Table(title=f"{path.stem}: one step of every stage was taken")
-    for column in (
-        "stage",
-        "encoder",
-        "steps",
-        "utterances a step",
-        "encoder MACs a step",
-        "peak here",
-        "took",
-        f"{gpu} hours",
-    ):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    hours = []
-    for each in found:
-        cropped = f"{each.batch} x {each.crop:g} s" if each.crop else f"{each.batch}, of {TYPICAL:g} s"
-        estimate = each.hours(gpu, precision) if each.steps else 0.0
-        hours.append(estimate)
-        table.add_row(
-            each.name if each.name == each.kind else f"{each.name} ({each.kind})",
-            human(each.params),
-            f"{each.steps:,}" if each.steps else "–",
-            cropped if each.steps else "–",
-            human(each.macs) if each.steps else "–",
-            "–" if each.peak is None else f"{each.peak / 2**30:.1f} GiB",
-            f"{each.seconds:.0f} s",
-            "–" if not estimate else f"{estimate:.1f}",
-        )
-    facts = describe_environment()
-    known = [h for h in hours if h is not None]
-    heard = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.heard for each in found if each.steps}))
-    total = f"about {_rounded(sum(known))} hours" if len(known) == len(hours) else f"no {precision} there"
-    return Group(
-        table,
-        Text(
-            f"{gpu}: {total} for encoders alone, at {100 * UTILIZATION:g} % of its {precision} peak. Here: one utterance of "
-            f"{heard}, {precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
-        ),
-    )

@@ -100,9 +100,9 @@ def prune(
         write_card(partial, made.model, History(out.resolve().name, how, seconds=wanted.seconds if wanted else 1.0))
     screen = console()
     screen.print(made.plan.table(), highlight=False, markup=False, soft_wrap=True)
-    for loss in made.plan.lost() if budget is not None else ():
+    for part in made.plan.removed_parts() if budget is not None else ():
         screen.print(
-            f"{loss}; --floor {loss.kind}=1, --protect {loss.path} or a larger --budget would keep some",
+            f"{part}; --floor {part.kind}=1, --protect {part.path} or a larger --budget would keep some",
             soft_wrap=True,
             markup=False,
         )

@@ -16,7 +16,7 @@ def listed(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from sottovoce.cli.terminal import console
-    from sottovoce.runs.catalog import recipes_table
+    from sottovoce.report.tables.recipe_catalog import recipes_table
 
     console().print(recipes_table())
 
@@ -45,7 +45,8 @@ def check(
     from sottovoce.cli.terminal import busy, console, new_directory
     from sottovoce.errors import RecipeError
     from sottovoce.recipe.packaged import find_recipe
-    from sottovoce.runs.recipe_check import GPUS, check_recipe, check_table
+    from sottovoce.report.tables.recipe_checks import check_table
+    from sottovoce.runs.recipe_check import GPUS, check_recipe
     from sottovoce.text.suggestions import did_you_mean
 
     if gpu not in GPUS:

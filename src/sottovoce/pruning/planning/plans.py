@@ -54,7 +54,7 @@ class Plan:
     reference: Cost | None = None
     taps: dict[str, int] = field(default_factory=dict)
 
-    def lost(self) -> list[RemovedPart]:
+    def removed_parts(self) -> list[RemovedPart]:
         """Removed blocks, and layers without any head or FFN unit left."""
         return removed_parts(self.sizes, self.widths())
 
@@ -280,8 +280,8 @@ def plan(
         RemovedPartWarning: whole blocks go, or all heads or units of layers.
     """
     made = choose(model, budget, scores, round_to=round_to, protect=protect, floors=floors)
-    for loss in made.lost():
-        warnings.warn(f"plan: {loss.line()}", RemovedPartWarning, stacklevel=2)
+    for part in made.removed_parts():
+        warnings.warn(f"plan: {part.line()}", RemovedPartWarning, stacklevel=2)
     return made
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from ..recipe.packaged import known_recipes
-from ..recipe.yaml_file import plain_recipe
+from ...recipe.packaged import known_recipes
+from ...recipe.yaml_file import plain_recipe
 
 PARAMETERS = {
     "facebook/hubert-base-ls960": 94_370_816,

@@ -48,7 +48,7 @@ NAMES = {
     ],
 )
 def test_what_goes_altogether(widths, told):
-    assert [str(loss) for loss in removed_parts(NAMES, NAMES | widths)] == told
+    assert [str(part) for part in removed_parts(NAMES, NAMES | widths)] == told
 
 
 def test_what_was_gone_before_is_not_told_again():
@@ -69,16 +69,20 @@ def test_a_plan_says_so_and_what_it_names_keeps_it():
     with pytest.warns(RemovedPartWarning) as caught:
         made = plan(encoder, budget, scores, round_to=1)
     lines = [str(each.message) for each in caught]
-    assert lines == [f"plan: {loss.line()}" for loss in made.lost()] and all("\n" not in line for line in lines)
+    assert lines == [f"plan: {part.line()}" for part in made.removed_parts()] and all(
+        "\n" not in line for line in lines
+    )
     assert "all heads of all 2 layers go; floors {head: 1}, protect [layers.0.attention] or a larger budget" in lines[0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kept = plan(encoder, Budget(params=0.9), scores, round_to=1, floors={loss.kind: 1 for loss in made.lost()})
+        kept = plan(
+            encoder, Budget(params=0.9), scores, round_to=1, floors={part.kind: 1 for part in made.removed_parts()}
+        )
         assert all(kept.width(name) for name in kept.sizes)
-        for loss in made.lost():
+        for part in made.removed_parts():
             rest = scores_of(encoder, ("head", "ffn"))
-            saved = plan(encoder, Budget(params=0.97), rest, round_to=1, protect=[loss.path])
-            assert all(saved.width(name) == size for name, size in saved.sizes.items() if name.startswith(loss.path))
+            saved = plan(encoder, Budget(params=0.97), rest, round_to=1, protect=[part.path])
+            assert all(saved.width(name) == size for name, size in saved.sizes.items() if name.startswith(part.path))
 
 
 def test_taps_are_counted_alike_by_plans_and_shapes(tmp_path):
