@@ -2,27 +2,28 @@
 
     from sottovoce import Budget, SpeechEncoder, magnitude, plan, slim
 
-load what there is
-    `load`                             the network of any checkpoint, for one task or for any
-    `SpeechEncoder`, `EncoderConfig`   one encoder for every family, and its config
-    `TaskModel`                        an encoder with the head of a task
+Load
+    `load`                               the network of any checkpoint, for one task or for any
+    `SpeechEncoder`, `EncoderConfig`     one encoder for every family, and its config
+    `TaskModel`                          an encoder with the head of a task
 
-make it small
-    `cost`, `inspect`                  parameters and multiply-accumulates; the same layer by layer
-    `magnitude`, `activation`, `taylor`  how important each element of a network seems
-    `Budget`, `Plan`, `plan`           what the result may cost; what stays; choose what stays
-    `slim`                             carry out a plan, and prove the smaller network equal
-    `prune`                            score, plan and slim in one call
-    `Gates`, `Pruner`                  learn what can go; the same with a budget, for a training loop of your own
-    `compress`                         a whole recipe: fine-tune, prune, distill, slim
-    `bench`                            time and memory of a model, beside those of another
+Make it smaller
+    `cost`, `inspect`                    parameters and multiply-accumulates; the same layer by layer
+    `magnitude`, `activation`, `taylor`  scores: how important each element of a network seems
+    `Budget`                             what the result may cost
+    `Plan`, `plan`                       which elements stay; choose them under a budget
+    `slim`                               carry out a plan, and prove the smaller network equal
+    `prune`                              score, plan and slim in one call
+    `Gates`, `Pruner`                    learned gates; gates with a budget for a training loop of your own
+    `compress`                           carry out a recipe: fine-tune, prune, distill, slim
+    `bench`, `probe`                     time and memory of a model; what its encoder knows of every task
 
-put it to work
-    `embed`, `verify`, `evaluate`      speaker verification: embeddings, decisions, error rates over trials
-    `detect`                           anti-spoofing: whether a recording is bona fide
-    `transcribe`                       recognition: text and the time of each word
-    `classify`                         understanding: intents and slots
-    `diarize`, `tune`, `plda`, `der`   diarization: who spoke when; what it needs; its error rate
+Use it
+    `embed`, `verify`, `evaluate`        speaker verification: embeddings, decisions, error rates over trials
+    `detect`                             anti-spoofing: whether a recording is bona fide
+    `transcribe`                         speech recognition: the text and the time of each word
+    `classify`                           spoken-language understanding: intents and slots
+    `diarize`, `tune`, `plda`, `der`     diarization: who spoke when; its threshold and PLDA; its error rate
 
 Each name is imported when it is first used, so that ``import sottovoce`` costs nothing. The auto classes of Transformers
 know our models once `SpeechEncoder` or `TaskModel` has been imported.
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .pruning import Budget, Gates, Plan, Pruner, activation, cost, magnitude, plan, prune, slim, taylor
     from .report.inspection import inspect
     from .runs.compression import compress
+    from .runs.probing import probe
 
 __all__ = [
     "Budget",
@@ -80,6 +82,7 @@ __all__ = [
     "magnitude",
     "plan",
     "plda",
+    "probe",
     "prune",
     "slim",
     "taylor",
@@ -131,6 +134,10 @@ def _imported(name: str) -> object:
         from .runs.compression import compress
 
         return compress
+    if name == "probe":
+        from .runs.probing import probe
+
+        return probe
     if name == "inspect":
         from .report.inspection import inspect
 
