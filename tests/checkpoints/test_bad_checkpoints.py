@@ -46,7 +46,7 @@ def test_a_hub_id_without_a_connection(tmp_path):
     refused(
         "someone/wavlm",
         "someone/wavlm",
-        "local_files_only says not to ask the hub",
+        "local_files_only forbids to ask the hub",
         cache_dir=tmp_path,
         local_files_only=True,
     )

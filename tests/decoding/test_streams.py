@@ -17,7 +17,7 @@ from sottovoce.decoding.timing import TimedLabel, Word, WordBuilder, ctm, words_
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
 from sottovoce.decoding.transducer_streams import TransducerBeamStream, TransducerGreedyStream
 from sottovoce.decoding.vocabulary import BLANK, MARK, Vocabulary
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Transducer
 
@@ -119,7 +119,7 @@ D = 4
 
 def transducer(seed, context):
     torch.manual_seed(seed)
-    stream = ResidualStream(tuple(range(D)), D, single(D))
+    stream = ResidualStream(tuple(range(D)), D, one_channel_each(D))
     head = Transducer(stream, 2, outputs=5, predictor=8, width=6, context=context, ctc=False)
     with torch.no_grad():
         head.joiner.output.weight.mul_(30)

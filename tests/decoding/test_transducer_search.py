@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sottovoce.decoding.transducer import transducer_beam_search, transducer_greedy
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Transducer
 
@@ -14,7 +14,7 @@ D, V = 4, 3
 
 def tiny(seed=0, context=2, sharp=3.0):
     torch.manual_seed(seed)
-    stream = ResidualStream(tuple(range(D)), D, single(D))
+    stream = ResidualStream(tuple(range(D)), D, one_channel_each(D))
     head = Transducer(stream, 3, outputs=V, predictor=8, width=6, context=context)
     with torch.no_grad():
         head.joiner.output.weight.mul_(sharp)

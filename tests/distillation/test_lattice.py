@@ -7,7 +7,7 @@ from scipy.special import rel_entr, softmax
 from torch.nn import functional as F
 
 from sottovoce.distillation.lattice import LatticeDistillationLoss, lattice_divergence
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Joint, Transducer
 from sottovoce.pruning.gating.gate_hooks import GateHooks
@@ -90,7 +90,7 @@ def test_lengths_are_checked():
 
 def head(seed, width):
     torch.manual_seed(seed)
-    stream = ResidualStream(tuple(range(6)), 6, single(6))
+    stream = ResidualStream(tuple(range(6)), 6, one_channel_each(6))
     options = dict(outputs=V, predictor=12, width=width, ctc=False, fusion="last")
     return randomized(Transducer(stream, 3, **options), seed).double()
 

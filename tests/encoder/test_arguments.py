@@ -39,8 +39,8 @@ def loaded(kind, place, **options):
         ({"lenghts": 1}, "unknown argument 'lenghts'; did you mean 'lengths'"),
         ({"atention_mask": None}, "did you mean 'attention_mask'"),
         ({"output_hiden_states": True}, "did you mean 'output_hidden_states'"),
-        ({"output_attentions": True}, "output_attentions is given, and cannot be heeded"),
-        ({"inputs_embeds": torch.zeros(1)}, "inputs_embeds is given, and cannot be heeded"),
+        ({"output_attentions": True}, "output_attentions is not supported; leave it out"),
+        ({"inputs_embeds": torch.zeros(1)}, "inputs_embeds is not supported; leave it out"),
         ({"bananas": 3}, "unknown argument 'bananas'; known here: attention_mask, "),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_mask_on_the_right_is_lengths():
         model(speech(2), torch.tensor([8000, 6000]), attention_mask=mask)
     with pytest.raises(AudioError, match="waveform and input_values are given"):
         model(speech(2), input_values=speech(2))
-    with pytest.raises(AudioError, match="feature_lengths are given, but not what they are of"):
+    with pytest.raises(AudioError, match="feature_lengths are given without their input"):
         model(speech(2), feature_lengths=torch.tensor([3, 3]))
 
 

@@ -9,7 +9,7 @@ from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.frontend.downsampling import Downsampling
 from sottovoce.encoder.model import SpeechEncoder
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import CheckpointError, RecipeError
 from sottovoce.pruning.costs import CostModel, cost
 from sottovoce.pruning.gating.gates import Gates
@@ -23,7 +23,7 @@ LAYERS = ("pre_norm", "post_norm", "conformer")
 
 
 def test_it_starts_as_the_mean_and_is_a_map_of_neighbors():
-    layer = Downsampling(ResidualStream(tuple(range(3)), 3, single(3)), 2)
+    layer = Downsampling(ResidualStream(tuple(range(3)), 3, one_channel_each(3)), 2)
     layer.initialize()
     x = torch.randn(2, 5, 3)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from families import FAMILIES, randomize, speech
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
-from sottovoce.encoder.streaming.streaming import EncoderStream
+from sottovoce.encoder.streaming.encoder_stream import EncoderStream
 from sottovoce.heads.registry import HEADS
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel

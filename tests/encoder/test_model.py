@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModel
 
 import sottovoce
 from families import FAMILIES, randomize, speech
-from sottovoce.encoder.config import EncoderConfig, parsed, uniform_shape, written
+from sottovoce.encoder.config import EncoderConfig, ids_as_lists, ids_as_ranges, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import AudioError, CheckpointError
 
@@ -122,11 +122,11 @@ def test_shapes_are_written_as_ranges_and_read_back():
     shape = uniform_shape(hidden_size=32, layers=2, heads=4, ffn=8, conv_channels=[4, 5], positional_groups=4)
     shape["layers"][0]["attention"]["heads"] = [0, 1, 3]
     shape["layers"][1]["feed_forward"] = None
-    text = written(shape)
+    text = ids_as_ranges(shape)
     assert text["layers"][0]["attention"]["heads"] == "0-1,3" and text["residual"] == "0-31"
-    assert parsed(text) == shape
+    assert ids_as_lists(text) == shape
     with pytest.raises(CheckpointError, match="heads is 'a-b'"):
-        parsed({"heads": "a-b"})
+        ids_as_lists({"heads": "a-b"})
 
 
 def test_strict_loading_names_what_does_not_fit(tmp_path):

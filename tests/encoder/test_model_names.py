@@ -98,7 +98,7 @@ def test_the_hub_is_asked_once_and_not_for_long(here, silent, monkeypatch):
 
 def test_a_hub_that_says_not_to_be_asked(here, silent, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE says not to ask the hub"):
+    with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE forbids to ask the hub"):
         load("someone/model")
     assert silent == []
 

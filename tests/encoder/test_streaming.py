@@ -211,7 +211,7 @@ def test_a_click_comes_out_after_the_algorithmic_latency(name):
         assert torch.cat(out).max() > 1e-6  # it is in what came out
         waits.append(heard - place)
     assert max(waits) == waits[0] == math.ceil(worst / 40) * 40
-    assert one.latency.chunk == pytest.approx(3 * 0.02) and worst == 3 * hop + encoder.frontend.least - hop
+    assert one.latency.chunk == pytest.approx(3 * 0.02) and worst == 3 * hop + encoder.frontend.min_samples - hop
 
 
 def test_memory_does_not_grow():
@@ -301,7 +301,7 @@ def test_bad_pieces_are_refused_and_leave_the_stream_as_it_was():
 
 def test_silence_and_chunks_that_make_no_sense():
     encoder = ENCODERS["bert"]()
-    with pytest.raises(StreamingError, match="every frame sees the whole utterance; name chunks"):
+    with pytest.raises(StreamingError, match="every frame attends to the whole utterance; give chunks"):
         encoder.streaming()
     for size, left in ((0, 1), (4, -1)):
         with pytest.raises(StreamingError, match=f"chunks of {size} frames that see {left}"):

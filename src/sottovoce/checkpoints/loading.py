@@ -147,7 +147,7 @@ def _load_task(
     if kind is None:
         raise task_heads.refusal(files.name, fields)
     tensors = weights or read_weights(files, READERS)
-    beside = stock.outside(tensors, found.family, files.name)
+    beside = stock.head_tensors(tensors, found.family, files.name)
     head = task_heads.convert_head(kind, found.theirs, beside, files)
     rest = {name: tensor for name, tensor in tensors.items() if name not in head.used}
     config, loaded, more = stock.convert(found.family, found.config, rest, files.name)

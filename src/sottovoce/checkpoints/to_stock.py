@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained import complaint
+from sottovoce.encoder.loading.pretrained import mismatch_error
 from sottovoce.errors import CheckpointError
 
 from .families.family import Family
@@ -52,7 +52,7 @@ def to_transformers(encoder: EncoderNetwork) -> PreTrainedModel:
     for name, tensor in own.items():
         if name not in weights and table.is_unused(name):
             weights[name] = tensor if name.endswith("inv_freq") else torch.zeros_like(tensor)
-    if error := complaint(family.model, *_differences(weights, own)):
+    if error := mismatch_error(family.model, *_differences(weights, own)):
         raise error
     model.load_state_dict(weights)
     return model.to(encoder.dtype).eval()  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The parts of an encoder as its config says: each function makes one of them."""
+"""Builds the parts of an encoder from its config, one function for each part."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .layers.positions import (
     RotaryAngles,
     SinusoidPositions,
 )
-from .stream import ResidualStream, paired, single
+from .stream import ResidualStream, one_channel_each, rotary_pairs
 
 
 def residual_stream(config: EncoderConfig) -> ResidualStream:
     ids = tuple(config.shape["residual"])
-    index = paired(ids, config.head_dim) if config.position == "rotary" else single(len(ids))
+    index = rotary_pairs(ids, config.head_dim) if config.position == "rotary" else one_channel_each(len(ids))
     positional = config.original_shape["positional"]
     strata = len(positional["groups"]) if positional is not None else 1
     return ResidualStream(ids, config.original_hidden_size, index, strata)

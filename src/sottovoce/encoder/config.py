@@ -1,4 +1,4 @@
-"""What an encoder is made of and how wide each part is: the config, with the shape inside."""
+"""The config of an encoder: its parts, and the shape, which says how wide each of them is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from .checks.checked_config import CheckedConfig
-from .checks.config_rules import RULES, WIDTH, WIDTHS, check_left, check_shape
+from .checks.config_rules import RULES, WIDTH, WIDTHS, check_against_original, check_shape
 from .checks.values import check, short
 from .frontend.filterbank import HOP, STACK
 from .streaming.chunks import Chunks
@@ -22,42 +22,42 @@ class EncoderConfig(CheckedConfig):
 
     Args:
         shape: widths of every part, see `uniform_shape`. Lists of ids may be given as ranges (``"0-11,14"``).
-        original_shape: the shape before any pruning: what a budget's fractions refer to. Default: ``shape``.
-        family: the kind of checkpoint it came from (``wavlm``, ``hubert``, ...), for conversion back.
+        original_shape: the shape before any pruning, to which the fractions of a budget refer; default: ``shape``.
+        family: the family of the checkpoint that it came from (``wavlm``, ``hubert``, ...), for conversion back.
         front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank, two frames stacked).
-        filterbank_bins, filterbank_scale: of the `Filterbank`; the defaults are w2v-BERT 2.0's.
-        feature_norm: what its bins are normalized by: each by the ``utterance``; only its ``level``, of all bins together;
-            or each ``running``, by the last 10 s, for a stream.
+        filterbank_bins, filterbank_scale: see `Filterbank`; the defaults are those of w2v-BERT 2.0.
+        feature_norm: statistics that normalize the bins: of the ``utterance`` for each bin, its ``level`` over all bins
+            together, or ``running`` over the last 10 s for each bin, for a stream.
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalizes the first
-            one over time, ``layer`` every one over channels.
+            one over time, ``layer`` each one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
             cannot be folded into weights (pruned checkpoints of DPHuBERT and DiariZen).
-        downsampling: so many frames become one before the layers, by a learned map; 1 for none.
+        downsampling: number of frames that a learned map makes one before the layers; 1 for none.
         projection_norm: a LayerNorm before the projection into the residual stream.
         layer: ``post_norm``, ``pre_norm`` (Transformer) or ``conformer``.
-        position: what attention knows of position: nothing, WavLM's gated relative bias, clamped relative keys,
-            rotary, or sinusoidal relative positions.
+        position: the position scheme of attention: ``none``, WavLM's ``gated_relative_bias``, ``relative_key`` (clamped),
+            ``rotary`` or ``relative`` (sinusoidal).
         head_dim: width of one attention head, ``d``.
-        attention_heads: original number of heads: WavLM's bias table has a column and a slice of the stream for each.
-        num_buckets, max_distance: WavLM's bias table.
-        left_positions, right_positions: how far relative keys reach.
+        attention_heads: original number of heads; WavLM's bias table has a column and a slice of the stream for each.
+        num_buckets, max_distance: size of WavLM's bias table.
+        left_positions, right_positions: greatest distances of relative keys.
         rotary_base: base of the rotary frequencies.
-        positional_norm: normalize within the positional convolution (data2vec).
+        positional_norm: normalize within the positional convolution, as in data2vec.
         depthwise_kernel, causal_convolution, convolution_norm: the Conformer's convolution module.
         final_norm: a LayerNorm after the last layer.
         activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
-        layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside.
+        layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside them.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
-        chunk_frames: frames of a chunk of attention (see `Chunks`); ``None``: every frame sees the whole utterance.
-        left_chunks: chunks before its own that a frame sees.
-        training_chunks: sizes of which training draws one a step; ``None``: ``chunk_frames`` always.
-        full_context: probability of a training step in which every frame sees the whole utterance.
-        stock: the stock configuration the encoder came from, so that converting back loses nothing.
+        chunk_frames: frames in a chunk of attention (see `Chunks`); ``None``: every frame attends to the whole utterance.
+        left_chunks: number of chunks before its own that a frame attends to.
+        training_chunks: sizes of which each training step draws one; ``None``: always ``chunk_frames``.
+        full_context: probability of a training step in which every frame attends to the whole utterance.
+        stock: the stock config that the encoder came from, so that converting back loses nothing.
         origin: ``name`` and ``license`` of the checkpoint that the weights came from, for the model card.
 
     Raises:
-        CheckpointError: a name that is unknown, a value of another type or out of range, or a shape that does not fit.
+        CheckpointError: an unknown name, a value of another type or out of range, or a shape that does not fit.
     """
 
     model_type = "sottovoce"
@@ -116,16 +116,16 @@ class EncoderConfig(CheckedConfig):
         check(given, RULES)
         if len(conv_kernel) != len(conv_stride):
             raise CheckpointError(
-                f"config: conv_kernel has {len(conv_kernel)} entries and conv_stride {len(conv_stride)}; give one a"
-                " convolution"
+                f"config: conv_kernel has {len(conv_kernel)} entries and conv_stride {len(conv_stride)}; give one for"
+                " each convolution"
             )
         convolutions = len(conv_kernel) if front_end == "waveform" else None
         for name, each in (("shape", shape), ("original_shape", original_shape)):
             if each is not None:
                 check_shape(each, layer, convolutions, f"config: {name}")
-        self.shape = parsed(shape) if shape is not None else uniform_shape()
-        self.original_shape = parsed(original_shape) if original_shape is not None else self.shape
-        check_left(self.shape, self.original_shape)
+        self.shape = ids_as_lists(shape) if shape is not None else uniform_shape()
+        self.original_shape = ids_as_lists(original_shape) if original_shape is not None else self.shape
+        check_against_original(self.shape, self.original_shape)
         self.family = family
         self.front_end = front_end
         self.filterbank_bins = filterbank_bins
@@ -173,7 +173,7 @@ class EncoderConfig(CheckedConfig):
 
     @property
     def samples_per_frame(self) -> int:
-        """Samples from one frame of the hidden states to the next."""
+        """Number of samples from one frame of the hidden states to the next."""
         front = HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
         return front * self.downsampling
 
@@ -184,6 +184,7 @@ class EncoderConfig(CheckedConfig):
 
     @property
     def num_hidden_layers(self) -> int:
+        """Number of layers, ``L``."""
         return len(self.shape["layers"])
 
     @property
@@ -193,21 +194,21 @@ class EncoderConfig(CheckedConfig):
 
     @property
     def chunks(self) -> Chunks | None:
-        """What frames see, unless the encoder is told otherwise; ``None`` for everything."""
+        """The chunks of attention; ``None``: every frame attends to the whole utterance."""
         return None if self.chunk_frames is None else Chunks(self.chunk_frames, self.left_chunks)
 
     def with_shape(self, shape: Shape) -> EncoderConfig:
         """A copy with another shape; ``original_shape`` stays."""
-        fields = {**self.to_dict(), "shape": shape, "original_shape": written(self.original_shape)}
+        fields = {**self.to_dict(), "shape": shape, "original_shape": ids_as_ranges(self.original_shape)}
         return type(self).from_dict(fields)
 
     def to_dict(self) -> dict[str, Any]:
         fields = super().to_dict()
-        fields["shape"] = written(self.shape)
+        fields["shape"] = ids_as_ranges(self.shape)
         if self.original_shape == self.shape:
             fields.pop("original_shape", None)
         else:
-            fields["original_shape"] = written(self.original_shape)
+            fields["original_shape"] = ids_as_ranges(self.original_shape)
         return fields
 
 
@@ -226,14 +227,17 @@ def uniform_shape(
 
     Args:
         hidden_size: residual width ``D``.
-        layers, heads, ffn: number of layers, attention heads and feed-forward inner units of each.
+        layers: number of layers.
+        heads: number of attention heads of each layer.
+        ffn: number of feed-forward inner units of each layer.
         conv_channels: channels of each front-end convolution; ``None`` for a filterbank.
         positional_groups: groups of the positional convolution; ``None`` where there is none.
         positional_taps: kernel size of each layer of the positional convolution.
-        convolution: channels of the convolution module: makes Conformer layers (two feed-forwards).
+        convolution: channels of the convolution module, which makes Conformer layers with two feed-forwards; ``None`` for
+            Transformer layers.
 
     Raises:
-        CheckpointError: a width that no encoder has.
+        CheckpointError: a width that is out of range.
     """
     check({name: value for name, value in locals().items() if name in WIDTHS}, WIDTHS, "shape")
 
@@ -262,25 +266,25 @@ def uniform_shape(
 ID_LISTS = ("heads", "groups", "residual")
 
 
-def written(shape: Any, key: str = "") -> Any:
-    """``shape`` with its lists of ids as ranges (``"0-767"``), for the eye."""
+def ids_as_ranges(shape: Any, key: str = "") -> Any:
+    """``shape`` with its lists of ids as ranges (``"0-767"``), which people can read."""
     if isinstance(shape, dict):
-        return {k: written(v, k) for k, v in shape.items()}
+        return {k: ids_as_ranges(v, k) for k, v in shape.items()}
     if isinstance(shape, list):
-        return _ranges(shape) if key in ID_LISTS else [written(v) for v in shape]
+        return _ranges(shape) if key in ID_LISTS else [ids_as_ranges(v) for v in shape]
     return shape
 
 
-def parsed(shape: Any, key: str = "") -> Any:
-    """The inverse of `written`; a copy.
+def ids_as_lists(shape: Any, key: str = "") -> Any:
+    """The inverse of `ids_as_ranges`; a copy.
 
     Raises:
         CheckpointError: a list of ids that cannot be read.
     """
     if isinstance(shape, dict):
-        return {k: parsed(v, k) for k, v in shape.items()}
+        return {k: ids_as_lists(v, k) for k, v in shape.items()}
     if isinstance(shape, list):
-        return [parsed(v) for v in shape]
+        return [ids_as_lists(v) for v in shape]
     if isinstance(shape, str) and key in ID_LISTS:
         return _ids(shape, key)
     return shape

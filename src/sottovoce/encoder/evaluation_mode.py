@@ -1,4 +1,4 @@
-"""Networks in evaluation mode for the time being."""
+"""Networks in evaluation mode for the length of a block."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 
 @contextmanager
 def evaluating(*models: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside the block; after it, also after an error in it, every module is in the mode it was in.
+    """Evaluation mode inside the block; after it, even after an error, every module is in the mode that it had before.
 
-    Modules of one network may differ: training rests the batch norms of what is frozen.
+    Modules of one network may differ in their mode: training keeps the batch norms of frozen parts in evaluation mode.
     """
     modes = [(module, module.training) for model in models for module in model.modules()]
     for model in models:

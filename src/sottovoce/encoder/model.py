@@ -1,4 +1,4 @@
-"""`SpeechEncoder`: the network as a model of Transformers, loaded from any kind of checkpoint."""
+"""`SpeechEncoder`: the network as a model of Transformers, loaded from a checkpoint of any format."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         out = encoder(waveform, lengths)          # [B, S] at 16 kHz, [B] samples
         out.hidden_states[4]                      # [B, T, D]
 
-    Padding is exact: an utterance in a padded batch gives what it gives alone.
+    Padding is exact: an utterance has the same output in a padded batch as alone.
+
+    Args:
+        config: parts and shape of the network.
 
     Attributes:
-        chunks: what a frame sees of the others (``None``: all); from the config, and anyone's to change. A stream in the
-            same chunks gives the same.
+        chunks: the chunks of attention; ``None``: every frame attends to the whole utterance. It comes from the config and
+            may be changed. A stream in the same chunks gives the same output.
     """
 
     config_class = EncoderConfig
@@ -54,20 +57,21 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
     def from_pretrained(  # type: ignore[override]
         cls, name: str | os.PathLike[str], **options: Any
     ) -> SpeechEncoder:
-        """Load an encoder: a directory of ours, a stock Transformers directory or hub id (of any head class), an original
-        WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
+        """Load an encoder from sottovoce's own format or any other that `sottovoce.checkpoints` reads.
 
-        Loading is strict: no tensor may be missing, left over or of another shape, and none may hold NaN or infinity.
+        Those are stock Transformers models of any head class, original WavLM files, and pruned checkpoints of DPHuBERT and
+        DiariZen. Loading is strict: no tensor may be missing, left over or of another shape, and none may hold NaN or
+        infinity.
 
         Args:
             name: a directory, a file, or a hub id.
-            options: ``dtype`` and ``device_map`` as in Transformers (a checkpoint of another kind comes in float32 where no
-                dtype is said); ``revision``, ``token``, ``cache_dir``, ... for the hub; fields of the config that are to be
-                otherwise (``layerdrop=0.1``).
+            options: ``dtype`` and ``device_map`` as in Transformers (without a dtype, another format is loaded in float32);
+                ``revision``, ``token``, ``cache_dir`` and others for the hub; new values for fields of the config, such as
+                ``layerdrop=0.1``.
 
         Raises:
-            CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
-            TypeError: an option that is unknown or cannot be heeded.
+            CheckpointError: nothing there, an unknown format, damaged, or weights that do not fit the config.
+            TypeError: an option that is unknown or has a value that is not supported.
         """
         return super().from_pretrained(name, **options)
 
@@ -79,10 +83,14 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
 
     @classmethod
     def from_transformers(cls, model: PreTrainedModel, *, normalize: bool | None = None) -> SpeechEncoder:
-        """An encoder with the weights of a stock model in memory (of any head class).
+        """An encoder with the weights of a stock model in memory.
 
         Args:
-            normalize: whether waveforms are normalized first; default: as is usual for the family.
+            model: a stock model of a known family, of any head class.
+            normalize: whether waveforms are normalized first; default: as usual for the family.
+
+        Raises:
+            CheckpointError: a model of no known family, or with parts that are not supported.
         """
         config, weights, _ = foreign_formats(type(model).__name__).from_transformers(model, normalize=normalize)
         encoder = cls(config)
@@ -90,10 +98,10 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         return encoder.train(model.training)
 
     def to_transformers(self) -> PreTrainedModel:
-        """The stock Transformers class with these weights.
+        """The stock Transformers model that computes the same.
 
         Raises:
-            CheckpointError: the shape cannot be expressed there (layers of different widths, pruned positions, ...).
+            CheckpointError: the stock class cannot have this shape, for example layers of different widths.
         """
         return foreign_formats(self.config.family).to_transformers(self)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import AudioError
 from .build import front_end, layer_options, positional_convolution, residual_stream, shared_position
-from .checks.inputs import one_batch, refuse
+from .checks.inputs import input_batch, refuse_unknown
 from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
 from .frontend.waveform_frontend import FilterbankFrontEnd
@@ -20,12 +20,12 @@ from .layers.attention import AttentionContext
 from .layers.frame_masks import frame_mask
 from .layers.layer_builder import build_layer
 from .layers.low_rank import use_factors
-from .layers.positions import Span
-from .output import EncoderOutput, as_wanted
-from .placed import PlacedModule
+from .layers.positions import AttentionSpan
+from .output import EncoderOutput, as_requested
+from .single_device import SingleDeviceModule
 from .streaming.cache import LayerCache, StreamState
 from .streaming.chunks import Chunks
-from .streaming.streaming import EncoderStream
+from .streaming.encoder_stream import EncoderStream
 from .units import MacTerm, Timing, Unit
 
 SAMPLE_RATE = 16000
@@ -42,18 +42,21 @@ ARGUMENTS = (
     "output_hidden_states",
     "return_dict",
 )
-"""Of `EncoderNetwork.forward`."""
+"""The arguments of `EncoderNetwork.forward`."""
 
 
-class EncoderNetwork(PlacedModule):
+class EncoderNetwork(SingleDeviceModule):
     """A speech encoder of any family and any shape: 16 kHz waveform in, hidden states out.
 
     It is all that inference needs. `SpeechEncoder` is this network as a model of Transformers, whose base class takes as
-    long to import as torch itself.
+    long to import as torch.
+
+    Args:
+        config: parts and shape of the network.
 
     Attributes:
-        chunks: what a frame sees of the others (``None``: all); from the config, and anyone's to change. A stream in the
-            same chunks gives the same.
+        chunks: the chunks of attention; ``None``: every frame attends to the whole utterance. It comes from the config and
+            may be changed. A stream in the same chunks gives the same output.
     """
 
     config: EncoderConfig
@@ -65,7 +68,7 @@ class EncoderNetwork(PlacedModule):
         self.build_parts(config)
 
     def build_parts(self, config: EncoderConfig) -> None:
-        """Make the parts that the config asks for."""
+        """Build the parts that the config names."""
         self.chunks = config.chunks
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
@@ -102,22 +105,23 @@ class EncoderNetwork(PlacedModule):
 
         Args:
             waveform: ``[B, S]`` floats at 16 kHz.
-            lengths: ``[B]`` valid samples of each; ``None``: all ``S``.
-            upto: stop after this many layers: ``hidden_states`` then has ``upto + 1`` entries.
-            features, feature_lengths: instead of a waveform, ``[B, T, 160]`` stacked mel features and their valid frames
-                (encoders with a filterbank only).
-            input_values, input_features, attention_mask: the names under which stock feature extractors give waveform or
-                features, and ``[B, S]`` or ``[B, T]``, 1 on what is no padding. Padding stands on the right.
+            lengths: ``[B]`` valid samples of each utterance; ``None``: all ``S``.
+            upto: stop after this many layers; ``hidden_states`` then has ``upto + 1`` entries.
+            features: ``[B, T, 160]`` stacked mel features instead of a waveform, for encoders with a filterbank.
+            feature_lengths: ``[B]`` valid frames of the features; ``None``: all ``T``.
+            input_values: the waveform, under the name that stock feature extractors use.
+            input_features: the features, under the name that stock feature extractors use.
+            attention_mask: ``[B, S]`` or ``[B, T]``: 1 on valid samples or frames, 0 on padding, which is on the right.
             output_hidden_states: ``False`` leaves ``hidden_states`` out.
-            return_dict: ``False`` gives a tuple; default: what the config says.
-            unknown: what `inputs.SETTLED` lists, for stock code that passes it along.
+            return_dict: ``False`` returns a tuple; default: as in the config.
+            unknown: the arguments of `inputs.FIXED_ARGUMENTS`, which stock code passes along.
 
         Raises:
-            AudioError: a batch of wrong shape or type, an utterance too short to make a frame, or padding on the left.
-            TypeError: an argument that is unknown or cannot be heeded.
+            AudioError: a batch of wrong shape or type, an utterance that is too short for one frame, or padding on the left.
+            TypeError: an argument that is unknown or has a value that is not supported.
         """
-        refuse(unknown, ARGUMENTS, type(self).__name__)
-        batch = one_batch(waveform, lengths, features, feature_lengths, input_values, input_features, attention_mask)
+        refuse_unknown(unknown, ARGUMENTS, type(self).__name__)
+        batch = input_batch(waveform, lengths, features, feature_lengths, input_values, input_features, attention_mask)
         if batch.features is not None:
             x, frames = self._from_features(batch.features), batch.feature_lengths
         else:
@@ -133,59 +137,68 @@ class EncoderNetwork(PlacedModule):
         if self.positional is not None:
             x = x + self.positional(x, mask)
         window = None if self.chunks is None else self.chunks.mask(T, x.device)
-        states, last = self._through_layers(x, AttentionContext(self.position.prepare(Span(T), x), mask, window), upto)
+        states, last = self._through_layers(
+            x, AttentionContext(self.position.prepare(AttentionSpan(T), x), mask, window), upto
+        )
         if frames is None:
             frames = torch.full((x.shape[0],), T, device=x.device)
         kept = None if output_hidden_states is False else states
-        return as_wanted(EncoderOutput(last, kept, frames), self.config, return_dict)
+        return as_requested(EncoderOutput(last, kept, frames), self.config, return_dict)
 
-    def forward_chunk(self, waveform: Tensor, memory: StreamState) -> EncoderOutput:
-        """Encode the next chunk of a stream; all of `EncoderStream` that is not keeping books.
+    def forward_chunk(self, waveform: Tensor, state: StreamState) -> EncoderOutput:
+        """Encode the next chunk of a stream; `EncoderStream` cuts the chunks and keeps the state.
 
         Args:
-            waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the last one's window.
-            memory: of the chunks before; brought up to date.
+            waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the window of the last one.
+            state: what is kept of earlier chunks; it is updated.
         """
-        x = self.frontend.forward_chunk(waveform, memory.stats)
+        x = self.frontend.forward_chunk(waveform, state.stats)
         x = x if self.downsampling is None else self.downsampling(x)
         B, T, _ = x.shape
-        span = Span(T, min(memory.frames, memory.past), memory.frames)
-        states, last = self._through_layers(x, AttentionContext(self.position.prepare(span, x)), caches=memory.layers)
-        memory.frames += T
+        span = AttentionSpan(T, min(state.frames, state.past), state.frames)
+        states, last = self._through_layers(x, AttentionContext(self.position.prepare(span, x)), caches=state.layers)
+        state.frames += T
         return EncoderOutput(last, states, torch.full((B,), T, device=x.device))
 
     def _through_layers(
         self,
         x: Tensor,
-        sight: AttentionContext,
+        context: AttentionContext,
         upto: int | None = None,
         caches: Sequence[LayerCache | None] | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """Hidden states, and the last one after the final norm (``None`` when stopped early)."""
+        """Hidden states ``L + 1`` of ``[B, T, D]``, and the last one after the final norm; ``None`` when stopped early."""
         if self.input_norm is not None:
             x = self.input_norm(x)
         x = self.dropout(x)
         states = [x]
         layers = list(self.layers)[:upto]
         for layer, cache in zip(layers, caches or [None] * len(layers), strict=True):
-            # LayerDrop (Fan et al. 2019): while training, a layer is left out now and then.
+            # LayerDrop (Fan et al. 2019): in training, each layer is skipped with this probability.
             if not (self.training and self.config.layerdrop and torch.rand([]) < self.config.layerdrop):
-                x = layer(x, sight, cache)
+                x = layer(x, context, cache)
             states.append(x)
         if upto is not None and upto < len(self.layers):
             return tuple(states), None
         return tuple(states), x if self.final_norm is None else self.final_norm(x)
 
     def streaming(self, chunks: Chunks | None = None) -> EncoderStream:
-        """A stream of audio through this encoder, in pieces of any size, see `EncoderStream`."""
+        """A stream of audio through this encoder, in pieces of any size.
+
+        Args:
+            chunks: the chunks of attention; default: those of the encoder.
+
+        Raises:
+            StreamingError: the encoder cannot work chunk by chunk, or has no chunks.
+        """
         return EncoderStream(self, chunks)
 
     def _from_features(self, features: Tensor) -> Tensor:
         if not isinstance(self.frontend, FilterbankFrontEnd):
-            raise AudioError("this encoder has no filterbank: give it a waveform")
+            raise AudioError("this encoder has no filterbank, so it takes no features; give it a waveform")
         return self.frontend.from_features(features)
 
-    # --- as something that can be pruned ---
+    # --- what pruning uses ---
 
     @property
     def shape(self) -> Shape:
@@ -198,16 +211,16 @@ class EncoderNetwork(PlacedModule):
         return self.config.original_shape
 
     def timing(self, seconds: float) -> Timing:
-        """Frames of every stage for an utterance of that many seconds."""
+        """The number of frames at each stage of the network for an utterance of that many seconds."""
         timing = self.frontend.timing(round(seconds * SAMPLE_RATE))
         return timing if self.downsampling is None else replace(timing, frames=self.downsampling.frames(timing.frames))
 
     def shrunk(self, shape: Shape) -> Self:
-        """An encoder of this kind with another shape and fresh weights."""
+        """An encoder of the same class and parts with another shape and newly initialized weights."""
         return type(self)(self.config.with_shape(shape))
 
     def probe(self) -> dict[str, Tensor]:
-        """Input on which a slim network is compared with its gated form: two utterances, one of them padded."""
+        """Input on which a slim network is compared with the gated one: two utterances, one of them padded."""
         noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return {"waveform": 0.1 * noise, "lengths": torch.tensor([SAMPLE_RATE, SAMPLE_RATE * 2 // 3])}
 

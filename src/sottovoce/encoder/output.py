@@ -1,4 +1,4 @@
-"""What an encoder returns."""
+"""The output of an encoder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from transformers.utils import ModelOutput
 
 @dataclass
 class EncoderOutput(ModelOutput):
-    """What a `SpeechEncoder` returns.
+    """The output of a `SpeechEncoder`.
 
     Args:
         last_hidden_state: ``[B, T, D]``, after the final norm where there is one; ``None`` when stopped early.
         hidden_states: ``L + 1`` of ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
             layers ``hidden_states[-1]`` is *before* the final norm, as in the stock classes.
-        lengths: ``[B]`` valid frames of each utterance; frames past them hold nothing of meaning.
+        lengths: ``[B]`` valid frames of each utterance; frames after them are meaningless.
     """
 
     last_hidden_state: Tensor | None = None
@@ -25,7 +25,7 @@ class EncoderOutput(ModelOutput):
     lengths: Tensor | None = None
 
 
-def as_wanted(output: ModelOutput, config: Any, return_dict: bool | None) -> Any:
-    """An output as it is, or as a tuple where ``return_dict`` or else the config says so."""
+def as_requested(output: ModelOutput, config: Any, return_dict: bool | None) -> Any:
+    """The output itself, or a tuple where ``return_dict``, or without it the config, asks for one."""
     wanted = config.return_dict if return_dict is None else return_dict
     return output if wanted or wanted is None else output.to_tuple()

@@ -14,19 +14,21 @@ from .units import RESIDUAL, Rows, Site, Unit
 
 @dataclass(frozen=True)
 class ResidualStream:
-    """Which of the original channels the residual stream still has, and what is one element of it.
+    """Which of the original channels the residual stream still has, and which of them are one element of its unit.
 
-    A removed channel is zero everywhere in the gated network: whoever *writes* the stream is gated. Norms over it take
-    kept statistics and leave removed channels at zero; whoever *reads* it loses columns.
+    In the gated network a removed channel is zero everywhere, because every module that *writes* the stream is gated. Norms
+    over the stream take their statistics over kept channels and leave removed ones at zero; a module that *reads* the
+    stream loses columns.
 
     Args:
-        ids: the original channel that each channel was.
+        ids: the original index of each channel.
         original: the original number of channels.
-        index: ``[size, r]``: the channels of each element. One each, except that stock Conformer rotary rotates channels
-            in pairs, which can only go together.
-        strata: elements form this many equal runs that must keep equally many (groups of a positional convolution).
-        gated: writers are gated themselves (pre-norm); otherwise the norm that follows them is.
-        fixed: nothing of it is ever removed, and it is no part of an encoder's (the stream of a head's own layers).
+        index: ``[size, r]``: the channels of each element. An element is one channel, except where stock Conformer rotary
+            rotates channels in pairs, which can only be removed together.
+        strata: elements form this many equal runs, all of which must keep equally many (the groups of a positional
+            convolution).
+        gated: the modules that write the stream are gated themselves (pre-norm); otherwise the norm after them is.
+        fixed: nothing of it is ever removed, as of the stream inside a head.
     """
 
     ids: tuple[int, ...]
@@ -45,7 +47,7 @@ class ResidualStream:
         return self.width == self.original
 
     def inner(self) -> ResidualStream:
-        """The stream inside a layer that ends in a norm: its writers need no gate of their own."""
+        """The stream inside a layer that ends in a norm, where the modules that write it need no gate of their own."""
         return replace(self, gated=False)
 
     def part(
@@ -62,11 +64,13 @@ class ResidualStream:
         """One module's part of the residual unit.
 
         Args:
-            reads: weights whose dimension 1 reads the stream.
-            writes: weights and biases whose dimension 0 writes it.
-            output: module whose output is written to the stream: gated there if writers are.
-            norms: LayerNorms that read the stream; ``gated_norms``: those whose output is the stream.
+            reads: names of weights whose dimension 1 reads the stream.
+            writes: names of weights and biases whose dimension 0 writes it.
+            output: name of the module whose output is added to the stream; the gate is there if ``gated``.
+            norms: names of LayerNorms that read the stream.
+            gated_norms: names of LayerNorms whose output is the stream.
             more: further rows.
+            name: path of the width in the shape; only one module gives it.
         """
         norms, gated_norms = list(norms), list(gated_norms)
         rows = [Rows(p, 0, self.index, fold=self.gated) for p in writes]
@@ -89,8 +93,8 @@ class ResidualStream:
         )
 
 
-class Places:
-    """Channel numbers as an index tensor, made once for each device (no buffer: nothing to load, nothing to save)."""
+class IndexTensor:
+    """Channel indices as a tensor that is made once for each device. It is no buffer, so nothing is loaded or saved."""
 
     def __init__(self, ids: Iterable[int]):
         self.ids = tuple(ids)
@@ -104,26 +108,31 @@ class Places:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __deepcopy__(self, memo: object) -> Places:
-        return Places(self.ids)
+    def __deepcopy__(self, memo: object) -> IndexTensor:
+        return IndexTensor(self.ids)
 
 
-def paired(ids: Sequence[int], head_dim: int) -> Tensor:
-    """Index ``[size, 2]`` of the channels that stock rotary turns together: ``i`` and ``i + d / 2`` of a slice of ``d``.
+def rotary_pairs(ids: Sequence[int], head_dim: int) -> Tensor:
+    """Index ``[size, 2]`` of the channels that stock rotary rotates together: ``i`` and ``i + d / 2`` of a slice of ``d``.
+
+    Args:
+        ids: the original index of each channel.
+        head_dim: width of one head, ``d``.
 
     Raises:
-        CheckpointError: one of the two is not there.
+        CheckpointError: a channel without its partner.
     """
     place = {channel: k for k, channel in enumerate(ids)}
     half = head_dim // 2
     pairs = [(k, place[c + half]) for c, k in place.items() if c % head_dim < half and c + half in place]
     if 2 * len(pairs) != len(ids):
         raise CheckpointError(
-            f"config: position rotary turns the channels i and i + {half} of every {head_dim} (head_dim) together, and the"
-            f" residual has {len(ids) - 2 * len(pairs)} without their other one"
+            f"config: position rotary rotates the channels i and i + {half} of every {head_dim} (head_dim) together, and"
+            f" {len(ids) - 2 * len(pairs)} channels of the residual are without their partner; keep or remove both"
         )
     return torch.tensor(pairs, device="cpu").view(-1, 2)
 
 
-def single(size: int) -> Tensor:
+def one_channel_each(size: int) -> Tensor:
+    """Index ``[size, 1]`` of elements that are one channel each."""
     return torch.arange(size, device="cpu")[:, None]

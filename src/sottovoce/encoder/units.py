@@ -1,4 +1,4 @@
-"""The plain vocabulary in which a module says what can be removed from it.
+"""The plain data with which a module declares what can be removed from it.
 
 A *unit* is a group of structures that can be removed one by one: the heads of an attention, the inner units of a
 feed-forward, the channels of a convolution, the width of the residual stream. A module declares each of its units once,
@@ -15,7 +15,7 @@ shape and the printed plan are all derived from that declaration.
 The name of a unit is the path of its width in the shape: the module ``layers.3.feed_forward`` with the unit ``units``
 has its width at ``shape["layers"][3]["feed_forward"]["units"]``.
 
-A module that multiplies says how often in a method ``macs()``. That is all that pruning needs to know about a network.
+A module that multiplies declares how often in a method ``macs()``. Pruning needs nothing else of a network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 RESIDUAL = "residual"
-"""Key under which every module that reads or writes the residual stream declares its part of that one unit."""
+"""The key `Unit.shared` of the residual unit, of which every module that reads or writes the stream declares a part."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Rows:
     Args:
         parameter: path of the tensor, relative to the declaring module.
         dim: the dimension of the tensor that is sliced.
-        index: ``[size, r]``: the ``r`` rows of each element (-1: no row; elements may own fewer).
+        index: ``[size, r]``: the ``r`` rows of each element; -1 stands for no row, since elements may own fewer.
         fold: the soft value of a gate is multiplied into these rows when it is folded into the weights.
-        groups: for dimension 1 of a grouped convolution ``[out, in / groups, k]``: ``index`` then counts the input
-            channels of all groups, and every group must keep equally many.
+        groups: number of groups for dimension 1 of a grouped convolution ``[out, in / groups, k]``. The index then counts
+            the input channels of all groups, and every group must keep equally many.
     """
 
     parameter: str
@@ -56,7 +56,7 @@ class Site:
     """Channels (last dimension) of the output of one module, and the element that each belongs to.
 
     Args:
-        module: path relative to the declaring module ("" is that module).
+        module: path relative to the declaring module; "" is that module.
         index: ``[size, r]``: the ``r`` channels of each element; channels that are not listed are never gated.
     """
 
@@ -73,15 +73,15 @@ class Unit:
         kind: what it is, in the field's word, such as ``conv``, ``head`` or ``ffn``; see `unit_kinds.KINDS`.
         size: number of elements now.
         producers: rows that compute the element.
-        consumers: rows that read it.
-        gates: where the multiplier of each element sits while gated.
-        norms: normalizations that take their statistics over these channels: while gated, over the kept ones only.
-        contains: (whole blocks) modules whose every parameter and multiplication go when the one element goes.
+        consumers: rows that read the element.
+        gates: outputs that are multiplied by the gate of each element while the network is gated.
+        norms: normalizations over these channels; in a gated network their statistics are taken over kept channels only.
+        contains: for a whole block, the modules whose parameters and multiplications are removed with its one element.
         shared: key under which the declarations of several modules are one unit.
-        ordered: elements can only go in the order 0, 1, 2, ...
+        ordered: elements can only be removed in the order 0, 1, 2, ...
         strata: the elements form this many equal consecutive runs, and all runs must keep equally many.
-        floor: fewest elements that must stay.
-        owns: ``[size, r]``: the entries of the width in the shape that an element stands for (default: one each).
+        floor: least number of elements that must stay.
+        owns: ``[size, r]``: the entries of the width in the shape that an element stands for; default: one each.
         fixed: nothing of it is ever removed; `collect` leaves it out.
     """
 
@@ -102,17 +102,18 @@ class Unit:
 
     @property
     def rows(self) -> tuple[Rows, ...]:
+        """All rows of the elements."""
         return self.producers + self.consumers
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long every stage of a network is for an input of one utterance: what multiplications are counted against.
+    """The length of one utterance at each stage of a network, from which multiplications are counted.
 
     Args:
-        samples: waveform samples.
-        levels: frames after each layer of the front end, before any downsampling.
-        frames: frames of the hidden states, ``T``.
+        samples: number of waveform samples.
+        frames: number of frames of the hidden states, ``T``.
+        levels: number of frames after each layer of the front end, before any downsampling.
     """
 
     samples: int
@@ -124,11 +125,13 @@ class Timing:
 class MacTerm:
     """Multiply-accumulates of one operation: ``times(timing)`` × the size of a parameter, or × ``each`` × kept elements.
 
+    Without parameter and unit they are ``times(timing)``.
+
     Args:
-        times: how often, as a function of the timing.
-        parameter: path of the weight that is multiplied, relative to the declaring module; or
-        unit: name of a unit of the declaring module, whose kept elements cost ``each`` a time; or neither (a constant).
-        each: multiplications per kept element and time.
+        times: how often the operation is done, as a function of the timing.
+        parameter: path of the weight that is multiplied, relative to the declaring module.
+        unit: name of a unit of the declaring module, each kept element of which costs ``each``.
+        each: multiplications per kept element each time.
         path: the declaring module, filled in by `collect`.
     """
 
@@ -140,7 +143,7 @@ class MacTerm:
 
 
 def elements(size: int, block: int = 1, *offsets: int) -> Tensor:
-    """Index ``[size, block * len(offsets)]`` of elements that own ``block`` consecutive rows, from each offset on.
+    """Index ``[size, block * len(offsets)]`` of elements that own ``block`` consecutive rows from each offset on.
 
     >>> elements(2, 3).tolist()
     [[0, 1, 2], [3, 4, 5]]
@@ -164,14 +167,14 @@ def site(module: str, size: int, block: int = 1) -> Site:
 
 
 def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: Iterable[str]) -> Unit:
-    """Unit of one element: a whole residual block, bias included.
+    """The unit of a whole residual block, bias included, which is one element.
 
     Args:
-        name: the block's module, and its path in the shape, which becomes ``None`` when the block goes.
+        name: the block's module and its path in the shape, where a removed block is ``None``.
         kind: ``attention_block``, ``ffn_block`` or ``convolution_block``.
         width: channels of the block's output, ``D``.
-        contains: modules that go with the block.
-        fold: the tensors of its last linear map, into whose dimension 0 a soft value is multiplied.
+        contains: modules that are removed with the block.
+        fold: the tensors of its last linear map, into whose dimension 0 the soft value of the gate is multiplied.
     """
     whole = torch.arange(width)[None]
     folded = tuple(Rows(parameter, 0, whole, fold=True) for parameter in fold)
@@ -179,14 +182,14 @@ def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: It
 
 
 class Factored(nn.Module):
-    """A linear map that keeps its weight as the product ``up.weight @ down.weight``, its bias in ``up``.
+    """A linear map whose weight is the product ``up.weight @ down.weight``, with its bias in ``up``.
 
-    Other modules name rows of its ``weight`` and ``bias`` as ever: `collect` finds them in the factor that has them.
+    Other modules name rows of its ``weight`` and ``bias`` as for any linear map; `collect` finds the factor that has them.
     """
 
 
 class Gateable(nn.Identity):
-    """A named place in a forward pass where a gate may be attached from outside. Computes nothing."""
+    """A named point in a forward pass where a gate can be attached from outside. It computes nothing."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -194,30 +197,37 @@ class Gateable(nn.Identity):
 
 @dataclass(frozen=True)
 class Declarations:
-    """All units and multiplications of a network, with absolute paths. Made by `collect`."""
+    """All units and multiplications of a network, with absolute paths, as `collect` returns them.
+
+    Args:
+        units: unit by name.
+        macs: the multiplications.
+        coverage: module path -> names of the whole-block units that contain it.
+    """
 
     units: dict[str, Unit]
     macs: tuple[MacTerm, ...] = ()
     coverage: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Module path -> names of the whole-block units that contain it."""
 
     def containing(self, path: str) -> list[str]:
-        """Names of the whole-block units inside which the parameter or module ``path`` lies."""
+        """Names of the whole-block units that contain the parameter or module ``path``."""
         parts = path.split(".")
         prefixes = ["", *(".".join(parts[: i + 1]) for i in range(len(parts)))]
         return [name for prefix in prefixes for name in self.coverage.get(prefix, ())]
 
 
 def inside(path: str, prefix: str) -> bool:
+    """Whether ``path`` is ``prefix`` or below it."""
     return prefix == "" or path == prefix or path.startswith(prefix + ".")
 
 
 def join(*parts: str) -> str:
+    """A dotted path of the parts that are not empty."""
     return ".".join(part for part in parts if part)
 
 
 def collect(model: nn.Module) -> Declarations:
-    """Gather what every module of ``model`` declares, with absolute paths, shared units merged into one.
+    """Gather what every module of ``model`` declares, with absolute paths and with shared units merged into one.
 
     Raises:
         ValueError: two modules declare a unit of the same name, or the parts of a shared unit differ in size.
@@ -263,7 +273,7 @@ def _multiplied(parameter: str | None, path: str, factored: set[str]) -> list[st
 
 
 def _stored(name: str, dim: int, factored: set[str]) -> str:
-    """Where dimension ``dim`` of a parameter is kept."""
+    """Path of the tensor that holds dimension ``dim`` of a parameter."""
     module, _, tensor = name.rpartition(".")
     return join(module, "down" if dim == 1 else "up", tensor) if module in factored else name
 
@@ -272,7 +282,7 @@ def _absolute(unit: Unit, path: str, factored: set[str]) -> Unit:
     def moved(all_rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
         return tuple(replace(r, parameter=_stored(join(path, r.parameter), r.dim, factored)) for r in all_rows)
 
-    def placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+    def with_path(sites: tuple[Site, ...]) -> tuple[Site, ...]:
         return tuple(replace(s, module=join(path, s.module)) for s in sites)
 
     return replace(
@@ -280,8 +290,8 @@ def _absolute(unit: Unit, path: str, factored: set[str]) -> Unit:
         name=join(path, unit.name) if unit.name else "",
         producers=moved(unit.producers),
         consumers=moved(unit.consumers),
-        gates=placed(unit.gates),
-        norms=placed(unit.norms),
+        gates=with_path(unit.gates),
+        norms=with_path(unit.norms),
         contains=tuple(join(path, c) for c in unit.contains),
     )
 
@@ -305,7 +315,7 @@ def _merge(key: str, parts: list[Unit]) -> Unit:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The shape: plain nested data whose leaves are widths (int), lists of ids, or None for a block that is gone.
+# The shape: plain nested data whose leaves are widths (int), lists of ids, or None for a removed block.
 
 
 def get_width(shape: Any, name: str) -> Any:
@@ -318,10 +328,10 @@ def get_width(shape: Any, name: str) -> Any:
 def shrink(shape: Any, units: dict[str, Unit], keep: dict[str, list[int]]) -> Any:
     """A copy of ``shape`` in which each unit of ``keep`` has only the listed elements.
 
-    A width becomes smaller by the rows that go, a list of ids loses them, a block that goes becomes ``None``.
+    A width becomes smaller by the removed rows, a list of ids loses them, a removed block becomes ``None``.
     """
     shape = _copied(shape)
-    # Inner units first: a block that goes takes its inner widths with it.
+    # Inner units first, because a removed block takes its inner widths with it.
     for name in sorted(keep, key=lambda n: -n.count(".")):
         unit, kept = units[name], keep[name]
         *parents, last = name.split(".")
@@ -343,7 +353,7 @@ def _copied(shape: Any) -> Any:
 
 
 def removed_rows(index: Tensor, kept: Iterable[int]) -> set[int]:
-    """Rows of the elements that are not in ``kept``."""
+    """The rows of the elements that are not in ``kept``."""
     gone = torch.ones(index.shape[0], dtype=torch.bool)
     gone[list(kept)] = False
     return set(index[gone].flatten().tolist())

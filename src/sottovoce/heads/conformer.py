@@ -9,7 +9,7 @@ from torch import nn
 from ..encoder.config import Shape
 from ..encoder.layers.layer_builder import LayerOptions, build_layer
 from ..encoder.layers.positions import NoPosition
-from ..encoder.stream import ResidualStream, single
+from ..encoder.stream import ResidualStream, one_channel_each
 
 
 def whole_layer(width: int, *, inner: int, heads: int) -> Shape:
@@ -41,7 +41,7 @@ def conformers(
         dropout: inside them.
         position: the layer half of a position scheme, of so many heads.
     """
-    stream = ResidualStream(tuple(range(width)), width, single(width), fixed=True)
+    stream = ResidualStream(tuple(range(width)), width, one_channel_each(width), fixed=True)
     options = LayerOptions(
         kind="conformer",
         head_dim=head_dim,

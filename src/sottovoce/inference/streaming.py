@@ -18,7 +18,7 @@ from ..decoding.timing import Word, WordBuilder
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..encoder.output import EncoderOutput
 from ..encoder.streaming.chunks import Chunks
-from ..encoder.streaming.streaming import Latency
+from ..encoder.streaming.encoder_stream import Latency
 from ..errors import AudioError, StreamingError
 from ..models.task_network import TaskNetwork
 from .arguments import Audio, Model, audio_file, task_model

@@ -9,11 +9,11 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
-from ..encoder.checks.inputs import refuse
+from ..encoder.checks.inputs import refuse_unknown
 from ..encoder.config import Shape
 from ..encoder.network import ARGUMENTS, EncoderNetwork
-from ..encoder.output import as_wanted
-from ..encoder.placed import PlacedModule
+from ..encoder.output import as_requested
+from ..encoder.single_device import SingleDeviceModule
 from ..encoder.units import Timing
 from ..heads.embedders import build
 from ..heads.head import Embedder
@@ -50,7 +50,7 @@ class TaskOutput(ModelOutput):
     output_lengths: Tensor | None = None
 
 
-class TaskNetwork(PlacedModule):
+class TaskNetwork(SingleDeviceModule):
     """A speech encoder and a head: all that inference needs. `TaskModel` is this network as a model of Transformers."""
 
     config: TaskConfig
@@ -97,7 +97,7 @@ class TaskNetwork(PlacedModule):
             AudioError: as `EncoderNetwork`.
             TypeError: an argument that is unknown or has a value that is not supported.
         """
-        refuse(unknown, (*ARGUMENTS, "targets", "labels"), type(self).__name__)
+        refuse_unknown(unknown, (*ARGUMENTS, "targets", "labels"), type(self).__name__)
         encoded = self.encoder(
             waveform,
             lengths,
@@ -125,7 +125,7 @@ class TaskNetwork(PlacedModule):
             embeddings=output if isinstance(self.head, Embedder) else None,
             output_lengths=ends,
         )
-        return as_wanted(result, self.config, return_dict)
+        return as_requested(result, self.config, return_dict)
 
     @property
     def shape(self) -> Shape:

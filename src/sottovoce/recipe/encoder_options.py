@@ -15,7 +15,7 @@ from pydantic import Field, create_model, model_validator
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
-from ..encoder.streaming.streaming import check_streamable
+from ..encoder.streaming.encoder_stream import check_streamable
 from ..errors import RecipeError
 from ..models.loading import is_own_task_model, is_task_model, load_pretrained
 from ..models.task_config import TaskConfig

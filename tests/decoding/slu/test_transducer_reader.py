@@ -5,7 +5,7 @@ import torch
 
 from sottovoce.decoding.slu.semantic_vocabulary import SemanticVocabulary
 from sottovoce.decoding.slu.transducer_reader import TransducerReader
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Transducer
 
@@ -14,7 +14,7 @@ LABELS = ["<blank>", "intent=order", "intent=cancel", "slot:size", "slot:drink",
 
 def tiny(seed):
     torch.manual_seed(seed)
-    stream = ResidualStream(tuple(range(6)), 6, single(6))
+    stream = ResidualStream(tuple(range(6)), 6, one_channel_each(6))
     head = Transducer(stream, 2, outputs=len(LABELS), predictor=5, context=2, width=7, ctc=False).eval()
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.encoder.units import collect
 from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
@@ -16,7 +16,7 @@ TARGETS = torch.tensor([[2, 1, 4], [3, -1, -1]])
 def tiny(**options):
     options = {"ctc": False, "fusion": "last", **options}
     torch.manual_seed(0)
-    stream = ResidualStream(tuple(range(D)), D, single(D))
+    stream = ResidualStream(tuple(range(D)), D, one_channel_each(D))
     return randomized(Transducer(stream, 3, outputs=V, predictor=12, width=J, **options)).double()
 
 

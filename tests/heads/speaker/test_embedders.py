@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from plain_embedders import embedding
 from sottovoce.diarization.models import EmbeddingModel
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.encoder.stream import ResidualStream, single
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
@@ -146,7 +146,7 @@ def test_one_utterance_alone_is_normed_by_running_statistics():
     ],
 )
 def test_published_sizes(kind, inputs, options, millions):
-    stream = ResidualStream(tuple(range(inputs)), inputs, single(inputs))
+    stream = ResidualStream(tuple(range(inputs)), inputs, one_channel_each(inputs))
     with torch.device("meta"):
         head = build(EMBEDDERS, {"kind": kind, **options}, stream, 25 if kind == "pooled" else 1)
     count = sum(p.numel() for p in head.parameters())

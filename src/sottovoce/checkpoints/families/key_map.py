@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.config import EncoderConfig
-from sottovoce.encoder.loading.pretrained import blueprint, complaint
+from sottovoce.encoder.loading.pretrained import blueprint, mismatch_error
 from sottovoce.encoder.network import EncoderNetwork
 
 View = Callable[[Tensor], Tensor]
@@ -124,6 +124,6 @@ def to_ours(
         if ours in table.constants and ours not in weights:
             weights[ours] = torch.full(tensor.shape, table.constants[ours], dtype=tensor.dtype)
     missing = [found[0] if (found := table.theirs(ours)) else ours for ours in expected if ours not in weights]
-    if error := complaint(name, missing, surplus, misshapen):
+    if error := mismatch_error(name, missing, surplus, misshapen):
         raise error
     return weights, left_out

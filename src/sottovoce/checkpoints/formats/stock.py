@@ -57,7 +57,7 @@ def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTraine
         raise CheckpointError(f"{name}: config.json is no valid {family.model_type} config: {reason}") from None
 
 
-def outside(tensors: Mapping[str, Tensor], family: Family, name: str) -> dict[str, Tensor]:
+def head_tensors(tensors: Mapping[str, Tensor], family: Family, name: str) -> dict[str, Tensor]:
     """The tensors of a model that are no part of the encoder inside it: those of its head, mostly."""
     prefix = encoder_prefix(tensors, family, name)
     if prefix:
@@ -71,7 +71,7 @@ def convert(family: Family, config: EncoderConfig, tensors: Mapping[str, Tensor]
     Raises:
         CheckpointError: tensors that are missing, left over or misshapen.
     """
-    prefix, beside = encoder_prefix(tensors, family, name), outside(tensors, family, name)
+    prefix, beside = encoder_prefix(tensors, family, name), head_tensors(tensors, family, name)
     inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k not in beside}
     weights, unused = to_ours(config, fold(inside), family.table(config), name)
     parts = sorted({k.split(".")[0] for k in beside} | {".".join(k.split(".")[:2]) for k in unused})

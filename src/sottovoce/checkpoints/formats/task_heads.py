@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig
 
 from sottovoce.encoder.checks.finite import check_finite
 from sottovoce.encoder.loading.model_files import Files
-from sottovoce.encoder.loading.pretrained import complaint
+from sottovoce.encoder.loading.pretrained import mismatch_error
 from sottovoce.errors import CheckpointError
 
 from ..families.family import Family
@@ -166,7 +166,7 @@ def _taken(
         for name, (_, size) in wanted.items()
         if name in tensors and tuple(tensors[name].shape) != size
     ]
-    if error := complaint(files.name, missing, [], misshapen):
+    if error := mismatch_error(files.name, missing, [], misshapen):
         raise error
     check_finite({theirs: tensors[theirs] for theirs in wanted}, files.name)
     return Converted({}, {ours: tensors[theirs] for theirs, (ours, _) in wanted.items()}, set(wanted))

@@ -1,4 +1,4 @@
-"""A config that lets nothing pass that it does not know: the base of our own two."""
+"""The base of our configs, which refuses any field or value that it does not know."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .values import check, short
 
 
 class CheckedConfig(PreTrainedConfig):
-    """`PreTrainedConfig` with the fields that its constructor names, and those that every config has.
+    """`PreTrainedConfig` whose fields are those of its constructor and those that every config has.
 
     Raises:
         CheckpointError: a field of another name, or a value that a common field cannot have.
     """
 
     optional: ClassVar[tuple[str, ...]] = ()
-    """Fields that a file leaves out where they say nothing new."""
+    """Fields that a file may leave out."""
 
     def __init__(self, **common: Any):
         for name, value in common.items():
@@ -33,23 +33,23 @@ class CheckedConfig(PreTrainedConfig):
             check({name: value}, COMMON)
         try:
             super().__init__(**common)
-        except (TypeError, ValueError, AttributeError) as error:  # names of classes that are no table, and the like
+        except (TypeError, ValueError, AttributeError) as error:  # for example, names of classes that are not a table
             raise CheckpointError(f"config: {' '.join(str(error).split())}") from error
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
-        """Names of its own fields, those of its constructor."""
+        """The names of its own fields, which are the arguments of its constructor."""
         every = list(inspect.signature(cls.__init__).parameters.values())[1:]
         return tuple(each.name for each in every if each.kind is not each.VAR_KEYWORD)
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in Transformers, but what is changed by a keyword is checked as if it had stood in ``config_dict``."""
+        """As in Transformers, but fields that keywords change are checked as if they were in ``config_dict``."""
         changes = {name: kwargs.pop(name) for name in cls.changeable() if name in kwargs}
         if kwargs.get("attn_implementation") not in (None, "sdpa"):
             raise TypeError(
-                f"attn_implementation is {kwargs['attn_implementation']!r}; the encoder has torch's fused attention ('sdpa')"
-                " and no other"
+                f"attn_implementation is {kwargs['attn_implementation']!r}; only torch's fused attention is"
+                " supported; give 'sdpa'"
             )
         kept = {name: kwargs.pop(name) for name in tuple(kwargs) if name in SHAPING}
         made = super().from_dict(cls.changed(config_dict, changes), **kwargs)
@@ -60,20 +60,24 @@ class CheckedConfig(PreTrainedConfig):
 
     @classmethod
     def changeable(cls) -> tuple[str, ...]:
-        """What a keyword of ``from_pretrained`` may change."""
+        """Names of the fields that keywords of ``from_pretrained`` may change."""
         return cls.field_names()
 
     @classmethod
     def changed(cls, fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-        """The content of a config with some of it otherwise."""
+        """The fields of a config with some of them changed."""
         return {**fields, **changes}
 
     @classmethod
     def from_file(cls, fields: Mapping[str, Any], name: str) -> Any:
-        """The config that a ``config.json`` holds.
+        """The config in a ``config.json``.
+
+        Args:
+            fields: content of the file.
+            name: of the model, for messages.
 
         Raises:
-            CheckpointError: a field that is unknown, missing or not what it must be; it names the model.
+            CheckpointError: a field that is unknown, missing, or has a wrong value.
         """
         if missing := [field for field in cls.field_names() if field not in fields and field not in cls.optional]:
             raise CheckpointError(f"{name}: config.json has no {', '.join(missing)}; copy it again from its source")
@@ -81,5 +85,5 @@ class CheckedConfig(PreTrainedConfig):
 
 
 SHAPING = ("num_labels", "id2label", "label2id", "output_attentions", "output_hidden_states", "problem_type")
-"""Common fields that Transformers would change by keyword; of our models they follow from the rest, so that whoever loads
-the model is told."""
+"""Common fields that Transformers changes by keyword. In our models they follow from other fields, so they are returned as
+unused, and loading refuses them."""

@@ -1,5 +1,5 @@
-"""What the values of an `EncoderConfig` may be. Bounds are such that no real encoder meets them, and that nothing built
-within them takes much memory before the weights have been looked at."""
+"""The values that an `EncoderConfig` may have. No real encoder comes near the bounds, and a network within them takes little
+memory before its weights are checked."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ RULES: dict[str, Rule] = {
 DTYPES = {
     str(each).removeprefix("torch."): each for each in (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 }
-"""What weights can be computed with, by name."""
+"""The dtypes that weights may have, by name."""
 
 COMMON: dict[str, Rule] = {
     "dtype": or_none(Rule(f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES or value in DTYPES.values())),
@@ -109,12 +109,12 @@ COMMON: dict[str, Rule] = {
     "auto_map": or_none(TABLE),
     "model_type": TEXT,
     "transformers_version": or_none(TEXT),
-    **dict.fromkeys(("name_or_path", "_name_or_path", "_commit_hash"), ANYTHING),  # where it came from
+    **dict.fromkeys(("name_or_path", "_name_or_path", "_commit_hash"), ANYTHING),  # source of the model
     "quantization_config": Rule(
         "a table", lambda value: value is None or isinstance(value, Mapping) or not _plain(value)
     ),
 }
-"""What every config of Transformers may say."""
+"""The fields that every config of Transformers may have."""
 COMMON["torch_dtype"] = COMMON["dtype"]
 
 
@@ -132,18 +132,18 @@ WIDTHS: dict[str, Rule] = {
     "positional_taps": several(whole(1, TAPS), 1, 64),
     "convolution": or_none(whole(0, UNITS)),
 }
-"""Of `uniform_shape`."""
+"""Rules for the arguments of `uniform_shape`."""
 
 BLOCKS = {
     "post_norm": ("attention", "feed_forward"),
     "pre_norm": ("attention", "feed_forward"),
     "conformer": ("feed_forward1", "attention", "convolution", "feed_forward2"),
 }
-"""Kind of layer -> what it has."""
+"""Kind of layer -> its blocks."""
 
 
 def ids(most: int) -> Rule:
-    """Ids of what is left, as a list, or as the text of ranges (``0-5,8``), which `parsed` reads."""
+    """Kept ids, as a list or as the text of ranges (``0-5,8``), which `ids_as_lists` reads."""
     listed = several(whole(0, most - 1), 0, most)
     return Rule(
         f"ids from 0 to {most - 1}, none twice, such as '0-5,8'",
@@ -159,17 +159,17 @@ WIDTH_RULES = {
     "ranks": whole(0, UNITS),
 }
 OF_BLOCK = {"attention": "heads", "convolution": "channels"}
-"""Block -> what its width is called; ``units`` in all others."""
+"""Block -> name of its width; in all other blocks it is ``units``."""
 
 
 def check_shape(shape: Any, layer: str, convolutions: int | None, where: str) -> None:
-    """Hold a shape against what it may be made of, before anything is made of it.
+    """Check a shape before a network is built from it.
 
     Args:
-        shape: as it stands in a config.
+        shape: the shape in a config.
         layer: kind of its layers.
-        convolutions: how many its front end has; ``None`` for a filterbank.
-        where: it stands, for messages.
+        convolutions: number of convolutions in its front end; ``None`` for a filterbank.
+        where: place of the shape, for messages.
 
     Raises:
         CheckpointError: parts that are missing or unknown, or widths out of range.
@@ -200,7 +200,7 @@ def _check_block(name: str, block: Any, where: str) -> None:
 
 
 def _parts(found: Any, wanted: tuple[str, ...], where: str, *, extras: bool = False) -> Mapping[str, Any]:
-    """``found``, if it is a table of the ``wanted`` parts; ``extras`` may say which linear maps are in factors."""
+    """``found``, if it is a table of the ``wanted`` parts; ``extras`` allows factorized linear maps beside them."""
     if not isinstance(found, Mapping):
         raise CheckpointError(
             f"{where} is {short(found)}; it must be a table with {', '.join(wanted) or 'nothing in it'}"
@@ -215,7 +215,7 @@ def _parts(found: Any, wanted: tuple[str, ...], where: str, *, extras: bool = Fa
 
 
 def _is_factored(value: Any, depth: int = 6) -> bool:
-    """Whether a part of a shape says nothing but ranks of linear maps: ``{"position": {"project": {"ranks": 3}}}``."""
+    """Whether a part of a shape holds only ranks of linear maps: ``{"position": {"project": {"ranks": 3}}}``."""
     if not isinstance(value, Mapping) or not depth or not value:
         return False
     return all(
@@ -224,11 +224,11 @@ def _is_factored(value: Any, depth: int = 6) -> bool:
     )
 
 
-def check_left(shape: Any, original: Any) -> None:
-    """Hold a parsed shape against the one before pruning.
+def check_against_original(shape: Any, original: Any) -> None:
+    """Check a shape against the one before pruning.
 
     Raises:
-        CheckpointError: it has something that the original never had.
+        CheckpointError: it has an element that the original shape has not.
     """
     if len(shape["layers"]) > len(original["layers"]):
         raise CheckpointError(

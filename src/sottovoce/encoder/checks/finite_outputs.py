@@ -1,4 +1,4 @@
-"""A result is made of numbers, or there is none: what a network gives is looked at once, before anything follows from it."""
+"""Refuses outputs of a network that are NaN or infinite before they are used."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ...errors import AudioError, InferenceError
 
 
 def finite_output(output: Tensor, model: nn.Module | str, names: Sequence[str] = ()) -> Tensor:
-    """What a model made of audio, if all of it are numbers.
+    """The output of a model, if it is finite.
 
     Args:
-        output: ``[B, ...]``, or anything at all where there are no ``names``.
-        model: what made it, or what errors call that.
-        names: of the ``B`` utterances; the first one at fault is named.
+        output: ``[B, ...]``; of any shape without ``names``.
+        model: the model, or its name for messages.
+        names: names of the ``B`` utterances, of which the message names the first that is not finite.
 
     Returns:
         ``output``.
 
     Raises:
-        InferenceError: NaN or infinity is among it.
+        InferenceError: the output has NaN or infinity.
     """
     good = torch.isfinite(output)
     if bool(good.all()):
@@ -40,7 +40,7 @@ def finite_output(output: Tensor, model: nn.Module | str, names: Sequence[str] =
 
 
 def float_tensors(output: Any) -> list[Tensor]:
-    """All floating-point tensors in an output of whatever form, in order."""
+    """All floating-point tensors in an output of any structure, in order."""
     if isinstance(output, Tensor):
         return [output] if output.is_floating_point() else []
     if isinstance(output, dict):
@@ -49,7 +49,7 @@ def float_tensors(output: Any) -> list[Tensor]:
 
 
 def called(model: nn.Module | str) -> str:
-    """What errors call a model: where it was loaded from, or its class."""
+    """The name of a model in messages: where it was loaded from, or its class."""
     if isinstance(model, str):
         return model
     return str(getattr(model, "name_or_path", "") or type(model).__name__)
@@ -57,7 +57,7 @@ def called(model: nn.Module | str) -> str:
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Errors from inside are told with the name of the audio that they are about, if they do not have it.
+    """Put the name of the audio before the message of an error in the block, unless the message has it.
 
     Raises:
         AudioError, InferenceError: with the name in front.

@@ -1,4 +1,4 @@
-"""What a forward pass is given: the names by which stock code calls the same thing, and what no name stands for."""
+"""The arguments of a forward pass: stock names for the same thing, and unknown arguments."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ...errors import AudioError
 from ...text.suggestions import did_you_mean
 from .masks import lengths_of
 
-SETTLED: dict[str, tuple[Any, ...]] = {
+FIXED_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "output_attentions": (None, False),
     "input_ids": (None,),
     "inputs_embeds": (None,),
     "mask_time_indices": (None,),
 }
-"""What stock code (peft, pipelines, the Trainer) passes along and what can only be as it is: there is one attention, and
-nothing of it is kept; there is no other input; and training masks what goes in."""
+"""Arguments that stock code (peft, pipelines, the Trainer) passes along -> the values that are supported. Attention weights
+are never returned, there is no other input, and masking is done in training before the forward pass."""
 
 
-class Inputs(NamedTuple):
-    """One batch: waveforms, or features made beforehand, and how much of each is valid.
+class InputBatch(NamedTuple):
+    """One batch of waveforms or of features, with the valid length of each utterance.
 
     Args:
-        waveform: ``[B, S]``, or ``None``.
-        lengths: ``[B]`` samples.
-        features: ``[B, T, F]``, or ``None``.
-        feature_lengths: ``[B]`` frames.
+        waveform: ``[B, S]``; ``None`` for features.
+        lengths: ``[B]`` valid samples; ``None``: all.
+        features: ``[B, T, F]``; ``None`` for waveforms.
+        feature_lengths: ``[B]`` valid frames; ``None``: all.
     """
 
     waveform: Tensor | None
@@ -37,7 +37,7 @@ class Inputs(NamedTuple):
     feature_lengths: Tensor | None
 
 
-def one_batch(
+def input_batch(
     waveform: Tensor | None,
     lengths: Tensor | None,
     features: Tensor | None,
@@ -45,12 +45,12 @@ def one_batch(
     input_values: Tensor | None,
     input_features: Tensor | None,
     attention_mask: Tensor | None,
-) -> Inputs:
-    """The batch under our names.
+) -> InputBatch:
+    """The batch that the arguments of a forward pass make, see `EncoderNetwork.forward`.
 
     Raises:
-        AudioError: nothing to encode, one thing under two names, lengths of what is not there, or a mask that is not of
-            padding on the right.
+        AudioError: no input, the same thing under two names, lengths without their input, or a mask whose padding is not on
+            the right.
     """
     waveform = _either(waveform=waveform, input_values=input_values)
     features = _either(features=features, input_features=input_features)
@@ -60,42 +60,46 @@ def one_batch(
     for name, given, of in (("lengths", lengths, waveform), ("feature_lengths", feature_lengths, features)):
         if given is not None and of is None:
             other = "feature_lengths" if name == "lengths" else "lengths"
-            raise AudioError(f"{name} are given, but not what they are of; give {other}")
+            raise AudioError(f"{name} are given without their input; give {other}")
     if features is not None:
         if features.dim() != 3:
             raise AudioError(f"the features are {tuple(features.shape)}; give [batch, frames, features]")
-        said = _either(feature_lengths=feature_lengths, attention_mask=attention_mask)
+        given_lengths = _either(feature_lengths=feature_lengths, attention_mask=attention_mask)
         if attention_mask is not None:
-            said = lengths_of(attention_mask, features, "frames")
-        return Inputs(None, None, features, said)
+            given_lengths = lengths_of(attention_mask, features, "frames")
+        return InputBatch(None, None, features, given_lengths)
     assert waveform is not None
-    said = _either(lengths=lengths, attention_mask=attention_mask)
+    given_lengths = _either(lengths=lengths, attention_mask=attention_mask)
     if attention_mask is not None:
-        said = lengths_of(attention_mask, waveform)
-    return Inputs(waveform, said, None, None)
+        given_lengths = lengths_of(attention_mask, waveform)
+    return InputBatch(waveform, given_lengths, None, None)
 
 
 def _either(**named: Tensor | None) -> Tensor | None:
-    """The one of two that is given."""
+    """The one of two arguments that is given; ``None`` for neither.
+
+    Raises:
+        AudioError: both are given.
+    """
     (one, first), (other, second) = named.items()
     if first is not None and second is not None:
         raise AudioError(f"{one} and {other} are given, which say the same; leave one out")
     return second if first is None else first
 
 
-def refuse(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:
-    """Nothing is passed over in silence.
+def refuse_unknown(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:
+    """Refuse arguments of a forward pass that would have no effect.
 
     Args:
-        given: keywords that no parameter stands for.
-        known: the parameters.
-        name: of the class.
+        given: keyword arguments that are no parameter of the function.
+        known: names of the parameters.
+        name: of the class, for the message.
 
     Raises:
-        TypeError: one that is unknown, or that cannot be heeded.
+        TypeError: an argument that is unknown or has a value that is not supported.
     """
     for key, value in given.items():
-        if key not in SETTLED:
+        if key not in FIXED_ARGUMENTS:
             raise TypeError(f"{name}.forward: unknown argument {key!r}; {did_you_mean(key, known)}")
-        if not any(value is each for each in SETTLED[key]):
-            raise TypeError(f"{name}.forward: {key} is given, and cannot be heeded; leave it out")
+        if not any(value is each for each in FIXED_ARGUMENTS[key]):
+            raise TypeError(f"{name}.forward: {key} is not supported; leave it out")

@@ -1,4 +1,4 @@
-"""What values may be, as rules in a table: types and ranges that are checked before anything is built of them.
+"""Rules for values: types and ranges, checked before anything is built from the values.
 
 Written here and not with pydantic, because portable model directories carry this file to places that have torch and
 transformers only.
@@ -17,7 +17,7 @@ from ...errors import CheckpointError
 from ...text.suggestions import did_you_mean
 
 WIDTH = 65536
-"""More channels, heads, taps or labels of one thing than any network has had."""
+"""An upper bound for channels, heads, taps or labels, far above any real network."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Rule:
     """What one value may be.
 
     Args:
-        wants: in words.
-        holds: whether a value is so.
-        verb: before the words.
+        wants: the rule in words.
+        holds: whether a value follows the rule.
+        verb: the verb before the words in a message.
     """
 
     wants: str
@@ -36,7 +36,7 @@ class Rule:
 
 
 def whole(low: int, high: int) -> Rule:
-    """An integer from ``low`` to ``high``; True and False are none."""
+    """An integer from ``low`` to ``high``; a bool is not one."""
     return Rule(f"a whole number from {low} to {high}", lambda value: _is_whole(value) and low <= value <= high)
 
 
@@ -55,7 +55,7 @@ def one_of(*choices: Any) -> Rule:
 
 
 def several(rule: Rule, least: int = 0, most: int = WIDTH) -> Rule:
-    """A list of ``least`` to ``most`` values, each under ``rule``."""
+    """A list of ``least`` to ``most`` values, each of which follows ``rule``."""
 
     def holds(value: Any) -> bool:
         listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
@@ -65,6 +65,7 @@ def several(rule: Rule, least: int = 0, most: int = WIDTH) -> Rule:
 
 
 def or_none(rule: Rule) -> Rule:
+    """``None``, or a value that follows ``rule``."""
     return Rule(f"{rule.wants}, or null", lambda value: value is None or rule.holds(value))
 
 
@@ -91,7 +92,12 @@ def _same(value: Any, choice: Any) -> bool:
 
 
 def check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str = "config") -> None:
-    """Hold ``values`` against the rules of their names.
+    """Check values against the rules of their names.
+
+    Args:
+        values: value by name.
+        rules: rule by name.
+        where: place of the values, for messages.
 
     Raises:
         CheckpointError: a name without a rule, or a value that breaks its rule.
@@ -104,9 +110,9 @@ def check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str = "co
 
 
 def short(value: Any) -> str:
-    """``repr`` in one line of at most 60 characters, of whatever it is."""
+    """``repr`` of any value in one line of at most 60 characters."""
     try:
         text = " ".join(repr(value).split())
     except (ValueError, RecursionError):  # a number of 5,000 digits, a list in a list in a list ...
-        return f"a {type(value).__name__} beyond writing down"
+        return f"a {type(value).__name__} that cannot be printed"
     return text if len(text) <= 60 else text[:57] + "..."

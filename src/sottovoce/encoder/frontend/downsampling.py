@@ -1,4 +1,4 @@
-"""Fewer frames: a learned map of every few neighbors into one."""
+"""Downsampling of frames by a learned linear map of neighboring frames into one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..units import Gateable, Unit
 
 
 class Downsampling(StridedConv):
-    """Every ``factor`` frames of the residual stream become one frame of it: ``[B, T, D] -> [B, ceil(T / factor), D]``.
+    """Every ``factor`` frames of the residual stream become one: ``[B, T, D] -> [B, ceil(T / factor), D]``.
 
-    It starts as their mean, so that a network that was trained without it goes on from what it knows. Frames that are
-    missing in the last group of an utterance are zero, whether it is padded or not. What it costs is told by its owner,
-    who knows how many frames come in.
+    It is initialized as their mean, so that a network that was trained without it keeps what it has learned. Frames that
+    are missing in the last group of an utterance are zero, whether it is padded or not. Its cost is declared by the
+    network that owns it, which knows the number of input frames.
 
     Args:
-        stream: the residual stream it reads and writes.
-        factor: frames that become one.
+        stream: the residual stream that it reads and writes.
+        factor: number of frames that become one.
     """
 
     def __init__(self, stream: ResidualStream, factor: int):
@@ -32,11 +32,16 @@ class Downsampling(StridedConv):
         self.out = Gateable()
 
     def frames(self, length: Any) -> Any:
-        """Frames that so many (a number, or a tensor of numbers) become."""
+        """Number of output frames for ``length`` input frames, which is a number or a tensor of numbers."""
         return (length + self.stride - 1) // self.stride
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """``lengths[B]``: valid frames of each utterance; all if there are none."""
+        """``[B, T, D] -> [B, ceil(T / factor), D]``.
+
+        Args:
+            x: the residual stream.
+            lengths: ``[B]`` valid frames of each utterance; ``None``: all are valid.
+        """
         T = x.shape[1]
         if lengths is not None:
             x = x.masked_fill(~frame_mask(lengths, T)[..., None], 0.0)
@@ -44,7 +49,7 @@ class Downsampling(StridedConv):
 
     @torch.no_grad()
     def initialize(self) -> None:
-        """The mean of the frames."""
+        """Set the weights so that the output is the mean of the frames."""
         ids = torch.arange(self.stream.width)
         nn.init.zeros_(self.weight)
         self.weight[ids, ids] = 1 / self.stride

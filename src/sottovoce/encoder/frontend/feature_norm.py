@@ -1,4 +1,4 @@
-"""How log-mel features are brought to mean 0 and variance 1: over an utterance, or over what has been heard so far."""
+"""Normalization of log-mel features to mean 0 and variance 1, over the utterance or over the past."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ import torch
 from torch import Tensor
 
 HORIZON = 1000
-"""Windows that running statistics look back (10 s)."""
+"""Number of windows that running statistics cover (10 s)."""
 
 PRIOR = 100
-"""Windows that what is known of speech in general counts for, as long as little has been heard (1 s)."""
+"""Weight of the prior at the start of a stream, as a number of windows (1 s)."""
 
 PRIOR_MEAN, PRIOR_VARIANCE = 13.0, 16.0
-"""Log-mel energies of 16-bit speech: of 150 utterances of LibriSpeech, 13.7 and 4.1 squared, much alike in all bins."""
+"""Log-mel energies of 16-bit speech. Over 150 utterances of LibriSpeech: 13.7 and 4.1 squared, similar in all bins."""
 
 FLOOR_VARIANCE = 1.0
-"""Of running statistics: a long silence must not make a shout of its own noise. Speech has 3 to 20 in every bin."""
+"""Least variance of running statistics, so that noise in a long silence is not amplified. Speech has 3 to 20 in a bin."""
 
 
 class UtteranceNorm:
     """Mean and variance over the whole utterance.
 
-    Of each bin, as the stock extractor of w2v-BERT 2.0 does: that removes microphone and room, and with them what is
-    lasting about a recording. Or only of the level, of all bins taken together: that removes its loudness.
+    Statistics of each bin, as in the stock extractor of w2v-BERT 2.0, remove the effects of microphone and room, and
+    anything else that is constant in a recording. Statistics over all bins together remove only the loudness.
+
+    Args:
+        level: one mean and variance over all bins together.
     """
 
     def __init__(self, level: bool = False):
         self.dims = (1, 2) if level else (1,)
 
     def __call__(self, x: Tensor, valid: Tensor) -> Tensor:
-        """``[B, W, bins]`` -> normalized where ``valid[B, W, 1]``, 0 elsewhere."""
+        """``[B, W, bins] -> [B, W, bins]``: normalized where ``valid[B, W, 1]``, 0 elsewhere."""
         count = valid.expand_as(x).sum(self.dims, keepdim=True).to(x.dtype)
         mean = torch.where(valid, x, 0).sum(self.dims, keepdim=True) / count.clamp(min=1)
         x = torch.where(valid, x - mean, 0)
@@ -41,33 +44,40 @@ class UtteranceNorm:
 
 @dataclass
 class RunningStats:
-    """What running statistics remember: ``[B, <= HORIZON, bins]`` windows, and how many there have been in all."""
+    """The state of running statistics.
+
+    Args:
+        windows: the last windows, ``[B, <= HORIZON, bins]``; ``None`` at the start.
+        count: number of windows so far.
+    """
 
     windows: Tensor | None = None
     count: int = 0
 
 
 class RunningNorm:
-    """Mean and variance of each bin over the last 10 s, this window included: nothing depends on what comes later.
+    """Mean and variance of each bin over the last 10 s up to each window, so that nothing depends on the future.
 
-    A general prior stands in for what has not been heard yet (online normalization as in Kaldi): with ``n`` windows
-    heard, it counts for ``min(PRIOR, HORIZON - n)`` more, so after 10 s it is gone.
+    At the start, a prior for speech is mixed in (online normalization as in Kaldi): after ``n`` windows it has the weight
+    of ``min(PRIOR, HORIZON - n)`` windows, so after 10 s it has none.
     """
 
     def __call__(self, x: Tensor, valid: Tensor | None = None, stats: RunningStats | None = None) -> Tensor:
-        """``[B, W, bins]`` -> normalized where ``valid[B, W, 1]``, 0 elsewhere.
+        """``[B, W, bins] -> [B, W, bins]``: normalized where ``valid[B, W, 1]``, 0 elsewhere.
 
         Args:
-            stats: of the windows before these, if there were any; it is brought up to date.
+            x: log-mel windows.
+            valid: the windows that are not padding; ``None``: all.
+            stats: the state of the stream, which is updated; ``None`` for a whole utterance.
         """
         before = 0
         whole = x
         if stats is not None and stats.windows is not None:
             before, whole = stats.count, torch.cat([stats.windows, x], 1)
-        seen = torch.arange(before + 1, before + x.shape[1] + 1, device=x.device, dtype=x.dtype)[:, None]
-        count = seen.clamp(max=HORIZON)
+        number = torch.arange(before + 1, before + x.shape[1] + 1, device=x.device, dtype=x.dtype)[:, None]
+        count = number.clamp(max=HORIZON)
         prior = (HORIZON - count).clamp(max=PRIOR)
-        # About the prior's mean: sums of small numbers stay exact.
+        # Sums relative to the prior's mean have small terms and stay exact.
         centered = whole - PRIOR_MEAN
         total = count + prior
         mean = _sliding(centered, x.shape[1]) / total

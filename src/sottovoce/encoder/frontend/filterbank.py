@@ -1,4 +1,4 @@
-"""Log filterbanks, among them the one that w2v-BERT 2.0 listens to, as one batched torch function of the waveform."""
+"""Log filterbanks, such as that of w2v-BERT 2.0, as one batched torch function of the waveform."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ FLOOR = 1.192092955078125e-07
 class Filterbank(nn.Module):
     """Kaldi-style log filterbank, normalized, two frames stacked into one.
 
-    As it comes, it is equal to the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but batched and
-    differentiable; with running statistics it can be told what came before::
+    With its defaults it equals the stock ``SeamlessM4TFeatureExtractor`` on each utterance alone, but is batched and
+    differentiable. With running statistics it also works in a stream::
 
         waveform ─▶ 25 ms windows every 10 ms, scaled to 16 bit ─▶ no DC, pre-emphasis 0.97, Povey window
                  ─▶ power spectrum (512) ─▶ 80 mel bins, 20..8000 Hz ─▶ log ─▶ mean 0, variance 1 (``norm``)
                  ─▶ pairs of frames side by side: 160 features every 20 ms
 
-    A last window without a partner is part of the statistics, but not of the features: the stock extractor pads it with
-    zeros and masks the pair, so ``T = windows // 2`` are the frames that the stock model attends to.
+    A last window without a partner counts in the statistics, but makes no frame: the stock extractor pads it with zeros
+    and masks the pair, so ``T = windows // 2`` are the frames that the stock model attends to.
 
-    It has neither parameters nor buffers: the constants are computed from scratch in every call (some 20,000 numbers),
-    so that no ``.half()``, ``.to("meta")`` or checkpoint can spoil them. The computation is in float64 whatever the
-    dtype of the waveform, autocast or not: float32 transforms put noise into bins that are almost empty, which the
-    normalization then amplifies. (float32 on Apple's GPU, which has nothing better.)
+    It has neither parameters nor buffers. Its constants (about 20,000 numbers) are computed in every call, so that no
+    ``.half()``, ``.to("meta")`` or checkpoint can change them. It computes in float64 for any dtype of the waveform, with
+    or without autocast, because float32 transforms put noise into almost empty bins, which the normalization amplifies.
+    (Apple's GPU has no float64, so there it computes in float32.)
 
     Args:
-        bins: triangles, evenly spaced ...
-        scale: on the ``mel`` scale, or in hertz (``linear``), which is as fine at 7 kHz as at 1 kHz: machines are heard
-            up there.
-        norm: statistics of the utterance, bin by bin or of all bins together, or running ones.
+        bins: number of triangular filters, evenly spaced on ``scale``.
+        scale: ``mel``, or ``linear`` in hertz, which resolves 7 kHz as well as 1 kHz and serves to detect synthetic speech.
+        norm: normalization over the utterance, of each bin or of all together, or running.
     """
 
     def __init__(self, bins: int = 80, scale: str = "mel", norm: UtteranceNorm | RunningNorm | None = None):
@@ -48,7 +47,7 @@ class Filterbank(nn.Module):
 
     @property
     def size(self) -> int:
-        """Number of features of a frame."""
+        """Number of features in a frame."""
         return self.bins * STACK
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,10 +55,11 @@ class Filterbank(nn.Module):
 
         Args:
             waveform: ``[B, S]``, 16 kHz, -1..1.
-            lengths: ``[B]``, valid samples of each utterance; what lies behind is not looked at.
+            lengths: ``[B]``, valid samples of each utterance; samples after them are ignored.
 
         Returns:
-            ``[B, T, bins * 2]`` in the dtype of the waveform, zero behind the end of an utterance; and valid frames ``[B]``.
+            Features ``[B, T, bins * 2]`` in the dtype of the waveform, zero after the end of an utterance, and the number of
+            valid frames ``[B]``.
         """
         windows = _windows(lengths)
         levels = self._log_levels(waveform)
@@ -73,10 +73,10 @@ class Filterbank(nn.Module):
         """Features ``[B, T, bins * 2]`` of samples ``[B, S]`` from the middle of an utterance, under running statistics.
 
         Args:
-            waveform: from the first sample of a frame on, all of it valid.
-            stats: the statistics so far; brought up to date with the windows of these frames.
+            waveform: samples from the start of a frame on, all of them valid.
+            stats: the state of the stream; it is updated with the windows of these frames.
         """
-        assert isinstance(self.norm, RunningNorm)  # whoever streams has checked it
+        assert isinstance(self.norm, RunningNorm)  # `check_streamable` has refused the others
         levels = self._log_levels(waveform)
         return self._stacked(self.norm(levels[:, : levels.shape[1] // STACK * STACK], stats=stats)).to(waveform.dtype)
 
@@ -86,7 +86,7 @@ class Filterbank(nn.Module):
 
     @staticmethod
     def frames(samples: int) -> int:
-        """Frames ``T`` of an utterance of so many samples; 0 for one under 560 samples (35 ms)."""
+        """Number of frames ``T`` for an utterance of ``samples`` samples; 0 below 560 samples (35 ms)."""
         return max(0, samples - WINDOW + HOP) // HOP // STACK
 
     def _log_levels(self, waveform: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class Filterbank(nn.Module):
         x = torch.cat([x[..., :1] * (1 - 0.97), x[..., 1:] - 0.97 * x[..., :-1]], dim=2)
         spectrum = torch.fft.rfft(x * _povey(x), n=FFT)
         power = spectrum.real.square() + spectrum.imag.square()
-        # Autocast leaves float64 alone; where float32 is all there is, it must be told to.
+        # Autocast does not change float64; for float32 it must be switched off.
         with torch.autocast("mps", enabled=False) if waveform.device.type == "mps" else nullcontext():
             return (power @ _filters(x, self.bins, _mel if self.scale == "mel" else _hertz)).clamp(min=FLOOR).log()
 
@@ -122,7 +122,7 @@ def _hertz(hertz: Tensor) -> Tensor:
 
 
 def _filters(like: Tensor, bins: int, scale: Callable[[Tensor], Tensor]) -> Tensor:
-    """Triangles evenly spaced on a scale, ``[257, bins]``, on which they also rise and fall linearly."""
+    """Triangular filters ``[257, bins]``, evenly spaced on a scale, on which they also rise and fall linearly."""
     ends = scale(like.new_tensor([LOWEST, HIGHEST]))
     corners = ends[0] + (ends[1] - ends[0]) * torch.arange(bins + 2, dtype=like.dtype, device=like.device) / (bins + 1)
     places = scale(torch.arange(FFT // 2 + 1, dtype=like.dtype, device=like.device) * (RATE / FFT))[:, None]

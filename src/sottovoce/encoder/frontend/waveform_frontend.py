@@ -14,16 +14,16 @@ from ..layers.activations import activation
 from ..layers.convolution import StridedConv
 from ..layers.norms import TimeNorm, normalize_waveform
 from ..loading.recomputed import RecomputedLayer
-from ..stream import ResidualStream, single
+from ..stream import ResidualStream, one_channel_each
 from ..units import Gateable, MacTerm, Rows, Site, Timing, Unit, rows, site
 from .feature_norm import RunningStats
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 
-EARLY = 2
-"""Convolutions whose activations are far larger than everything else."""
+EARLY_LAYERS = 2
+"""Number of first convolutions, whose activations are far larger than all others."""
 
-BLOCK = 2048
-"""Frames of the last of those that are computed at a time (1.28 s)."""
+FRAMES_AT_A_TIME = 2048
+"""Output frames of the early convolutions that are computed at a time (1.28 s)."""
 
 
 class ConvLayer(RecomputedLayer):
@@ -37,7 +37,12 @@ class ConvLayer(RecomputedLayer):
         self.out = Gateable()
 
     def forward(self, x: Tensor, folded: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """``folded``: weight and bias of the convolution with its norm over time in it, see `TimeNorm.folded`."""
+        """``[B, T, C] -> [B, T', O]``.
+
+        Args:
+            x: the output of the layer before.
+            folded: weight and bias of the convolution with its norm over time folded in, see `TimeNorm.folded`.
+        """
         if folded is not None:
             weight, bias = folded
             x = torch.baddbmm(bias, self.conv.windows(x), weight)
@@ -54,11 +59,11 @@ def _through(layers: Sequence[Any], x: Tensor, folded: tuple[Tensor, Tensor] | N
 
 
 def receptive_field(layers: Sequence[Any]) -> int:
-    """Frames (of the first: samples) that one frame after these convolutions sees."""
-    seen = 1
+    """Number of input frames (samples, for the first convolution) in the receptive field of one output frame."""
+    field = 1
     for layer in reversed(layers):
-        seen = (seen - 1) * layer.conv.stride + layer.conv.weight.shape[2]
-    return seen
+        field = (field - 1) * layer.conv.stride + layer.conv.weight.shape[2]
+    return field
 
 
 class Projection(nn.Module):
@@ -73,6 +78,7 @@ class Projection(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, T, C] -> [B, T, D]``."""
         x = x if self.norm is None else self.norm(x)
         return self.dropout(self.linear(self.normed(x)))
 
@@ -84,14 +90,19 @@ class Projection(nn.Module):
 
 
 class WaveformFrontEnd(nn.Module):
-    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]``.
+    """Strided convolutions: ``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]``.
 
     Args:
-        stream: the residual stream it writes.
-        channels, kernels, strides: one entry a convolution.
-        norm: ``group`` (the first convolution, over time) or ``layer`` (each, over channels).
+        stream: the residual stream that it writes.
+        channels: output channels of each convolution.
+        kernels: kernel size of each convolution.
+        strides: stride of each convolution.
+        bias: whether the convolutions have a bias.
+        norm: ``group`` normalizes the output of the first convolution over time; ``layer`` that of each over channels.
+        act: name of the activation.
         normalize: bring each utterance to zero mean and unit variance first.
-        scale: a constant factor for each channel of the last convolution (see `EncoderConfig.channel_scale`).
+        projection: the map into the residual stream.
+        scale: multiply each channel of the last convolution by a constant, see `EncoderConfig.channel_scale`.
     """
 
     scale: Tensor | None
@@ -121,7 +132,7 @@ class WaveformFrontEnd(nn.Module):
         self.projection = projection
 
     def levels(self, samples: Any) -> list[Any]:
-        """Frames after each convolution, of a number of samples or of a tensor of such numbers."""
+        """Number of frames after each convolution, for a number of samples or a tensor of such numbers."""
         out = []
         for layer in self.conv:
             samples = layer.conv.frames(samples)
@@ -129,21 +140,23 @@ class WaveformFrontEnd(nn.Module):
         return out
 
     @property
-    def least(self) -> int:
-        """Fewest samples that give a frame."""
+    def min_samples(self) -> int:
+        """The least number of samples that makes a frame."""
         return receptive_field(self.conv)
 
     @property
     def hop(self) -> int:
-        """Samples from one frame to the next."""
+        """Number of samples from one frame to the next."""
         return math.prod(layer.conv.stride for layer in self.conv)
 
     def timing(self, samples: int) -> Timing:
+        """The number of frames at each stage for an utterance of ``samples`` samples."""
         levels = self.levels(samples)
         return Timing(samples, levels[-1], tuple(levels))
 
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        check_lengths(waveform, lengths, self.least)
+        """``[B, S], [B] -> [B, T, D], [B]``: the stream and the valid frames; without lengths, all are valid."""
+        check_lengths(waveform, lengths, self.min_samples)
         if self.normalize:
             waveform = normalize_waveform(waveform, lengths)
         x = waveform[..., None].to(self.conv[0].conv.weight.dtype)
@@ -152,37 +165,37 @@ class WaveformFrontEnd(nn.Module):
             frames = None if lengths is None else first.conv.frames(lengths)
             folded = first.norm.folded(first.conv.windows(x), first.conv.weight.flatten(1), frames)
         x = self._early(x, folded)
-        for layer in self.conv[EARLY:]:
+        for layer in self.conv[EARLY_LAYERS:]:
             x = layer(x)
         if self.scale is not None:
             x = x * self.scale.to(x.dtype)
         return self.projection(x), None if lengths is None else self.levels(lengths)[-1]
 
     def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
-        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance; it needs to remember nothing."""
+        """``[B, S] -> [B, T, D]`` for samples from the middle of an utterance; convolutions need no state."""
         return self(waveform, None)[0]
 
     def _early(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
-        """The early convolutions, at inference on a CPU over overlapping stretches of the input.
+        """The early convolutions, which inference on a CPU computes for overlapping segments of the input.
 
-        So no more than a stretch of the first activations is ever made. The overlap is one frame of the first
-        convolution in 4,096.
+        Their large activations then exist for one segment at a time. The overlap is one frame of the first convolution in
+        4,096.
         """
-        early = self.conv[:EARLY]
+        early = self.conv[:EARLY_LAYERS]
         if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():
             return _through(early, x, folded)
         T = self.levels(x.shape[1])[len(early) - 1]
-        hop, seen = math.prod(layer.conv.stride for layer in early), receptive_field(early)
+        hop, field = math.prod(layer.conv.stride for layer in early), receptive_field(early)
         out: Tensor | None = None
-        for t in range(0, T, BLOCK):
-            part = _through(early, x[:, t * hop : (min(t + BLOCK, T) - 1) * hop + seen], folded)
+        for t in range(0, T, FRAMES_AT_A_TIME):
+            part = _through(early, x[:, t * hop : (min(t + FRAMES_AT_A_TIME, T) - 1) * hop + field], folded)
             out = part.new_empty(part.shape[0], T, part.shape[2]) if out is None else out
-            out[:, t : t + BLOCK] = part
+            out[:, t : t + FRAMES_AT_A_TIME] = part
         assert out is not None  # an utterance without a frame was refused
         return out
 
     def units(self) -> list[Unit]:
-        """Channels of convolution ``l`` are inputs of ``l + 1``; those of the last one, of the projection."""
+        """The channels of each convolution, which are the inputs of the next one, or of the projection."""
         out = []
         for i, layer in enumerate(self.conv):
             n = layer.conv.weight.shape[0]
@@ -204,7 +217,7 @@ class WaveformFrontEnd(nn.Module):
                     f"channels.{i}",
                     "conv",
                     n,
-                    producers=tuple(Rows(p, 0, single(n)) for p in owned),
+                    producers=tuple(Rows(p, 0, one_channel_each(n)) for p in owned),
                     consumers=(rows(reader, 1, n, fold=True),),
                     gates=(site(gate, n),),
                     norms=tuple(norms),
@@ -218,7 +231,7 @@ class WaveformFrontEnd(nn.Module):
             MacTerm(lambda t, i=i: t.levels[i], parameter=f"conv.{i}.conv.weight")  # type: ignore[misc]
             for i in range(len(self.conv))
         ]
-        if isinstance(self.conv[0].norm, TimeNorm):  # the covariance of the windows, and its way through the weight
+        if isinstance(self.conv[0].norm, TimeNorm):  # the covariance of the windows, multiplied by the weight
             K = self.conv[0].conv.weight[0].numel()
             out += [
                 MacTerm(lambda t: t.levels[0] * K * K + K * K),
@@ -230,7 +243,7 @@ class WaveformFrontEnd(nn.Module):
 class FilterbankFrontEnd(nn.Module):
     """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a filterbank (w2v-BERT 2.0)."""
 
-    least = 560  # two windows of 400 samples, 160 apart, make one stacked frame
+    min_samples = 560  # two windows of 400 samples, 160 apart, make one stacked frame
     hop = HOP * STACK
 
     def __init__(self, filterbank: Filterbank, projection: Projection):
@@ -239,30 +252,41 @@ class FilterbankFrontEnd(nn.Module):
         self.projection = projection
 
     def timing(self, samples: int) -> Timing:
+        """The number of frames at each stage for an utterance of ``samples`` samples."""
         windows = max(0, samples - WINDOW + HOP) // HOP
         frames = self.filterbank.frames(samples)
         return Timing(samples, frames, (windows, frames))
 
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        check_lengths(waveform, lengths, self.least)
+        """``[B, S], [B] -> [B, T, D], [B]``: the stream and the valid frames; without lengths, all are valid."""
+        check_lengths(waveform, lengths, self.min_samples)
         whole = torch.full(waveform.shape[:1], waveform.shape[1], device=waveform.device)
         features, frames = self.filterbank(waveform, whole if lengths is None else lengths)
         return self.from_features(features), None if lengths is None else frames
 
     def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
-        """``[B, T, D]`` of samples ``[B, S]`` from the middle of an utterance, see `Filterbank.forward_chunk`."""
+        """``[B, S] -> [B, T, D]`` for samples from the middle of an utterance, see `Filterbank.forward_chunk`."""
         return self.from_features(self.filterbank.forward_chunk(waveform, stats))
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]
 
     def from_features(self, features: Tensor) -> Tensor:
-        """``[B, T, F]`` stacked features (160 of the stock feature extractor) to the stream."""
+        """``[B, T, F] -> [B, T, D]`` for stacked features, such as the 160 of the stock feature extractor."""
         return self.projection(features.to(next(self.projection.parameters()).dtype))
 
 
 def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:
-    """Raises: AudioError: not ``[B, S]``, lengths that do not fit it, or an utterance too short for one frame."""
+    """Refuse a batch that cannot be encoded.
+
+    Args:
+        waveform: ``[B, S]`` floats.
+        lengths: ``[B]`` valid samples; ``None``: all.
+        least: the least number of samples of an utterance.
+
+    Raises:
+        AudioError: another shape or dtype, lengths that do not fit the batch, or an utterance that is too short.
+    """
     if waveform.dim() != 2 or not waveform.is_floating_point():
         raise AudioError(
             f"the waveform is {tuple(waveform.shape)} {waveform.dtype}; give floats [batch, samples] at 16 kHz"

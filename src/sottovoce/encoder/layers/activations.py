@@ -11,7 +11,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "relu": F.
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """Raises: CheckpointError: an activation that is not known here."""
+    """The activation of this name.
+
+    Raises:
+        CheckpointError: an unknown name.
+    """
     if name not in ACTIVATIONS:
         raise CheckpointError(f"config: activation is {name!r}; it can be {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

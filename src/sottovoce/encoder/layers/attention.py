@@ -18,12 +18,12 @@ from .positions import NoPosition
 
 @dataclass(frozen=True)
 class AttentionContext:
-    """What the frames of a forward pass know of one another; the same for all layers.
+    """Which frames attend to which in a forward pass, and their positions; the same for all layers.
 
     Args:
-        position: from the encoder half of the position scheme.
-        valid: ``[B, T]``, True on frames that are no padding; ``None`` for all.
-        window: ``[T, K]``, True where a query may look; ``None`` for everywhere.
+        position: what the encoder half of the position scheme prepared.
+        valid: ``[B, T]``, True on frames that are not padding; ``None``: all are valid.
+        window: ``[T, K]``, True where a query may attend to a key; ``None``: everywhere.
     """
 
     position: Any = None
@@ -37,22 +37,24 @@ class AttentionContext:
             return None if self.valid is None else self.valid[:, None, None, :]
         if self.valid is None:
             return self.window[None, None]
-        # A query in the padding must see something, or softmax makes it no number; nobody looks at it.
+        # A query in the padding must attend to something, or its softmax is NaN; its output is not used.
         return self.window & (self.valid[:, None, None, :] | ~self.valid[:, None, :, None])
 
 
 ALL = AttentionContext()
-"""Every frame is valid and sees every other."""
+"""Every frame is valid and attends to every other."""
 
 
 class SelfAttention(nn.Module):
-    """``[B, T, D] -> [B, T, D]`` with the given original heads (none: only the output bias).
+    """Multi-head self-attention over the residual stream; without heads its output is the output bias.
 
     Args:
-        stream: the residual stream it reads and writes.
-        heads: ids of the heads that are still there.
+        stream: the residual stream that it reads and writes.
+        heads: ids of the heads that are kept, in the numbering of the unpruned layer.
         head_dim: width of one head, ``d``.
         position: the layer half of a position scheme.
+        attention_dropout: dropout probability of the attention weights.
+        dropout: dropout probability of the output.
     """
 
     def __init__(
@@ -81,8 +83,14 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(inner, stream.width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
-        """``cache``: of the chunks before this one."""
+    def forward(self, x: Tensor, context: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``.
+
+        Args:
+            x: the residual stream.
+            context: which frames attend to which.
+            cache: keys and values of earlier chunks, in a stream; it is updated.
+        """
         B, T, _ = x.shape
         if not self.heads:
             return self.out(x.new_zeros(B, T, 0))
@@ -90,12 +98,12 @@ class SelfAttention(nn.Module):
         def split(y: Tensor) -> Tensor:
             return y.view(B, T, -1, self.head_dim).transpose(1, 2)
 
-        turned = self.position.rotate(x, sight.position)
-        q, k, v = split(self.q(turned)), split(self.k(turned)), split(self.v(x))
+        rotated = self.position.rotate(x, context.position)
+        q, k, v = split(self.q(rotated)), split(self.k(rotated)), split(self.v(x))
         if cache is not None:
             k, v = cache.attend(k, v)
-        q, bias = self.position.bias(x, q, sight.position)
-        allowed = sight.allowed
+        q, bias = self.position.bias(x, q, context.position)
+        allowed = context.allowed
         if self.position.backwards:
             k, v, allowed = k.flip(2), v.flip(2), None if allowed is None else allowed.flip(3)
         if bias is not None:

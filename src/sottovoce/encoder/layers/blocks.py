@@ -1,8 +1,7 @@
-"""The three kinds of layer: ``[B, T, D] -> [B, T, D]``. A block that has been removed is ``None`` and adds nothing; its
-bias is gone with it.
+"""The three kinds of layer. Each maps the residual stream ``[B, T, D] -> [B, T, D]``.
 
-A layer is told what its frames see of one another (``sight``), and in a stream what it remembers of the chunks before
-(``cache``).
+A block that has been removed is ``None`` and adds nothing, not even a bias. ``context`` says which frames attend to which;
+``cache`` holds what a layer needs of the earlier chunks of a stream.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .feed_forward import FeedForward
 
 
 class PostNormLayer(RecomputedLayer):
-    """Transformer layer with the norms after the residual sums (wav2vec 2.0 Base and its kin)."""
+    """Transformer layer with the norms after the residual sums, as in wav2vec 2.0 Base."""
 
     def __init__(
         self, stream: ResidualStream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
@@ -33,9 +32,10 @@ class PostNormLayer(RecomputedLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``."""
         if self.attention is not None:
-            x = x + self.attention(x, sight, cache)
+            x = x + self.attention(x, context, cache)
         x = self.attention_norm(x)
         if self.feed_forward is not None:
             x = x + self.feed_forward(x)
@@ -52,7 +52,7 @@ class PostNormLayer(RecomputedLayer):
 
 
 class PreNormLayer(RecomputedLayer):
-    """Transformer layer with the norms before its blocks (the Large models)."""
+    """Transformer layer with the norms before its blocks, as in wav2vec 2.0 Large."""
 
     def __init__(
         self, stream: ResidualStream, *, attention: SelfAttention | None, feed_forward: FeedForward | None, eps: float
@@ -64,9 +64,10 @@ class PreNormLayer(RecomputedLayer):
         self.feed_forward = feed_forward
         self.feed_forward_norm: Any = nn.LayerNorm(stream.width, eps=eps) if feed_forward is not None else None
 
-    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``."""
         if self.attention is not None:
-            x = x + self.attention(self.attention_norm(x), sight, cache)
+            x = x + self.attention(self.attention_norm(x), context, cache)
         if self.feed_forward is not None:
             x = x + self.feed_forward(self.feed_forward_norm(x))
         return x
@@ -104,13 +105,14 @@ class ConformerLayer(RecomputedLayer):
             setattr(self, f"{name}_norm", nn.LayerNorm(stream.width, eps=eps) if present else None)
         self.final_norm = nn.LayerNorm(stream.width, eps=eps)
 
-    def forward(self, x: Tensor, sight: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``."""
         if self.feed_forward1 is not None:
             x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
         if self.attention is not None:
-            x = x + self.attention(self.attention_norm(x), sight, cache)
+            x = x + self.attention(self.attention_norm(x), context, cache)
         if self.convolution is not None:
-            x = x + self.convolution(self.convolution_norm(x), sight.valid, cache)
+            x = x + self.convolution(self.convolution_norm(x), context.valid, cache)
         if self.feed_forward2 is not None:
             x = x + 0.5 * self.feed_forward2(self.feed_forward2_norm(x))
         return self.final_norm(x)
@@ -136,7 +138,7 @@ WRITES = {
 
 
 def normed_blocks(layer: nn.Module, stream: ResidualStream, kinds: dict[str, str]) -> list[Unit]:
-    """Whole-block units of the blocks that are still there, each with the norm in front of it; and those norms."""
+    """The units of whole blocks that a layer still has, each with the norm before it, and these norms' part of the stream."""
     present = [name for name in kinds if getattr(layer, name) is not None]
     blocks = [
         block(name, kinds[name], stream.width, contains=[name, f"{name}_norm"], fold=WRITES[name]) for name in present

@@ -18,7 +18,17 @@ from .safe_convolution import Conv1d
 class ConvolutionModule(nn.Module):
     """Gated pointwise, depthwise over time, norm, activation, pointwise: ``[B, T, D] -> [B, T, D]``.
 
-    The gate of the linear unit pairs channel ``i`` with ``i + C``: an element owns both rows.
+    The gated linear unit multiplies channel ``i`` by a function of channel ``i + C``, so an element of its unit has both.
+
+    Args:
+        stream: the residual stream that it reads and writes.
+        channels: number of channels ``C`` of the depthwise convolution.
+        kernel: kernel size of the depthwise convolution.
+        causal: the convolution sees only past frames; otherwise it is centered.
+        norm: ``batch`` or ``layer``.
+        act: name of the activation.
+        eps: epsilon of a LayerNorm.
+        dropout: dropout probability of the output.
     """
 
     def __init__(
@@ -48,10 +58,16 @@ class ConvolutionModule(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cache: LayerCache | None = None) -> Tensor:
-        """``mask``: ``[B, T]``, True on valid frames; ``None`` when all are. ``cache``: of the chunks before (causal only)."""
+        """``[B, T, D] -> [B, T, D]``.
+
+        Args:
+            x: the residual stream after its norm.
+            mask: ``[B, T]``, True on valid frames; ``None``: all are valid.
+            cache: the last inputs of earlier chunks in a stream (causal only); it is updated.
+        """
         if self.depthwise is None:
             return torch.zeros_like(x)
-        if mask is not None:  # what lies past the end must not leak in through the depthwise kernel
+        if mask is not None:  # the depthwise kernel must not read padding
             x = x.masked_fill(~mask[..., None], 0.0)
         x = F.glu(self.expand(x), dim=-1).transpose(1, 2)
         x = F.pad(x, self.padding) if cache is None else cache.extend(x, self.padding[0])
@@ -60,10 +76,13 @@ class ConvolutionModule(nn.Module):
         return self.dropout(self.project(self.inner(self.act(x))))
 
     def move_taps(self, before: int) -> None:
-        """Bring the taps of a kernel that began ``before`` frames before its output to the same frames of this one.
+        """Shift the taps of a kernel that started ``before`` frames before its output, so that they read the same frames.
 
-        Those on frames that this one does not see are lost. A centered kernel read as a causal one would come late in every
-        layer, by half its length.
+        Taps on frames outside this kernel are lost. Without the shift, a centered kernel that becomes causal would delay
+        every layer by half its length.
+
+        Args:
+            before: number of frames before its output at which the kernel of the weights starts.
         """
         if self.depthwise is not None:
             shift = self.padding[0] - before
@@ -74,7 +93,7 @@ class ConvolutionModule(nn.Module):
         if mask is None or not self.training:
             return self.norm(x.flatten(0, 1)).view_as(x)
         out = torch.zeros_like(x)
-        out[mask] = self.norm(x[mask]).to(out.dtype)  # statistics of a batch come from valid frames only
+        out[mask] = self.norm(x[mask]).to(out.dtype)  # batch statistics over valid frames only
         return out
 
     def units(self) -> list[Unit]:

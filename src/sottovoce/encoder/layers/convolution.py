@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 
 class StridedConv(nn.Module):
-    """``[B, T, C] -> [B, (T - k) // s + 1, O]``; weight ``[O, C, k]`` as in `torch.nn.Conv1d`, no padding."""
+    """Convolution over time without padding: ``[B, T, C] -> [B, (T - k) // s + 1, O]``; weight ``[O, C, k]`` as in torch.
+
+    Args:
+        inputs: input channels ``C``.
+        outputs: output channels ``O``.
+        kernel: kernel size ``k``.
+        stride: stride ``s``.
+        bias: whether there is a bias.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, bias: bool):
         super().__init__()
@@ -26,13 +34,14 @@ class StridedConv(nn.Module):
         nn.init.kaiming_normal_(self.weight)
 
     def frames(self, length: Any) -> Any:
-        """Output frames of ``length`` input frames (a number or a tensor of numbers)."""
+        """Number of output frames for ``length`` input frames, which is a number or a tensor of numbers."""
         return (length - self.weight.shape[2]) // self.stride + 1
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, T, C] -> [B, (T - k) // s + 1, O]``."""
         O, C, K = self.weight.shape
         stride, T = self.stride, self.frames(x.shape[1])
-        if C * K <= 64:  # the first layer: windows are smaller than what comes out of them
+        if C * K <= 64:  # the first layer, whose windows are smaller than its output
             return F.linear(self.windows(x), self.weight.flatten(1), self.bias)
         y: Any = None
         for first, taps in _runs(K, stride):
@@ -46,7 +55,7 @@ class StridedConv(nn.Module):
         return y
 
     def windows(self, x: Tensor) -> Tensor:
-        """What each output frame sees: ``[B, T', C * k]``, in the order of the weight."""
+        """The inputs of each output frame: ``[B, T', C * k]``, in the order of the weight."""
         return x.unfold(1, self.weight.shape[2], self.stride).flatten(2)
 
     def extra_repr(self) -> str:
@@ -55,7 +64,7 @@ class StridedConv(nn.Module):
 
 
 def _add_product(y: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
-    """``y + x @ matrix.T``, in place where no gradient needs ``y`` (by ``out=``, which FLOP counters see)."""
+    """``y + x @ matrix.T``, in place without gradients (with ``out=``, which FLOP counters count)."""
     flat, x, matrix = y.view(-1, y.shape[-1]), x.to(y.dtype), matrix.to(y.dtype)
     if torch.is_grad_enabled():
         return torch.addmm(flat, x, matrix.t()).view_as(y)
@@ -64,7 +73,7 @@ def _add_product(y: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _runs(kernel: int, stride: int) -> list[tuple[int, int]]:
-    """(first tap, taps) of each product: as many runs of ``stride`` taps as there are, then tap by tap.
+    """First tap and number of taps of each product: runs of ``stride`` taps, then the remaining taps one by one.
 
     >>> _runs(10, 5), _runs(3, 2), _runs(2, 2), _runs(3, 1)
     ([(0, 5), (5, 5)], [(0, 2), (2, 1)], [(0, 2)], [(0, 1), (1, 1), (2, 1)])

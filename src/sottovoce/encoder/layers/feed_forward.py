@@ -1,4 +1,4 @@
-"""Feed-forward block."""
+"""The feed-forward block of a layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from .activations import activation
 
 
 class FeedForward(nn.Module):
-    """``x -> down(act(up(x)))``: ``[B, T, D] -> [B, T, D]`` with ``units`` inner units (0: only the output bias)."""
+    """``x -> down(act(up(x)))``: ``[B, T, D] -> [B, T, D]``; without inner units its output is the output bias.
+
+    Args:
+        stream: the residual stream that it reads and writes.
+        units: number of inner units.
+        act: name of the activation.
+        inner_dropout: dropout probability of the inner units.
+        dropout: dropout probability of the output.
+    """
 
     def __init__(self, stream: ResidualStream, units: int, *, act: str, inner_dropout: float, dropout: float):
         super().__init__()
@@ -23,6 +31,7 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``."""
         return self.dropout(self.down(self.inner_dropout(self.inner(self.act(self.up(x))))))
 
     def units(self) -> list[Unit]:

@@ -1,8 +1,8 @@
-"""A grouped convolution with a long kernel through the Fourier transform: overlap-save, for inference on a CPU.
+"""A grouped convolution with a long kernel by the Fourier transform (overlap-save), for inference on a CPU.
 
-A positional convolution of 128 taps is a tenth to a fifth of a slim encoder's time. Its products are with weights only,
-whose transform can be kept: then 129 products of small complex matrices do the work of 128 taps for 129 frames. Low
-precision is transformed in float32 (see `safe_convolution`).
+A positional convolution of 128 taps takes a tenth to a fifth of a slim encoder's time. The transform of its weight can be
+kept; then 129 products of small complex matrices do the work of 128 taps for 129 frames. Low precision is transformed in
+float32 (see `safe_convolution`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from .safe_convolution import LOW_PRECISION, low_precision
 
 LEAST_TAPS = 64
-"""Shorter kernels are faster as they are."""
+"""Shorter kernels are faster without the transform."""
 
 LEAST_FRAMES = 100
-"""For fewer frames, reading the transform of the weight (twice its size) takes as long as the convolution itself."""
+"""With fewer frames, reading the transform of the weight (twice its size) takes as long as the convolution."""
 
 _spectra: Any = WeakTensorKeyDictionary()
-"""Parameter -> (what its content was known by, its transform): as long as the parameter lives."""
+"""Parameter -> (version of its content, sample of its values, its transform), kept as long as the parameter exists."""
 
 
 def long_convolution_serves(x: Tensor, weight: Tensor) -> bool:
-    """Whether `long_convolution` is right and worth while: inference on a CPU, with a parameter as the weight.
+    """Whether `long_convolution` is faster: in inference on a CPU, with a parameter as the weight.
 
-    A gated weight is another tensor each time, so its transform could not be kept.
+    A gated weight is a new tensor in every call, so its transform cannot be kept.
     """
     return (
         not torch.is_grad_enabled()
@@ -46,13 +46,13 @@ def long_convolution_serves(x: Tensor, weight: Tensor) -> bool:
 
 
 def long_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Tensor:
-    """What `torch.nn.functional.conv1d` gives with as many frames out as in, ``kernel // 2`` of padding on the left.
+    """`torch.nn.functional.conv1d` with as many output as input frames and ``kernel // 2`` frames of padding on the left.
 
     Args:
         x: ``[B, T, I]``, channels last.
-        weight: ``[O, I / groups, k]``; its transform is kept until it changes or goes away.
+        weight: ``[O, I / groups, k]``; its transform is kept until the weight changes or is deleted.
         bias: ``[O]``.
-        groups: of channels, each of which reads its own.
+        groups: number of groups of channels, each of which reads its own.
 
     Returns:
         ``[B, T, O]``.
@@ -69,33 +69,35 @@ def long_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Te
     spectrum = torch.fft.rfft(x.unfold(1, size, hop))  # [B, n, I, F]
     spectrum = spectrum.view(B * n, groups, I // groups, -1).permute(3, 1, 0, 2).flatten(0, 1)
     product = torch.bmm(spectrum, _spectrum(weight, groups)).view(-1, groups, B * n, O // groups)
-    y = torch.fft.irfft(product.permute(2, 1, 3, 0), n=size)[..., :hop]  # the rest of each stretch wraps around
+    y = torch.fft.irfft(product.permute(2, 1, 3, 0), n=size)[..., :hop]  # the rest of each segment wraps around
     return y.reshape(B, n, O, hop).transpose(2, 3).flatten(1, 2)[:, :T] + bias
 
 
 def kept_bytes(weights: Iterable[Tensor]) -> int:
-    """Memory of the transforms that are kept of these weights."""
+    """Bytes of the transforms that are kept for these weights."""
     return sum(_spectra[w][-1].nbytes for w in weights if w in _spectra)
 
 
 def _size(taps: int) -> int:
-    """Length of a stretch: a power of two of which at least half is output."""
+    """Length of a segment: a power of two, of which at least half is output."""
     return 1 << (2 * taps - 1).bit_length()
 
 
 def _spectrum(weight: Tensor, groups: int) -> Tensor:
-    """``[F * groups, I / groups, O / groups]``: conjugate, for a layer's convolution is a correlation."""
-    # Writing through `.data` does not change the version, so a few of the values are compared too.
-    known = (weight._version, groups, weight.dtype)
-    stride = max(1, weight.numel() // 4096) | 1  # odd, or of 128 taps only the first would be looked at
+    """``[F * groups, I / groups, O / groups]``: the conjugate, because the convolution of a layer is a correlation."""
+    # Writing through `.data` does not change the version, so a sample of the values is compared too.
+    version = (weight._version, groups, weight.dtype)
+    stride = (
+        max(1, weight.numel() // 4096) | 1
+    )  # odd, or else a kernel of 128 taps would be sampled at its first tap only
     sample = weight.detach().flatten()[::stride]
     if weight in _spectra:
-        was, seen, spectrum = _spectra[weight]
-        if was == known and torch.equal(seen, sample):
+        old_version, old_sample, spectrum = _spectra[weight]
+        if old_version == version and torch.equal(old_sample, sample):
             return spectrum
     O, I, K = weight.shape
     wide = weight.detach().float() if weight.dtype in LOW_PRECISION else weight.detach()
     spectrum = torch.fft.rfft(wide.view(groups, O // groups, I, K), n=_size(K)).conj()
     spectrum = spectrum.permute(3, 0, 2, 1).flatten(0, 1).resolve_conj().contiguous()
-    _spectra[weight] = (known, sample.clone(), spectrum)
+    _spectra[weight] = (version, sample.clone(), spectrum)
     return spectrum

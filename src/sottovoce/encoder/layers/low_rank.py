@@ -17,9 +17,10 @@ class LowRankLinear(Factored):
     It costs ``ranks (m + n)`` where the Linear costs ``m n``: less below the break-even of ``m n / (m + n)`` ranks.
 
     Args:
-        inputs, outputs: ``n`` and ``m``.
-        ranks: how many there are.
-        bias: whether there is one, behind ``up``.
+        inputs: input features ``n``.
+        outputs: output features ``m``.
+        ranks: number of ranks.
+        bias: whether ``up`` has a bias.
     """
 
     def __init__(self, inputs: int, outputs: int, ranks: int, *, bias: bool):
@@ -30,19 +31,22 @@ class LowRankLinear(Factored):
 
     @property
     def in_features(self) -> int:
+        """Input features ``n``."""
         return self.down.in_features
 
     @property
     def out_features(self) -> int:
+        """Output features ``m``."""
         return self.up.out_features
 
     @property
     def ranks(self) -> int:
+        """Number of ranks."""
         return self.up.in_features
 
     @property
     def weight(self) -> Tensor:
-        """``[m, n]``: the product, gates included, for code that multiplies by it itself."""
+        """``[m, n]``: the product, with gates, for code that multiplies by the weight itself."""
         return self.up.weight @ self.inner(self.down.weight.t()).t()
 
     @property
@@ -50,6 +54,7 @@ class LowRankLinear(Factored):
         return self.up.bias
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[..., n] -> [..., m]``."""
         return self.up(self.inner(self.down(x)))
 
     def units(self) -> list[Unit]:
@@ -59,12 +64,12 @@ class LowRankLinear(Factored):
 
 
 def pays(inputs: int, outputs: int, ranks: int) -> bool:
-    """Whether the two maps have fewer weights than the one."""
+    """Whether the two narrow maps have fewer weights than the one wide map."""
     return ranks * (inputs + outputs) < inputs * outputs
 
 
 def factored_paths(shape: Any, path: str = "") -> dict[str, int]:
-    """Module path -> ranks of every linear map that a shape has in factors.
+    """Module path -> ranks of every linear map that is factorized in a shape.
 
     >>> factored_paths({"layers": [{"feed_forward": {"units": 8, "up": {"ranks": 3}}}]})
     {'layers.0.feed_forward.up': 3}
@@ -79,7 +84,7 @@ def factored_paths(shape: Any, path: str = "") -> dict[str, int]:
 
 
 def without_factors(shape: Shape) -> Shape:
-    """What a shape says beside linear maps in factors; nothing where that is all.
+    """A shape without its factorized linear maps, and without parts that are then empty.
 
     >>> without_factors({"joiner": {"width": 8, "encoder": {"ranks": 3}}, "ctc": {"ranks": 2}})
     {'joiner': {'width': 8}}
@@ -89,7 +94,11 @@ def without_factors(shape: Shape) -> Shape:
 
 
 def use_factors(model: nn.Module, shape: Shape) -> None:
-    """Put a `LowRankLinear` in place of each Linear that ``shape`` has in factors; the weights are new.
+    """Replace each Linear that is factorized in ``shape`` by a `LowRankLinear` with new weights.
+
+    Args:
+        model: the network, which is changed.
+        shape: its shape.
 
     Raises:
         CheckpointError: there is no such Linear.
@@ -100,5 +109,7 @@ def use_factors(model: nn.Module, shape: Shape) -> None:
         except AttributeError:  # how torch says that there is no such module
             old = None
         if not hasattr(old, "in_features"):
-            raise CheckpointError(f"config: the shape has {path} in factors, and there is no such linear map")
+            raise CheckpointError(
+                f"config: the shape has {path} in factors, and there is no such linear map in the network"
+            )
         model.set_submodule(path, LowRankLinear(old.in_features, old.out_features, ranks, bias=old.bias is not None))

@@ -9,14 +9,18 @@ from .frame_masks import frame_mask
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """For sums of squares and the roots of them: in float16 they overflow, or their gradients do."""
+    """``x`` in float32 or float64, for sums of squares and their roots, which overflow in float16, or whose gradients do."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class TimeNorm(nn.Module):
-    """GroupNorm with one channel a group after a linear map, as in the Base front ends, over valid frames only.
+    """GroupNorm with one channel per group after a linear map, as in the Base front ends, over valid frames only.
 
-    The stock class lets padding into the statistics and so changes with the batch; this one does not.
+    The statistics of the stock class include padding, so its output depends on the batch; that of this class does not.
+
+    Args:
+        channels: number of channels.
+        eps: added to the variance.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5):
@@ -26,17 +30,17 @@ class TimeNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def folded(self, windows: Tensor, weight: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Fold the norm into the linear map before it, without making that map's output.
+        """Fold the norm into the linear map before it, without computing that map's output.
 
-        Mean and variance of ``windows @ weight`` follow from the mean and covariance of the windows, which are few.
+        Mean and variance of ``windows @ weight`` follow from the mean and covariance of the windows, which are small.
 
         Args:
-            windows: ``[B, T, K]`` what the map reads.
-            weight: ``[C, K]``; its bias does not matter, for the norm takes it away.
-            lengths: ``[B]`` valid frames.
+            windows: ``[B, T, K]``, the input of the map.
+            weight: ``[C, K]``; a bias of the map has no effect, because the norm removes it.
+            lengths: ``[B]`` valid frames; ``None``: all are valid.
 
         Returns:
-            weight ``[B, K, C]`` and bias ``[B, 1, C]`` of a map that ends normalized, for each utterance.
+            For each utterance, weight ``[B, K, C]`` and bias ``[B, 1, C]`` of a map whose output is normalized.
         """
         exact = windows.double()
         if lengths is None:

@@ -1,6 +1,6 @@
-"""The grouped convolution that gives wav2vec 2.0 and its kin their positions, with removable groups and taps.
+"""The grouped convolution from which wav2vec 2.0 and similar families have positions, with removable groups and taps.
 
-Group ``g`` reads slice ``g`` of the stream and writes the same slice. A group that is gone adds nothing there.
+Group ``g`` reads slice ``g`` of the stream and writes the same slice. A removed group adds nothing there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stream import Places, ResidualStream
+from ..stream import IndexTensor, ResidualStream
 from ..units import Gateable, MacTerm, Rows, Site, Unit, elements
 from .activations import activation
 from .long_convolution import long_convolution, long_convolution_serves
@@ -22,9 +22,15 @@ from .safe_convolution import conv1d
 
 
 class PositionalLayer(nn.Module):
-    """One grouped convolution over time, ``T`` frames in and out; weight ``[O, I / groups, k]``.
+    """One grouped convolution over time: ``[B, T, I] -> [B, T, O]``; weight ``[O, I / groups, k]``.
 
-    ``O`` channels that a group has are not all in the stream where channels of it have been removed.
+    Args:
+        inputs: input channels ``I``.
+        outputs: output channels ``O``.
+        kernel: kernel size ``k``.
+        groups: number of groups.
+        norm: a LayerNorm without parameters after the convolution.
+        act: name of the activation.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, groups: int, *, norm: bool, act: str):
@@ -38,11 +44,12 @@ class PositionalLayer(nn.Module):
         nn.init.normal_(self.weight, std=2 * (1 / (kernel * max(inputs, 1))) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, T, I] -> [B, T, O]``."""
         weight = self.taps(self.weight)
         if long_convolution_serves(x, weight):
             x = long_convolution(x, weight, self.bias, self.groups)
         else:
-            # Left by k // 2 as the stock layer, which for an even kernel makes a frame more and drops it.
+            # k // 2 frames on the left, as in the stock layer, which drops the extra frame of an even kernel.
             x = F.pad(x.transpose(1, 2), (self.kernel // 2, (self.kernel - 1) // 2))
             x = conv1d(x, weight, self.bias, groups=self.groups).transpose(1, 2)
         return self.act(x if self.norm is None else self.norm(x))
@@ -52,14 +59,15 @@ class PositionalLayer(nn.Module):
 
 
 class PositionalConvolution(nn.Module):
-    """What is added to the stream before the first layer: ``[B, T, D] -> [B, T, D]``.
+    """What is added to the residual stream before the first layer: ``[B, T, D] -> [B, T, D]``.
 
     Args:
         stream: the residual stream.
-        groups: ids of the groups that are still there.
-        original_groups: how many there were.
-        taps: kernel size of each layer (wav2vec 2.0: one; data2vec: five).
-        norm: a LayerNorm without parameters after each layer (data2vec).
+        groups: ids of the groups that are kept.
+        original_groups: number of groups before pruning.
+        taps: kernel size of each layer (one in wav2vec 2.0, five in data2vec).
+        norm: a LayerNorm without parameters after each layer, as in data2vec.
+        act: name of the activation.
     """
 
     scale: Tensor
@@ -79,7 +87,7 @@ class PositionalConvolution(nn.Module):
         slice_width = stream.original // original_groups
         group_of = [channel // slice_width for channel in stream.ids]
         kept = set(self.ids)
-        self.places = Places(k for k, g in enumerate(group_of) if g in kept)
+        self.places = IndexTensor(k for k, g in enumerate(group_of) if g in kept)
         self.whole = len(self.places) == stream.width
         n = len(self.ids)
         inner = n * slice_width  # between layers the width is the original one
@@ -88,11 +96,16 @@ class PositionalConvolution(nn.Module):
             PositionalLayer(a, b, k, n, norm=norm, act=act) for (a, b), k in zip(pairwise(widths), taps, strict=True)
         )
         self.out = Gateable()
-        # Nothing linear follows the last activation, so a soft gate can only be kept as a factor.
+        # No linear map follows the last activation, so the soft value of a gate is kept as a factor.
         self.register_buffer("scale", torch.ones(len(self.places)))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``mask``: ``[B, T]``, True on valid frames. Padding is zeroed before every layer, so none of it leaks in."""
+        """``[B, T, D] -> [B, T, D]``.
+
+        Args:
+            x: the residual stream.
+            mask: ``[B, T]``, True on valid frames; ``None``: all are valid. Padding is zeroed before every layer.
+        """
         y = x if self.whole else x[..., self.places(x.device)]
         for layer in self.layers:
             if mask is not None:
@@ -126,7 +139,7 @@ class PositionalConvolution(nn.Module):
         )
 
     def _taps(self, i: int, kernel: int) -> Unit:
-        """From the outside in: ring ``r`` is taps ``r`` and ``k - 1 - r``. The innermost tap or pair is no element."""
+        """Rings of taps from the outside in: ring ``r`` is taps ``r`` and ``k - 1 - r``. The innermost ones always stay."""
         rings = torch.arange((kernel - 1) // 2)
         index = torch.stack([rings, kernel - 1 - rings], dim=1)
         return Unit(
@@ -140,7 +153,7 @@ class PositionalConvolution(nn.Module):
         )
 
     def _stream(self) -> Unit:
-        """ResidualStream channels that no kept group reads or writes have no rows here (-1)."""
+        """The part of the residual unit; channels of the stream that no kept group reads or writes have no rows here (-1)."""
         last = len(self.layers) - 1
         place = {p: k for k, p in enumerate(self.places.ids)}
         index = torch.tensor([[place.get(c, -1) for c in element] for element in self.stream.index.tolist()])

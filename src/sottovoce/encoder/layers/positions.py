@@ -1,11 +1,11 @@
-"""What attention knows of position. Each scheme has two halves: one for the encoder, prepared once for a span of frames,
-and one for each layer, which turns that into rotated inputs, biased queries or an additive mask.
+"""The position schemes of attention. Each has two halves: one for the encoder, which is computed once for a forward pass,
+and one for each layer, which turns the result into rotated inputs, biased queries or an additive bias.
 
     encoder half   prepare(span) -> context, shared by all layers
     layer half     rotate(x, context) -> x for queries and keys
                    bias(x, q, context) -> q, additive bias [B | 1, H, T, K] or None
 
-``T`` queries meet ``K`` keys: the same frames, and in a stream as many before them as the cache remembers.
+``T`` queries meet ``K`` keys: the same frames, and in a stream the earlier frames that the cache holds.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream import Places, ResidualStream
+from ..stream import IndexTensor, ResidualStream
 from ..units import MacTerm, Rows, elements, rows
 
 
 @dataclass(frozen=True)
-class Span:
-    """Which frames attention is computed for.
+class AttentionSpan:
+    """The frames that attention is computed for.
 
     Args:
-        frames: queries, ``T``.
-        past: keys before the first of them; there are ``K = past + frames`` keys.
-        first: number of the first query in its utterance.
+        frames: number of queries, ``T``.
+        past: number of keys before the first query; there are ``K = past + frames`` keys.
+        first: index of the first query in its utterance.
     """
 
     frames: int
@@ -42,22 +42,25 @@ class Span:
 
 
 class NoPosition(nn.Module):
-    """Attention without position (the positional convolution has it): both halves, and the base of the others."""
+    """No position in attention, as where a positional convolution adds it; both halves, and the base class of the others."""
 
     backwards = False
-    """Whether the bias is for keys in reverse order (attention does not mind which order they come in)."""
+    """Whether the bias is for keys in reverse order; the order of keys does not change the result of attention."""
 
-    def prepare(self, span: Span, like: Tensor) -> Any:
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Any:
+        """What the layers need, on the device and in the dtype of ``like``."""
         return None
 
     def rotate(self, x: Tensor, context: Any) -> Tensor:
+        """``[B, T, D] -> [B, T, D]``: the input of queries and keys."""
         return x
 
     def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor | None]:
+        """Queries ``[B, H, T, d]``, and what is added to the scores: ``[B | 1, H, T, K]``, or ``None``."""
         return q, None
 
     def head_rows(self) -> tuple[Rows, ...]:
-        """Rows of this module's parameters that go with a head."""
+        """Rows of this module's parameters that are removed with a head."""
         return ()
 
     def head_macs(self) -> tuple[MacTerm, ...]:
@@ -69,9 +72,9 @@ class NoPosition(nn.Module):
 
 
 class RelativeBiasTable(NoPosition):
-    """WavLM's table of biases by bucketed distance, one column for each *original* head, for all layers.
+    """WavLM's table of biases by bucketed distance, one column for each *original* head, shared by all layers.
 
-    It belongs to the encoder: no layer owns it, so pruning an attention never takes the bias from another.
+    It belongs to the encoder and not to a layer, so that removing an attention does not take the bias from the others.
     """
 
     def __init__(self, buckets: int, max_distance: int, heads: int):
@@ -79,7 +82,7 @@ class RelativeBiasTable(NoPosition):
         self.buckets, self.max_distance = buckets, max_distance
         self.table = nn.Embedding(buckets, heads)
 
-    def prepare(self, span: Span, like: Tensor) -> Tensor:
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor:
         """Bias by distance ``[H0, T + K - 1]``, from the last key of the first query down to key 0 of the last one."""
         distance = torch.arange(span.frames - 1, -span.keys, -1, device=like.device)
         return self.table(self._bucket(distance)).t()
@@ -94,17 +97,19 @@ class RelativeBiasTable(NoPosition):
 
 
 class HeadGate(nn.Linear):
-    """The map of one head's slice that all heads share. A class of its own: it is counted by the head, and too small to be
-    written in factors."""
+    """The linear map of one head's slice, which all heads share.
+
+    It is a class of its own so that its cost is counted per head and that it is never factorized, being too small.
+    """
 
 
 class GatedRelativeBias(NoPosition):
-    """WavLM's gate on the table: each head reads *its slice* of the stream (Chi et al. 2022).
+    """WavLM's gate on the table: each head reads *its own slice* of the stream (Chi et al. 2022).
 
-    Head ``h`` keeps the slice and the column that it had originally, after other heads or stream channels have gone.
+    Head ``h`` keeps its original slice and column when other heads or stream channels are removed.
 
-    Only ``j - i`` matters. With the keys backwards, entry ``(i, K - 1 - j)`` of the bias is number ``i + (K - 1 - j)`` of
-    the row of distances: the matrix is a view of the row, never made.
+    The bias depends only on the distance ``j - i``. With the keys in reverse order, entry ``(i, K - 1 - j)`` of the bias is
+    entry ``i + (K - 1 - j)`` of the row of distances, so the matrix is a view of the row and takes no memory.
     """
 
     backwards = True
@@ -112,7 +117,7 @@ class GatedRelativeBias(NoPosition):
     def __init__(self, stream: ResidualStream, heads: Sequence[int], head_dim: int, original_heads: int):
         super().__init__()
         self.stream, self.head_dim, self.original_heads = stream, head_dim, original_heads
-        self.heads, self.channels = Places(heads), Places(stream.ids)
+        self.heads, self.channels = IndexTensor(heads), IndexTensor(stream.ids)
         self.gate = HeadGate(head_dim, 8)
         self.constant = nn.Parameter(torch.ones(len(self.heads)))
 
@@ -148,14 +153,14 @@ class RelativeKeyPositions(NoPosition):
         super().__init__()
         self.left, self.right = left, right
 
-    def prepare(self, span: Span, like: Tensor) -> Tensor:
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor:
         """Index ``[T, K]`` of the distance of key ``j`` from query ``i``."""
         place = torch.arange(span.keys, device=like.device)
         return (place[None, :] - place[span.past :, None]).clamp(-self.left, self.right) + self.left
 
 
 class RelativeKey(NoPosition):
-    """Queries meet an embedding of the distance; one product a distance, then spread, not one a pair of frames."""
+    """Queries are multiplied by an embedding of the distance: once for each distance, then gathered for pairs of frames."""
 
     def __init__(self, positions: int, head_dim: int):
         super().__init__()
@@ -179,10 +184,10 @@ class RotaryAngles(NoPosition):
 
     def __init__(self, stream: ResidualStream, head_dim: int, base: float):
         super().__init__()
-        self.channels, self.head_dim, self.base = Places(stream.ids), head_dim, base
+        self.channels, self.head_dim, self.base = IndexTensor(stream.ids), head_dim, base
 
-    def prepare(self, span: Span, like: Tensor) -> Tensor:
-        """``[2, T, D]``: cosine, and sine with the sign that the channel's partner takes."""
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor:
+        """``[2, T, D]``: the cosine, and the sine with the sign for the channel's partner."""
         half = self.head_dim // 2
         channel = self.channels(like.device) % self.head_dim
         frequency = self.base ** (-2.0 * (channel % half).to(like.dtype) / self.head_dim)
@@ -193,13 +198,13 @@ class RotaryAngles(NoPosition):
 
 
 class Rotary(NoPosition):
-    """Stock Conformer rotary: it turns the *stream* in pairs, before queries and keys are projected."""
+    """Rotary positions of the stock Conformer: pairs of *stream* channels are rotated before queries and keys are projected."""
 
     def __init__(self, stream: ResidualStream, head_dim: int):
         super().__init__()
         place = {channel: k for k, channel in enumerate(stream.ids)}
         half = head_dim // 2
-        self.partner = Places(place[c + half if c % head_dim < half else c - half] for c in stream.ids)
+        self.partner = IndexTensor(place[c + half if c % head_dim < half else c - half] for c in stream.ids)
 
     def rotate(self, x: Tensor, context: Any) -> Tensor:
         cosine, sine = context
@@ -213,7 +218,7 @@ class SinusoidPositions(NoPosition):
         super().__init__()
         self.width = width
 
-    def prepare(self, span: Span, like: Tensor) -> Tensor:
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor:
         """``[T + K - 1, D0]``."""
         distance = torch.arange(span.keys - 1, -span.frames, -1, device=like.device, dtype=torch.float32)
         frequency = torch.exp(
@@ -224,7 +229,7 @@ class SinusoidPositions(NoPosition):
 
 
 class RelativePosition(NoPosition):
-    """Transformer-XL attention: queries with two learned biases meet keys and projected sinusoids."""
+    """Transformer-XL attention (Dai et al. 2019): queries with two learned biases, against keys and projected sinusoids."""
 
     def __init__(self, width: int, heads: int, head_dim: int):
         super().__init__()

@@ -1,9 +1,9 @@
-"""Convolutions that a CPU gets right in low precision too.
+"""Convolutions that are correct on a CPU in low precision too.
 
 On processors with AMX, oneDNN's bfloat16 convolution is wrong, by more than the values themselves, where a group has
 fewer than 16 channels and the kernel 16 taps or more: positional and depthwise convolutions. So none runs on a CPU in
-bfloat16 or float16. It runs in float32, which is also faster on processors that only imitate low precision; a dense
-convolution of one tap, which is a linear map, is computed as one.
+bfloat16 or float16. It runs in float32, which is also faster on processors that only emulate low precision. A dense
+convolution of one tap is computed as the linear map that it is.
 
 All convolutions of this package come from here.
 """
@@ -21,9 +21,9 @@ LOW_PRECISION = (torch.bfloat16, torch.float16)
 
 
 def low_precision(x: Tensor) -> torch.dtype | None:
-    """The low precision in which a convolution of ``x`` would run on a CPU; None in others and on other devices.
+    """The low precision in which a convolution of ``x`` would run on a CPU; ``None`` for others and on other devices.
 
-    Device, type and autocast are constants of a compiled or exported graph, so this is no branch of it.
+    Device, dtype and autocast are constants of a compiled or exported graph, so this adds no branch to it.
     """
     if x.device.type != "cpu":
         return None
@@ -33,12 +33,12 @@ def low_precision(x: Tensor) -> torch.dtype | None:
 
 
 def conv1d(x: Tensor, weight: Tensor, bias: Tensor | None = None, **how: Any) -> Tensor:
-    """`torch.nn.functional.conv1d`, right in every precision."""
+    """`torch.nn.functional.conv1d`, correct in every precision."""
     return _convolve(F.conv1d, x, weight, bias, **how)
 
 
 class Conv1d(nn.Conv1d):
-    """`torch.nn.Conv1d`, right in every precision; beyond the ends lie zeros."""
+    """`torch.nn.Conv1d`, correct in every precision; it is padded with zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, I, T] -> [B, O, T']``."""
@@ -52,7 +52,7 @@ class Conv1d(nn.Conv1d):
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, right in every precision; beyond the edges lie zeros."""
+    """`torch.nn.Conv2d`, correct in every precision; it is padded with zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, I, H, W] -> [B, O, H', W']``."""

@@ -1,4 +1,4 @@
-"""The hub, asked once: whether it can be reached is found out in five seconds at most, and remembered."""
+"""Downloads from the hub. Whether it can be reached is found out once, in five seconds at most."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ...errors import CheckpointError
 from ...text.one_line import reason
 
 PATIENCE = 5.0
-"""Seconds."""
+"""Seconds to wait for an answer of the hub."""
 
 
 def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
     """A file of a repository, from the hub or its cache; ``None`` where there is no such file.
 
     Args:
-        name: ``owner/model``.
-        filename: in it.
-        options: of `hf_hub_download`.
+        name: repository, ``owner/model``.
+        filename: file in the repository.
+        options: keyword arguments of `hf_hub_download`.
 
     Raises:
-        CheckpointError: there is no such model, or (of ``config.json``, without which nothing can be loaded) it is not in the
-            cache and the hub cannot be asked.
+        CheckpointError: there is no such model; or the file is ``config.json``, is not in the cache, and the hub cannot be
+            reached.
     """
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    why = _silence(constants, options)
+    why = _reason_not_to_ask(constants, options)
     if why is not None:
         return _cached(name, filename, options, why)
     try:
@@ -43,10 +43,10 @@ def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
 
 
 def _cached(name: str, filename: str, options: dict[str, Any], why: str) -> Path | None:
-    """A file in the hub's cache. (Asked for it, `hf_hub_download` would ask the hub for other things all the same.)
+    """A file in the hub's cache; ``None`` where it is not there. (`hf_hub_download` would contact the hub.)
 
     Raises:
-        CheckpointError: there is no config, without which nothing can be loaded; whether another file exists nobody knows.
+        CheckpointError: the file is ``config.json``, without which nothing can be loaded. Other files may not exist at all.
     """
     from huggingface_hub import try_to_load_from_cache
 
@@ -59,12 +59,12 @@ def _cached(name: str, filename: str, options: dict[str, Any], why: str) -> Path
     raise CheckpointError(f"{name}: no such directory here, not in the hub's cache, and {why}")
 
 
-def _silence(constants: Any, options: dict[str, Any]) -> str | None:
-    """Why the hub is not asked; ``None`` where it is."""
+def _reason_not_to_ask(constants: Any, options: dict[str, Any]) -> str | None:
+    """The reason why the hub is not contacted; ``None`` where it is."""
     if options.get("local_files_only"):
-        return "local_files_only says not to ask the hub"
+        return "local_files_only forbids to ask the hub"
     if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE says not to ask the hub"
+        return "HF_HUB_OFFLINE forbids to ask the hub"
     if not _answers(constants.ENDPOINT):
         return f"the hub cannot be reached ({constants.ENDPOINT}; asked for {PATIENCE:g} s at most)"
     return None
@@ -72,7 +72,7 @@ def _silence(constants: Any, options: dict[str, Any]) -> str | None:
 
 @cache
 def _answers(endpoint: str) -> bool:
-    """Whether the hub says anything at all, in a thread of its own: looking up a name has no time limit."""
+    """Whether the hub answers. It is asked in a thread, because looking up a host name has no time limit."""
     answered = threading.Event()
 
     def ask() -> None:

@@ -15,7 +15,7 @@ from ..checks.config_rules import DTYPES
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 """Where files are looked for."""
 
-PLACING = (
+PLACEMENT_OPTIONS = (
     "device_map",
     "max_memory",
     "offload_folder",
@@ -28,7 +28,7 @@ PLACING = (
 )
 """Where weights go and in what form: handed on to Transformers."""
 
-SETTLED: dict[str, tuple[Any, ...]] = {
+FIXED_OPTIONS: dict[str, tuple[Any, ...]] = {
     "attn_implementation": (None, "sdpa"),
     "output_attentions": (None, False),
     "output_hidden_states": (None, True),
@@ -45,7 +45,7 @@ SETTLED: dict[str, tuple[Any, ...]] = {
 }
 """What can only be as it is here; saying so is no fault."""
 
-SILENT = (
+IGNORED_OPTIONS = (
     "trust_remote_code",
     "code_revision",
     "adapter_kwargs",
@@ -78,7 +78,7 @@ class LoadingOptions:
     report: bool
 
 
-def sorted_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -> LoadingOptions:
+def split_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -> LoadingOptions:
     """The keywords of a ``from_pretrained``.
 
     Args:
@@ -91,10 +91,19 @@ def sorted_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -
         CheckpointError: a dtype that is none.
     """
     fields = tuple(fields)
-    own = ("config", "dtype", "torch_dtype", "output_loading_info", *HUB_OPTIONS, *PLACING, *SETTLED, *SILENT)
+    own = (
+        "config",
+        "dtype",
+        "torch_dtype",
+        "output_loading_info",
+        *HUB_OPTIONS,
+        *PLACEMENT_OPTIONS,
+        *FIXED_OPTIONS,
+        *IGNORED_OPTIONS,
+    )
     for option, value in given.items():
-        if option in SETTLED and not any(value is each or value == each for each in SETTLED[option]):
-            able = " or ".join(repr(each) for each in SETTLED[option])
+        if option in FIXED_OPTIONS and not any(value is each or value == each for each in FIXED_OPTIONS[option]):
+            able = " or ".join(repr(each) for each in FIXED_OPTIONS[option])
             raise TypeError(f"{name}.from_pretrained: {option}={value!r} cannot be heeded, only {able}")
         if option not in own and option not in fields:
             public = [each for each in (*own, *fields) if not each.startswith("_")]
@@ -104,7 +113,7 @@ def sorted_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -
     return LoadingOptions(
         {key: given[key] for key in HUB_OPTIONS if given.get(key) is not None},
         {key: value for key, value in given.items() if key in fields},
-        {key: given[key] for key in PLACING if given.get(key) is not None},
+        {key: given[key] for key in PLACEMENT_OPTIONS if given.get(key) is not None},
         _dtype(dtype if dtype is not None else given.get("torch_dtype")),
         bool(given.get("output_loading_info")),
     )

@@ -21,7 +21,7 @@ from ...file_modes import apply_umask
 from ...text.one_line import one_line_errors
 from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
-from .loading_options import sorted_options
+from .loading_options import split_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
 from .portable_code import portable_code
 from .uninitialized import Uninitialized
@@ -32,7 +32,7 @@ def listed(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def complaint(name: str, missing: list[str], surplus: list[str], misshapen: list[str]) -> CheckpointError | None:
+def mismatch_error(name: str, missing: list[str], surplus: list[str], misshapen: list[str]) -> CheckpointError | None:
     """The error that names what does not fit, or ``None`` when all does."""
     kinds = {"missing": missing, "surplus": surplus, "misshapen": misshapen}
     parts = [f"{len(found)} {kind} ({listed(found)})" for kind, found in kinds.items() if found]
@@ -53,7 +53,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
         if k in weights and weights[k].shape != v.shape
     ]
     missing, surplus = [k for k in expected if k not in weights], [k for k in weights if k not in expected]
-    if error := complaint(name, missing, surplus, wrong):
+    if error := mismatch_error(name, missing, surplus, wrong):
         raise error
     for key, tensor in expected.items():
         if tensor.is_floating_point() != weights[key].is_floating_point():
@@ -115,7 +115,7 @@ class StrictLoading:
     ) -> Any:
         """See the classes. What is not ours is read and converted by `convert`; from there on there is one way: Transformers
         is handed config and weights that have been checked, and puts them where and in what form its options say."""
-        given = sorted_options(cls.__name__, cls.config_class.changeable(), kwargs)
+        given = split_options(cls.__name__, cls.config_class.changeable(), kwargs)
         files = files_of(name, given.hub)
         described = files if config is None else cls._described(config, given.hub)
         with one_line_errors(str(name)):

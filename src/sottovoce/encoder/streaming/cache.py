@@ -1,4 +1,4 @@
-"""What an encoder remembers of earlier chunks, as a value that is passed in: the modules themselves keep nothing."""
+"""The state of a stream through an encoder, as a value that is passed in; the modules themselves keep no state."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ..frontend.feature_norm import RunningStats
 
 @dataclass
 class LayerCache:
-    """Of one layer: keys and values of attention, and the end of what the depthwise convolution has heard.
+    """The state of one layer: keys and values of attention, and the last inputs of the depthwise convolution.
 
     Args:
-        past: frames of keys and values that are kept.
-        keys, values: ``[B, H, K, d]``, ``K <= past``; nothing at first.
-        tail: ``[B, C, kernel - 1]``; nothing at first.
+        past: number of frames whose keys and values are kept.
+        keys: ``[B, H, K, d]`` with ``K <= past``; ``None`` before the first chunk.
+        values: like ``keys``.
+        tail: ``[B, C, kernel - 1]`` last inputs of the convolution; ``None`` before the first chunk.
     """
 
     past: int
@@ -26,7 +27,7 @@ class LayerCache:
     tail: Tensor | None = None
 
     def attend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The keys and values that are remembered, with those of a new chunk ``[B, H, T, d]`` behind them."""
+        """Keys and values ``[B, H, K + T, d]``: the kept ones, followed by those of a new chunk ``[B, H, T, d]``."""
         if self.keys is not None and self.values is not None:
             keys, values = torch.cat([self.keys, keys], 2), torch.cat([self.values, values], 2)
         gone = max(keys.shape[2] - self.past, 0)
@@ -34,7 +35,7 @@ class LayerCache:
         return keys, values
 
     def extend(self, x: Tensor, size: int) -> Tensor:
-        """``[B, C, size + T]``: a new chunk ``[B, C, T]`` with what stood before it, zeros at the very beginning."""
+        """``[B, C, size + T]``: a new chunk ``[B, C, T]`` after the ``size`` inputs before it, zeros at first."""
         tail = x.new_zeros(*x.shape[:2], size) if self.tail is None else self.tail
         x = torch.cat([tail, x], 2)
         self.tail = x[:, :, x.shape[2] - size :]
@@ -43,13 +44,13 @@ class LayerCache:
 
 @dataclass
 class StreamState:
-    """Of a whole encoder; its size does not grow with the stream.
+    """The state of an encoder in a stream; its size does not grow with the stream.
 
     Args:
-        layers: a cache for each.
-        past: frames that each of them keeps.
-        stats: statistics of the features.
-        frames: how many there have been.
+        layers: the state of each layer.
+        past: number of frames whose keys and values each layer keeps.
+        stats: running statistics of the features.
+        frames: number of frames so far.
     """
 
     layers: list[LayerCache]
@@ -59,5 +60,5 @@ class StreamState:
 
     @classmethod
     def empty(cls, layers: int, past: int) -> StreamState:
-        """At the beginning of a stream."""
+        """The state at the start of a stream."""
         return cls([LayerCache(past) for _ in range(layers)], past)

@@ -1,4 +1,4 @@
-"""Attention in chunks of frames: what lets an encoder begin before an utterance has ended."""
+"""Attention in chunks of frames, so that an encoder can start before the end of an utterance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...errors import StreamingError
 
 @dataclass(frozen=True)
 class Chunks:
-    """Every frame sees all of its own chunk and so many chunks before it (chunked attention: Zhang et al. 2020, U2)::
+    """Every frame attends to its own chunk and to ``left`` chunks before it (chunked attention, Zhang et al. 2020, U2)::
 
         size 2, left 1          key   0 1 2 3 4 5 6 7
                      query 0, 1       x x
@@ -20,14 +20,14 @@ class Chunks:
                            4, 5           x x x x
                            6, 7               x x x x
 
-    Each layer looks back as far again, so the last one hears more than this.
+    Each layer looks back this far, so the receptive field grows with the layers.
 
     Args:
-        size: frames of a chunk.
-        left: chunks before a frame's own that it sees.
+        size: number of frames in a chunk.
+        left: number of chunks before its own that a frame attends to.
 
     Raises:
-        StreamingError: a chunk without a frame, or a negative number of chunks.
+        StreamingError: ``size`` below 1, or ``left`` below 0.
     """
 
     size: int
@@ -41,11 +41,11 @@ class Chunks:
 
     @property
     def past(self) -> int:
-        """Frames before its chunk that a frame sees."""
+        """Number of frames before its chunk that a frame attends to."""
         return self.size * self.left
 
     def mask(self, frames: int, device: torch.device | None = None) -> Tensor:
-        """``[T, T]``, True where query ``i`` (row) sees key ``j``."""
+        """``[T, T]``, True where query ``i`` (row) attends to key ``j``."""
         chunk = torch.arange(frames, device=device) // self.size
         back = chunk[:, None] - chunk[None, :]
         return (back >= 0) & (back <= self.left)

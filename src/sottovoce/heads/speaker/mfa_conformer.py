@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...encoder.config import Shape
 from ...encoder.layers.attention import AttentionContext
-from ...encoder.layers.positions import RelativePosition, SinusoidPositions, Span
+from ...encoder.layers.positions import AttentionSpan, RelativePosition, SinusoidPositions
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
 from ...errors import CheckpointError
@@ -102,7 +102,7 @@ class ConformerEncoder(FrameEncoder):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.dropout(self.entry(x.transpose(1, 2)))
-        sight = AttentionContext(self.positions.prepare(Span(x.shape[1]), x), mask)
+        sight = AttentionContext(self.positions.prepare(AttentionSpan(x.shape[1]), x), mask)
         out = []
         for block in self.blocks:
             x = block(x, sight)

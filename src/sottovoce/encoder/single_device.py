@@ -1,4 +1,4 @@
-"""A module that knows where its numbers are."""
+"""A module that knows its device and dtype."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import torch
 from torch import nn
 
 
-class PlacedModule(nn.Module):
-    """A module on one device, whose parameters are all of one floating-point type."""
+class SingleDeviceModule(nn.Module):
+    """A module on one device, whose parameters all have the same floating-point dtype."""
 
     @property
     def device(self) -> torch.device:
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The dtype of the floating-point parameters."""
         return next(p.dtype for p in self.parameters() if p.is_floating_point())

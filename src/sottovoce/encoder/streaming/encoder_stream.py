@@ -1,11 +1,11 @@
-"""An encoder on audio that comes bit by bit.
+"""An encoder on audio that arrives in pieces.
 
     pieces    ┌──┐┌──────────┐┌┐┌──────┐          any number of samples each
     samples   ├──────────────────────┤ …
     chunks    [ 0 1 2 3 ][ 4 5 6 7 ]              frames, as soon as the window of a chunk's last frame is full
-    memory    ⤷ keys and values of the chunks seen, the ends of convolutions, running statistics
+    state     ⤷ keys and values of earlier chunks, the last inputs of convolutions, running statistics
 
-What comes out is what the whole recording gives in one masked pass (`EncoderNetwork.chunks`), to rounding.
+The output equals that of the whole recording in one masked pass (`EncoderNetwork.chunks`), up to rounding.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..network import EncoderNetwork
 
 
-def obstacles(config: EncoderConfig) -> list[str]:
-    """What keeps an encoder from working chunk by chunk; empty where nothing does."""
+def streaming_problems(config: EncoderConfig) -> list[str]:
+    """The reasons why an encoder cannot work chunk by chunk, each with its remedy; empty if it can."""
     found = []
     if config.front_end == "filterbank" and config.feature_norm != "running":
         found.append("normalizes features over the whole utterance (use feature_norm: running)")
@@ -46,8 +46,12 @@ def obstacles(config: EncoderConfig) -> list[str]:
 
 
 def check_streamable(config: EncoderConfig) -> None:
-    """Raises: StreamingError: an encoder of this kind cannot work chunk by chunk; it names every reason and a remedy."""
-    if found := obstacles(config):
+    """Refuse a config whose encoder cannot work chunk by chunk.
+
+    Raises:
+        StreamingError: it cannot; the message names every reason and its remedy.
+    """
+    if found := streaming_problems(config):
         raise StreamingError(
             f"{config.family} cannot stream: it {'; it '.join(found)}. Use w2v-BERT 2.0 or a Conformer, made causal and"
             " trained by a recipe with encoder.streaming"
@@ -56,12 +60,13 @@ def check_streamable(config: EncoderConfig) -> None:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long after a sound the frame that it belongs to comes out, at worst and apart from computing: the sound at the
-    beginning of a chunk waits for the chunk's end.
+    """The algorithmic latency: the longest time between a sound and the output of its frame, without computing time.
+
+    It is longest for a sound at the start of a chunk, because the chunk must be complete.
 
     Args:
         chunk: seconds of a chunk.
-        front_end: seconds that the window of a frame reaches past the next frame's beginning.
+        front_end: seconds by which the window of a frame extends past the start of the next frame.
     """
 
     chunk: float
@@ -69,7 +74,7 @@ class Latency:
 
     @property
     def seconds(self) -> float:
-        """In all; there is no look-ahead beyond the chunk."""
+        """The sum; there is no look-ahead beyond the chunk."""
         return self.chunk + self.front_end
 
 
@@ -79,17 +84,17 @@ class EncoderStream:
         stream = encoder.streaming(Chunks(size=16, left=4))
         for piece in microphone:                       # [B, S], any S
             out = stream.push(piece)                   # frames of the chunks that are now complete; often none
-        out = stream.flush()                           # the frames that are left
+        out = stream.flush()                           # the remaining frames
 
-    Strung together, the hidden states are those of ``encoder(whole)`` with ``encoder.chunks`` set to these chunks. StreamState
-    does not grow with the stream, computing does not slow down.
+    The hidden states of all outputs, concatenated, are those of ``encoder(whole)`` with ``encoder.chunks`` set to these
+    chunks. Neither the state nor the time for a chunk grows with the stream.
 
     Args:
-        encoder: in evaluation mode.
-        chunks: default: the encoder's own.
+        encoder: an encoder in evaluation mode.
+        chunks: the chunks of attention; default: those of the encoder.
 
     Raises:
-        StreamingError: an encoder that cannot work chunk by chunk, or that is told no chunks.
+        StreamingError: the encoder cannot work chunk by chunk, has no chunks, or is in training mode.
     """
 
     def __init__(self, encoder: EncoderNetwork, chunks: Chunks | None = None):
@@ -97,66 +102,66 @@ class EncoderStream:
         chunks = chunks or encoder.chunks
         if chunks is None:
             raise StreamingError(
-                f"{encoder.config.family}: every frame sees the whole utterance; name chunks, such as Chunks(16, left=4)"
+                f"{encoder.config.family}: every frame attends to the whole utterance; give chunks, such as Chunks(16, left=4)"
             )
         if encoder.training:
             raise StreamingError(f"{encoder.config.family}: in training mode; call eval() before streaming")
         self.encoder, self.chunks = encoder, chunks
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._samples: Tensor | None = None
-        self._memory = StreamState.empty(len(self.encoder.layers), self.chunks.past)
+        self._state = StreamState.empty(len(self.encoder.layers), self.chunks.past)
 
     @property
     def latency(self) -> Latency:
-        """Algorithmic latency, from the shape of the network alone."""
+        """The algorithmic latency, which follows from the shape of the network."""
         frontend, rate = self.encoder.frontend, 16_000
         chunk = self.chunks.size * self.encoder.config.samples_per_frame
-        return Latency(chunk / rate, (frontend.least - frontend.hop) / rate)
+        return Latency(chunk / rate, (frontend.min_samples - frontend.hop) / rate)
 
     @property
     def frames(self) -> int:
-        """Frames that have come out so far."""
-        return self._memory.frames
+        """The number of frames so far."""
+        return self._state.frames
 
     @torch.no_grad()
     def push(self, waveform: Tensor) -> EncoderOutput:
-        """Hear a piece.
+        """Add a piece of audio.
 
         Args:
-            waveform: ``[B, S]`` floats at 16 kHz, ``S`` from 0 on.
+            waveform: ``[B, S]`` floats at 16 kHz; ``S`` may be 0.
 
         Returns:
-            hidden states ``[B, T, D]`` of the frames whose chunk is complete now; ``T`` may be 0.
+            Hidden states ``[B, T, D]`` of the frames whose chunk is now complete; ``T`` may be 0.
 
         Raises:
-            AudioError: another shape or type, another batch size than before, or samples that are no numbers.
+            AudioError: a wrong shape or dtype, another batch size than before, or samples that are NaN or infinite.
         """
-        self._hear(waveform)
+        self._append(waveform)
         size, outputs = self.chunks.size * self.encoder.config.downsampling, []
-        while self._waiting() >= size:
-            outputs.append(self._next(size))
-        return self._strung(outputs)
+        while self._ready_frames() >= size:
+            outputs.append(self._encode_next(size))
+        return self._concatenated(outputs)
 
     @torch.no_grad()
     def flush(self) -> EncoderOutput:
-        """End the stream: the frames of the last, shorter chunk. What is pushed next begins another one.
+        """End the stream and return the frames of the last, shorter chunk. The next piece starts a new stream.
 
         Raises:
             AudioError: the whole stream was too short for a frame.
         """
-        if self._samples is None or self.frames + self._waiting() == 0:
-            heard = 0 if self._samples is None else self._samples.shape[1]
+        if self._samples is None or self.frames + self._ready_frames() == 0:
+            samples = 0 if self._samples is None else self._samples.shape[1]
             raise AudioError(
-                f"a stream of {heard} samples; the encoder needs at least {self.encoder.frontend.least}"
-                f" ({self.encoder.frontend.least / 16:g} ms at 16 kHz)"
+                f"a stream of {samples} samples; the encoder needs at least {self.encoder.frontend.min_samples}"
+                f" ({self.encoder.frontend.min_samples / 16:g} ms at 16 kHz)"
             )
-        output = self._strung([self._next(count)] if (count := self._waiting()) else [])
-        self._begin()
+        output = self._concatenated([self._encode_next(count)] if (count := self._ready_frames()) else [])
+        self._reset()
         return output
 
-    def _hear(self, waveform: Tensor) -> None:
+    def _append(self, waveform: Tensor) -> None:
         check_lengths(waveform, None, 0)
         if not bool(torch.isfinite(waveform).all()):
             raise AudioError("a piece of the stream has samples that are NaN or infinite; leave it out")
@@ -164,27 +169,29 @@ class EncoderStream:
         if self._samples is None:
             self._samples = waveform
         elif len(waveform) != len(self._samples):
-            raise AudioError(f"a batch of {len(waveform)} in a stream of {len(self._samples)}; keep to one size")
+            raise AudioError(
+                f"a batch of {len(waveform)} in a stream of {len(self._samples)}; keep the batch size of a stream"
+            )
         else:
             self._samples = torch.cat([self._samples, waveform], 1)
 
-    def _waiting(self) -> int:
-        """Frames of the front end whose window is full and that have not gone into a chunk."""
+    def _ready_frames(self) -> int:
+        """Number of front-end frames whose window is complete and that are not yet encoded."""
         assert self._samples is not None
         frontend = self.encoder.frontend
-        return max(0, (self._samples.shape[1] - frontend.least) // frontend.hop + 1)
+        return max(0, (self._samples.shape[1] - frontend.min_samples) // frontend.hop + 1)
 
-    def _next(self, frames: int) -> EncoderOutput:
-        """The next so many frames of the front end as a chunk."""
+    def _encode_next(self, frames: int) -> EncoderOutput:
+        """Encode the next ``frames`` frames of the front end as one chunk."""
         assert self._samples is not None
         frontend = self.encoder.frontend
-        window = self._samples[:, : (frames - 1) * frontend.hop + frontend.least]
-        output = self.encoder.forward_chunk(window, self._memory)
+        window = self._samples[:, : (frames - 1) * frontend.hop + frontend.min_samples]
+        output = self.encoder.forward_chunk(window, self._state)
         self._samples = self._samples[:, frames * frontend.hop :]
         return output
 
-    def _strung(self, outputs: list[EncoderOutput]) -> EncoderOutput:
-        """The outputs one behind the other; frames ``[B, 0, D]`` where there is none."""
+    def _concatenated(self, outputs: list[EncoderOutput]) -> EncoderOutput:
+        """The outputs concatenated over time; ``[B, 0, D]`` where there is none."""
         if len(outputs) == 1:
             return outputs[0]
         assert self._samples is not None
