@@ -210,7 +210,7 @@ def test_fairseq_files_hold_pickled_settings(tmp_path):
 def test_files_that_hold_something_else(stock, tmp_path):
     path = tmp_path / "some.pt"
     torch.save({"step": 3, "optimizer": {}}, path)
-    refused(path, "unknown kind", "step, optimizer")
+    refused(path, "unknown format", "step, optimizer")
     torch.save([1, 2], path)
     refused(path, "a list")
     write_config(tmp_path, stock)

@@ -270,8 +270,8 @@ def test_an_output_layer_is_left_out_and_named(tmp_path):
         ({"encoder_remaining_heads": [[0, 2], [], [1, 2, 9], [3]]}, "beyond the 4 of every layer"),
         ({"encoder_use_attention": [True] * 4}, "missing"),
         ({"extractor_mode": "none"}, "conv_norm"),
-        ({"encoder_embed_dim": None}, "makes no sense"),
-        ({"extractor_conv_layer_config": [(12, 10)]}, "makes no sense"),
+        ({"encoder_embed_dim": None}, "has values that do not fit"),
+        ({"extractor_conv_layer_config": [(12, 10)]}, "has values that do not fit"),
     ],
 )
 def test_what_does_not_fit_is_named(change, words, tmp_path):

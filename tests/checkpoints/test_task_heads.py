@@ -170,7 +170,7 @@ def amend(path, **fields):
 
 
 FAULTS = {
-    without_tokenizer: "no vocab.json, so nobody knows what its 11 outputs mean",
+    without_tokenizer: "no vocab.json, so the meaning of its 11 outputs is unknown",
     other_blank: r"its padding token '\[PAD\]', the blank of CTC, is not in vocab.json",
     other_tokenizer: "its tokenizer is a Wav2Vec2PhonemeCTCTokenizer",
     other_head: r"WavLMForPreTraining has no head that can be kept \(known are ForCTC",

@@ -103,7 +103,7 @@ def no_positions(shape):
     ("family", "change", "words"),
     [
         ("wavlm_base", one_head_less, r"different numbers of heads \(3, 4\)"),
-        ("wavlm_base", one_head_less_everywhere, "3 heads of 8 do not make the 32 channels"),
+        ("wavlm_base", one_head_less_everywhere, "3 heads of 8 do not add up to the 32 channels"),
         ("hubert_large", no_attention, r"layers\.2\.attention has been removed"),
         ("hubert_base", uneven_units, r"feed-forward units \(47, 48\)"),
         ("wav2vec2_base", fewer_groups, "groups of the positional convolution"),

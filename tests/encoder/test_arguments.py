@@ -140,9 +140,9 @@ def test_options_of_from_pretrained_work_or_are_refused(kind, place, places):
         ({"device_mpa": "cpu"}, "did you mean 'device_map'"),
         ({"from_tf": True}, "unknown option 'from_tf'; (?!.*_from_auto)"),
         ({"num_hidden_layers": 1}, "unknown option 'num_hidden_layers'"),
-        ({"attn_implementation": "eager"}, "attn_implementation='eager' cannot be heeded"),
-        ({"output_hidden_states": False}, "output_hidden_states=False cannot be heeded"),
-        ({"ignore_mismatched_sizes": True}, "ignore_mismatched_sizes=True cannot be heeded"),
+        ({"attn_implementation": "eager"}, "attn_implementation='eager' is not supported"),
+        ({"output_hidden_states": False}, "output_hidden_states=False is not supported"),
+        ({"ignore_mismatched_sizes": True}, "ignore_mismatched_sizes=True is not supported"),
         ({"config": tf.WavLMConfig()}, "config is a WavLMConfig"),
     ):
         with pytest.raises(TypeError, match=told):

@@ -47,12 +47,12 @@ FILE_FORMATS: tuple[FileFormat, ...] = (original_wavlm, dphubert_diarizen)
 
 
 def load(name: str | os.PathLike[str], files: Files | None = None, **options: Any) -> Loaded:
-    """Read a checkpoint of any kind.
+    """Read a checkpoint of any format.
 
     Args:
         name: a directory or hub id of a stock Transformers model of any head class (or of ours), its weights file, an
             original WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
-        files: of a directory or hub id, where they are known already.
+        files: the files of a directory or hub id, if they are known already.
         options: for the hub: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, ``force_download``,
             ``subfolder``.
 
@@ -60,7 +60,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
         Our config, our weights by name, and notes that the user should read.
 
     Raises:
-        CheckpointError: nothing there, an unknown kind, damaged, or not fitting its own config.
+        CheckpointError: nothing there, an unknown format, damaged, or weights that do not fit the config.
     """
     path = Path(name)
     with one_line_errors(str(name)):
@@ -74,7 +74,7 @@ def load_file(path: Path) -> Loaded:
         config, weights, notes = file_format.load(content, str(path))
         config.origin = {"name": path.name, "license": None}
         return config, weights, notes
-    return load_model(_beside(path, content), weights=only_tensors(content, str(path)))
+    return load_model(_directory_of(path, content), weights=only_tensors(content, str(path)))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -89,14 +89,18 @@ def _file_format(content: Mapping[str, Any]) -> FileFormat | None:
     return next((each for each in FILE_FORMATS if content.keys() >= each.KEYS), None)
 
 
-def _beside(path: Path, content: Mapping[str, Any]) -> Directory:
-    """The directory of a weights file, if it has a config."""
+def _directory_of(path: Path, content: Mapping[str, Any]) -> Directory:
+    """The directory of a weights file, if it has a config.
+
+    Raises:
+        CheckpointError: it has none.
+    """
     files = Directory(path.parent)
     if files.find("config.json") is not None:
         return files
     held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
-        f"{path}: an unknown kind of checkpoint (it holds {held}, ...) and no config.json beside it. Known are stock "
+        f"{path}: an unknown format (it holds {held}, ...) and no config.json beside it. Known are stock "
         "Transformers directories, original WavLM files (cfg, model) and pruned ones (state_dict, config)"
     )
 
@@ -120,7 +124,8 @@ def load_task(
 
     Args:
         name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`, or its weights file.
-        files, options: see `load`.
+        files: see `load`.
+        options: see `load`.
 
     Returns:
         The fields of our `TaskConfig`, our weights by name, and notes that the user should read.
@@ -134,7 +139,7 @@ def load_task(
             content = _content(path)
             if _file_format(content) is not None:
                 raise CheckpointError(f"{path}: an encoder without a head; SpeechEncoder.from_pretrained takes it")
-            files, weights = _beside(path, content), only_tensors(content, str(path))
+            files, weights = _directory_of(path, content), only_tensors(content, str(path))
         return _load_task(files or locate(path, options), weights)
 
 
@@ -147,12 +152,12 @@ def _load_task(
     if kind is None:
         raise task_heads.refusal(files.name, fields)
     tensors = weights or read_weights(files, READERS)
-    beside = stock.head_tensors(tensors, found.family, files.name)
-    head = task_heads.convert_head(kind, found.theirs, beside, files)
+    outside = stock.head_tensors(tensors, found.family, files.name)
+    head = task_heads.convert_head(kind, found.theirs, outside, files)
     rest = {name: tensor for name, tensor in tensors.items() if name not in head.used}
     config, loaded, more = stock.convert(found.family, found.config, rest, files.name)
-    made = {f"encoder.{k}": v for k, v in loaded.items()} | {f"head.{k}": v for k, v in head.weights.items()}
-    return {"encoder": config, **head.fields}, made, found.notes + more
+    ours = {f"encoder.{k}": v for k, v in loaded.items()} | {f"head.{k}": v for k, v in head.weights.items()}
+    return {"encoder": config, **head.fields}, ours, found.notes + more
 
 
 def has_task(fields: Mapping[str, Any]) -> bool:
@@ -189,7 +194,7 @@ def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
 
 
 def _hint(files: Files) -> str:
-    """Where a directory holds single-file checkpoints, say so."""
+    """A remedy for a missing config: the path of a file in the directory that may be a checkpoint by itself."""
     if isinstance(files, Directory):
         found = sorted(p.name for p in files.path.glob("*") if p.suffix in (".pt", ".pth", ".bin", ".ckpt"))
         if found:
@@ -198,10 +203,14 @@ def _hint(files: Files) -> str:
 
 
 def from_transformers(model: PreTrainedModel, *, normalize: bool | None = None) -> Loaded:
-    """Our config and weights of a stock model in memory; see `load`.
+    """Our config, weights and notes of a stock model in memory, as `load` returns them.
 
     Args:
-        normalize: whether waveforms are to be normalized; default: as is usual for the family.
+        model: a stock model of a known family.
+        normalize: whether waveforms are normalized first; default: as usual for the family.
+
+    Raises:
+        CheckpointError: a model of no known family, or with parts that are not supported.
     """
     family = family_of(model.config.model_type, type(model).__name__)
     return stock.from_transformers(family, model, normalize=normalize)

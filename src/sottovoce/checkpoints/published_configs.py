@@ -1,4 +1,4 @@
-"""Published encoders without their weights: the network of a hub id, at its size or tiny, for trying a recipe out."""
+"""Published encoders without their weights, at their size or tiny, to try a recipe out."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def published_encoders() -> dict[str, Family]:
 
 
 def published_config(source: str, *, tiny: bool = False) -> EncoderConfig:
-    """The config of a published encoder; a `SpeechEncoder` of it has random weights.
+    """The config of a published encoder, from which a `SpeechEncoder` has random weights.
 
     Args:
-        source: hub id.
-        tiny: the same parts, a few thousand parameters.
+        source: the hub id.
+        tiny: the same parts with a few thousand parameters.
 
     Raises:
         CheckpointError: an encoder whose sizes are not known.

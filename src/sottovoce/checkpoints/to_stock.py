@@ -1,4 +1,4 @@
-"""Our encoder as a stock Transformers model, as long as the stock class can express its shape."""
+"""An encoder as a stock Transformers model, if the stock class can have its shape."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 def to_transformers(encoder: EncoderNetwork) -> PreTrainedModel:
     """The stock model that computes the same as ``encoder``, in evaluation mode.
 
-    What the stock class has beyond the encoder is zero: the vector for masked frames, and the positional convolution
-    that Conformers carry without computing it.
+    Tensors that only the stock class has are zero: the vector for masked frames, and the positional convolution that
+    Conformers have but do not compute.
+
+    Args:
+        encoder: an encoder of a known family.
 
     Raises:
-        CheckpointError: the stock class cannot express the shape or the parts of this encoder; it says which.
+        CheckpointError: the stock class cannot have the shape or the parts of this encoder; the message says which.
     """
     config = encoder.config
     if config.family not in FAMILIES:
@@ -59,6 +62,7 @@ def to_transformers(encoder: EncoderNetwork) -> PreTrainedModel:
 
 
 def _differences(weights: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+    """Names of tensors that are missing, left over and misshapen."""
     misshapen = [
         f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
         for k in own
@@ -67,7 +71,7 @@ def _differences(weights: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[li
     return [k for k in own if k not in weights], [k for k in weights if k not in own], misshapen
 
 
-# Where the encoder is and what it was, not what it computes.
+# Fields that do not change what the encoder computes.
 INCIDENTAL = (
     "family",
     "shape",
@@ -83,7 +87,16 @@ INCIDENTAL = (
 
 
 def _check_parts(config: EncoderConfig, possible: EncoderConfig, family: Family) -> None:
-    """Raises: CheckpointError: ``config`` has parts that no stock config leads to."""
+    """Refuse a config with parts that the stock class cannot have.
+
+    Args:
+        config: the config of the encoder.
+        possible: our config of the stock config that was made from it.
+        family: the family.
+
+    Raises:
+        CheckpointError: the two differ in a part.
+    """
     wanted, got = config.to_dict(), possible.to_dict()
     for key in got:
         if key not in INCIDENTAL and wanted.get(key) != got[key]:

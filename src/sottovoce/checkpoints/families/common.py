@@ -1,4 +1,4 @@
-"""What the configs of all families share."""
+"""Fields and shapes that the configs of all families share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16
 
 
 def shape(stock: Any, **parts: Any) -> Shape:
-    """The shape of a stock config with the given convolutions and positions, see `uniform_shape`."""
+    """Our shape of a stock config with the given convolutions and positions, see `uniform_shape`."""
     return uniform_shape(
         hidden_size=stock.hidden_size,
         layers=stock.num_hidden_layers,
@@ -43,7 +43,7 @@ def shape(stock: Any, **parts: Any) -> Shape:
 
 
 def fields(stock: Any) -> dict[str, Any]:
-    """See `Family`."""
+    """`Family.fields` that all families have."""
     return {
         "head_dim": stock.hidden_size // stock.num_attention_heads,
         "attention_heads": stock.num_attention_heads,
@@ -53,7 +53,7 @@ def fields(stock: Any) -> dict[str, Any]:
 
 
 def sizes(config: EncoderConfig) -> dict[str, Any]:
-    """See `Family`."""
+    """`Family.sizes` that all families have."""
     widths = uniform(config)
     return {
         "hidden_size": widths.hidden_size,

@@ -1,4 +1,4 @@
-"""What the two Conformer families share: their layer, and the position schemes of its attention."""
+"""The parts of the Conformer families: their layer, and the position schemes of its attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a family of stock Transformers models is: its config and its tensors in our words, both ways."""
+"""A family of stock Transformers models: how its config and its tensors map to ours, in both directions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Family:
     """One stock model type.
 
     Args:
-        name: of the family in `EncoderConfig`, and of the attribute under which head classes hold the encoder.
+        name: name of the family in `EncoderConfig`, and of the attribute that holds the encoder in classes with a head.
         config, model: names of the stock classes: in Transformers, or with their module, as in ``my_package.nets:MyNet``.
-        shape: the shape of a stock config.
-        table: its tensors, given our config.
-        renamed: fields of the stock config and what they are called here.
-        fields: further fields of ours, computed from the stock config.
-        sizes: the remaining fields of the stock config that matter, from ours (raises where a shape is not `uniform`).
-        supported: fields of the stock config that are not free here, and the values they may have.
-        normalized: whether waveforms are to be normalized where no preprocessor config says so.
+        shape: our shape of a stock config.
+        table: the map of tensor names, from our config.
+        renamed: field of the stock config -> the same field of ours.
+        fields: further fields of our config, from the stock config.
+        sizes: further fields of the stock config, from our config; it raises for a shape that is not `uniform`.
+        supported: field of the stock config -> the values of it that are supported.
+        normalized: whether waveforms are normalized where no preprocessor config says so, from the stock config.
         filterbank: whether the network takes mel features instead of a waveform.
         published: hub id of a published encoder -> fields of its stock config that differ from the defaults.
     """
@@ -53,21 +53,29 @@ class Family:
 
     @property
     def config_class(self) -> type[PreTrainedConfig]:
+        """The stock class of the config."""
         return _class(self.config)
 
     @property
     def model_class(self) -> type[PreTrainedModel]:
+        """The stock class of the model without a head."""
         return _class(self.model)
 
     @property
     def model_type(self) -> str:
+        """The ``model_type`` in the stock config."""
         return self.config_class.model_type
 
     def encoder_config(self, stock: PreTrainedConfig, name: str, *, normalize: bool) -> EncoderConfig:
-        """Our config of a stock one.
+        """Our config of a stock config.
+
+        Args:
+            stock: the stock config.
+            name: of the checkpoint, for messages.
+            normalize: whether waveforms are normalized.
 
         Raises:
-            CheckpointError: the stock config asks for something that is not supported; named.
+            CheckpointError: a value of the stock config is not supported.
         """
         for key, allowed in self.supported.items():
             if (value := getattr(stock, key, allowed[0])) not in allowed:
@@ -79,14 +87,16 @@ class Family:
                 family=self.name, shape=self.shape(stock), normalize=normalize, **renamed, **self.fields(stock)
             )
         except (TypeError, ValueError, ZeroDivisionError) as error:
-            # Stock configs keep what they are given: any value of any type is computed with here.
-            raise CheckpointError(f"{name}: the config of this {self.model_type} makes no sense: {error}") from None
-        said = {*self.renamed, *self.sizes(config), *FORGOTTEN}
-        config.stock = {key: value for key, value in stock.to_diff_dict().items() if key not in said}
+            # Stock configs accept values of any type, with which this computes.
+            raise CheckpointError(
+                f"{name}: the config of this {self.model_type} has values that do not fit: {error}"
+            ) from None
+        covered = {*self.renamed, *self.sizes(config), *FORGOTTEN}
+        config.stock = {key: value for key, value in stock.to_diff_dict().items() if key not in covered}
         return config
 
     def stock_config(self, config: EncoderConfig) -> PreTrainedConfig:
-        """The stock config of ours; what it says beyond ours comes from the stock config that ours once came from."""
+        """The stock config of ours; fields that ours has not are those of the stock config that ours came from."""
         fields = dict(config.stock or {}) if config.family == self.name else {}
         fields |= {theirs: getattr(config, ours) for theirs, ours in self.renamed.items()}
         return self.config_class(**(fields | self.sizes(config)))
@@ -96,7 +106,7 @@ def _class(name: str) -> Any:
     return resolve_name(name if ":" in name else f"transformers:{name}")
 
 
-# Says nothing about the encoder: heads, files, versions.
+# Fields about heads, files and versions, which do not describe the encoder.
 FORGOTTEN = (
     "_name_or_path",
     "_attn_implementation_autoset",

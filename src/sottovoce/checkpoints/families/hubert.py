@@ -1,4 +1,4 @@
-"""HuBERT (Hsu et al. 2021), and what is made of it without a norm before the projection (DistilHuBERT)."""
+"""HuBERT (Hsu et al. 2021), and DistilHuBERT, which has no norm before the projection."""
 
 from .transformer import LARGE, RENAMED, transformer
 

@@ -1,4 +1,4 @@
-"""Tables that say which tensor of a foreign checkpoint is which of ours, read in both directions.
+"""Maps between the names of foreign tensors and ours, which are read in both directions.
 
 KeyRule("encoder.layers.{i}.attention.q_proj.*", "layers.{i}.attention.q.*")
                     └ a number, the same on both sides           └ the last part of the name: weight, bias, ...
@@ -27,7 +27,14 @@ def _same(tensor: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class KeyRule:
-    """One line of a table: a pattern of foreign names, a pattern of ours, and how the tensor is viewed on each side."""
+    """One line of a map.
+
+    Args:
+        theirs: pattern of foreign names.
+        ours: pattern of our names.
+        to_ours: foreign tensor -> our tensor.
+        to_theirs: our tensor -> foreign tensor.
+    """
 
     theirs: str
     ours: str
@@ -36,23 +43,23 @@ class KeyRule:
 
 
 def pointwise(theirs: str, ours: str) -> KeyRule:
-    """A convolution of kernel 1 there, a linear map here: ``[O, I, 1]`` and ``[O, I]``."""
+    """A convolution of kernel 1 ``[O, I, 1]`` in the foreign checkpoint, and a linear map ``[O, I]`` in ours."""
     return KeyRule(theirs, ours, lambda t: t.squeeze(-1), lambda t: t.unsqueeze(-1))
 
 
 def per_head(theirs: str, ours: str) -> KeyRule:
-    """A number a head: ``[1, H, 1, 1]`` there and ``[H]`` here."""
+    """One number for each head: ``[1, H, 1, 1]`` in the foreign checkpoint, and ``[H]`` in ours."""
     return KeyRule(theirs, ours, lambda t: t.flatten(), lambda t: t.view(1, -1, 1, 1))
 
 
 @dataclass(frozen=True)
 class KeyMap:
-    """A checkpoint layout.
+    """All lines of the map of one checkpoint layout.
 
     Args:
-        rows: what is mapped.
-        unused: patterns of foreign tensors that the encoder does not compute with.
-        constants: tensors of ours that the layout does not have, and their value.
+        rows: the lines; the first one that matches counts.
+        unused: patterns of foreign tensors that the encoder does not use.
+        constants: our tensors that the layout has not -> their value.
     """
 
     rows: tuple[KeyRule, ...]
@@ -60,14 +67,15 @@ class KeyMap:
     constants: Mapping[str, float] = field(default_factory=lambda: {"positional.scale": 1.0})
 
     def ours(self, name: str) -> tuple[str, KeyRule] | None:
-        """Our name of the foreign tensor ``name`` and the row that says so; ``None`` where it has none."""
+        """Our name of the foreign tensor ``name``, and the line that maps it; ``None`` where no line does."""
         return _lookup(name, ((row.theirs, row.ours, row) for row in self.rows))
 
     def theirs(self, name: str) -> tuple[str, KeyRule] | None:
-        """The foreign name of our tensor ``name`` and the row that says so; ``None`` where it has none."""
+        """The foreign name of our tensor ``name``, and the line that maps it; ``None`` where no line does."""
         return _lookup(name, ((row.ours, row.theirs, row) for row in self.rows))
 
     def is_unused(self, name: str) -> bool:
+        """Whether the encoder does not use the foreign tensor ``name``."""
         return any(_compiled(pattern).fullmatch(name) for pattern in self.unused)
 
 
@@ -90,19 +98,21 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def to_ours(
     config: EncoderConfig, tensors: Mapping[str, Tensor], table: KeyMap, name: str
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Weights for an encoder of ``config`` from the tensors of a checkpoint.
+    """Weights for an encoder from the tensors of a checkpoint.
 
     Args:
-        tensors: by foreign name, weight norm already folded.
-        name: of the checkpoint, for the message.
+        config: the config of the encoder.
+        tensors: tensor by foreign name, with weight norm already folded.
+        table: the map of names.
+        name: of the checkpoint, for messages.
 
     Returns:
         The weights by our names, and the names of the foreign tensors that were not needed.
 
     Raises:
-        CheckpointError: tensors missing, left over, of another shape or not finite; it gives their foreign names.
+        CheckpointError: tensors are missing, left over, of another shape or not finite; the message has their foreign names.
     """
-    # Under the names of the file, which the user can look for there.
+    # The message has the names of the file, where the user can look for them.
     check_finite({theirs: each for theirs, each in tensors.items() if table.ours(theirs)}, name)
     expected = blueprint(EncoderNetwork, config)
     weights: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""What the Transformer families share: waveform convolutions, a positional convolution, post- or pre-norm layers."""
+"""The parts of the Transformer families: waveform convolutions, a positional convolution, post- or pre-norm layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUPPORTED = common.SUPPORTED | {"conv_pos_batch_norm": (False,)}
 
 
 def shape(stock: Any) -> Shape:
-    """The shape of a stock config with one positional convolution."""
+    """Our shape of a stock config with one positional convolution."""
     return common.shape(
         stock,
         conv_channels=stock.conv_dim,
@@ -27,6 +27,7 @@ def shape(stock: Any) -> Shape:
 
 
 def fields(stock: Any) -> dict[str, Any]:
+    """See `Family`."""
     return common.fields(stock) | {
         "front_end": "waveform",
         "conv_norm": stock.feat_extract_norm,
@@ -37,6 +38,7 @@ def fields(stock: Any) -> dict[str, Any]:
 
 
 def sizes(config: EncoderConfig) -> dict[str, Any]:
+    """See `Family`."""
     widths = uniform(config)
     return common.sizes(config) | {
         "conv_dim": widths.conv_channels,
@@ -69,16 +71,22 @@ LAYER = (
 
 
 def norm(config: EncoderConfig) -> KeyRule:
-    """The norm outside the layers: behind the last one with pre-norm layers, before the first one otherwise."""
+    """The norm outside the layers: after the last one with pre-norm layers, before the first one with post-norm layers."""
     return KeyRule("encoder.layer_norm.*", "final_norm.*" if config.final_norm else "input_norm.*")
 
 
 def table(config: EncoderConfig) -> KeyMap:
+    """See `Family`."""
     return KeyMap((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED)
 
 
 def transformer(name: str, *, config: str, model: str, **changes: Any) -> Family:
-    """A family of this kind, with what it has of its own."""
+    """A Transformer family.
+
+    Args:
+        name, config, model: see `Family`.
+        changes: other arguments of `Family`, where this family differs.
+    """
     usual: dict[str, Any] = {
         "shape": shape,
         "table": table,

@@ -1,4 +1,4 @@
-"""Whether a shape is one that a stock class can have: the same widths in every layer, nothing missing."""
+"""Whether a stock class can have a shape: all layers must have the same widths, and no block may be missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from sottovoce.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Uniform:
-    """Widths that hold for every layer."""
+    """The widths of an encoder whose layers are all alike.
+
+    Args:
+        hidden_size: residual width ``D``.
+        layers: number of layers.
+        heads: attention heads of each layer.
+        ffn: feed-forward units of each layer.
+        conv_channels: channels of each front-end convolution; ``None`` for a filterbank.
+        positional_groups: groups of the positional convolution; ``None`` where there is none.
+        taps: kernel size of the positional convolution; ``None`` where there is none.
+    """
 
     hidden_size: int
     layers: int
@@ -26,7 +36,7 @@ def uniform(config: EncoderConfig) -> Uniform:
     """The widths of an encoder whose layers are all alike.
 
     Raises:
-        CheckpointError: the stock class cannot have this shape; it says which part and why.
+        CheckpointError: the stock class cannot have this shape; the message says which part and why.
     """
     shape, original = config.shape, config.original_shape
     hidden = config.hidden_size
@@ -45,10 +55,10 @@ def uniform(config: EncoderConfig) -> Uniform:
         *(lambda layer, b=b: layer[b]["units"] for b in _feed_forwards(shape["layers"][0])),
     )
     if heads * config.head_dim != hidden:
-        raise _refusal(f"{heads} heads of {config.head_dim} do not make the {hidden} channels of the stream")
+        raise _refusal(f"{heads} heads of {config.head_dim} do not add up to the {hidden} channels of the stream")
     if config.position in ("gated_relative_bias", "rotary", "relative") and shape["residual"] != original["residual"]:
         raise _refusal(
-            f"{hidden} of {len(original['residual'])} stream channels are left, and position is read off them"
+            f"{hidden} of {len(original['residual'])} stream channels are left, and the position scheme needs all of them"
         )
     positional, groups, taps = shape["positional"], None, None
     if original["positional"] is not None:

@@ -1,6 +1,6 @@
 """Wav2Vec2-Conformer (fairseq S2T, Wang et al. 2020): Conformer layers with relative or rotary positions.
 
-Its checkpoints carry a positional convolution that is never computed: it is left out.
+Its checkpoints hold a positional convolution that the model never computes; it is left out.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def fields(stock: Any) -> dict[str, Any]:
         "final_norm": True,
         "convolution_norm": "batch",
         "causal_convolution": False,
-        "layer_eps": 1e-5,  # whatever layer_norm_eps says: the stock layers do not read it
+        "layer_eps": 1e-5,  # the stock layers do not read layer_norm_eps
     }
 
 

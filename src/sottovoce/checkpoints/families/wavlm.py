@@ -1,4 +1,4 @@
-"""WavLM (Chen et al. 2022): a bias by distance, gated by the stream, in every attention."""
+"""WavLM (Chen et al. 2022): every attention has a bias by distance that is gated by the residual stream."""
 
 from .common import UNUSED
 from .key_map import KeyMap, KeyRule, per_head
@@ -17,7 +17,7 @@ FAMILY = transformer(
     table=lambda config: KeyMap((*table(config).rows, *GATE), UNUSED),
     renamed=RENAMED | {"num_buckets": "num_buckets", "max_bucket_distance": "max_distance"},
     fields=lambda stock: fields(stock) | {"position": "gated_relative_bias"},
-    # Pre-training: Base saw waveforms as they are, Large normalized ones.
+    # Base was pre-trained on waveforms as they are, Large on normalized ones.
     normalized=lambda stock: stock.feat_extract_norm == "layer",
     published={"microsoft/wavlm-base": {}, "microsoft/wavlm-base-plus": {}, "microsoft/wavlm-large": LARGE},
 )

@@ -1,11 +1,11 @@
 """Pruned encoders of DPHuBERT (Peng et al. 2023) and DiariZen (Han et al. 2025): ``{"state_dict": .., "config": ..}``.
 
-Names are those of torchaudio; the config lists the widths of every layer. Three things are peculiar to them:
+The names are those of torchaudio; the config lists the widths of every layer. Three things are special:
 
-* the soft gates of the last convolution were kept as a factor between its activation and the projection's norm
-  (``dummy_weight``), where they cannot be folded into weights: our ``channel_scale``;
-* WavLM's gate constants and bias table keep their original heads, the config says which of them are still used;
-* where the first layer lost its attention, the table of biases went with it, and all layers run without a bias.
+* the soft gates of the last convolution are a factor between its activation and the projection's norm
+  (``dummy_weight``), where they cannot be folded into weights; it becomes our ``channel_scale``;
+* WavLM's gate constants and bias table have all original heads, and the config says which of them are used;
+* where the attention of the first layer was removed, the bias table was removed with it, and no layer has a bias.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ SCALE = "feature_extractor.dummy_weight"
 
 
 def load(content: Mapping[str, Any], name: str) -> Loaded:
-    """Our config and weights of such a file's content.
+    """Our config, weights and notes of a file's content.
+
+    Args:
+        content: what the file holds.
+        name: of the file, for messages.
 
     Raises:
         CheckpointError: a config that is not supported, or tensors that are missing, left over or misshapen.
@@ -54,7 +58,7 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
 
 
 def _keep_heads(config: EncoderConfig, tensors: dict[str, Tensor], name: str) -> None:
-    """Take the constants of the heads that are left out of those of all heads."""
+    """Select the constants of the kept heads from those of all heads."""
     for i, layer in enumerate(config.shape["layers"]):
         key = f"encoder.transformer.layers.{i}.attention.gru_rel_pos_const"
         if layer["attention"] is not None and key in tensors:
@@ -65,14 +69,22 @@ def _keep_heads(config: EncoderConfig, tensors: dict[str, Tensor], name: str) ->
 
 
 def encoder_config(fields: Any, name: str) -> EncoderConfig:
-    """Raises: CheckpointError: entries that are missing, unknown or contradict one another."""
+    """Our config of the config of such a file.
+
+    Args:
+        fields: the config in the file.
+        name: of the file, for messages.
+
+    Raises:
+        CheckpointError: entries that are missing, wrong, or contradict one another.
+    """
     try:
         return _encoder_config(fields)
     except KeyError as error:
         raise CheckpointError(f"{name}: its config has no {error.args[0]}") from None
     except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
-        # Values of any type out of a file, which are computed with.
-        raise CheckpointError(f"{name}: its config makes no sense: {error}") from None
+        # The file may hold values of any type, with which this computes.
+        raise CheckpointError(f"{name}: its config has values that do not fit: {error}") from None
 
 
 def _encoder_config(c: Mapping[str, Any]) -> EncoderConfig:
@@ -140,7 +152,7 @@ def _layer(heads: list[int] | None, ffn: int | None) -> Shape:
 
 
 def _original(shape: Shape, heads: int, head_dim: int) -> Shape:
-    """The network before pruning. The file does not say how wide it was: as every published one of its width."""
+    """The shape before pruning. The file does not have it, so it is that of the published network of this width."""
     hidden = heads * head_dim
     return uniform_shape(
         hidden_size=hidden,
@@ -154,11 +166,12 @@ def _original(shape: Shape, heads: int, head_dim: int) -> Shape:
 
 
 def table(config: EncoderConfig) -> KeyMap:
+    """The map of tensor names."""
     layer = "encoder.transformer.layers.{i}"
     attention = [
         KeyRule(f"{layer}.attention.{m}_proj.*", f"layers.{{i}}.attention.{m}.*") for m in ("q", "k", "v", "out")
     ]
-    # With pre-norm layers, the norm in front of a block that is gone is never computed.
+    # With pre-norm layers, the norm before a removed block is never computed.
     idle = []
     if config.layer == "pre_norm":
         for i, entry in enumerate(config.shape["layers"]):

@@ -1,7 +1,7 @@
 """Microsoft's own WavLM files (``WavLM-Base+.pt``): ``{"cfg": ..., "model": ...}`` with the names of fairseq.
 
-Where waveforms are normalized, the original adds 1e-5 to their variance and we, as the stock classes, 1e-7: recordings
-quieter than about -40 dB come out a little louder here.
+Where waveforms are normalized, the original adds 1e-5 to their variance; the stock classes and this encoder add 1e-7. So
+recordings quieter than about -40 dB are a little louder here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .stock import Loaded
 from .tensors import only_tensors
 from .weight_norm import fold
 
-# What the original class assumes where cfg does not say.
+# The defaults of the original class.
 DEFAULTS: dict[str, Any] = {
     "extractor_mode": "default",
     "encoder_layers": 12,
@@ -48,7 +48,11 @@ MODES = {"default": "group", "layer_norm": "layer"}
 
 
 def load(content: Mapping[str, Any], name: str) -> Loaded:
-    """Our config and weights of such a file's content.
+    """Our config, weights and notes of a file's content.
+
+    Args:
+        content: what the file holds.
+        name: of the file, for messages.
 
     Raises:
         CheckpointError: a cfg that is not supported, or tensors that are missing, left over or misshapen.
@@ -60,7 +64,15 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
 
 
 def encoder_config(cfg: Any, name: str) -> EncoderConfig:
-    """Raises: CheckpointError: a value that is not supported."""
+    """Our config of the cfg of such a file.
+
+    Args:
+        cfg: the cfg in the file.
+        name: of the file, for messages.
+
+    Raises:
+        CheckpointError: a value that is wrong or not supported.
+    """
     if not isinstance(cfg, Mapping):
         raise CheckpointError(f"{name}: its cfg is a {type(cfg).__name__}, not a dictionary")
     c = DEFAULTS | dict(cfg)
@@ -105,18 +117,22 @@ def encoder_config(cfg: Any, name: str) -> EncoderConfig:
             layerdrop=c["encoder_layerdrop"],
         )
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        # Values of any type out of a file, which are computed with.
-        raise CheckpointError(f"{name}: its cfg makes no sense: {error}") from None
+        # The file may hold values of any type, with which this computes.
+        raise CheckpointError(f"{name}: its cfg has values that do not fit: {error}") from None
 
 
 MOST = 100
-"""Convolutions that such an expression may stand for."""
+"""Most convolutions that such an expression may describe."""
 
 
 def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
-    """(channels, kernel, stride) of each convolution, from the Python expression in which fairseq writes them.
+    """Channels, kernel and stride of each convolution, from the Python expression in which fairseq writes them.
 
-    Only lists of numbers, ``+`` and ``* number`` are understood; nothing is evaluated.
+    Only lists of numbers, ``+`` and ``* number`` are read; nothing is evaluated.
+
+    Args:
+        text: the expression, or the list itself.
+        name: of the file, for messages.
 
     >>> conv_layers("[(512,10,5)] + [(512,3,2)] * 2", "a.pt")
     [(512, 10, 5), (512, 3, 2), (512, 3, 2)]
@@ -129,7 +145,7 @@ def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
         if layers and all(len(layer) == 3 and all(isinstance(n, int) for n in layer) for layer in layers):
             return [tuple(layer) for layer in layers]
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        # What `ast.parse` raises on text that is no Python, and what a value of another type does.
+        # `ast.parse` raises these for text that is not Python, and values of other types do.
         pass
     raise CheckpointError(f"{name}: conv_feature_layers is {text!r}; it must be a list of (channels, kernel, stride)")
 

@@ -1,8 +1,8 @@
-"""What a checkpoint says about the waveforms it wants."""
+"""The preprocessing that a stock checkpoint asks for."""
 
 from __future__ import annotations
 
-from typing import Any
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.loading.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
@@ -12,11 +12,16 @@ from ..families.family import Family
 SAMPLE_RATE = 16000
 
 
-def normalization(files: Files, family: Family, stock: Any) -> tuple[bool, list[str]]:
-    """Whether waveforms are brought to zero mean and unit variance, and a note where nothing in the checkpoint says so.
+def normalization(files: Files, family: Family, stock: PreTrainedConfig) -> tuple[bool, list[str]]:
+    """Whether waveforms are brought to zero mean and unit variance, and a note where the checkpoint does not say so.
+
+    Args:
+        files: the files of the checkpoint.
+        family: its family.
+        stock: its stock config.
 
     Raises:
-        CheckpointError: the checkpoint wants another sampling rate, or features that are not made here.
+        CheckpointError: the checkpoint needs another sampling rate or other features.
     """
     settings = read_json(files, "preprocessor_config.json")
     if settings is None and (processor := read_json(files, "processor_config.json")) is not None:
@@ -24,9 +29,7 @@ def normalization(files: Files, family: Family, stock: Any) -> tuple[bool, list[
     default = family.normalized(stock)
     if settings is None:
         what = "normalized" if default else "not normalized"
-        note = (
-            f"{files.name}: no preprocessor_config.json; waveforms are {what}, as is usual for this kind of checkpoint"
-        )
+        note = f"{files.name}: no preprocessor_config.json; waveforms are {what}, as usual for this family"
         return default, [] if family.filterbank else [note]
     wanted = {"sampling_rate": SAMPLE_RATE, "num_mel_bins": 80, "stride": 2}
     for key, value in wanted.items():

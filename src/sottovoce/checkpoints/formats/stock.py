@@ -1,4 +1,4 @@
-"""Stock Transformers checkpoints of any head class: the encoder inside is found, and what is left out is named."""
+"""Stock Transformers checkpoints of any head class: finds the encoder inside and names the tensors that are left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Loaded = tuple[EncoderConfig, dict[str, Tensor], list[str]]
 
 ANCHOR = "feature_projection.projection.weight"
-"""Every family has exactly one tensor of this name; what stands before it is the path of the encoder."""
+"""Every family has exactly one tensor with this ending; the part of its name before it is the path of the encoder."""
 
 HEADS = (
     "classifier",
@@ -39,26 +39,31 @@ HEADS = (
     "speaker_proj",
     "tdnn",
 )
-"""What stock head classes call their own modules: left out where they stand beside the encoder without a prefix."""
+"""Names of modules of stock heads, which are left out if the encoder beside them has no prefix."""
 
 
 def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTrainedConfig:
     """The stock config of a ``config.json``.
 
+    Args:
+        family: the family of the model.
+        fields: content of the file.
+        name: of the checkpoint, for messages.
+
     Raises:
         CheckpointError: the stock class does not accept it.
     """
-    # A number of labels becomes a table of them, before anything else is looked at.
+    # The stock class makes a table from the number of labels before it checks anything.
     check({"num_labels": fields.get("num_labels")}, COMMON, f"{name}: config.json")
     try:
         return family.config_class.from_dict(fields)
-    except Exception as error:  # validation of the stock class, which raises what it likes
+    except Exception as error:  # the validation of the stock class may raise any exception
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{name}: config.json is no valid {family.model_type} config: {reason}") from None
 
 
 def head_tensors(tensors: Mapping[str, Tensor], family: Family, name: str) -> dict[str, Tensor]:
-    """The tensors of a model that are no part of the encoder inside it: those of its head, mostly."""
+    """The tensors of a model that are not part of its encoder, which are mostly those of its head."""
     prefix = encoder_prefix(tensors, family, name)
     if prefix:
         return {k: v for k, v in tensors.items() if not k.startswith(prefix)}
@@ -66,15 +71,21 @@ def head_tensors(tensors: Mapping[str, Tensor], family: Family, name: str) -> di
 
 
 def convert(family: Family, config: EncoderConfig, tensors: Mapping[str, Tensor], name: str) -> Loaded:
-    """Our config and weights, of our config and stock tensors, and notes on what was left out.
+    """Our config and weights, and a note on the tensors that were left out.
+
+    Args:
+        family: the family of the model.
+        config: our config of the encoder.
+        tensors: the stock tensors by name.
+        name: of the checkpoint, for messages.
 
     Raises:
         CheckpointError: tensors that are missing, left over or misshapen.
     """
-    prefix, beside = encoder_prefix(tensors, family, name), head_tensors(tensors, family, name)
-    inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k not in beside}
+    prefix, outside = encoder_prefix(tensors, family, name), head_tensors(tensors, family, name)
+    inside = {k.removeprefix(prefix): v for k, v in tensors.items() if k not in outside}
     weights, unused = to_ours(config, fold(inside), family.table(config), name)
-    parts = sorted({k.split(".")[0] for k in beside} | {".".join(k.split(".")[:2]) for k in unused})
+    parts = sorted({k.split(".")[0] for k in outside} | {".".join(k.split(".")[:2]) for k in unused})
     notes = [f"{name}: left out, not part of the encoder: {', '.join(parts)}"] if parts else []
     return config, weights, notes
 
@@ -95,10 +106,15 @@ def encoder_prefix(tensors: Mapping[str, Tensor], family: Family, name: str) -> 
 
 
 def from_transformers(family: Family, model: PreTrainedModel, *, normalize: bool | None = None) -> Loaded:
-    """Our config and weights of a stock model in memory (see `convert`).
+    """Our config, weights and notes of a stock model in memory.
 
     Args:
-        normalize: whether waveforms are to be normalized; default: as is usual for the family.
+        family: the family of the model.
+        model: the stock model.
+        normalize: whether waveforms are normalized first; default: as usual for the family.
+
+    Raises:
+        CheckpointError: parts that are not supported, or tensors that do not fit.
     """
     if normalize is None:
         normalize = family.normalized(model.config)

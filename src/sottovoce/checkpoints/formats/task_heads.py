@@ -1,4 +1,4 @@
-"""Heads of stock Transformers classes in our words: one entry for each kind."""
+"""Heads of stock Transformers classes as heads of ours, one entry for each kind."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Converted:
-    """A head of ours.
+    """A head of ours that was made from a stock head.
 
     Args:
-        fields: of `TaskConfig`, but for the encoder.
-        weights: by the names they have in the head.
-        used: stock tensors that they were made of.
+        fields: the fields of `TaskConfig` except the encoder.
+        weights: tensor by its name in our head.
+        used: names of the stock tensors that were used.
     """
 
     fields: dict[str, Any]
@@ -36,7 +36,12 @@ class Converted:
 
 
 def head_class(family: Family, fields: Mapping[str, Any]) -> str | None:
-    """Which of `HEADS` a ``config.json`` says that the model has: ``ForCTC``, ...; ``None`` for another or none."""
+    """The entry of `HEADS` that a ``config.json`` names, such as ``ForCTC``; ``None`` for another head or none.
+
+    Args:
+        family: the family of the model.
+        fields: content of the file.
+    """
     stem = family.model.removesuffix("Model")
     for name in fields.get("architectures") or ():
         suffix = str(name).removeprefix(stem)
@@ -49,10 +54,10 @@ def convert_head(kind: str, config: PreTrainedConfig, tensors: Tensors, files: F
     """Our head of a stock one.
 
     Args:
-        kind: from `head_class`.
-        config: of the stock class.
-        tensors: those outside the encoder.
-        files: of the checkpoint, for its tokenizer.
+        kind: the entry of `HEADS`, see `head_class`.
+        config: the stock config.
+        tensors: the tensors outside the encoder.
+        files: the files of the checkpoint, for its tokenizer.
 
     Raises:
         CheckpointError: tensors that are missing or misshapen, or a tokenizer that is missing or does not fit.
@@ -61,7 +66,7 @@ def convert_head(kind: str, config: PreTrainedConfig, tensors: Tensors, files: F
 
 
 def _ctc(config: Any, tensors: Tensors, files: Files) -> Converted:
-    found = _taken(
+    found = _renamed(
         {"lm_head.*": "output.*"}, {"lm_head.weight": (config.vocab_size, config.hidden_size)}, tensors, files
     )
     vocabulary = read_vocabulary(files, config.vocab_size)
@@ -75,7 +80,7 @@ def _utterances(config: Any, tensors: Tensors, files: Files) -> Converted:
     width, classes = config.classifier_proj_size, config.num_labels
     names = {"projector.*": "projector.*", "classifier.*": "output.*", **_fusion_names(config)}
     shapes = {"projector.weight": (width, config.hidden_size), "classifier.weight": (classes, width)}
-    found = _taken(names, shapes | _fusion_shapes(config), tensors, files)
+    found = _renamed(names, shapes | _fusion_shapes(config), tensors, files)
     head = {"kind": "mean_classifier", "classes": classes, "width": width, "fusion": _fusion(config)}
     return Converted({"head": head, "task": "classification", "labels": _labels(config)}, found.weights, found.used)
 
@@ -83,7 +88,7 @@ def _utterances(config: Any, tensors: Tensors, files: Files) -> Converted:
 def _frames(config: Any, tensors: Tensors, files: Files) -> Converted:
     shapes = {"classifier.weight": (config.num_labels, config.hidden_size)}
     names = {"classifier.*": "output.*", **_fusion_names(config)}
-    found = _taken(names, shapes | _fusion_shapes(config), tensors, files)
+    found = _renamed(names, shapes | _fusion_shapes(config), tensors, files)
     head = {"kind": "frame_classifier", "classes": config.num_labels, "fusion": _fusion(config)}
     fields = {"head": head, "task": "frame classification", "labels": _labels(config)}
     return Converted(fields, found.weights, found.used)
@@ -102,9 +107,9 @@ def _xvector(config: Any, tensors: Tensors, files: Files) -> Converted:
     for n, (i, o, k) in enumerate(zip(inputs, channels, kernels, strict=True)):
         names[f"tdnn.{n}.kernel.*"] = f"delays.{n}.*"
         shapes[f"tdnn.{n}.kernel.weight"] = (o, k * i)
-    found = _taken(names | _fusion_names(config), shapes | _fusion_shapes(config), tensors, files)
+    found = _renamed(names | _fusion_names(config), shapes | _fusion_shapes(config), tensors, files)
     for n, (i, k) in enumerate(zip(inputs, kernels, strict=True)):
-        # There a linear map of the frames of a window, one after the other; here a convolution.
+        # The stock class has a linear map of the concatenated frames of a window; ours is a convolution.
         weight = found.weights[f"delays.{n}.weight"]
         found.weights[f"delays.{n}.weight"] = weight.view(-1, k, i).transpose(1, 2).contiguous()
     head = {
@@ -125,7 +130,7 @@ HEADS: dict[str, Callable[[Any, Tensors, Files], Converted]] = {
     "ForXVector": _xvector,
     "ForAudioFrameClassification": _frames,
 }
-"""Ending of a stock class's name -> what converts its head."""
+"""Ending of the name of a stock class -> function that converts its head."""
 
 
 def _fusion(config: Any) -> str:
@@ -144,13 +149,19 @@ def _labels(config: Any) -> list[str]:
     return [str(config.id2label[place]) for place in range(config.num_labels)]
 
 
-def _taken(
+def _renamed(
     names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], tensors: Tensors, files: Files
 ) -> Converted:
-    """Weights by our ``names``; ``linear.*`` stands for a weight, whose shape is given, and its bias.
+    """Weights under our names, after a check of their shapes.
+
+    Args:
+        names: stock name -> our name; ``linear.*`` stands for a weight and its bias.
+        shapes: stock name -> shape; that of a bias follows from the weight.
+        tensors: the stock tensors.
+        files: the files of the checkpoint, for messages.
 
     Raises:
-        CheckpointError: tensors that are missing or misshapen.
+        CheckpointError: tensors that are missing, misshapen or not finite.
     """
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {}
     for theirs, ours in names.items():
@@ -173,7 +184,7 @@ def _taken(
 
 
 def refusal(name: str, fields: Mapping[str, Any]) -> CheckpointError:
-    """The error for a checkpoint without a head that is known."""
+    """The error for a checkpoint whose head is not known."""
     what = ", ".join(fields.get("architectures") or ()) or "its config.json names no class, so it"
     return CheckpointError(
         f"{name}: {what} has no head that can be kept (known are {', '.join(HEADS)}); SpeechEncoder.from_pretrained"

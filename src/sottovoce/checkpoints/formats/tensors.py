@@ -1,4 +1,4 @@
-"""Tensors out of files in torch's own format. Nothing is ever executed."""
+"""Tensors from files in torch's own format. No code from a file is ever executed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from sottovoce.text.one_line import one_line_errors
 def only_tensors(content: Any, name: str) -> dict[str, Tensor]:
     """``content``, if it is a dictionary of tensors.
 
+    Args:
+        content: what a file holds.
+        name: of the file, for messages.
+
     Raises:
-        CheckpointError: it is not.
+        CheckpointError: it is not a dictionary, or holds other values than plain tensors.
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{name}: holds a {type(content).__name__}, not named tensors")
     if wrong := [f"{key} ({_what(value)})" for key, value in content.items() if not _is_plain(key, value)]:
-        raise CheckpointError(f"{name}: holds something else than tensors: {', '.join(wrong[:5])}")
+        raise CheckpointError(f"{name}: holds other values than tensors: {', '.join(wrong[:5])}")
     return dict(content)
 
 
@@ -43,7 +47,7 @@ def read_torch(path: Path) -> Any:
     """The content of a file that ``torch.save`` wrote: tensors, containers, strings and numbers.
 
     Raises:
-        CheckpointError: damaged, or holding pickled objects: unpickling those would run whatever code they name.
+        CheckpointError: the file is damaged, or holds pickled objects, which could run any code.
     """
     check_content(path)
     with one_line_errors(str(path)):
@@ -55,17 +59,23 @@ def read_torch(path: Path) -> Any:
                 raise CheckpointError(
                     f"{path}: holds pickled objects ({found[1]}), which could run code: refused. Save plain tensors instead"
                 ) from None
-            raise CheckpointError(f"{path}: damaged, or no torch file; copy it again from its source") from None
+            raise CheckpointError(f"{path}: damaged, or not a torch file; copy it again from its source") from None
 
 
 def _check_inflation(path: Path) -> None:
-    """Raises: CheckpointError: an archive that would take more memory than its own size; torch packs nothing."""
+    """Refuse an archive that takes more memory than its own size; torch does not compress files.
+
+    Raises:
+        CheckpointError: the archive is compressed.
+    """
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
         inside = sum(entry.file_size for entry in archive.infolist())
     if inside > 2 * path.stat().st_size:
-        raise CheckpointError(f"{path}: {path.stat().st_size} bytes that unpack to {inside}; no torch file does so")
+        raise CheckpointError(
+            f"{path}: {path.stat().st_size} bytes that unpack to {inside}; torch files are not compressed"
+        )
 
 
 def read_torch_tensors(path: Path) -> dict[str, Tensor]:
@@ -74,4 +84,4 @@ def read_torch_tensors(path: Path) -> dict[str, Tensor]:
 
 
 READERS = {**SAFETENSORS, "pytorch_model.bin": read_torch_tensors}
-"""Names that weights have in a directory of stock code, the better one first -> what reads them."""
+"""Name of a weights file of a stock model -> its reader, in the order of preference."""

@@ -1,4 +1,4 @@
-"""The vocabulary of a stock recognizer in our order: the blank first, words parted by a space."""
+"""The vocabulary of a stock recognizer in our order: the blank is first, and a space separates words."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from sottovoce.models.spelling import MARK
 Settings = Mapping[str, Any]
 
 BLANK = "<blank>"
-"""Our name of output 0, see `sottovoce.decoding.vocabulary`."""
+"""Our name of label 0, see `sottovoce.decoding.vocabulary`."""
 
 KNOWN = ("Wav2Vec2CTCTokenizer", "Wav2Vec2Tokenizer")
-"""Classes that decode alike."""
+"""Stock tokenizers that are supported, which decode in the same way."""
 
 _SETTINGS, _SPECIAL, _ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 
 
 @dataclass(frozen=True)
 class StockVocabulary:
-    """Labels of a recognizer.
+    """The labels of a recognizer.
 
     Args:
-        labels: in our order.
-        order: which of the stock outputs each of ours is.
-        spelling, aliases: of labels whose text is not their name, see `sottovoce.models.spelling`.
+        labels: the labels in our order.
+        order: the stock output of each label.
+        spelling: label -> its text, where that is not its name, see `sottovoce.models.spelling`.
+        aliases: label -> the label that is the same token, see `sottovoce.models.spelling`.
     """
 
     labels: list[str]
@@ -39,11 +40,15 @@ class StockVocabulary:
 
 
 def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
-    """The labels of a ``...ForCTC`` checkpoint with so many outputs.
+    """The labels of a ``...ForCTC`` checkpoint.
 
-    What the stock tokenizer does is settled here once: its padding token is the blank, its word delimiter a space, and
-    lower case is taken over. Tokens such as ``<unk>`` stay labels of their own, as they do in stock transcripts; an output
-    without a token is the unknown one; a token without an output is never said.
+    They follow the stock tokenizer: its padding token is the blank, its word delimiter is a space, and its lower case is
+    kept. Tokens such as ``<unk>`` are labels of their own, as in stock transcripts. An output without a token is the unknown
+    token; a token without an output is left out.
+
+    Args:
+        files: the files of the checkpoint.
+        outputs: number of outputs of the model.
 
     Raises:
         CheckpointError: there is no vocabulary, it is of another kind, or none of the outputs is the blank.
@@ -51,7 +56,7 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
     vocabulary = read_json(files, "vocab.json")
     if vocabulary is None:
         raise CheckpointError(
-            f"{files.name}: no vocab.json, so nobody knows what its {outputs} outputs mean; copy it (and"
+            f"{files.name}: no vocab.json, so the meaning of its {outputs} outputs is unknown; copy it (and"
             " tokenizer_config.json) there from the model's source, or take the encoder alone"
         )
     settings = read_json(files, _SETTINGS) or {}
@@ -63,8 +68,8 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
     if language := settings.get("target_lang"):
         vocabulary = vocabulary.get(str(language))
     special = {name: _token(settings, files, name, default) for name, default in SPECIAL.items()}
-    behind = special | ({_DELIMITER: _token(settings, files, _DELIMITER, "|")} if settings.get(_DELIMITER) else {})
-    known = _with_special(_with_added(_places(vocabulary, "vocab.json", files), files, settings), behind)
+    added_last = special | ({_DELIMITER: _token(settings, files, _DELIMITER, "|")} if settings.get(_DELIMITER) else {})
+    known = _with_special(_with_added(_places(vocabulary, "vocab.json", files), files, settings), added_last)
     tokens = [known.get(place, special["unk_token"]) for place in range(outputs)]
     if special["pad_token"] not in tokens:
         raise CheckpointError(
@@ -75,10 +80,10 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
 
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-"""Tokens that the stock tokenizer puts behind a vocabulary which lacks them, in this order."""
+"""Tokens that the stock tokenizer adds after a vocabulary without them, in this order."""
 
 _DELIMITER = "word_delimiter_token"
-"""Comes behind them, where the settings name it."""
+"""The setting of the word delimiter, which is added after them if the settings have it."""
 
 
 def _ours(tokens: list[str], blank: str, settings: Settings, files: Files) -> StockVocabulary:
@@ -109,12 +114,12 @@ def _ours(tokens: list[str], blank: str, settings: Settings, files: Files) -> St
 
 
 def _with_added(vocabulary: dict[str, int], files: Files, settings: Settings) -> dict[int, str]:
-    """The token of each place: of the vocabulary, and where it has none, one that was added later, such as ``<s>``."""
+    """Output -> its token: that of the vocabulary or, where it has none, an added token such as ``<s>``."""
     added = {place: token for token, place in _places(read_json(files, _ADDED) or {}, _ADDED, files).items()}
     decoder = settings.get("added_tokens_decoder") or {}
     if not isinstance(decoder, dict) or not all(re.fullmatch(r"\d{1,9}", place) for place in decoder):
         raise CheckpointError(
-            f"{files.name}: added_tokens_decoder in {_SETTINGS} is no table of places and their tokens"
+            f"{files.name}: added_tokens_decoder in {_SETTINGS} is not a table of outputs and their tokens"
         )
     for place, token in decoder.items():
         added[int(place)] = _content(token, f"token {place} of added_tokens_decoder in {_SETTINGS}", files)
@@ -122,7 +127,7 @@ def _with_added(vocabulary: dict[str, int], files: Files, settings: Settings) ->
 
 
 def _with_special(known: dict[int, str], special: Mapping[str, str]) -> dict[int, str]:
-    """With special tokens that stand nowhere: behind all others, as the stock tokenizer adds them."""
+    """``known`` with the missing special tokens after all others, as the stock tokenizer adds them."""
     known = dict(known)
     for token in special.values():
         if token not in known.values():
@@ -132,22 +137,22 @@ def _with_special(known: dict[int, str], special: Mapping[str, str]) -> dict[int
 
 def _places(found: Any, file: str, files: Files) -> dict[str, int]:
     if not isinstance(found, dict) or not all(isinstance(place, int) for place in found.values()):
-        raise CheckpointError(f"{files.name}: {file} is no table of labels and their places")
+        raise CheckpointError(f"{files.name}: {file} is not a table of labels and their outputs")
     return found
 
 
 def _token(settings: Settings, files: Files, name: str, default: str) -> str:
-    for file, said in ((_SETTINGS, settings), (_SPECIAL, read_json(files, _SPECIAL) or {})):
-        if found := said.get(name):
+    for file, found_in in ((_SETTINGS, settings), (_SPECIAL, read_json(files, _SPECIAL) or {})):
+        if found := found_in.get(name):
             return _content(found, f"{name} in {file}", files)
     return default
 
 
 def _content(token: Any, what: str, files: Files) -> str:
-    """What a token says, which is a string or an object with ``content``."""
-    said = token.get("content") if isinstance(token, dict) else token
-    if not isinstance(said, str):
+    """The text of a token, which is a string or an object with ``content``."""
+    text = token.get("content") if isinstance(token, dict) else token
+    if not isinstance(text, str):
         raise CheckpointError(
-            f"{files.name}: {what} is {str(token)[:40]!r}, no token; copy the file from the source again"
+            f"{files.name}: {what} is {str(token)[:40]!r}, which is not a token; copy the file from the source again"
         )
-    return said
+    return text

@@ -1,0 +1,15 @@
+"""The layers of an encoder and what they are made of.
+
+`blocks`                  the three kinds of layer
+`attention`               self-attention
+`positions`               the position schemes of attention
+`feed_forward`            the feed-forward block
+`conformer_convolution`   the convolution module of a Conformer layer
+`positional_convolution`  the convolution that adds positions before the first layer
+`low_rank`                a linear map as the product of two narrow ones
+`norms`                   normalization over time
+`activations`             the activations by name
+`convolution`             strided convolutions of the front end
+`long_convolution`        convolutions with a long kernel by the Fourier transform
+`safe_convolution`        convolutions that are correct on a CPU in low precision too
+"""

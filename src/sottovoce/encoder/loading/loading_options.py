@@ -1,4 +1,4 @@
-"""What ``from_pretrained`` takes: each option works as in Transformers, or is refused by name."""
+"""The options of ``from_pretrained``: each works as in Transformers, or is refused by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...text.suggestions import did_you_mean
 from ..checks.config_rules import DTYPES
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
-"""Where files are looked for."""
+"""Options that say where files are."""
 
 PLACEMENT_OPTIONS = (
     "device_map",
@@ -26,7 +26,7 @@ PLACEMENT_OPTIONS = (
     "tp_size",
     "device_mesh",
 )
-"""Where weights go and in what form: handed on to Transformers."""
+"""Options that say where weights go and in what form, which are passed on to Transformers."""
 
 FIXED_OPTIONS: dict[str, tuple[Any, ...]] = {
     "attn_implementation": (None, "sdpa"),
@@ -43,7 +43,7 @@ FIXED_OPTIONS: dict[str, tuple[Any, ...]] = {
     "generation_config": (None,),
     "use_kernels": (None, False),
 }
-"""What can only be as it is here; saying so is no fault."""
+"""Options that have only some values here -> the values that are supported."""
 
 IGNORED_OPTIONS = (
     "trust_remote_code",
@@ -55,20 +55,20 @@ IGNORED_OPTIONS = (
     "_commit_hash",
     "_fast_init",
 )
-"""What the auto classes and pipelines of Transformers pass along, and what Transformers itself no longer heeds: it says
-nothing about a model."""
+"""Options that have no effect: the auto classes and pipelines of Transformers pass them along, or Transformers ignores
+them too."""
 
 
 @dataclass(frozen=True)
 class LoadingOptions:
-    """The keywords of one call, by what they are about.
+    """The options of one call by purpose.
 
     Args:
-        hub: where files are looked for.
-        changes: fields of the config that are to be otherwise.
-        placing: where weights go, handed on to Transformers.
-        dtype: of the weights; ``None`` where nothing is said, ``"auto"`` for that of the checkpoint.
-        report: whether the loading info is wanted too.
+        hub: options that say where files are.
+        changes: new values for fields of the config.
+        placing: options that say where weights go, for Transformers.
+        dtype: dtype of the weights; ``None`` where none is given, ``"auto"`` for that of the checkpoint.
+        report: whether the caller asks for the loading info too.
     """
 
     hub: dict[str, Any]
@@ -79,16 +79,16 @@ class LoadingOptions:
 
 
 def split_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -> LoadingOptions:
-    """The keywords of a ``from_pretrained``.
+    """The options of ``from_pretrained``, checked and sorted.
 
     Args:
-        name: of the class.
-        fields: of its config.
-        given: the keywords.
+        name: name of the class, for messages.
+        fields: names of the fields of its config.
+        given: the keyword arguments of the call.
 
     Raises:
-        TypeError: one that is unknown, or that cannot be heeded.
-        CheckpointError: a dtype that is none.
+        TypeError: an option that is unknown or has a value that is not supported.
+        CheckpointError: a dtype that does not exist.
     """
     fields = tuple(fields)
     own = (
@@ -103,8 +103,8 @@ def split_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) ->
     )
     for option, value in given.items():
         if option in FIXED_OPTIONS and not any(value is each or value == each for each in FIXED_OPTIONS[option]):
-            able = " or ".join(repr(each) for each in FIXED_OPTIONS[option])
-            raise TypeError(f"{name}.from_pretrained: {option}={value!r} cannot be heeded, only {able}")
+            supported = " or ".join(repr(each) for each in FIXED_OPTIONS[option])
+            raise TypeError(f"{name}.from_pretrained: {option}={value!r} is not supported, only {supported}")
         if option not in own and option not in fields:
             public = [each for each in (*own, *fields) if not each.startswith("_")]
             hint = "" if option.startswith("_") else did_you_mean(option, public)
@@ -120,14 +120,14 @@ def split_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) ->
 
 
 def _shortened(hint: str) -> str:
-    """A hint without the names of 80 options."""
-    return hint if hint.startswith("did you mean") else "see the documentation of the class for those that there are"
+    """A hint that does not list all options."""
+    return hint if hint.startswith("did you mean") else "see the documentation of the class for its options"
 
 
-def _dtype(said: Any) -> torch.dtype | str | None:
-    if said is None or said == "auto":
-        return said
-    found = DTYPES.get(said.removeprefix("torch.")) if isinstance(said, str) else said
-    if found not in DTYPES.values():
-        raise CheckpointError(f"dtype is {said!r}, which weights cannot have; {did_you_mean(str(said), DTYPES)}")
+def _dtype(given: object) -> torch.dtype | str | None:
+    if given is None or given == "auto":
+        return None if given is None else "auto"
+    found = DTYPES.get(given.removeprefix("torch.")) if isinstance(given, str) else given
+    if not isinstance(found, torch.dtype) or found not in DTYPES.values():
+        raise CheckpointError(f"dtype is {given!r}, which weights cannot have; {did_you_mean(str(given), DTYPES)}")
     return found

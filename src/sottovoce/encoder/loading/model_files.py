@@ -1,4 +1,4 @@
-"""Where a checkpoint's files are: a directory, or a repository of the hub."""
+"""The files of a model: those of a directory or of a repository on the hub."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from .hub import download
 from .model_names import hub_id
 
 LARGEST_JSON = 2**26
-"""Bytes; the largest vocabularies have a tenth of it."""
+"""Most bytes of a JSON file; the largest vocabularies have a tenth of it."""
 
 
 class Files(Protocol):
-    """A named set of files."""
+    """The files of a model."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the model in messages."""
 
     def find(self, filename: str) -> Path | None:
         """The local path of a file; ``None`` where there is no such file.
 
         Raises:
-            CheckpointError: it is there, but no file, or nobody may look at it.
+            CheckpointError: it is not a regular file, or may not be read.
         """
 
 
 @dataclass(frozen=True)
 class Directory:
-    """The files of a local directory."""
+    """The files of a local directory.
+
+    Args:
+        path: the directory.
+    """
 
     path: Path
 
@@ -52,7 +56,7 @@ def is_file(path: Path) -> bool:
     """Whether a path is a file.
 
     Raises:
-        CheckpointError: nobody may look.
+        CheckpointError: its folder may not be read.
     """
     try:
         return path.is_file()
@@ -63,10 +67,10 @@ def is_file(path: Path) -> bool:
 
 
 def existing(path: Path) -> Path | None:
-    """``path``, if it is a file; ``None`` where nothing is.
+    """``path``, if it is a file; ``None`` if it does not exist.
 
     Raises:
-        CheckpointError: something else than a file is there, or nobody may look.
+        CheckpointError: it is not a regular file, or its folder may not be read.
     """
     try:
         mode = path.stat().st_mode
@@ -82,7 +86,7 @@ def existing(path: Path) -> Path | None:
 
 @dataclass(frozen=True)
 class Hub:
-    """The files of a repository on the hub, downloaded into its cache when they are asked for.
+    """The files of a repository on the hub, which are downloaded into its cache when they are needed.
 
     Args:
         name: ``organization/model``.
@@ -100,7 +104,7 @@ def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
     """The files of a directory or hub id.
 
     Raises:
-        CheckpointError: there is no such directory, and the name cannot be a hub id, see `hub_id`.
+        CheckpointError: there is no such directory, and the name is no hub id, see `hub_id`.
     """
     path, options = Path(name), dict(options or {})
     try:
@@ -140,24 +144,29 @@ def read_json(files: Files, filename: str) -> dict[str, Any] | None:
 
 
 def model_type(fields: Mapping[str, Any] | None) -> str | None:
-    """What the content of a ``config.json`` says that the model is; ``None`` where it says nothing."""
+    """The ``model_type`` in the content of a ``config.json``; ``None`` where it has none."""
     found = (fields or {}).get("model_type")
     return found if isinstance(found, str) else None
 
 
-def find_shard(files: Files, shard: Any, index: str) -> Path:
-    """The file of a shard that an index names: one beside it or below it, wherever the name tries to lead.
+def find_shard(files: Files, shard: str, index: str) -> Path:
+    """The file of a shard that an index names, which must be beside the index or below it.
+
+    Args:
+        files: the files of the model.
+        shard: name of the shard in the index.
+        index: name of the index, for messages.
 
     Raises:
-        CheckpointError: a name that leads out of the directory, itself or through a link, or a shard that is missing.
+        CheckpointError: the name or a link leads out of the directory, or the shard is missing.
     """
-    pure = PurePosixPath(shard) if isinstance(shard, str) else None
-    if pure is None or pure.is_absolute() or PureWindowsPath(shard).drive or ".." in pure.parts or "\\" in shard:
+    pure = PurePosixPath(shard)
+    if pure.is_absolute() or PureWindowsPath(shard).drive or ".." in pure.parts or "\\" in shard:
         raise CheckpointError(
-            f"{files.name}: {index} names the shard {str(shard)[:60]!r}, which is no file of the directory"
+            f"{files.name}: {index} names the shard {shard[:60]!r}, which is no file of the directory; copy the index again"
         )
     if (path := files.find(shard)) is None:
-        raise CheckpointError(f"{files.name}: the shard {shard[:60]} that {index} names is missing")
+        raise CheckpointError(f"{files.name}: the shard {shard[:60]} that {index} names is missing; copy it there")
     if isinstance(files, Directory) and not _inside(path, files.path):
         raise CheckpointError(
             f"{files.name}: the shard {shard[:60]} is a link out of the directory; copy the file itself there"
@@ -166,7 +175,7 @@ def find_shard(files: Files, shard: Any, index: str) -> Path:
 
 
 def _inside(path: Path, directory: Path) -> bool:
-    """Whether a file lies in a directory, or where the hub's cache keeps the files that a snapshot links to."""
+    """Whether a file is in a directory, or in the blobs of the hub's cache, to which a snapshot links."""
     real = path.resolve()
     if real.is_relative_to(directory.resolve()):
         return True

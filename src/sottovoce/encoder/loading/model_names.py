@@ -1,4 +1,4 @@
-"""What the name of a model stands for: what looks like a path is one, and is never asked of the hub."""
+"""What the name of a model stands for. A name that looks like a path is never looked up on the hub."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from .provider import Provider
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 SUFFIXES = (".bin", ".ckpt", ".json", ".onnx", ".pt", ".pth", ".safetensors", ".wav", ".yaml", ".yml", ".zip")
-"""Endings of files; the names of models on the hub have dots too (``w2v-bert-2.0``)."""
+"""Endings of files. They are listed because models on the hub may have dots in their names too (``w2v-bert-2.0``)."""
 
 RECIPE_NAMES: Provider[Container[str]] = Provider()
 """Names of the recipes that come with sottovoce."""
 
 
 def hub_id(name: str) -> str:
-    """A name of which there is nothing here, if it can only be that of a model on the hub: ``owner/model``.
+    """``name``, if it can only be a model on the hub: ``owner/model``.
+
+    Args:
+        name: a name that is no file or directory here.
 
     Raises:
-        CheckpointError: it is that of a recipe, has no owner, or is a path with a slip in it; with what is near.
+        CheckpointError: the name is that of a recipe, has no owner, or is a mistyped path; the message suggests a path.
     """
     near = nearest_path(name)
     if near is None and HUB_ID.fullmatch(name) and not _like_a_path(name):
@@ -47,12 +50,12 @@ def _like_a_path(name: str) -> bool:
     return (
         name.startswith((".", "~", "/"))
         or name.lower().endswith(SUFFIXES)
-        or os.path.isdir(name.split("/")[0])  # its folder is here
+        or os.path.isdir(name.split("/")[0])  # its folder exists
     )
 
 
 def nearest_path(name: str) -> str | None:
-    """A path that is here and differs from ``name`` by slips alone, in each of its parts; ``None`` where there is none."""
+    """An existing path whose parts differ from those of ``name`` only by typing errors; ``None`` where there is none."""
     if not name or "\0" in name or len(name) > 4096:
         return None
     parts = Path(os.path.expanduser(name)).parts

@@ -1,4 +1,4 @@
-"""Loading that refuses what it cannot account for, and saving that others can load without this package."""
+"""Strict loading, and saving with the modeling code so that a model loads without sottovoce."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ from .weight_files import read_safetensors, read_weights
 
 
 def listed(names: list[str], most: int = 5) -> str:
+    """Names in a line: the first ``most`` of them, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def mismatch_error(name: str, missing: list[str], surplus: list[str], misshapen: list[str]) -> CheckpointError | None:
-    """The error that names what does not fit, or ``None`` when all does."""
+    """The error for tensors that do not fit a config; ``None`` if all fit."""
     kinds = {"missing": missing, "surplus": surplus, "misshapen": misshapen}
     parts = [f"{len(found)} {kind} ({listed(found)})" for kind, found in kinds.items() if found]
     if not parts:
@@ -42,18 +43,23 @@ def mismatch_error(name: str, missing: list[str], surplus: list[str], misshapen:
 
 
 def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], name: str) -> None:
-    """Hold weights against the tensors that they are for.
+    """Check that weights fit the tensors of a model.
+
+    Args:
+        expected: the tensors of the model by name.
+        weights: the weights by name.
+        name: of the checkpoint, for messages.
 
     Raises:
-        CheckpointError: some are missing, left over, of another shape or kind of number; it names them.
+        CheckpointError: tensors that are missing, left over, of another shape, or not floating-point where they must be.
     """
-    wrong = [
+    misshapen = [
         f"{k} {tuple(weights[k].shape)} instead of {tuple(v.shape)}"
         for k, v in expected.items()
         if k in weights and weights[k].shape != v.shape
     ]
     missing, surplus = [k for k in expected if k not in weights], [k for k in weights if k not in expected]
-    if error := mismatch_error(name, missing, surplus, wrong):
+    if error := mismatch_error(name, missing, surplus, misshapen):
         raise error
     for key, tensor in expected.items():
         if tensor.is_floating_point() != weights[key].is_floating_point():
@@ -76,10 +82,10 @@ def files_of(name: str | os.PathLike[str], hub: dict[str, Any]) -> Files:
 
 @contextmanager
 def without_report() -> Iterator[None]:
-    """Without what Transformers has to say while it loads or saves.
+    """Silence the progress bar of tensors and the messages of Transformers while it loads or saves.
 
-    No bar of tensors: it is over at once, and tears apart what a program shows of its own work (that of a download stays).
-    No table of tensors that do not fit: they are an error, and told once.
+    The bar breaks the output of the calling program, and tensors that do not fit are an error of ours. Bars of downloads
+    stay.
     """
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
@@ -113,43 +119,47 @@ class StrictLoading:
         config: CheckedConfig | str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> Any:
-        """See the classes. What is not ours is read and converted by `convert`; from there on there is one way: Transformers
-        is handed config and weights that have been checked, and puts them where and in what form its options say."""
-        given = split_options(cls.__name__, cls.config_class.changeable(), kwargs)
-        files = files_of(name, given.hub)
-        described = files if config is None else cls._described(config, given.hub)
+        """See the classes. `convert` reads other formats. Config and weights are checked here, and Transformers then places
+        the weights as its options say."""
+        options = split_options(cls.__name__, cls.config_class.changeable(), kwargs)
+        files = files_of(name, options.hub)
+        source = files if config is None else cls._config_source(config, options.hub)
         with one_line_errors(str(name)):
-            found = cls._config(described)
+            found = cls._config(source)
             if found is not None:
-                weights, dtype = cls._weights(name, files), given.dtype or "auto"
+                weights, dtype = cls._weights(name, files), options.dtype or "auto"
             else:
                 found, weights, notes = cls.convert(name, files)
                 for note in notes:
                     warnings.warn(note, stacklevel=4)
-                dtype = given.dtype or torch.float32
-            if given.changes:
-                found = cls.config_class.from_dict(found.to_dict(), **given.changes)
+                dtype = options.dtype or torch.float32
+            if options.changes:
+                found = cls.config_class.from_dict(found.to_dict(), **options.changes)
             check_fit(blueprint(cls, found), weights, str(name))
         with one_line_errors(str(name), "cannot be loaded so", "change the options of from_pretrained"):
             with without_report():
                 model, info = super().from_pretrained(  # type: ignore[misc]
-                    None, config=found, state_dict=weights, dtype=dtype, output_loading_info=True, **given.placing
+                    None, config=found, state_dict=weights, dtype=dtype, output_loading_info=True, **options.placing
                 )
             check_finite(model.state_dict(), str(name), unknown_yet(model))
         model.name_or_path = model.config.name_or_path = str(name)
-        return (model, info) if given.report else model
+        return (model, info) if options.report else model
 
     @classmethod
     def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[Any, Mapping[str, Tensor], list[str]]:
-        """Our config and weights of a checkpoint of another kind, and notes that the user should read.
+        """Config, weights and notes for the user of a checkpoint in another format.
+
+        Args:
+            name: as the caller gave it.
+            files: the files of the checkpoint.
 
         Raises:
-            CheckpointError: an unknown kind, damaged, or not fitting its own config.
+            CheckpointError: an unknown format, damaged, or weights that do not fit the config.
         """
         raise NotImplementedError
 
     @classmethod
-    def _described(cls: Any, config: Any, hub: dict[str, Any]) -> Any:
+    def _config_source(cls: Any, config: Any, hub: dict[str, Any]) -> Any:
         """The config that the caller gives, or the files that hold it.
 
         Raises:
@@ -157,19 +167,19 @@ class StrictLoading:
         """
         if isinstance(config, str | os.PathLike):
             return files_of(config, hub)
-        # By its name: a portable copy's file may have been loaded twice, and then there are two classes.
+        # Compared by model_type, because the file of a portable copy may be loaded twice, which makes two classes.
         if getattr(config, "model_type", None) == cls.config_class.model_type:
             return config
         raise TypeError(f"config is a {type(config).__name__}; give a {cls.config_class.__name__}, or leave it out")
 
     @classmethod
-    def _config(cls: Any, described: Any) -> Any:
-        """The config, given or of a ``config.json``; ``None`` where that is not of this class."""
-        if isinstance(described, PreTrainedConfig):
-            return described if isinstance(described, cls.config_class) else cls.config_class(**described.to_dict())
-        fields = read_json(described, "config.json")
+    def _config(cls: Any, source: Any) -> Any:
+        """The config, given or in a ``config.json``; ``None`` where the file is of another class."""
+        if isinstance(source, PreTrainedConfig):
+            return source if isinstance(source, cls.config_class) else cls.config_class(**source.to_dict())
+        fields = read_json(source, "config.json")
         ours = model_type(fields) == cls.config_class.model_type
-        return cls.config_class.from_file(fields, described.name) if ours else None
+        return cls.config_class.from_file(fields, source.name) if ours else None
 
     @staticmethod
     def _weights(name: str | os.PathLike[str], files: Files) -> dict[str, Tensor]:
@@ -196,7 +206,7 @@ class StrictLoading:
             write_code(self, code, Path(directory))
 
     def auto_classes(self) -> dict[str, type]:
-        """What a portable copy is loaded as: auto class -> class."""
+        """The classes that load a portable copy: auto class -> class."""
         return {"AutoModel": type(self)}
 
     def added_classes(self) -> dict[str, dict[str, type]]:
@@ -205,14 +215,20 @@ class StrictLoading:
 
 
 def feature_extractor() -> Any:
-    """A stock feature extractor: waveforms go in as they are, for normalization and filterbank are in the model."""
+    """A stock feature extractor that leaves waveforms as they are, because the model normalizes them itself."""
     from transformers import Wav2Vec2FeatureExtractor
 
     return Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
 
 
 def write_processor(tokenizer: Any, directory: Path, *, portable: bool) -> None:
-    """A stock processor of our feature extractor and a tokenizer, whose class is shipped if the rest of the code is."""
+    """Write a stock processor: our feature extractor and a tokenizer.
+
+    Args:
+        tokenizer: the tokenizer.
+        directory: of the model.
+        portable: the modeling code is beside it, so its class is named in the file.
+    """
     from transformers import Wav2Vec2Processor
 
     Wav2Vec2Processor(feature_extractor(), tokenizer).save_pretrained(directory)

@@ -1,4 +1,4 @@
-"""Layers whose activations may be computed again instead of being kept (gradient checkpointing, Chen et al. 2016)."""
+"""Layers whose activations can be recomputed instead of kept (gradient checkpointing, Chen et al. 2016)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import nn
 
 
 class RecomputedLayer(nn.Module):
-    """Base class of a layer that ``model.gradient_checkpointing_enable()`` of Transformers finds.
+    """Base class of layers that ``model.gradient_checkpointing_enable()`` of Transformers finds.
 
-    It does for our layers what the ``GradientCheckpointingLayer`` of Transformers does, whose module takes as long to
-    import as torch itself. It is ``forward`` that is computed again, so hooks of the layer run once.
+    It does the same as the ``GradientCheckpointingLayer`` of Transformers, whose module takes as long to import as torch.
+    Only ``forward`` is recomputed, so hooks of the layer run once.
     """
 
     gradient_checkpointing = False

@@ -1,4 +1,4 @@
-"""Modules whose weights are about to be loaded need none before."""
+"""Building modules without initializing their weights, for when weights are loaded afterwards."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class Uninitialized(TorchFunctionMode):
-    """Within it, the functions of ``torch.nn.init`` leave tensors as they are: those of a large model take seconds,
-    and without memory for values they import half a compiler."""
+    """In this mode the functions of ``torch.nn.init`` leave tensors as they are.
+
+    For a large model they take seconds, and on the device ``meta`` they import a part of the compiler.
+    """
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -19,6 +21,6 @@ class Uninitialized(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(function, "__module__", None) == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        if function in (Tensor.normal_, Tensor.uniform_):  # some functions of torch.nn.init are only seen by these
+        if function in (Tensor.normal_, Tensor.uniform_):  # some functions of torch.nn.init call only these
             return args[0]
         return function(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Tensors out of the weight files of a directory, whole or in shards. Nothing is ever executed."""
+"""Tensors from the weight files of a model, whole or in shards. No code from a file is ever executed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ POINTER = b"version https://git-lfs"
 
 
 def check_content(path: Path) -> None:
-    """Raises: CheckpointError: the file is empty, or stands for another one that was not downloaded."""
+    """Refuse a file without weights.
+
+    Raises:
+        CheckpointError: the file is empty, or is a Git LFS pointer to a file that was not downloaded.
+    """
     with one_line_errors(str(path)), path.open("rb") as file:
         start = file.read(len(POINTER))
     if not start:
@@ -28,13 +32,13 @@ def check_content(path: Path) -> None:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a file.
+    """The tensors of a file by name.
 
-    They are copied: the library gives views of the file itself, which change when it is written to, and whose places in
-    memory are such that sums come out otherwise in the last bit.
+    They are copies, because the library returns views of the file, which change when it is written to, and whose alignment
+    in memory changes the last bit of sums.
 
     Raises:
-        CheckpointError: a damaged file, or one that may not be read.
+        CheckpointError: the file is damaged or may not be read.
     """
     check_content(path)
     with one_line_errors(str(path)):
@@ -42,15 +46,15 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 SAFETENSORS: dict[str, Reader] = {"model.safetensors": read_safetensors}
-"""Name of a weights file -> what reads it; or, in shards, with ``.index.json`` behind."""
+"""Name of a weights file -> its reader. The index of a file in shards has the same name and ``.index.json``."""
 
 
 def read_weights(files: Files, readers: Mapping[str, Reader] = SAFETENSORS) -> dict[str, Tensor]:
     """All tensors of a directory or hub repository.
 
     Args:
-        files: of the model.
-        readers: of the weight files there may be, the better ones first.
+        files: the files of the model.
+        readers: name of a weights file -> its reader, in the order of preference.
 
     Raises:
         CheckpointError: no weights, a missing shard, or a damaged or unsafe file.
@@ -61,18 +65,18 @@ def read_weights(files: Files, readers: Mapping[str, Reader] = SAFETENSORS) -> d
         if (index := read_json(files, f"{name}.index.json")) is not None:
             return _read_shards(files, f"{name}.index.json", index, read)
     expected = ", ".join(f"{name} or {name}.index.json" for name in readers)
-    raise CheckpointError(f"{files.name}: no weights: none of {expected} is there")
+    raise CheckpointError(f"{files.name}: no weights; it must have one of {expected}")
 
 
 def _read_shards(files: Files, index_name: str, index: Mapping[str, object], read: Reader) -> dict[str, Tensor]:
-    placed = index.get("weight_map")
-    if not isinstance(placed, dict) or not all(isinstance(shard, str) for shard in placed.values()):
+    shards = index.get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
         raise CheckpointError(f"{files.name}/{index_name}: has no weight_map that says which tensor is in which shard")
     tensors: dict[str, Tensor] = {}
-    for shard in sorted(set(placed.values())):
+    for shard in sorted(set(shards.values())):
         tensors |= read(find_shard(files, shard, index_name))
-    if missing := sorted(placed.keys() - tensors.keys()):
+    if missing := sorted(shards.keys() - tensors.keys()):
         raise CheckpointError(
-            f"{files.name}: {missing[0]} is not in the shard {placed[missing[0]]} that should hold it"
+            f"{files.name}: {missing[0]} is not in the shard {shards[missing[0]]} that should hold it"
         )
     return tensors
