@@ -7,6 +7,7 @@
 `conformer_convolution`   the convolution module of a Conformer layer
 `positional_convolution`  the convolution that adds positions before the first layer
 `low_rank`                a linear map as the product of two narrow ones
+`frame_masks`             masks of the valid frames of a batch
 `norms`                   normalization over time
 `activations`             the activations by name
 `convolution`             strided convolutions of the front end
