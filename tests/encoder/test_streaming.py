@@ -214,16 +214,16 @@ def test_a_click_comes_out_after_the_algorithmic_latency(name):
     assert one.latency.chunk == pytest.approx(3 * 0.02) and worst == 3 * hop + encoder.frontend.min_samples - hop
 
 
-def test_memory_does_not_grow():
+def test_the_state_does_not_grow():
     encoder, chunks = ENCODERS["rotary"](), Chunks(25, left=2)
     stream, sizes = encoder.streaming(chunks), []
     wave = 0.1 * torch.randn(1, 24 * 16_000, generator=torch.Generator().manual_seed(0))
     for piece in wave.split(6_321, dim=1):
-        memory = stream._memory
+        state = stream._state
         if not stream.push(piece).lengths[0]:
             continue
-        tensors = [t for cache in memory.layers for t in (cache.keys, cache.values, cache.tail) if t is not None]
-        kept = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in [*tensors, memory.heard.windows]}
+        tensors = [t for cache in state.layers for t in (cache.keys, cache.values, cache.tail) if t is not None]
+        kept = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in [*tensors, state.stats.windows]}
         sizes.append(sum(kept.values()) + stream._samples.untyped_storage().nbytes())
     half = len(sizes) // 2
     assert max(sizes[half:]) <= 1.05 * max(sizes[:half])  # what waits for its chunk is now more, now less
