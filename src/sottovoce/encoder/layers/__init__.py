@@ -1,6 +1,7 @@
 """The layers of an encoder and what they are made of.
 
 `blocks`                  the three kinds of layer
+`layer_builder`           builds a layer of given widths
 `attention`               self-attention
 `positions`               the position schemes of attention
 `feed_forward`            the feed-forward block
