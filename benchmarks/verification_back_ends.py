@@ -26,9 +26,9 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.data_section import Corpora
 from sottovoce.runs.recipe import Recipe
 from sottovoce.tasks.scoring.embedding import embed_all
-from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, words
+from sottovoce.tasks.scoring.speaker_scoring import Scoring, describe_scoring, score
 from sottovoce.tasks.task import EvaluationData
-from sottovoce.tasks.verification import spread, spread_by_speaker
+from sottovoce.tasks.verification import evenly_spaced, evenly_spaced_by_speaker
 
 WCCN: Mapping[str, Any] = {"wccn": {}}
 WAYS: list[Mapping[str, Any]] = [
@@ -74,12 +74,12 @@ def main() -> None:
     corpora = Corpora(recipe.data, options.run / "data")
     train = corpora.cuts(*recipe.data.train)
     ways = [Scoring.model_validate(way) for way in WAYS]
-    by_speaker = spread_by_speaker(train, ways[0].utterances)
+    by_speaker = evenly_spaced_by_speaker(train, ways[0].utterances)
     speakers = [str(cut_speaker(cut)) for cut in by_speaker]
     tests = {name: corpora.test_set(where) for name, where in recipe.data.test.items()}
     for stage in options.stages:
         model = TaskModel.from_pretrained(str(options.run / "models" / stage)).eval()
-        mean_of = embed_all(model, [train[k] for k in spread(len(train), recipe.task.options.mean_of)])
+        mean_of = embed_all(model, [train[k] for k in evenly_spaced(len(train), recipe.task.options.mean_of)])
         known = embed_all(model, by_speaker)
         heard = {name: Heard(model, test) for name, test in tests.items()}
         table = Table(title=f"{stage}: EER % [95 % by speaker]")
@@ -90,7 +90,9 @@ def main() -> None:
             scoring.fit_mean(mean_of)
             way.fit(scoring, known, speakers)
             kind = "" if way.back_end is None else f"{way.back_end.kind}: "
-            table.add_row(kind + words(scoring), *(each.eer(scoring, options.draws) for each in heard.values()))
+            table.add_row(
+                kind + describe_scoring(scoring), *(each.eer(scoring, options.draws) for each in heard.values())
+            )
         Console(width=140).print(table)
     print(f"torch {torch.__version__}, recipe {recipe.name}, seed {recipe.seed}")
 

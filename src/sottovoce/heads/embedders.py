@@ -12,11 +12,11 @@ from ..errors import CheckpointError
 from ..plugins import Registry
 from .head import Embedder, Head
 from .options import check_options
+from .speaker.direct_pooling import DirectPooling
 from .speaker.ecapa_tdnn import ECAPA
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
 from .speaker.plain_xvector import PlainXVector
-from .speaker.pooled import Pooled
 from .speaker.rawnet3 import RawNet3
 from .speaker.ska_tdnn import SKATDNN
 from .speaker.x_vector import XVector
@@ -28,7 +28,7 @@ GROUP = "sottovoce.heads"
 
 OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "mhfa": MHFA,
-    "pooled": Pooled,
+    "pooled": DirectPooling,
     "x_vector": XVector,
     "ecapa_tdnn": ECAPA,
     "rawnet3": RawNet3,

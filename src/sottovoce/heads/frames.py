@@ -14,7 +14,7 @@ from ..encoder.layers.safe_convolution import Conv1d
 from ..encoder.units import MacTerm
 
 
-def silenced(x: Tensor, mask: Tensor | None) -> Tensor:
+def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
     """``x[B, C, T]`` with zeros where there is padding."""
     return x if mask is None else x.masked_fill(~mask[:, None], 0.0)
 
@@ -23,13 +23,13 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
     """Mean ``[B, C]`` of ``x[B, C, T]`` over its valid frames."""
     if mask is None:
         return x.mean(2)
-    return silenced(x, mask).sum(2) / mask.sum(1, keepdim=True)
+    return zero_padding(x, mask).sum(2) / mask.sum(1, keepdim=True)
 
 
 def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
     """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
     wide = at_least_float32(x)
-    centered = silenced(wide - mean_over_time(wide, mask)[..., None], mask)
+    centered = zero_padding(wide - mean_over_time(wide, mask)[..., None], mask)
     return (centered * torch.rsqrt(mean_over_time(centered.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
@@ -47,7 +47,7 @@ class TimeConv(Conv1d):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, inputs, T] -> [B, outputs, T]``."""
-        return super().forward(silenced(x, mask) if self.kernel_size[0] > 1 else x)
+        return super().forward(zero_padding(x, mask) if self.kernel_size[0] > 1 else x)
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(lambda timing: timing.frames, "weight")]

@@ -58,7 +58,7 @@ class Head(nn.Module, ABC):
         """
 
     @property
-    def final(self) -> bool:
+    def reads_encoder_output(self) -> bool:
         """Whether the last of its hidden states is what the encoder gives out, after the final norm if it has one."""
         return False
 

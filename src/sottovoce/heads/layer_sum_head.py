@@ -12,7 +12,7 @@ from ..encoder.stream import ResidualStream
 from .head import Head
 from .layer_aggregation import weighted_sum
 
-Fusion = Literal["sum", "last"]
+LayerCombination = Literal["sum", "last"]
 
 
 class LayerSumHead(Head):
@@ -24,13 +24,13 @@ class LayerSumHead(Head):
         fusion: ``sum`` of all hidden states under softmax weights, or the ``last`` one alone.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, fusion: Fusion):
+    def __init__(self, stream: ResidualStream, layers: int, fusion: LayerCombination):
         super().__init__()
         self.stream, self.layers, self.fusion = stream, layers, fusion
         self.layer_weights = nn.Parameter(torch.ones(layers)) if fusion == "sum" else None
 
     @property
-    def final(self) -> bool:
+    def reads_encoder_output(self) -> bool:
         return self.fusion == "last"
 
     def initialize(self) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..encoder.layers.frame_masks import frame_mask
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm, Unit
-from .layer_sum_head import Fusion, LayerSumHead
+from .layer_sum_head import LayerCombination, LayerSumHead
 from .options import Width
 
 
@@ -28,7 +28,7 @@ class MeanClassifier(LayerSumHead):
     pipeline = "audio-classification"
 
     def __init__(
-        self, stream: ResidualStream, layers: int, *, classes: int, width: Width = 256, fusion: Fusion = "sum"
+        self, stream: ResidualStream, layers: int, *, classes: int, width: Width = 256, fusion: LayerCombination = "sum"
     ):
         super().__init__(stream, layers, fusion)
         self.projector = nn.Linear(stream.width, width)

@@ -123,7 +123,7 @@ class StreamingRecognizer:
         if not encoded.hidden_states[0].shape[1]:
             return []
         states = encoded.hidden_states
-        if self.model.head.final:
+        if self.model.head.reads_encoder_output:
             assert encoded.last_hidden_state is not None
             states = (*states[:-1], encoded.last_hidden_state)
         output = finite_output(self.model.head(states)[0], self.model)

@@ -16,7 +16,7 @@ from ..data.audio.reading import audio_shape
 from ..data.audio.sources import name_of
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..models.task_network import TaskNetwork
-from ..tasks.scoring.speaker_scoring import calibrated, calibration_of, score
+from ..tasks.scoring.speaker_scoring import calibrated_scores, calibration_of, score
 from .arguments import Audio, Model, audio_file, task_model
 from .inputs import Recording
 
@@ -106,7 +106,7 @@ def compare_embeddings(
     left, right = np.array(pairs).reshape(-1, 2).T
     raw = score(model.scoring, torch.stack(list(embeddings)), list(seconds), left, right, names=names)
     labels = [f"{names[a]} and {names[b]}" for a, b in pairs]
-    scores = finite_output(torch.from_numpy(np.asarray(calibrated(model.scoring, raw))), model, labels)
+    scores = finite_output(torch.from_numpy(np.asarray(calibrated_scores(model.scoring, raw))), model, labels)
     threshold = model.scoring.threshold.item()
     known, fitted = None if math.isnan(threshold) else threshold, calibration_of(model.scoring) is not None
     return [Verdict(value, known, fitted) for value in scores.tolist()]

@@ -109,7 +109,7 @@ class TaskNetwork(SingleDeviceModule):
             return_dict=True,
         )
         states = encoded.hidden_states
-        if self.head.final:
+        if self.head.reads_encoder_output:
             states = (*states[:-1], encoded.last_hidden_state)
         output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head

@@ -32,7 +32,7 @@ _SLACK = 2
 """Frames by which an encoder's count may differ from 20 ms steps with a field of 25 ms (a filterbank's field is wider)."""
 
 
-Conformers: Any = constructor_options(PowersetHead)
+PowersetOptions: Any = constructor_options(PowersetHead)
 """The section of the head."""
 
 
@@ -56,7 +56,7 @@ class Diarization(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
-    head: Conformers = Conformers()
+    head: PowersetOptions = PowersetOptions()
     loss: NoOptions = NoOptions()
     decisions: DecisionOptions = DecisionOptions()
     draws: int = Field(1000, ge=1, le=100_000)

@@ -24,8 +24,8 @@ from ..models.task_network import TaskNetwork
 from ..options import Options
 from .recognition_heads import SEQUENCE_SECTIONS
 from .slu_formulations import ClassFormulation, Formulation, IntentHead, IntentLoss, SequenceFormulation
-from .slu_semantics import meaning_of
-from .task import EvaluationData, Objective, plain
+from .slu_semantics import cut_semantics
+from .task import EvaluationData, Objective, interval_fields
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -87,7 +87,7 @@ class Intent(Options):
         Raises:
             DataError: it does not say.
         """
-        return meaning_of(cut, self.intents, self.slots)
+        return cut_semantics(cut, self.intents, self.slots)
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the outputs, from the training data alone.
@@ -166,7 +166,7 @@ class Intent(Options):
 
     def _rates(self, name: str, rate: Fraction) -> dict[str, Any]:
         interval = rate.interval(draws=self.draws)
-        return {name: rate.value} if interval is None else plain(name, interval)
+        return {name: rate.value} if interval is None else interval_fields(name, interval)
 
     def _by_split(
         self, cuts: Sequence[Cut], gold: Mapping[str, Semantics], found: Mapping[str, Semantics]

@@ -23,8 +23,8 @@ from ..options import Options
 from ..options.bounds import WIDEST
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import RecognitionHead, RecognitionLoss
-from .task import EvaluationData, Objective, plain
-from .transcripts import ALPHABET, spelling, tell_lost, transcript
+from .task import EvaluationData, Objective, interval_fields
+from .transcripts import ALPHABET, spelling, transcript, warn_lost_characters
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -86,7 +86,7 @@ class Recognition(Options):
         """
         normalizer = self.normalizer()
         texts = [transcript(cut, normalizer) for cut in cuts]
-        tell_lost(cuts, self.alphabet, lower=self.lower)
+        warn_lost_characters(cuts, self.alphabet, lower=self.lower)
         return characters_of(texts) if self.pieces is None else pieces_of(texts, self.pieces)
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Tokens:
@@ -155,7 +155,7 @@ class Recognition(Options):
     def _rate(self, name: str, score: RecognitionScore, speakers: Mapping[str, str] | None) -> dict[str, Any]:
         if len(score.utterances) < 2:
             return {name: score.rate}  # nothing to draw from
-        return plain(name, score.interval(speakers, draws=self.draws))
+        return interval_fields(name, score.interval(speakers, draws=self.draws))
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
         """Nothing: no threshold decides."""

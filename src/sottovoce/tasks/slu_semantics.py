@@ -14,11 +14,11 @@ from ..metrics.slots import Slot
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-Wanted: TypeAlias = Sequence[str] | Literal["all"]
+SlotSelection: TypeAlias = Sequence[str] | Literal["all"]
 """Types of slots, or all that a cut has."""
 
 
-def meaning_of(cut: Cut, intents: Sequence[str], slots: Wanted) -> Semantics:
+def cut_semantics(cut: Cut, intents: Sequence[str], slots: SlotSelection) -> Semantics:
     """Intents and slots of a cut.
 
     An intent is a custom field. A slot is a custom field of its name, where there is one, and otherwise those of its type

@@ -27,7 +27,7 @@ from ..models.task_network import TaskNetwork
 from ..options import Options
 from .head_options import EmbedderChoice, chosen_config
 from .scoring.embedding import embed
-from .task import EvaluationData, Objective, plain
+from .task import EvaluationData, Objective, interval_fields
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -129,7 +129,7 @@ class Spoofing(Options):
         return ClassDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Forget the calibration of an earlier stage; the new one is made on development data, see `settle`."""
+        """Forget the calibration of an earlier stage; the new one is made on development data, see `set_threshold`."""
         model.scoring.forget()
 
     def check(self, test: EvaluationData) -> None:
@@ -157,7 +157,7 @@ class Spoofing(Options):
         calibrated = {"act_dcf": spoof_act_dcf, "cllr": cllr} if model.scoring.calibrated else {}
         groups = [cut_speaker(cut) or cut.id for cut in test.cuts]
         for name, metric in (rates | calibrated).items():
-            results |= plain(name, bootstrap_groups(metric, llrs, kinds, groups, draws=self.draws))
+            results |= interval_fields(name, bootstrap_groups(metric, llrs, kinds, groups, draws=self.draws))
         attacks, codecs = ([cut_field(cut, field) or "-" for cut in test.cuts] for field in (self.attack, self.codec))
         if len(set(attacks)) > 1:
             for name, metric in rates.items():

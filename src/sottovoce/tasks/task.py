@@ -156,7 +156,7 @@ class Task(Protocol):
         """The result of an evaluation in a few words."""
 
 
-def plain(name: str, interval: Interval) -> dict[str, Any]:
+def interval_fields(name: str, interval: Interval) -> dict[str, Any]:
     """A metric with its interval, as the results of an evaluation keep it."""
     bounds = {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}
     return {name: interval.value, f"{name}_interval": bounds}

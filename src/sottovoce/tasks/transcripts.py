@@ -66,7 +66,7 @@ def transcript(cut: Cut, normalizer: TextNormalizer) -> str:
     return written
 
 
-def tell_lost(cuts: Sequence[Cut], alphabet: str, *, lower: bool) -> None:
+def warn_lost_characters(cuts: Sequence[Cut], alphabet: str, *, lower: bool) -> None:
     """Warn of letters and digits in transcripts that an alphabet does not have: the words they were in are torn."""
     lost: dict[str, str] = {}
     for cut in cuts:

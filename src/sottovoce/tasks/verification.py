@@ -27,16 +27,16 @@ from .head_options import EmbedderChoice, chosen_config
 from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from .scoring.embedding import embed_all
 from .scoring.speaker_scoring import (
-    Scored,
     Scoring,
-    calibrated,
-    fitted,
-    forget_calibration,
+    TrialScores,
+    calibrated_scores,
+    describe_scoring,
+    fit_trial_calibration,
+    reset_calibration,
     score,
-    settle_calibration,
-    words,
+    set_calibration,
 )
-from .task import EvaluationData, plain
+from .task import EvaluationData, interval_fields
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -110,19 +110,19 @@ class Verification(Options):
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
-        chosen = [train[k] for k in spread(len(train), self.mean_of)]
+        chosen = [train[k] for k in evenly_spaced(len(train), self.mean_of)]
         model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
         if self.scoring.needs_speakers:
-            chosen = spread_by_speaker(train, self.scoring.utterances)
+            chosen = evenly_spaced_by_speaker(train, self.scoring.utterances)
             self.scoring.fit(model.scoring, embed_all(model, chosen), [str(cut_speaker(cut)) for cut in chosen])
-        forget_calibration(model.scoring)
+        reset_calibration(model.scoring)
 
     def check(self, test: EvaluationData) -> None:
         _utterances(test.cuts, _trials(test))
         for cut in test.cuts:
             cut_speaker(cut)
 
-    def scored(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> Scored:
+    def scored(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> TrialScores:
         """Scores of all trials before calibration, and what calibration needs besides.
 
         Raises:
@@ -135,17 +135,17 @@ class Verification(Options):
 
     def scores(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
         """Scores of all trials; log-likelihood ratios where the model is calibrated. Raises as `scored`."""
-        return calibrated(model.scoring, self.scored(model, cuts, trials))
+        return calibrated_scores(model.scoring, self.scored(model, cuts, trials))
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """EER (interpolated, and on the convex hull of the ROC) and minDCF (p_target 0.01); of calibrated models also
         actDCF and Cllr; with 95 % intervals bootstrapped by speaker where speakers are known; the DET curve.
 
-        Of a model that is to be calibrated and is not yet, also what `settle` needs to calibrate it on these trials.
+        Of a model that is to be calibrated and is not yet, also what `set_threshold` needs to calibrate it on these trials.
         """
         cuts, trials = test.cuts, _trials(test)
         scored = self.scored(model, cuts, trials)
-        scores = calibrated(model.scoring, scored)
+        scores = calibrated_scores(model.scoring, scored)
         results: dict[str, Any] = {"trials": len(trials), "targets": int(trials.targets.sum())}
         metrics: dict[str, Metric] = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
         decided = scores
@@ -153,7 +153,7 @@ class Verification(Options):
             if model.scoring.calibrated:
                 metrics |= {"act_dcf": act_dcf, "cllr": cllr}
             else:
-                found = fitted(scored, trials.targets, model.scoring.measures)
+                found = fit_trial_calibration(scored, trials.targets, model.scoring.measures)
                 results["calibration"] = {"slope": found.slope, "offset": found.offset, "measures": found.measures}
                 decided = found.apply(scored.scores, scored.measures)
         results["threshold"] = equal_error_threshold(decided, trials.targets)
@@ -164,12 +164,12 @@ class Verification(Options):
         for name, metric in metrics.items():
             if by_speaker:
                 interval = bootstrap(metric, scores, trials.targets, left, right, draws=self.draws)  # type: ignore[arg-type]
-                results |= plain(name, interval)
+                results |= interval_fields(name, interval)
             else:
                 results[name] = metric(scores, trials.targets)
         curve = det(scores, trials.targets)
         results["det"] = {"miss": curve.miss.tolist(), "false_alarm": curve.false_alarm.tolist()}
-        results["protocol"] = f"{len(trials):,} trials, {words(model.scoring)}" + (
+        results["protocol"] = f"{len(trials):,} trials, {describe_scoring(model.scoring)}" + (
             f", 95 % interval over {results['eer_interval']['speakers']} speakers" if by_speaker else ""
         )
         return results
@@ -178,7 +178,7 @@ class Verification(Options):
         """Calibrate on the development trials, where that is wanted, and decide at their equal-error point."""
         model.scoring.threshold.fill_(numbers["threshold"])
         if "calibration" in numbers:
-            settle_calibration(model.scoring, numbers["calibration"])
+            set_calibration(model.scoring, numbers["calibration"])
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
         text = f"EER {100 * numbers['eer']:.2f} %"
@@ -218,14 +218,14 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
     return float(order[np.abs(misses - alarms).argmin()])
 
 
-def spread(count: int, most: int) -> list[int]:
+def evenly_spaced(count: int, most: int) -> list[int]:
     """At most so many of ``count`` places, evenly."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
-def spread_by_speaker(cuts: Sequence[Cut], most: int) -> list[Cut]:
+def evenly_spaced_by_speaker(cuts: Sequence[Cut], most: int) -> list[Cut]:
     """At most so many utterances of each speaker, evenly over what there are."""
     of: dict[str, list[Cut]] = {}
     for cut in cuts:
         of.setdefault(str(cut_speaker(cut)), []).append(cut)
-    return [own[k] for own in of.values() for k in spread(len(own), most)]
+    return [own[k] for own in of.values() for k in evenly_spaced(len(own), most)]

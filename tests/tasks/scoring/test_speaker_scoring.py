@@ -18,7 +18,7 @@ from sottovoce.metrics.detection.trials import Trials, read_trials
 from sottovoce.models.cosine_scoring import CosineScoring
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.scoring.embedding import embed_all
-from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, settle_calibration
+from sottovoce.tasks.scoring.speaker_scoring import Scoring, score, set_calibration
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import HEAD, randomized, tiny_config
@@ -135,7 +135,7 @@ def test_what_cannot_be_is_told(corpus):
     with pytest.raises(DataError, match="has no back-end to fit"):
         Scoring.model_validate({"back_end": {"wccn": {}}}).fit(bare, torch.randn(4, HEAD["size"]), list("aabb"))
     with pytest.raises(DataError, match="has no calibration to set"):
-        settle_calibration(bare, {"slope": 1.0, "offset": 0.0, "measures": {}})
+        set_calibration(bare, {"slope": 1.0, "offset": 0.0, "measures": {}})
 
 
 def test_an_embedding_of_which_nothing_is_left_has_no_score(corpus):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
-from ..layer_sum_head import Fusion, LayerSumHead
+from ..layer_sum_head import LayerCombination, LayerSumHead
 
 
 class FrameClassifier(LayerSumHead):
@@ -21,7 +21,7 @@ class FrameClassifier(LayerSumHead):
 
     auto_class = "AutoModelForAudioFrameClassification"
 
-    def __init__(self, stream: ResidualStream, layers: int, *, classes: int, fusion: Fusion = "sum"):
+    def __init__(self, stream: ResidualStream, layers: int, *, classes: int, fusion: LayerCombination = "sum"):
         super().__init__(stream, layers, fusion)
         self.output = nn.Linear(stream.width, classes)
 

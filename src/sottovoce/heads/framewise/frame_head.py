@@ -10,7 +10,7 @@ from torch import Tensor
 from ...encoder.frontend.downsampling import Downsampling
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing
-from ..layer_sum_head import Fusion, LayerSumHead
+from ..layer_sum_head import LayerCombination, LayerSumHead
 from ..options import Stride
 
 
@@ -27,7 +27,9 @@ class FrameHead(LayerSumHead):
         downsampling: frames that become one before the head.
     """
 
-    def __init__(self, stream: ResidualStream, layers: int, *, fusion: Fusion = "sum", downsampling: Stride = 1):
+    def __init__(
+        self, stream: ResidualStream, layers: int, *, fusion: LayerCombination = "sum", downsampling: Stride = 1
+    ):
         super().__init__(stream, layers, fusion)
         self.downsampling = Downsampling(stream, downsampling) if downsampling > 1 else None
 

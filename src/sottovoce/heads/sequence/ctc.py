@@ -12,7 +12,7 @@ from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
-from ..layer_sum_head import Fusion
+from ..layer_sum_head import LayerCombination
 from ..options import Dropout, Stride, Width
 
 BLANK = 0
@@ -47,7 +47,7 @@ class CTC(FrameHead):
         *,
         outputs: int,
         width: Width | None = 256,
-        fusion: Fusion = "sum",
+        fusion: LayerCombination = "sum",
         dropout: Dropout = 0.0,
         downsampling: Stride = 1,
     ):

@@ -13,7 +13,7 @@ from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Unit
 from ..framewise.frame_head import FrameHead
-from ..layer_sum_head import Fusion
+from ..layer_sum_head import LayerCombination
 from ..options import Count, Stride, Width
 from .ctc import BLANK
 from .joiner import Joiner
@@ -65,7 +65,7 @@ class Transducer(FrameHead):
         context: Count = 2,
         width: Width = 512,
         ctc: bool = True,
-        fusion: Fusion = "sum",
+        fusion: LayerCombination = "sum",
         downsampling: Stride = 1,
         shape: Shape | None = None,
     ):

@@ -11,7 +11,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..layer_aggregation import weighted_sum
 from ..options import Count, EmbeddingSize, Width
-from .pooling import attention
+from .pooling import attention_weights
 from .pooling_head import PoolingHead
 
 
@@ -62,7 +62,7 @@ class MHFA(PoolingHead):
 
     def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         scores, values = frames.split([self.heads, self.width], dim=-1)
-        weights = attention(scores, mask)
+        weights = attention_weights(scores, mask)
         pooled = torch.einsum("bth,btk->bhk", weights, values.expand(len(weights), -1, -1))
         return self.project(pooled.flatten(1))
 

@@ -15,7 +15,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import AudioError, CheckpointError
 from ..head import Embedder
-from ..layer_sum_head import Fusion, LayerSumHead
+from ..layer_sum_head import LayerCombination, LayerSumHead
 from ..options import EmbeddingSize, OptionValues, Widths
 
 
@@ -46,7 +46,7 @@ class PlainXVector(LayerSumHead, Embedder):
         kernels: Widths = (5, 3, 3, 1, 1),
         dilations: Widths = (1, 2, 3, 1, 1),
         size: EmbeddingSize = 512,
-        fusion: Fusion = "sum",
+        fusion: LayerCombination = "sum",
     ):
         super().__init__(stream, layers, fusion)
         self.check({"channels": channels, "kernels": kernels, "dilations": dilations})

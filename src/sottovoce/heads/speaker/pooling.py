@@ -40,7 +40,7 @@ class Mean(Pooling):
         self.size = channels
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return (even(x, mask) * x).sum(1)
+        return (uniform_weights(x, mask) * x).sum(1)
 
 
 class Statistics(Pooling):
@@ -51,7 +51,7 @@ class Statistics(Pooling):
         self.size = 2 * channels
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return statistics(x, even(x, mask))
+        return statistics(x, uniform_weights(x, mask))
 
 
 class Attentive(Pooling):
@@ -69,7 +69,7 @@ class Attentive(Pooling):
         self.score = nn.Linear(bottleneck, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return statistics(x, attention(self.score(torch.tanh(self.hidden(x))), mask))
+        return statistics(x, attention_weights(self.score(torch.tanh(self.hidden(x))), mask))
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
@@ -97,9 +97,9 @@ class ChannelAttentive(Pooling):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         hidden = self.hidden(x)
         if self.context is not None:  # the same for all frames, so it is multiplied once
-            hidden = hidden + self.context(statistics(x, even(x, mask)))[:, None]
+            hidden = hidden + self.context(statistics(x, uniform_weights(x, mask)))[:, None]
         hidden = self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
-        return statistics(x, attention(self.score(torch.tanh(hidden)), mask))
+        return statistics(x, attention_weights(self.score(torch.tanh(hidden)), mask))
 
     def macs(self) -> list[MacTerm]:
         each = [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
@@ -123,14 +123,14 @@ def build_pooling(channels: int, chosen: Choice) -> Pooling:
     return build_choice(POOLINGS, chosen, channels)
 
 
-def even(x: Tensor, mask: Tensor | None) -> Tensor:
+def uniform_weights(x: Tensor, mask: Tensor | None) -> Tensor:
     """Weights ``[B, T, 1]`` that make a plain mean over valid frames."""
     if mask is None:
         return x.new_full((1, x.shape[1], 1), 1 / x.shape[1])
     return (mask / mask.sum(1, keepdim=True)).to(x.dtype)[..., None]
 
 
-def attention(scores: Tensor, mask: Tensor | None) -> Tensor:
+def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
     """Weights that sum to 1 over the valid frames of ``scores[B, T, ...]``."""
     if mask is not None:
         scores = scores.masked_fill(~mask[..., None], float("-inf"))

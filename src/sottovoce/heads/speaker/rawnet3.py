@@ -15,7 +15,7 @@ from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import EmbeddingSize, Width
 from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
-from .res2 import GroupedChannels, Groups, check_groups, res2
+from .res2 import GroupedChannels, Groups, cascade_groups, check_groups
 
 DILATIONS = (2, 3, 4)
 
@@ -101,7 +101,7 @@ class RawNet3Block(nn.Module):
         self.scaling = FeatureMapScaling(channels)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        y = res2(self.enter(x, mask), [partial(group, mask=mask) for group in self.groups])
+        y = cascade_groups(self.enter(x, mask), [partial(group, mask=mask) for group in self.groups])
         past = x if self.past is None else self.past(x)
         return self.scaling(self.leave(y, mask) + past, mask)
 

@@ -1,4 +1,4 @@
-"""Res2Net's way through channels in groups, each of which hears what the one before made (Gao et al. 2019)."""
+"""Res2Net's groups of channels: each takes in the output of the one before (Gao et al. 2019)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_groups(options: OptionValues) -> None:
         raise CheckpointError(f"{channels} channels do not make {scale} equal groups; change channels or scale")
 
 
-def res2(x: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+def cascade_groups(x: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
     """``x[B, C, T]`` in ``len(maps) + 1`` equal groups of channels; the last goes through as it is::
 
     x₁ ─▶ f₁ ─▶ y₁ ┐        x₂ + y₁ ─▶ f₂ ─▶ y₂ ...        xₙ ─▶ yₙ

@@ -19,7 +19,7 @@ from ..options import Between, EmbeddingSize, Width
 from ..spoofing.spectral_maps import Map, MapConv, MaskedBatchNorm2d
 from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
-from .res2 import GroupedChannels, Groups, check_groups, res2
+from .res2 import GroupedChannels, Groups, cascade_groups, check_groups
 
 DILATIONS = (2, 3, 4)
 KERNELS = (5, 7)
@@ -124,8 +124,8 @@ class SelectiveKernel(nn.Module):
         return [MacTerm(lambda timing: self.uses, f"{name}.weight") for name in ("squeeze", "choose")]
 
 
-def mixed(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """The sum of the parts, each times its weights."""
+def sum_branches(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """The sum of what several branches make, each times its weights."""
     return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True)]).sum(0)
 
 
@@ -148,9 +148,9 @@ class SpectralBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         y = self.enter_norm(F.relu(self.enter(x, mask)), mask)
         parts = [branch(y, mask) for branch in self.for_bins]
-        y = mixed(parts, self.select_bins(mean_over_time(sum(parts).mean(1), mask))[:, :, None, :, None])
+        y = sum_branches(parts, self.select_bins(mean_over_time(sum(parts).mean(1), mask))[:, :, None, :, None])
         parts = [branch(y, mask) for branch in self.for_maps]
-        y = mixed(parts, self.select_maps(mean_over_time(sum(parts).mean(2), mask))[..., None, None])
+        y = sum_branches(parts, self.select_maps(mean_over_time(sum(parts).mean(2), mask))[..., None, None])
         return F.relu(x + y)
 
 
@@ -172,7 +172,7 @@ class SKABlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         def selected(branches: Any, part: Tensor) -> Tensor:
             parts = [branch(part, mask) for branch in branches]
-            return mixed(parts, self.select(mean_over_time(sum(parts), mask))[..., None])
+            return sum_branches(parts, self.select(mean_over_time(sum(parts), mask))[..., None])
 
-        y = res2(self.enter(x, mask), [partial(selected, branches) for branches in self.groups])
+        y = cascade_groups(self.enter(x, mask), [partial(selected, branches) for branches in self.groups])
         return x + self.squeeze_excitation(self.leave(y, mask), mask)

@@ -18,7 +18,7 @@ from ...encoder.units import MacTerm, Timing, Unit
 from ..head import Embedder
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import Between, Width, Widths
-from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, halved
+from .graph_attention import GraphAttention, GraphPool, PairScores, StackAttention, nodes_kept
 from .map_pooling import POOL, pooled_columns, pooled_map
 from .residual_map import ResidualMap
 from .spectral_maps import MaskedBatchNorm2d
@@ -189,7 +189,7 @@ class Nodes:
     def __call__(self, timing: Timing) -> int:
         count = pooled_columns(timing.frames) if self.fixed is None else self.fixed
         for _ in range(self.halvings):
-            count = halved(count)
+            count = nodes_kept(count)
         return count
 
 

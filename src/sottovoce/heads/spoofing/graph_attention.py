@@ -183,7 +183,7 @@ class GraphPool(nn.Module):
         """The nodes that stay ``[B, K, D]``, the highest score first, and which of them there are ``[B, K]``."""
         scores = self.score(self.dropout(x)).sigmoid()  # [B, N, 1]
         ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, -1.0)
-        most = halved(x.shape[1])
+        most = nodes_kept(x.shape[1])
         chosen = ranked.topk(most, dim=1).indices[..., None]
         kept = (x * scores).gather(1, chosen.expand(-1, -1, x.shape[2]))
         if mask is None:
@@ -195,7 +195,7 @@ class GraphPool(nn.Module):
         return [MacTerm(self.nodes, "score.weight")]
 
 
-def halved(nodes: int) -> int:
+def nodes_kept(nodes: int) -> int:
     """How many of so many nodes a `GraphPool` keeps."""
     return max(nodes // 2, 1)
 

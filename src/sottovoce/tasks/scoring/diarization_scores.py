@@ -25,7 +25,7 @@ from ...metrics.ratio_intervals import bootstrap_ratio
 from ...models.loading import load
 from ...models.task_network import TaskNetwork
 from ...options import Options
-from ..task import plain
+from ..task import interval_fields
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -197,7 +197,7 @@ def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -
         errors[name] += file.errors
         speech[name] += file.speech
     if len(recordings) > 1:
-        results |= plain("der", bootstrap_ratio(list(errors.values()), list(speech.values()), draws=draws))
+        results |= interval_fields("der", bootstrap_ratio(list(errors.values()), list(speech.values()), draws=draws))
     return results | {
         "miss": score.miss,
         "false_alarm": score.false_alarm,

@@ -28,7 +28,7 @@ from ...models.cosine_scoring import CosineScoring
 from ...options import Options, one_of
 from ...options.bounds import WIDEST
 
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 
 class WCCNOptions(Options):
@@ -153,7 +153,7 @@ class Scoring(Options):
 
 
 @dataclass(frozen=True)
-class Scored:
+class TrialScores:
     """Trials with what is known of them.
 
     Attributes:
@@ -169,11 +169,11 @@ def score(
     scoring: CosineScoring,
     embeddings: Tensor,
     seconds: Sequence[float],
-    left: Rows,
-    right: Rows,
+    left: Indices,
+    right: Indices,
     *,
     names: Sequence[str] = (),
-) -> Scored:
+) -> TrialScores:
     """Scores of trials between utterances.
 
     Args:
@@ -198,7 +198,7 @@ def score(
     if scoring.cohort is not None:
         against = cohort_statistics(unit, scoring.cohort.cpu().numpy(), top=scoring.top)
         scores = as_norm(scores, left, right, against)
-    return Scored(scores, _measures(scoring.measures or [], embeddings, seconds, against, left, right))
+    return TrialScores(scores, _measures(scoring.measures or [], embeddings, seconds, against, left, right))
 
 
 def _exact(scoring: CosineScoring) -> CosineScoring:
@@ -211,8 +211,8 @@ def _measures(
     embeddings: Tensor,
     seconds: Sequence[float],
     against: CohortStatistics | None,
-    left: Rows,
-    right: Rows,
+    left: Indices,
+    right: Indices,
 ) -> dict[str, Floats]:
     of_utterance = {
         "duration": np.log(np.asarray(seconds, np.float64)),
@@ -236,13 +236,13 @@ def calibration_of(scoring: CosineScoring) -> Calibration | None:
     return Calibration(slope, offset, dict(zip(scoring.measures or [], weights, strict=True)), 0.5)
 
 
-def calibrated(scoring: CosineScoring, scored: Scored) -> Floats:
+def calibrated_scores(scoring: CosineScoring, scored: TrialScores) -> Floats:
     """Log-likelihood ratios of trials; their scores where the model is not calibrated."""
     calibration = calibration_of(scoring)
     return scored.scores if calibration is None else calibration.apply(scored.scores, scored.measures)
 
 
-def fitted(scored: Scored, targets: NDArray[np.bool_], names: Sequence[str]) -> Calibration:
+def fit_trial_calibration(scored: TrialScores, targets: NDArray[np.bool_], names: Sequence[str]) -> Calibration:
     """A calibration on these trials; its weights in the order of ``names``.
 
     Raises:
@@ -252,8 +252,8 @@ def fitted(scored: Scored, targets: NDArray[np.bool_], names: Sequence[str]) -> 
     return Calibration(found.slope, found.offset, {name: found.measures[name] for name in names}, found.prior)
 
 
-def settle_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
-    """Take over what `fitted` found, as plain data.
+def set_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
+    """Take over what `fit_trial_calibration` found, as plain data.
 
     Raises:
         DataError: the model was made without a calibration.
@@ -265,14 +265,14 @@ def settle_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> No
     scoring.calibrated.fill_(True)
 
 
-def forget_calibration(scoring: CosineScoring) -> None:
+def reset_calibration(scoring: CosineScoring) -> None:
     """Be without a calibration and a threshold, as a model whose weights have changed is."""
     scoring.threshold.fill_(float("nan"))
     if scoring.calibration is not None:
         scoring.calibrated.fill_(False)
 
 
-def words(scoring: CosineScoring) -> str:
+def describe_scoring(scoring: CosineScoring) -> str:
     """How scores come about, for a person."""
     parts = ["cosine less mean"]
     if scoring.map is not None:

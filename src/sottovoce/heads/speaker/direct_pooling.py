@@ -13,7 +13,7 @@ from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
-class Pooled(SpeakerEmbedder):
+class DirectPooling(SpeakerEmbedder):
     """Layer adapters and a pooling over all of them; or a layer sum, a linear map and a pooling.
 
     Args:
@@ -39,7 +39,7 @@ class Pooled(SpeakerEmbedder):
     ):
         self.check({"width": width, "fusion": fusion})
         into = build_layer_aggregation(stream, layers, fusion)
-        super().__init__(layers, fusion=into, trunk=Dense(into.width, width), pooled=pooling, size=size)
+        super().__init__(layers, fusion=into, trunk=FrameProjection(into.width, width), pooled=pooling, size=size)
 
     @staticmethod
     def check(options: OptionValues) -> None:
@@ -57,7 +57,7 @@ class Pooled(SpeakerEmbedder):
             raise CheckpointError(f"behind the fusion {kind} give a width; its channels are the encoder's own")
 
 
-class Dense(FrameEncoder):
+class FrameProjection(FrameEncoder):
     """A linear map on every frame, or none."""
 
     def __init__(self, inputs: int, width: int | None):
