@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sottovoce.data.audio.reading import SAMPLE_RATE
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.synthesis.base import write_wave
 from sottovoce.data.synthesis.scenes import at_level
 from sottovoce.data.synthesis.speech.voices import NATIVE, invent_voices
 from sottovoce.data.synthesis.utterances import synthesize_speech
+from sottovoce.quantities import SAMPLE_RATE
 
 MENU = {
     "drink": "iced mocha; mocha; cappuccino; house coffee; americano; iced coffee; coffee; latte; drip coffee; espresso",

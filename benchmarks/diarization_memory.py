@@ -17,12 +17,13 @@ from pathlib import Path
 import soundfile
 from rich.console import Console
 
-from sottovoce.data.audio.reading import SAMPLE_RATE, read_audio
+from sottovoce.data.audio.reading import read_audio
 from sottovoce.diarization.pipeline import DiarizationSettings
 from sottovoce.inference.diarization import diarize
 from sottovoce.models.loading import load
 from sottovoce.profiling.memory import peak_bytes
 from sottovoce.profiling.timing import threads
+from sottovoce.quantities import SAMPLE_RATE
 
 
 def write_long(recordings: list[Path], hours: float, path: Path) -> None:

@@ -10,9 +10,10 @@ import torch
 from ..data.audio.channels import Channel, resolve_channel
 from ..data.audio.frames import FRAME_LENGTH
 from ..data.audio.long_audio import audio_pieces
-from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
+from ..data.audio.reading import audio_shape, is_silent
 from ..data.audio.sources import name_of
 from ..errors import AudioError
+from ..quantities import SAMPLE_RATE
 from .windows import Wave
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..data.audio.frames import FRAME_STEP
-from ..data.audio.reading import SAMPLE_RATE
 from ..encoder.checks.finite_outputs import called, finite_output
 from ..errors import CheckpointError
 from ..heads.framewise.powerset_head import PowersetHead
 from ..heads.speaker.pooling_head import PoolingHead
 from ..models.task_network import TaskNetwork
+from ..quantities import SAMPLE_RATE
 from .powerset import Powerset
 
 

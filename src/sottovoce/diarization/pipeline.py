@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.audio.frames import FRAME_STEP, frame_count
-from ..data.audio.reading import SAMPLE_RATE
 from ..data.corpora.rttm import Turn
 from ..errors import DataError
+from ..quantities import SAMPLE_RATE
 from .ahc import AHCOptions, centroids, relabel_by_appearance
 from .assignment import assign
 from .plda import PLDA

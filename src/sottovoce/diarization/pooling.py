@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.audio.frames import FRAME_STEP, samples_for_frames
-from ..data.audio.reading import SAMPLE_RATE
+from ..quantities import SAMPLE_RATE
 from .windows import Wave, sliding_windows
 
 Flags = NDArray[np.bool_]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.audio.frames import FRAME_LENGTH, FRAME_STEP
-from ..data.audio.reading import SAMPLE_RATE
 from ..data.corpora.rttm import Turn
+from ..quantities import SAMPLE_RATE
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]

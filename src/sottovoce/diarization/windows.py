@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.audio.frames import FRAME_STEP, frame_count
-from ..data.audio.reading import SAMPLE_RATE
 from ..errors import DataError
+from ..quantities import SAMPLE_RATE
 
 Wave = NDArray[np.float32]
 Audio = Callable[[], Iterable[Wave]]

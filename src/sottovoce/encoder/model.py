@@ -18,9 +18,9 @@ from .layers.positions import GatedRelativeBias, RelativePosition
 from .loading.foreign_formats import foreign_formats
 from .loading.model_files import Files
 from .loading.pretrained import StrictLoading
-from .network import ARGUMENTS, SAMPLE_RATE, EncoderNetwork
+from .network import ARGUMENTS, EncoderNetwork
 
-__all__ = ["ARGUMENTS", "SAMPLE_RATE", "SpeechEncoder"]
+__all__ = ["ARGUMENTS", "SpeechEncoder"]
 
 
 class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ignore[misc]

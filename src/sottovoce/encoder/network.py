@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import AudioError
+from ..quantities import SAMPLE_RATE, Seconds
 from .build import front_end, layer_options, positional_convolution, residual_stream, shared_position
 from .checks.inputs import input_batch, refuse_unknown
 from .config import EncoderConfig, Shape
@@ -27,8 +28,6 @@ from .streaming.cache import LayerCache, StreamState
 from .streaming.chunks import Chunks
 from .streaming.encoder_stream import EncoderStream
 from .units import MacTerm, Timing, Unit
-
-SAMPLE_RATE = 16000
 
 ARGUMENTS = (
     "waveform",
@@ -210,7 +209,7 @@ class EncoderNetwork(SingleDeviceModule):
         """The shape before any pruning."""
         return self.config.original_shape
 
-    def timing(self, seconds: float) -> Timing:
+    def timing(self, seconds: Seconds) -> Timing:
         """The number of frames at each stage of the network for an utterance of that many seconds."""
         timing = self.frontend.timing(round(seconds * SAMPLE_RATE))
         return timing if self.downsampling is None else replace(timing, frames=self.downsampling.frames(timing.frames))

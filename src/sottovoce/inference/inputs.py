@@ -23,11 +23,12 @@ import soundfile
 from ..data.audio.channels import Channel, resolve_channel
 from ..data.audio.file_search import audio_files
 from ..data.audio.frames import FRAME_LENGTH
-from ..data.audio.reading import SAMPLE_RATE, audio_shape
+from ..data.audio.reading import audio_shape
 from ..data.audio.sources import is_stream, name_of
 from ..data.audio.spool import temporary_copy
 from ..data.corpora.cuts import audio_files_of, channel_of, load_cut, read_cuts
 from ..errors import AudioError, DataError, SottovoceError
+from ..quantities import SAMPLE_RATE
 from ..text import text_files
 
 if TYPE_CHECKING:

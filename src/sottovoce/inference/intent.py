@@ -13,10 +13,11 @@ from ..decoding.slu.slu_prediction import SLUPrediction
 from ..encoder.checks.finite_outputs import called, finite_output, named
 from ..errors import AudioError, CheckpointError, DataError
 from ..models.task_network import TaskNetwork
+from ..quantities import Seconds
 from .arguments import Audio, Model, audio_file, task_model
 
 
-def check_length(name: str, seconds: float) -> None:
+def check_length(name: str, seconds: Seconds) -> None:
     """Check that a recording can be one utterance.
 
     Args:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..data.audio.reading import SAMPLE_RATE
 from ..data.corpora.cuts import cut_speaker, load_cut, read_cuts
 from ..diarization.models import EmbeddingModel
 from ..diarization.plda import PLDA
 from ..errors import DataError
+from ..quantities import SAMPLE_RATE, Seconds
 from .arguments import Model, task_model
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _SHORTEST = 0.5
 """Seconds. A shorter stretch at the end of an utterance is left out."""
 
 
-def plda(model: Model, data: str | Path | Iterable[Cut], *, seconds: float = 2.0, size: int | None = None) -> PLDA:
+def plda(model: Model, data: str | Path | Iterable[Cut], *, seconds: Seconds = 2.0, size: int | None = None) -> PLDA:
     """Fit a PLDA to embeddings of stretches of speech, as short as those that diarization clusters.
 
     Args:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from ..data.audio.channels import Channel
-from ..data.audio.reading import SAMPLE_RATE, SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
+from ..data.audio.reading import SilenceWarning, audio_shape, is_silent, read_audio, refuse_silence
 from ..data.audio.sources import name_of
 from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.timing import Word, words_of
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..errors import AudioError
 from ..models.task_network import TaskNetwork
+from ..quantities import SAMPLE_RATE, Seconds
 from .arguments import Audio, Model, audio_file, task_model
 
 
@@ -45,8 +46,8 @@ class Windows:
         AudioError: an overlap below 0.1 s, or windows that are not at least twice as long as it.
     """
 
-    seconds: float = 30.0
-    overlap: float = 4.0
+    seconds: Seconds = 30.0
+    overlap: Seconds = 4.0
 
     def __post_init__(self) -> None:
         if self.overlap < 0.1 or self.seconds < 2 * self.overlap:
@@ -68,7 +69,7 @@ class Transcript:
     """
 
     file: str
-    seconds: float
+    seconds: Seconds
     text: str
     words: tuple[Word, ...] = ()
 
@@ -122,7 +123,7 @@ def _output(model: TaskNetwork, wave: Tensor) -> Tensor:
 
 
 def _parts(
-    model: TaskNetwork, file: Path, seconds: float, channel: Channel | None, windows: Windows
+    model: TaskNetwork, file: Path, seconds: Seconds, channel: Channel | None, windows: Windows
 ) -> Iterator[Tensor]:
     """The output of a long file as consecutive parts ``[t, ...]`` without gaps."""
     hop = model.config.inputs_to_logits_ratio
@@ -144,7 +145,7 @@ def _parts(
         start += step
 
 
-def _read(file: Path, channel: Channel | None, start: float, duration: float | None) -> Tensor:
+def _read(file: Path, channel: Channel | None, start: Seconds, duration: Seconds | None) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SilenceWarning)  # a silent window is normal; a silent file is an error
         return read_audio(file, channel=channel, start=start, duration=duration)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data.audio.channels import Channel
 from ..data.audio.long_audio import audio_pieces
-from ..data.audio.reading import SAMPLE_RATE, audio_shape, is_silent
+from ..data.audio.reading import audio_shape, is_silent
 from ..data.audio.sources import name_of
 from ..decoding.text_decoders import TextSearch, text_decoder
 from ..decoding.timing import Word, WordBuilder
@@ -21,10 +21,11 @@ from ..encoder.streaming.chunks import Chunks
 from ..encoder.streaming.encoder_stream import Latency
 from ..errors import AudioError, StreamingError
 from ..models.task_network import TaskNetwork
+from ..quantities import SAMPLE_RATE, Seconds
 from .arguments import Audio, Model, audio_file, task_model
 
 
-def chunks_of(model: TaskNetwork, seconds: float | None = None, left: int | None = None) -> Chunks | None:
+def chunks_of(model: TaskNetwork, seconds: Seconds | None = None, left: int | None = None) -> Chunks | None:
     """The chunks that a model was trained for, or others.
 
     Args:
@@ -145,7 +146,7 @@ class StreamedTranscript:
     """
 
     file: str
-    seconds: float
+    seconds: Seconds
     text: str
     words: tuple[Word, ...]
     latency: float

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DataError
+from ..quantities import Seconds
 from .detection.roc import Floats
 from .intervals import Interval
 from .ratio_intervals import bootstrap_ratio
-from .speaker_time import LONGEST, TICKS, Ints, Seconds, Turns, activity_by_piece, join_overlapping, to_ticks
+from .speaker_time import LONGEST, TICKS, Ints, Turns, activity_by_piece, join_overlapping, to_ticks
 from .unscored_zones import Stretch, Zones, merge_stretches, subtract_stretches
 
 Regions = Iterable[tuple[Seconds, Seconds]]

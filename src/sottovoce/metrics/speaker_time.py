@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..quantities import Seconds
 
-Seconds = float
 Turns = Iterable[tuple[Seconds, Seconds, str]]
 """``(start, end, speaker)`` of each turn, as `sottovoce.data.corpora.rttm.read_rttm` gives them."""
 

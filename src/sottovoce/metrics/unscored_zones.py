@@ -14,7 +14,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-Seconds = float
+from ..quantities import Seconds
+
 Stretch = tuple[Seconds, Seconds]
 
 REACH = 0.5

@@ -13,6 +13,7 @@ from ..encoder.loading.model_names import HUB_ID
 from ..encoder.model import SpeechEncoder
 from ..errors import DataError
 from ..pruning.costs import cost, human, reference_cost
+from ..quantities import Seconds
 from ..text.plain_json import why_not_finite
 from .task_model import TaskModel
 
@@ -97,7 +98,7 @@ class History:
     steps: Sequence[str]
     data: Sequence[str] = ()
     scores: Sequence[Score] = field(default=())
-    seconds: float = 1.0
+    seconds: Seconds = 1.0
 
 
 def write_card(directory: str | Path, model: SpeechEncoder | TaskModel, history: History) -> None:
@@ -182,7 +183,7 @@ def _usage(model: SpeechEncoder | TaskModel, pipeline: str | None) -> str:
     return f'from transformers import {auto}\n\nmodel = {auto}.from_pretrained("PATH", trust_remote_code=True)'
 
 
-def _size(model: SpeechEncoder | TaskModel, seconds: float) -> str:
+def _size(model: SpeechEncoder | TaskModel, seconds: Seconds) -> str:
     encoder = model.encoder if isinstance(model, TaskModel) else model
     now, before = cost(encoder, seconds), reference_cost(encoder, seconds)
     rows = [

@@ -19,6 +19,7 @@ from ..heads.embedders import build
 from ..heads.head import Embedder
 from ..heads.options import check_options
 from ..heads.registry import HEADS
+from ..quantities import Seconds
 from .cosine_scoring import CosineScoring
 from .label_loss import labeled_loss
 from .llr_scoring import LLRScoring
@@ -137,7 +138,7 @@ class TaskNetwork(SingleDeviceModule):
         """The shape before any pruning."""
         return {"encoder": self.encoder.original_shape, "head": self.head.original_shape}
 
-    def timing(self, seconds: float) -> Timing:
+    def timing(self, seconds: Seconds) -> Timing:
         """The lengths of all sequences for an utterance of ``seconds``, which MACs are counted by."""
         return self.encoder.timing(seconds)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..quantities import Seconds
+
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
@@ -20,7 +22,7 @@ class BenchmarkSettings:
         repeats: number of rounds; every network runs once a round.
     """
 
-    seconds: float = 8.0
+    seconds: Seconds = 8.0
     batch: int = 1
     threads: int | None = 2
     dtype: str = "float32"

@@ -12,8 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..encoder.checks.finite_outputs import finite_output, float_tensors
-from ..encoder.model import SAMPLE_RATE
 from ..pruning.costs import cost
+from ..quantities import SAMPLE_RATE, Seconds
 from .benchmark_settings import BenchmarkSettings
 from .memory import tensor_bytes
 
@@ -112,7 +112,7 @@ def weight_file_bytes(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def noise_waveform(seconds: float, batch: int) -> Tensor:
+def noise_waveform(seconds: Seconds, batch: int) -> Tensor:
     """A waveform ``[B, S]`` of noise with variance 1, always the same: time does not depend on the content of audio."""
     return torch.randn(batch, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
 

@@ -11,8 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import BudgetError
+from ..quantities import Seconds
 from ..text.suggestions import did_you_mean
-from .costs import Cost, CostModel, Seconds, human
+from .costs import Cost, CostModel, human
 
 Amount = int | float | str
 """A limit: ``20_000_000`` or ``"20M"`` is a number; ``0.2`` or ``"20%"`` is the fraction of the reference that is KEPT."""

@@ -16,12 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.units import Factored, collect
+from ..quantities import Macs, Params, Seconds
 from ..text.text_table import text_table
 from .polynomial import Polynomial, add, entries, product, slices
-
-Params = int
-Macs = int
-Seconds = float
 
 OTHER = "other"
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from sottovoce.encoder.units import collect, inside
 from sottovoce.pruning.costs import Cost, cost, reference_cost
+from sottovoce.quantities import Seconds
 from sottovoce.report.layer_widths import LayerRow, Width, layer_widths
 
 
@@ -44,7 +45,7 @@ class Inspection:
         return asdict(self) | {"total": self.total.to_dict(), "original": self.original.to_dict()}
 
 
-def inspect(model: nn.Module, seconds: float = 8.0, name: str = "") -> Inspection:
+def inspect(model: nn.Module, seconds: Seconds = 8.0, name: str = "") -> Inspection:
     """Take a network apart.
 
     Args:
@@ -68,7 +69,7 @@ def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
     return now.get("encoder", now), before.get("encoder", before)
 
 
-def _by_row(model: nn.Module, seconds: float, rows: list[LayerRow]) -> tuple[dict[str, int], dict[str, float]]:
+def _by_row(model: nn.Module, seconds: Seconds, rows: list[LayerRow]) -> tuple[dict[str, int], dict[str, float]]:
     """Parameters and MACs by the name of the row they belong to."""
     declared = collect(model)
     timing = model.timing(seconds)  # type: ignore[operator]

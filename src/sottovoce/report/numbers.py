@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..pruning.costs import human
+from ..quantities import Seconds
 from .report_data import Estimate
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def share_removed(now: float, before: float) -> tuple[str, str]:
     return percent(abs(1 - now / before)), "removed" if now <= before else "added"
 
 
-def duration(seconds: float, batch: int = 1) -> str:
+def duration(seconds: Seconds, batch: int = 1) -> str:
     """What multiply-accumulates are counted for: ``8 s``, ``4 × 8 s``."""
     return f"{seconds:g} s" if batch == 1 else f"{batch} × {seconds:g} s"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sottovoce.quantities import Seconds
 from sottovoce.report.layer_widths import LayerRow
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Stage:
     params: int
     params_with_head: int
     macs: float
-    seconds: float
+    seconds: Seconds
     minutes: float | None = None
     equality: float | None = None
 

@@ -20,11 +20,11 @@ from rich.console import Console
 
 from ..checkpoints.origin import name_of
 from ..encoder.config import EncoderConfig
-from ..encoder.model import SAMPLE_RATE
 from ..errors import RecipeError
 from ..models.loading import load_pretrained
 from ..models.model_card import Score, scores_of
 from ..pruning.costs import Cost, cost
+from ..quantities import SAMPLE_RATE
 from ..tasks.registry import TASKS
 from . import scaled_down
 from .compression import compress

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import RecipeError
+from ..quantities import SAMPLE_RATE
 
-RATE = 16_000
 LOWEST, HIGHEST = 60.0, 7600.0
 PRE_EMPHASIS = 0.97
 PHASES = 4
@@ -28,20 +28,20 @@ def mel_filters(channels: int, kernel: int) -> Tensor:
     Raises:
         RecipeError: channels that are no multiple of 4, or a kernel under 10 ms, in which low bands do not fit.
     """
-    if channels % PHASES or kernel < RATE // 100:
+    if channels % PHASES or kernel < SAMPLE_RATE // 100:
         raise RecipeError(
-            f"encoder.filters: mel filters need a multiple of {PHASES} channels and a kernel of at least {RATE // 100} "
+            f"encoder.filters: mel filters need a multiple of {PHASES} channels and a kernel of at least {SAMPLE_RATE // 100} "
             f"samples in the first convolution, not {channels} and {kernel}"
         )
     bands = channels // PHASES
     edges = _from_mel(torch.linspace(_to_mel(LOWEST), _to_mel(HIGHEST), bands + 2, dtype=torch.float64))
-    time = (torch.arange(kernel, dtype=torch.float64) - (kernel - 1) / 2) / RATE
+    time = (torch.arange(kernel, dtype=torch.float64) - (kernel - 1) / 2) / SAMPLE_RATE
     window = torch.hann_window(kernel, periodic=False, dtype=torch.float64)
     filters = []
     for low, center, high in zip(edges[:-2].tolist(), edges[1:-1].tolist(), edges[2:].tolist(), strict=True):
         width = 1.5 / (math.pi * (high - low))  # standard deviation in seconds of a Gaussian of about this bandwidth
         envelope = window * torch.exp(-0.5 * (time / width) ** 2)
-        gain = abs(1 - PRE_EMPHASIS * complex(math.cos(turn := 2 * math.pi * center / RATE), -math.sin(turn)))
+        gain = abs(1 - PRE_EMPHASIS * complex(math.cos(turn := 2 * math.pi * center / SAMPLE_RATE), -math.sin(turn)))
         for phase in range(PHASES):
             wave = envelope * torch.cos(2 * math.pi * center * time + phase * math.pi / 2)
             wave = wave - wave.mean()

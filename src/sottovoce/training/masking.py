@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ..encoder.frontend.waveform_frontend import FilterbankFrontEnd
-from ..encoder.model import SAMPLE_RATE, SpeechEncoder
+from ..encoder.model import SpeechEncoder
+from ..quantities import SAMPLE_RATE
 
 
 class Mask(Protocol):

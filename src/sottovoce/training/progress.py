@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from ..quantities import Milliseconds
 from .steps import StepCallback
 
 
@@ -26,7 +27,7 @@ class ProgressBar(StepCallback):
         super().__init__()
         self.console, self.stage, self.steps = console, stage, steps
         self._bar: Progress | None = None
-        self._milliseconds: float | None = None
+        self._milliseconds: Milliseconds | None = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_start(trainer, module)
@@ -67,7 +68,7 @@ class ProgressBar(StepCallback):
             self._bar = None
 
 
-def step_summary(seen: dict[str, float], milliseconds: float) -> str:
+def step_summary(seen: dict[str, float], milliseconds: Milliseconds) -> str:
     """The numbers that matter, in one line."""
     parts = [f"loss {seen['loss']:.3f}"]
     if "task/accuracy" in seen:

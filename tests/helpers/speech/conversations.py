@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from sottovoce.data.audio.frames import FRAME_LENGTH, FRAME_STEP, frame_count
-from sottovoce.data.audio.reading import SAMPLE_RATE
 from sottovoce.data.corpora.rttm import Turn
 from sottovoce.diarization.powerset import Powerset
+from sottovoce.quantities import SAMPLE_RATE
 
 
 def conversation(seconds: float, speakers: int, seed: int = 0, *, overlap: float = 0.3) -> list[Turn]:

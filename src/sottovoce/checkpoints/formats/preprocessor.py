@@ -7,9 +7,8 @@ from transformers import PreTrainedConfig
 from sottovoce.encoder.loading.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
 
+from ...quantities import SAMPLE_RATE
 from ..families.family import Family
-
-SAMPLE_RATE = 16000
 
 
 def normalization(files: Files, family: Family, stock: PreTrainedConfig) -> tuple[bool, list[str]]:

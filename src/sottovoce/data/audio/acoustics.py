@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .reading import SAMPLE_RATE
+from ...quantities import SAMPLE_RATE
 
 Wave: TypeAlias = NDArray[np.float32]
 

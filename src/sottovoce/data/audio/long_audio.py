@@ -12,17 +12,18 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError
+from ...quantities import SAMPLE_RATE, Seconds
 from .channels import Channel, resolve_channel
 from .channels import select_channel as of_channel
 from .decoder import open_audio, truncated_error
-from .reading import SAMPLE_RATE, SilenceWarning, as_waveform, checked_mono, is_silent, log_resampling
+from .reading import SilenceWarning, as_waveform, checked_mono, is_silent, log_resampling
 from .sources import name_of
 
 LONGEST = 60.0
 """Seconds of a part. No part is much longer than what models learn from."""
 
 
-def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
+def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
     """Read a file of any format and rate bit by bit, as a microphone would give it; resampled without seams.
 
     Args:

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ...errors import AudioError
+from ...quantities import SAMPLE_RATE, Seconds
 from .channels import Channel, resolve_channel, select_channel
 from .decoder import Decoder, open_audio, open_audio_bytes
 from .formats.file_bytes import FileBytes
@@ -22,8 +23,6 @@ from .sources import name_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-SAMPLE_RATE = 16_000
-"""Samples a second of every waveform inside sottovoce."""
 
 LARGEST = 2**30
 """Samples of one channel that are held at once: 18 hours at 16 kHz."""
@@ -40,7 +39,7 @@ class SilenceWarning(UserWarning):
 
 
 def read_audio(
-    path: str | Path, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
+    path: str | Path, *, channel: Channel | None = None, start: Seconds = 0.0, duration: Seconds | None = None
 ) -> Tensor:
     """Read a file, or a stretch of it, as a mono waveform at 16 kHz.
 
@@ -66,7 +65,7 @@ def read_audio(
 
 
 def decode_audio(
-    encoded: bytes, name: str, *, channel: Channel | None = None, start: float = 0.0, duration: float | None = None
+    encoded: bytes, name: str, *, channel: Channel | None = None, start: Seconds = 0.0, duration: Seconds | None = None
 ) -> Tensor:
     """`read_audio` of the contents of a file.
 
@@ -82,7 +81,7 @@ def decode_audio(
         return _read(file, channel, start, duration)
 
 
-def _read(file: Decoder, channel: Channel | None, start: float, duration: float | None) -> Tensor:
+def _read(file: Decoder, channel: Channel | None, start: Seconds, duration: Seconds | None) -> Tensor:
     rate, name = file.rate, file.name
     asked = f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s"
     if not math.isfinite(start) or not math.isfinite(duration or 0.0):
@@ -132,7 +131,7 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
 
 
 def checked_mono(
-    samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None, start: float = 0.0
+    samples: NDArray[np.float32], rate: int, name: str, *, channel: Channel | None = None, start: Seconds = 0.0
 ) -> NDArray[np.float32]:
     """One channel ``[S]`` of ``samples[S, channels]``, checked.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ...quantities import SAMPLE_RATE
 from .acoustics import Wave
 from .frames import FRAME_LENGTH, FRAME_STEP, frame_count
-from .reading import SAMPLE_RATE
 
 _QUIETEST = -90.0
 _FLOOR = 45.0

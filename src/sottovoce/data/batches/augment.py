@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import (
     Wave,
     babble,
@@ -25,7 +26,7 @@ from ..audio.acoustics import (
     room_response,
 )
 from ..audio.channels import Channel as HeardChannel
-from ..audio.reading import SAMPLE_RATE, audio_shape, read_audio
+from ..audio.reading import audio_shape, read_audio
 
 Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
 """``effect(waves, generator) -> waves``: the waveforms of a batch in, as many of the same lengths out."""

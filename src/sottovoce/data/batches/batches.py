@@ -17,9 +17,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ...errors import DataError, SottovoceError
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, crop_start, wrapped_stretch
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import load_cut, load_stretch, seekable_samples
 from .augment import Effect
 from .cache import audio_cache

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import load_cut
 
 if TYPE_CHECKING:

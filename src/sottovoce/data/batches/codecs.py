@@ -11,9 +11,9 @@ import soundfile
 import soxr
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
-from ..audio.reading import SAMPLE_RATE
 
 PEAK = np.float32(0.75)
 """Of full scale, to which waveforms are brought before coding: neither rounding nor clipping matters there."""

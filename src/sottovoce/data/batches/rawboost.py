@@ -14,8 +14,8 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, mix
-from ..audio.reading import SAMPLE_RATE
 
 Range: TypeAlias = tuple[float, float]
 Part: TypeAlias = Callable[[Wave, np.random.Generator], Wave]

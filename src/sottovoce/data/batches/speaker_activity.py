@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ..audio.frames import FRAME_LENGTH, FRAME_STEP, frame_count
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.rttm import Turn
 from .targets import Targets
 

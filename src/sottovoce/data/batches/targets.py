@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import DataError
-from ..audio.reading import SAMPLE_RATE
+from ...quantities import SAMPLE_RATE
 from ..corpora.cuts import cut_speaker
 
 if TYPE_CHECKING:

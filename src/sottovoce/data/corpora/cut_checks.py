@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import AudioError
+from ...quantities import SAMPLE_RATE
 from ..audio.channels import channel_hint
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE
 from .shar import SHAR, Member
 
 if TYPE_CHECKING:

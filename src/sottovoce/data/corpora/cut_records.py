@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...errors import DataError
+from ...quantities import Seconds
 from ...text.text_files import lines
 from .cuts import read_cuts
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-Seconds = float
 
 
 class _Listed(BaseModel):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AudioError, DataError
 from ...files import unwritable, write_bytes
+from ...quantities import SAMPLE_RATE
 from ...text import plain_json
 from ...text.text_files import lines
 from ..audio.channels import MIX, Channel
-from ..audio.reading import SAMPLE_RATE, SilenceWarning, as_waveform, decode_audio, read_audio
+from ..audio.reading import SilenceWarning, as_waveform, decode_audio, read_audio
 from .shar import SHAR, Member, load_into_memory
 
 if TYPE_CHECKING:

@@ -20,9 +20,8 @@ from ...errors import DataError
 from ...files import unwritable, write_text
 from ...metrics.speaker_time import LONGEST
 from ...metrics.unscored_zones import Zones, merge_stretches
+from ...quantities import Seconds
 from ...text.text_files import lines
-
-Seconds = float
 
 _SHOWN = 20
 """Faults of a file that are listed before "and n more"."""

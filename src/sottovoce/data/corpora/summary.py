@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...quantities import Seconds
+
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
     from .cut_records import CutRecord
 
-Seconds = float
 
 EDGES = (0, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800, 3600)
 """Seconds at which the bins of the histogram of durations begin; the last has no end."""

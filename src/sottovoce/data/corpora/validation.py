@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AudioError
 from ...metrics.unscored_zones import subtract_stretches
+from ...quantities import SAMPLE_RATE
 from ..audio.channels import MIX, Channel, channel_hint
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE, audio_shape
+from ..audio.reading import audio_shape
 from .cut_checks import TOLERANCE, cut_faults
 from .cuts import make_cut
 from .layouts.rows import CorpusRow, Segment

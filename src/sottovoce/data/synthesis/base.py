@@ -12,8 +12,8 @@ import soundfile
 from pydantic import ConfigDict, Field
 
 from ...options.bounds import SEEDS, Bounded
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave
-from ..audio.reading import SAMPLE_RATE
 from .speech.voices import SPLITS
 
 FileDone: TypeAlias = Callable[[], None]

@@ -17,10 +17,10 @@ import soundfile
 from ...errors import DataError
 from ...files import unwritable
 from ...locks import exclusive_folder
+from ...quantities import SAMPLE_RATE
 from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave, power
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import cut_field, cut_speaker, load_cut, make_cut, write_cuts
 from .resynthesis import ATTACKS, resynthesize
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, model_validator
 
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import (
     Wave,
     channel_response,
@@ -18,7 +19,6 @@ from ..audio.acoustics import (
     reverberate,
     room_response,
 )
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import make_cut, write_cuts
 from ..corpora.rttm import Region, Turn, write_rttm, write_uem
 from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
@@ -26,7 +26,7 @@ from .scenes import at_level, close_talking
 from .speech.commands import command
 from .speech.sentences import sentence
 from .speech.voices import Voice, invent_voices
-from .turn_timing import Milliseconds, speaker_order, turn_starts
+from .turn_timing import WholeMilliseconds, speaker_order, turn_starts
 from .utterances import synthesize_speech
 
 _SHORT = 1.6
@@ -150,7 +150,7 @@ class DiarizationSynthesis(Synthesis):
         ]
         return self._heard(tracks, generator), turns
 
-    def _fitting(self, plan: list[tuple[Voice, str]], durations: list[Milliseconds]) -> int:
+    def _fitting(self, plan: list[tuple[Voice, str]], durations: list[WholeMilliseconds]) -> int:
         """How many turns make up the time that was asked for; each speaker has one."""
         apart = 1_000 * self.pause * (1 - self.overlap)  # some turns have no pause before them
         ends = np.cumsum([duration / (1 + self.overlap) + apart for duration in durations])

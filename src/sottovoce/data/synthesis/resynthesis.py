@@ -17,8 +17,8 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, colored_noise, power
-from ..audio.reading import SAMPLE_RATE
 
 Attack: TypeAlias = Callable[[Wave, np.random.Generator], Wave]
 

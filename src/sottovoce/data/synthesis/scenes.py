@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import (
     Wave,
     babble,
@@ -17,7 +18,6 @@ from ..audio.acoustics import (
     reverberate,
     room_response,
 )
-from ..audio.reading import SAMPLE_RATE
 
 _FLOOR = 40.0
 """Decibels by which a voice exceeds the noise of a good microphone."""

@@ -25,8 +25,8 @@ import soundfile
 from ...errors import DataError
 from ...files import unwritable, write_json
 from ...locks import new_folder
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, power
-from ..audio.reading import SAMPLE_RATE
 from ..audio.speech_detection import detect_speech
 from ..corpora.cuts import cut_speaker, load_cut, make_cut, write_cuts
 from ..corpora.rttm import Turn

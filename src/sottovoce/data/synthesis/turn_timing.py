@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import DataError
 
-Milliseconds: TypeAlias = int
+WholeMilliseconds: TypeAlias = int
 
 _LEAD = 500
 """Silence before the first turn."""
@@ -28,13 +28,13 @@ def speaker_order(turns: int, speakers: int, generator: np.random.Generator) -> 
 
 
 def turn_starts(
-    durations: Sequence[Milliseconds],
+    durations: Sequence[WholeMilliseconds],
     speakers: Sequence[int],
     generator: np.random.Generator,
     *,
     overlap: float,
     pause: float,
-) -> list[Milliseconds]:
+) -> list[WholeMilliseconds]:
     """When each turn begins.
 
         anna   |-----------------|               |--------|

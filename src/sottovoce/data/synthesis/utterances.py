@@ -14,9 +14,9 @@ import soxr
 from pydantic import Field
 
 from ...errors import DataError
+from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE
 from ..corpora.cuts import make_cut, write_cuts
 from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
 from .scenes import close_talking, in_room, trim

@@ -8,12 +8,13 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from ...quantities import SAMPLE_RATE
 from ..layers.frame_masks import frame_mask
 from .feature_norm import RunningNorm, RunningStats, UtteranceNorm
 
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms at 16 kHz
 STACK = 2  # windows in a frame
-LOWEST, HIGHEST, RATE = 20.0, 8000.0, 16000  # Hz
+LOWEST, HIGHEST = 20.0, 8000.0  # Hz
 FLOOR = 1.192092955078125e-07
 
 
@@ -125,7 +126,7 @@ def _filters(like: Tensor, bins: int, scale: Callable[[Tensor], Tensor]) -> Tens
     """Triangular filters ``[257, bins]``, evenly spaced on a scale, on which they also rise and fall linearly."""
     ends = scale(like.new_tensor([LOWEST, HIGHEST]))
     corners = ends[0] + (ends[1] - ends[0]) * torch.arange(bins + 2, dtype=like.dtype, device=like.device) / (bins + 1)
-    places = scale(torch.arange(FFT // 2 + 1, dtype=like.dtype, device=like.device) * (RATE / FFT))[:, None]
+    places = scale(torch.arange(FFT // 2 + 1, dtype=like.dtype, device=like.device) * (SAMPLE_RATE / FFT))[:, None]
     rising = (places - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - places) / (corners[2:] - corners[1:-1])
     return torch.minimum(rising, falling).clamp(min=0)

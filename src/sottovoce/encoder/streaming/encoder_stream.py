@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError, StreamingError
+from ...quantities import SAMPLE_RATE, Seconds
 from ..config import EncoderConfig
 from ..frontend.waveform_frontend import check_lengths
 from ..output import EncoderOutput
@@ -69,8 +70,8 @@ class Latency:
         front_end: seconds by which the window of a frame extends past the start of the next frame.
     """
 
-    chunk: float
-    front_end: float
+    chunk: Seconds
+    front_end: Seconds
 
     @property
     def seconds(self) -> float:
@@ -116,9 +117,9 @@ class EncoderStream:
     @property
     def latency(self) -> Latency:
         """The algorithmic latency, which follows from the shape of the network."""
-        frontend, rate = self.encoder.frontend, 16_000
+        frontend = self.encoder.frontend
         chunk = self.chunks.size * self.encoder.config.samples_per_frame
-        return Latency(chunk / rate, (frontend.min_samples - frontend.hop) / rate)
+        return Latency(chunk / SAMPLE_RATE, (frontend.min_samples - frontend.hop) / SAMPLE_RATE)
 
     @property
     def frames(self) -> int:

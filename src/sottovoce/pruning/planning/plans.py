@@ -16,11 +16,12 @@ from ...encoder.unit_kinds import noun_of
 from ...encoder.units import Unit, collect, get_width
 from ...errors import DataError, PlanError
 from ...files import write_text
+from ...quantities import Seconds
 from ...text import plain_json
 from ...text.text_files import text
 from ...text.text_table import text_table
 from ..budget import Budget
-from ..costs import CheapestForm, Cost, CostModel, Seconds, cost, reference_network
+from ..costs import CheapestForm, Cost, CostModel, cost, reference_network
 from .candidates import list_candidates, removal_order, resolve_rules, suggestion
 from .feasibility import check_feasible
 from .removals import RemovedPart, RemovedPartWarning, removed_parts

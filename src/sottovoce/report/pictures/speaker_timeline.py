@@ -8,6 +8,7 @@ from pathlib import Path
 from ...data.corpora.rttm import Turn
 from ...errors import DataError
 from ...files import unwritable, whole_file
+from ...quantities import Seconds
 
 _LINE = 600.0
 _INCHES = 12.0
@@ -15,7 +16,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60)
 """Seconds between the numbers on a line."""
 
 
-def draw_timeline(turns: Sequence[Turn], duration: float, path: str | Path, *, title: str = "") -> Path:
+def draw_timeline(turns: Sequence[Turn], duration: Seconds, path: str | Path, *, title: str = "") -> Path:
     """Draw turns into a picture file.
 
     Args:
@@ -71,7 +72,7 @@ def check_picture_path(path: str | Path) -> Path:
     return path
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: Seconds) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

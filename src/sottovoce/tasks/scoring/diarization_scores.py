@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ...data.audio.frames import FRAME_STEP
-from ...data.audio.reading import SAMPLE_RATE
 from ...data.batches.speaker_activity import turns_in
 from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
@@ -25,6 +24,7 @@ from ...metrics.ratio_intervals import bootstrap_ratio
 from ...models.loading import load
 from ...models.task_network import TaskNetwork
 from ...options import Options
+from ...quantities import SAMPLE_RATE
 from ..task import interval_fields
 
 if TYPE_CHECKING:

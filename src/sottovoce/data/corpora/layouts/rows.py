@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ....quantities import Seconds
+
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-Seconds = float
 
 
 @dataclass(frozen=True)
