@@ -1,8 +1,8 @@
-"""Faults of the user's input, told in one line that names the thing, the numbers and the remedy."""
+"""Errors that the user can correct: one line that names the thing, the numbers and the remedy."""
 
 
 class SottovoceError(ValueError):
-    """Base of every error that is the user's to mend. The command line prints it as one line and exits with 2."""
+    """Base of every error that the user can correct. The command line prints it as one line and exits with 2."""
 
 
 class CheckpointError(SottovoceError):
@@ -14,7 +14,7 @@ class AudioError(SottovoceError):
 
 
 class InferenceError(SottovoceError):
-    """A model answers with NaN or infinity: that is no answer."""
+    """A model whose output is NaN or infinite."""
 
 
 class BudgetError(SottovoceError):
@@ -33,13 +33,17 @@ class DistillationError(SottovoceError):
     """A teacher and a student, or layers to imitate, that do not fit together."""
 
 
+class TrainingError(SottovoceError):
+    """A network that cannot be trained with the given options, or whose training has failed."""
+
+
 class DataError(SottovoceError):
     """Manifests, corpora, trials or scores that cannot be read or do not fit together."""
 
 
 class StreamingError(SottovoceError):
-    """An encoder that cannot work chunk by chunk, or chunks that make no sense."""
+    """An encoder that cannot work chunk by chunk, or chunks that do not fit it."""
 
 
 class PluginError(SottovoceError):
-    """Something that another package should add is not there, is there twice, or cannot be imported."""
+    """An extension of another package that is missing, has a name that is taken, or cannot be imported."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from corpus import write_corpus
 from families import FAMILIES, randomize, speech
 from sottovoce import SpeechEncoder
-from sottovoce.errors import RecipeError
+from sottovoce.errors import RecipeError, TrainingError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.runs.compression import compress
 from sottovoce.training.adapters import attach_adapters, merge_adapters
@@ -51,7 +51,7 @@ def test_every_adapter_learns_and_merging_changes_nothing(family):
 
 
 def test_a_target_that_is_not_there_is_named():
-    with pytest.raises(RecipeError, match=r"no linear map ends in 'query'; in the layers there are attention.k, "):
+    with pytest.raises(TrainingError, match=r"no linear map ends in 'query'; in the layers there are attention.k, "):
         attach_adapters(encoder("wavlm_base"), ["query"], rank=2, alpha=2)
 
 

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from sottovoce.distillation.features import FeatureDistillation
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
-from sottovoce.errors import RecipeError
+from sottovoce.errors import TrainingError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     model = tiny_model()
     with torch.no_grad():
         model.head.project.bias.fill_(float("inf"))
-    with pytest.raises(RecipeError, match="loss is nan at step 0"):
+    with pytest.raises(TrainingError, match="loss is nan at step 0"):
         fit(model, setup(everything(model)), CPU, tmp_path)
 
 
@@ -243,16 +243,16 @@ def test_activations_that_overflow_leave_no_trace(tmp_path):
 
 def test_half_precision_gives_up_in_one_line(tmp_path):
     model = tiny_model()
-    with pytest.raises(RecipeError, match="all 4 steps were left out.*bf16"):
+    with pytest.raises(TrainingError, match="all 4 steps were left out.*bf16"):
         fit(model, setup([Infinite(range(99))]), HALF, tmp_path / "few")
     assert not model.training
-    with pytest.raises(RecipeError, match=r"at every scale down to \d+e-05 \(3\d steps were left out\)"):
+    with pytest.raises(TrainingError, match=r"at every scale down to \d+e-05 \(3\d steps were left out\)"):
         fit(model, setup([Infinite(range(99))], steps=99), HALF, tmp_path / "many")
 
 
 def test_a_stage_that_ends_with_an_error_leaves_the_model_as_a_finished_one_does(tmp_path):
     model = tiny_model()
-    with pytest.raises(RecipeError, match="loss is inf at step 1"):
+    with pytest.raises(TrainingError, match="loss is inf at step 1"):
         fit(model, setup([Infinite([1])], recompute=True), CPU, tmp_path)
     assert not model.training and not model.is_gradient_checkpointing
     assert all(parameter.grad is None for parameter in model.parameters())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sottovoce.errors import RecipeError
+from sottovoce.errors import TrainingError
 from sottovoce.training.selection import CheckpointSelection, averaged
 
 
@@ -51,7 +51,7 @@ def test_the_history_is_part_of_the_training_state(tmp_path):
 
 
 def test_models_of_different_structure_are_not_averaged():
-    with pytest.raises(RecipeError, match="w is .* average equal shapes only"):
+    with pytest.raises(TrainingError, match="w is .* average equal shapes only"):
         averaged([{"w": torch.zeros(3)}, {"w": torch.zeros(4)}])
-    with pytest.raises(RecipeError, match="v is None"):
+    with pytest.raises(TrainingError, match="v is None"):
         averaged([{"w": torch.zeros(3)}, {"w": torch.zeros(3), "v": torch.zeros(1)}])

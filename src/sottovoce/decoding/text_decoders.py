@@ -61,7 +61,7 @@ def text_decoder(
         vocabulary = Vocabulary(labels, *spelling)
         return CTCDecoder(vocabulary, beam=beam, ngram=ngram, weight=weight, bonus=bonus)
     if ngram is not None:
-        raise DataError("search: a language model helps CTC; this model is a transducer, so leave --ngram out")
+        raise DataError("search: a language model helps CTC; this model is a transducer, so leave the n-gram out")
     return TransducerDecoder(model.head, labels, beam=beam)
 
 

@@ -43,10 +43,10 @@ class AHCOptions:
 
     def __post_init__(self) -> None:
         if self.linkage not in LINKAGES:
-            raise DataError(f"clustering: --linkage {self.linkage!r}; it can be {' or '.join(LINKAGES)}")
+            raise DataError(f"clustering: linkage {self.linkage!r}; it can be {' or '.join(LINKAGES)}")
         if not 0 <= self.threshold <= 2 or self.smallest < 1 or self.cap < 2:
             raise DataError(
-                f"clustering: --threshold {self.threshold} (0..2), smallest {self.smallest} (from 1) or cap {self.cap}"
+                f"clustering: threshold {self.threshold} (0..2), smallest {self.smallest} (from 1) or cap {self.cap}"
                 " (from 2) is out of range"
             )
 

@@ -74,7 +74,7 @@ class DiarizationSettings:
         if not 0.025 <= self.window < math.inf or not 0 < self.step <= self.window or self.batch < 1:
             raise DataError(
                 f"diarization: a step of {self.step:g} s and windows of {self.window:g} s do not make sense; the step is"
-                " no longer than the window (--step, --window)"
+                " no longer than the window"
             )
         if self.median < 1 or self.median % 2 == 0 or min(self.alone, self.clean) < 0:
             raise DataError(f"diarization: a median of {self.median} frames; it must be odd")

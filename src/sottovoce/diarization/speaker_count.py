@@ -29,8 +29,8 @@ class SpeakerCount:
     def __post_init__(self) -> None:
         if self.least < 1 or (self.most is not None and self.most < self.least):
             raise DataError(
-                f"speakers: at least {self.least} and at most {self.most} leaves no number from 1 up; change --min-speakers or"
-                " --max-speakers"
+                f"speakers: at least {self.least} and at most {self.most} leaves no number from 1 up; change one of"
+                " the bounds"
             )
 
     @classmethod
@@ -42,10 +42,7 @@ class SpeakerCount:
         """
         if known is not None:
             if least is not None or most is not None:
-                raise DataError(
-                    "speakers: give the known number or bounds, not both: --speakers, or --min-speakers and"
-                    " --max-speakers"
-                )
+                raise DataError("speakers: give the known number or bounds, not both")
             return cls(known, known)
         return cls(1 if least is None else least, most)
 

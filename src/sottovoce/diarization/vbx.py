@@ -41,7 +41,7 @@ class VBxOptions:
     def __post_init__(self) -> None:
         if min(self.fa, self.fb) <= 0 or not 0 <= self.loop < 1 or self.rounds < 1:
             raise DataError(
-                f"vbx: --fa {self.fa} and --fb {self.fb} must be positive, --loop {self.loop} in 0..1,"
+                f"vbx: fa {self.fa} and fb {self.fb} must be positive, loop {self.loop} in 0..1,"
                 f" rounds {self.rounds} >= 1"
             )
 

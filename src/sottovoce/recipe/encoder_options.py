@@ -16,7 +16,7 @@ from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming.encoder_stream import check_streamable
-from ..errors import RecipeError
+from ..errors import RecipeError, TrainingError
 from ..models.loading import is_own_task_model, is_task_model, load_pretrained
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
@@ -165,7 +165,10 @@ class EncoderOptions(Options):
             channels, kernels = (getattr(self.config, key, None) for key in ("conv_channels", "conv_kernel"))
             if not channels or not kernels:
                 raise ValueError("filters: mel needs a new encoder with convolutions")
-            mel_filters(channels[0], kernels[0])
+            try:
+                mel_filters(channels[0], kernels[0])
+            except TrainingError as error:
+                raise ValueError(f"filters: {error}") from None
         if self.config is not None:
             config = new_config(self.config)
             if self.streaming is not None:

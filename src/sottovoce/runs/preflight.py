@@ -94,7 +94,7 @@ def _logits_problems(recipe: Recipe, distillation: DistillationOptions, model: T
             teacher = load_teacher(name)
             check_teacher(teacher, model)
         recipe.task.options.distillation_loss(model, teacher, distillation.logits.temperature)
-    except RecipeError as error:
+    except (RecipeError, DistillationError) as error:
         yield f"logits: teacher {name}: {error}"
 
 

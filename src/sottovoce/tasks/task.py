@@ -129,7 +129,7 @@ class Task(Protocol):
         """What it costs outputs to differ from those of a teacher for the same task.
 
         Raises:
-            RecipeError: a temperature, where outputs are no classes.
+            DistillationError: a temperature, where outputs are no classes.
         """
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:

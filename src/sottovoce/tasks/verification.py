@@ -13,7 +13,7 @@ from ..data.batches.targets import Classes
 from ..data.corpora.cuts import cut_speaker
 from ..distillation.logits import DistillationLoss, EmbeddingDistillationLoss
 from ..encoder.config import EncoderConfig
-from ..errors import DataError, RecipeError
+from ..errors import DataError, DistillationError
 from ..metrics.detection.detection_cost import act_dcf, min_dcf
 from ..metrics.detection.equal_error_rate import eer, rocch_eer
 from ..metrics.detection.error_tradeoff import det
@@ -105,7 +105,7 @@ class Verification(Options):
 
     def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
         if temperature != 1:
-            raise RecipeError("embeddings are compared by their cosine, which has no temperature; leave it out")
+            raise DistillationError("embeddings are compared by their cosine, which has no temperature; leave it out")
         return EmbeddingDistillationLoss()
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import RecipeError
+from ..errors import TrainingError
 
 
 def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, alpha: int, dropout: float = 0.0) -> int:
@@ -25,7 +25,7 @@ def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, al
         how many adapters there are.
 
     Raises:
-        RecipeError: a target that no linear map has.
+        TrainingError: a target that no linear map has.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -39,7 +39,7 @@ def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
     """Paths of the linear maps that end in one of ``targets``.
 
     Raises:
-        RecipeError: a target that no linear map has.
+        TrainingError: a target that no linear map has.
     """
     linears = [path for path, module in encoder.named_modules() if isinstance(module, nn.Linear)]
     chosen: dict[str, None] = {}
@@ -47,7 +47,7 @@ def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
         found = [path for path in linears if path == target or path.endswith(f".{target}")]
         if not found:
             ends = sorted({".".join(path.split(".")[-2:]) for path in linears if path.startswith("layers.")})
-            raise RecipeError(f"targets: no linear map ends in {target!r}; in the layers there are {', '.join(ends)}")
+            raise TrainingError(f"no linear map ends in {target!r}; in the layers there are {', '.join(ends)}")
         chosen |= dict.fromkeys(found)
     return list(chosen)
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..errors import RecipeError
+from ..errors import TrainingError
 from ..quantities import SAMPLE_RATE
 
 LOWEST, HIGHEST = 60.0, 7600.0
@@ -26,11 +26,11 @@ def mel_filters(channels: int, kernel: int) -> Tensor:
     Their gains rise with frequency as those of a pre-emphasis do, for the spectrum of speech falls.
 
     Raises:
-        RecipeError: channels that are no multiple of 4, or a kernel under 10 ms, in which low bands do not fit.
+        TrainingError: channels that are no multiple of 4, or a kernel under 10 ms, in which low bands do not fit.
     """
     if channels % PHASES or kernel < SAMPLE_RATE // 100:
-        raise RecipeError(
-            f"encoder.filters: mel filters need a multiple of {PHASES} channels and a kernel of at least {SAMPLE_RATE // 100} "
+        raise TrainingError(
+            f"mel filters need a multiple of {PHASES} channels and a kernel of at least {SAMPLE_RATE // 100} "
             f"samples in the first convolution, not {channels} and {kernel}"
         )
     bands = channels // PHASES

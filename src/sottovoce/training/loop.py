@@ -19,7 +19,7 @@ from torch.amp import GradScaler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..data.batches.batches import Batch, BatchLoader
-from ..errors import RecipeError
+from ..errors import TrainingError
 from ..models.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
 from .clipping import Clipping
@@ -114,7 +114,7 @@ class TrainingModule(LightningModule):
             if self.scaler is not None:
                 self.logged = logged
                 return loss * torch.nan  # or gradients could be finite, and the step be made
-            raise RecipeError(
+            raise TrainingError(
                 f"stage {setup.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
             )
         self.logged = logged

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import RecipeError
+from ..errors import TrainingError
 
 LEAST_SCALE = 1e-4
 """Below this it is no matter of scale any more: 30 steps in a row from where it starts, 2^16."""
@@ -42,7 +42,7 @@ class SkippedSteps(nn.Module):
         """Make a step, and see whether it was left out.
 
         Raises:
-            RecipeError: the scale has collapsed.
+            TrainingError: the scale has collapsed.
         """
         before = scaler.get_scale()
         step()
@@ -51,10 +51,10 @@ class SkippedSteps(nn.Module):
             for buffer, value in reversed(self._statistics):  # of several batches, those before the first
                 buffer.copy_(value)
             if before < LEAST_SCALE:
-                raise RecipeError(
+                raise TrainingError(
                     f"stage {self.stage}: loss or gradients are infinite at every scale down to {before:.0e}"
-                    f" ({int(self.count)} steps were left out); lower the learning rate, clip gradients, or set compute:"
-                    " {precision: bf16}"
+                    f" ({int(self.count)} steps were left out); lower the learning rate, clip gradients, or train"
+                    " with precision bf16"
                 )
         self._statistics.clear()
 
@@ -62,13 +62,13 @@ class SkippedSteps(nn.Module):
         """What is to be said of a stage of so many steps; None where nothing was left out.
 
         Raises:
-            RecipeError: none of them was made.
+            TrainingError: none of them was made.
         """
         count = int(self.count)
         if count and count == steps:
-            raise RecipeError(
+            raise TrainingError(
                 f"stage {self.stage}: all {steps} steps were left out, because loss or gradients were infinite in fp16;"
-                " take more steps, lower the learning rate, or set compute: {precision: bf16}"
+                " take more steps, lower the learning rate, or train with precision bf16"
             )
         said = f"stage {self.stage}: {count} of {steps} steps were left out (loss or gradients infinite in fp16)"
         return said if count else None

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..encoder.evaluation_mode import evaluating
-from ..errors import RecipeError
+from ..errors import TrainingError
 from ..files import write_tensors
 from .steps import StepCallback
 
@@ -94,14 +94,16 @@ def averaged(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of several models' tensors.
 
     Raises:
-        RecipeError: the models differ in structure: an average of different structures is none of them.
+        TrainingError: the models differ in structure: an average of different structures is none of them.
     """
     first = states[0]
     for other in states[1:]:
         for name in {*first, *other}:
             a, b = (tuple(s[name].shape) if name in s else None for s in (first, other))
             if a != b:
-                raise RecipeError(f"average: {name} is {a} in one model and {b} in another; average equal shapes only")
+                raise TrainingError(
+                    f"average: {name} is {a} in one model and {b} in another; average equal shapes only"
+                )
     if len(states) == 1:
         return dict(first)
     return {

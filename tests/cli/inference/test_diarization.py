@@ -178,7 +178,7 @@ def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     # Its constants arrive.
     constants = ("--plda", place / "plda.safetensors", "--fa", "-1", "--fb", "3", "--loop", "0.5")
     wrong = sottovoce("diarize", *models, *constants, "-o", place / "none.rttm")
-    assert wrong.code == 2 and "vbx: --fa -1.0 and --fb 3.0 must be positive, --loop 0.5" in wrong.err
+    assert wrong.code == 2 and "vbx: fa -1.0 and fb 3.0 must be positive, loop 0.5" in wrong.err
     assert "needs --plda" in sottovoce("diarize", *models, "--loop", "0.5", "-o", place / "none.rttm").err
     arguments = ("tune", place / "local", place / "long.jsonl.gz", "--embedding", place / "speaker", "--step", "4")
     tuned = sottovoce(*arguments, "--linkage", "centroid", "--plda", place / "plda.safetensors", "--json")

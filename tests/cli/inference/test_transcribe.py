@@ -154,4 +154,4 @@ def test_a_transducer_transcribes_too(sottovoce, place, speech, tmp_path):
         said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", *arguments)
         assert said.code == 0 and said.out == f"{speech / '0.wav'}\t{text}\n" and text, said
     said = sottovoce("transcribe", tmp_path / "model", speech / "0.wav", "--ngram", place / "words.arpa")
-    assert said.code == 2 and "this model is a transducer, so leave --ngram out" in said.err
+    assert said.code == 2 and "this model is a transducer, so leave the n-gram out" in said.err

@@ -91,12 +91,16 @@ def import_corpus(
     reader = LAYOUTS.find(layout)
     settings = dict(check_options(options_model(reader), options, f"the layout {layout}"))
     if channel is not None and layout in LAYOUTS_OF_CUTS:
-        raise DataError(f"{source}: the cuts of the layout {layout} say which channel they are of; leave --channel out")
+        raise DataError(
+            f"{source}: the cuts of the layout {layout} say which channel they are of; leave the channel out"
+        )
     faults: list[str] = []
     faulty: list[str] = []
     rows = reader(source, faults, **settings)
     if channel is not None and (fixed := next(filter(_has_channel, rows), None)) is not None:
-        raise DataError(f"{fixed.where}: the corpus says itself which channel {fixed.name} is of; leave --channel out")
+        raise DataError(
+            f"{fixed.where}: the corpus says itself which channel {fixed.name} is of; leave the channel out"
+        )
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
     rows = _named(rows, split, faults)

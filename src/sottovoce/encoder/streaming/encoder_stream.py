@@ -55,7 +55,7 @@ def check_streamable(config: EncoderConfig) -> None:
     if found := streaming_problems(config):
         raise StreamingError(
             f"{config.family} cannot stream: it {'; it '.join(found)}. Use w2v-BERT 2.0 or a Conformer, made causal and"
-            " trained by a recipe with encoder.streaming"
+            " trained chunk by chunk"
         )
 
 

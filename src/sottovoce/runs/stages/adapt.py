@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from ...errors import RecipeError
+from ...errors import TrainingError
 from ...models.task_model import TaskModel
 from ...options.bounds import WIDEST
 from ...recipe.training_stage_options import CheckpointSelectionOptions
@@ -39,8 +39,8 @@ class Adapt(CheckpointSelectionOptions):
     def check(self, model: TaskModel) -> Iterator[str]:
         try:
             targeted(model.encoder, self.targets)
-        except RecipeError as error:
-            yield str(error)
+        except TrainingError as error:
+            yield f"targets: {error}"
 
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)

@@ -27,7 +27,7 @@ class TestChannelsOfKaldi:
         (call / "reco2file_and_channel").write_text("c-A c A\nc-B c B\n")
         cuts = imported("kaldi", call, call / "out")
         assert {name: self.heard(cut) for name, (_, cut) in cuts.items()} == {"c-A": 300, "c-B": 600}
-        with pytest.raises(DataError, match="the corpus says itself which channel c-A is of; leave --channel out"):
+        with pytest.raises(DataError, match="the corpus says itself which channel c-A is of; leave the channel out"):
             import_corpus(call, call / "out", layout="kaldi", channel=0)
 
     def test_sides_that_were_taken_apart(self, call):
