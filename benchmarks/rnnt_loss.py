@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sottovoce.heads.sequence.rnnt_loss import rnnt_loss
 from sottovoce.profiling.memory import peak_bytes
 from sottovoce.profiling.timing import Spread, alternate, threads
+from sottovoce.tasks.objectives.rnnt_kernel import rnnt_loss
 
 
 def plain_loss(encoder: Tensor, predictor: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

@@ -9,8 +9,6 @@ from sottovoce.decoding.text_decoders import TransducerDecoder
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError, DataError
-from sottovoce.heads.sequence.rnnt_loss import CELLS
-from sottovoce.heads.sequence.rnnt_memory import check_memory, free_bytes, rnnt_bytes
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.budget import Budget
@@ -20,6 +18,9 @@ from sottovoce.pruning.importance import activation, magnitude, taylor
 from sottovoce.pruning.one_shot import sensitivity
 from sottovoce.pruning.planning.plans import Plan, plan
 from sottovoce.pruning.slimming import compare, slim, slim_and_verify
+from sottovoce.tasks.objectives.rnnt_kernel import CELLS
+from sottovoce.tasks.objectives.rnnt_memory import check_memory, free_bytes, rnnt_bytes
+from sottovoce.tasks.objectives.transducer_objective import transducer_loss
 from tiny_models import output_elsewhere, randomized, speech, tiny_config
 
 LABELS = [BLANK, " ", "a", "b", "c"]
@@ -104,7 +105,7 @@ def test_gates_of_the_joiner_learn_from_the_loss():
     gates.sample(0)
     targets, counts = torch.tensor([[1, 2], [3, 1]]), torch.tensor([2, 1])
     made = found(speech(2, 8000), torch.tensor([8000, 6000]))
-    loss = found.head.loss(made.output, made.output_lengths, targets, counts)
+    loss = transducer_loss(found.head, made.output, made.output_lengths, targets, counts)
     loss.backward()
     assert gates.log_alpha.grad.abs().sum() > 0
     assert magnitude(found, ["joiner"])["head.joiner.width"].shape == (32,)
@@ -163,7 +164,7 @@ def test_loss_is_that_of_all_logits():
     with torch.no_grad():
         logits = found(waves, targets=targets).output[0].log_softmax(-1)
         made = found(waves)
-        loss = found.head.loss(made.output, made.output_lengths, targets, torch.tensor([2]))
+        loss = transducer_loss(found.head, made.output, made.output_lengths, targets, torch.tensor([2]))
     T = len(logits)
     reached = torch.full((T + 1, 3), -torch.inf, dtype=torch.float64)
     reached[0, 0] = 0

@@ -11,7 +11,6 @@ from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.registry import HEADS
-from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import CostModel
@@ -19,6 +18,8 @@ from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorize, multiplied_back
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
+from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.tasks.objectives.transducer_objective import transducer_loss
 from tiny_models import randomized, speech, tiny_config
 
 LABELS = [BLANK, "a", "b", "c", "d"]
@@ -105,7 +106,7 @@ def test_the_joiner_is_gated_where_the_loss_multiplies_by_it_itself():
     gates.freeze(chosen)
     frames, labels = output_frames(model), torch.tensor([[1, 2], [3, 1]])
     lengths = (torch.tensor([5, 4]), torch.tensor([2, 1]))
-    gated = model.head.loss(frames[:, :5], lengths[0], labels, lengths[1])
+    gated = transducer_loss(model.head, frames[:, :5], lengths[0], labels, lengths[1])
     logits = model.head.joiner(
         model.head.project(frames[:, :5])[:, :, None],
         model.head.joiner.predictor(model.head.predictor(labels))[:, None],

@@ -12,13 +12,13 @@ from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.layers.low_rank import factored_paths
 from sottovoce.errors import DataError, RecipeError
-from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorize
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
+from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss

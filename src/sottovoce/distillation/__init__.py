@@ -4,11 +4,9 @@
 `LogitsDistillation`    outputs of a task's head, by the `DistillationLoss` of the task
 `ClassDistillationLoss`, `FrameDistillationLoss`, `EmbeddingDistillationLoss`, `ScoreDistillationLoss`
                         such losses for classes, classes of frames, embeddings and scores
-`LatticeDistillationLoss`   the same for the lattice of a transducer
 """
 
 from .features import FeatureDistillation
-from .lattice import LatticeDistillationLoss
 from .logits import (
     ClassDistillationLoss,
     DistillationLoss,
@@ -24,7 +22,6 @@ __all__ = [
     "EmbeddingDistillationLoss",
     "FeatureDistillation",
     "FrameDistillationLoss",
-    "LatticeDistillationLoss",
     "LogitsDistillation",
     "ScoreDistillationLoss",
 ]

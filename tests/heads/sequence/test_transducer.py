@@ -3,9 +3,10 @@ import torch
 
 from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.encoder.units import collect
-from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.heads.sequence.transducer import StatelessPredictor, Transducer
 from sottovoce.pruning.gating.gate_hooks import GateHooks
+from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.tasks.objectives.transducer_objective import transducer_loss
 from tiny_models import randomized
 
 D, V, J = 6, 5, 8
@@ -58,7 +59,7 @@ def test_predictor_sees_the_last_labels_and_no_more(size, context):
 
 def test_loss_is_that_of_the_joiner():
     head, x = tiny(), frames()
-    loss = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS)
+    loss = transducer_loss(head, x, LENGTHS, TARGETS, TARGET_LENGTHS)
     states = head.joiner.predictor(head.predictor(TARGETS.clamp(min=0)))
     logits = head.joiner(head.project(x)[:, :, None], states[:, None])
     right = rnnt_loss_from_logits(logits, TARGETS, LENGTHS, TARGET_LENGTHS)
@@ -76,10 +77,10 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
     (unit,) = [each for each in head.joiner.units() if each.name == "width"]
     gates = torch.tensor([0, 1, 0.7, 0, 1, 1, 0, 0], dtype=torch.float64)
     attached = GateHooks(head.joiner, [unit], lambda: {"width": gates})
-    gated = head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS)
+    gated = transducer_loss(head, x, LENGTHS, TARGETS, TARGET_LENGTHS)
     logits = head.joiner(head.project(x)[:, :1], head.joiner.predictor(head.predictor(TARGETS[:, :0])))
     attached.remove()
-    assert abs(gated.item() - head.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS).item()) > 1e-3
+    assert abs(gated.item() - transducer_loss(head, x, LENGTHS, TARGETS, TARGET_LENGTHS).item()) > 1e-3
 
     kept = gates.nonzero()[:, 0]
     stream = head.stream
@@ -93,7 +94,7 @@ def test_gates_act_on_the_loss_as_on_the_joiner_and_fold():
             value = value * gates
         state[f"joiner.{part.parameter}"] = value.index_select(part.dim, part.index[kept].flatten())
     small.load_state_dict(state)
-    assert abs(small.loss(x, LENGTHS, TARGETS, TARGET_LENGTHS).item() - gated.item()) < 1e-12
+    assert abs(transducer_loss(small, x, LENGTHS, TARGETS, TARGET_LENGTHS).item() - gated.item()) < 1e-12
     same = small.joiner(small.project(x)[:, :1], small.joiner.predictor(small.predictor(TARGETS[:, :0])))
     assert (same - logits).abs().max() < 1e-12
 

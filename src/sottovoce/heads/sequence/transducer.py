@@ -18,7 +18,6 @@ from ..options import Count, Stride, Width
 from .ctc import BLANK
 from .joiner import Joiner
 from .predictor import StatelessPredictor
-from .rnnt_loss import Reduction, rnnt_loss
 
 
 class Joint(NamedTuple):
@@ -85,7 +84,7 @@ class Transducer(FrameHead):
     def forward(
         self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None, *, targets: Tensor | None = None
     ) -> Tensor:
-        """The frames ``[B, T, D]`` that `loss` and search start from; with ``targets[B, U]`` the logits
+        """The frames ``[B, T, D]`` that the loss and search start from; with ``targets[B, U]`` the logits
         ``[B, T, U + 1, V]`` of all nodes of their lattices (memory!)."""
         frames = self.fused(hidden_states, lengths)
         if targets is None:
@@ -96,20 +95,6 @@ class Transducer(FrameHead):
     def project(self, frames: Tensor) -> Tensor:
         """``[..., J]``: frames ``[..., D]`` as the joiner adds them."""
         return self.joiner.encoder(frames)
-
-    def loss(
-        self,
-        frames: Tensor,
-        lengths: Tensor,
-        targets: Tensor,
-        target_lengths: Tensor,
-        *,
-        reduction: Reduction = "mean",
-        cells: int | None = None,
-    ) -> Tensor:
-        """Transducer loss of frames ``[B, T, D]``; arguments, results and errors are those of `rnnt_loss`."""
-        joint = self.joint(frames, targets, target_lengths)
-        return rnnt_loss(*joint, targets, lengths, target_lengths, blank=self.blank, reduction=reduction, cells=cells)
 
     def joint(self, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Joint:
         """What the joiner makes the logits of frames ``[B, T, D]`` and labels ``targets[B, U]`` from.

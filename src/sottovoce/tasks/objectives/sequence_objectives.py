@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...distillation.lattice import LatticeDistillationLoss
 from ...distillation.logits import DistillationLoss, FrameDistillationLoss
 from ...heads.sequence.transducer import Transducer
 from ...models.task_network import TaskNetwork
 from ..recognition_heads import RecognitionLoss
 from ..task import Objective
 from .ctc_objective import CTCObjective
+from .lattice_distillation import LatticeDistillationLoss
 from .transducer_objective import TransducerObjective
 
 

@@ -7,11 +7,27 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ...data.batches.batches import Batch
-from ...heads.sequence.rnnt_memory import check_memory
 from ...heads.sequence.transducer import Transducer
 from ..recognition_heads import RecognitionLoss
 from ..task import Objective
 from .ctc_objective import check_transcripts, ctc_losses
+from .rnnt_kernel import Reduction, rnnt_loss
+from .rnnt_memory import check_memory
+
+
+def transducer_loss(
+    head: Transducer,
+    frames: Tensor,
+    lengths: Tensor,
+    targets: Tensor,
+    target_lengths: Tensor,
+    *,
+    reduction: Reduction = "mean",
+    cells: int | None = None,
+) -> Tensor:
+    """Transducer loss of the frames ``[B, T, D]`` of a head; other arguments, results and errors are those of `rnnt_loss`."""
+    joint = head.joint(frames, targets, target_lengths)
+    return rnnt_loss(*joint, targets, lengths, target_lengths, blank=head.blank, reduction=reduction, cells=cells)
 
 
 class TransducerObjective(Objective):
@@ -49,7 +65,7 @@ class TransducerObjective(Objective):
         if self._share:
             width = head.joiner.output.in_features
             check_memory(batch["frames"], counts, width, head.outputs, output.device)
-            loss = head.loss(output, batch["frames"], tokens, counts, reduction="sum")
+            loss = transducer_loss(head, output, batch["frames"], tokens, counts, reduction="sum")
             loss = loss / (counts.sum().clamp(min=1) if self.per == "label" else len(tokens))
             total, seen["transducer"] = self._share * loss, loss.detach()
         weight = 1 + (self.ctc - 1) * self._share

@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional as F
 
 from sottovoce.errors import DataError
-from sottovoce.heads.sequence.rnnt_from_logits import rnnt_loss_from_logits
-from sottovoce.heads.sequence.rnnt_loss import rnnt_loss
 from sottovoce.profiling.memory import peak_bytes
+from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
+from sottovoce.tasks.objectives.rnnt_kernel import rnnt_loss
 
 B, T, U, V, J = 3, 6, 4, 5, 3
 LENGTHS, TARGET_LENGTHS = torch.tensor([6, 3, 1]), torch.tensor([2, 4, 0])

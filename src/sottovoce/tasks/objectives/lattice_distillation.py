@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from ..heads.sequence.rnnt_lattice import check_targets
-from ..heads.sequence.rnnt_loss import CELLS, CELLS_ELSEWHERE
-from ..heads.sequence.transducer import Joint, Transducer
-from .logits import DistillationLoss
+from ...distillation.logits import DistillationLoss
+from ...heads.sequence.transducer import Joint, Transducer
+from .rnnt_kernel import CELLS, CELLS_ELSEWHERE
+from .rnnt_lattice import check_targets
 
 _NEVER = float("-inf")
 

@@ -6,11 +6,11 @@ import torch
 from scipy.special import rel_entr, softmax
 from torch.nn import functional as F
 
-from sottovoce.distillation.lattice import LatticeDistillationLoss, lattice_divergence
 from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import DataError
 from sottovoce.heads.sequence.transducer import Joint, Transducer
 from sottovoce.pruning.gating.gate_hooks import GateHooks
+from sottovoce.tasks.objectives.lattice_distillation import LatticeDistillationLoss, lattice_divergence
 from tiny_models import randomized
 
 B, T, U, V = 3, 6, 4, 5

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
-from .rnnt_loss import CELLS, CELLS_ELSEWHERE
+from .rnnt_kernel import CELLS, CELLS_ELSEWHERE
 
 _NODE = 224
 """Bytes for each node of the largest lattice: measured; some 28 numbers in float64 while alignments are summed."""

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...encoder.layers.frame_masks import frame_mask
+from .rnnt_kernel import Reduction
 from .rnnt_lattice import check_targets, sum_alignments
-from .rnnt_loss import Reduction
 
 
 def rnnt_loss_from_logits(
