@@ -40,7 +40,7 @@ def json_text(data: Any, out: Path | None = None, *, indent: int | None = None) 
     return plain_json.dumps(data, indent=indent, escaped=escaped)
 
 
-def many(count: int, thing: str) -> str:
+def count_of(count: int, thing: str) -> str:
     """``1 turn``, ``2 turns``."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 

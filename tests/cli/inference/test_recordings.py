@@ -229,7 +229,7 @@ def test_diarize_writes_one_file_or_a_folder_of_them(sottovoce, task_models, fol
     said = sottovoce(*call, "--picture", folder / "x.png")
     assert said.code == 2 and "draws one recording, and there are 2" in said.err
     said = sottovoce(*call, "--json", "-o", folder)
-    assert said.code == 2 and "--json makes one file" in said.err
+    assert said.code == 2 and "--json writes one file" in said.err
 
 
 def test_names_with_tabs_stay_in_their_column(sottovoce, task_models, folder):

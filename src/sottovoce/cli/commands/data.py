@@ -10,7 +10,7 @@ from click import Context, HelpFormatter
 from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
-from ..inference.recordings import leave
+from ..inference.recordings import exit_with_faults
 from ..names_in_help import one_of_in_help
 from .data_copies import copies
 
@@ -165,7 +165,7 @@ def import_corpus(
         typer.echo(f"{name}: {path}")
         console().print(corpus_table(str(path), summarize(read_cut_records(path))))
     if left_out:
-        leave(left_out, f"{len(left_out)} utterances")
+        exit_with_faults(left_out, f"{len(left_out)} utterances")
 
 
 def _further(settings: list[str] | None) -> dict[str, str]:

@@ -1,15 +1,24 @@
-"""``sottovoce diarize``: who spoke when in a file; ``tune`` and ``plda``, what it goes by; ``der``, how well."""
+"""``sottovoce diarize``: who speaks when; ``tune`` and ``plda``: its threshold and PLDA; ``der``: its error rate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .recordings import Asked, Channel, Json, Recordings, SkipFaulty, answer, row
+from .recordings import (
+    Channel,
+    CommonOptions,
+    Json,
+    Recordings,
+    ShowProgress,
+    SkipFaulty,
+    run_on_recordings,
+    tab_separated,
+)
 
 if TYPE_CHECKING:
     from sottovoce.data.corpora.rttm import Turn
@@ -33,24 +42,29 @@ def diarize(
     model: Annotated[str, typer.Argument(help="A diarization model, as a run leaves it in models/.")],
     recordings: Recordings,
     embedding: Annotated[
-        str | None, typer.Option(help="A speaker model that tells who is who; not needed for one window of audio.")
+        str | None,
+        typer.Option(help="A speaker model, which matches speakers across windows; not needed for one window."),
     ] = None,
-    speakers: Annotated[int | None, typer.Option(help="How many there are, if known.", min=1)] = None,
-    min_speakers: Annotated[int | None, typer.Option(help="At least so many.", min=1)] = None,
-    max_speakers: Annotated[int | None, typer.Option(help="At most so many.", min=1)] = None,
+    speakers: Annotated[int | None, typer.Option(help="Number of speakers, if known.", min=1)] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="Least number of speakers.", min=1)] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="Largest number of speakers.", min=1)] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fewer speakers than asked for are an error, and nothing is written.")
+        bool, typer.Option("--strict", help="Fail if fewer speakers are found than requested; nothing is written then.")
     ] = False,
-    window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
-    step: Annotated[float, typer.Option(help="Seconds from window to window; half the step is twice the work.")] = 0.8,
-    threshold: Annotated[float, typer.Option(help="Distance from which on voices are of two people.")] = 0.7,
+    window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 8.0,
+    step: Annotated[
+        float, typer.Option(help="Seconds from one window to the next; half the step takes twice the time.")
+    ] = 0.8,
+    threshold: Annotated[
+        float, typer.Option(help="Distance of embeddings above which they are of different speakers.")
+    ] = 0.7,
     linkage: Linkage = "average",
     plda: PldaFile = None,
     fa: Fa = None,
     fb: Fb = None,
     loop: Loop = None,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help="Never two speakers at once.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Draw the turns: .png, .svg or .pdf.")] = None,
+    exclusive: Annotated[bool, typer.Option("--exclusive", help="At most one speaker at a time.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw the turns into a .png, .svg or .pdf file.")] = None,
     channel: Channel = None,
     skip_faulty: SkipFaulty = False,
     as_json: Json = False,
@@ -60,7 +74,7 @@ def diarize(
     ] = None,
 ) -> None:
     """Write who speaks when in each recording, as RTTM."""
-    from sottovoce.cli.terminal import many
+    from sottovoce.cli.terminal import count_of
     from sottovoce.data.corpora.rttm import rttm_lines, write_rttm
     from sottovoce.diarization.speaker_count import SpeakerCount
     from sottovoce.errors import DataError
@@ -68,16 +82,15 @@ def diarize(
     from sottovoce.inference.diarization import diarize as library
     from sottovoce.inference.inputs import check_ids
     from sottovoce.models.loading import load as load_network
-    from sottovoce.report.pictures.speaker_timeline import check_picture_path as checked_picture
-    from sottovoce.report.pictures.speaker_timeline import draw_timeline
+    from sottovoce.report.pictures.speaker_timeline import check_picture_path, draw_timeline
 
-    # What can be wrong is found before anything takes long.
+    # All options are checked before the model is loaded.
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
     settings = replace(_settings(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop), exclusive=exclusive)
-    picture = None if picture is None else check_writable(checked_picture(picture))
+    picture = None if picture is None else check_writable(check_picture_path(picture))
     folder = Path(out) if out is not None and (out.endswith("/") or Path(out).is_dir()) else None
     if folder is not None and as_json:
-        raise DataError(f"--out {out}: --json makes one file; name that, or leave --json out")
+        raise DataError(f"--out {out}: --json writes one file; name a file, or leave --json out")
     if folder is not None:
         check_writable(folder / "any.rttm")
 
@@ -85,8 +98,8 @@ def diarize(
         seconds = item.seconds()
         if embedding is None and seconds > window:
             raise DataError(
-                f"{item.name}: {seconds:.1f} s is more than a window of {window:g} s; give --embedding, a speaker model"
-                " that tells who is who across windows"
+                f"{item.name}: {seconds:.1f} s is more than a window of {window:g} s; give --embedding, a speaker model,"
+                " which matches speakers across windows"
             )
 
     def check_all(items: Sequence[Recording]) -> None:
@@ -94,11 +107,11 @@ def diarize(
         if picture is not None and len(items) != 1:
             raise DataError(f"--picture {picture}: draws one recording, and there are {len(items)}; name one")
 
-    def load() -> Any:
+    def load() -> Callable[[Recording, ShowProgress], list[Turn]]:
         network = load_network(model, task="diarization")
         speaker_model = None if embedding is None else load_network(embedding, task="verification")
 
-        def hear(item: Recording, told: Any) -> list[Turn]:
+        def process(item: Recording, show_progress: ShowProgress) -> list[Turn]:
             seconds = item.seconds()
             turns = library(
                 network,
@@ -107,7 +120,7 @@ def diarize(
                 settings=settings,
                 count=count,
                 strict=strict,
-                progress=lambda what, done: told(f"{what}, {done:.0f} of {seconds:.0f} s"),
+                progress=lambda what, done: show_progress(f"{what}, {done:.0f} of {seconds:.0f} s"),
             )
             if folder is not None:
                 write_rttm({item.id: turns}, folder / item.file_name(".rttm"))
@@ -115,22 +128,24 @@ def diarize(
                 draw_timeline(turns, seconds, picture, title=item.name)
             if out is not None and not as_json:
                 spoken = sum(turn.end - turn.start for turn in turns)
-                summary = (many(len({turn.speaker for turn in turns}), "speaker"), many(len(turns), "turn"))
-                typer.echo(row(item.name, *summary, f"{spoken:.1f} s of speech in {seconds:.1f} s"))
+                summary = (count_of(len({turn.speaker for turn in turns}), "speaker"), count_of(len(turns), "turn"))
+                typer.echo(tab_separated(item.name, *summary, f"{spoken:.1f} s of speech in {seconds:.1f} s"))
             return turns
 
-        return hear
+        return process
 
     def lines(item: Recording, turns: list[Turn]) -> list[str]:
         return [] if folder is not None else list(rttm_lines({item.id: turns}))
 
     def data(item: Recording, turns: list[Turn]) -> dict[str, Any]:
-        said = [{"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in turns]
+        listed = [{"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in turns]
         speakers = len({turn.speaker for turn in turns})
-        return {"file": item.name, "seconds": item.seconds(), "speakers": speakers, "turns": said}
+        return {"file": item.name, "seconds": item.seconds(), "speakers": speakers, "turns": listed}
 
-    answer(
-        Asked(recordings, channel, skip_faulty, as_json, None if out is None or folder is not None else Path(out)),
+    run_on_recordings(
+        CommonOptions(
+            recordings, channel, skip_faulty, as_json, None if out is None or folder is not None else Path(out)
+        ),
         load,
         lines,
         data,
@@ -143,7 +158,11 @@ def diarize(
 def _settings(
     window: float, step: float, linkage: str, threshold: float, plda: Path | None, **vbx: float | None
 ) -> DiarizationSettings:
-    """Of the pipeline; whatever is wrong with them is told here."""
+    """The settings of the pipeline.
+
+    Raises:
+        DataError: they do not fit together.
+    """
     from sottovoce.diarization.ahc import AHCOptions
     from sottovoce.diarization.pipeline import DiarizationSettings
     from sottovoce.diarization.plda import PLDA
@@ -152,7 +171,7 @@ def _settings(
 
     constants: dict[str, Any] = {name: value for name, value in vbx.items() if value is not None}
     if constants and plda is None:
-        raise DataError(f"--{next(iter(constants))} is of VBx, which needs --plda (sottovoce plda makes one)")
+        raise DataError(f"--{next(iter(constants))} is an option of VBx, which needs --plda; sottovoce plda makes one")
     return DiarizationSettings(
         window=window,
         step=step,
@@ -167,34 +186,29 @@ def tune(
     data: Annotated[
         Path, typer.Argument(help="Lhotse cuts (.jsonl.gz) of recordings with turns; never your test data.")
     ],
-    embedding: Annotated[str, typer.Option(help="The speaker model that tells who is who.")],
-    step: Annotated[float, typer.Option(help="Seconds from window to window.")] = 0.8,
-    window: Annotated[float, typer.Option(help="Seconds of a window.")] = 8.0,
+    embedding: Annotated[str, typer.Option(help="The speaker model, which matches speakers across windows.")],
+    step: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 0.8,
+    window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 8.0,
     linkage: Linkage = "average",
     plda: PldaFile = None,
     fa: Fa = None,
     fb: Fb = None,
     loop: Loop = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find the --threshold for diarize: DER of whole recordings at each."""
-    from rich.table import Table
-
+    """Find the --threshold of diarize with the lowest error rate on whole recordings."""
     from sottovoce.cli.terminal import busy, console, print_json
     from sottovoce.inference.diarization_tuning import tune as library
+    from sottovoce.report.tables.thresholds import threshold_table
 
     settings = _settings(window, step, linkage, 0.7, plda, fa=fa, fb=fb, loop=loop)
-    with busy("listening"):
+    with busy("processing recordings"):
         tuning = library(model, data, embedding, settings=settings)
-    best, found = tuning.threshold, tuning.scores
+    best, scores = tuning.threshold, tuning.scores
     if as_json:
-        print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in found.items()}})
+        print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in scores.items()}})
         return
-    table = Table("threshold", "DER %", "miss", "false alarm", "confusion", title=str(found[best].protocol))
-    for each, score in found.items():
-        numbers = (score.der, score.miss, score.false_alarm, score.confusion)
-        table.add_row(f"{each:.2f}", *(f"{100 * n:.2f}" for n in numbers), style="bold" if each == best else None)
-    console().print(table)
+    console().print(threshold_table(scores, best))
     console().print(f"--threshold {best:g}", highlight=False, markup=False)
 
 
@@ -202,18 +216,20 @@ def plda(
     model: Annotated[str, typer.Argument(help="A speaker model.")],
     data: Annotated[Path, typer.Argument(help="Lhotse cuts (.jsonl.gz) of utterances with speakers.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file.")],
-    seconds: Annotated[float, typer.Option(help="Stretches that are embedded: as short as turns are.")] = 2.0,
-    size: Annotated[int | None, typer.Option(help="Directions that are kept; default: all.", min=1)] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Length of the embedded segments in seconds: about that of turns.")
+    ] = 2.0,
+    size: Annotated[int | None, typer.Option(help="Dimensions that are kept; default: all.", min=1)] = None,
 ) -> None:
-    """Fit a PLDA to the embeddings of a speaker model: with it, diarize --plda clusters by VBx."""
+    """Fit a PLDA to the embeddings of a speaker model, with which diarize --plda clusters by VBx."""
     from sottovoce.cli.terminal import busy, console
     from sottovoce.inference.plda_fitting import plda as library
 
-    with busy("listening"):
+    with busy("processing recordings"):
         fitted = library(model, data, seconds=seconds, size=size)
     fitted.save(out)
     console().print(
-        f"{len(fitted.phi)} directions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}",
+        f"{len(fitted.phi)} dimensions, between-speaker variance {fitted.phi[0]:.2f} to {fitted.phi[-1]:.2f}: {out}",
         markup=False,
     )
 
@@ -221,13 +237,13 @@ def plda(
 def der(
     reference: Annotated[Path, typer.Argument(help="RTTM file, or a folder of them.")],
     system: Annotated[Path, typer.Argument(help="RTTM file, or a folder of them.")],
-    uem: Annotated[Path | None, typer.Option(help="What is scored: a UEM file, or a folder of them.")] = None,
+    uem: Annotated[Path | None, typer.Option(help="The scored regions: a UEM file, or a folder of them.")] = None,
     collar: Annotated[float, typer.Option(help="Seconds on EACH side of a boundary that are not scored.", min=0)] = 0.0,
-    skip_overlap: Annotated[bool, typer.Option("--skip-overlap", help="Leave out where several speak.")] = False,
-    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="For another program.")] = False,
+    skip_overlap: Annotated[bool, typer.Option("--skip-overlap", help="Do not score overlapped speech.")] = False,
+    draws: Annotated[int, typer.Option(help="Number of bootstrap samples.", min=1)] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Diarization and Jaccard error rate, by recording and in all, with an interval over recordings."""
+    """Diarization and Jaccard error rate of each recording and of all, with an interval over recordings."""
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.inference.diarization_scoring import der as library
     from sottovoce.metrics.diarization import Protocol

@@ -1,4 +1,4 @@
-"""``sottovoce classify``: what do recordings ask for, and with which details?"""
+"""``sottovoce classify``: intents and slots of utterances."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .recordings import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
+from .recordings import (
+    Channel,
+    CommonOptions,
+    Json,
+    Out,
+    Recordings,
+    SkipFaulty,
+    on_each,
+    run_on_recordings,
+    tab_separated,
+)
 
 if TYPE_CHECKING:
     from sottovoce.decoding.slu.slu_prediction import SLUPrediction
@@ -21,16 +31,16 @@ def classify(
     as_json: Json = False,
     out: Out = None,
 ) -> None:
-    """Say the intent and the slots of each utterance, with probabilities."""
+    """Print the intents and slots of each utterance with their probabilities."""
     from sottovoce.inference.intent import check_length
     from sottovoce.inference.intent import classify as library
 
     def check(item: Recording) -> None:
         check_length(item.name, item.seconds())
 
-    answer(
-        Asked(recordings, channel, skip_faulty, as_json, out),
-        through(model, "intent", library),
+    run_on_recordings(
+        CommonOptions(recordings, channel, skip_faulty, as_json, out),
+        on_each(model, "intent", library),
         _lines,
         _data,
         check=check,
@@ -38,24 +48,24 @@ def classify(
     )
 
 
-def _lines(item: Recording, understood: SLUPrediction) -> list[str]:
-    meaning = understood.semantics
-    told = [f"{name}={what} {100 * understood.intents[name]:.1f} %" for name, what in meaning.intents.items()]
-    for (kind, filler), sure in zip(meaning.slots, understood.slots, strict=True):
-        told.append(f"{kind}={filler} {100 * sure:.1f} %")
-    return [row(item.name, *(told or ["nothing was understood"]))]
+def _lines(item: Recording, prediction: SLUPrediction) -> list[str]:
+    meaning = prediction.semantics
+    cells = [f"{name}={what} {100 * prediction.intents[name]:.1f} %" for name, what in meaning.intents.items()]
+    for (kind, filler), sure in zip(meaning.slots, prediction.slots, strict=True):
+        cells.append(f"{kind}={filler} {100 * sure:.1f} %")
+    return [tab_separated(item.name, *(cells or ["nothing was understood"]))]
 
 
-def _data(item: Recording, understood: SLUPrediction) -> dict[str, Any]:
-    meaning = understood.semantics
+def _data(item: Recording, prediction: SLUPrediction) -> dict[str, Any]:
+    meaning = prediction.semantics
     return {
         "file": item.name,
         "intents": [
-            {"field": name, "intent": what, "probability": understood.intents[name]}
+            {"field": name, "intent": what, "probability": prediction.intents[name]}
             for name, what in meaning.intents.items()
         ],
         "slots": [
             {"type": kind, "filler": filler, "probability": sure}
-            for (kind, filler), sure in zip(meaning.slots, understood.slots, strict=True)
+            for (kind, filler), sure in zip(meaning.slots, prediction.slots, strict=True)
         ],
     }

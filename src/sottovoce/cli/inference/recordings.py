@@ -1,9 +1,9 @@
-"""What all commands share that put recordings through a model: what they take, how they go on, what they print.
+"""What the commands that run a model on recordings share: their options, their progress and their output.
 
     sottovoce COMMAND MODEL RECORDING... [options of the command] [--channel] [--skip-faulty] [--json] [-o FILE]
 
-One line a recording, in the order in which they are named, its name first and tabs between; with ``--json`` one JSON
-object a line. ``-o`` writes into a file what would be printed. It is the same for one recording and for many.
+They print one line for each recording, in the given order: its name and the results, separated by tabs; with ``--json``
+one JSON object a line. ``-o`` writes the same into a file. One recording is treated like many.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ Recordings = Annotated[
 Channel = ChannelOption
 SkipFaulty = Annotated[
     bool,
-    typer.Option("--skip-faulty", help="Go on without faulty recordings: they are listed at the end, exit code 1."),
+    typer.Option("--skip-faulty", help="Skip faulty recordings; they are listed at the end, and the exit code is 1."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="For another program: one JSON object a line.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for what would be printed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write into this file instead of standard output.")]
 
 SOME_FAULTY = 1
-"""Exit code where recordings were left out."""
+"""Exit code when recordings were skipped."""
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Write = Callable[[str], None]
-Told = Callable[[str], None]
-"""Told what is being done with the recording at hand."""
+ShowProgress = Callable[[str], None]
+"""Shows what is being done with the present recording."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The options that all of these commands have, see the top of this module."""
+class CommonOptions:
+    """The arguments and options that all of these commands have."""
 
     recordings: Sequence[str]
     channel: Any = None
@@ -61,41 +61,49 @@ class Asked:
     out: Path | None = None
 
     def check_out(self) -> None:
-        """Raises: DataError: the answers cannot be written where they are to go."""
+        """Check that the results can be written to ``--out``.
+
+        Raises:
+            DataError: they cannot.
+        """
         from sottovoce.files import check_writable
 
         if self.out is not None:
             check_writable(self.out)
 
-    def found(self) -> list[Recording]:
-        """What is to be heard, when it is known that the answers can be written."""
+    def find_recordings(self) -> list[Recording]:
+        """The recordings that the arguments name, after `check_out`.
+
+        Raises:
+            DataError: there are none, or the results cannot be written.
+        """
         from sottovoce.inference.inputs import recordings
 
         self.check_out()
         return recordings(self.recordings, channel=self.channel)
 
 
-def checked(items: Sequence[Any], check: Callable[[Any], object], asked: Asked) -> Batch[Any]:
-    """The recordings without those whose headers show a fault; see `Batch`."""
+def check_recordings(items: Sequence[Any], check: Callable[[Any], object], options: CommonOptions) -> Batch[Any]:
+    """Check the headers of all recordings and, with ``--skip-faulty``, leave out the faulty ones; see `Batch`."""
     from sottovoce.cli.terminal import busy
     from sottovoce.inference.batch import Batch
 
-    with busy(f"looking at {len(items)} recordings"):
-        batch = Batch(items, check, skip_faulty=asked.skip_faulty)
+    with busy(f"checking {len(items)} recordings"):
+        batch = Batch(items, check, skip_faulty=options.skip_faulty)
     if not batch.items:
-        leave(batch.faults, _share(batch, len(items)))
+        exit_with_faults(batch.faults, _share(batch, len(items)))
     return batch
 
 
-def heard(
-    batch: Batch[Any], hear: Callable[[Any, Told], Answer], *, shown: bool = True
-) -> Iterator[tuple[Any, Answer]]:
-    """Each recording with its answer; a terminal sees on standard error how far it is.
+def run_batch(
+    batch: Batch[Any], process: Callable[[Any, ShowProgress], Result], *, shown: bool = True
+) -> Iterator[tuple[Any, Result]]:
+    """Yield each recording with its result, and show the progress on standard error if that is a terminal.
 
     Args:
-        batch: of `checked`.
-        hear: makes the answer; may tell what it is doing.
-        shown: whether progress is shown; not where the answer itself comes bit by bit.
+        batch: from `check_recordings`.
+        process: takes a recording and a function that shows what it is doing; returns the result.
+        shown: whether progress is shown; ``False`` where results are printed while they are computed.
     """
     from rich.console import Console
     from rich.text import Text
@@ -103,7 +111,7 @@ def heard(
     count, number = len(batch.items), 0
     status = Console(stderr=True).status("")
 
-    def work(item: Any) -> Answer:
+    def work(item: Any) -> Result:
         nonlocal number
         number += 1
         place = f"{number}/{count} {item.name}"
@@ -111,16 +119,16 @@ def heard(
         if shown:
             status.start()
         try:
-            return hear(item, lambda what: status.update(Text(f"{place}: {what}")))
+            return process(item, lambda what: status.update(Text(f"{place}: {what}")))
         finally:
-            status.stop()  # what is printed between two recordings would run into it
+            status.stop()  # so that printed results do not run into it
 
     yield from batch.answers(work)
 
 
 @contextmanager
-def writing(out: Path | None) -> Iterator[Write]:
-    """Gives a function that writes a line: to standard output, or into a file that is there when all went well."""
+def output(out: Path | None) -> Iterator[Write]:
+    """Yield a function that writes one line: to standard output, or into a file that only appears if all went well."""
     from sottovoce.files import whole_file
 
     if out is None:
@@ -130,70 +138,71 @@ def writing(out: Path | None) -> Iterator[Write]:
         yield lambda line: print(line, file=file)
 
 
-def answer(
-    asked: Asked,
-    load: Callable[[], Callable[[Any, Told], Answer]],
-    lines: Callable[[Any, Answer], Sequence[str]],
-    data: Callable[[Any, Answer], dict[str, Any]],
+def run_on_recordings(
+    options: CommonOptions,
+    load: Callable[[], Callable[[Any, ShowProgress], Result]],
+    lines: Callable[[Any, Result], Sequence[str]],
+    data: Callable[[Any, Result], dict[str, Any]],
     *,
     check: Callable[[Any], object],
     check_all: Callable[[Sequence[Any]], None] | None = None,
     columns: str,
     shown: bool = True,
-    save: Callable[[list[tuple[Any, Answer]]], None] | None = None,
+    save: Callable[[list[tuple[Any, Result]]], None] | None = None,
 ) -> None:
-    """Put every recording through a model and write a line of each.
+    """Run a model on every recording and print the results.
 
     Args:
-        asked: what the user asked for.
-        load: loads the model; returns what hears a recording.
-        lines: one answer, for people, mostly one line; see `row`.
-        data: the same as plain data, for ``--json``.
-        check: raises where the header of a recording shows a fault; all are checked before the model is loaded.
-        check_all: raises where recordings do not go together.
-        columns: what the columns of a line are; told on standard error where that is a terminal.
-        shown: whether progress is shown; not where the answer itself comes bit by bit.
-        save: writes all answers at once, in place of lines.
+        options: the arguments and options of the command.
+        load: loads the model; returns a function from a recording and a `ShowProgress` to a result.
+        lines: the lines that are printed for a result, mostly one; see `tab_separated`.
+        data: a result as plain data, for ``--json``.
+        check: raises an error if the header of a recording shows a fault. All headers are checked before the model is
+            loaded.
+        check_all: raises an error if recordings cannot be processed together.
+        columns: names of the columns, printed on standard error if that is a terminal.
+        shown: whether progress is shown; ``False`` where results are printed while they are computed.
+        save: writes all results at once, instead of lines.
     """
     from sottovoce.cli.terminal import busy, json_text
 
-    items = asked.found()
+    items = options.find_recordings()
     if check_all is not None:
         check_all(items)
-    batch = checked(items, check, asked)
+    batch = check_recordings(items, check, options)
     with busy("loading the model"):
-        hear = load()
-    answers = heard(batch, hear, shown=shown)
+        process = load()
+    results = run_batch(batch, process, shown=shown)
     if save is not None:
-        if not (every := list(answers)):
-            finish(batch, len(items), asked.out)
+        if not (every := list(results)):
+            print_summary(batch, len(items), options.out)
         save(every)
     else:
-        with writing(asked.out) as write:
-            done = 0
-            if not asked.as_json:
-                legend(columns)
-            for item, found in answers:
-                for line in [json_text(data(item, found), asked.out)] if asked.as_json else lines(item, found):
+        with output(options.out) as write:
+            count = 0
+            if not options.as_json:
+                print_columns(columns)
+            for item, result in results:
+                for line in [json_text(data(item, result), options.out)] if options.as_json else lines(item, result):
                     write(line)
-                done += 1
-            if not done:
-                finish(batch, len(items), asked.out)
-    finish(batch, len(items), asked.out)
+                count += 1
+            if not count:
+                print_summary(batch, len(items), options.out)
+    print_summary(batch, len(items), options.out)
 
 
-def through(
-    model: str, task: str, function: Callable[[TaskNetwork, Recording], Answer]
-) -> Callable[[], Callable[[Any, Told], Answer]]:
-    """The argument ``load`` of `answer` for a library function that takes a model and a recording.
+def on_each(
+    model: str, task: str, function: Callable[[TaskNetwork, Recording], Result]
+) -> Callable[[], Callable[[Any, ShowProgress], Result]]:
+    """The argument ``load`` of `run_on_recordings` for a library function that takes a model and a recording.
 
     Args:
         model: directory, file or hub id of the model.
-        task: the task that it must be for.
-        function: makes the answer.
+        task: the task that the model must be for.
+        function: computes the result.
     """
 
-    def loaded() -> Callable[[Any, Told], Answer]:
+    def loaded() -> Callable[[Any, ShowProgress], Result]:
         from sottovoce.models.loading import load
 
         network = load(model, task)
@@ -202,30 +211,30 @@ def through(
     return loaded
 
 
-def legend(columns: str) -> None:
-    """What stands in the columns, for whoever looks at a terminal."""
+def print_columns(columns: str) -> None:
+    """Print the names of the columns on standard error, if that is a terminal."""
     if sys.stderr.isatty():
         typer.echo(f"columns: {columns}", err=True)
 
 
-def finish(batch: Batch[Any], count: int, out: Path | None) -> None:
-    """The last words: where the answers are, and what was left out.
+def print_summary(batch: Batch[Any], count: int, out: Path | None) -> None:
+    """Print where the results are and which recordings were skipped.
 
     Raises:
-        typer.Exit: with exit code 1, where something was.
+        typer.Exit: recordings were skipped; the exit code is 1.
     """
     if out is not None and len(batch.faults) < count:
         typer.echo(f"{count - len(batch.faults)} of {count} recordings: {out}")
     if batch.faults:
-        leave(batch.faults, _share(batch, count))
+        exit_with_faults(batch.faults, _share(batch, count))
 
 
-def leave(faults: Sequence[str], what: str) -> NoReturn:
-    """List what was left out and leave with exit code 1.
+def exit_with_faults(faults: Sequence[str], what: str) -> NoReturn:
+    """List what was skipped and exit with code 1.
 
     Args:
-        faults: a line each.
-        what: how many of what they are.
+        faults: one line for each.
+        what: their number and what they are, such as ``3 utterances``.
 
     Raises:
         typer.Exit: always.
@@ -238,8 +247,8 @@ def _share(batch: Batch[Any], count: int) -> str:
     return f"{len(batch.faults)} of {count} recordings"
 
 
-def row(*cells: object) -> str:
-    """One line with tabs between; a tab or line break within a cell is written as ``\\t``, ``\\n`` or ``\\r``."""
+def tab_separated(*cells: object) -> str:
+    """Cells as one line with tabs between them; a tab or line break inside a cell is written as ``\\t``, ``\\n`` or ``\\r``."""
     return "\t".join(str(cell).translate(_ESCAPED) for cell in cells)
 
 

@@ -1,4 +1,4 @@
-"""``sottovoce detect``: is a recording a person's voice, or was it made by a machine?"""
+"""``sottovoce detect``: whether recordings are bona fide or spoofed speech."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .recordings import Asked, Channel, Json, Out, Recordings, SkipFaulty, answer, row, through
+from .recordings import (
+    Channel,
+    CommonOptions,
+    Json,
+    Out,
+    Recordings,
+    SkipFaulty,
+    on_each,
+    run_on_recordings,
+    tab_separated,
+)
 
 if TYPE_CHECKING:
     from sottovoce.inference.inputs import Recording
@@ -22,26 +32,26 @@ def detect(
     as_json: Json = False,
     out: Out = None,
 ) -> None:
-    """Say of each recording whether it is bona fide: decision, calibrated log-likelihood ratio and score."""
+    """Print for each recording whether it is bona fide: decision, calibrated log-likelihood ratio and score."""
     from warnings import warn
 
     from sottovoce.inference.inputs import Recording
     from sottovoce.inference.spoofing import detect as library
     from sottovoce.metrics.detection.spoofing import THRESHOLD
 
-    said = False
+    warned = False
 
-    def listen(network: TaskNetwork, item: Recording) -> Detection:
-        nonlocal said
+    def process(network: TaskNetwork, item: Recording) -> Detection:
+        nonlocal warned
         found = library(network, item)
-        if found.llr is None and not said:
-            said = True
+        if found.llr is None and not warned:
+            warned = True
             warn("the model is not calibrated (its recipe had no data.dev), so it decides nothing", stacklevel=1)
         return found
 
-    answer(
-        Asked(recordings, channel, skip_faulty, as_json, out),
-        through(model, "spoofing", listen),
+    run_on_recordings(
+        CommonOptions(recordings, channel, skip_faulty, as_json, out),
+        on_each(model, "spoofing", process),
         _lines,
         _data,
         check=Recording.seconds,
@@ -51,9 +61,9 @@ def detect(
 
 def _lines(item: Recording, found: Detection) -> list[str]:
     word = "-" if found.llr is None else "bonafide" if found.bonafide else "spoof"
-    return [row(item.name, word, "-" if found.llr is None else f"{found.llr:.4f}", f"{found.score:.4f}")]
+    return [tab_separated(item.name, word, "-" if found.llr is None else f"{found.llr:.4f}", f"{found.score:.4f}")]
 
 
 def _data(item: Recording, found: Detection) -> dict[str, Any]:
-    told = {"score": found.score, "llr": found.llr, "threshold": found.threshold, "bonafide": found.bonafide}
-    return {"file": item.name, **told}
+    values = {"score": found.score, "llr": found.llr, "threshold": found.threshold, "bonafide": found.bonafide}
+    return {"file": item.name, **values}

@@ -1,4 +1,4 @@
-"""``sottovoce embed``, ``verify`` and ``evaluate``: speaker models at work."""
+"""``sottovoce embed``, ``verify`` and ``evaluate``: speaker embeddings, decisions and error rates."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .recordings import (
-    Asked,
     Channel,
+    CommonOptions,
     Json,
     Out,
     Recordings,
     SkipFaulty,
-    answer,
-    checked,
-    finish,
-    heard,
-    legend,
-    row,
-    through,
-    writing,
+    check_recordings,
+    on_each,
+    output,
+    print_columns,
+    print_summary,
+    run_batch,
+    run_on_recordings,
+    tab_separated,
 )
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def embed(
 
     if out is not None and not as_json and out.suffix != ".npz":
         out = out.with_name(out.name + ".npz")
-    answer(
-        Asked(recordings, channel, skip_faulty, as_json, out),
-        through(model, "verification", library),
-        lambda item, vector: [row(item.name, " ".join(f"{number:.6g}" for number in vector.tolist()))],
+    run_on_recordings(
+        CommonOptions(recordings, channel, skip_faulty, as_json, out),
+        on_each(model, "verification", library),
+        lambda item, vector: [tab_separated(item.name, " ".join(f"{number:.6g}" for number in vector.tolist()))],
         lambda item, vector: {"file": item.name, "embedding": vector.tolist()},
         check=Recording.seconds,
         columns="recording, embedding",
@@ -83,7 +83,7 @@ def verify(
     as_json: Json = False,
     out: Out = None,
 ) -> None:
-    """Say whether two recordings are of one speaker: decision, score and threshold."""
+    """Print whether two recordings are of the same speaker: decision, score and threshold."""
     from warnings import warn
 
     from sottovoce.cli.terminal import busy, json_text
@@ -94,25 +94,25 @@ def verify(
     from sottovoce.inference.verification import embed as library
     from sottovoce.models.loading import load
 
-    asked = Asked(recordings, channel, skip_faulty, as_json, out)
+    options = CommonOptions(recordings, channel, skip_faulty, as_json, out)
     if len(recordings) == 1 and recordings[0].startswith(LIST):
-        asked.check_out()
+        options.check_out()
         pairs = read_pairs(recordings[0].removeprefix(LIST), channel=channel)
-    elif len(recordings) == 2 and len(two := asked.found()) == 2:
+    elif len(recordings) == 2 and len(two := options.find_recordings()) == 2:
         pairs = [(two[0], two[1])]
     else:
         raise DataError(f"{' '.join(recordings)}: give two audio files, or @LIST, a text file with two a line")
     items = list(dict.fromkeys(item for pair in pairs for item in pair))
-    batch = checked(items, Recording.seconds, asked)
+    batch = check_recordings(items, Recording.seconds, options)
     with busy("loading the model"):
         network = load(model, task="verification")
 
-    def hear(item: Recording, _: Any) -> tuple[Tensor, float]:
+    def process(item: Recording, _: Any) -> tuple[Tensor, float]:
         return library(network, item), item.seconds()
 
-    voices = dict(heard(batch, hear))
+    voices = dict(run_batch(batch, process))
     if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
-        finish(batch, len(items), None)
+        print_summary(batch, len(items), None)
         return
     place = {item: number for number, item in enumerate(voices)}
     vectors, seconds = zip(*voices.values(), strict=True)
@@ -120,22 +120,24 @@ def verify(
     found = compare_embeddings(network, vectors, seconds, numbers, names=[item.name for item in voices])
     if found[0].threshold is None:
         warn("the model has no threshold (no development trials set one), so it decides nothing", stacklevel=1)
-    with writing(out) as write:
+    with output(out) as write:
         if not as_json:
-            legend("two recordings, decision, score, threshold")
+            print_columns("two recordings, decision, score, threshold")
         for pair, verdict in zip(chosen, found, strict=True):
             write(json_text(_data(*pair, verdict), out) if as_json else _line(*pair, verdict))
-    finish(batch, len(items), out)
+    print_summary(batch, len(items), out)
 
 
 def _line(a: Recording, b: Recording, found: Verdict) -> str:
     word = {None: "-", True: "same", False: "different"}[found.same]
-    return row(a.name, b.name, word, f"{found.score:.4f}", "-" if found.threshold is None else f"{found.threshold:.4f}")
+    return tab_separated(
+        a.name, b.name, word, f"{found.score:.4f}", "-" if found.threshold is None else f"{found.threshold:.4f}"
+    )
 
 
 def _data(a: Recording, b: Recording, found: Verdict) -> dict[str, Any]:
-    told = {"score": found.score, "threshold": found.threshold, "same": found.same, "calibrated": found.calibrated}
-    return {"a": a.name, "b": b.name, **told}
+    values = {"score": found.score, "threshold": found.threshold, "same": found.same, "calibrated": found.calibrated}
+    return {"a": a.name, "b": b.name, **values}
 
 
 def evaluate(
@@ -145,12 +147,14 @@ def evaluate(
     ],
     trials: Annotated[Path, typer.Argument(help="Lines `1|0 a b`, `a b target|nontarget` or the like.")],
     key: Annotated[
-        Path | None, typer.Option(help="The labels of the trials, where a file of its own has them.")
+        Path | None, typer.Option(help="File with the labels of the trials, if the trials file has none.")
     ] = None,
     enrol: Annotated[Path | None, typer.Option(help="Lines `<enrolment> <utterance>` (enroll.lst).")] = None,
-    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
-    det: Annotated[Path | None, typer.Option(help="Draw misses against false alarms into this PNG.")] = None,
-    card: Annotated[bool, typer.Option("--card", help="Put the result into the README.md of the model, too.")] = False,
+    draws: Annotated[int, typer.Option(help="Number of bootstrap samples.", min=1)] = 1000,
+    det: Annotated[Path | None, typer.Option(help="Draw the DET curve into this PNG file.")] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Also write the result into the README.md of the model.")
+    ] = False,
     channel: Channel = None,
     as_json: Json = False,
     out: Out = None,
@@ -171,7 +175,7 @@ def evaluate(
         draw_det({Path(model).name: found["det"]}, det)
     if card:
         add_scores(model, scores_of(trials.stem, found, Verification.metric))
-    with writing(out) as write:
+    with output(out) as write:
         if as_json:
             write(json_text(found, out))
         else:
