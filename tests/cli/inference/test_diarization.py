@@ -171,7 +171,7 @@ def test_tune_prints_what_the_pipeline_scores(sottovoce, recordings):
 def test_vbx_with_a_plda_of_ones_own(sottovoce, recordings):
     place = recordings
     said = sottovoce("plda", place / "speaker", place / "spoken.jsonl.gz", "-o", place / "plda.safetensors")
-    assert said.code == 0 and "directions" in said.out, said.err
+    assert said.code == 0 and "dimensions" in said.out, said.err
     models = (place / "local", place / "long.wav", "--embedding", place / "speaker", "--step", "4")
     said = sottovoce("diarize", *models, "--plda", place / "plda.safetensors", "-o", place / "o.rttm")
     assert said.code == 0 and read_rttm(place / "o.rttm")["long"], said.err

@@ -71,7 +71,7 @@ def transcribe(
     from sottovoce.models.loading import load as load_network
 
     if not stream and (chunk is not None or left is not None):
-        raise StreamingError("--chunk and --left need --stream; add it, or leave them out")
+        raise StreamingError("--chunk and --left need a stream; add --stream, or leave them out")
     language = None if ngram is None else read_arpa(ngram)
     live = stream and not (as_json or timings or out is not None)
 
