@@ -16,7 +16,7 @@ import numpy as np
 from sottovoce.data.corpora.cuts import make_cut, write_cuts
 from sottovoce.data.synthesis.base import write_wave
 from sottovoce.data.synthesis.scenes import at_level
-from sottovoce.data.synthesis.speech.voices import NATIVE, invent_voices
+from sottovoce.data.synthesis.speech.voices import NATIVE, draw_voices
 from sottovoce.data.synthesis.utterances import synthesize_speech
 from sottovoce.quantities import SAMPLE_RATE
 
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     generator = np.random.default_rng(options.seed)
-    voices = invent_voices({"train": VOICES}, generator, NATIVE)["train"]
+    voices = draw_voices({"train": VOICES}, generator, NATIVE)["train"]
     orders = [(voices[number % VOICES], *order(generator)) for number in range(options.orders)]
     cuts = []
     requests = [voice.utterance(text, generator) for voice, text, _ in orders]

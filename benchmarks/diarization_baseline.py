@@ -16,7 +16,7 @@ from rich.table import Table
 
 from sottovoce.data.audio.speech_detection import detect_speech
 from sottovoce.data.corpora.cuts import load_cut
-from sottovoce.data.corpora.rttm import Turn, merge
+from sottovoce.data.corpora.rttm import Turn, merge_regions
 from sottovoce.metrics.diarization import DiarizationScore
 
 PIECE, SEEDS = 2.0, 50
@@ -27,7 +27,7 @@ Stretches = list[tuple[float, float]]
 def known_speech(data: TestData) -> dict[str, Stretches]:
     """Where the first reference has anyone speak."""
     turns = next(iter(data.references.values()))
-    return {name: merge([(turn.start, turn.end) for turn in said]) for name, said in turns.items()}
+    return {name: merge_regions([(turn.start, turn.end) for turn in said]) for name, said in turns.items()}
 
 
 def loud_speech(data: TestData) -> dict[str, Stretches]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sottovoce.data.batches.speaker_activity import turns_in
+from sottovoce.data.batches.speaker_activity import turns_of_cut
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.data.corpora.manifests import import_corpus
 from sottovoce.data.corpora.rttm import Turn, read_rttm
@@ -67,7 +67,7 @@ def read_data(root: Path, split: str) -> list[TestData]:
     """``conv`` and ``ami14`` below ``root``, the second with both of its references; or the cuts of a manifest."""
     if root.is_file():
         cuts = list(read_cuts(root))
-        return [TestData(root.parent.name, cuts, {"": {cut.id: turns_in(cut) for cut in cuts}})]
+        return [TestData(root.parent.name, cuts, {"": {cut.id: turns_of_cut(cut) for cut in cuts}})]
     found = []
     for name, options in (("conv", {}), ("ami14", {"rttm": root / "ami14/rttm", "uem": root / "ami14/uem"})):
         with tempfile.TemporaryDirectory() as folder:

@@ -43,7 +43,9 @@ def main() -> None:
             for name, stage in MODELS.items():
                 local = SegmentationModel(load(options.run / "models" / stage, task="diarization"))
                 settings = DiarizationSettings(step=step, ahc=AHCOptions(options.threshold))
-                run = partial(diarize, local_model=local, embedder=embedder, powerset=local.powerset, settings=settings)
+                run = partial(
+                    diarize, segmentation_model=local, embedder=embedder, powerset=local.powerset, settings=settings
+                )
                 began = time.process_time()
                 found = {name: run(partial(lambda wave: [wave], wave)) for name, wave in waves.items()}
                 spent = (time.process_time() - began) / seconds

@@ -158,7 +158,7 @@ def test_transducers_settle_and_end_with_the_same_labels(seed, context):
     exact = [log_probability(head, x, labels) for labels in ([each.label for each in found], best.tokens)]
     assert exact[0] > exact[1] - 0.01 * abs(exact[1])
     assert [each.first for each in found] == sorted(each.first for each in found)
-    assert len(settled) > 5 and max(map(len, stream._kept)) < len(best.tokens)  # it did not all come at the end
+    assert len(settled) > 5 and max(map(len, stream._beam)) < len(best.tokens)  # it did not all come at the end
 
 
 @pytest.mark.parametrize("make", [TransducerGreedyStream, TransducerBeamStream])

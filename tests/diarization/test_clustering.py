@@ -159,5 +159,5 @@ def test_vbx_drops_speakers_that_are_none():
     crumbs = cluster_ahc(embeddings, AHCOptions(threshold=0.1, smallest=1))
     assert crumbs.max() + 1 > 3
     found = cluster_vbx(plda.project(embeddings), plda.phi, initial_responsibilities(crumbs))
-    assert same(found.shares.argmax(1), who)
+    assert same(found.responsibilities.argmax(1), who)
     assert (found.prior > 1e-3).sum() == 3

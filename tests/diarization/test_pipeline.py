@@ -16,7 +16,7 @@ from sottovoce.diarization.pipeline import DiarizationSettings, diarize
 from sottovoce.diarization.plda import PLDA
 from sottovoce.diarization.pooling import embedding_masks, frames_in_order, pool_windows
 from sottovoce.diarization.speaker_count import SpeakerCount, SpeakerCountWarning
-from sottovoce.diarization.stitching import speaker_counts, stitch_windows, turns_from_frames
+from sottovoce.diarization.stitching import smooth_activity, speaker_counts, stitch_windows, turns_from_frames
 from sottovoce.diarization.vbx import VBxOptions
 from sottovoce.diarization.windows import sliding_windows
 from sottovoce.errors import AudioError, DataError
@@ -78,7 +78,7 @@ def test_least_and_most_speakers():
 
 
 def window_of_four():
-    """One window in which four speak, for 2, 1.5, 1 and 0.5 s; the local model numbers them backwards."""
+    """One window in which four speak, for 2, 1.5, 1 and 0.5 s; the segmentation model numbers them backwards."""
     turns = [(0.2, 1.2, "s0"), (1.4, 2.9, "s1"), (3.1, 4.1, "s2"), (4.3, 4.8, "s3"), (5.0, 6.0, "s0")]
     return Known([Turn(*turn) for turn in turns], 7.0, 4)
 
@@ -173,7 +173,7 @@ def test_shorter_than_a_window():
     assert der(case, run(case, SpeakerCount.of(2), median=1)) < 0.02
     alone = diarize(case.audio, case.local, None, settings=DiarizationSettings(median=1))
     assert der(case, alone) < 0.02
-    with pytest.raises(DataError, match="windows and no embedding model"):
+    with pytest.raises(DataError, match="windows need an embedding model"):
         diarize(known().audio, case.local, None)
 
 
@@ -209,8 +209,8 @@ def test_the_median_is_scipys():
     activity = np.random.default_rng(0).random((3, 60, 2)) < 0.5
     for width in (1, 3, 11):
         expected = median_filter(activity.astype(np.uint8), size=(1, width, 1), mode="reflect")
-        assert np.array_equal(median_filter(activity, width), expected.astype(bool))
-    assert np.array_equal(median_filter(activity[:, :4], 11), activity[:, :4])
+        assert np.array_equal(smooth_activity(activity, width), expected.astype(bool))
+    assert np.array_equal(smooth_activity(activity[:, :4], 11), activity[:, :4])
 
 
 def test_counts_are_rounded_means_and_the_loudest_votes_win():

@@ -77,7 +77,7 @@ def test_the_published_output(case):
     found = cluster_vbx(
         plda.project(x), plda.phi, initial_responsibilities(first), VBxOptions(fa=0.3, fb=17, loop=0.99)
     )
-    system = turns(times, found.shares.argmax(1))
+    system = turns(times, found.responsibilities.argmax(1))
     published = read_rttm(folder / "sys.rttm")["ES2005a"]
     assert len(system) == len(published)
     names = {}
@@ -97,7 +97,7 @@ def test_the_bound_never_falls(case):
             plda.project(x), plda.phi, initial_responsibilities(first), VBxOptions(fa=0.3, fb=17, loop=loop)
         )
         assert np.diff(found.bound).min() > -1e-6
-        assert found.shares.sum(1) == pytest.approx(np.ones(len(x)))
+        assert found.responsibilities.sum(1) == pytest.approx(np.ones(len(x)))
 
 
 def test_without_a_loop_it_is_the_mixture(case):
@@ -108,7 +108,7 @@ def test_without_a_loop_it_is_the_mixture(case):
         )
         for loop in (0, 1e-13)
     )
-    assert np.abs(mixture.shares - chain.shares).max() < 1e-6
+    assert np.abs(mixture.responsibilities - chain.responsibilities).max() < 1e-6
     assert mixture.bound == pytest.approx(chain.bound)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from sottovoce.data.audio.frames import frame_count
 from sottovoce.data.batches.batches import StepBatches
-from sottovoce.data.batches.speaker_activity import SpeakerActivity, turns_in
+from sottovoce.data.batches.speaker_activity import SpeakerActivity, turns_of_cut
 from sottovoce.data.corpora.cuts import make_cut, read_cuts, write_cuts
 from sottovoce.diarization.ahc import AHCOptions
 from sottovoce.diarization.pipeline import DiarizationSettings
@@ -154,7 +154,7 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
     assert (built.ahc, built.vbx, built.window, built.step) == (settings.ahc, settings.vbx, 1.5, 0.5)
     turns = {cut.id: diarize(model, cut.recording.sources[0].source, speaker, settings=settings) for cut in cuts}
     assert found["der"] == pytest.approx(
-        score_diarization({cut.id: turns_in(cut) for cut in cuts}, turns).der, abs=1e-6
+        score_diarization({cut.id: turns_of_cut(cut) for cut in cuts}, turns).der, abs=1e-6
     )
     for wrong, text in (
         (

@@ -1,1 +1,8 @@
-"""Corpora in, batches out: audio files, Lhotse cuts, importers, synthetic speech, augmentation."""
+"""Corpora in, batches out. Imports point down this list only.
+
+Rooms:
+    synthesis/: synthetic corpora, simulated conversations, copy synthesis.
+    batches/: training and evaluation batches, samplers, augmentation, targets.
+    corpora/: Lhotse cuts, importing and checking corpora, their layouts, RTTM and UEM.
+    audio/: audio files in, waveforms at 16 kHz out; acoustics.
+"""

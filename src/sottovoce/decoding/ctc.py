@@ -20,8 +20,8 @@ def ctc_greedy(scores: Tensor, lengths: Tensor | Sequence[int] | None = None, *,
 
     Args:
         scores: ``[B, T, V]`` logits or log-probabilities.
-        lengths: ``[B]`` valid frames; all by default.
-        blank: which output is the blank.
+        lengths: ``[B]`` numbers of valid frames; by default all frames are valid.
+        blank: index of the blank output.
     """
     B, T, _ = scores.shape
     best = scores.argmax(-1)
@@ -47,26 +47,26 @@ def ctc_beam_search(
         score = log P(labels | speech) + weight · log P(labels) + bonus · number of labels
 
     Args:
-        log_probs: ``[T, V]`` natural log-probabilities of one utterance, its padding cut off.
-        blank: which output is the blank.
-        beam: prefixes kept after each frame.
-        tokens: only so many of the likeliest labels of a frame start a longer prefix; all by default. With a language
-            model that is asked for every extension, 20 or so save much time.
-        language: an n-gram over labels or words, see `fusion`.
-        weight: of the language model.
-        bonus: for each label, against a language model's liking for short results.
+        log_probs: ``[T, V]`` natural log-probabilities of one utterance, without padding.
+        blank: index of the blank output.
+        beam: number of prefixes that are kept after each frame.
+        tokens: number of the likeliest labels of a frame by which prefixes are extended; by default all. With a language
+            model, which scores every extension, about 20 save much time.
+        language: a language model over labels or words, see `language_model`.
+        weight: weight of the language model.
+        bonus: score added for each label, because language models prefer short results.
 
     Returns:
         At most ``beam`` hypotheses, the best first.
 
     Raises:
-        DataError: not ``[T, V]``, not a number in it, a blank that is no output, or a beam below 1.
+        DataError: the scores are not ``[T, V]`` or contain NaN, the blank is not an output, or the beam is below 1.
     """
     check_search(beam=beam, tokens=tokens)
     table = np.asarray(log_probs.detach().cpu() if isinstance(log_probs, Tensor) else log_probs, dtype=np.float64)
     if table.ndim != 2 or not 0 <= blank < table.shape[1]:
         raise DataError(
-            f"CTC search: log-probabilities {list(table.shape)} and blank {blank}; needed are [T, V], 0..V-1"
+            f"CTC search: log-probabilities {list(table.shape)} and blank {blank}; they must be [T, V] and 0..V-1"
         )
     if np.isnan(table).any():
         raise DataError(f"CTC search: frame {np.isnan(table).any(1).argmax()} has scores that are not numbers")

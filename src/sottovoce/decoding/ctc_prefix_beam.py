@@ -1,4 +1,4 @@
-"""The state of a CTC prefix beam search: it goes frame by frame, so it can wait for more, and tell what is settled."""
+"""CTC prefix beam search frame by frame: the state of the search, and the labels that can be committed."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from .language_model import LanguageModel, State
 
 Floats = NDArray[np.floating[Any]]
 FrameChain = Any
-"""``(times of the labels before, frame of the last label)``, or ``None`` for no label: prefixes share what they share."""
+"""The frames of the labels of a prefix as a linked list ``(frames of the labels before, frame of the last label)``, or
+``None`` for no label. Prefixes share the lists of their common beginnings."""
 
 _NEVER = -np.inf
 
 PRUNING_MARGIN = 15.0
-"""How far below the best (as log-probability: 3 in 10 million) a prefix of a stream is given up."""
+"""A prefix of a stream is dropped at this log-probability below the best: at 3 in 10 million."""
 
 
-def frames_from_chain(times: FrameChain) -> list[int]:
-    """The frames, first to last."""
+def frames_from_chain(chain: FrameChain) -> list[int]:
+    """The frames of a chain, first to last."""
     frames = []
-    while times is not None:
-        times, frame = times
+    while chain is not None:
+        chain, frame = chain
         frames.append(frame)
     return frames[::-1]
 
 
 def chain_from_frames(frames: list[int]) -> FrameChain:
     """The inverse of `frames_from_chain`."""
-    times: FrameChain = None
+    chain: FrameChain = None
     for frame in frames:
-        times = (times, frame)
-    return times
+        chain = (chain, frame)
+    return chain
 
 
 class CTCPrefixBeamSearch:
@@ -58,34 +59,34 @@ class CTCPrefixBeamSearch:
         self._beams = _Beams(np.zeros(1, dtype=np.int64), np.zeros(1), np.full(1, _NEVER), [None])
 
     def push(self, log_probs: Floats) -> None:
-        """Go on through ``[T, V]`` natural log-probabilities."""
+        """Continue the search with ``log_probs[T, V]``, natural log-probabilities."""
         for frame in log_probs:
             chosen = self._labels
             if self.tokens is not None and self.tokens < len(chosen):
                 chosen = chosen[np.argpartition(-frame[chosen], self.tokens - 1)[: self.tokens]]
-            self._beams = self._beams.after(frame, chosen, self.blank, self.beam, self._tree, self.frames)
+            self._beams = self._beams.advance(frame, chosen, self.blank, self.beam, self._tree, self.frames)
             self.frames += 1
 
     def hypotheses(self) -> list[Hypothesis]:
-        """If the utterance ended here: what follows the labels that have been settled, the best first."""
+        """The hypotheses if the utterance ended here, the best first, without the committed labels."""
         found, beams, tree = [], self._beams, self._tree
         for node, acoustic, times in zip(beams.nodes.tolist(), beams.totals().tolist(), beams.times, strict=True):
             score = acoustic + tree.extras[node] + tree.ending(node)
             found.append(Hypothesis(tree.tokens(node), score, acoustic, tuple(frames_from_chain(times))))
         return sorted(found, key=lambda each: -each.score)
 
-    def pop_agreed(self, decide: bool = False) -> list[tuple[int, int]]:
-        """Labels that all prefixes now have in common, which nothing can change any more; they are forgotten here.
+    def commit(self, force: bool = False) -> list[tuple[int, int]]:
+        """Commit the labels that all prefixes have in common, which cannot change any more, and remove them from the search.
 
-        Two kinds of prefix are given up first, or labels would wait for as long as an old rival is among the beam: what is
-        `PRUNING_MARGIN`, and what ends like a likelier one (the same label, the same state of the language model), for from now
-        on they have the same chances.
+        Two kinds of prefixes are dropped before, which would delay the commitment: those that are less likely than the best
+        by `PRUNING_MARGIN`, and those that end like a likelier one (with the same label and the same state of the language
+        model), as both have the same future.
 
         Args:
-            decide: drop all prefixes but the best.
+            force: drop all prefixes but the best, so that all its labels are committed.
 
         Returns:
-            (label, frame where it came up) of each.
+            ``(label, frame)`` of each committed label.
         """
         tree, beams = self._tree, self._beams
         ranking = beams.totals() + np.array([tree.extras[node] for node in beams.nodes.tolist()])
@@ -94,17 +95,17 @@ class CTCPrefixBeamSearch:
             node = int(beams.nodes[k])
             if ranking[k] > ranking.max() - PRUNING_MARGIN:
                 best.setdefault((tree.last[node], tree.states[node]), k)
-        beams = self._beams = beams.of(np.array(list(best.values())[: 1 if decide else None]))
-        root = tree.shared(beams.nodes)
+        beams = self._beams = beams.of(np.array(list(best.values())[: 1 if force else None]))
+        root = tree.common_prefix(beams.nodes)
         labels = tree.tokens(root)
         frames = frames_from_chain(beams.times[0])[: len(labels)]
-        beams.nodes = tree.cut(root, beams.nodes)
+        beams.nodes = tree.reroot(root, beams.nodes)
         beams.times = [chain_from_frames(frames_from_chain(times)[len(labels) :]) for times in beams.times]
         return list(zip(labels, frames, strict=True))
 
 
 class _Prefixes:
-    """All prefixes met so far, as a tree; a node is a number, and 0 is the empty prefix."""
+    """All prefixes of the search as a tree; a node is an index, and 0 is the empty prefix."""
 
     def __init__(self, language: LanguageModel | None, weight: float, bonus: float):
         self.language, self.weight, self.bonus = language, weight, bonus
@@ -135,7 +136,7 @@ class _Prefixes:
         return found
 
     def added(self, nodes: NDArray[np.int64], labels: NDArray[np.int64]) -> Floats | float:
-        """What each label would add to each prefix ``[K, labels]``, apart from the acoustics."""
+        """Score ``[K, labels]`` that the language model and the bonus add for each label after each prefix."""
         if self.language is None:
             return self.bonus
         states, wanted = [self.states[node] for node in nodes.tolist()], labels.tolist()
@@ -148,8 +149,8 @@ class _Prefixes:
             node = self.parents[node]
         return tuple(reversed(path))
 
-    def shared(self, nodes: NDArray[np.int64]) -> int:
-        """The longest prefix that all of these begin with."""
+    def common_prefix(self, nodes: NDArray[np.int64]) -> int:
+        """The longest common prefix of these prefixes."""
         paths = [self._path(node) for node in set(nodes.tolist())]
         common = 0
         for step in zip(*paths, strict=False):
@@ -165,11 +166,11 @@ class _Prefixes:
             node = self.parents[node]
         return path[::-1]
 
-    def cut(self, root: int, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Forget all prefixes but these and the ways to them from ``root``, which becomes the empty one.
+    def reroot(self, root: int, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Keep only these prefixes and their paths from ``root``, which becomes the empty prefix.
 
         Returns:
-            the new numbers of the nodes.
+            The new indices of the nodes.
         """
         kept = sorted({root, *(node for live in nodes.tolist() for node in self._path(live) if node > root)})
         number = {old: new for new, old in enumerate(kept)}
@@ -185,8 +186,13 @@ class _Prefixes:
 
 
 class _Beams:
-    """The prefixes that are kept: ``[K]`` nodes, log-probability of ending in a blank, and of ending in a label; and
-    when each of their labels came up."""
+    """The prefixes in the beam.
+
+    Args:
+        nodes: ``[K]`` nodes of the prefixes.
+        in_blank, in_label: ``[K]`` log-probabilities that the alignment ends in a blank, or in the last label.
+        times: frames of the labels of each prefix.
+    """
 
     def __init__(self, nodes: NDArray[np.int64], in_blank: Floats, in_label: Floats, times: list[FrameChain]):
         self.nodes, self.in_blank, self.in_label, self.times = nodes, in_blank, in_label, times
@@ -195,24 +201,24 @@ class _Beams:
         return np.logaddexp(self.in_blank, self.in_label)
 
     def of(self, chosen: NDArray[np.int64]) -> _Beams:
-        """Some of them."""
+        """The beam with only these entries."""
         times = [self.times[k] for k in chosen.tolist()]
         return _Beams(self.nodes[chosen], self.in_blank[chosen], self.in_label[chosen], times)
 
-    def after(
+    def advance(
         self, frame: Floats, labels: NDArray[np.int64], blank: int, beam: int, tree: _Prefixes, now: int
     ) -> _Beams:
-        """The best prefixes after one more ``frame[V]``, which is number ``now``."""
+        """The beam after one more ``frame[V]`` of log-probabilities, which has the index ``now``."""
         K, nodes, totals = len(self.nodes), self.nodes, self.totals()
         last = np.array([tree.last[node] for node in nodes.tolist()])
         in_blank = totals + frame[blank]
-        # The same label again only lengthens it; to say it twice there must be a blank between.
+        # The same label again only makes it longer; a repetition needs a blank between the two.
         in_label = np.where(last >= 0, self.in_label + frame[last], _NEVER)
         longer = totals[:, None] + frame[labels]
         again = labels == last[:, None]
         longer[again] = (self.in_blank[:, None] + frame[labels])[again]
 
-        # A longer prefix may be kept already: then it is no new one, but adds to that one.
+        # A longer prefix may be in the beam already: then its probability is added to that entry.
         place = {node: k for k, node in enumerate(nodes.tolist())}
         parent = np.array([place.get(tree.parents[node], -1) for node in nodes.tolist()])
         child = np.flatnonzero(parent >= 0)
@@ -220,7 +226,10 @@ class _Beams:
         grown = np.where(last[parent] == last[child], self.in_blank[parent], totals[parent]) + frame[last[child]]
         times = list(self.times)
         for k in np.flatnonzero(grown > np.logaddexp(in_label[child], in_blank[child])).tolist():
-            times[child[k]] = (self.times[parent[k]], now)  # it is more likely to have been said now than before
+            times[child[k]] = (
+                self.times[parent[k]],
+                now,
+            )  # the label is more likely in this frame than in an earlier one
         in_label[child] = np.logaddexp(in_label[child], grown)
         row, column = np.nonzero(labels == last[child][:, None])
         longer[parent[row], column] = _NEVER
@@ -232,11 +241,11 @@ class _Beams:
         best = best[ranking[best] > _NEVER]
         kept, new = best[best < K], best[best >= K] - K
         row, column = new // len(labels), new % len(labels)
-        made = [
+        created = [
             tree.child(node, token) for node, token in zip(nodes[row].tolist(), labels[column].tolist(), strict=True)
         ]
         return _Beams(
-            np.concatenate([nodes[kept], np.array(made, dtype=np.int64)]),
+            np.concatenate([nodes[kept], np.array(created, dtype=np.int64)]),
             np.concatenate([in_blank[kept], np.full(len(new), _NEVER)]),
             np.concatenate([in_label[kept], longer[row, column]]),
             [*(times[k] for k in kept.tolist()), *((self.times[k], now) for k in row.tolist())],

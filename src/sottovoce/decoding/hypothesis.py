@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""The result of a search."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..errors import DataError
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A label sequence and how good it is.
+    """A label sequence and its score.
 
     Attributes:
-        tokens: labels, without blanks.
-        score: what the search ranks by: natural ``acoustic`` log-probability, plus what a language model adds.
-        acoustic: natural log of the probability of all alignments with these labels that the search kept.
-        frames: where each label came up; of the alignments that it came by, that of the likeliest step.
+        tokens: the labels, without blanks.
+        score: the score that hypotheses are ranked by: ``acoustic`` plus the score of the language model and the bonus.
+        acoustic: natural log-probability of all alignments of these labels that were in the beam.
+        frames: the frame in which each label appears, in the likeliest step to it.
     """
 
     tokens: tuple[int, ...]
@@ -25,10 +25,10 @@ class Hypothesis:
 
 
 def check_search(**at_least_one: int | None) -> None:
-    """Check that the options of a search that count something count at least one.
+    """Check that the options of a search are at least 1, where they are given.
 
     Raises:
-        DataError: one does not.
+        DataError: an option is below 1.
     """
     for name, value in at_least_one.items():
         if value is not None and value < 1:

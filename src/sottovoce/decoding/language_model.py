@@ -1,4 +1,4 @@
-"""What a language model adds to a search that goes label by label: over the labels themselves, or over words."""
+"""Language models in a search that extends prefixes label by label: n-grams over the labels, or over words (shallow fusion)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from .ngram import BEGIN, END, NGram
 
 State = Any
-"""All that a model remembers of a prefix; hashable, equal for prefixes with the same future."""
+"""The state of a language model after a prefix: hashable, and equal for prefixes with the same future scores."""
 
 BOUNDARIES = " \u2581"
 """Characters at which a word ends: the blank of a character vocabulary, and SentencePiece's mark."""
@@ -18,22 +18,22 @@ class LanguageModel(Protocol):
     """Scores a prefix as it grows. Scores are natural log-probabilities."""
 
     def start(self) -> State:
-        """Before the first label."""
+        """The state before the first label."""
 
     def step(self, state: State, token: int) -> tuple[State, float]:
-        """After one more label, and what it adds."""
+        """The state after one more label, and the score of that label."""
 
     def finish(self, state: State) -> float:
-        """What the end adds."""
+        """The score of the end of the utterance."""
 
 
 class TokenModel:
     """An n-gram over labels: characters or BPE pieces.
 
     Args:
-        ngram: of tokens.
-        tokens: ``[V]`` tokens that spell each output, mostly one; those of the blank are never looked at.
-        skipped: a token that is not scored before any other: the mark that begins the first word.
+        ngram: the n-gram over tokens.
+        tokens: ``[V]`` tokens of each output, mostly one; those of the blank are not used.
+        skipped: a token that is not scored at the beginning: the mark of the beginning of a word.
     """
 
     def __init__(self, ngram: NGram, tokens: Sequence[Sequence[str]], skipped: str | None = None):
@@ -56,12 +56,12 @@ class TokenModel:
 
 
 class WordModel:
-    """An n-gram over words that are spelled by labels: a word counts when a boundary ends it.
+    """An n-gram over words that are spelled by labels; a word is scored at the boundary that ends it.
 
     Args:
-        ngram: of words.
-        vocabulary: ``[V]`` text of each output. A word ends where a piece has a blank or ``▁``, and at the end.
-        known: the word of the n-gram that is spelled so, ``None`` for none; by default itself.
+        ngram: the n-gram over words.
+        vocabulary: ``[V]`` text of each output. A word ends at a blank or ``▁`` in the text, and at the end.
+        known: gives the word of the n-gram for a spelled word, ``None`` for an unknown one; by default the word itself.
     """
 
     def __init__(self, ngram: NGram, vocabulary: Sequence[str], known: Callable[[str], str | None] | None = None):
@@ -78,17 +78,17 @@ class WordModel:
             if character not in BOUNDARIES:
                 word += character
             elif word:
-                said = self._said(word)
-                added += self.ngram.score(context, said)
-                context, word = self.ngram.context((*context, said)), ""
+                known_word = self._ngram_word(word)
+                added += self.ngram.score(context, known_word)
+                context, word = self.ngram.context((*context, known_word)), ""
         return (context, word), added
 
     def finish(self, state: State) -> float:
         context, word = state
         if not word:
             return self.ngram.score(context, END)
-        said = self._said(word)
-        return self.ngram.score(context, said) + self.ngram.score((*context, said), END)
+        known_word = self._ngram_word(word)
+        return self.ngram.score(context, known_word) + self.ngram.score((*context, known_word), END)
 
-    def _said(self, word: str) -> str:
+    def _ngram_word(self, word: str) -> str:
         return self._known(word) or self.ngram.unknown_word

@@ -11,7 +11,7 @@ from ..text.text_files import lines
 
 _LN10 = math.log(10.0)
 UNKNOWNS = ("<unk>", "<UNK>", "[UNK]", "[unk]")
-"""What toolkits call a word that the model does not have."""
+"""Names of the unknown word in models of several toolkits."""
 
 BEGIN, END = "<s>", "</s>"
 
@@ -23,11 +23,11 @@ class NGram:
                      = backoff(h) + log P(w | h without its first word)    otherwise, with backoff 0 for an unseen h
 
     Args:
-        order: longest n-gram.
+        order: length of the longest n-gram.
         probabilities: n-gram -> natural log-probability of its last word.
         backoffs: n-gram -> natural log of its back-off weight.
-        unknown: natural log-probability of a word that was never seen, where the model has none of `UNKNOWNS`.
-        name: for messages.
+        unknown: natural log-probability of an unknown word, where the model has none of `UNKNOWNS`.
+        name: name of the model in messages.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class NGram:
             context = context[1:]
 
     def known(self, word: str) -> str:
-        """The word, or what the model calls one that it does not have."""
+        """The word itself, or the unknown word of the model if it does not have it."""
         return word if (word,) in self.probabilities else self.unknown_word
 
     def context(self, history: Sequence[str]) -> tuple[str, ...]:
-        """What the model sees of a history."""
+        """The last ``order - 1`` words of a history, as the model knows them."""
         return tuple(self.known(word) for word in history[max(0, len(history) - self.order + 1) :])
 
     def sentence(self, words: Iterable[str]) -> float:
-        """Natural log-probability of a whole sentence, its end included."""
+        """Natural log-probability of a sentence, including its end."""
         history: tuple[str, ...] = (BEGIN,)
         total = 0.0
         for word in (*words, END):

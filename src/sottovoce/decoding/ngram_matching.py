@@ -1,12 +1,12 @@
-"""A language model and the labels of a recognizer, compared once: which of its words the labels can spell, and how.
+"""Matching an n-gram language model to the labels of a recognizer: which of its words the labels can spell, and how.
 
     labels          words of the model            taken as
     ' ' a b c       the  cat  sat                 words, spelled by labels
-    ' ' a b c       a  b  c  |                    characters; ``|`` is its mark for the blank between words
+    ' ' a b c       a  b  c  |                    characters; ``|`` marks the blank between words
     ▁ a ▁the c      ▁the  c  a                    pieces, the labels themselves
     ▁ a ▁the c      a  c  t  h  e  <space>        characters, several to a label
 
-What differs in case alone is the same where the labels, or the words of the model, know one case only.
+Case is ignored where the labels, or the words of the model, have one case only.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .language_model import BOUNDARIES, LanguageModel, TokenModel, WordModel
 from .ngram import BEGIN, END, UNKNOWNS, NGram
 
 WORD_MARKS = ("|", "\u2581", "<space>", "<SPACE>", "[space]", "[SPACE]", "<sp>", "\u2423", "_")
-"""What models over characters have for the blank between words, which an ARPA file cannot hold."""
+"""Marks for the blank between words in models over characters; an ARPA file cannot contain the blank itself."""
 
 FEW, MOST = 0.1, 0.9
-"""Below the first share of words (or labels) that match, a model is refused; below the second a line says so."""
+"""A model is refused if a smaller share of its words (or labels) than the first matches; below the second it is warned."""
 
 
 class LanguageModelWarning(UserWarning):
-    """A language model fits the labels of a recognizer in part only, or not as it is written."""
+    """A language model matches the labels of a recognizer only in part, or only without regard to case."""
 
 
 def match_language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
-    """An n-gram model for a search over ``labels[V]``, the blank of CTC first.
+    """The language model of a search over ``labels[V]``, whose first is the blank, from an n-gram.
 
     Raises:
-        DataError: it has no words, or hardly any that the labels can spell.
+        DataError: the n-gram has no words, or hardly any that the labels can spell.
     """
     words = {gram[0] for gram in ngram.probabilities if len(gram) == 1} - {BEGIN, END, *UNKNOWNS}
     if not words:
@@ -43,19 +43,19 @@ def match_language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
     mark = next((each for each in WORD_MARKS if each in words and each not in spoken), None)
     letters = words - {mark}
     characters = all(len(each) == 1 or _special(each) for each in letters)
-    same = sum(known.text(each) is not None for each in _folded(spoken, letters, known))
+    same = sum(known.text(each) is not None for each in _shared_words(spoken, letters, known))
     if characters or same >= MOST * len(letters):
         return _token_model(ngram, labels, spoken, known, mark, characters)
     return _word_model(ngram, labels, spoken, words, known)
 
 
 class WordLookup:
-    """The words of a model by how they are spelled, in any case where case says nothing.
+    """The words of an n-gram by their spelling, without regard to case where case has no meaning.
 
     Args:
-        ngram: of the words.
-        words: of the model.
-        labels: that spell words.
+        ngram: the n-gram.
+        words: the words of the n-gram.
+        labels: the labels that spell words.
     """
 
     def __init__(self, ngram: NGram, words: set[str], labels: Sequence[str]):
@@ -69,21 +69,21 @@ class WordLookup:
                 self.doubtful += self.by_fold.setdefault(word.lower(), word) != word
 
     def text(self, spelled: str) -> str | None:
-        """The word of the model that is spelled so; the likeliest one if several differ in case alone."""
+        """The word of the n-gram with this spelling; the likeliest one if several differ only in case."""
         return spelled if spelled in self.words else self.by_fold.get(spelled.lower())
 
     def note(self) -> str:
-        """How case was dealt with, or nothing."""
+        """The part of the warning about case; empty if there is nothing to say."""
         if not self.folds or not any(word.lower() != word.upper() for word in self.words):
             return ""
-        said = f"its words are in {_named(self.cases[1])} and the labels in {_named(self.cases[0])}, so case is ignored"
-        return said + f" ({self.doubtful} that differ from another in case alone are left out)" * bool(self.doubtful)
+        text = f"its words are in {_case_name(self.cases[1])} and the labels in {_case_name(self.cases[0])}, so case is ignored"
+        return text + f" ({self.doubtful} that differ from another in case alone are left out)" * bool(self.doubtful)
 
 
 def _token_model(
     ngram: NGram, labels: Sequence[str], spoken: Sequence[str], known: WordLookup, mark: str | None, characters: bool
 ) -> LanguageModel:
-    """Of a model over labels or characters."""
+    """The language model for an n-gram over labels or characters."""
 
     def spelled(label: str) -> tuple[str, ...]:
         whole = known.text(label)
@@ -103,7 +103,7 @@ def _token_model(
     units = [unit for unit in units if unit not in BOUNDARIES]
     lacking = [unit for unit in units if known.text(unit) is None]
     kind = "characters" if characters else "labels"
-    _tell(ngram, known, len(units), lacking, f"of the {len(units)} {kind} of the model", "are among its words")
+    _report_match(ngram, known, len(units), lacking, f"of the {len(units)} {kind} of the model", "are among its words")
     boundary = next((c for label in spoken for c in label if c in BOUNDARIES), None)
     if characters and boundary is not None and mark is None and known.text(boundary) is None:
         _warn(
@@ -111,7 +111,7 @@ def _token_model(
             f"has no mark for the blank between words (such as {WORD_MARKS[0]} or {WORD_MARKS[2]}), so blanks are not"
             " scored and words not told apart",
         )
-    # A model whose sentences do not begin with the mark does not mind one before the first word.
+    # If sentences of the n-gram do not begin with the mark, one before the first word is not scored.
     leading = (mark or boundary) if characters else None
     skipped = leading if leading and (BEGIN, leading) not in ngram.probabilities else None
     return TokenModel(ngram, of_label, skipped)
@@ -120,12 +120,12 @@ def _token_model(
 def _word_model(
     ngram: NGram, labels: Sequence[str], spoken: Sequence[str], words: set[str], known: WordLookup
 ) -> LanguageModel:
-    """Of a model over words."""
+    """The language model for an n-gram over words."""
     letters = {c for label in spoken for c in label} - set(BOUNDARIES)
     if known.folds:
         letters = {c.lower() for c in letters}
     lacking = sorted(word for word in words if not letters.issuperset(word.lower() if known.folds else word))
-    _tell(
+    _report_match(
         ngram, known, len(words), lacking, f"of its {len(words)} words", "can be spelled with the labels of the model"
     )
     if not any(c in BOUNDARIES for label in spoken for c in label):
@@ -133,8 +133,8 @@ def _word_model(
     return WordModel(ngram, labels, known.text)
 
 
-def _tell(ngram: NGram, known: WordLookup, count: int, lacking: Sequence[str], of: str, can: str) -> None:
-    """One line where case is folded or not all fits, and an error where hardly anything does."""
+def _report_match(ngram: NGram, known: WordLookup, count: int, lacking: Sequence[str], of: str, can: str) -> None:
+    """Warn where case is ignored or not everything matches; raise an error where hardly anything does."""
     share = 1 - len(lacking) / max(count, 1)
     matched = f"{of} only {count - len(lacking)} {can}"
     if share < FEW:
@@ -153,8 +153,8 @@ def _warn(ngram: NGram, text: str) -> None:
     warnings.warn(f"{ngram.name}: the language model: {text}", LanguageModelWarning, stacklevel=2)
 
 
-def _folded(labels: Sequence[str], letters: set[str], known: WordLookup) -> Iterable[str]:
-    """Words of the model that are labels."""
+def _shared_words(labels: Sequence[str], letters: set[str], known: WordLookup) -> Iterable[str]:
+    """The words of the n-gram that are labels."""
     if known.folds:
         own = {label.lower() for label in labels}
         return [word for word in letters if word.lower() in own]
@@ -162,15 +162,15 @@ def _folded(labels: Sequence[str], letters: set[str], known: WordLookup) -> Iter
 
 
 def _special(text: str) -> bool:
-    """A name such as ``<s>`` or ``[UNK]``, which nobody says."""
+    """Whether a label is a special token such as ``<s>`` or ``[UNK]``, which is never spoken."""
     return len(text) > 2 and (text[0], text[-1]) in {("<", ">"), ("[", "]")}
 
 
 def _cases(texts: Iterable[str]) -> frozenset[str]:
-    """Which cases letters are in: a set of ``upper`` and ``lower``."""
+    """The cases of the letters: a subset of ``upper`` and ``lower``."""
     letters = {c for text in texts if not _special(text) for c in text if c.lower() != c.upper()}
     return frozenset("upper" if c.isupper() else "lower" for c in letters)
 
 
-def _named(cases: frozenset[str]) -> str:
+def _case_name(cases: frozenset[str]) -> str:
     return f"{next(iter(cases))} case" if len(cases) == 1 else "both cases" if cases else "no case"

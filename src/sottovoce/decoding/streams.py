@@ -1,4 +1,4 @@
-"""Searches that take frames as they come and say which labels are settled: CTC."""
+"""Streaming CTC searches, which take frames as they arrive and return labels when they are committed."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from .ctc_prefix_beam import CTCPrefixBeamSearch
 from .timing import TimedLabel
 
 MAX_UNCOMMITTED_FRAMES = 500
-"""Frames after which a search decides for the best prefix, if its prefixes agree on nothing (10 s): memory is bounded."""
+"""Frames (10 s) without a committed label after which a search commits its best prefix, so that memory is bounded."""
 
 
 class StreamingSearch(Protocol):
-    """What goes frame by frame; one for each utterance."""
+    """A search that takes frames as they arrive; one for each utterance."""
 
     def push(self, frames: Tensor) -> list[TimedLabel]:
-        """Hear the next frames. Returns labels that nothing can change any more, each once."""
+        """Take the next frames. Returns the newly committed labels, which cannot change any more."""
 
     def finish(self) -> list[TimedLabel]:
-        """The utterance has ended: the labels that are left."""
+        """End the utterance. Returns the labels that were not committed before."""
 
     @property
     def pending(self) -> list[TimedLabel]:
-        """What `finish` would return now: it may still change."""
+        """The labels that `finish` would return now; they may still change."""
 
 
 class CTCGreedyStream:
-    """The best path; a label is settled where another one or the blank follows.
+    """The best path; a label is committed when another label or the blank follows.
 
     Args:
-        blank: which output is the blank.
+        blank: index of the blank output.
     """
 
     def __init__(self, blank: int = 0):
@@ -40,17 +40,17 @@ class CTCGreedyStream:
         self._run: TimedLabel | None = None
 
     def push(self, frames: Tensor) -> list[TimedLabel]:
-        """``frames[T]``: the likeliest output of each."""
-        settled = []
+        """Take ``frames[T]``: the likeliest output of each frame."""
+        committed = []
         for label in frames.tolist():
             run = self._run
             if run is not None and run.label == label:
                 self._run = TimedLabel(label, run.first, self._frame)
             else:
-                settled += self.pending
+                committed += self.pending
                 self._run = TimedLabel(label, self._frame, self._frame)
             self._frame += 1
-        return settled
+        return committed
 
     @property
     def pending(self) -> list[TimedLabel]:
@@ -62,24 +62,24 @@ class CTCGreedyStream:
 
 
 class CTCBeamStream:
-    """Prefix beam search; a label is settled where all prefixes that have a chance have it. Every label is given the one
-    frame where it came up.
+    """Prefix beam search; a label is committed when all prefixes that are likely enough contain it. The time of a label is the
+    frame in which it appeared.
 
     Args:
-        search: at its beginning.
+        search: a new search.
     """
 
     def __init__(self, search: CTCPrefixBeamSearch):
         self.search = search
-        self._since = 0  # frame up to which all is settled, or nothing has been said
+        self._last_commit = 0  # frame up to which all labels are committed
 
     def push(self, frames: Tensor) -> list[TimedLabel]:
-        """``frames[T, V]``: natural log-probabilities."""
+        """Take ``frames[T, V]``: natural log-probabilities."""
         self.search.push(frames.double().cpu().numpy())
-        settled = self.search.pop_agreed(decide=self.search.frames - self._since > MAX_UNCOMMITTED_FRAMES)
-        if settled or not self.search.hypotheses()[0].tokens:
-            self._since = self.search.frames
-        return [TimedLabel(label, frame, frame) for label, frame in settled]
+        committed = self.search.commit(force=self.search.frames - self._last_commit > MAX_UNCOMMITTED_FRAMES)
+        if committed or not self.search.hypotheses()[0].tokens:
+            self._last_commit = self.search.frames
+        return [TimedLabel(label, frame, frame) for label, frame in committed]
 
     @property
     def pending(self) -> list[TimedLabel]:

@@ -1,4 +1,4 @@
-"""From the outputs of a model to text."""
+"""Decoders from the outputs of a recognizer to text: a search and a vocabulary."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from .vocabulary import Vocabulary
 
 
 class TextSearch(Protocol):
-    """What makes text of a model's outputs."""
+    """A decoder from a model's outputs to text."""
 
     vocabulary: Vocabulary
 
     @property
     def name(self) -> str:
-        """The search in words, for results."""
+        """A description of the search, for results."""
 
     def frames(self, output: Tensor) -> Tensor:
-        """What the search needs of the output ``[T, ...]`` of one utterance; parts of it can be strung together."""
+        """The input of the search for the output ``[T, ...]`` of one utterance; parts can be concatenated."""
 
     def labels(self, frames: Tensor) -> list[TimedLabel]:
-        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
+        """The labels of an utterance with their times, from all of its `frames` without padding."""
 
     def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`."""
+        """The text of an utterance, from its `frames`."""
 
     def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
-        """What is said in each utterance of a batch, of ``output[B, T, ...]`` with ``lengths[B]`` valid frames."""
+        """The texts of a batch, from ``output[B, T, ...]`` with ``lengths[B]`` valid frames."""
 
     def streaming(self) -> StreamingSearch:
-        """This search for an utterance whose `frames` come bit by bit."""
+        """This search for an utterance whose `frames` arrive in parts."""
 
 
 def text_decoder(
     model: TaskNetwork, *, beam: int | None = None, ngram: NGram | None = None, weight: float = 0.5, bonus: float = 0.0
 ) -> TextSearch:
-    """The search for a model's head and vocabulary; further arguments are those of `CTCDecoder`.
+    """The decoder for a model's head and vocabulary; further arguments are those of `CTCDecoder`.
 
     Raises:
-        DataError: a language model for a transducer.
+        DataError: a language model is given for a transducer.
     """
     labels, spelling = model.config.labels or (), (model.config.spelling, model.config.aliases)
     if not isinstance(model.head, Transducer):
@@ -66,12 +66,12 @@ def text_decoder(
 
 
 class TransducerDecoder:
-    """A vocabulary and a search with predictor and joiner.
+    """A decoder for transducers.
 
     Args:
-        head: of the model.
-        labels: of the model.
-        beam: prefixes that the search keeps; ``None`` is greedy.
+        head: head of the model, with predictor and joiner.
+        labels: labels of the model.
+        beam: number of prefixes that the search keeps; ``None`` for greedy search.
     """
 
     def __init__(self, head: Transducer, labels: Sequence[str], *, beam: int | None = None):
@@ -80,49 +80,49 @@ class TransducerDecoder:
 
     @property
     def name(self) -> str:
-        """The search in words, for results."""
+        """A description of the search, for results."""
         return "greedy transducer" if self.beam is None else f"transducer beam search, beam {self.beam}"
 
     @torch.no_grad()
     def frames(self, output: Tensor) -> Tensor:
-        """``[T, J]`` as the joiner adds them."""
+        """The output ``[T, D]``, projected to ``[T, J]`` for the joiner."""
         return self.head.project(output)
 
     def labels(self, frames: Tensor) -> list[TimedLabel]:
-        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
+        """The labels of an utterance with their times, from all of its `frames` without padding."""
         if self.beam is None:
             return TransducerGreedyStream(self.head).push(frames)
         best = transducer_beam_search(self.head, frames, beam=self.beam)[0]
         return [TimedLabel(*each) for each in zip(best.tokens, best.frames, best.frames, strict=True)]
 
     def texts(self, output: Tensor, lengths: Tensor) -> list[str]:
-        """What is said in each utterance of a batch, of ``output[B, T, D]`` with ``lengths[B]`` valid frames."""
+        """The texts of a batch, from ``output[B, T, D]`` with ``lengths[B]`` valid frames."""
         frames = self.frames(output)
         if self.beam is None:
-            return [self.vocabulary.decode(said) for said in transducer_greedy(self.head, frames, lengths)]
+            return [self.vocabulary.decode(labels) for labels in transducer_greedy(self.head, frames, lengths)]
         return [self.text(each[:length]) for each, length in zip(frames, lengths.tolist(), strict=True)]
 
     def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`."""
+        """The text of an utterance, from its `frames`."""
         return self.vocabulary.decode(each.label for each in self.labels(frames))
 
     def streaming(self) -> StreamingSearch:
-        """This search for an utterance whose `frames` come bit by bit."""
+        """This search for an utterance whose `frames` arrive in parts."""
         if self.beam is None:
             return TransducerGreedyStream(self.head)
         return TransducerBeamStream(self.head, beam=self.beam)
 
 
 class CTCDecoder:
-    """A vocabulary and a CTC search.
+    """A decoder for CTC.
 
     Args:
-        labels: of the model, or the vocabulary they make.
-        beam: prefixes that the search keeps; ``None`` takes the best path (greedy).
-        ngram: a language model, for the beam search.
-        weight: of the language model.
-        bonus: for each label, against its liking for short results.
-        tokens: labels of a frame that may start a longer prefix.
+        labels: labels of the model, or their vocabulary.
+        beam: number of prefixes that the search keeps; ``None`` for the best path (greedy).
+        ngram: a language model for the beam search.
+        weight: weight of the language model.
+        bonus: score added for each label, because language models prefer short results.
+        tokens: number of the likeliest labels of a frame by which prefixes are extended.
     """
 
     def __init__(
@@ -142,22 +142,22 @@ class CTCDecoder:
 
     @property
     def name(self) -> str:
-        """The search in words, for results."""
+        """A description of the search, for results."""
         fused = f", language model of weight {self.weight:g}" if self.language is not None else ""
         return "greedy" if self.beam is None else f"prefix beam search, beam {self.beam}{fused}"
 
     def frames(self, logits: Tensor) -> Tensor:
-        """What the search needs of ``logits[T, V]``: best labels ``[T]``, or for a beam log-probabilities ``[T, V]``."""
+        """From ``logits[T, V]``: the best labels ``[T]``, or for a beam search log-probabilities ``[T, V]``."""
         logits = logits.float().cpu()
         spelling = self.vocabulary.spelling
         if self.beam is None:
             best = logits.argmax(-1)
             return best if spelling.plain else torch.tensor(spelling.first)[best]
         scores = logits.log_softmax(-1)
-        return scores if spelling.plain else _joined(scores, spelling.first)
+        return scores if spelling.plain else _merge_aliases(scores, spelling.first)
 
     def labels(self, frames: Tensor) -> list[TimedLabel]:
-        """What is said in an utterance, of its `frames`: all of it, and no padding; and in which frames."""
+        """The labels of an utterance with their times, from all of its `frames` without padding."""
         if self.beam is None:
             search = CTCGreedyStream()
             return search.push(frames) + search.finish()
@@ -165,11 +165,11 @@ class CTCDecoder:
         return [TimedLabel(*each) for each in zip(best.tokens, best.frames, best.frames, strict=True)]
 
     def text(self, frames: Tensor) -> str:
-        """What is said in an utterance, of its `frames`."""
+        """The text of an utterance, from its `frames`."""
         return self.vocabulary.decode(each.label for each in self.labels(frames))
 
     def streaming(self) -> StreamingSearch:
-        """This search for an utterance whose `frames` come bit by bit."""
+        """This search for an utterance whose `frames` arrive in parts."""
         if self.beam is None:
             return CTCGreedyStream()
         return CTCBeamStream(CTCPrefixBeamSearch(len(self.vocabulary), **self._options()))
@@ -179,13 +179,13 @@ class CTCDecoder:
         return {name: getattr(self, name) for name in names}
 
     def texts(self, logits: Tensor, lengths: Tensor) -> list[str]:
-        """What is said in each utterance of a batch, of ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""
+        """The texts of a batch, from ``logits[B, T, V]`` with ``lengths[B]`` valid frames."""
         logits = logits.float().cpu()
         return [self.text(self.frames(each[:length])) for each, length in zip(logits, lengths.tolist(), strict=True)]
 
 
-def _joined(scores: Tensor, first: Sequence[int]) -> Tensor:
-    """Log-probabilities ``[T, V]`` of tokens, where several outputs say one: they add up in its ``first``."""
+def _merge_aliases(scores: Tensor, first: Sequence[int]) -> Tensor:
+    """Log-probabilities ``[T, V]``, where those of outputs with the same text are added up in the ``first`` of them."""
     joined = torch.zeros_like(scores, dtype=torch.float64)
     joined.index_add_(1, torch.tensor(first), scores.double().exp())
     return joined.log().to(scores.dtype)

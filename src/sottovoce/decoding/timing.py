@@ -1,4 +1,4 @@
-"""When labels and words were said."""
+"""The times of labels and words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class TimedLabel:
-    """A label and the frames of the model's output that say it, the last one included."""
+    """A label, and the first and last frame of the model's output in which it appears."""
 
     label: int
     first: int
@@ -19,13 +19,13 @@ class TimedLabel:
 
 @dataclass(frozen=True)
 class Word:
-    """A word and when it was said: from the beginning of the first frame that says one of its labels to the end of the
-    last. CTC and transducers are not trained to say a word when it sounds: expect them to be late by a tenth of a second
-    or so, and short.
+    """A word and its time, from the start of the first frame with one of its labels to the end of the last.
+
+    CTC and transducers are not trained to align labels: expect times that are a tenth of a second late, and too short.
 
     Args:
-        text: of the word.
-        start, end: in seconds.
+        text: the word.
+        start, end: times in seconds.
     """
 
     text: str
@@ -34,11 +34,11 @@ class Word:
 
 
 class WordBuilder:
-    """Words out of labels that come bit by bit.
+    """Joins labels, as they arrive, into words.
 
     Args:
-        vocabulary: of the labels. A word ends where the text of a label has a space.
-        step: seconds of a frame.
+        vocabulary: vocabulary of the labels. A word ends where the text of a label has a space.
+        step: seconds from one frame to the next.
     """
 
     def __init__(self, vocabulary: Vocabulary, step: float):
@@ -47,11 +47,11 @@ class WordBuilder:
 
     @property
     def begun(self) -> str:
-        """The word that has no end yet."""
+        """The beginning of the word that is not complete yet."""
         return self._text
 
     def push(self, labels: Iterable[TimedLabel]) -> list[Word]:
-        """Words that are complete now."""
+        """Take further labels. Returns the words that they complete."""
         words = []
         for each in labels:
             for character in self.vocabulary.spelling.texts[each.label]:
@@ -64,7 +64,7 @@ class WordBuilder:
         return words
 
     def finish(self) -> list[Word]:
-        """The word that was begun, if one was."""
+        """End the utterance. Returns the last word, if there is one."""
         word = Word(self._text, round(self._first * self.step, 3), round((self._last + 1) * self.step, 3))
         text, self._text = self._text, ""
         return [word] if text else []

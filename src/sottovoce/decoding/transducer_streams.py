@@ -1,4 +1,4 @@
-"""Transducer searches that take frames as they come: a transducer is frame-synchronous by itself."""
+"""Streaming transducer searches, which take frames as they arrive and return labels when they are committed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .transducer import START, CachedJoiner, advance_beam, context_states
 
 
 class TransducerGreedyStream:
-    """The likeliest output at every step; every label is settled at once.
+    """The likeliest output at every step; every label is committed at once.
 
     Args:
-        head: predictor and joiner.
-        max_symbols: labels after which a frame is left without a blank.
+        head: head of the model, with predictor and joiner.
+        max_symbols: most labels in one frame.
 
     Raises:
         DataError: ``max_symbols`` below 1.
@@ -34,10 +34,10 @@ class TransducerGreedyStream:
 
     @torch.no_grad()
     def push(self, frames: Tensor) -> list[TimedLabel]:
-        """``frames[T, J]``: the next of `Transducer.project`."""
+        """Take ``frames[T, J]``, the next ones from `Transducer.project`."""
         found = []
         state = self._state(frames.device)
-        for frame in frames.split(1):  # [1, J]: linear maps in 8 bits take no vectors
+        for frame in frames.split(1):  # [1, J]: 8-bit linear layers do not take vectors
             for _ in range(self.max_symbols):
                 label = int(self.head.joiner(frame, state).argmax())
                 if label == self.head.blank:
@@ -60,12 +60,12 @@ class TransducerGreedyStream:
 
 
 class TransducerBeamStream:
-    """Beam search over prefixes; a label is settled where all prefixes have it.
+    """Beam search over prefixes; a label is committed when all prefixes contain it.
 
     Args:
-        head: predictor and joiner.
-        beam: prefixes kept after each frame, and after each label within one.
-        max_symbols: labels in one frame.
+        head: head of the model, with predictor and joiner.
+        beam: number of prefixes that are kept after each frame, and after each label within one.
+        max_symbols: most labels in one frame.
 
     Raises:
         DataError: a beam or ``max_symbols`` below 1.
@@ -75,54 +75,54 @@ class TransducerBeamStream:
         check_search(beam=beam, max_symbols=max_symbols)
         self.head, self.beam, self.max_symbols = head, beam, max_symbols
         self._joiner = CachedJoiner(head)
-        self._kept = START
-        self._frame = self._since = 0
-        self._known = 0  # labels at the beginning of every prefix that are settled: the predictor's context
+        self._beam = START
+        self._frame = self._last_commit = 0
+        self._known = 0  # committed labels at the beginning of every prefix, kept as context of the predictor
 
     @torch.no_grad()
     def push(self, frames: Tensor) -> list[TimedLabel]:
-        """``frames[T, J]``: the next of `Transducer.project`."""
+        """Take ``frames[T, J]``, the next ones from `Transducer.project`."""
         for frame in frames:
-            self._kept = advance_beam(frame, self._kept, self._joiner, self.beam, self.max_symbols, self._frame)
+            self._beam = advance_beam(frame, self._beam, self._joiner, self.beam, self.max_symbols, self._frame)
             self._frame += 1
-        self._give_up(decide=self._frame - self._since > MAX_UNCOMMITTED_FRAMES)
-        settled = self._settle()
-        if settled or not self.pending:
-            self._since = self._frame
-        return settled
+        self._prune(force=self._frame - self._last_commit > MAX_UNCOMMITTED_FRAMES)
+        committed = self._commit()
+        if committed or not self.pending:
+            self._last_commit = self._frame
+        return committed
 
-    def _give_up(self, decide: bool) -> None:
-        """Drop prefixes that are hopeless, and those that end like a likelier one: the predictor cannot tell them apart."""
-        best, context = next(iter(self._kept.values()))[0], self.head.predictor.context
+    def _prune(self, force: bool) -> None:
+        """Drop prefixes that are too unlikely, and those that end like a likelier one, which have the same predictor state."""
+        best, context = next(iter(self._beam.values()))[0], self.head.predictor.context
         hopeful: dict[tuple[int, ...], tuple[int, ...]] = {}
-        for prefix, (score, _) in self._kept.items():
+        for prefix, (score, _) in self._beam.items():
             if score > best - PRUNING_MARGIN:
                 hopeful.setdefault(prefix[-context:], prefix)
-        self._kept = {prefix: self._kept[prefix] for prefix in list(hopeful.values())[: 1 if decide else None]}
+        self._beam = {prefix: self._beam[prefix] for prefix in list(hopeful.values())[: 1 if force else None]}
 
-    def _settle(self) -> list[TimedLabel]:
-        """The labels that all prefixes have in common; of these only what the predictor looks at is remembered."""
-        common = tuple(commonprefix(list(self._kept)))
-        settled = self._timed(common)
+    def _commit(self) -> list[TimedLabel]:
+        """Commit the labels that all prefixes have in common; of these, only the context of the predictor is kept."""
+        common = tuple(commonprefix(list(self._beam)))
+        committed = self._timed(common)
         context = min(len(common), self.head.predictor.context)
-        self._kept = {
+        self._beam = {
             (*common[len(common) - context :], *prefix[len(common) :]): (
                 score,
-                chain_from_frames(frames_from_chain(times)[len(settled) :]),
+                chain_from_frames(frames_from_chain(times)[len(committed) :]),
             )
-            for prefix, (score, times) in self._kept.items()
+            for prefix, (score, times) in self._beam.items()
         }
         self._known = context
-        return settled
+        return committed
 
     def _timed(self, prefix: tuple[int, ...]) -> list[TimedLabel]:
-        """Labels of ``prefix``, which the best one begins with, that are not settled yet."""
-        frames = frames_from_chain(next(iter(self._kept.values()))[1])
+        """The labels of ``prefix``, a beginning of the best one, that are not committed yet."""
+        frames = frames_from_chain(next(iter(self._beam.values()))[1])
         return [TimedLabel(*each) for each in zip(prefix[self._known :], frames, frames, strict=False)]
 
     @property
     def pending(self) -> list[TimedLabel]:
-        return self._timed(next(iter(self._kept)))
+        return self._timed(next(iter(self._beam)))
 
     def finish(self) -> list[TimedLabel]:
         return self.pending

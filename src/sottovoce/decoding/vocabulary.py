@@ -1,11 +1,11 @@
-"""The vocabulary of a recognizer, and the tokenizer that it is: the list of its labels, and nothing else.
+"""The vocabulary of a recognizer: the list of its labels, from which its tokenizer is built.
 
     characters   <blank>  ' '  '  a  b  c ...            "a cab"  ->  a, ' ', c, a, b
     pieces       <blank>  ▁  a  b  c  ▁c  ab  ▁cab ...   "a cab"  ->  ▁ + a, ▁cab
 
-Pieces are byte-pair encoding (Sennrich et al. 2016, 1508.07909). A piece stands in the list where it was learned, so the
-order is the order of merging, and no second table is needed (GPT's tokenizers are stored in this way too). ``▁`` marks
-the beginning of a word, as in SentencePiece; a vocabulary that has it is one of pieces.
+Pieces are byte-pair encoding (Sennrich et al. 2016, 1508.07909). Pieces are listed in the order in which they were
+learned, which is the order of merges, so that no second table is needed (as in GPT's tokenizers). ``▁`` marks the beginning
+of a word, as in SentencePiece; a vocabulary with this label consists of pieces.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def characters_of(texts: Iterable[str]) -> list[str]:
 
 
 def pieces_of(texts: Iterable[str], size: int) -> list[str]:
-    """A vocabulary of ``size`` pieces, the blank included; learned by the library tokenizers (Apache-2.0).
+    """A vocabulary of ``size`` pieces, including the blank, learned by the library tokenizers (Apache-2.0).
 
     Args:
-        texts: to learn from.
-        size: fewer are found where the texts are few.
+        texts: the texts to learn from.
+        size: number of labels; small texts may give fewer.
 
     Raises:
-        DataError: the texts hold more characters than that.
+        DataError: the texts have more different characters than ``size`` allows.
     """
     from tokenizers import Tokenizer, models, trainers
 
@@ -54,10 +54,10 @@ class Vocabulary:
 
     Args:
         labels: ``[V]`` text of each output; the first is the blank.
-        spelling, aliases: of labels whose text is not their name, see `sottovoce.models.spelling`.
+        spelling, aliases: the texts of labels that differ from their names, see `sottovoce.models.spelling`.
 
     Raises:
-        DataError: there is no label, one is empty or stands there twice, or the first is not the blank.
+        DataError: there are no labels, one is empty or repeated, or the first is not the blank.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Vocabulary:
         return len(self.labels)
 
     def encode(self, text: str) -> list[int]:
-        """Labels of a text whose words are parted by single blanks; in capitals where there are no other letters.
+        """The labels of a text with single blanks between words; in upper case if the vocabulary has no lower case.
 
         Raises:
-            DataError: a character that no label has.
+            DataError: no label has one of the characters.
         """
         text = text.upper() if self.of_capitals else text
         spelled = f"{MARK}{text.replace(' ', MARK)}" if self.of_pieces else text
@@ -99,6 +99,6 @@ class Vocabulary:
         return self._merging.encode(text).ids
 
     def decode(self, labels: Iterable[int]) -> str:
-        """The text of labels; the blank is no text. Words are parted by single blanks whatever the labels say."""
+        """The text of labels, without blank labels and with single spaces between words."""
         text = "".join(self.spelling.texts[label] for label in labels if label)
         return " ".join(text.split())

@@ -1,1 +1,12 @@
-"""Who spoke when: powerset classes, clustering of voices, and the pipeline that joins them over audio of any length."""
+"""Who spoke when, in recordings of any length.
+
+Modules:
+    pipeline: `diarize`, and its steps `segment`, `embed_speakers` and `reconstruct`; `DiarizationSettings`.
+    models: task models as segmentation and embedding models of the pipeline.
+    audio_file, windows: audio of any length, and windows over it.
+    powerset, loss: the classes of segmentation models, and their permutation-invariant loss.
+    pooling: embeddings of the speakers of each window.
+    ahc, vbx, plda: clustering of embeddings.
+    assignment, stitching: from clusters of windows to turns.
+    speaker_count: known or bounded numbers of speakers.
+"""

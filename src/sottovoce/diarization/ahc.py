@@ -1,7 +1,7 @@
-"""Agglomerative clustering of voices, cut at a threshold or at a number.
+"""Agglomerative hierarchical clustering (AHC) of speaker embeddings, stopped at a threshold or a number of speakers.
 
-Distances of ``N`` embeddings take ``N² / 2`` numbers: 27,000 embeddings of three hours would need 2.9 GB. At most
-``cap`` of them are clustered (4,000: 64 MB of distances, twice that while linking); the rest goes to the nearest centroid.
+The distances of ``N`` embeddings are ``N² / 2`` numbers: the 27,000 embeddings of three hours would need 2.9 GB. So at most
+``cap`` of them are clustered (4,000: 64 MB, twice that while linking), and the others join the nearest centroid.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class AHCOptions:
     """Options of `cluster_ahc`.
 
     Args:
-        threshold: distance (0..2) from which on clusters are different speakers.
-        linkage: what the distance of clusters is: ``average``, the mean cosine distance of their embeddings, or ``centroid``,
+        threshold: distance (0..2) at which clusters count as different speakers.
+        linkage: the distance of two clusters: ``average``, the mean cosine distance of their embeddings, or ``centroid``,
             the Euclidean distance of their means, embeddings scaled to length 1 (2505.24111).
-        smallest: embeddings of a cluster that counts as a speaker; smaller ones join the nearest that does. A tenth of
-            all embeddings is enough, so that short recordings keep their speakers.
-        cap: most embeddings between which distances are taken.
+        smallest: least embeddings of a speaker; smaller clusters join the nearest speaker. A tenth of all embeddings is
+            always enough, so that short recordings keep their speakers.
+        cap: most embeddings that are clustered.
 
     Raises:
         DataError: a value out of its range.
@@ -55,11 +55,16 @@ class AHCOptions:
 
 
 def cluster_ahc(embeddings: Floats, options: AHCOptions | None = None, count: SpeakerCount | None = None) -> Ints:
-    """Cluster numbers ``[N]``, 0 up in the order of appearance, of ``embeddings[N, E]``.
+    """Cluster numbers ``[N]``, from 0 in the order of appearance, of ``embeddings[N, E]``.
 
-    The dendrogram is cut at the threshold. If that leaves too few or too many speakers, it is cut where the wanted number
-    appears (fewest merges away); if no cut gives that many of the smallest size, small clusters count.
-    There are never more clusters than embeddings, whatever was asked for.
+    The dendrogram is cut at the threshold. If that gives too few or too many speakers, it is cut where the allowed number
+    appears with the fewest merges more or less; if no cut has so many clusters of the smallest size, smaller ones count. There
+    are never more clusters than embeddings.
+
+    Args:
+        embeddings: ``[N, E]``.
+        options: options of the clustering.
+        count: the allowed number of speakers.
     """
     options, count = options or AHCOptions(), count or SpeakerCount()
     N = len(embeddings)
@@ -74,7 +79,7 @@ def cluster_ahc(embeddings: Floats, options: AHCOptions | None = None, count: Sp
 
 
 def centroids(embeddings: Floats, labels: Ints) -> Floats:
-    """Unit mean direction ``[C, E]`` of each cluster ``0 .. C - 1``."""
+    """Mean direction ``[C, E]`` of each cluster ``0 .. C - 1``, of length 1."""
     unit = unit_vectors(embeddings)
     return unit_vectors(np.stack([unit[labels == each].mean(0) for each in range(int(labels.max()) + 1)]))
 
@@ -85,24 +90,24 @@ def nearest_centroids(unit: Floats, centers: Floats) -> Ints:
 
 
 def unit_vectors(embeddings: NDArray[np.floating]) -> Floats:
-    """Rows of length 1 (a row of zeros stays)."""
+    """The rows scaled to length 1; rows of zeros stay zero."""
     wide = np.asarray(embeddings, np.float64)
     return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
 
 
 def relabel_by_appearance(labels: Ints) -> Ints:
-    """The same clusters, numbered 0 up as they appear."""
+    """The same clusters, numbered from 0 in the order of appearance."""
     _, first, place = np.unique(labels, return_index=True, return_inverse=True)
     return first.argsort().argsort()[place]
 
 
 def dendrogram(unit: Floats, by: str = "average") -> Floats:
-    """Of unit vectors ``[N, E]``, as SciPy writes it: ``[N - 1, 4]``.
+    """The dendrogram ``[N - 1, 4]`` of unit vectors ``[N, E]``, in SciPy's format.
 
-    A merge may bring centroids nearer to one another than any were before; its distance is then that of the merge before,
-    so that a threshold never cuts inside of it.
+    With centroid linkage a merge may have a smaller distance than the one before; it then gets the distance of that merge, so
+    that distances never fall.
     """
-    from scipy.cluster.hierarchy import linkage  # takes a while, and few files have voices to join
+    from scipy.cluster.hierarchy import linkage  # slow to import, and not always needed
     from scipy.spatial.distance import pdist
 
     tree = linkage(pdist(unit, "cosine"), "average") if by == "average" else linkage(unit, "centroid")
@@ -122,15 +127,16 @@ def cut_dendrogram(tree: Floats, merges: int) -> Ints:
 
 
 def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
-    """Where two Gaussians of one variance, fitted to ``similarities[P]``, are equally likely.
+    """The similarity at which two Gaussians of equal variance, fitted to ``similarities[P]``, are equally likely.
 
-    The threshold of a recording that VBx starts from (Landini et al. 2022): one is of one speaker, the other of two.
+    VBx uses it as the threshold of its initial clustering (Landini et al. 2022): one Gaussian is of pairs of the same speaker,
+    the other of different speakers.
     """
     s = np.asarray(similarities, np.float64).ravel()
     weights, variance, square = np.array([0.5, 0.5]), float(s.var()), float(s @ s / len(s))
     means = s.mean() + s.std() * np.array([-1.0, 1.0])
     for _ in range(rounds):
-        # Softmax of two is a logistic function of what they differ by, which is linear: their variance is one.
+        # The log-ratio of two Gaussians of equal variance is linear, so the posterior is a logistic function.
         tilt = (means[1] - means[0]) / variance
         from scipy.special import expit
 
@@ -144,7 +150,7 @@ def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
 
 def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
     N = len(unit)
-    if count.least >= N:  # also a single embedding, which has no distances
+    if count.least >= N:  # also for a single embedding, which has no distances
         return np.arange(N) if count.least > 1 else np.zeros(N, np.int64)
     tree = dendrogram(unit, options.linkage)
     at_threshold = int(np.searchsorted(tree[:, 2], options.threshold, side="right"))
@@ -154,7 +160,7 @@ def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
         places = np.flatnonzero(speakers == wanted)
         if len(places):
             break
-    # A threshold that leaves crumbs only makes no speaker; then the cut with one is taken.
+    # If the threshold leaves only small clusters, the nearest cut with a speaker is taken.
     merges = int(places[np.abs(places - at_threshold).argmin()])
     labels = cut_dendrogram(tree, merges)
     sizes = np.bincount(labels)
@@ -169,7 +175,7 @@ def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
 
 
 def _speakers_after(tree: Floats, smallest: int) -> Ints:
-    """Clusters of at least ``smallest`` after 0, 1, 2, ... merges: ``[N]``."""
+    """Number of clusters with at least ``smallest`` embeddings after 0, 1, 2, ... merges: ``[N]``."""
     N = len(tree) + 1
     size = np.concatenate([np.ones(N), tree[:, 3]])
     large = size >= smallest

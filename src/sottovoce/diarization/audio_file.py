@@ -1,4 +1,4 @@
-"""An audio file of any length as blocks at 16 kHz."""
+"""Audio files of any length, as blocks at 16 kHz."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .windows import Wave
 
 
 class AudioFile:
-    """Decodes a file block by block; calling it starts from the beginning.
+    """Decodes a file block by block; each call starts at its beginning.
 
     Args:
-        path: any format of libsndfile.
-        channel: which one of a file with several, from 0, or ``"mix"``.
-        seconds: of one block.
+        path: the file, in any format that `read_audio` reads.
+        channel: the channel to use of a file with several, counted from 0, or ``"mix"``.
+        seconds: duration of a block.
 
     Attributes:
-        duration: seconds, as the header says.
-        silent: whether all that was read so far is digital silence.
+        duration: duration of the file in seconds.
+        silent: whether all audio read so far is digital silence.
 
     Raises:
-        AudioError: the file is missing, empty, not audio, visibly cut off, or shorter than a frame; it has several
-            channels and none is chosen. While reading: it cannot be decoded to its end, or a sample is NaN or infinite.
+        AudioError: the file is missing, empty, not audio, truncated, or shorter than a frame; or it has several channels
+            and none is chosen. While reading: it cannot be decoded to its end, or a sample is NaN or infinite.
     """
 
     def __init__(self, path: str | Path, *, channel: Channel | None = None, seconds: float = 30.0):

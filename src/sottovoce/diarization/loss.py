@@ -1,4 +1,4 @@
-"""The loss of a local model: speakers of a window have no order, so the reference takes the one that fits best."""
+"""The permutation-invariant loss of segmentation models: speakers of a window have no order."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def powerset_loss(
 ) -> tuple[Tensor, Tensor]:
     """Permutation-invariant negative log-likelihood of powerset classes, a mean over valid frames.
 
-    The hard decision is compared with the reference; the reference's speakers are put in the order in which the fewest
-    frames differ; then every frame's class is told.
+    The speakers of the reference are permuted so that it differs from the decoded scores in the fewest frames. The targets are
+    the powerset classes of the permuted reference.
 
     Args:
         powerset: the classes.
         scores: ``[B, T, classes]`` logits.
         reference: ``[B, T, K]`` of 0 and 1.
-        lengths: ``[B]`` valid frames; ``None``: all.
+        lengths: ``[B]`` numbers of valid frames; ``None`` if all frames are valid.
 
     Returns:
-        The loss, and ``[B, T, K]`` the reference in the order that was found.
+        The loss, and the permuted reference ``[B, T, K]``.
     """
     ordered = permute_reference(powerset.decode(scores), reference, lengths)
     classes = powerset.encode(ordered)
@@ -37,15 +37,15 @@ def powerset_loss(
 
 @torch.no_grad()
 def permute_reference(decided: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """``reference[B, T, K]`` with its speakers in the order that fits ``decided[B, T, K]`` in the most frames."""
+    """``reference[B, T, K]`` with its speakers in the order that agrees best with ``decided[B, T, K]``."""
     decided, reference = decided.float(), reference.float()
     inside = torch.ones(reference.shape[:2], device=reference.device)
     if lengths is not None:
         inside = frame_mask(lengths.to(inside.device), inside.shape[1]).float()
-    with torch.autocast(decided.device.type, enabled=False):  # bfloat16 counts to 256, and NumPy does not know it
+    with torch.autocast(decided.device.type, enabled=False):  # bfloat16 counts to 256; NumPy lacks it
         wrong = torch.einsum("btk,btl,bt->bkl", decided, 1 - reference, inside)
         missed = torch.einsum("btk,btl,bt->bkl", 1 - decided, reference, inside)
-    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+    from scipy.optimize import linear_sum_assignment  # slow to import, and not always needed
 
     orders = [linear_sum_assignment(cost)[1] for cost in (wrong + missed).cpu().numpy()]
     return torch.stack([each[:, order] for each, order in zip(reference, orders, strict=True)])

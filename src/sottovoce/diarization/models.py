@@ -1,4 +1,4 @@
-"""Task models as the pipeline uses them."""
+"""Task models in the form that the pipeline uses: segmentation and embedding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .powerset import Powerset
 
 
 class SegmentationModel:
-    """A diarization model as the pipeline's local model.
+    """A diarization model as the segmentation model of the pipeline.
 
     Raises:
-        CheckpointError: it has another head, or frames of other than 20 ms.
+        CheckpointError: the model has another head, or its frames are not 20 ms apart.
     """
 
     def __init__(self, model: TaskNetwork):
@@ -32,19 +32,20 @@ class SegmentationModel:
         self.powerset = Powerset(model.head.speakers, model.head.at_once)
 
     def __call__(self, waves: Tensor) -> Tensor:
-        """``[B, T, classes]`` of ``[B, S]``.
+        """Scores ``[B, T, classes]`` of powerset classes for ``waves[B, S]``.
 
         Raises:
-            InferenceError: NaN or infinity is among them.
+            InferenceError: the output has NaN or infinite values.
         """
         return finite_output(self.model(waves.to(self.model.device)).output.float().cpu(), self.model)
 
 
 class EmbeddingModel:
-    """A verification model in two halves: encode once, pool under any mask. Embeddings are centered, of length 1.
+    """A verification model in two steps: frames are encoded once and pooled under any mask. Embeddings are centered and of
+    length 1.
 
     Raises:
-        CheckpointError: it does not compare speakers, its head does not pool frames, or they are of other than 20 ms.
+        CheckpointError: it is not a verification model, its head does not pool frames, or they are not 20 ms apart.
     """
 
     def __init__(self, model: TaskNetwork):
@@ -58,23 +59,23 @@ class EmbeddingModel:
 
     @property
     def size(self) -> int:
-        """Numbers of an embedding."""
+        """Dimension of the embeddings."""
         return self.model.head.size
 
     def frames(self, waves: Tensor) -> Tensor:
-        """``[B, T, F]`` of ``[B, S]``.
+        """Frames ``[B, T, F]`` of ``waves[B, S]``.
 
         Raises:
-            InferenceError: NaN or infinity is among them.
+            InferenceError: the output has NaN or infinite values.
         """
         frames = self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
         return finite_output(frames, self.model)
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
-        """``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``.
+        """Embeddings ``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``.
 
         Raises:
-            InferenceError: NaN or infinity is among them.
+            InferenceError: the output has NaN or infinite values.
         """
         device = self.model.device
         pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
@@ -82,7 +83,7 @@ class EmbeddingModel:
 
 
 def _check_step(model: TaskNetwork) -> None:
-    """Windows, masks and turns are counted in frames of 20 ms: of other frames they would be wrong without a word."""
+    """Check that frames are 20 ms apart: windows, masks and turns are counted in such frames."""
     step = model.config.inputs_to_logits_ratio
     if step != FRAME_STEP:
         raise CheckpointError(

@@ -1,11 +1,11 @@
-"""Who spoke when in a recording of any length: local decisions in windows, voices clustered, both stitched together.
+"""Diarization of recordings of any length: segmentation in windows, clustering of speaker embeddings, reconstruction.
 
-    audio ─▶ windows ─▶ local model ─▶ powerset ─▶ median ─┬─▶ speakers at once ──────────────┐
+    audio ─▶ windows ─▶ segmentation model ─▶ median ──────┬─▶ number of speakers ────────────┐
       │                                                    └─▶ masks ─┐                       ▼
       └─▶ embedding model, once ─▶ frames ────────────────────────────┴─▶ pooled ─▶ clusters ─▶ turns
 
-After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows with local decisions
-and embeddings; audio, activations and the embedding model's frames are held for a few windows only.
+After Bredin 2023 (pyannote.audio 2.1) and Han et al. 2025 (DiariZen). Memory grows only with the segmentation and the
+embeddings; audio, activations and the frames of the embedding model are held for a few windows.
 """
 
 from __future__ import annotations
@@ -29,34 +29,35 @@ from .plda import PLDA
 from .pooling import FrameEmbedder, embedding_masks, frames_in_order, pool_windows
 from .powerset import Powerset
 from .speaker_count import SpeakerCount
-from .stitching import median_filter, most_active, speaker_counts, stitch_windows, turns_from_frames
+from .stitching import most_active, smooth_activity, speaker_counts, stitch_windows, turns_from_frames
 from .vbx import VBxOptions, cluster_vbx, initial_responsibilities
 from .windows import Audio, sliding_windows
 
-LocalModel = Callable[[Tensor], Tensor]
-"""``[B, S]`` waveforms to ``[B, T, classes]`` scores of powerset classes, at the frame step of 20 ms."""
+SegmentationScores = Callable[[Tensor], Tensor]
+"""A function from waveforms ``[B, S]`` to scores ``[B, T, classes]`` of powerset classes, every 20 ms."""
 
 Progress = Callable[[str, float], None]
-"""Told what is being done, and how many seconds of the recording are through."""
+"""``progress(step, seconds)``: the name of the step, and the seconds of the recording that are processed."""
 
 
 @dataclass(frozen=True)
 class DiarizationSettings:
-    """How the pipeline works.
+    """The settings of the pipeline.
 
     Args:
-        window, step: seconds of a window, and from one to the next. Halving the step doubles the work of the local model.
-        median: frames of the median filter of local decisions; odd.
-        batch: windows that the local model is given at once.
-        alone: seconds without overlap that suffice for an embedding; a local speaker with fewer is embedded whole.
-        clean: seconds that a local speaker speaks alone so that its embedding takes part in finding clusters.
-        ahc: agglomerative clustering; with ``vbx`` only its start.
-        vbx: Bayesian clustering after that, which needs ``plda``.
-        plda: of the embedding model.
-        exclusive: at most one speaker at once.
+        window, step: seconds of a window, and from one window to the next. Half the step doubles the cost of segmentation.
+        median: width of the median filter of the segmentation in frames; odd.
+        batch: windows in a batch of the segmentation model.
+        alone: seconds without overlap that are enough for an embedding; a local speaker with less is embedded from all of
+            its speech.
+        clean: seconds without overlap that a local speaker needs for its embedding to be used in the clustering.
+        ahc: options of agglomerative clustering, which with ``vbx`` gives the initial clusters.
+        vbx: options of VBx clustering, which needs ``plda``; ``None`` for agglomerative clustering alone.
+        plda: PLDA of the embedding model.
+        exclusive: whether at most one speaker speaks at a time.
 
     Raises:
-        DataError: values out of range, or VBx without PLDA.
+        DataError: a value is out of range, or VBx is chosen without a PLDA.
     """
 
     window: float = 8.0
@@ -84,13 +85,13 @@ class DiarizationSettings:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What the local model decided.
+    """The output of the segmentation model.
 
     Attributes:
-        activity: ``[W, T, K]`` who of its own speakers speaks, in each window.
-        starts: ``[W]`` the frame at which each window starts.
-        frames: of the whole recording.
-        samples: of the whole recording, at 16 kHz.
+        activity: ``[W, T, K]`` whether each local speaker speaks, in each frame of each window.
+        starts: ``[W]`` first frame of each window.
+        frames: number of frames of the recording.
+        samples: number of samples of the recording, at 16 kHz.
     """
 
     activity: NDArray[np.bool_]
@@ -101,12 +102,12 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class SpeakerEmbeddings:
-    """What the embedding model heard.
+    """The output of the embedding model.
 
     Attributes:
-        vectors: ``[W, K, E]`` of the local speakers of each window; zeros where one says nothing.
-        active: ``[W, K]`` which of them speak.
-        clear: ``[W, K]`` which of them speak alone for long enough to take part in finding clusters.
+        vectors: ``[W, K, E]`` embedding of each local speaker; zeros for one that does not speak.
+        active: ``[W, K]`` whether a local speaker speaks.
+        clear: ``[W, K]`` whether a local speaker speaks alone for long enough to be used in the clustering.
     """
 
     vectors: NDArray[np.float32]
@@ -116,7 +117,7 @@ class SpeakerEmbeddings:
 
 def diarize(
     audio: Audio,
-    local_model: LocalModel,
+    segmentation_model: SegmentationScores,
     embedder: FrameEmbedder | None,
     *,
     powerset: Powerset | None = None,
@@ -126,44 +127,50 @@ def diarize(
     name: str = "diarization",
     progress: Progress | None = None,
 ) -> list[Turn]:
-    """The turns of a recording; speakers are called ``speaker1``, ``speaker2``, ... as they appear.
+    """The turns of a recording. Speakers are called ``speaker1``, ``speaker2``, ... in the order of appearance.
 
     Args:
-        audio: blocks at 16 kHz, see `AudioFile`; it is gone through twice.
-        local_model: scores of powerset classes.
-        embedder: the embedding model; ``None`` does for audio of one window, whose speakers are told apart as they are.
-        powerset: the classes of the local model.
-        settings: see `DiarizationSettings`.
-        count: known, least or most speakers. Fewer than the least are told by a `SpeakerCountWarning`.
-        strict: fewer than the least are an error.
-        name: of the recording, for messages.
-        progress: told how far it is.
+        audio: gives blocks at 16 kHz, see `AudioFile`; it is called twice.
+        segmentation_model: gives scores of powerset classes.
+        embedder: the embedding model; not needed for audio of one window.
+        powerset: the classes of the segmentation model.
+        settings: settings of the pipeline.
+        count: the known, least or most speakers. Fewer than the least give a `SpeakerCountWarning`.
+        strict: make fewer speakers than the least an error.
+        name: name of the recording in messages.
+        progress: called after each batch of windows.
 
     Raises:
-        DataError: several windows and no embedding model, a local model of another number of classes, or ``strict`` and
-            fewer speakers than asked for.
-        AudioError: audio that cannot be read to its end.
+        DataError: the audio has several windows and there is no embedding model, the segmentation model has another number
+            of classes, or, if ``strict``, there are fewer speakers than the least.
+        AudioError: the audio cannot be read to its end.
     """
     settings, count = settings or DiarizationSettings(), count or SpeakerCount()
-    local = segment(audio, local_model, powerset or Powerset(), settings, progress)
-    if embedder is None and len(local.starts) > 1:
+    segmentation = segment(audio, segmentation_model, powerset or Powerset(), settings, progress)
+    if embedder is None and len(segmentation.starts) > 1:
         raise DataError(
-            f"diarization: {len(local.starts)} windows and no embedding model to tell who is who across them"
+            f"diarization: {len(segmentation.starts)} windows need an embedding model that matches their speakers"
         )
-    active = local.activity.any()
-    voices = embed_speakers(audio, embedder, local, settings, progress) if embedder is not None and active else None
-    turns = reconstruct(local, voices, settings, count)
-    count.check(len({turn.speaker for turn in turns}), int(local.activity.any(1).sum()), name, strict=strict)
+    active = segmentation.activity.any()
+    embeddings = (
+        embed_speakers(audio, embedder, segmentation, settings, progress) if embedder is not None and active else None
+    )
+    turns = reconstruct(segmentation, embeddings, settings, count)
+    count.check(len({turn.speaker for turn in turns}), int(segmentation.activity.any(1).sum()), name, strict=strict)
     return turns
 
 
 @torch.no_grad()
 def segment(
-    audio: Audio, model: LocalModel, powerset: Powerset, settings: DiarizationSettings, progress: Progress | None = None
+    audio: Audio,
+    model: SegmentationScores,
+    powerset: Powerset,
+    settings: DiarizationSettings,
+    progress: Progress | None = None,
 ) -> Segmentation:
-    """Run the local model over all windows; hard decisions, smoothed over time."""
+    """Run the segmentation model on all windows; its decisions are smoothed by a median filter."""
     size = round(settings.window * SAMPLE_RATE)
-    # A window of 8 s has 399 frames and not 400: windows side by side are a frame closer.
+    # A window of 8 s has 399 frames and not 400, so adjacent windows are one frame closer.
     hop = min(max(1, round(settings.step * SAMPLE_RATE / FRAME_STEP)), frame_count(size)) * FRAME_STEP
     decided: list[NDArray[np.bool_]] = []
     starts: list[int] = []
@@ -173,11 +180,11 @@ def segment(
         scores = model(torch.from_numpy(np.stack(waves)))
         if scores.shape[-1] != len(powerset):
             raise DataError(
-                f"diarization: the local model gives {scores.shape[-1]} classes, {powerset.speakers} speakers with"
+                f"diarization: the segmentation model gives {scores.shape[-1]} classes, {powerset.speakers} speakers with"
                 f" {powerset.at_once} at once make {len(powerset)}"
             )
         found = powerset.decode(scores).bool().cpu().numpy()
-        decided.extend(median_filter(found, settings.median))
+        decided.extend(smooth_activity(found, settings.median))
         if progress is not None:
             progress("listening", samples / SAMPLE_RATE)
 
@@ -203,68 +210,68 @@ def segment(
 def embed_speakers(
     audio: Audio,
     embedder: FrameEmbedder,
-    local: Segmentation,
+    segmentation: Segmentation,
     settings: DiarizationSettings,
     progress: Progress | None = None,
 ) -> SpeakerEmbeddings:
-    """Embed every local speaker."""
+    """The embedding of every local speaker in every window."""
 
     def done(frames: int) -> None:
         if progress is not None:
-            progress("recognizing voices", min(frames * FRAME_STEP, local.samples) / SAMPLE_RATE)
+            progress("recognizing voices", min(frames * FRAME_STEP, segmentation.samples) / SAMPLE_RATE)
 
     second = SAMPLE_RATE / FRAME_STEP
-    masks, alone = embedding_masks(local.activity, round(settings.alone * second))
-    frames = frames_in_order(embedder, audio(), local.frames)
-    vectors = pool_windows(embedder, frames, local.starts, masks, done)
+    masks, alone = embedding_masks(segmentation.activity, round(settings.alone * second))
+    frames = frames_in_order(embedder, audio(), segmentation.frames)
+    vectors = pool_windows(embedder, frames, segmentation.starts, masks, done)
     active = np.asarray(masks.any(1), np.bool_)
     return SpeakerEmbeddings(vectors, active, active & (alone >= settings.clean * second))
 
 
 def reconstruct(
-    local: Segmentation,
-    voices: SpeakerEmbeddings | None,
+    segmentation: Segmentation,
+    embeddings: SpeakerEmbeddings | None,
     settings: DiarizationSettings,
     count: SpeakerCount | None = None,
 ) -> list[Turn]:
-    """The turns that local decisions and voices make; without voices local speakers are taken for what they are, and of
-    more than ``count`` allows those that speak longest.
+    """The turns of a recording from its segmentation and embeddings. Without embeddings (for one window) local speakers are the
+    speakers, at most as many as ``count`` allows, those that speak longest.
 
-    This takes no time beside `segment` and `embed_speakers`, which know nothing of the settings of clustering: to compare some,
-    call it again.
+    This is fast compared with `segment` and `embed_speakers`, which do not depend on the settings of clustering: to compare
+    settings, call it again.
     """
     count = count or SpeakerCount()
-    activity = local.activity
-    if voices is None and count.most is not None:
+    activity = segmentation.activity
+    if embeddings is None and count.most is not None:
         activity = most_active(activity, count.most)
     active = activity.any(1)
     if not active.any():
         return []
     at_once = 1 if settings.exclusive else activity.shape[2] if count.most is None else count.most
-    counts = speaker_counts(activity, local.starts, local.frames).clip(max=at_once)
+    counts = speaker_counts(activity, segmentation.starts, segmentation.frames).clip(max=at_once)
     clusters = np.where(active, np.arange(active.shape[1]), -1)
-    if voices is not None:
-        clusters = cluster_speakers(voices, settings, count)
-    spoken = stitch_windows(activity, local.starts, clusters, counts, count.least)
-    # Clusters that no frame was given to are no speakers; the others are numbered as they appear.
-    heard = np.flatnonzero(spoken.any(0))
-    heard = heard[np.argsort(spoken[:, heard].argmax(0), kind="stable")]
-    names = [f"speaker{place}" for place in range(1, len(heard) + 1)]
-    return turns_from_frames(spoken[:, heard], names, local.samples / SAMPLE_RATE)
+    if embeddings is not None:
+        clusters = cluster_speakers(embeddings, settings, count)
+    spoken = stitch_windows(activity, segmentation.starts, clusters, counts, count.least)
+    # Clusters without a frame are no speakers; the others are numbered in the order of appearance.
+    present = np.flatnonzero(spoken.any(0))
+    present = present[np.argsort(spoken[:, present].argmax(0), kind="stable")]
+    names = [f"speaker{place}" for place in range(1, len(present) + 1)]
+    return turns_from_frames(spoken[:, present], names, segmentation.samples / SAMPLE_RATE)
 
 
 def cluster_speakers(
-    voices: SpeakerEmbeddings, settings: DiarizationSettings, count: SpeakerCount
+    embeddings: SpeakerEmbeddings, settings: DiarizationSettings, count: SpeakerCount
 ) -> NDArray[np.int64]:
-    """The cluster of each local speaker: ``[W, K]``, -1 where it says nothing."""
-    clear = voices.clear
+    """The cluster of each local speaker ``[W, K]``, -1 for one that does not speak."""
+    clear = embeddings.clear
     if clear.sum() < max(count.least, 1):
-        clear = voices.active
-    vectors = voices.vectors[clear].astype(np.float64)
+        clear = embeddings.active
+    vectors = embeddings.vectors[clear].astype(np.float64)
     labels = _clustered(vectors, settings, count)
-    found = assign(voices.vectors, voices.active, centroids(vectors, labels))
-    if len(np.unique(found[voices.active])) < min(count.least, int(labels.max()) + 1):
-        # SpeakerEmbeddings that are nearly equal: the assignment left clusters empty, so those that made them stay in them.
+    found = assign(embeddings.vectors, embeddings.active, centroids(vectors, labels))
+    if len(np.unique(found[embeddings.active])) < min(count.least, int(labels.max()) + 1):
+        # The assignment left clusters empty, as embeddings are nearly equal: those that formed a cluster stay in it.
         found[clear] = labels
     return found
 
@@ -276,8 +283,8 @@ def _clustered(vectors: NDArray[np.float64], settings: DiarizationSettings, coun
         found = cluster_vbx(
             settings.plda.project(vectors), settings.plda.phi, initial_responsibilities(labels), settings.vbx
         )
-        voiced = relabel_by_appearance(found.shares.argmax(1))
-        speakers = int(voiced.max()) + 1
-        # VBx only ever drops speakers, and cannot be told how many: where bounds are broken AHC has to keep them.
-        labels = voiced if count.nearest(speakers) == speakers else settings.ahc(vectors, count)
+        regrouped = relabel_by_appearance(found.responsibilities.argmax(1))
+        speakers = int(regrouped.max()) + 1
+        # VBx cannot be given a number of speakers: where its result is out of bounds, AHC is used.
+        labels = regrouped if count.nearest(speakers) == speakers else settings.ahc(vectors, count)
     return labels

@@ -1,4 +1,4 @@
-"""Two-covariance PLDA: the space in which one speaker varies by 1 and speakers differ by ``phi`` (Ioffe 2006)."""
+"""Two-covariance PLDA: a space with within-speaker covariance 1 and between-speaker variances ``phi`` (Ioffe 2006)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PLDA:
-    """A linear map into the space that `vbx` works in.
+    """A linear map of embeddings into the space that `cluster_vbx` works in.
 
     Attributes:
         mean: ``[E]`` taken away first.
@@ -30,14 +30,14 @@ class PLDA:
     phi: Floats
 
     def project(self, embeddings: Floats) -> Floats:
-        """``[N, R]`` of ``embeddings[N, E]``."""
+        """The projection ``[N, R]`` of ``embeddings[N, E]``."""
         return (embeddings - self.mean) @ self.transform.T
 
     def check(self, size: int) -> None:
-        """Check that embeddings of ``size`` numbers are what it is of.
+        """Check that the PLDA is for embeddings of dimension ``size``.
 
         Raises:
-            DataError: it is of another speaker model.
+            DataError: it was fitted to another speaker model.
         """
         if len(self.mean) != size:
             raise DataError(
@@ -46,16 +46,17 @@ class PLDA:
             )
 
     def first(self, size: int) -> PLDA:
-        """Only the first ``size`` directions."""
+        """A PLDA with only the first ``size`` directions."""
         return PLDA(self.mean, self.transform[:size], self.phi[:size])
 
     @classmethod
     def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> PLDA:
-        """From labeled ``embeddings[N, E]``, by moments.
+        """Fit a PLDA to labeled ``embeddings[N, E]``, by moments.
 
         Args:
-            speakers: ``[N]`` who each is of.
-            ridge: share of the mean variance that is added to the within-speaker covariance, which few data leave
+            embeddings: ``[N, E]``.
+            speakers: ``[N]`` speaker of each embedding.
+            ridge: fraction of the mean within-speaker variance that is added to its diagonal, as little data leaves it
                 singular.
 
         Raises:
@@ -76,7 +77,7 @@ class PLDA:
         within = inner.T @ inner / (N - len(names))
         within += ridge * np.trace(within) / E * np.eye(E)
         outer = (means - mean) * np.sqrt(sizes)[:, None]
-        # A speaker's mean still has its share of the variation within.
+        # The means of speakers still contain a share of the within-speaker variation.
         typical = (N - (sizes**2).sum() / N) / (len(names) - 1)
         between = (outer.T @ outer / (len(names) - 1) - within) / typical
         phi, directions = eigh(between, within)
@@ -98,7 +99,7 @@ class PLDA:
         """Read what `save` wrote.
 
         Raises:
-            DataError: no such file, one with something else in it, or tensors that do not fit together.
+            DataError: the file is missing or not a PLDA, or its tensors do not fit together.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file

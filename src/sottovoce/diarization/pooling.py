@@ -1,8 +1,8 @@
-"""Embeddings of the speakers of every window, from frames that were encoded once.
+"""Embeddings of the local speakers of every window, from frames that are encoded once.
 
-A window with a tenth of its length as step holds every frame ten times. The embedding model hears each only once (and a
-margin twice), and its frames are pooled under the mask of each local speaker as they come: those of a window and a
-stretch are held, however long the recording is.
+Windows whose step is a tenth of their length contain every frame ten times. The embedding model encodes each frame only
+once (those of a margin twice), and its frames are pooled under the mask of each local speaker as they arrive. Only the
+frames of a window and a block are held, however long the recording is.
 """
 
 from __future__ import annotations
@@ -25,46 +25,47 @@ Flags = NDArray[np.bool_]
 
 
 class FrameEmbedder(Protocol):
-    """An embedding model in two halves."""
+    """An embedding model in two steps: frames, and pooling under a mask."""
 
     def frames(self, waves: Tensor) -> Tensor:
         """``[B, T, F]`` of waveforms ``[B, S]``, at the frame step of 20 ms."""
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
-        """Embeddings ``[K, E]`` of ``frames[T, F]`` under each of ``masks[K, T]`` (True: heard)."""
+        """Embeddings ``[K, E]`` of ``frames[T, F]`` under each of ``masks[K, T]`` (True: used)."""
 
 
 def frames_in_order(
     embedder: FrameEmbedder, blocks: Iterable[Wave], count: int, *, core: float = 16.0, margin: float = 1.0
 ) -> Iterator[Tensor]:
-    """The embedding model's frames in pieces ``[t, F]``, one after another, ``count`` in all; in half precision.
+    """The frames of the embedding model in consecutive pieces ``[t, F]``, in half precision.
 
     Args:
-        blocks: the audio.
-        count: frames that it has.
-        core, margin: seconds that are new in each stretch, and that are heard around them as context.
+        embedder: the embedding model.
+        blocks: consecutive audio.
+        count: number of frames in all.
+        core, margin: new seconds in each block that is encoded, and seconds of context on each side.
     """
     new, around = round(core * SAMPLE_RATE / FRAME_STEP), round(margin * SAMPLE_RATE / FRAME_STEP)
-    at, held = 0, torch.zeros(0, 1)  # the first frame that has not been given, and the frames from there on
+    at, held = 0, torch.zeros(0, 1)  # the first frame that was not yielded yet, and the frames from there on
     for start, wave in sliding_windows(blocks, samples_for_frames(new + 2 * around), new * FRAME_STEP):
         stretch = embedder.frames(torch.from_numpy(np.ascontiguousarray(wave))[None])[0].cpu().half()
-        if start:  # from its margin on it has more context than the stretch before
+        if start:  # after the margin, frames have more context than in the block before
             yield held[: start + around - at]
             at = start + around
         held = stretch[at - start :]
-    lacking = count - at - len(held)  # a front end with a wider field may have a frame less
-    yield F.pad(held, (0, 0, 0, lacking))  # or more: padding by less than nothing takes them away
+    lacking = count - at - len(held)  # a front end with a larger receptive field may give a frame less
+    yield F.pad(held, (0, 0, 0, lacking))  # or more: negative padding removes them
 
 
 def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
-    """Frames from which each local speaker is embedded.
+    """The frames from which each local speaker is embedded.
 
     Args:
-        activity: ``[W, T, K]`` who speaks when.
-        least: frames without overlap that suffice; a speaker with fewer is embedded from all of its frames.
+        activity: ``[W, T, K]`` whether each local speaker speaks.
+        least: frames without overlap that are enough; a speaker with fewer is embedded from all of its frames.
 
     Returns:
-        ``[W, T, K]`` masks, and ``[W, K]`` frames in which each speaks alone.
+        Masks ``[W, T, K]``, and the number of frames ``[W, K]`` in which each speaks alone.
     """
     alone = activity & (activity.sum(2, keepdims=True) == 1)
     count = alone.sum(1)
@@ -72,12 +73,12 @@ def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int6
 
 
 def frames_of_windows(pieces: Iterable[Tensor], starts: NDArray[np.int64], length: int) -> Iterator[Tensor]:
-    """The frames ``[T, F]`` of each window, as soon as they are there; only those still needed are held.
+    """The frames ``[T, F]`` of each window, as soon as they are complete; only frames that are still needed are held.
 
     Args:
         pieces: consecutive frames ``[t, F]``.
-        starts: ``[W]`` the frame at which each window starts, in order.
-        length: frames of a window; the last ones may have fewer.
+        starts: ``[W]`` first frame of each window, in order.
+        length: frames of a window; the last windows may have fewer.
     """
     at, held = 0, torch.zeros(0)  # the frames from there on
     waiting = deque(starts.tolist())
@@ -101,10 +102,11 @@ def pool_windows(
     """Embeddings ``[W, K, E]`` of the masked frames of each window; zeros where a mask is empty.
 
     Args:
+        embedder: the embedding model.
         pieces: consecutive frames, see `frames_in_order`.
-        starts: ``[W]`` the frame at which each window starts, in order.
-        masks: ``[W, T, K]``.
-        done: told how many frames there are so far.
+        starts: ``[W]`` first frame of each window, in order.
+        masks: ``[W, T, K]`` frames of each local speaker.
+        done: called with the number of frames that are processed.
     """
     W, T, K = masks.shape
     found: NDArray[np.float32] | None = None

@@ -1,4 +1,4 @@
-"""Who speaks at once as one class a frame: all sets of at most a few speakers (Plaquet and Bredin 2023, 2310.13025).
+"""Powerset classes: each class is a set of speakers who speak at the same time (Plaquet and Bredin 2023, 2310.13025).
 
 class    0   1   2   3   4   5   6         3 speakers, at most 2 at once
 A        .   x   .   .   x   x   .
@@ -17,18 +17,18 @@ from ..errors import DataError
 
 
 class Powerset:
-    """The classes of a local model.
+    """The classes of a segmentation model.
 
     Args:
-        speakers: most speakers in one window, ``K``.
-        at_once: most of them in one frame.
+        speakers: most speakers in a window, ``K``.
+        at_once: most speakers in a frame.
 
     Attributes:
         sets: the speakers of each class: nobody, each alone, each pair, ...
         members: ``[classes, K]`` of 0 and 1.
 
     Raises:
-        DataError: not ``1 <= at_once <= speakers <= 8`` (every order of more would be too many).
+        DataError: unless ``1 <= at_once <= speakers <= 8``.
 
     >>> Powerset(3, 2).sets
     ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
@@ -49,14 +49,14 @@ class Powerset:
         return len(self.sets)
 
     def decode(self, scores: Tensor) -> Tensor:
-        """Speakers ``[..., K]`` (0 or 1) of the class with the highest of ``scores[..., classes]``."""
+        """Speakers ``[..., K]`` (0 or 1) of the class with the highest score in ``scores[..., classes]``."""
         return self.members.to(scores.device)[scores.argmax(-1)]
 
     def encode(self, active: Tensor) -> Tensor:
         """Class ``[...]`` of ``active[..., K]`` (0 or 1).
 
-        Where more speak than a class can hold, it is the first of the largest sets within them.
+        If more speakers are active than a class can have, the first of the largest subsets is taken.
         """
         members = self.members.to(active.device)
-        # Products count the speakers that are right, less those that are not: the highest is the nearest set.
+        # The products are the number of right speakers minus the wrong ones: the highest is the nearest set.
         return (active.to(members.dtype) @ (2 * members - 1).t()).argmax(-1)

@@ -1,4 +1,4 @@
-"""How many speakers a recording may have: known, bounded, or found."""
+"""The number of speakers of a recording: known, bounded, or unknown."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class SpeakerCount:
     """Bounds on the number of speakers.
 
     Args:
-        least, most: of them; ``None`` for no upper bound.
+        least: least number of speakers.
+        most: most number of speakers; ``None`` for no upper bound.
 
     Raises:
-        DataError: bounds that leave no number.
+        DataError: no number is within the bounds.
     """
 
     least: int = 1
@@ -35,10 +36,10 @@ class SpeakerCount:
 
     @classmethod
     def of(cls, known: int | None = None, least: int | None = None, most: int | None = None) -> SpeakerCount:
-        """From a known number, or bounds.
+        """Bounds from a known number, or from a least and a most number.
 
         Raises:
-            DataError: both are given, or they leave no number.
+            DataError: both are given, or no number is within the bounds.
         """
         if known is not None:
             if least is not None or most is not None:
@@ -47,21 +48,21 @@ class SpeakerCount:
         return cls(1 if least is None else least, most)
 
     def nearest(self, count: int) -> int:
-        """``count`` brought into the bounds."""
+        """The number within the bounds that is nearest to ``count``."""
         count = max(count, self.least)
         return count if self.most is None else min(count, self.most)
 
     def check(self, found: int, voices: int, name: str = "diarization", *, strict: bool = False) -> None:
-        """Say so where fewer speakers were found than were asked for. More than the most are never found.
+        """Warn where fewer speakers were found than were asked for. More than the most are never found.
 
         Args:
-            found: speakers in the result.
-            voices: embeddings, one of each local speaker of each window, of which speakers are made.
-            name: of the recording.
-            strict: make it an error.
+            found: number of speakers in the result.
+            voices: number of embeddings that were clustered, one for each local speaker of each window.
+            name: name of the recording.
+            strict: raise an error instead of a warning.
 
         Raises:
-            DataError: ``strict``, and there are too few.
+            DataError: ``strict`` is set, and there are too few speakers.
         """
         asked = self.least > 1 or self.most is not None
         if not asked or found >= self.least:

@@ -1,4 +1,4 @@
-"""From local decisions and clusters to one line of time: overlap-add, speaker count, turns."""
+"""From the segmentation of windows and their clusters to turns: smoothing, speaker counting, aggregation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-def median_filter(activity: Flags, width: int) -> Flags:
-    """Median of ``width`` frames (odd) over time of ``activity[W, T, K]``, mirrored at the ends of a window."""
+def smooth_activity(activity: Flags, width: int) -> Flags:
+    """Median filter of ``width`` frames (odd) over ``activity[W, T, K]``, mirrored at the ends of a window."""
     half = width // 2
     T = activity.shape[1]
     if not half or half >= T:
@@ -26,17 +26,17 @@ def median_filter(activity: Flags, width: int) -> Flags:
 
 
 def speaker_counts(activity: Flags, starts: Ints, frames: int) -> Ints:
-    """Speakers at once ``[frames]``: the rounded mean of what the windows over a frame say."""
-    total, heard = np.zeros(frames), np.zeros(frames)
-    for start, said in zip(starts, activity.sum(2), strict=True):
-        length = min(len(said), frames - start)
-        total[start : start + length] += said[:length]
-        heard[start : start + length] += 1
-    return np.rint(total / np.maximum(heard, 1)).astype(np.int64)
+    """Number of active speakers ``[frames]``: the rounded mean over the windows that contain a frame."""
+    total, windows = np.zeros(frames), np.zeros(frames)
+    for start, counts in zip(starts, activity.sum(2), strict=True):
+        length = min(len(counts), frames - start)
+        total[start : start + length] += counts[:length]
+        windows[start : start + length] += 1
+    return np.rint(total / np.maximum(windows, 1)).astype(np.int64)
 
 
 def most_active(activity: Flags, most: int) -> Flags:
-    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; the others say nothing."""
+    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; that of the others is set to zero."""
     order = np.argsort(-activity.sum((0, 1)), kind="stable")
     kept = np.zeros(activity.shape[2], np.bool_)
     kept[order[:most]] = True
@@ -44,22 +44,22 @@ def most_active(activity: Flags, most: int) -> Flags:
 
 
 def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
-    """Who speaks when ``[frames, C]``: in each frame as many speakers as counted, those that most windows heard.
+    """Activity ``[frames, C]`` of clusters: in each frame the clusters that are active in most windows, as many as counted.
 
     Args:
-        activity: ``[W, T, K]`` of local speakers.
+        activity: ``[W, T, K]`` activity of the local speakers.
         starts: ``[W]`` first frame of each window.
-        clusters: ``[W, K]`` the cluster of each local speaker, -1 for none.
-        counts: ``[frames]`` speakers at once.
-        least: clusters that are heard at all, if so many were found, see `keep_outvoted_clusters`.
+        clusters: ``[W, K]`` cluster of each local speaker, -1 for none.
+        counts: ``[frames]`` number of active speakers.
+        least: least number of clusters that get a frame, see `keep_outvoted_clusters`.
     """
     frames, C = len(counts), int(clusters.max(initial=-1)) + 1
     votes = np.zeros((frames, C), np.float32)
-    for start, said, who in zip(starts, activity, clusters, strict=True):
-        length = min(len(said), frames - start)
+    for start, active, who in zip(starts, activity, clusters, strict=True):
+        length = min(len(active), frames - start)
         for cluster in np.unique(who[who >= 0]):
-            # Local speakers that share a cluster are one voice there.
-            votes[start : start + length, cluster] += said[:length, who == cluster].any(1)
+            # Local speakers of the same cluster count once.
+            votes[start : start + length, cluster] += active[:length, who == cluster].any(1)
     order = np.argsort(-votes, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(C)[None], axis=1)
@@ -69,18 +69,18 @@ def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, 
 
 
 def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
-    """Let at least so many clusters be heard: those that are outvoted everywhere get frames where they come nearest.
+    """Give frames to clusters that are outvoted everywhere, until at least ``least`` clusters have a frame.
 
-    There they take the place of the cluster with the fewest votes, or a free frame; nobody gives away more than half of
-    what it had. Clusters with the most votes come first.
+    A cluster gets the frames in which it has the fewest votes too few, in place of the active cluster with the fewest votes,
+    or without replacement. No cluster loses more than half of its frames. Clusters with most votes come first.
 
     Args:
-        spoken: ``[frames, C]`` who speaks when; changed in place.
-        votes: ``[frames, C]`` windows that hear each cluster.
-        least: clusters that should be heard.
+        spoken: ``[frames, C]`` activity of the clusters; changed in place.
+        votes: ``[frames, C]`` number of windows in which each cluster is active.
+        least: least number of clusters that should have a frame.
     """
-    had = spoken.sum(0)
-    length = had.copy()
+    before = spoken.sum(0)
+    length = before.copy()
     for cluster in np.argsort(-votes.sum(0), kind="stable").tolist():
         if (length > 0).sum() >= least:
             return
@@ -96,7 +96,7 @@ def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int
                 break
             rival = int(weakest[k])
             if spoken[frames[k], rival]:
-                if 2 * (length[rival] - 1) < had[rival] or length[rival] == 1:
+                if 2 * (length[rival] - 1) < before[rival] or length[rival] == 1:
                     continue
                 spoken[frames[k], rival] = False
                 length[rival] -= 1
@@ -106,14 +106,15 @@ def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int
 
 
 def turns_from_frames(active: Flags, names: list[str], duration: float) -> list[Turn]:
-    """Turns of ``active[frames, C]``; a frame stands for the step around its middle, and the ends for what is beyond."""
+    """Turns of ``active[frames, C]``; a frame stands for the 20 ms around its middle, and the first and last frame also for
+    the audio before and after them."""
     frames = len(active)
-    early = (FRAME_LENGTH - FRAME_STEP) / 2 / SAMPLE_RATE
+    offset = (FRAME_LENGTH - FRAME_STEP) / 2 / SAMPLE_RATE
     found = []
     for column, name in zip(active.T, names, strict=True):
         edges = np.flatnonzero(np.diff(column, prepend=False, append=False))
         for first, last in edges.reshape(-1, 2).tolist():
-            start = first * FRAME_STEP / SAMPLE_RATE + early if first else 0.0
-            end = last * FRAME_STEP / SAMPLE_RATE + early if last < frames else duration
+            start = first * FRAME_STEP / SAMPLE_RATE + offset if first else 0.0
+            end = last * FRAME_STEP / SAMPLE_RATE + offset if last < frames else duration
             found.append(Turn(round(start, 6), round(end, 6), name))
     return sorted(found)

@@ -1,9 +1,9 @@
-"""VBx: Bayesian clustering of embeddings whose speakers follow one another (Landini et al. 2022, 2012.14952).
+"""VBx: Bayesian HMM clustering of speaker embeddings (Landini et al. 2022, 2012.14952).
 
-Speakers are the states of a hidden Markov model that stays where it is with probability ``loop``. Each has a latent
-voice ``y ~ N(0, I)``, and its embeddings are ``N(V y, I)`` in a space where voices differ by ``phi`` along each axis.
-Speakers that explain nothing lose their probability. Without a loop (the GMM form) the order of embeddings says nothing,
-which is how diarization pipelines use it, whose embeddings have no one order. Equation numbers are the paper's.
+Speakers are the states of a hidden Markov model with self-loop probability ``loop``. Each has a latent vector
+``y ~ N(0, I)``, and its embeddings are ``N(V y, I)`` in a space with between-speaker variances ``phi``. Redundant speakers
+lose their probability. Without a loop (a Bayesian GMM) the order of embeddings has no influence; diarization pipelines use
+this form, as embeddings of overlapping windows have no single order. Equation numbers are those of the paper.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ class VBxOptions:
     """Options of `cluster_vbx`.
 
     Args:
-        fa, fb: scales of the evidence and of the prior on voices; fewer speakers with a smaller ``fa`` or larger ``fb``.
-        loop: probability of staying with a speaker; 0 is the GMM form.
-        rounds, tolerance: at most so many iterations, and until the bound grows by less.
+        fa, fb: scales of the acoustic likelihood and of the prior on speakers (F_A and F_B of the paper); a smaller ``fa`` or
+            larger ``fb`` gives fewer speakers.
+        loop: probability of staying with a speaker; 0 for the GMM.
+        rounds: most iterations.
+        tolerance: the iteration stops when the evidence lower bound grows by less.
 
     Raises:
         DataError: a value out of its range.
@@ -48,60 +50,61 @@ class VBxOptions:
 
 @dataclass(frozen=True)
 class VBxResult:
-    """What `cluster_vbx` found.
+    """The result of `cluster_vbx`.
 
     Attributes:
-        shares: ``[N, S]`` probability of each speaker for each embedding.
+        responsibilities: ``[N, S]`` probability of each speaker for each embedding.
         prior: ``[S]`` probability of each speaker.
         bound: the evidence lower bound after each iteration; it never falls.
     """
 
-    shares: Floats
+    responsibilities: Floats
     prior: Floats
     bound: tuple[float, ...]
 
 
 def cluster_vbx(embeddings: Floats, phi: Floats, start: Floats, options: VBxOptions | None = None) -> VBxResult:
-    """Cluster embeddings, in the order of time where ``loop`` is used.
+    """Cluster embeddings, which must be in temporal order if ``loop`` is not 0.
 
     Args:
         embeddings: ``[N, R]`` after PLDA: within-speaker covariance is the identity.
         phi: ``[R]`` between-speaker variances.
-        start: ``[N, S]`` first shares, as `initial_responsibilities` makes them; ``S`` is the most speakers there can be.
+        start: ``[N, S]`` initial responsibilities, see `initial_responsibilities`; ``S`` is the largest number of speakers.
+        options: options of the clustering.
     """
     options = options or VBxOptions()
     _, R = embeddings.shape
     scale = options.fa / options.fb
     constant = -0.5 * ((embeddings**2).sum(1, keepdims=True) + R * np.log(2 * np.pi))
     rho = embeddings * np.sqrt(phi)
-    shares, prior = start, np.full(start.shape[1], 1 / start.shape[1])
+    responsibilities, prior = start, np.full(start.shape[1], 1 / start.shape[1])
     bound: list[float] = []
     for _ in range(options.rounds):
-        spread = 1 / (1 + scale * shares.sum(0)[:, None] * phi)  # (17)
-        voice = scale * spread * (shares.T @ rho)  # (16)
+        spread = 1 / (1 + scale * responsibilities.sum(0)[:, None] * phi)  # (17)
+        voice = scale * spread * (responsibilities.T @ rho)  # (16)
         evidence = options.fa * (rho @ voice.T - 0.5 * (spread + voice**2) @ phi + constant)  # (23)
         if options.loop:
-            shares, prior, total = _chain(evidence, prior, options.loop)
+            responsibilities, prior, total = _chain(evidence, prior, options.loop)
         else:
             joint = evidence + np.log(np.maximum(prior, 1e-300))
             total = float(logsumexp(joint, axis=1).sum())
-            shares = softmax(joint, axis=1)
-            prior = shares.sum(0) / shares.sum()
+            responsibilities = softmax(joint, axis=1)
+            prior = responsibilities.sum(0) / responsibilities.sum()
         bound.append(total + options.fb * 0.5 * float((np.log(spread) - spread - voice**2 + 1).sum()))  # (25)
         if len(bound) > 1 and bound[-1] - bound[-2] < options.tolerance:
             break
-    return VBxResult(shares, prior, tuple(bound))
+    return VBxResult(responsibilities, prior, tuple(bound))
 
 
 def initial_responsibilities(labels: NDArray[np.int64], sharpness: float = 5.0) -> Floats:
-    """First shares ``[N, S]`` from cluster numbers ``[N]``: mostly one's own cluster, a little of each other."""
+    """Initial responsibilities ``[N, S]`` from cluster numbers ``[N]``: mostly the own cluster, and a little of the others."""
     return softmax(sharpness * np.eye(int(labels.max()) + 1)[labels], axis=1)
 
 
 def _chain(evidence: Floats, prior: Floats, loop: float) -> tuple[Floats, Floats, float]:
-    """Forward-backward: shares ``[N, S]``, the new prior, and the log-likelihood.
+    """The forward-backward algorithm: responsibilities ``[N, S]``, the new prior, and the log-likelihood.
 
-    A step stays with ``loop`` or draws a speaker anew from the prior, so no matrix of transitions is needed.
+    A step stays with probability ``loop`` or draws a speaker from the prior, so that no transition matrix is needed.
     """
     N, S = evidence.shape
     tiny = 1e-300
@@ -116,13 +119,13 @@ def _chain(evidence: Floats, prior: Floats, loop: float) -> tuple[Floats, Floats
         ahead = evidence[t + 1] + backward[t + 1]
         backward[t] = np.logaddexp(stay + ahead, leave + _logsum(log_prior + ahead))
     total = float(logsumexp(forward[-1]))
-    shares = np.exp(forward + backward - total)
+    responsibilities = np.exp(forward + backward - total)
     drawn = logsumexp(forward[:-1], axis=1, keepdims=True) + evidence[1:] + backward[1:] - total
-    prior = shares[0] + (1 - loop) * prior * np.exp(drawn).sum(0)  # (24)
-    return shares, prior / prior.sum(), total
+    prior = responsibilities[0] + (1 - loop) * prior * np.exp(drawn).sum(0)  # (24)
+    return responsibilities, prior / prior.sum(), total
 
 
 def _logsum(x: Floats) -> float:
-    """SciPy's takes ten times as long for a few numbers, and is asked twice an embedding."""
+    """``logsumexp``; that of SciPy takes ten times as long for a few numbers, and this runs twice for each embedding."""
     top = x.max()
     return float(top + np.log(np.exp(x - top).sum()))

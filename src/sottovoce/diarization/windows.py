@@ -1,9 +1,9 @@
-"""Overlapping windows over audio that is never in memory as a whole.
+"""Overlapping windows over audio that is not in memory as a whole.
 
 blocks      |------|------|------|--        as they are decoded
 windows     |---------|                     0
                 |---------|                 hop
-                     |---------|            moved back, so that it ends where the audio ends
+                     |---------|            moved back, to end where the audio ends
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ Audio = Callable[[], Iterable[Wave]]
 
 
 def sliding_windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tuple[int, Wave]]:
-    """Windows with the frame that each starts at; together they have every frame.
+    """Windows and the frame at which each starts; together they contain every frame.
 
     Args:
         blocks: consecutive audio.
-        size: samples of a window; audio shorter than that is one window.
-        hop: samples from one to the next.
+        size: samples of a window; shorter audio is one window.
+        hop: samples from one window to the next.
 
     Raises:
-        DataError: windows that leave gaps, or do not start with a frame.
+        DataError: the windows would leave gaps, or not start at a frame.
     """
     if hop % FRAME_STEP or not 0 < hop <= frame_count(size) * FRAME_STEP:
         raise DataError(
-            f"windows: a step of {hop / SAMPLE_RATE:g} s does not do for windows of {size / SAMPLE_RATE:g} s; it is a"
+            f"windows: a step of {hop / SAMPLE_RATE:g} s does not fit windows of {size / SAMPLE_RATE:g} s; it is a"
             " multiple of 0.02 s, and no more than the window"
         )
-    held = np.zeros(0, np.float32)
-    start = 0  # of what is held; the window from there has been given if `given`
-    given = False
+    pending = np.zeros(0, np.float32)
+    start = 0  # first sample of `pending`; `yielded` says whether the window from there has been yielded
+    yielded = False
     for block in blocks:
-        held = np.concatenate([held, block])
-        while len(held) >= size + given * hop:
-            if given:
-                held, start = held[hop:], start + hop
-            yield start // FRAME_STEP, held[:size]
-            given = True
-    total = start + len(held)
-    if not given:
+        pending = np.concatenate([pending, block])
+        while len(pending) >= size + yielded * hop:
+            if yielded:
+                pending, start = pending[hop:], start + hop
+            yield start // FRAME_STEP, pending[:size]
+            yielded = True
+    total = start + len(pending)
+    if not yielded:
         if frame_count(total):
-            yield 0, held
+            yield 0, pending
     elif frame_count(total) > start // FRAME_STEP + frame_count(size):
         back = frame_count(total) - frame_count(size)
-        yield back, held[back * FRAME_STEP - start :][:size]
+        yield back, pending[back * FRAME_STEP - start :][:size]

@@ -45,8 +45,8 @@ def _turns(source: str | Path) -> Rttm:
         _check_apart(file, {*read, *read.zones}, {*found, *found.zones})
         found |= read
         found.zones |= read.zones
-        found.passed += read.passed
-    warn_skipped_records(source, found.passed)
+        found.skipped += read.skipped
+    warn_skipped_records(source, found.skipped)
     return found
 
 

@@ -99,7 +99,7 @@ class Recording:
         place = temporary_copy(
             ("cut", id(cut)),
             lambda file: soundfile.write(file, load_cut(cut).numpy(), SAMPLE_RATE, format="WAV", subtype="FLOAT"),
-            again=True,
+            reproducible=True,
         )
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

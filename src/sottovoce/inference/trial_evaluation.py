@@ -37,7 +37,7 @@ def evaluate(
         model: a speaker model, or the place of one.
         data: the utterances. Lhotse cuts (``.jsonl.gz``), by whose ids trials name them; a folder, whose files trials name by
             their path below it; or ``@LIST``, a text file of paths, by which trials name them.
-        trials: lines ``1|0 a b``, ``a b target|nontarget`` or another form, see `trial_forms`.
+        trials: lines ``1|0 a b``, ``a b target|nontarget`` or in another format, see `trial_formats`.
         key: a file with the labels of the trials, where the trials file has none; see `read_trials`.
         enrol: a file that names the utterance of each enrolment, where the trials name enrolments.
         draws: draws of the bootstrap for the intervals.
@@ -56,7 +56,7 @@ def evaluate(
     network = task_model(model, "verification")
     pairs = read_trials(trials, key=key, enrol=enrol)
     cuts = _cuts(str(data), set(pairs.utterances()), channel)
-    return Verification(draws=draws).evaluate(network, EvaluationData(cuts, pairs)) | {"form": pairs.form}
+    return Verification(draws=draws).evaluate(network, EvaluationData(cuts, pairs)) | {"form": pairs.file_format}
 
 
 def _cuts(data: str, wanted: set[str], channel: Channel | None) -> list[Cut]:

@@ -1,4 +1,13 @@
-"""Scores in, numbers out: EER, detection cost, Cllr, their intervals by speaker, and the trials they are made from."""
+"""Scores in, numbers out; NumPy and SciPy only.
+
+Modules:
+    detection/: EER, detection cost, Cllr, calibration, score normalization, anti-spoofing, trials. The common ones are
+        imported from here: ``from sottovoce.metrics import eer``.
+    recognition, edits: word and character error rates, and their alignment.
+    diarization, speaker_time, unscored_zones: diarization and Jaccard error rates.
+    semantics, slots: accuracy of intents, slot F1, SLU-F1.
+    intervals, ratio_intervals: bootstrap confidence intervals.
+"""
 
 from .detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
 from .detection.back_ends import lda, wccn

@@ -4,7 +4,7 @@
     system      |-- 1 --|-- 2 --|   |--- 2 -----|-----|
                         ^conf.^FA                ^FA          1 -> anna, 2 -> ben
 
-DER is counted in whole microseconds, JER in frames of 10 ms (with which it is published).
+DER is computed on whole microseconds, JER on frames of 10 ms, as in published results.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Regions = Iterable[tuple[Seconds, Seconds]]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is scored.
+    """The options of scoring.
 
     Attributes:
-        collar: seconds that are not scored on EACH side of every boundary of the reference (md-eval's and dscore's
-            meaning; pyannote.metrics wants the total, twice this).
-        skip_overlap: leave out where the reference has two speakers or more.
-        frame: seconds of a frame of the Jaccard error rate. dscore, with which it is published, counts frames of
-            10 ms, and neither collar nor ``skip_overlap`` touches it.
+        collar: seconds that are not scored on EACH side of every boundary of the reference, as in md-eval and dscore
+            (pyannote.metrics takes the total, which is twice this).
+        skip_overlap: do not score where the reference has two or more speakers.
+        frame: seconds of a frame of the Jaccard error rate: 10 ms in dscore, by which published results are computed. The
+            Jaccard error rate does not depend on the collar or ``skip_overlap``.
     """
 
     collar: Seconds = 0.0
@@ -59,10 +59,10 @@ class FileErrors:
     Attributes:
         name: the recording.
         speech: scored reference speaker time.
-        miss: reference speakers beyond the number that the system heard.
-        false_alarm: system speakers beyond the number in the reference.
-        confusion: the right number, the wrong speaker.
-        unscored: time that the reference itself leaves out (NOSCORE, NON-LEX).
+        miss: time of reference speakers beyond the number of system speakers.
+        false_alarm: time of system speakers beyond the number of reference speakers.
+        confusion: time of speakers that are assigned to another speaker.
+        unscored: time that the reference excludes (NOSCORE, NON-LEX).
         jaccard: Jaccard error of each reference speaker, 0 to 1.
         mapping: reference speaker of each system speaker that has one.
     """
@@ -82,12 +82,12 @@ class FileErrors:
 
     @property
     def der(self) -> float:
-        """Errors over speech; infinite where the system speaks and the reference does not."""
+        """Errors over speech; infinite if only the system has speech."""
         return self.errors / self.speech if self.speech else (float("inf") if self.errors else 0.0)
 
     @property
     def der_reason(self) -> str | None:
-        """Why `der` is no number that JSON has; ``None`` where it is one."""
+        """Why `der` is infinite; ``None`` where it is a number."""
         return None if self.speech or not self.errors else "the system speaks and the reference does not"
 
     @property
@@ -105,7 +105,7 @@ class DiarizationScore:
         protocol: what was scored.
         uem: whether scored regions were given; otherwise each recording is scored from the first to the last boundary
             of reference and system.
-        missing: recordings that the system does not have; they count as ones in which it heard nobody.
+        missing: recordings that the system does not have; they count as recordings without system speech.
     """
 
     files: tuple[FileErrors, ...]
@@ -122,22 +122,22 @@ class DiarizationScore:
 
     @property
     def unscored(self) -> Seconds:
-        """Time that the reference leaves out."""
+        """Time that the reference excludes from scoring."""
         return self._sum("unscored")
 
     @property
     def miss(self) -> float:
-        """Missed speaker time over `speech`."""
+        """Missed speaker time, as a fraction of `speech`."""
         return self._sum("miss") / self.speech
 
     @property
     def false_alarm(self) -> float:
-        """Falsely claimed speaker time over `speech`."""
+        """False-alarm speaker time, as a fraction of `speech`."""
         return self._sum("false_alarm") / self.speech
 
     @property
     def confusion(self) -> float:
-        """Speaker time given to another speaker, over `speech`."""
+        """Confused speaker time, as a fraction of `speech`."""
         return self._sum("confusion") / self.speech
 
     @property
@@ -153,7 +153,7 @@ class DiarizationScore:
         """DER with its bootstrap interval over recordings.
 
         Raises:
-            DataError: there is one recording only, or the arguments are out of range.
+            DataError: there is only one recording, or an argument is out of range.
         """
         errors, speech = [file.errors for file in self.files], [file.speech for file in self.files]
         return bootstrap_ratio(errors, speech, draws=draws, level=level, seed=seed)
@@ -189,11 +189,11 @@ def score_diarization(
     protocol: Protocol | None = None,
     zones: Mapping[str, Zones] | None = None,
 ) -> DiarizationScore:
-    """Score who-speaks-when against a reference.
+    """Score a diarization against a reference.
 
     At every moment with ``R`` reference and ``S`` system speakers of which ``K`` are paired with each other, ``R - S``
     are missed or ``S - R`` are false alarms, and ``min(R, S) - K`` are confused. System speakers are paired with
-    reference speakers once a recording, so that they share the most time. As in md-eval the pairing is found on all
+    reference speakers once for each recording, so that they share the most time. As in md-eval the pairing is found on all
     time inside the UEM and outside NOSCORE zones, before collars, overlaps and NON-LEX zones are taken out (`Zones`).
 
     The Jaccard error of a reference speaker is ``1 - shared / (either)`` with the system speaker it is paired with (1
@@ -201,14 +201,14 @@ def score_diarization(
 
     Args:
         reference: turns by recording. Overlapping turns of one speaker count as one.
-        system: turns by recording; a recording that is absent is one in which the system heard nobody.
+        system: turns by recording; an absent recording counts as one without system speech.
         uem: scored regions by recording; all recordings in it are scored, and no others may appear. Default: the
             recordings of the reference, each from the first to the last boundary of reference and system.
-        protocol: collar, overlap. Default: no collar, overlap scored.
-        zones: what the reference says is not scored, by recording; those that `read_rttm` gives with it by default.
+        protocol: options of scoring. Default: no collar, overlap scored.
+        zones: unscored zones of the reference by recording. Default: those of the reference, if `read_rttm` read it.
 
     Returns:
-        Errors by recording and in all.
+        The errors of each recording and in all.
 
     Raises:
         DataError: no recordings, recordings of ``system`` (or of either, with ``uem``) that are not scored, turns or
@@ -244,15 +244,15 @@ def score_diarization(
 def _score(
     name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol, zones: Zones
 ) -> FileErrors:
-    said_by = list(reference)
-    ref, ref_names = to_ticks(said_by, f"{name}, reference")
+    reference_turns = list(reference)
+    ref, ref_names = to_ticks(reference_turns, f"{name}, reference")
     hyp, hyp_names = to_ticks(system, f"{name}, system")
     if regions is None:
         both = np.concatenate([ref[:, :2], hyp[:, :2]])
         given = np.array([[both.min(), both.max()]]) if len(both) else np.zeros((0, 2), np.int64)
     else:
         given = to_ticks([(start, end, "") for start, end in regions], f"{name}, UEM")[0][:, :2]
-    everywhere, unscored = (_ticks(each) for each in zones.unscored(said_by))
+    everywhere, unscored = (_ticks(each) for each in zones.unscored(reference_turns))
     inside = _without(given, everywhere)
 
     collar = round(protocol.collar * TICKS)
@@ -261,23 +261,23 @@ def _score(
         ref, hyp, inside, np.concatenate([boundaries, unscored])
     )
     shared = (of_ref * np.where(where, lengths, 0)) @ of_hyp.T
-    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+    from scipy.optimize import linear_sum_assignment  # slow to import, and not always needed
 
     rows, columns = linear_sum_assignment(shared, maximize=True)
     mapping = {hyp_names[h]: ref_names[r] for r, h in zip(rows, columns, strict=True) if shared[r, h]}
 
-    heard, said = of_hyp.sum(0), of_ref.sum(0)
+    hyp_count, ref_count = of_hyp.sum(0), of_ref.sum(0)
     counted = where & ~forgiven
     if protocol.skip_overlap:
-        counted &= said < 2
+        counted &= ref_count < 2
     seconds = np.where(counted, lengths, 0)
     right = (of_ref[rows] & of_hyp[columns]).sum(0)
     return FileErrors(
         name,
-        speech=float(seconds @ said) / TICKS,
-        miss=float(seconds @ np.maximum(said - heard, 0)) / TICKS,
-        false_alarm=float(seconds @ np.maximum(heard - said, 0)) / TICKS,
-        confusion=float(seconds @ (np.minimum(said, heard) - right)) / TICKS,
+        speech=float(seconds @ ref_count) / TICKS,
+        miss=float(seconds @ np.maximum(ref_count - hyp_count, 0)) / TICKS,
+        false_alarm=float(seconds @ np.maximum(hyp_count - ref_count, 0)) / TICKS,
+        confusion=float(seconds @ (np.minimum(ref_count, hyp_count) - right)) / TICKS,
         unscored=float(_length(given) - _length(_without(inside, unscored))) / TICKS,
         jaccard=_jaccard(ref, hyp, None if regions is None else given, everywhere, ref_names, protocol.frame),
         mapping=mapping,
@@ -299,20 +299,22 @@ def _length(regions: Ints) -> int:
 def _jaccard(
     ref: Ints, hyp: Ints, given: Ints | None, zones: Ints, names: list[str], frame: Seconds
 ) -> dict[str, float]:
-    """Jaccard error of each reference speaker that has a frame; a frame is what lies under its first instant."""
+    """Jaccard error of each reference speaker that has a frame; the content of a frame is that at its beginning."""
 
     def number(times: Floats) -> Ints:
         """The first frame that begins at a time or later."""
         near = np.rint(times / frame).astype(np.int64)
-        near += frame * near < times  # two are enough: a rounding is never a whole frame
+        near += (
+            frame * near < times
+        )  # one correction in each direction is enough, as rounding errors are smaller than a frame
         return near - (frame * (near - 1) >= times)
 
     def frames(times: Ints, ends: Floats) -> Ints:
         return np.concatenate([number(np.stack([times[:, 0] / TICKS, ends], 1)), times[:, 2:]], axis=1)
 
     def turns(times: Ints) -> Ints:
-        # Onset plus duration in floating point, against multiples of the step: dscore's very roundings, which move a
-        # boundary by a frame now and then. Published numbers have them in their second decimal.
+        # Onset plus duration in floating point, against multiples of the step: these are the roundings of dscore, which
+        # sometimes move a boundary by a frame. They change the second decimal of published numbers.
         return frames(times, times[:, 0] / TICKS + (times[:, 1] - times[:, 0]) / TICKS)
 
     of_ref, of_hyp = turns(ref), turns(hyp)
@@ -326,7 +328,7 @@ def _jaccard(
     either = of_each[:, None] + of_hyp @ lengths - shared
     spoke = of_each > 0
     error = 1 - shared[spoke] / np.maximum(either[spoke], 1)
-    from scipy.optimize import linear_sum_assignment  # takes a while, and not all that import this file need it
+    from scipy.optimize import linear_sum_assignment  # slow to import, and not always needed
 
     rows, columns = linear_sum_assignment(error)
     found = np.ones(len(error))

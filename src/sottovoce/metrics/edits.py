@@ -1,4 +1,4 @@
-"""Which words were missed, added or exchanged: the alignment of two sequences with the fewest errors."""
+"""Alignment of two sequences with the fewest errors: substitutions, deletions and insertions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 Step: TypeAlias = Literal["hit", "substitution", "insertion", "deletion"]
 Alignment: TypeAlias = list[tuple[Step, str, str]]
-"""``(step, reference, hypothesis)`` in order; the side that has no word is empty."""
+"""``(step, reference, hypothesis)`` in order; a side without a word is the empty string."""
 
 _STEPS: tuple[Step, ...] = ("hit", "substitution", "deletion", "insertion")
 
@@ -17,13 +17,13 @@ _STEPS: tuple[Step, ...] = ("hit", "substitution", "deletion", "insertion")
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
     """The alignment with the fewest errors and, among those, the fewest substitutions.
 
-    Every alignment of ``R`` reference and ``H`` hypothesis words has ``H - R`` more insertions than deletions, so this
-    fixes all three counts, whichever of several such alignments is found. (SCTK's weights 4, 3, 3 share the preference
-    for words that match, but may buy a match with an error more; the number of errors is then larger than here.)
+    Every alignment of ``R`` reference and ``H`` hypothesis words has ``H - R`` more insertions than deletions, so that all
+    such alignments have the same three counts. (SCTK's weights 4, 3, 3 also prefer words that match, but sometimes accept one
+    more error for a match; the number of errors is then larger than here.)
 
-    Takes time and memory for ``R H`` steps (one byte each): ten thousand words by ten thousand take 100 MB.
+    Time and memory (one byte each) grow with ``R H``: ten thousand words by ten thousand take 100 MB.
     """
-    # Equal ends can always be matched at no loss; most of what a good system says is such an end.
+    # Equal beginnings and ends are always matched, which covers most of the output of a good system.
     shorter = min(len(reference), len(hypothesis))
     start = next((k for k in range(shorter) if reference[k] != hypothesis[k]), shorter)
     room = shorter - start
@@ -37,21 +37,21 @@ def _hits(words: Sequence[str]) -> Alignment:
 
 
 def _middle(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
-    """Dynamic programming over a matrix, a row at a time."""
+    """Dynamic programming over a matrix, row by row."""
     number = {word: place for place, word in enumerate(dict.fromkeys([*reference, *hypothesis]))}
-    said = np.array([number[word] for word in reference], np.int64)
-    heard = np.array([number[word] for word in hypothesis], np.int64)
-    rows, columns = len(said), len(heard)
-    gap = rows + columns + 1  # an error; a substitution costs one more, which no number of them adds up to an error
+    ref = np.array([number[word] for word in reference], np.int64)
+    hyp = np.array([number[word] for word in hypothesis], np.int64)
+    rows, columns = len(ref), len(hyp)
+    gap = rows + columns + 1  # cost of an error; a substitution costs 1 more, which all together is less than an error
     across = gap * np.arange(columns + 1)
     steps = np.zeros((rows, columns + 1), np.uint8)
     cost = across
     for row in range(rows):
-        other = said[row] != heard
+        other = ref[row] != hyp
         deleted = cost + gap
         diagonal = np.concatenate([[np.iinfo(np.int64).max // 2], cost[:-1] + (gap + 1) * other])
         best = np.minimum(deleted, diagonal)
-        # Insertions run along the row: the cheapest place to have come from is a running minimum.
+        # Insertions run along the row: the cheapest predecessor is a running minimum.
         cost = np.minimum.accumulate(best - across) + across
         steps[row] = np.where(cost == diagonal, np.concatenate([[0], other]), np.where(cost == deleted, 2, 3))
 
@@ -77,14 +77,14 @@ def format_alignment(path: Alignment, *, width: int = 110) -> str:
     """
     blocks: list[list[tuple[str, str, str]]] = [[]]
     used = 0
-    for step, said, heard in path:
-        room = max(len(said), len(heard), 1)
+    for step, ref, hyp in path:
+        room = max(len(ref), len(hyp), 1)
         if used + room + 1 > width - 5 and blocks[-1]:
             blocks.append([])
             used = 0
         used += room + 1
         mark = "" if step == "hit" else step[0].upper()
-        words = (said, heard) if step == "hit" else (said.upper() or "*" * room, heard.upper() or "*" * room)
+        words = (ref, hyp) if step == "hit" else (ref.upper() or "*" * room, hyp.upper() or "*" * room)
         blocks[-1].append((words[0].ljust(room), words[1].ljust(room), mark.ljust(room)))
     lines = []
     for block in blocks:

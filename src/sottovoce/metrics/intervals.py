@@ -1,7 +1,7 @@
-"""Intervals for trial-based metrics, bootstrapped by speaker.
+"""Confidence intervals for metrics over trials, bootstrapped by speaker.
 
-Trials that share a speaker are not independent, so resampling single trials gives intervals that are far too narrow.
-Here the speakers are drawn with replacement, and a trial counts as often as its speakers were drawn.
+Trials that share a speaker are not independent, so that resampling single trials gives intervals that are far too narrow.
+Instead speakers are drawn with replacement, and a trial counts as often as its speakers were drawn.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Interval:
     """A measured value and the percentile interval of its bootstrap distribution.
 
     Attributes:
-        value: the metric on the trials as they are.
+        value: the metric on the original trials.
         low, high: bounds of the interval.
-        level: share of the bootstrap distribution between them.
-        draws: bootstrap draws behind it.
-        speakers: speakers that were resampled.
+        level: share of the bootstrap distribution between the bounds.
+        draws: number of bootstrap draws.
+        speakers: number of speakers that were resampled.
     """
 
     value: float
@@ -44,7 +44,7 @@ class Interval:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
     def percent(self) -> str:
-        """As a percentage, the way error rates are printed: ``7.25 % [6.10, 8.44]``."""
+        """The interval of an error rate in percent: ``7.25 % [6.10, 8.44]``."""
         return f"{100 * self.value:.2f} % [{100 * self.low:.2f}, {100 * self.high:.2f}]"
 
 
@@ -59,28 +59,28 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The interval of a metric over trials when other speakers might have been recorded.
+    """The confidence interval of a metric over trials, for the choice of speakers.
 
-    Of ``K`` speakers, ``K`` are drawn with replacement; speaker ``s`` comes out ``c[s]`` times. A trial of two speakers
-    then counts ``c[a] c[b]`` times, a trial of a speaker with itself ``c[a]`` times (two copies of one speaker never
-    meet as strangers). A draw without targets or without non-targets is drawn again.
+    Of ``K`` speakers, ``K`` are drawn with replacement; speaker ``s`` is drawn ``c[s]`` times. A trial of two speakers then
+    counts ``c[a] c[b]`` times, and a trial of a speaker with itself ``c[a]`` times (copies of a speaker are not compared as
+    different speakers). A draw without targets or without non-targets is repeated.
 
     Args:
-        metric: takes ``(scores, targets, weights)``.
+        metric: the metric, as a function of ``(scores, targets, weights)``.
         scores: ``[N]``.
         targets: ``[N]``, true or 1 for target trials.
-        left: ``[N]`` speaker of the enrolment side of each trial.
-        right: ``[N]`` speaker of the test side.
+        left: ``[N]`` speaker of the enrolment of each trial.
+        right: ``[N]`` speaker of the test utterance of each trial.
         draws: number of bootstrap draws.
         level: coverage of the interval.
-        seed: of the draws; the same seed gives the same interval.
+        seed: seed of the draws; the same seed gives the same interval.
 
     Returns:
         The metric with its interval.
 
     Raises:
-        DataError: sizes differ, a target trial joins two speakers or a non-target one, targets come from fewer than
-            two speakers (there is nothing to resample), or the arguments are out of range.
+        DataError: sizes differ, a target trial has two speakers or a non-target trial one, the targets are of fewer than
+            two speakers, or an argument is out of range.
     """
     return _interval([scores], lambda one: one[0], metric, targets, left, right, draws, level, seed)
 
@@ -97,15 +97,15 @@ def bootstrap_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The interval of ``metric(scores) - metric(others)`` for two systems scored on the same trials.
+    """The confidence interval of ``metric(scores) - metric(others)`` for two systems on the same trials.
 
-    Both are measured in the same draws of speakers, so what is hard for both cancels. Where the interval excludes 0,
-    the systems differ; two overlapping intervals of `bootstrap` do not say that they are alike.
+    Both are measured on the same draws of speakers, so that what is hard for both cancels. If the interval excludes 0, the
+    systems differ. That two intervals of `bootstrap` overlap does not mean that the systems are equally good.
 
     Args:
-        metric: takes ``(scores, targets, weights)``.
-        scores: ``[N]`` of one system.
-        others: ``[N]`` of the other.
+        metric: the metric, as a function of ``(scores, targets, weights)``.
+        scores: ``[N]`` scores of one system.
+        others: ``[N]`` scores of the other system.
         targets, left, right, draws, level, seed: as `bootstrap`.
 
     Raises:
@@ -124,19 +124,19 @@ def bootstrap_groups(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The interval of a metric over single recordings when other groups of them (speakers) might have been recorded.
+    """The confidence interval of a metric over single recordings, for the choice of their groups (such as speakers).
 
-    A draw without targets or without non-targets is drawn again.
+    A draw without targets or without non-targets is repeated.
 
     Args:
-        metric: takes ``(scores, targets, weights)``.
+        metric: the metric, as a function of ``(scores, targets, weights)``.
         scores: ``[N]``.
         targets: ``[N]``, true or 1 for targets (bona fide recordings).
-        groups: ``[N]`` what is drawn together: the speaker of each recording.
+        groups: ``[N]`` group of each recording; the recordings of a group are drawn together.
         draws, level, seed: as `bootstrap`.
 
     Raises:
-        DataError: sizes differ, fewer than two groups, or the arguments are out of range.
+        DataError: sizes differ, fewer than two groups, or an argument is out of range.
     """
     scores, kinds, _ = check_scores(scores, targets, None)
     _check_draws(draws, level)
@@ -175,7 +175,7 @@ def _interval(
     same = check_scores(systems[0], targets, None)[1]
     speakers, left_code, right_code = _speakers(same, left, right)
 
-    # Sorting sorted scores again in every draw is cheap.
+    # Metrics sort the scores in every draw, which is cheap for sorted scores.
     orders = [np.argsort(scores, kind="stable") for scores in checked]
     sorted_systems = [(scores[order], same[order], order) for scores, order in zip(checked, orders, strict=True)]
     generator = np.random.default_rng(seed)
@@ -197,7 +197,7 @@ def _interval(
 
 
 def _speakers(targets: NDArray[np.bool_], left: Sequence[str], right: Sequence[str]) -> tuple[int, Codes, Codes]:
-    """How many speakers there are, and the number of each side's speaker."""
+    """The number of speakers, and the index of the speaker of each side of each trial."""
     if not len(left) == len(right) == len(targets):
         raise DataError(f"bootstrap: {len(targets)} scores, but {len(left)} and {len(right)} speakers")
     names, codes = np.unique(np.concatenate([np.asarray(left, str), np.asarray(right, str)]), return_inverse=True)

@@ -1,7 +1,7 @@
-"""Intervals for rates that are sums over sums: DER over files, WER over utterances or speakers.
+"""Confidence intervals for ratios of sums: DER over files, WER over utterances or speakers.
 
-The groups are drawn with replacement and the sums are taken again; what lies within one group (the words of an
-utterance, the turns of a meeting) stays together, because it is not independent.
+Groups are drawn with replacement and the sums are taken again. What belongs to a group (the words of an utterance, the turns
+of a meeting) is not independent, and stays together.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .intervals import Interval
 def bootstrap_ratio(
     errors: ArrayLike, totals: ArrayLike, *, draws: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """The percentile interval of ``sum(errors) / sum(totals)`` when other groups might have been recorded.
+    """The percentile interval of ``sum(errors) / sum(totals)``, for the choice of groups.
 
-    A draw in which nothing is to be counted (all its totals are 0) is drawn again.
+    A draw in which all totals are 0 is repeated.
 
     Args:
         errors: ``[G]`` errors of each group (seconds, words).
-        totals: ``[G]`` what they are counted against.
+        totals: ``[G]`` total of each group, in the same unit.
         draws: number of bootstrap draws.
         level: coverage of the interval.
-        seed: of the draws; the same seed gives the same interval.
+        seed: seed of the draws; the same seed gives the same interval.
 
     Returns:
         The ratio with its interval; `Interval.speakers` is the number of groups ``G``.
 
     Raises:
-        DataError: fewer than two groups, all totals 0, values that are negative or not finite, or arguments out of
-            range.
+        DataError: there are fewer than two groups, all totals are 0, values are negative or not finite, or an argument is out
+            of range.
     """
     errors, totals = np.asarray(errors, np.float64), np.asarray(totals, np.float64)
     if draws < 1 or not 0 < level < 1:

@@ -18,7 +18,7 @@ Unit: TypeAlias = Literal["word", "character"]
 
 @dataclass(frozen=True)
 class TextNormalizer:
-    """How both sides are written before they are compared; the name stands in every result."""
+    """A normalization of references and hypotheses; its name is part of every result."""
 
     name: str
     apply: Callable[[str], str]
@@ -34,10 +34,10 @@ def _plain(text: str) -> str:
 
 
 AS_IS = TextNormalizer("none", str)
-"""Texts as they are; blanks separate words."""
+"""No normalization; blanks separate words."""
 
 PLAIN = TextNormalizer("plain: NFKC, case folded, only letters, digits and apostrophes within words", _plain)
-"""For references with case and punctuation. Numbers stay as they are written."""
+"""Normalization for texts with case and punctuation; numbers are not converted."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class RecognitionScore:
     """Errors summed over a corpus.
 
     Attributes:
-        utterances: errors of each.
-        unit: what is counted.
-        normalizer: name of the normalizer of both sides.
+        utterances: the errors of each utterance.
+        unit: the unit of errors: words or characters.
+        normalizer: name of the normalization of both sides.
     """
 
     utterances: tuple[Utterance, ...]
@@ -107,11 +107,11 @@ class RecognitionScore:
 
     @property
     def rate(self) -> float:
-        """WER or CER as a fraction; above 1 where the hypotheses are much longer."""
+        """WER or CER as a fraction; it can exceed 1."""
         return self.errors / self.total
 
     def worst(self, count: int = 5) -> list[Utterance]:
-        """The utterances with most errors; `print` shows their alignment."""
+        """The utterances with most errors; ``str`` of each shows its alignment."""
         return sorted(self.utterances, key=lambda utterance: (-utterance.errors, utterance.name))[:count]
 
     def interval(
@@ -125,12 +125,12 @@ class RecognitionScore:
         """The rate with its bootstrap interval.
 
         Args:
-            speakers: speaker of each utterance. With it speakers are resampled, which is the honest interval where a
-                few of them said everything; without, utterances are.
+            speakers: speaker of each utterance, to resample speakers, which is right where a few speakers have many
+                utterances; ``None`` resamples utterances.
             draws, level, seed: as `bootstrap_ratio`.
 
         Raises:
-            DataError: an utterance has no speaker, or there is too little to resample.
+            DataError: an utterance has no speaker, or there are too few groups to resample.
         """
         errors: dict[str, int] = defaultdict(int)
         totals: dict[str, int] = defaultdict(int)
@@ -167,12 +167,12 @@ def score_recognition(
 
     Args:
         references: text by utterance.
-        hypotheses: text by utterance, of the same utterances; what was not recognized is an empty text.
+        hypotheses: text by utterance, for the same utterances; an empty text where nothing was recognized.
         unit: ``word`` (split at blanks) or ``character`` (of the words joined by single blanks, which count).
-        normalizer: applied to both sides.
+        normalizer: normalization of both sides.
 
     Returns:
-        Errors by utterance and in all.
+        The errors of each utterance and in all.
 
     Raises:
         DataError: the two sides do not have the same utterances, there are none, or the references hold no words.
@@ -181,13 +181,13 @@ def score_recognition(
         raise DataError(f"recognition: unit must be 'word' or 'character', got {unit!r}")
     if not references:
         raise DataError("recognition: no utterances to score")
-    for missing, of, remedy in (
+    for missing, of, advice in (
         (sorted(set(references) - set(hypotheses)), "hypothesis", "give an empty text for what was not recognized"),
         (sorted(set(hypotheses) - set(references)), "reference", "leave it out or add its text"),
     ):
         if missing:
             listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            raise DataError(f"recognition: {len(missing)} utterances without {of} ({listed}); {remedy}")
+            raise DataError(f"recognition: {len(missing)} utterances without {of} ({listed}); {advice}")
 
     def split(text: str) -> list[str]:
         words = normalizer.apply(text).split()

@@ -1,4 +1,4 @@
-"""What an utterance means, intents and slots, and how often that was understood."""
+"""The semantics of utterances (intents and slots), and their accuracy."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .slots import Counts, Slot, exact_counts, slu_counts
 
 @dataclass(frozen=True)
 class Semantics:
-    """The meaning of an utterance.
+    """The semantics of an utterance.
 
     Attributes:
-        intents: field -> what it is: ``{"intent": "alarm_set"}``, or ``{"scenario": "alarm", "action": "set"}``.
-        slots: type and filler of each, in the order of the corpus; slots that are not filled are not there.
+        intents: field -> intent: ``{"intent": "alarm_set"}``, or ``{"scenario": "alarm", "action": "set"}``.
+        slots: type and filler of each filled slot, in the order of the corpus.
     """
 
     intents: Mapping[str, str] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Whether intents and slots are the same, in whichever order."""
+        """Whether intents and slots are the same, in any order."""
         return (
             isinstance(other, Semantics)
             and dict(self.intents) == dict(other.intents)
@@ -37,20 +37,20 @@ class Semantics:
     __hash__ = None  # type: ignore[assignment]
 
 
-NOTHING = Semantics()
-"""What was understood of an utterance for which there is no prediction."""
+EMPTY = Semantics()
+"""The semantics that count for an utterance without a prediction."""
 
 
 class SemanticScore:
-    """Every gold utterance against what was understood of it; one without a prediction is wrong, and never left out.
+    """Gold semantics against predictions; an utterance without a prediction counts as wrong.
 
     Args:
-        gold: by utterance.
-        found: by utterance.
-        groups: what is drawn together for intervals, by utterance: its speaker. ``None`` draws utterances.
+        gold: gold semantics by utterance.
+        found: predicted semantics by utterance.
+        groups: group of each utterance for intervals, such as its speaker; ``None`` resamples single utterances.
 
     Raises:
-        DataError: there are no gold utterances, or predictions for others.
+        DataError: there are no gold utterances, or predictions for other utterances.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class SemanticScore:
         if surplus := sorted(set(found) - set(gold)):
             raise DataError(f"intents: {len(surplus)} predictions for unknown utterances, the first is {surplus[0]}")
         self.gold = gold
-        self.found = {name: found.get(name, NOTHING) for name in gold}
+        self.found = {name: found.get(name, EMPTY) for name in gold}
         self.missing = len(gold) - len(found)
         self._groups = groups or {name: name for name in gold}
 
     def intent_accuracy(self, fields: Sequence[str] | None = None) -> Fraction:
-        """How often these intents (by default all of an utterance) are right together."""
+        """Share of the utterances in which all of these intents (by default all intents) are right."""
 
         def right(gold: Semantics, found: Semantics) -> bool:
             return all(found.intents.get(name) == gold.intents[name] for name in fields or gold.intents)
@@ -77,11 +77,11 @@ class SemanticScore:
         return self._share(lambda gold, found: (float(right(gold, found)), 1.0))
 
     def exact_match(self) -> Fraction:
-        """How often all intents and all slots of an utterance are right, and none is there that should not be."""
+        """Share of the utterances in which intents and slots are exactly right."""
         return self._share(lambda gold, found: (float(gold == found), 1.0))
 
     def slot_accuracy(self, types: Sequence[str]) -> Fraction:
-        """How often a slot of these types is filled as it should be, or left empty as it should be."""
+        """Share of the slots of these types that are filled, or left empty, as in the gold semantics."""
 
         def right(gold: Semantics, found: Semantics) -> float:
             return sum(_fillers(gold, kind) == _fillers(found, kind) for kind in types)
@@ -89,7 +89,7 @@ class SemanticScore:
         return self._share(lambda gold, found: (right(gold, found), float(len(types))))
 
     def slot_f1(self) -> Fraction:
-        """F1 over slots, type and filler right, micro-averaged."""
+        """F1 of slots, of which type and filler must be right, micro-averaged."""
         return self._f1(exact_counts)
 
     def slu_f1(self) -> Fraction:
@@ -115,10 +115,10 @@ class SemanticScore:
 
 @dataclass(frozen=True)
 class Fraction:
-    """A rate as sums of each group: shares right, or F1 (which is ``2 hits`` over ``2 hits + false alarms + misses``).
+    """A ratio of sums over groups: a share, or F1 (which is ``2 hits`` over ``2 hits + false alarms + misses``).
 
     Attributes:
-        parts, wholes: ``[G]``.
+        parts, wholes: ``[G]`` numerator and denominator of each group.
     """
 
     parts: np.ndarray
@@ -126,11 +126,11 @@ class Fraction:
 
     @property
     def value(self) -> float:
-        """The rate over all groups; 0 where there is nothing to count."""
+        """The ratio over all groups; 0 if the denominator is 0."""
         return float(self.parts.sum() / whole) if (whole := self.wholes.sum()) else 0.0
 
     def interval(self, *, draws: int = 1000) -> Interval | None:
-        """With its 95 % bootstrap interval over groups; ``None`` where there is nothing to draw from."""
+        """The ratio with its 95 % bootstrap interval over groups; ``None`` if there are too few groups."""
         if len(self.wholes) < 2 or not self.wholes.any():
             return None
         return bootstrap_ratio(self.parts, self.wholes, draws=draws)

@@ -1,7 +1,7 @@
-"""How well slots were filled: F1 over exact slots, and the SLU-F1 of SLURP, which forgives parts of a filler (2011.13205).
+"""Counts of right and wrong slots: F1 of exact slots, and the SLU-F1 of SLURP, which gives partial credit (2011.13205).
 
-SLU-F1 sums two tables of counts. In each, a slot whose type is right is a hit whatever its filler; how far the filler is
-off is added to the false alarms and to the misses::
+SLU-F1 sums two tables of counts. In each, a slot of the right type is a hit, and the distance of its filler is added to both
+the false alarms and the misses::
 
     gold       date: tomorrow morning      place: paris
     found      date: tomorrow              artist: paris
@@ -27,7 +27,7 @@ Distance: TypeAlias = Callable[[str, str], float]
 
 @dataclass(frozen=True)
 class Counts:
-    """What was right and wrong; the parts need not be whole numbers.
+    """Counts of right and wrong slots, which may be fractions.
 
     Attributes:
         hits, false_alarms, misses: true positives, false positives and false negatives.
@@ -42,13 +42,13 @@ class Counts:
 
     @property
     def f1(self) -> float:
-        """``2 hits / (2 hits + false alarms + misses)``; 0 where there is nothing at all, as in SLURP's own scorer."""
+        """``2 hits / (2 hits + false alarms + misses)``; 0 if all counts are 0, as in SLURP's own scorer."""
         total = 2 * self.hits + self.false_alarms + self.misses
         return 2 * self.hits / total if total else 0.0
 
 
 def exact_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
-    """Counts over slots of an utterance that are right in type and filler, or wrong."""
+    """Counts of the slots of an utterance, of which type and filler must be right."""
     left = list(gold)
     hits = 0
     for slot in found:
@@ -59,9 +59,9 @@ def exact_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
 
 
 def distance_counts(gold: Sequence[Slot], found: Sequence[Slot], distance: Distance) -> Counts:
-    """Counts over slots of an utterance that are right in type; a filler that is off counts by how far.
+    """Counts of the slots of an utterance, of which the type must be right; wrong fillers count by their distance.
 
-    Every found slot, in order, takes the gold slot of its type that is nearest and still free, as in SLURP's scorer.
+    Every found slot, in order, is matched to the nearest gold slot of its type that is still free, as in SLURP's scorer.
     """
     left = list(gold)
     hits = false_alarms = misses = 0.0
@@ -77,13 +77,13 @@ def distance_counts(gold: Sequence[Slot], found: Sequence[Slot], distance: Dista
 
 
 def word_distance(gold: str, found: str) -> float:
-    """Word errors over the words of the gold filler; above 1 where far more was found."""
+    """Word errors over the words of the gold filler; it can exceed 1."""
     words = gold.split()
     return _errors(words, found.split()) / max(len(words), 1)
 
 
 def character_distance(gold: str, found: str) -> float:
-    """Character errors over the characters of the longer filler: 0..1."""
+    """Character errors over the characters of the longer filler, 0..1."""
     return _errors(list(gold), list(found)) / max(len(gold), len(found), 1)
 
 

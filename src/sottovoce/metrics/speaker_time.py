@@ -1,4 +1,4 @@
-"""Who speaks in each piece of time, for both sides at once: what diarization errors are counted from."""
+"""Activity of reference and system speakers in each piece of time, from which diarization errors are computed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 TICKS = 1_000_000
-"""Ticks a second: times are whole numbers, so that no boundary moves by a rounding."""
+"""Ticks per second: times are whole ticks, so that no boundary moves by rounding."""
 
 
 LONGEST = 1e9
-"""Seconds from which on a time is none of a recording: 31 years."""
+"""Largest time in seconds that is accepted: 31 years."""
 
 
 def to_ticks(turns: Turns, what: str) -> tuple[Ints, list[str]]:
-    """``[N, 3]`` start tick, end tick and speaker number of each turn; the speakers' names."""
+    """``[N, 3]`` start tick, end tick and speaker index of each turn, and the names of the speakers."""
     listed = list(turns)
     names = sorted({speaker for _, _, speaker in listed})
     number = {name: place for place, name in enumerate(names)}
@@ -40,7 +40,7 @@ def to_ticks(turns: Turns, what: str) -> tuple[Ints, list[str]]:
 
 
 def join_overlapping(turns: Ints) -> Ints:
-    """Overlapping turns of one speaker as one; turns that only touch keep their boundary, as md-eval has it."""
+    """Merge overlapping turns of a speaker; turns that only touch keep their boundary, as in md-eval."""
     merged: list[list[int]] = []
     for start, end, speaker in sorted(turns.tolist(), key=lambda turn: (turn[2], turn[0], turn[1])):
         if merged and merged[-1][2] == speaker and start < merged[-1][1]:
@@ -51,9 +51,11 @@ def join_overlapping(turns: Ints) -> Ints:
 
 
 def activity_by_piece(ref: Ints, hyp: Ints, inside: Ints, outside: Ints) -> tuple[Ints, Ints, Ints, Flags, Flags]:
-    """Cut time at every boundary: length of each piece, who of either side speaks in it, is it inside, is it outside.
+    """Split time at every boundary into ``P`` pieces.
 
-    Returns ``lengths [P]``, ``of_ref [R, P]``, ``of_hyp [H, P]`` of 0 and 1, ``inside [P]``, ``outside [P]``.
+    Returns:
+        ``lengths [P]`` in ticks; ``of_ref [R, P]`` and ``of_hyp [H, P]`` of 0 and 1, the activity of each speaker; and
+        ``inside [P]`` and ``outside [P]``, whether a piece lies in these stretches.
     """
     edges = np.unique(np.concatenate([times[:, :2].ravel() for times in (ref, hyp, inside, outside)]))
     pieces = max(len(edges) - 1, 0)

@@ -1,11 +1,11 @@
-"""Parts of a reference that are not scored, as NIST's md-eval leaves them out.
+"""Zones of a reference that are not scored, as in NIST's md-eval.
 
-    NOSCORE   |======|            exactly so long; speakers are not paired by it either
-    NON-LEX      |~~~|            laughs, coughs ...: paired, not scored, and up to 0.5 s around it neither, as far as
-                                  nobody begins or ends to speak, and no word lies there
+    NOSCORE   |======|            excluded from scoring and from the pairing of speakers
+    NON-LEX      |~~~|            laughs, coughs ...: excluded from scoring with up to 0.5 s around it, but not beyond
+                                  a boundary of a turn or a word
     SPEAKER  |-------------|
 
-A zone that no boundary of a speaker follows goes on to the end: what comes after it was not annotated.
+A zone that no boundary of a turn follows extends to the end of the recording, which is not annotated after it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ..quantities import Seconds
 Stretch = tuple[Seconds, Seconds]
 
 REACH = 0.5
-"""Seconds around what is no word that are not scored either, at most."""
+"""Most seconds around a non-lexical sound that are not scored either."""
 
 
 class Zones(NamedTuple):
-    """What a reference says beside who speaks, in one recording.
+    """The unscored zones of one recording.
 
     Attributes:
-        noscore: stretches that are not scored.
-        nonlexical: stretches of sounds that are no words.
-        words: stretches of words.
+        noscore: stretches that are excluded.
+        nonlexical: stretches of non-lexical sounds, such as laughs.
+        words: stretches of words, which limit the zones around non-lexical sounds.
     """
 
     noscore: Sequence[Stretch] = ()
@@ -36,14 +36,14 @@ class Zones(NamedTuple):
     words: Sequence[Stretch] = ()
 
     def unscored(self, turns: Iterable[tuple[Seconds, Seconds, str]]) -> tuple[list[Stretch], list[Stretch]]:
-        """What is left out everywhere, and what is only not scored, given who speaks when in the reference."""
+        """Stretches that are excluded entirely, and stretches that are only not scored, for the turns of the reference."""
         spoken = [(start, end) for start, end, _ in turns]
         everywhere = _extended(self.noscore, spoken, self.words, 0.0)
         return everywhere, _extended(self.nonlexical, spoken, self.words, REACH)
 
 
 def subtract_stretches(regions: Iterable[Stretch], zones: Iterable[Stretch]) -> list[Stretch]:
-    """Regions with the zones cut out of them."""
+    """The regions without the zones."""
     left = list(regions)
     for begin, stop in zones:
         left = [
@@ -58,12 +58,12 @@ def subtract_stretches(regions: Iterable[Stretch], zones: Iterable[Stretch]) -> 
 def _extended(
     zones: Sequence[Stretch], turns: Sequence[Stretch], words: Sequence[Stretch], reach: Seconds
 ) -> list[Stretch]:
-    """Zones with ``reach`` around them, as far as no edge of a turn and no word is met."""
+    """Zones extended by up to ``reach`` on each side, but not beyond a boundary of a turn or a word."""
     apart = merge_stretches(zones)
     found: list[Stretch] = []
     for start, end in apart:
         before = [edge for turn in turns for edge in turn if edge <= start]
-        # A turn that ends with a zone in it does not bound it: md-eval has passed its end by then.
+        # A turn that ends together with a zone inside it does not limit the zone, as in md-eval.
         behind = [edge for a, b in turns for edge in (a, b) if edge > end or (edge == end and (edge == a or a > start))]
         before += [min(b, start) for a, b in words if a < start]
         behind += [max(a, end) for a, b in words if b > end]
@@ -73,7 +73,7 @@ def _extended(
 
 
 def merge_stretches(stretches: Iterable[Stretch]) -> list[Stretch]:
-    """The same time as few stretches, in order; those that overlap or touch become one."""
+    """The stretches in order, where those that overlap or touch are merged."""
     found: list[Stretch] = []
     for start, end in sorted(stretches):
         if found and start <= found[-1][1]:

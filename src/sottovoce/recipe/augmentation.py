@@ -14,11 +14,11 @@ from ..data.batches.augment import (
     Channel,
     ColoredNoise,
     Effect,
-    InventedRooms,
     Noise,
     RecordedNoise,
     RecordedRooms,
     Reverberation,
+    SimulatedRooms,
 )
 from ..data.batches.codecs import CODECS, Coding
 from ..data.batches.rawboost import PARALLEL, RawBoost
@@ -39,7 +39,7 @@ class ReverberationOptions(Options):
     channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
 
     def build(self) -> Effect:
-        rooms = InventedRooms() if self.files is None else RecordedRooms(_found(self.files), self.channel)
+        rooms = SimulatedRooms() if self.files is None else RecordedRooms(_found(self.files), self.channel)
         return Reverberation(rooms, self.probability)
 
 

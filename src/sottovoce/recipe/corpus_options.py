@@ -228,12 +228,12 @@ class ConversationOptions(Options):
     @model_validator(mode="after")
     def _possible(self) -> ConversationOptions:
         try:
-            self.manner()
+            self.style()
         except DataError as error:
             raise ValueError(str(error)) from None
         return self
 
-    def manner(self) -> ConversationStyle:
+    def style(self) -> ConversationStyle:
         return ConversationStyle(self.speakers, self.seconds, self.turn, self.overlap, self.pause, self.spread)
 
     def splits(self) -> list[str] | None:
@@ -257,7 +257,7 @@ class ConversationOptions(Options):
             {split: list(read(found[split])) for split in self.conversations},
             Path(self.folder) if self.folder else folder / "conversations",
             conversations=self.conversations,
-            manner=self.manner(),
+            style=self.style(),
             seed=self.seed,
             progress=progress,
         )
@@ -300,7 +300,7 @@ class CopySynthesisOptions(Options):
         if not made.exists():
             shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
-            copy_synthesize(read(found[self.split]), folder, told=progress, **options)
+            copy_synthesize(read(found[self.split]), folder, progress=progress, **options)
         return PreparedCorpus({self.split: made})
 
 

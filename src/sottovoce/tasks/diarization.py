@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data.batches.batches import Batch
-from ..data.batches.speaker_activity import SpeakerActivity, turns_in
+from ..data.batches.speaker_activity import SpeakerActivity, turns_of_cut
 from ..diarization.loss import powerset_loss
 from ..diarization.models import SegmentationModel
 from ..diarization.powerset import Powerset
@@ -71,7 +71,7 @@ class Diarization(Options):
         Raises:
             DataError: turns without a speaker, or nobody speaks anywhere.
         """
-        if not any([turns_in(cut) for cut in cuts]):
+        if not any([turns_of_cut(cut) for cut in cuts]):
             raise DataError(f"diarization: nobody speaks in the {len(cuts)} recordings; they need turns (RTTM)")
         return self._names()
 
@@ -99,7 +99,7 @@ class Diarization(Options):
 
     def check(self, test: EvaluationData) -> None:
         for cut in test.cuts:
-            turns_in(cut)
+            turns_of_cut(cut)
         self.decisions.embedder()
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def test_a_corpus_of_any_task(sottovoce, tmp_path):
         (["singing"], "no synthetic corpus is called 'singing'"),
         (["intent", "--overlap", 0.1], "synthesize intent: --overlap: unknown; known here: "),
         (["recognition", "--speakers-test", 1], "synthesize recognition: --speakers-test: input should be greater"),
-        (["spoofing", "--attacks", "lpc,"], "holds a corpus made otherwise"),
+        (["spoofing", "--attacks", "lpc,"], "holds a corpus of other options"),
         (["spoofing", "--attacks", "lcp"], "there is no attack 'lcp'"),
         (["spoofing", "--attacks", ","], "attacks: tuple should have at least 1 item"),
     ):

@@ -61,7 +61,7 @@ def test_for_a_person(sottovoce, place, speech):
 
 @pytest.mark.parametrize(
     ("model", "told"),
-    [("speaker", "this is a model for verification"), ("nameless", "the label 'a' is no question=answer")],
+    [("speaker", "this is a model for verification"), ("nameless", "the label 'a' is not field=class")],
 )
 def test_a_model_for_something_else_is_named(sottovoce, place, speech, model, told):
     said = sottovoce("classify", place / model, speech / "0.wav")

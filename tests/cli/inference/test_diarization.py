@@ -216,7 +216,7 @@ def test_der_of_files(sottovoce, tmp_path, caplog):
     assert "not in the reference: c" in sottovoce("der", tmp_path / "ref", tmp_path / "c.rttm").err
     (tmp_path / "ref/._a.rttm").write_bytes(b"\0\5\x16\7 of macOS")
     again = sottovoce("der", tmp_path / "ref", tmp_path / "sys")
-    assert "DER 16.67 %" in again.out and "passed over 1 hidden files" in caplog.text
+    assert "DER 16.67 %" in again.out and "skipped 1 hidden files" in caplog.text
 
 
 @pytest.fixture
@@ -270,5 +270,5 @@ def test_other_records_are_told_once(sottovoce, tmp_path, caplog):
     for name in "abc":
         (tmp_path / f"{name}.rttm").write_text(line.format(name) + f"LEXEME {name} 1 0 1 yes lex x <NA> <NA>\n")
     assert sottovoce("der", tmp_path, tmp_path).code == 0
-    said = [message for message in caplog.messages if "passed over" in message]
-    assert said == 2 * [f"{tmp_path}: passed over the records 3 LEXEME, 3 SU: they do not say who speaks when"]
+    said = [message for message in caplog.messages if "skipped the records" in message]
+    assert said == 2 * [f"{tmp_path}: skipped the records 3 LEXEME, 3 SU, which do not say who speaks when"]

@@ -115,7 +115,7 @@ def test_a_batch_goes_on_where_it_is_told_to(told, folder, command):
     assert head == "sottovoce: faulty and left out: 5 of 6 recordings"
     names = [fault.strip().partition(": ")[0].rpartition("/")[2] for fault in faults]
     assert sorted(names) == ["empty.wav", "missing.wav", "nan.wav", "short.wav", "stereo.wav"]
-    assert "choose with --channel 0 .. 1, or hear all of them with --channel mix" in said.err
+    assert "choose with --channel 0 .. 1, or take the mean of all with --channel mix" in said.err
     # Without it the first fault is the end; what headers tell, before anything is heard.
     said, found = told(command, good, folder / "short.wav")
     assert said.code == 2 and found == {} and "short.wav: too short" in said.err and len(said.err.splitlines()) == 1

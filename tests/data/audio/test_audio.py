@@ -46,7 +46,7 @@ def test_every_format_gives_the_same_tone(tmp_path, name):
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
 def test_other_rates_are_resampled_and_said_once(tmp_path, rate, caplog, monkeypatch):
-    monkeypatch.setattr(audio, "_noticed", set())
+    monkeypatch.setattr(audio, "_logged_rates", set())
     path = write(tmp_path / "a.wav", tone(rate=rate), rate)
     with caplog.at_level(logging.WARNING):
         waveform = read_audio(path)

@@ -39,7 +39,7 @@ def test_every_container_is_found_and_read(corpus, caplog):
         files = audio_files(corpus)
     assert [file.name for file in files] == sorted(FOUND)
     assert all(len(read_audio(file)) >= 24_000 for file in files)
-    assert f"{corpus}: passed over 3 hidden files" in caplog.text
+    assert f"{corpus}: skipped 3 hidden files" in caplog.text
 
 
 def test_import_of_a_folder(corpus, tmp_path, caplog):
@@ -48,7 +48,7 @@ def test_import_of_a_folder(corpus, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         made = import_corpus(corpus, tmp_path / "out", layout="folder")
     assert sorted(cut.id for cut in read_cuts(made["all"])) == sorted(f"anna/{name}" for name in FOUND)
-    assert "3 hidden files" in caplog.text and "passed over 1 files that are not audio (1 .txt)" in caplog.text
+    assert "3 hidden files" in caplog.text and "skipped 1 files that are not audio (1 .txt)" in caplog.text
 
 
 def test_audio_by_its_name(corpus):

@@ -24,7 +24,7 @@ def recordings(tmp_path_factory):
 
 def effects(recordings):
     return {
-        "invented rooms": au.Reverberation(au.InventedRooms(), 0.5),
+        "invented rooms": au.Reverberation(au.SimulatedRooms(), 0.5),
         "recorded rooms": au.Reverberation(au.RecordedRooms(recordings[:1]), 0.5),
         "colored noise": au.Noise(au.ColoredNoise(), 0.5),
         "recorded noise": au.Noise(au.RecordedNoise(recordings), 0.5),

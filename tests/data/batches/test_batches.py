@@ -11,14 +11,14 @@ import torch
 
 from sottovoce.data.audio.acoustics import crop
 from sottovoce.data.audio.reading import SilenceWarning
-from sottovoce.data.batches.augment import Babble, ColoredNoise, InventedRooms, Noise, Reverberation
+from sottovoce.data.batches.augment import Babble, ColoredNoise, Noise, Reverberation, SimulatedRooms
 from sottovoce.data.batches.batches import BatchLoader, EvaluationBatches, StepBatches, collate
 from sottovoce.data.batches.samplers import Bucketed
 from sottovoce.data.batches.targets import Classes, Targets
 from sottovoce.data.corpora.cuts import load_cut, make_cut, seekable_samples
 from sottovoce.errors import AudioError, DataError
 
-EFFECTS = [Reverberation(InventedRooms()), Noise(ColoredNoise()), Babble(0.5)]
+EFFECTS = [Reverberation(SimulatedRooms()), Noise(ColoredNoise()), Babble(0.5)]
 
 
 def same(one, other):

@@ -173,7 +173,7 @@ def test_folders_of_speakers(tmp_path, caplog):
         "id1/b/1.wav": "id1",
         "id2/a/1.flac": "id2",
     }
-    assert "passed over 1 files that are not audio (1 .txt)" in caplog.text
+    assert "skipped 1 files that are not audio (1 .txt)" in caplog.text
     soundfile.write(root / "loose.wav", tone(1, 300), 16_000)
     (told,) = faults(root, tmp_path / "not", layout="folder")
     assert told == f"{root / 'loose.wav'}: lies outside the folders of speakers; move it into one"

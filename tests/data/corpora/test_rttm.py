@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sottovoce.data.corpora.rttm import Region, Turn, merge, read_rttm, read_uem, write_rttm, write_uem
+from sottovoce.data.corpora.rttm import Region, Turn, merge_regions, read_rttm, read_uem, write_rttm, write_uem
 from sottovoce.errors import DataError
 
 NAMES = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=6)
@@ -55,7 +55,7 @@ def test_what_a_line_looks_like(tmp_path):
         "SPEAKER b 1 1.000 1.500 <NA> <NA> x <NA> <NA>",
     ]
     assert write_uem({"a": [(0, 5.25), (5, 6.123456)]}, tmp_path / "a.uem").read_text() == "a 1 0.000 6.123456\n"
-    assert merge([(3, 4), (0, 1), (1, 2)]) == [Region(0, 2), Region(3, 4)]
+    assert merge_regions([(3, 4), (0, 1), (1, 2)]) == [Region(0, 2), Region(3, 4)]
 
 
 def test_what_is_passed_over(tmp_path):
@@ -161,7 +161,7 @@ def test_what_a_reference_says_beside_its_turns(tmp_path):
     )
     read = read_rttm(tmp_path / "a.rttm")
     assert read == {"a": [(0, 5, "y"), (5, 10, "x")]} and read.lines == {"a": [6, 3]}
-    assert read.zones["a"].noscore == [(1.0, 3.5)] and dict(read.passed) == {"SPKR-INFO": 1}
+    assert read.zones["a"].noscore == [(1.0, 3.5)] and dict(read.skipped) == {"SPKR-INFO": 1}
     (tmp_path / "a.rttm").write_text("NOSCORE a 1 1 -2.5 <NA> <NA> <NA> <NA> <NA>\nNOSCORE a 1\n")
     with pytest.raises(DataError, match="line 1: onset 1 and duration -2.5; .*; line 2: 3 columns"):
         read_rttm(tmp_path / "a.rttm")

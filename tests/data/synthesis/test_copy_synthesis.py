@@ -45,7 +45,9 @@ def level(wave):
 
 def test_stretches_and_their_copies(corpus, tmp_path):
     told = []
-    path = copy_synthesize(read_cuts(corpus), tmp_path / "out", copies=2, seconds=0.5, told=lambda *at: told.append(at))
+    path = copy_synthesize(
+        read_cuts(corpus), tmp_path / "out", copies=2, seconds=0.5, progress=lambda *at: told.append(at)
+    )
     cuts = list(read_cuts(path))
     # a: two stretches of half a second; b: shorter than one; d: one, for the other is silent; c is no bona fide speech.
     real = [cut for cut in cuts if cut_field(cut, "label") == "bonafide"]

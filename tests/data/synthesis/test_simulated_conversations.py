@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from sottovoce.data.audio.speech_detection import detect_speech
-from sottovoce.data.batches.speaker_activity import turns_in
+from sottovoce.data.batches.speaker_activity import turns_of_cut
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.data.synthesis.simulated_conversations import ConversationStyle, simulate_conversations
 from sottovoce.errors import DataError
@@ -45,13 +45,13 @@ def heard(wave):
 
 
 def test_turns_are_where_voices_are(voices, tmp_path):
-    manner = ConversationStyle(speakers=(2, 4), seconds=(10, 20))
-    made = simulate_conversations({"train": voices}, tmp_path / "c", conversations={"train": 12}, manner=manner, seed=1)
+    style = ConversationStyle(speakers=(2, 4), seconds=(10, 20))
+    made = simulate_conversations({"train": voices}, tmp_path / "c", conversations={"train": 12}, style=style, seed=1)
     cuts = list(read_cuts(made["train"]))
     assert len(cuts) == 12 and all(10 <= cut.duration <= 20 for cut in cuts)
     wrong = total = overlapped = 0
     for cut in cuts:
-        turns = turns_in(cut)
+        turns = turns_of_cut(cut)
         assert 1 <= len({turn.speaker for turn in turns}) <= 4
         found = heard(load_cut(cut).numpy())
         middles = 0.05 * np.arange(len(found)) + 0.025
@@ -69,7 +69,7 @@ def test_turns_are_where_voices_are(voices, tmp_path):
 
 
 def test_the_same_again_and_what_differs(voices, tmp_path):
-    options = dict(conversations={"train": 3}, manner=ConversationStyle(seconds=(5, 6)))
+    options = dict(conversations={"train": 3}, style=ConversationStyle(seconds=(5, 6)))
     one, other, third = (
         simulate_conversations({"train": voices}, tmp_path / name, seed=seed, **options)["train"]
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
@@ -82,7 +82,7 @@ def test_the_same_again_and_what_differs(voices, tmp_path):
         simulate_conversations({"train": voices}, tmp_path / "a", seed=0, **options)["train"].stat().st_mtime_ns
         == before
     )
-    with pytest.raises(DataError, match=r"made otherwise \(seed 0 -> 5\)"):
+    with pytest.raises(DataError, match=r"of other options \(seed 0 -> 5\)"):
         simulate_conversations({"train": voices}, tmp_path / "a", seed=5, **options)
     assert not list(tmp_path.glob(".*"))
 
@@ -93,9 +93,9 @@ def test_faults(voices, tmp_path):
     silent = tmp_path / "silent.wav"
     soundfile.write(silent, np.zeros(RATE), RATE)
     cut = make_cut(name="mute", source=silent, samples=RATE, rate=RATE, speaker="mute")
-    with pytest.raises(DataError, match="nothing is said in mute"):
+    with pytest.raises(DataError, match="no speech is found in mute"):
         simulate_conversations(
-            {"train": [cut]}, tmp_path / "x", conversations={"train": 1}, manner=ConversationStyle(speakers=(1, 1))
+            {"train": [cut]}, tmp_path / "x", conversations={"train": 1}, style=ConversationStyle(speakers=(1, 1))
         )
     assert not (tmp_path / "x").exists()
     for wrong in (dict(speakers=(3, 2)), dict(overlap=1.5), dict(turn=0), dict(seconds=(0, 5))):

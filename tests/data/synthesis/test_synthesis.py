@@ -11,7 +11,7 @@ import pytest
 from sottovoce.data.corpora.cuts import load_cut, read_cuts
 from sottovoce.data.synthesis import synthesize, utterances
 from sottovoce.data.synthesis.speech.sentences import sentence
-from sottovoce.data.synthesis.speech.voices import ACCENTS, NATIVE, VARIANTS, invent_voices
+from sottovoce.data.synthesis.speech.voices import ACCENTS, NATIVE, VARIANTS, draw_voices
 from sottovoce.errors import DataError, SottovoceError
 from sottovoce.metrics import read_trials
 
@@ -92,7 +92,7 @@ def test_trials_are_fair(corpus):
 def test_a_corpus_that_is_there_is_left_alone(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(utterances, "speak", None)  # nothing is said again
     assert synthesize(corpus.folder, **SIZE) == corpus
-    with pytest.raises(DataError, match=r"holds a corpus made otherwise \(seed 1 -> 3\)"):
+    with pytest.raises(DataError, match=r"holds a corpus of other options \(seed 1 -> 3\)"):
         synthesize(corpus.folder, **(SIZE | {"seed": 3}))
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(DataError, match="is no synthetic corpus; choose another folder"):
@@ -141,20 +141,20 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 def test_voices_are_spread_and_disjoint():
     counts = {"train": 200, "test": 80}
-    train, test = invent_voices(counts, np.random.default_rng(0)).values()
+    train, test = draw_voices(counts, np.random.default_rng(0)).values()
     assert len({voice.name for voice in train + test}) == 280
     assert not {voice.variant for voice in train} & {voice.variant for voice in test}
     assert {voice.variant for voice in train + test} == {name for names in VARIANTS.values() for name in names.split()}
     assert {voice.accent for voice in train} == set(ACCENTS)
-    assert invent_voices(counts, np.random.default_rng(0)) == {"train": train, "test": test}
+    assert draw_voices(counts, np.random.default_rng(0)) == {"train": train, "test": test}
     same = [a.distance(b) for a, b in itertools.combinations(test, 2) if a.sex == b.sex]
     other = [a.distance(b) for a, b in itertools.combinations(test, 2) if a.sex != b.sex]
-    three = invent_voices({**counts, "dev": 30}, np.random.default_rng(0))
+    three = draw_voices({**counts, "dev": 30}, np.random.default_rng(0))
     assert {voice.variant for voice in three["test"]} == {voice.variant for voice in test}
     for a, b in itertools.combinations(three.values(), 2):
         assert not {voice.variant for voice in a} & {voice.variant for voice in b}
     assert Counter(voice.sex for voice in three["dev"]) == {"f": 15, "m": 15}
-    native = invent_voices(counts, np.random.default_rng(0), NATIVE)
+    native = draw_voices(counts, np.random.default_rng(0), NATIVE)
     assert {voice.accent for side in native.values() for voice in side} == set(NATIVE)
     assert 0.7 < np.median(same) < 1.6 < min(other) and test[0].distance(test[0]) == 0
 

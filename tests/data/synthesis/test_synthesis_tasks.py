@@ -302,6 +302,6 @@ def test_options_that_make_no_sense(tmp_path, task, options, message):
 @needs_espeak
 def test_a_corpus_of_another_task_is_left_alone(corpora):
     folder = corpora("verification").folder
-    with pytest.raises(DataError, match="holds a corpus made otherwise .task verification -> intent"):
+    with pytest.raises(DataError, match="holds a corpus of other options .task verification -> intent"):
         synthesize(folder, task="intent")
     assert json.loads((folder / "corpus.json").read_text())["task"] == "verification"

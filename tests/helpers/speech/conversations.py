@@ -1,4 +1,4 @@
-"""Invented conversations, and models that know them: a local model and an embedding model without a network.
+"""Invented conversations, and models that know them: a segmentation model and an embedding model without a network.
 
 The "audio" is a signal from which both read what they need: who speaks is coded in the samples themselves, one level for
 each set of speakers, so that the pipeline under test really reads, cuts and joins the waveform.

@@ -91,7 +91,7 @@ def test_every_form_gives_the_same_and_is_told(tmp_path, form):
     line, same, different = FORMS[form]
     lines = [line.format(None, same if s else different, e=e, t=t) for e, t, s in zip(*RIGHT, strict=True)]
     trials = read_trials(write(tmp_path, "\n".join(lines)))
-    assert (trials.left, trials.right, trials.targets.tolist()) == RIGHT and trials.form == form
+    assert (trials.left, trials.right, trials.targets.tolist()) == RIGHT and trials.file_format == form
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_every_form_gives_the_same_and_is_told(tmp_path, form):
 )
 def test_a_first_line_that_names_the_columns(tmp_path, text, form):
     trials = read_trials(write(tmp_path, text))
-    assert trials.form == form
+    assert trials.file_format == form
     assert (trials.left, trials.right, trials.targets.tolist()) == (["a", "c"], ["b", "d"], [True, False])
 
 
@@ -118,7 +118,7 @@ def test_utterances_that_are_called_as_columns_are(tmp_path):
 @pytest.mark.parametrize(("name", "form"), [("label-last", "<enrol> <test> 1|0"), ("tgt", "<enrol> <test> tgt|nontgt")])
 def test_given_lists(cases, name, form):
     trials = read_trials(cases / f"trials/{name}.txt")
-    assert trials.form == form and trials.targets.tolist()[:3] == [True, False, True]
+    assert trials.file_format == form and trials.targets.tolist()[:3] == [True, False, True]
     assert trials.left[1] == "id0/v0/00000.wav" and trials.right[1] == "id1/v1/00001.wav"
 
 
@@ -153,9 +153,9 @@ def test_lists_of_nist_with_a_key(tmp_path):
     )
     found = read_trials(trials, key=key)
     assert (found.left, found.right) == (["1001_sre", "1002_sre"], ["x.sph", "x.sph"])
-    assert found.targets.tolist() == [True, False] and found.form == f"<enrol> <test>, labels of {key}"
+    assert found.targets.tolist() == [True, False] and found.file_format == f"<enrol> <test>, labels of {key}"
     alone = read_trials(key)  # a key names the trials too
-    assert len(alone) == 3 and alone.form == "<enrol> <test> target|nontarget"
+    assert len(alone) == 3 and alone.file_format == "<enrol> <test> target|nontarget"
     trials.write_text("1001_sre x.sph\n1003_sre x.sph\n")  # without names of columns
     with pytest.raises(DataError, match=r"trials.txt: line 2: 1003_sre x.sph is not in .*key.tsv"):
         read_trials(trials, key=key)

@@ -34,6 +34,6 @@ def copies(
             seconds=seconds,
             stretches=stretches,
             seed=seed,
-            told=progress,
+            progress=progress,
         )
     typer.echo(path)

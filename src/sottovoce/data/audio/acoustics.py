@@ -17,7 +17,7 @@ Wave: TypeAlias = NDArray[np.float32]
 
 
 def crop(wave: Wave, length: int, generator: np.random.Generator) -> Wave:
-    """A random stretch of ``length`` samples; a shorter waveform is repeated, starting anywhere in it."""
+    """A random stretch of ``length`` samples; a shorter waveform is repeated from a random start."""
     return wrapped_stretch(wave, crop_start(len(wave), length, generator), length)
 
 
@@ -29,7 +29,7 @@ def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
 
 
 def wrapped_stretch(wave: Wave, start: int, length: int) -> Wave:
-    """``length`` samples from ``start`` on; after its end a waveform begins again."""
+    """``length`` samples from ``start`` on; the waveform is repeated after its end."""
     if length == len(wave) and not start:
         return wave
     if start + length <= len(wave):
@@ -43,16 +43,16 @@ def power(wave: Wave) -> float:
 
 
 def mix(speech: Wave, noise: Wave, snr: float) -> Wave:
-    """Add noise so that speech has ``snr`` decibels more power; silent noise (or speech) changes nothing."""
-    of_speech, of_noise = power(speech), power(noise)
-    if of_speech == 0 or of_noise == 0:
+    """Add noise at a signal-to-noise ratio of ``snr`` decibels; where noise or speech is silent, speech is returned."""
+    speech_power, noise_power = power(speech), power(noise)
+    if speech_power == 0 or noise_power == 0:
         return speech
-    return speech + noise * np.float32(np.sqrt(of_speech / of_noise / 10 ** (snr / 10)))
+    return speech + noise * np.float32(np.sqrt(speech_power / noise_power / 10 ** (snr / 10)))
 
 
 def convolve(wave: Wave, response: Wave) -> Wave:
     """FFT convolution, cut to the length of the waveform."""
-    import scipy.fft  # takes a while, and few that import this file make sounds
+    import scipy.fft  # slow to import, and needed only where sounds are made
 
     size = scipy.fft.next_fast_len(len(wave) + len(response) - 1, real=True)
     product = scipy.fft.rfft(wave, size) * scipy.fft.rfft(response, size)
@@ -60,16 +60,16 @@ def convolve(wave: Wave, response: Wave) -> Wave:
 
 
 def reverberate(wave: Wave, response: Wave) -> Wave:
-    """Convolve with a room's impulse response; neither the delay of the direct sound nor the power changes."""
+    """Convolve with a room's impulse response, without its delay, and at the power of the input."""
     direct = int(np.argmax(np.abs(response)))
     wet = convolve(np.pad(wave, (0, direct)), response)[direct:]
-    after = power(wet)
-    return wet if after == 0 else wet * np.float32(np.sqrt(power(wave) / after))
+    wet_power = power(wet)
+    return wet if wet_power == 0 else wet * np.float32(np.sqrt(power(wave) / wet_power))
 
 
 def colored_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
     """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
-    import scipy.fft  # takes a while, and few that import this file make sounds
+    import scipy.fft  # slow to import, and needed only where sounds are made
 
     size = scipy.fft.next_fast_len(length, real=True)
     spectrum = scipy.fft.rfft(generator.standard_normal(size, dtype=np.float32))
@@ -82,12 +82,12 @@ def colored_noise(length: int, slope: float, generator: np.random.Generator) -> 
 
 
 def room_response(t60: float, ratio: float, generator: np.random.Generator) -> Wave:
-    """Impulse response of an invented room: the direct sound, then noise that decays exponentially.
+    """Impulse response of a simulated room: the direct sound, then noise that decays exponentially.
 
     Args:
-        t60: seconds until the reverberation has fallen by 60 dB.
-        ratio: decibels by which the direct sound exceeds the energy of all that follows.
-        generator: of the noise.
+        t60: reverberation time: seconds in which the reverberation falls by 60 dB.
+        ratio: direct-to-reverberant ratio in decibels.
+        generator: draws the noise.
     """
     length = max(2, round(t60 * SAMPLE_RATE))
     seconds = np.arange(length, dtype=np.float32) / SAMPLE_RATE
@@ -105,7 +105,7 @@ def channel_response(depth: float, generator: np.random.Generator, *, low: float
 
     Args:
         depth: standard deviation of its gain in decibels, at points an octave apart.
-        generator: of the gains.
+        generator: draws the gains.
         low: hertz below which nothing passes.
         high: hertz above which nothing passes.
     """
@@ -114,14 +114,14 @@ def channel_response(depth: float, generator: np.random.Generator, *, low: float
     knots = 125.0 * 2 ** np.arange(7)
     gains = np.interp(np.log2(np.maximum(frequency, 125)), np.log2(knots), generator.normal(0, depth, len(knots)))
     passes = (frequency >= low) & (frequency <= high)
-    import scipy.fft  # takes a while, and few that import this file make sounds
+    import scipy.fft  # slow to import, and needed only where sounds are made
 
     response = scipy.fft.irfft(np.where(passes, 10 ** (gains / 20), 1e-3))
     return (np.roll(response, taps // 2) * np.hanning(taps)).astype(np.float32)
 
 
 def babble(voices: Sequence[Wave], length: int, generator: np.random.Generator) -> Wave:
-    """Several people at once, each as loud as the others and starting anywhere; power 1 (0 without voices)."""
+    """Several voices at equal power, each from a random start; power 1 (0 without voices)."""
     total = np.zeros(length, dtype=np.float32)
     for voice in voices:
         total += _normalized(crop(voice, length, generator))

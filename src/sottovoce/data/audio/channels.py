@@ -1,4 +1,4 @@
-"""Which channel of a file is heard: one by its number, or the mean of all."""
+"""Which channel of a file is used: one by its number, or the mean of all."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MIX: Literal["mix"] = "mix"
 
 
 def resolve_channel(channel: Channel | None, channels: int, name: str) -> Channel:
-    """What to hear of a file.
+    """The channel of a file to use, as a number or ``"mix"``.
 
     Args:
-        channel: what was asked for, if anything was.
-        channels: how many the file has.
-        name: what errors call it.
+        channel: the channel that the user chose, or ``None``, which is enough for a file with one channel.
+        channels: the number of channels in the file.
+        name: the file's name in error messages.
 
     Raises:
-        AudioError: there are several channels and none was chosen, or not the one.
+        AudioError: the file has several channels and none was chosen, or it has no such channel.
     """
     if channel is None and channels > 1:
         raise AudioError(f"{name}: has {channels} channels, one is needed; {channel_hint(channels)}")
@@ -37,11 +37,11 @@ def resolve_channel(channel: Channel | None, channels: int, name: str) -> Channe
 
 
 def channel_hint(channels: int) -> str:
-    """What to do with a file of several channels."""
-    return f"choose with --channel 0 .. {channels - 1}, or hear all of them with --channel mix"
+    """How to choose a channel, as the last part of an error message."""
+    return f"choose with --channel 0 .. {channels - 1}, or take the mean of all with --channel mix"
 
 
 def select_channel(samples: NDArray[np.float32], channel: Channel) -> NDArray[np.float32]:
-    """What is heard ``[S]`` of ``samples[S, channels]``."""
+    """One channel ``[S]`` of ``samples[S, channels]``, or the mean of all."""
     one = samples.mean(axis=1) if channel == MIX else samples[:, channel]
     return np.ascontiguousarray(one, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""An audio file while it is open: all of its samples, from any place on."""
+"""An open audio file, whose samples can be read from any position."""
 
 from __future__ import annotations
 
@@ -17,37 +17,39 @@ from .formats.lengths import decoder_inputs
 from .sources import local_file, name_of
 
 RATES = 1_000, 1_000_000
-"""Samples a second that are believed: from below the slowest telephone to beyond bats."""
+"""Lowest and highest sample rate that is accepted; a header with another one is damaged."""
 
 CHANNELS = 512
-"""Channels that are believed: more than the largest arrays of microphones have."""
+"""Most channels that are accepted: more than the largest microphone arrays have."""
 
 HEADERLESS = {".raw", ".pcm", ".s16", ".s16le", ".s8", ".u8", ".f32", ".f32le", ".ul", ".al", ".vox", ".lin"}
-"""Endings of files with nothing but samples."""
+"""Suffixes of files that hold samples without a header."""
 
 _ENDLESS = 2**45
-"""Samples from which on a number of them means that it was not known."""
+"""A number of samples from here on is a placeholder for an unknown length."""
 
 _BLOCK = 2**18
 
 _SIZELESS = ("PAF", "SDS")
-"""Containers that put more between their samples than samples."""
+"""Containers with other bytes between the samples, so that sizes do not give the number of samples."""
 
 
 class Decoder:
-    """What libsndfile decodes of a file, as if it were one file with a header that is right.
+    """The samples of one or more open files, decoded by libsndfile one file after another.
 
     Args:
-        files: open, each from its beginning; what is heard one after another.
-        name: what errors call them.
-        samples: how many of a channel are to be heard, where that is known to be fewer than libsndfile finds.
+        files: open files at their beginning; several are the parts of a chained or joined file.
+        name: the file's name in error messages.
+        samples: samples per channel to decode, where that is known to be fewer than libsndfile finds.
 
     Attributes:
-        frames, rate, channels: samples of a channel, samples a second, channels.
-        kind: of the samples, as libsndfile calls it (``PCM_16``, ...).
+        frames: samples per channel.
+        rate: samples a second.
+        channels: number of channels.
+        kind: the type of the samples in libsndfile's terms (``PCM_16``, ...).
 
     Raises:
-        AudioError: rate or channels that nobody has; files that do not fit together.
+        AudioError: the rate or the number of channels is out of range, or the parts differ in one of them.
     """
 
     def __init__(self, files: list[soundfile.SoundFile], name: str, samples: int | None = None) -> None:
@@ -65,8 +67,8 @@ class Decoder:
             raise AudioError(f"{name}: the header says {self.channels:,} channels; up to {CHANNELS} are read")
         shapes = {(file.samplerate, file.channels) for file in files}
         if len(shapes) > 1:
-            told = " and ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(shapes))
-            raise AudioError(f"{name}: parts that were joined differ ({told}); split them, or convert the file")
+            differing = " and ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(shapes))
+            raise AudioError(f"{name}: parts that were joined differ ({differing}); split them, or convert the file")
         self._ends = np.cumsum([file.frames for file in files], dtype=float)
         if self._ends[-1] > _ENDLESS:
             raise AudioError(f"{name}: its length is not known; convert it, for example with 'ffmpeg -i IN OUT.wav'")
@@ -77,11 +79,11 @@ class Decoder:
 
     @property
     def seekable(self) -> bool:
-        """Whether it can be read from any place without decoding all before it."""
+        """Whether reading can start at any position without decoding everything before it."""
         return self.kind not in UNSEEKABLE and all(file.seekable() for file in self._files)
 
     def seek(self, first: int) -> None:
-        """Go to a sample; where that cannot be done directly, by decoding up to it.
+        """Move to the sample number ``first``; files that are not seekable are decoded up to it.
 
         Raises:
             AudioError: it cannot be decoded.
@@ -98,30 +100,30 @@ class Decoder:
             pass
 
     def read(self, count: int, dtype: str = "float32") -> NDArray[np.float32]:
-        """The next samples ``[count, channels]``; fewer only at the end of what can be decoded.
+        """The next samples ``[count, channels]``; fewer only where the decodable audio ends.
 
         Raises:
             AudioError: they cannot be decoded.
         """
-        found = []
+        parts = []
         with self._faults():
             for file, end in zip(self._files, self._ends, strict=True):
                 wanted = min(count, int(end) - self._place)
                 if wanted > 0:
-                    found.append(file.read(wanted, dtype=dtype, always_2d=True))
-                    self._place += len(found[-1])
-                    count -= len(found[-1])
-                    if len(found[-1]) < wanted:
+                    parts.append(file.read(wanted, dtype=dtype, always_2d=True))
+                    self._place += len(parts[-1])
+                    count -= len(parts[-1])
+                    if len(parts[-1]) < wanted:
                         break
-        if len(found) == 1:
-            return found[0]
-        return np.concatenate(found) if found else np.zeros((0, self.channels), dtype)
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts) if parts else np.zeros((0, self.channels), dtype)
 
     def blocks(self, count: int, dtype: str = "float32") -> Iterator[NDArray[np.float32]]:
         """The next ``count`` samples, a block at a time.
 
         Raises:
-            AudioError: fewer can be decoded than there are said to be.
+            AudioError: fewer samples can be decoded than the header promises.
         """
         while count > 0:
             block = self.read(min(_BLOCK, count), dtype)
@@ -140,14 +142,14 @@ class Decoder:
 
 @contextmanager
 def open_audio(path: str | Path, *, thorough: bool = True) -> Iterator[Decoder]:
-    """What was named (a file, standard input, a pipe), to decode; its header is in order, and it is all there.
+    """Open an audio file, standard input or a pipe for decoding, after a check that the audio is complete.
 
     Args:
         path: see `local_file`.
         thorough: see `decoder_inputs`.
 
     Raises:
-        AudioError: it is missing, empty, not audio or cut off; or not all of it would be heard.
+        AudioError: the file is missing, empty, not audio or truncated; or libsndfile would decode only a part of it.
     """
     name, place = name_of(path), local_file(path)
     with ExitStack() as stack:
@@ -163,62 +165,62 @@ def open_audio(path: str | Path, *, thorough: bool = True) -> Iterator[Decoder]:
 def open_audio_bytes(
     content: FileBytes, name: str, *, descriptor: int | None = None, thorough: bool = True
 ) -> Iterator[Decoder]:
-    """`open_audio` of the contents of a file, wherever they are.
+    """`open_audio` for the bytes of a file, wherever they are stored.
 
     Args:
-        content: all of the file.
-        name: what errors call it.
-        descriptor: of the file, if it is one of its own.
+        content: all bytes of the file.
+        name: the file's name in error messages.
+        descriptor: the descriptor of the open file, where the bytes are a file on disk.
         thorough: see `decoder_inputs`.
 
     Raises:
         AudioError: as `open_audio`.
     """
-    views = decoder_inputs(content, name, thorough=thorough)
+    inputs = decoder_inputs(content, name, thorough=thorough)
     with ExitStack() as stack:
         try:
-            files = [stack.enter_context(_file(content, view, descriptor)) for view in views]
+            files = [stack.enter_context(_file(content, pieces, descriptor)) for pieces in inputs]
         except soundfile.LibsndfileError as error:
             raise undecodable_error(name, error) from error
         yield Decoder(files, name, _samples(files[0], content, name) if len(files) == 1 else None)
 
 
-def _file(content: FileBytes, view: tuple[Piece, ...] | None, descriptor: int | None) -> soundfile.SoundFile:
-    # By its descriptor: of a name, libsndfile wants to know more than its bytes (a.raw, names that are no UTF-8).
-    if view is None and descriptor is not None:
+def _file(content: FileBytes, pieces: tuple[Piece, ...] | None, descriptor: int | None) -> soundfile.SoundFile:
+    # Opened by descriptor: given a name, libsndfile decides by its suffix (a.raw) and fails on names that are not UTF-8.
+    if pieces is None and descriptor is not None:
         return soundfile.SoundFile(descriptor, closefd=False)
-    return soundfile.SoundFile(content.opened(*(view or ())))
+    return soundfile.SoundFile(content.opened(*(pieces or ())))
 
 
 def _samples(file: soundfile.SoundFile, content: FileBytes, name: str) -> int | None:
-    """How many samples there are by the header, where they all have the same bytes: libsndfile may hear a few behind.
+    """Samples per channel by the header, for codecs with a fixed sample size: libsndfile may decode a few bytes too many.
 
     Raises:
-        AudioError: it would hear less than there is.
+        AudioError: libsndfile would decode fewer samples than the file has.
     """
     width = FRAME_BYTES.get(file.subtype)
-    bounds = audio_span(content) if width is not None and file.format not in _SIZELESS else None
-    if width is None or bounds is None:
+    span = audio_span(content) if width is not None and file.format not in _SIZELESS else None
+    if width is None or span is None:
         return None
-    there = bounds.bytes_of(content) // (width * file.channels)
-    if file.frames < there:
+    stored = span.byte_count(content) // (width * file.channels)
+    if file.frames < stored:
         raise AudioError(
-            f"{name}: {there:,} samples are in it, and libsndfile finds {file.frames:,}; convert it, for example with "
+            f"{name}: {stored:,} samples are in it, and libsndfile finds {file.frames:,}; convert it, for example with "
             "'ffmpeg -i IN OUT.wav'"
         )
-    return there
+    return stored
 
 
-def truncated_error(name: str, promised: float, there: float) -> AudioError:
-    """What is wrong with audio of which fewer seconds can be decoded than its header says."""
+def truncated_error(name: str, promised: float, decodable: float) -> AudioError:
+    """The error for audio of which fewer seconds can be decoded than its header promises."""
     return AudioError(
-        f"{name}: cut off: the header promises {promised:.3f} s, but only {there:.3f} s can be decoded; copy or convert"
+        f"{name}: cut off: the header promises {promised:.3f} s, but only {decodable:.3f} s can be decoded; copy or convert"
         " the file again"
     )
 
 
 def undecodable_error(name: str, error: soundfile.LibsndfileError) -> AudioError:
-    """What is wrong with a file that libsndfile does not decode."""
+    """The error for a file that libsndfile cannot decode."""
     reason = error.error_string.removeprefix("Error : ").rstrip(".")
     if Path(name).suffix.lower() in HEADERLESS:
         return AudioError(

@@ -1,4 +1,4 @@
-"""Containers that libsndfile does not read (m4a, mp4, webm, wma, aac, ...), through ffmpeg where it is installed."""
+"""Containers that libsndfile does not read (m4a, mp4, webm, wma, aac, ...), decoded by ffmpeg where it is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import AudioError
 from .spool import copy_stream
 
 LONGEST = 3_600.0
-"""Seconds that ffmpeg may work on one file; it decodes more than a hundred times faster than the audio lasts."""
+"""Most seconds that ffmpeg may work on one file; it decodes more than a hundred times faster than the audio lasts."""
 
 _FIRST_BYTES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "MP4 (m4a, mp4, mov, 3gp)": ((4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide")),
@@ -29,14 +29,14 @@ _FIRST_BYTES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "AVI": ((8, b"AVI "),),
     "MPEG program stream": ((0, b"\x00\x00\x01\xba"),),
 }
-"""How files of each container begin: at which byte, with what."""
+"""How files of each container begin: ``(position, bytes)``."""
 
 _DEMUXERS = "mov,matroska,webm,asf,aac,amr,ac3,eac3,wv,ape,tta,flv,avi,mpeg"
-"""What ffmpeg may take the file for. Not for a playlist, which could name other files and hosts."""
+"""The demuxers that ffmpeg may use. Playlists are not among them, as they could name other files and hosts."""
 
 
 def container_of(first: bytes) -> str | None:
-    """Which of the containers that only ffmpeg reads begins so; ``None`` of any other.
+    """The container, if it is one that only ffmpeg reads; else ``None``.
 
     Args:
         first: the first 16 bytes of a file.
@@ -52,12 +52,12 @@ def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None
 
     Args:
         path: the file.
-        into: where the WAV goes.
-        name: what errors call it.
-        container: of `container_of`.
+        into: the file that the WAV is written into.
+        name: the file's name in error messages.
+        container: its container, as `container_of` gives it.
 
     Raises:
-        AudioError: ffmpeg is not installed, finds something wrong, or does not come to an end.
+        AudioError: ffmpeg is not installed, reports an error, or takes longer than `LONGEST`.
     """
     program = shutil.which("ffmpeg")
     if program is None:
@@ -69,13 +69,13 @@ def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None
     command += ["-format_whitelist", _DEMUXERS, "-i", f"file:{os.fspath(path)}", "-map", "0:a", "-vn", "-sn", "-dn"]
     command += ["-c:a", "pcm_s16le", "-f", "wav", "pipe:1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        late = threading.Event()
-        said: list[bytes] = []
+        timed_out = threading.Event()
+        messages: list[bytes] = []
         assert process.stdout is not None and process.stderr is not None
-        errors = threading.Thread(target=lambda: said.append(process.stderr.read()))  # type: ignore[union-attr]
+        errors = threading.Thread(target=lambda: messages.append(process.stderr.read()))  # type: ignore[union-attr]
 
         def stop() -> None:
-            late.set()
+            timed_out.set()
             process.kill()
 
         timer = threading.Timer(LONGEST, stop)
@@ -88,8 +88,8 @@ def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None
             timer.cancel()
             process.kill()
             errors.join()
-    lines = b"".join(said).decode(errors="replace").strip().splitlines()
-    if late.is_set():
+    lines = b"".join(messages).decode(errors="replace").strip().splitlines()
+    if timed_out.is_set():
         raise AudioError(f"{name}: ffmpeg was not done after {LONGEST:.0f} s; convert the file by hand")
     if process.returncode or lines:
         reason = _reason(lines) or f"it ended with {process.returncode}"
@@ -97,7 +97,7 @@ def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None
 
 
 def _reason(lines: list[str]) -> str:
-    """What ffmpeg said first, without the address of the part that said it."""
+    """The first message of ffmpeg, without the address of the module that wrote it."""
     if any("exactly one stream" in line or "only one" in line for line in lines):
         return "it has several audio tracks; extract one with 'ffmpeg -i IN -map 0:a:0 OUT.wav'"
     if any("matches no streams" in line for line in lines):

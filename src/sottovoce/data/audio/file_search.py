@@ -1,4 +1,4 @@
-"""The files below a folder, without those that no one means: hidden ones, and what macOS puts beside them (``._*``)."""
+"""The files below a folder, without hidden ones and those that macOS puts beside others (``._*``)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class FoundFiles:
-    """What is below a folder.
+    """The files below a folder.
 
     Attributes:
-        files: those with one of the endings, sorted; or all, where no endings are given.
-        hidden: how many were passed over because they are hidden, or in a hidden folder.
-        others: endings of other files -> how many.
+        files: the files with one of the suffixes, sorted; all files where no suffixes are given.
+        hidden: number of files skipped because they, or their folder, are hidden.
+        others: suffix -> number of the other files.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -32,11 +32,11 @@ class FoundFiles:
 
 
 def find_files(folder: Path, suffixes: Collection[str] | None = None, *, links: bool = False) -> FoundFiles:
-    """Look for files below a folder, and say how many hidden ones are passed over.
+    """Find files below a folder; a warning counts the hidden ones that are skipped.
 
     Args:
-        folder: where to look.
-        suffixes: endings of the files, in small letters.
+        folder: the folder to search.
+        suffixes: suffixes of the files, in lower case.
         links: whether links to folders are followed.
     """
     found, seen = FoundFiles(), set[str]()
@@ -59,15 +59,15 @@ def find_files(folder: Path, suffixes: Collection[str] | None = None, *, links: 
                 found.others[suffix or name] += 1
     found.files.sort()
     if found.hidden:
-        _log.warning("%s: passed over %d hidden files (named .*)", folder, found.hidden)
+        _log.warning("%s: skipped %d hidden files (named .*)", folder, found.hidden)
     return found
 
 
 def audio_files(path: str | Path) -> list[Path]:
-    """What was named itself (a file, standard input, a named pipe), or all audio files below a folder, sorted.
+    """All audio files below a folder, sorted; a file, standard input or a named pipe gives itself.
 
     Raises:
-        AudioError: nothing there.
+        AudioError: the path does not exist, or the folder has no audio files.
     """
     path = Path(path)
     if is_stream(path) or path.is_file():

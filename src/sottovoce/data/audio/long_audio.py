@@ -1,4 +1,4 @@
-"""Audio files that are too long to be held: heard piece by piece, or in parts that are judged one by one."""
+"""Audio files too long for memory: read piece by piece, or in parts that are scored one by one."""
 
 from __future__ import annotations
 
@@ -12,30 +12,28 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError
-from ...quantities import SAMPLE_RATE, Seconds
-from .channels import Channel, resolve_channel
-from .channels import select_channel as of_channel
+from .channels import Channel, resolve_channel, select_channel
 from .decoder import open_audio, truncated_error
 from .reading import SilenceWarning, as_waveform, checked_mono, is_silent, log_resampling
 from .sources import name_of
 
 LONGEST = 60.0
-"""Seconds of a part. No part is much longer than what models learn from."""
+"""Most seconds of a part: not much longer than the utterances that models are trained on."""
 
 
-def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
-    """Read a file of any format and rate bit by bit, as a microphone would give it; resampled without seams.
+def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
+    """Read a file of any format and rate piece by piece, as a microphone would deliver it; resampled without seams.
 
     Args:
         path: the file.
-        seconds: of each piece.
+        seconds: length of each piece.
         channel: which channel of a file with several, or ``"mix"``.
 
     Yields:
-        ``[S]`` float32 at 16 kHz; some may be empty where the rate is another.
+        ``[S]`` float32 at 16 kHz; some may be empty where the file is resampled.
 
     Raises:
-        AudioError: as `read_audio`, as soon as it shows; a file of any length is read, a silent one too.
+        AudioError: as `read_audio`, when the reading reaches the fault. Files of any length and silent files are read.
     """
     done, name = 0, name_of(path)
     with open_audio(path) as file:
@@ -53,29 +51,29 @@ def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel |
 
 
 def speech_parts(path: str | Path, *, channel: Channel | None = None) -> Iterator[Tensor]:
-    """Equal parts of a file, as few as are not longer than `LONGEST`; a shorter file is one part.
+    """The fewest equal parts of a file that are not longer than `LONGEST`; a shorter file is one part.
 
-    A part of a longer file that is digital silence is left out: it says nothing about a voice.
+    Parts that are digital silence are left out, as they hold nothing to score.
 
     Yields:
         ``[S]`` float32 at 16 kHz.
 
     Raises:
-        AudioError: as `read_audio`; or there is nothing but silence.
+        AudioError: as `read_audio`; or the whole file is digital silence.
     """
-    heard = False
+    any_sound = False
     with open_audio(path) as file:
         count = max(-(-file.frames // round(LONGEST * file.rate)), 1)
-        listened = resolve_channel(channel, file.channels, file.name)
+        chosen = resolve_channel(channel, file.channels, file.name)
         for part in range(count):
             size = file.frames * (part + 1) // count - file.frames * part // count
-            mono = [of_channel(block, listened) for block in file.blocks(size)]
+            mono = [select_channel(block, chosen) for block in file.blocks(size)]
             with warnings.catch_warnings():
-                # Of a part there is nothing to say, of a file it is an error.
+                # A silent part is normal; only a silent file is an error.
                 warnings.simplefilter("ignore", SilenceWarning)
                 wave = as_waveform(np.concatenate(mono or [np.zeros(0, np.float32)]), file.rate, file.name)
             if not is_silent(wave):
-                heard = True
+                any_sound = True
                 yield wave
-    if not heard:
+    if not any_sound:
         raise AudioError(f"{name_of(path)}: digital silence, so there is nothing to score; replace it or leave it out")

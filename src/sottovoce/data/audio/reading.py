@@ -1,4 +1,4 @@
-"""Audio files as the encoder wants them: one channel, 16 kHz, float32, and nothing that quietly spoils a result."""
+"""Audio files as encoders take them: one channel, 16 kHz, float32, and checked."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 LARGEST = 2**30
-"""Samples of one channel that are held at once: 18 hours at 16 kHz."""
+"""Most samples of one channel that are held in memory at once: 18 hours at 16 kHz."""
 
 _STEP = 1 / 32_768
 """One step of 16-bit audio."""
 
 _log = logging.getLogger(__name__)
-_noticed: set[int] = set()
+_logged_rates: set[int] = set()
 
 
 class SilenceWarning(UserWarning):
-    """The audio is digital silence: it can be read, but nothing about a speaker or word can be said from it."""
+    """The audio is digital silence: it can be read, but there is no speech in it."""
 
 
 def read_audio(
@@ -43,14 +43,14 @@ def read_audio(
 ) -> Tensor:
     """Read a file, or a stretch of it, as a mono waveform at 16 kHz.
 
-    Any format of libsndfile is read (wav, flac, ogg, opus, mp3, ...), and through ffmpeg, where it is installed, what
-    else there is (m4a, mp4, webm, wma, aac, ...). Other sample rates are resampled by soxr, and that is logged once for
-    each rate. Digital silence gives a `SilenceWarning`; whoever must decide something from it calls `refuse_silence`.
+    libsndfile reads wav, flac, ogg, opus, mp3 and many more; ffmpeg, where it is installed, reads m4a, mp4, webm, wma,
+    aac and others. Other sample rates are resampled by soxr, which is logged once for each rate. Digital silence gives a
+    `SilenceWarning`; callers that score the audio refuse it by `refuse_silence`.
 
     Args:
         path: the file; or ``-`` for standard input, or a named pipe, which are copied to disk first.
         channel: which channel of a file with several, counted from 0; ``"mix"`` for the mean of all.
-        start: seconds to pass over.
+        start: seconds to skip at the beginning.
         duration: seconds to read; ``None`` reads to the end.
 
     Returns:
@@ -67,11 +67,11 @@ def read_audio(
 def decode_audio(
     encoded: bytes, name: str, *, channel: Channel | None = None, start: Seconds = 0.0, duration: Seconds | None = None
 ) -> Tensor:
-    """`read_audio` of the contents of a file.
+    """`read_audio` for the bytes of a file.
 
     Args:
-        encoded: all of the file.
-        name: what errors call it.
+        encoded: all bytes of the file.
+        name: the file's name in error messages.
         channel, start, duration: as `read_audio`.
 
     Raises:
@@ -83,20 +83,20 @@ def decode_audio(
 
 def _read(file: Decoder, channel: Channel | None, start: Seconds, duration: Seconds | None) -> Tensor:
     rate, name = file.rate, file.name
-    asked = f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s"
+    out_of_range = f"{name}: cannot read from {start:g} s for {duration} s of {file.frames / rate:.3f} s"
     if not math.isfinite(start) or not math.isfinite(duration or 0.0):
-        raise AudioError(asked)
+        raise AudioError(out_of_range)
     first = round(start * rate)
     count = file.frames - first if duration is None else round(duration * rate)
     if first < 0 or count < 0 or first > file.frames:
-        raise AudioError(asked)
+        raise AudioError(out_of_range)
     count = min(count, file.frames - first)
     if count > LARGEST:
         raise AudioError(f"{name}: {count / rate / 3600:.1f} hours are too much to be held at once; split it")
-    listened = resolve_channel(channel, file.channels, name)
+    chosen = resolve_channel(channel, file.channels, name)
     if first:
         file.seek(first)
-    blocks = [select_channel(block, listened) for block in file.blocks(count)]
+    blocks = [select_channel(block, chosen) for block in file.blocks(count)]
     return as_waveform(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate, name)
 
 
@@ -105,8 +105,8 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
 
     Args:
         samples: ``[S]`` or ``[S, channels]``, floating point.
-        rate: their samples a second.
-        name: what errors call them.
+        rate: samples a second.
+        name: the name of the audio in error messages.
         channel: which channel of several, counted from 0, or ``"mix"``.
 
     Returns:
@@ -137,10 +137,10 @@ def checked_mono(
 
     Args:
         samples, rate, name, channel: see `as_waveform`.
-        start: seconds of the file before these samples.
+        start: position of these samples in the file, in seconds.
 
     Raises:
-        AudioError: there are several channels and none was chosen, or not the one; a sample is NaN or infinite.
+        AudioError: there are several channels and none was chosen, or there is no such channel; a sample is NaN or infinite.
     """
     mono = select_channel(samples, resolve_channel(channel, samples.shape[1], name))
     if not np.isfinite(mono).all():
@@ -153,10 +153,10 @@ def checked_mono(
 
 
 def read_speech(path: str | Path, *, channel: Channel | None = None) -> Tensor:
-    """`read_audio` for those who must decide something: digital silence is refused, in one line.
+    """`read_audio` for audio that is to be scored: digital silence is refused.
 
     Raises:
-        AudioError: as `read_audio`; or there is nothing but silence.
+        AudioError: as `read_audio`; or the audio is digital silence.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SilenceWarning)
@@ -166,12 +166,12 @@ def read_speech(path: str | Path, *, channel: Channel | None = None) -> Tensor:
 
 
 def is_silent(waveform: Tensor | NDArray[np.float32]) -> bool:
-    """Whether no sample differs from another by more than one step of 16-bit audio: zeros, or a constant offset."""
+    """Whether all samples are equal up to one step of 16-bit audio: zeros, or a constant offset."""
     return bool(waveform.max() - waveform.min() <= _STEP)
 
 
 def refuse_silence(waveform: Tensor, name: str) -> None:
-    """Stop where a decision is to be made from the audio.
+    """Raise an error for audio that cannot be scored.
 
     Raises:
         AudioError: the waveform is digital silence.
@@ -181,7 +181,7 @@ def refuse_silence(waveform: Tensor, name: str) -> None:
 
 
 def audio_shape(path: str | Path) -> tuple[int, int, int]:
-    """``(samples, rate, channels)`` of all that can be heard of a file; see `sottovoce.data.audio.formats.lengths`.
+    """``(samples, rate, channels)`` of all audio in a file; see `sottovoce.data.audio.formats.lengths`.
 
     Raises:
         AudioError: the file is missing, empty, not audio or visibly cut off.
@@ -191,7 +191,7 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
 
 
 def log_resampling(rate: int, name: str) -> None:
-    """Say once for each rate that audio is resampled."""
-    if rate not in _noticed:
-        _noticed.add(rate)
+    """Log, once for each rate, that audio is resampled."""
+    if rate not in _logged_rates:
+        _logged_rates.add(rate)
         _log.warning("%s: %d Hz audio is resampled to %d Hz (said once for this rate)", name, rate, SAMPLE_RATE)

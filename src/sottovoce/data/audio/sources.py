@@ -1,4 +1,4 @@
-"""What can be named where audio is wanted, and the file on disk that libsndfile then opens.
+"""The sources of audio that a user can name, and the file on disk that libsndfile opens for each.
 
 A file is itself. Standard input (``-``) and named pipes can be read only once, so they are copied into a temporary
 file first; containers that only ffmpeg reads are decoded into one.
@@ -20,7 +20,7 @@ STANDARD_INPUT = "-"
 
 
 def name_of(path: str | Path) -> str:
-    """What errors and results call it."""
+    """The name of a source in error messages and results."""
     return "standard input" if str(path) == STANDARD_INPUT else printable(path)
 
 
@@ -30,16 +30,16 @@ def printable(path: str | Path) -> str:
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether it can be read only once: standard input or a named pipe."""
+    """Whether a source can be read only once: standard input or a named pipe."""
     return str(path) == STANDARD_INPUT or Path(path).is_fifo()
 
 
 def local_file(path: str | Path) -> Path:
-    """The file on disk with the audio of what was named.
+    """The file on disk that holds the audio of a source.
 
     Raises:
-        AudioError: nothing is there, it is empty, a folder or a device, or cannot be read; it does not end; or ffmpeg,
-            which alone reads it, is missing or fails.
+        AudioError: the source is missing, empty, a folder or a device, or cannot be read; a stream does not end; or
+            ffmpeg, which its format needs, is missing or fails.
     """
     name = name_of(path)
     place = _standard_input() if str(path) == STANDARD_INPUT else _on_disk(Path(path), name)
@@ -54,7 +54,7 @@ def local_file(path: str | Path) -> Path:
     if container is None:
         return place
     key = str(place), size, changed
-    return temporary_copy(key, lambda file: decode_to_wav(place, file, name, container), again=True)
+    return temporary_copy(key, lambda file: decode_to_wav(place, file, name, container), reproducible=True)
 
 
 def _on_disk(path: Path, name: str) -> Path:
@@ -81,20 +81,20 @@ def _standard_input() -> Path:
         if not copy_stream(stream, file, "standard input"):
             raise AudioError("standard input: is empty (0 bytes); send audio to it, or name a file")
 
-    return temporary_copy(STANDARD_INPUT, write, again=False)
+    return temporary_copy(STANDARD_INPUT, write, reproducible=False)
 
 
 def _named_pipe(path: Path, name: str) -> Path:
-    """What was written to the pipe until its writer closed it; what is written later, this process does not hear."""
+    """What was written to the pipe until its writer closed it. What is written later is not read."""
 
     def write(file: BinaryIO) -> None:
         with path.open("rb") as stream:
             if not copy_stream(stream, file, name):
                 raise AudioError(f"{name}: nothing was written to it (0 bytes)")
 
-    found = path.stat()
+    status = path.stat()
     try:
-        return temporary_copy((found.st_dev, found.st_ino), write, again=False)
+        return temporary_copy((status.st_dev, status.st_ino), write, reproducible=False)
     except OSError as error:
         raise _unreadable(name, error) from error
 

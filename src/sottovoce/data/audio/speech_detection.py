@@ -1,4 +1,4 @@
-"""Where there is speech, by loudness alone: good enough for clean recordings of one speaker, and a baseline for others."""
+"""Energy-based voice activity detection: good enough for clean recordings of one speaker, and a baseline for others."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from .frames import FRAME_LENGTH, FRAME_STEP, frame_count
 
 _QUIETEST = -90.0
 _FLOOR = 45.0
-"""Decibels below the loudest speech at which background is taken to be, where it is even quieter."""
+"""Decibels below the level of speech; a background that is even quieter counts as this loud."""
 
 
 def detect_speech(
     wave: Wave, *, share: float = 0.35, shortest: float = 0.1, pause: float = 0.2
 ) -> list[tuple[float, float]]:
-    """Start and end, in seconds, of what is loud: ``share`` of the way (in decibels) from background to speech or more.
+    """Start and end, in seconds, of each stretch of speech.
 
-    Background and speech are the 5 % and 95 % quantiles of the levels of frames (25 ms every 20 ms).
+    A frame (25 ms every 20 ms) is speech where its level is at least ``share`` of the way, in decibels, from the level of
+    the background to that of speech: the 5 % and 95 % quantiles of the levels of all frames.
 
     Args:
         wave: ``[S]`` at 16 kHz.
-        share: 0..1 of the way.
-        shortest: seconds; what is loud for less is a click.
-        pause: seconds; what is quiet for less lies within speech.
+        share: position of the threshold, 0..1.
+        shortest: seconds; shorter stretches are dropped as clicks.
+        pause: seconds; shorter pauses are part of the speech around them.
     """
     T = frame_count(len(wave))
     if T == 0 or not np.any(wave):
@@ -36,9 +37,9 @@ def detect_speech(
     background = max(background, speech - _FLOOR)
     edges = np.flatnonzero(np.diff(level >= background + share * (speech - background), prepend=False, append=False))
     found: list[tuple[float, float]] = []
-    early = (FRAME_LENGTH - FRAME_STEP) / 2
+    offset = (FRAME_LENGTH - FRAME_STEP) / 2
     for first, last in edges.reshape(-1, 2).tolist():
-        start, end = ((FRAME_STEP * frame + early) / SAMPLE_RATE for frame in (first, last))
+        start, end = ((FRAME_STEP * frame + offset) / SAMPLE_RATE for frame in (first, last))
         if found and start - found[-1][1] < pause:
             start = found.pop()[0]
         found.append((start, end))

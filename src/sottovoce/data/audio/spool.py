@@ -1,6 +1,6 @@
-"""Bytes that come only once, or are made by another program, in a file of their own that can be read again.
+"""Temporary copies of audio that can be read only once, or is decoded by another program.
 
-The files lie in one temporary folder, which goes with the process.
+The copies lie in one temporary folder, which is removed when the process ends.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from typing import BinaryIO
 from ...errors import AudioError
 
 LARGEST = 4 * 2**30 - 2**20
-"""Bytes of one file: 37 hours at 16 kHz and 16 bits. What never ends must not fill the disk."""
+"""Most bytes of one copy: 37 hours at 16 kHz and 16 bits. A stream that never ends must not fill the disk."""
 
 _KEPT = 8
-"""Files that are kept at a time, of those that can be made again."""
+"""Most copies kept at a time, of those that can be made again."""
 
 _BLOCK = 2**20
 
 _lock = threading.RLock()
 _folder: tempfile.TemporaryDirectory[str] | None = None
 _once: dict[Hashable, Path] = {}
-_again: OrderedDict[Hashable, Path] = OrderedDict()
+_reproducible: OrderedDict[Hashable, Path] = OrderedDict()
 
 
-def temporary_copy(key: Hashable, write: Callable[[BinaryIO], None], *, again: bool) -> Path:
-    """The file of a key, which is written where there is none yet.
+def temporary_copy(key: Hashable, write: Callable[[BinaryIO], None], *, reproducible: bool) -> Path:
+    """The copy that belongs to a key; it is written at the first call.
 
     Args:
-        key: of the same bytes, always the same.
-        write: fills a new file.
-        again: whether the bytes can be had again. If so, only the files that were used last are kept.
+        key: identifies the bytes.
+        write: writes them into a new file.
+        reproducible: whether the bytes can be read again later. If so, only the copies that were used last are kept.
     """
     with _lock:
-        kept: dict[Hashable, Path] | OrderedDict[Hashable, Path] = _again if again else _once
+        kept: dict[Hashable, Path] | OrderedDict[Hashable, Path] = _reproducible if reproducible else _once
         if key not in kept:
             kept[key] = _written(write)
-        if again:
-            _again.move_to_end(key)
-            while len(_again) > _KEPT:
-                _again.popitem(last=False)[1].unlink(missing_ok=True)
+        if reproducible:
+            _reproducible.move_to_end(key)
+            while len(_reproducible) > _KEPT:
+                _reproducible.popitem(last=False)[1].unlink(missing_ok=True)
         return kept[key]
 
 
@@ -66,15 +66,15 @@ def _written(write: Callable[[BinaryIO], None]) -> Path:
 
 
 def copy_stream(source: BinaryIO, into: BinaryIO, name: str) -> int:
-    """All of a source; how many bytes that were.
+    """Copy a stream to its end; returns the number of bytes.
 
     Args:
-        source: is read to its end.
-        into: where it goes.
-        name: what errors call it.
+        source: the stream.
+        into: the file that it is copied into.
+        name: the name of the stream in error messages.
 
     Raises:
-        AudioError: it does not end within `LARGEST` bytes.
+        AudioError: the stream does not end within `LARGEST` bytes.
     """
     size = 0
     while block := source.read(_BLOCK):

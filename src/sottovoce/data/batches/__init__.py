@@ -1,0 +1,11 @@
+"""Batches as pure functions of (seed, step, rank).
+
+Modules:
+    batches: `StepBatches` for training, `EvaluationBatches`, and their `BatchLoader`.
+    samplers: which utterance comes at which position.
+    targets: the labels of a batch: classes, SLU classes, token sequences.
+    speaker_activity: the targets of diarization.
+    augment, rawboost, codecs: data augmentation.
+    cache: `AudioCache`: all decoded audio of a corpus in memory.
+    unlabeled_speech: `speech_batches`: batches from a folder of audio.
+"""

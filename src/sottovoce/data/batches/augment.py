@@ -1,7 +1,7 @@
-"""What can happen to the speech of a batch: rooms, microphones and lines, noise, other people.
+"""Data augmentation: rooms, microphones and lines, noise, and babble.
 
-An effect is a value that is called with the waveforms of a batch and a generator. It has no state: the same generator
-gives the same audio. A list of effects is applied in order.
+An effect is called with the waveforms of a batch and a random generator. It has no state: the same generator gives the
+same audio. Several effects are applied in order.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from ..audio.acoustics import (
     reverberate,
     room_response,
 )
-from ..audio.channels import Channel as HeardChannel
-from ..audio.reading import audio_shape, read_audio
+from ..audio.channels import Channel as FileChannel
+from ..audio.reading import SAMPLE_RATE, audio_shape, read_audio
 
 Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
-"""``effect(waves, generator) -> waves``: the waveforms of a batch in, as many of the same lengths out."""
+"""``effect(waves, generator) -> waves``; it returns as many waveforms, of the same lengths."""
 
 
 @dataclass(frozen=True)
-class InventedRooms:
-    """A source of impulse responses: `room_response` with reverberation times and ratios drawn evenly."""
+class SimulatedRooms:
+    """A source of simulated impulse responses: `room_response` with uniformly drawn reverberation times and ratios."""
 
     t60: tuple[float, float] = (0.15, 0.7)
     ratio: tuple[float, float] = (-2.0, 10.0)
@@ -45,7 +45,7 @@ class InventedRooms:
 
 @dataclass(frozen=True)
 class ColoredNoise:
-    """A source of noise: `colored_noise` with slopes drawn evenly."""
+    """A source of synthetic noise: `colored_noise` with uniformly drawn slopes."""
 
     slope: tuple[float, float] = (0.0, 6.0)
 
@@ -54,18 +54,18 @@ class ColoredNoise:
 
 
 class RecordedNoise:
-    """A source of recorded noise: one file is chosen evenly, then a stretch of it.
+    """A source of recorded noise: a random stretch of a random file.
 
     Args:
-        paths: audio files; only the stretch that is needed is read. A shorter file is repeated.
-        channel: the channel of files with several, or ``"mix"``.
+        paths: audio files, of which only the stretch that is needed is read. A shorter file is repeated.
+        channel: the channel to use of files with several, or ``"mix"``.
 
     Raises:
         DataError: there are no files.
         AudioError: a file is missing or not audio.
     """
 
-    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], channel: FileChannel | None = None) -> None:
         self.paths, self.channel = _files(paths), channel
         self.seconds = [samples / rate for samples, rate, _ in map(audio_shape, self.paths)]
 
@@ -78,12 +78,12 @@ class RecordedNoise:
 
 
 class RecordedRooms:
-    """A source of recorded impulse responses: one file is chosen evenly.
+    """A source of recorded impulse responses: a random file.
 
     Arguments and errors are those of `RecordedNoise`.
     """
 
-    def __init__(self, paths: Sequence[str | Path], channel: HeardChannel | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], channel: FileChannel | None = None) -> None:
         self.paths, self.channel = _files(paths), channel
         for path in self.paths:
             audio_shape(path)
@@ -94,17 +94,17 @@ class RecordedRooms:
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
     if not paths:
-        raise DataError("recorded noise or rooms: no files; name at least one, or take this source out")
+        raise DataError("recorded noise or rooms: no files; name at least one, or remove this source")
     return [Path(path) for path in paths]
 
 
 @dataclass(frozen=True)
 class Reverberation:
-    """Puts waveforms into rooms.
+    """Adds reverberation.
 
     Args:
-        rooms: gives an impulse response: `InventedRooms` or `RecordedRooms`.
-        probability: share of the waveforms.
+        rooms: source of impulse responses: `SimulatedRooms` or `RecordedRooms`.
+        probability: probability for each waveform.
     """
 
     rooms: Callable[[np.random.Generator], Wave]
@@ -117,12 +117,12 @@ class Reverberation:
 
 @dataclass(frozen=True)
 class Channel:
-    """Sends waveforms through invented microphones and lines (`channel_response`), drawn evenly from ranges.
+    """Filters waveforms as microphones and lines do: a `channel_response` with uniformly drawn parameters.
 
     Args:
-        probability: share of the waveforms.
-        depth: decibels of ups and downs over frequency.
-        low, high: hertz between which the line passes anything; a telephone's are about 300 and 3,400.
+        probability: probability for each waveform.
+        depth: range of the standard deviation of the gain over frequency, in decibels.
+        low, high: ranges of the lowest and highest frequency that passes, in hertz; about 300 and 3,400 for a telephone.
     """
 
     probability: float = 0.5
@@ -144,8 +144,8 @@ class Noise:
     """Adds noise.
 
     Args:
-        source: gives noise of a length: `ColoredNoise` or `RecordedNoise`.
-        probability: share of the waveforms.
+        source: source of noise: `ColoredNoise` or `RecordedNoise`.
+        probability: probability for each waveform.
         snr: range of the signal-to-noise ratio in decibels.
     """
 
@@ -163,11 +163,11 @@ class Noise:
 
 @dataclass(frozen=True)
 class Babble:
-    """Adds other speech of the same batch.
+    """Adds several other voices of the same batch.
 
     Args:
-        probability: share of the waveforms.
-        talkers: range of the number of other people (both ends included), as far as the batch has them.
+        probability: probability for each waveform.
+        talkers: range of the number of other voices (both ends included), limited by the batch.
         snr: range of the signal-to-noise ratio in decibels.
     """
 

@@ -1,9 +1,9 @@
-"""Batches as pure functions of (seed, step, rank): whatever happened before, step 7000 is always the same audio.
+"""Batches as pure functions of (seed, step, rank): step 7000 is the same audio whatever was loaded before.
 
-That is what makes a run that was killed end where an uninterrupted one ends: nothing has to be restored.
+So a run that was killed and resumed ends in the same weights as an uninterrupted one: loaders have no state to restore.
 
     step      0        1        2
-    rank 0  [0 1 2]  [6 7 8]  ...      position = (step * world + rank) * batch_size + place in the batch;
+    rank 0  [0 1 2]  [6 7 8]  ...      position = (step * world + rank) * batch_size + index in the batch;
     rank 1  [3 4 5]  [9 ...            positions run through one permutation of the corpus after another
 """
 
@@ -30,30 +30,31 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 Batch: TypeAlias = dict[str, Any]
-"""``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``ids`` list; and what `Targets` put there."""
+"""``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``ids`` list; and the entries of `Targets`."""
 
 _QUANTUM = SAMPLE_RATE // 10
-"""Drawn crop lengths are multiples of this, so that an encoder meets (and caches for) few different lengths."""
+"""Random crop lengths are multiples of this, so that encoders see (and cache for) few different lengths."""
 
 _STREAM = 1
-"""Keeps the random numbers of batches apart from those of `order`."""
+"""Key of the random numbers of batches, which differ from those of the samplers."""
 
 
 class StepBatches(Dataset[Batch]):
-    """Training batches, one for each step; ``batches[step]`` may be asked in any order, any number of times.
+    """Training batches, one for each step; ``batches[step]`` can be read in any order, any number of times.
 
     Args:
         cuts: the utterances.
-        batch_size: utterances a batch and rank.
-        seed: of everything random here.
-        crop: seconds, or the range from which one length is drawn for each batch; a shorter utterance is repeated.
-            ``None`` takes utterances whole and pads them; a batch then holds utterances of about one length.
-        effects: applied in order to the cropped waveforms.
-        targets: what is learned of the cuts; ``None`` means unlabeled audio.
-        balanced: every class equally often, and at most once in a run of as many utterances as there are classes.
-            Otherwise every utterance once in a pass over the corpus.
-        cache: a kind of `AudioCache` ("int16", "float16") to keep all audio in memory, decoded once.
-        rank, world: which share of each step's utterances this process takes.
+        batch_size: utterances in a batch, on each rank.
+        seed: seed of the order, the crops and the augmentation.
+        crop: length of the crops in seconds, or the range from which one length is drawn for each batch; a shorter
+            utterance is repeated. ``None`` takes whole utterances and pads them; a batch then holds utterances of similar
+            length.
+        effects: the augmentation, applied in order to the cropped waveforms.
+        targets: the labels of the cuts; ``None`` for unlabeled audio.
+        balanced: draw every class equally often, each once in as many utterances as there are classes. Otherwise every
+            utterance comes once in a pass over the corpus.
+        cache: type of the `AudioCache` ("int16", "float16") that keeps all decoded audio in memory; ``None`` for none.
+        rank, world: rank of this process, and number of processes.
 
     Raises:
         DataError: there are no cuts, or an argument is out of range.
@@ -91,7 +92,7 @@ class StepBatches(Dataset[Batch]):
 
     @property
     def steps_per_pass(self) -> float:
-        """Steps in which all ranks together take as many utterances as the corpus has."""
+        """Steps in one pass over the corpus, all ranks together."""
         return len(self.cuts) / (self.batch_size * self.world)
 
     def __getitem__(self, step: int) -> Batch:
@@ -111,8 +112,8 @@ class StepBatches(Dataset[Batch]):
         cuts = [self.cuts[index] for index in chosen]
         batch = collate(waves, [cut.id for cut in cuts])
         if self.targets is not None:
-            found = [self.targets.of(*each) for each in zip(cuts, starts, sizes, strict=True)]
-            batch |= self.targets.collate(found)
+            labels = [self.targets.of(*each) for each in zip(cuts, starts, sizes, strict=True)]
+            batch |= self.targets.collate(labels)
         return batch
 
     def _order(self, balanced: bool) -> Balanced | Shuffled | Bucketed:
@@ -129,7 +130,7 @@ class StepBatches(Dataset[Batch]):
         return low if low == high else int(generator.integers(-(-low // _QUANTUM), high // _QUANTUM + 1)) * _QUANTUM
 
     def _crop(self, index: int, length: int, generator: np.random.Generator) -> tuple[Wave, int]:
-        """A random stretch, and where it begins. Of an hour of audio only the stretch is decoded, if that can be."""
+        """A random crop and the sample where it begins; of long audio only the crop is decoded, where the format allows it."""
         cut = self.cuts[index]
         size = None if self.cache is not None else seekable_samples(cut)
         if size is None or size <= length:
@@ -138,7 +139,7 @@ class StepBatches(Dataset[Batch]):
             return wrapped_stretch(wave, start, length), start
         start = crop_start(size, length, generator)
         stretch = load_stretch(cut, start, length).numpy()
-        # A manifest may promise a sample more than there is.
+        # A manifest may list a sample more than the file has.
         return stretch if len(stretch) == length else wrapped_stretch(self._wave(index), start, length), start
 
     def _wave(self, index: int) -> Wave:
@@ -146,7 +147,7 @@ class StepBatches(Dataset[Batch]):
 
 
 class EvaluationBatches(Dataset[Batch]):
-    """Every cut once, whole, padded together with others of about its length (shortest first).
+    """Every cut once, whole, in batches of similar length (shortest first).
 
     Args:
         cuts: the utterances.
@@ -186,7 +187,7 @@ class EvaluationBatches(Dataset[Batch]):
 
 
 def collate(waves: Sequence[Wave], ids: Sequence[str]) -> Batch:
-    """Waveforms of any lengths, padded with zeros behind, as a `Batch`."""
+    """Waveforms of any lengths as a `Batch`, padded with zeros at the end."""
     lengths = torch.tensor([len(wave) for wave in waves], dtype=torch.int64)
     waveform = torch.zeros(len(waves), int(lengths.max()))
     for row, wave in zip(waveform, waves, strict=True):
@@ -195,14 +196,14 @@ def collate(waves: Sequence[Wave], ids: Sequence[str]) -> Batch:
 
 
 class BatchLoader(DataLoader[Batch]):
-    """A ``DataLoader`` over step or evaluation batches that neither draws from global random numbers nor hides errors.
+    """A ``DataLoader`` that draws nothing from global random numbers and passes errors of workers on as they are.
 
-    A fault of the user's data found in a worker arrives as the same one-line error that it is without workers.
+    An error about the user's data in a worker is raised as the same one-line error as without workers.
 
     Args:
         batches: `StepBatches` or `EvaluationBatches`.
-        steps: which to load, in this order; by default all of ``EvaluationBatches``.
-        workers: processes that load; with any number the batches are the same.
+        steps: the steps to load, in this order; by default all of ``EvaluationBatches``.
+        workers: number of worker processes; it does not change the batches.
     """
 
     def __init__(
@@ -211,7 +212,7 @@ class BatchLoader(DataLoader[Batch]):
         if steps is None:
             steps = range(len(batches))  # type: ignore[arg-type]
         super().__init__(
-            _Carrier(batches),
+            _ErrorsAsValues(batches),
             batch_size=None,
             sampler=steps,
             num_workers=workers,
@@ -227,8 +228,8 @@ class BatchLoader(DataLoader[Batch]):
             yield item
 
 
-class _Carrier(Dataset[Any]):
-    """Brings errors out of workers as values: torch would bury them in a traceback of the worker."""
+class _ErrorsAsValues(Dataset[Any]):
+    """Returns errors of workers as values: torch would wrap them in a traceback of the worker."""
 
     def __init__(self, batches: Dataset[Batch]) -> None:
         self.batches = batches

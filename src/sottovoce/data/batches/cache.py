@@ -29,8 +29,8 @@ class AudioCache:
     ``float16`` keeps 11 significant bits at any level.
 
     Args:
-        cuts: what to load, in this order.
-        kind: "int16" or "float16".
+        cuts: the cuts to load, in this order.
+        kind: type of the stored samples: "int16" or "float16".
 
     Raises:
         DataError: the kind is unknown, or the corpus needs more than 4 GiB.
@@ -66,14 +66,14 @@ _latest: tuple[str, AudioCache] | None = None
 
 
 def audio_cache(cuts: Sequence[Cut], kind: str) -> AudioCache:
-    """`AudioCache` of these cuts; asked for the same ones again, the same object.
+    """The `AudioCache` of these cuts; for the same cuts as in the last call it is the same object.
 
-    The stages of a run mostly train on the same audio, and decoding and resampling it takes minutes. Only the last one
+    The stages of a run mostly train on the same audio, and decoding and resampling it takes minutes. Only the last cache
     is kept.
     """
     global _latest
-    told = hashlib.sha256(json.dumps([kind, *(cut.to_dict() for cut in cuts)], default=str).encode()).hexdigest()
-    if _latest is None or _latest[0] != told:
+    digest = hashlib.sha256(json.dumps([kind, *(cut.to_dict() for cut in cuts)], default=str).encode()).hexdigest()
+    if _latest is None or _latest[0] != digest:
         _latest = None  # two at once need not fit into memory
-        _latest = told, AudioCache(cuts, kind)
+        _latest = digest, AudioCache(cuts, kind)
     return _latest[1]

@@ -1,4 +1,4 @@
-"""Real codecs, for training audio: encoded and decoded in memory by libsndfile, which takes their delay off."""
+"""Augmentation by real codecs: audio is encoded and decoded in memory by libsndfile, which removes their delay."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
 
 PEAK = np.float32(0.75)
-"""Of full scale, to which waveforms are brought before coding: neither rounding nor clipping matters there."""
+"""The peak, as a fraction of full scale, at which waveforms are coded, so that they neither clip nor lose precision."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A way to write audio down.
+    """A codec and its settings.
 
     Args:
-        format, subtype: as libsndfile names them; without, audio is only resampled there and back.
-        rate: samples a second of what is written: 8,000 removes everything above 4 kHz.
+        format, subtype: names in libsndfile; without them audio is only resampled to ``rate`` and back.
+        rate: sample rate of the coded audio: 8,000 removes everything above 4 kHz.
         compression: range of libsndfile's compression level (0 least, 1 most), for codecs that have one.
     """
 
@@ -35,13 +35,13 @@ class Codec:
     compression: tuple[float, float] | None = None
 
     def __call__(self, wave: Wave, generator: np.random.Generator) -> Wave:
-        """A waveform after coding: as long, and neither later nor louder than it was; silence stays silence."""
+        """A waveform after coding, at the same length, delay and level; silence stays silence."""
         level = None if self.compression is None else generator.uniform(*self.compression)
         if not (peak := float(np.abs(wave).max(initial=0.0))):
             return wave
         narrow = soxr.resample(wave * (PEAK / np.float32(peak)), SAMPLE_RATE, self.rate)
-        heard = soxr.resample(self._decoded(narrow, level), self.rate, SAMPLE_RATE)[: len(wave)]
-        return np.pad(heard, (0, len(wave) - len(heard))) * (np.float32(peak) / PEAK)
+        coded = soxr.resample(self._decoded(narrow, level), self.rate, SAMPLE_RATE)[: len(wave)]
+        return np.pad(coded, (0, len(wave) - len(coded))) * (np.float32(peak) / PEAK)
 
     def _decoded(self, wave: Wave, level: float | None) -> Wave:
         if self.format is None:
@@ -66,15 +66,15 @@ CODECS = {
     "adpcm": Codec("WAV", "IMA_ADPCM"),
     "narrow": Codec(),
 }
-"""Codecs by name; the last is the band of a telephone without one."""
+"""Codecs by name; ``narrow`` is the band of a telephone without a codec."""
 
 
 class Coding:
-    """Sends waveforms through codecs, one drawn evenly for each.
+    """Codes waveforms, each by a random codec.
 
     Args:
-        probability: share of the waveforms.
-        codecs: names out of `CODECS`.
+        probability: probability for each waveform.
+        codecs: keys of `CODECS`.
 
     Raises:
         DataError: an unknown codec, none at all, or one that this machine's libsndfile does not have.
@@ -89,7 +89,9 @@ class Coding:
         for name, codec in self.codecs.items():
             if codec.format is not None and not soundfile.check_format(codec.format, codec.subtype):
                 version = soundfile.__libsndfile_version__
-                raise DataError(f"codecs: libsndfile {version} has no {name}; update soundfile, or leave it out")
+                raise DataError(
+                    f"codecs: libsndfile {version} has no {name}; update soundfile, or leave this codec out"
+                )
 
     def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
         chosen = generator.random(len(waves)) < self.probability

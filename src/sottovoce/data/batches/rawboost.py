@@ -1,4 +1,4 @@
-"""RawBoost (Tak et al. 2022, arXiv 2111.04433): what lines, converters and microphones do to a waveform.
+"""RawBoost augmentation (Tak et al. 2022, arXiv 2111.04433): the noise of lines, converters and microphones.
 
 Three parts, each a pure function of a waveform and a generator, with the paper's constants as defaults.
 """
@@ -30,14 +30,14 @@ def notch_filter(
     width: Range = (100.0, 1_000.0),
     taps: tuple[int, int] = (10, 100),
 ) -> Wave:
-    """A linear-phase filter that takes out a few random bands; an odd number of taps.
+    """A linear-phase filter that removes a few random bands; it has an odd number of taps.
 
     Args:
-        generator: of everything drawn here.
-        gain: decibels at the frequency that passes best.
-        bands: how many are taken out.
-        center, width: hertz, of each band.
-        taps: of the filter of each band.
+        generator: draws all parameters.
+        gain: range of the largest gain in decibels.
+        bands: number of bands that are removed.
+        center, width: ranges of the center and width of each band, in hertz.
+        taps: range of the taps of the filter for each band.
     """
     filters: NDArray[np.float64] = np.ones(1)
     for _ in range(bands):
@@ -55,9 +55,9 @@ def convolutive(wave: Wave, generator: np.random.Generator, *, powers: int = 5, 
 
     Args:
         wave: ``[S]``.
-        generator: of the filters.
-        powers: 1 is the linear part alone, 5 has overtones up to the fifth.
-        bias: decibels by which overtones are weaker.
+        generator: draws the filters.
+        powers: highest power: 1 is the linear part alone, 5 has harmonics up to the fifth.
+        bias: range of the decibels by which harmonics are weaker.
     """
     total = _filtered(wave, notch_filter(generator))
     for power in range(2, powers + 1):
@@ -70,8 +70,8 @@ def impulsive(wave: Wave, generator: np.random.Generator, *, share: float = 0.1,
 
     Args:
         wave: ``[S]``.
-        generator: of which samples, and by how much.
-        share: largest share of the samples; one is drawn up to it.
+        generator: draws the samples and their factors.
+        share: largest share of the samples; the share is drawn uniformly up to it.
         gain: largest multiple.
     """
     count = int(len(wave) * generator.uniform(0, share))
@@ -87,7 +87,7 @@ def stationary(wave: Wave, generator: np.random.Generator, *, snr: Range = (10.0
 
     Args:
         wave: ``[S]``.
-        generator: of the noise.
+        generator: draws the noise.
         snr: range of the signal-to-noise ratio in decibels.
     """
     noise = _filtered(generator.standard_normal(len(wave), dtype=np.float32), notch_filter(generator))
@@ -106,7 +106,7 @@ PARTS: dict[int, tuple[Part, ...]] = {
 """The paper's algorithms that apply their parts one after another."""
 
 PARALLEL = 8
-"""The algorithm that applies the first two parts side by side and adds what comes out."""
+"""The algorithm that applies the first two parts in parallel and adds the results."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class RawBoost:
     """Applies one of the paper's eight algorithms.
 
     Args:
-        probability: share of the waveforms.
+        probability: probability for each waveform.
         algorithm: 1 convolutive, 2 impulsive, 3 stationary noise; 4 all three, 5 the first two, 6 first and third, 7
             second and third, one after another; 8 the first two side by side. The authors use 5 for telephone speech
             (ASVspoof 2021 LA) and 3 for compressed speech (DF).
@@ -143,12 +143,12 @@ class RawBoost:
 
 
 def _filtered(wave: Wave, taps: Wave) -> Wave:
-    """Through a linear-phase filter whose delay is taken off."""
+    """Apply a linear-phase filter and remove its delay."""
     start = len(taps) // 2
     return np.asarray(scipy.signal.convolve(wave, taps)[start : start + len(wave)], dtype=np.float32)
 
 
 def _unclipped(wave: Wave) -> Wave:
-    """Brought down to full scale where it is louder."""
+    """Scale to full scale where the waveform exceeds it."""
     peak = np.abs(wave).max(initial=0.0)
     return wave / peak if peak > 1 else wave

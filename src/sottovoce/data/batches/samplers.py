@@ -1,4 +1,4 @@
-"""Endless orders over a corpus: which utterance stands at a position, as a function of the seed and the position."""
+"""Samplers with random access: the utterance at a position of an endless order is a function of seed and position."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WHOLE, _OWN, _BUCKETS = 2, 3, 4
-"""Keep the random numbers of orders apart from one another and from those of the batches."""
+"""Keys of the random numbers of each sampler, which differ from those of the batches."""
 
 
 def permutation(size: int, *key: int) -> NDArray[np.int64]:
@@ -27,7 +27,7 @@ class Shuffled:
 
     Args:
         size: utterances in the corpus.
-        seed: of the permutations; pass ``p`` is shuffled by ``(seed, p)``.
+        seed: seed of the permutations; pass ``p`` is shuffled by ``(seed, p)``.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -39,13 +39,13 @@ class Shuffled:
 
 
 class Balanced:
-    """Rounds over the speakers: each speaker once in a round, with its next utterance.
+    """Rounds over the classes: each class once in a round, with its next utterance.
 
-    Every speaker goes through its own utterances in permutations, so that none is repeated before all were used.
+    The utterances of a class come in permutations, so that none is repeated before all were used.
 
     Args:
-        labels: speaker of each utterance.
-        seed: of the permutations.
+        labels: class of each utterance.
+        seed: seed of the permutations.
     """
 
     def __init__(self, labels: Sequence[int], seed: int) -> None:
@@ -62,15 +62,15 @@ class Balanced:
 
 
 class Bucketed:
-    """Passes over the corpus in runs of about one length, so that little of a batch is padding.
+    """Passes over the corpus in buckets of similar duration, so that batches have little padding.
 
-    In each pass the utterances are sorted by their durations, with some noise so that the runs differ from pass to
-    pass; then the runs are shuffled. The last run is filled up with utterances from anywhere.
+    In each pass the utterances are sorted by their durations, with some noise so that the buckets differ from pass to
+    pass; then the buckets are shuffled. The first bucket is filled up with random utterances.
 
     Args:
-        durations: of the utterances.
-        run: utterances that stand side by side: a batch of all ranks.
-        seed: of the permutations.
+        durations: durations of the utterances.
+        run: utterances in a bucket: those of a step on all ranks.
+        seed: seed of the permutations.
     """
 
     JITTER = 0.1

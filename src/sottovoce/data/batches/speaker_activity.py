@@ -1,4 +1,4 @@
-"""Who speaks in each frame of a stretch: what diarization learns."""
+"""Targets of diarization: which speakers are active in each frame."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-def turns_in(cut: Cut) -> list[Turn]:
-    """Who speaks when in a cut, in seconds from its start.
+def turns_of_cut(cut: Cut) -> list[Turn]:
+    """The turns of the speakers in a cut, in seconds from its start.
 
     Raises:
         DataError: a supervision without a speaker.
     """
-    found = []
+    turns = []
     for each in cut.supervisions:
         if not each.speaker:
             raise DataError(f"cut {cut.id}: the supervision {each.id} has no speaker; diarization needs one everywhere")
         start, end = max(each.start, 0.0), min(each.end, cut.duration)
         if start < end:
-            found.append(Turn(start, end, str(each.speaker)))
-    return sorted(found)
+            turns.append(Turn(start, end, str(each.speaker)))
+    return sorted(turns)
 
 
 class SpeakerActivity(Targets):
-    """``activity [B, T, K]`` of 0 and 1, padded with silence behind.
+    """``activity [B, T, K]`` of 0 and 1, padded with silence at the end.
 
-    A speaker is active in a frame when it speaks at the middle of the frame. The columns are the speakers of the stretch
-    in no meaningful order; where there are more than ``K``, those who speak the least are left out.
+    A speaker is active in a frame if it speaks at the middle of the frame. The columns are the speakers of the stretch in
+    no meaningful order; of more than ``K`` speakers those who speak the most are kept.
 
     Args:
-        cuts: all that will be asked for.
-        speakers: columns, ``K``.
+        cuts: all cuts of the batches.
+        speakers: number of columns, ``K``.
 
     Raises:
         DataError: a supervision without a speaker.
@@ -53,14 +53,14 @@ class SpeakerActivity(Targets):
         self.speakers = speakers
         self._turns: dict[str, tuple[Tensor, Tensor, int]] = {}
         for cut in cuts:
-            turns = turns_in(cut)
+            turns = turns_of_cut(cut)
             names = {name: place for place, name in enumerate(sorted({turn.speaker for turn in turns}))}
             times = torch.tensor([turn[:2] for turn in turns], dtype=torch.float64).view(-1, 2)
             whose = torch.tensor([names[turn.speaker] for turn in turns], dtype=torch.int64)
             self._turns[cut.id] = times, whose, len(names)
 
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
-        """``[T, K]``; where a short cut is played again, its speakers are heard again."""
+        """``[T, K]``; where a short cut is repeated, so are its turns."""
         times, whose, count = self._turns[cut.id]
         middles = start + FRAME_LENGTH // 2 + FRAME_STEP * torch.arange(frame_count(samples))
         seconds = (middles % max(round(cut.duration * SAMPLE_RATE), 1)).double() / SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""What training audio is labeled with, and how it stands in a batch."""
+"""The labels of training audio, and their form in a batch."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ class Targets(ABC):
 
     @abstractmethod
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
-        """What is to be learned of a stretch of a cut.
+        """The labels of a stretch of a cut.
 
         Args:
-            cut: one of those that the batches are made of.
-            start, samples: the stretch, at 16 kHz; a cut shorter than that is played again from its beginning.
+            cut: one of the cuts of the batches.
+            start, samples: first sample and length of the stretch, at 16 kHz; a shorter cut is repeated.
         """
 
     @abstractmethod
-    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The entries of a batch, from what `of` gave for each of its utterances."""
+    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The entries of a batch, from the labels of its utterances."""
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
         """The class of each cut, by which batches can be balanced.
 
         Raises:
-            DataError: what is learned are no classes.
+            DataError: the labels are not classes.
         """
         raise DataError("batches: only classes can be balanced, and this task has none; take balanced: false")
 
 
 class Classes(Targets):
-    """One class a cut: ``labels [B]`` int64.
+    """One class for each cut: ``labels [B]`` int64.
 
     Args:
-        cuts: all that will be asked for.
-        labels: names in the order of the classes; ``None`` takes those of the cuts, sorted.
-        label_of: the class of a cut, ``None`` where it has none; by default its speaker.
+        cuts: all cuts of the batches.
+        labels: names of the classes, in order; ``None`` takes the labels of the cuts, sorted.
+        label_of: gives the label of a cut, ``None`` where it has none; by default its speaker.
 
     Raises:
-        DataError: a cut has no label, or one that is not among ``labels``; a label stands there twice.
+        DataError: a cut has no label, or one that is not among ``labels``; or ``labels`` has a name twice.
     """
 
     def __init__(
@@ -80,23 +80,23 @@ class Classes(Targets):
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
         return torch.tensor(self._class[cut.id])
 
-    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
-        return {"labels": torch.stack(list(found))}
+    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"labels": torch.stack(list(labels))}
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
         return [self._class[cut.id] for cut in cuts]
 
 
 class SLUTargets(Targets):
-    """One class of each of ``Q`` questions a cut: ``labels [B, Q]`` int64.
+    """One class for each intent and slot of a cut: ``labels [B, Q]`` int64.
 
     Args:
-        cuts: all that will be asked for.
-        classes: question -> names in the order of its classes.
-        answers_of: the answers of a cut, by question.
+        cuts: all cuts of the batches.
+        classes: intent field or slot -> names of its classes, in order.
+        answers_of: gives the class of each intent field and slot of a cut.
 
     Raises:
-        DataError: an answer of a cut is not among the classes.
+        DataError: a cut has a class that is not among ``classes``.
     """
 
     def __init__(
@@ -120,24 +120,24 @@ class SLUTargets(Targets):
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
         return torch.tensor(self._classes[cut.id])
 
-    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
-        return {"labels": torch.stack(list(found))}
+    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"labels": torch.stack(list(labels))}
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
-        """The class of each cut's first question."""
+        """The class of each cut in its first intent field or slot."""
         return [self._classes[cut.id][0] for cut in cuts]
 
 
 class Tokens(Targets):
-    """A sequence of labels a cut: ``tokens [B, U]`` int64, padded with 0 behind, and ``token_lengths [B]``.
+    """A sequence of labels for each cut: ``tokens [B, U]`` int64, padded with 0, and ``token_lengths [B]``.
 
     Args:
-        cuts: all that will be asked for.
-        encode: the labels of a cut.
+        cuts: all cuts of the batches.
+        encode: gives the labels of a cut.
     """
 
     _SLACK = SAMPLE_RATE // 100
-    """Resampling may give or take a sample or two; no crop is that near to the whole."""
+    """Samples by which resampling may change the length of a whole cut."""
 
     def __init__(self, cuts: Sequence[Cut], encode: Callable[[Cut], Sequence[int]]) -> None:
         self._tokens = {cut.id: torch.tensor(list(encode(cut)), dtype=torch.int64) for cut in cuts}
@@ -146,7 +146,7 @@ class Tokens(Targets):
         """All labels of a cut.
 
         Raises:
-            DataError: the stretch is not the whole cut; nothing says which labels lie in a part of it.
+            DataError: the stretch is not the whole cut, as it is not known which labels belong to a part.
         """
         if start or abs(samples - cut.duration * SAMPLE_RATE) > self._SLACK:
             raise DataError(
@@ -155,6 +155,6 @@ class Tokens(Targets):
             )
         return self._tokens[cut.id]
 
-    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
-        lengths = torch.tensor([len(each) for each in found])
-        return {"tokens": pad_sequence(list(found), batch_first=True), "token_lengths": lengths}
+    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+        lengths = torch.tensor([len(each) for each in labels])
+        return {"tokens": pad_sequence(list(labels), batch_first=True), "token_lengths": lengths}

@@ -1,4 +1,4 @@
-"""Speech from a file or folder, as batches, for what listens without needing labels."""
+"""Unlabeled speech from a file or folder, in batches for calibration, sensitivity and the like."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .batches import Batch, collate
 def speech_batches(
     path: str | Path, *, most: int = 64, seconds: float = 10.0, channel: Channel | None = None
 ) -> Iterator[Batch]:
-    """One utterance a batch, so that nothing is padding.
+    """Batches of one utterance each, so that there is no padding.
 
     Args:
         path: a file or a folder.
-        most: so many files at most, spread evenly over the folder.
-        seconds: of each, from its beginning.
-        channel: of files with several, or ``"mix"``.
+        most: most files that are read, spread evenly over the folder.
+        seconds: length that is read of each file, from its beginning.
+        channel: the channel to use of files with several, or ``"mix"``.
 
     Raises:
-        AudioError: nothing there, or a file that cannot be used.
+        AudioError: the path does not exist, or a file cannot be used.
     """
     files = audio_files(path)
     step = max(len(files) / most, 1.0)

@@ -1,4 +1,4 @@
-"""All audio of a manifest, decoded: what cannot be used, and what can be but looks wrong."""
+"""A check of all audio of a manifest by decoding it: faults, and what looks suspicious."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 CLIPPED = 1e-3
-"""Share of samples at full scale, beside another such sample, from which on audio counts as clipped."""
+"""Audio counts as clipped from this share of samples at full scale that are next to another one."""
 
 _FULL = 0.9999
-"""Full scale: 16-bit audio reaches 0.99997 on the positive side."""
+"""A sample counts as full scale from here on: 16-bit audio reaches 0.99997 on the positive side."""
 
 
 @dataclass
 class AudioCheck:
-    """What decoding everything has shown.
+    """The result of a check.
 
     Attributes:
-        faults: what cannot be used: missing, cut off, NaN, not as listed. Each names its file and the cut.
-        notes: what can be used and may be wrong: silence, clipping.
-        cuts, files: how many were looked at.
-        seconds: of audio that was decoded.
+        faults: audio that cannot be used (missing, truncated, NaN, not as listed); each names its file and cut.
+        notes: audio that can be used and may be wrong (silent, clipped).
+        cuts, files: number of cuts and files that were checked.
+        seconds: seconds of audio that were decoded.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -49,14 +49,14 @@ class AudioCheck:
 
 
 def refuse_missing(cuts: Sequence[Cut], name: str) -> None:
-    """Stop early where files of cuts are missing or empty, or cuts cannot be used: nothing is opened, so it takes no time.
+    """Raise an error where files of cuts are missing or empty, or cuts are unusable. No file is opened, so it is quick.
 
     Args:
-        cuts: of any kind.
-        name: what the error calls them.
+        cuts: cuts of any type.
+        name: the name of the manifest in error messages.
 
     Raises:
-        DataError: it counts the files, and names the first; or it names the first cut that cannot be used, see
+        DataError: with the number of missing files and the first of them; or with the first cut that is unusable, see
             `cut_faults`.
     """
     files = dict.fromkeys(file for cut in cuts for file in audio_files_of(cut))
@@ -73,25 +73,25 @@ def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None
     """Decode all audio of some cuts, every file once.
 
     Args:
-        cuts: of any kind.
-        progress: is told ``(done, total)`` files.
+        cuts: cuts of any type.
+        progress: called as ``progress(done, total)`` after each file.
     """
     files: dict[str, list[Cut]] = defaultdict(list)
     for cut in cuts:
         files[_file_of(cut) or f"cut {cut.id}"].append(cut)
-    audit = AudioCheck(cuts=sum(len(each) for each in files.values()), files=len(files))
+    result = AudioCheck(cuts=sum(len(each) for each in files.values()), files=len(files))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for done, part in enumerate(pool.map(_check_file, files.keys(), files.values()), 1):
-            audit.faults += part.faults
-            audit.notes += part.notes
-            audit.seconds += part.seconds
+            result.faults += part.faults
+            result.notes += part.notes
+            result.seconds += part.seconds
             if progress is not None:
                 progress(done, len(files))
-    return audit
+    return result
 
 
 def _file_of(cut: Cut) -> str | None:
-    """The one file that a cut is a stretch of; none where it is put together or changed."""
+    """The one file that a cut is a stretch of; ``None`` for a mixed or transformed cut."""
     if channel_of(cut) is None:
         return None
     source = cut.recording.sources[0]
@@ -99,46 +99,46 @@ def _file_of(cut: Cut) -> str | None:
 
 
 def _check_file(name: str, cuts: list[Cut]) -> AudioCheck:
-    audit = AudioCheck()
+    result = AudioCheck()
     for cut in cuts:
-        audit.faults += [f"{cut.id}: {fault}" for fault in cut_faults(cut)]
+        result.faults += [f"{cut.id}: {fault}" for fault in cut_faults(cut)]
     cuts = [cut for cut in cuts if not cut_faults(cut)]
     if not cuts:
-        return audit
+        return result
     of = cuts[0].id if len(cuts) == 1 else f"{cuts[0].id} and {len(cuts) - 1} more cuts"
     try:
         if _file_of(cuts[0]) is None:
             wave = load_cut(cuts[0]).numpy()
-            audit.seconds = cuts[0].duration
-            _look(audit, cuts[0].id, wave)
-            return audit
+            result.seconds = cuts[0].duration
+            _examine(result, cuts[0].id, wave)
+            return result
         samples, rate = _decode(name)
     except AudioError as error:
-        audit.faults.append(f"{error} ({of})")
-        return audit
-    audit.seconds = len(samples) / rate
+        result.faults.append(f"{error} ({of})")
+        return result
+    result.seconds = len(samples) / rate
     for cut in cuts:
         recording = cut.recording
         if (recording.num_samples, recording.sampling_rate) != (len(samples), rate):
             listed = f"{recording.num_samples} at {recording.sampling_rate} Hz are listed"
-            audit.faults.append(f"{name}: {len(samples)} samples at {rate} Hz can be decoded, but {listed} ({cut.id})")
+            result.faults.append(f"{name}: {len(samples)} samples at {rate} Hz can be decoded, but {listed} ({cut.id})")
             continue
         try:
             channel = resolve_channel(channel_of(cut), samples.shape[1], name)
         except AudioError as error:
-            audit.faults.append(f"{error} ({cut.id})")
+            result.faults.append(f"{error} ({cut.id})")
             continue
         whole = cut.start == 0 and cut.duration == recording.duration
         stretch = select_channel(samples[round(cut.start * rate) : round((cut.start + cut.duration) * rate)], channel)
-        _look(audit, printable(name) if whole else f"{cut.id} ({printable(name)} from {cut.start:.3f} s)", stretch)
-    return audit
+        _examine(result, printable(name) if whole else f"{cut.id} ({printable(name)} from {cut.start:.3f} s)", stretch)
+    return result
 
 
 def _decode(path: str) -> tuple[NDArray[np.float32], int]:
-    """All of a file, ``[S, channels]``, and its rate.
+    """All samples ``[S, channels]`` of a file, and its rate.
 
     Raises:
-        AudioError: it is missing, no audio, or cannot be decoded to its end.
+        AudioError: the file is missing, not audio, or cannot be decoded to its end.
     """
     with open_audio(path) as file:
         if file.frames * file.channels > LARGEST:
@@ -149,14 +149,14 @@ def _decode(path: str) -> tuple[NDArray[np.float32], int]:
         return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32), file.rate
 
 
-def _look(audit: AudioCheck, name: str, wave: NDArray[np.float32]) -> None:
+def _examine(result: AudioCheck, name: str, wave: NDArray[np.float32]) -> None:
     finite = np.isfinite(wave)
     if not len(wave):
-        audit.faults.append(f"{name}: no samples")
+        result.faults.append(f"{name}: no samples")
     elif not finite.all():
-        audit.faults.append(f"{name}: {np.count_nonzero(~finite)} of {len(wave)} samples are NaN or infinite")
+        result.faults.append(f"{name}: {np.count_nonzero(~finite)} of {len(wave)} samples are NaN or infinite")
     elif is_silent(wave):
-        audit.notes.append(f"{name}: digital silence")
+        result.notes.append(f"{name}: digital silence")
     else:
         full = np.abs(wave) >= _FULL
         beside = np.zeros_like(full)
@@ -164,4 +164,4 @@ def _look(audit: AudioCheck, name: str, wave: NDArray[np.float32]) -> None:
         beside[:-1] |= full[1:]
         share = np.count_nonzero(full & beside) / len(wave)
         if share >= CLIPPED:
-            audit.notes.append(f"{name}: clipped ({100 * share:.2f} % of the samples are at full scale)")
+            result.notes.append(f"{name}: clipped ({100 * share:.2f} % of the samples are at full scale)")

@@ -1,4 +1,4 @@
-"""Audio that a corpus holds in no file of its own (an archive, the output of a command) becomes FLAC files."""
+"""Audio that is not in a file of its own (in an archive, the output of a command) is written as FLAC files."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..audio.suffixes import FFMPEG
 from .layouts.rows import CorpusRow
 
 _DEEP = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
-"""Kinds of samples that 16 bits would shorten."""
+"""Sample types that have more than 16 bits."""
 
 
 def extract_audio(rows: Sequence[CorpusRow], folder: Path, faults: list[str]) -> list[CorpusRow]:
-    """Write ``<folder>/audio/<split>/<number>-<name>.flac`` for what has no file.
+    """Write ``<folder>/audio/<split>/<number>-<name>.flac`` for each audio that is not in a file.
 
     Args:
-        rows: of a corpus.
-        folder: where ``audio`` is made.
-        faults: what cannot be fetched or decoded goes here, and its rows are left out.
+        rows: the rows of a corpus.
+        folder: the folder in which ``audio`` is created.
+        faults: list to which audio is added that cannot be fetched or decoded; its rows are left out.
 
     Returns:
-        The rows, all with a path of a file.
+        The rows, each with the path of a file.
     """
     first: dict[int, CorpusRow] = {}
     for row in rows:
@@ -38,17 +38,17 @@ def extract_audio(rows: Sequence[CorpusRow], folder: Path, faults: list[str]) ->
             first.setdefault(id(row.content), row)
     places = {key: _place(folder, number, row) for number, (key, row) in enumerate(first.items())}
     with ThreadPoolExecutor() as pool:
-        said = dict(zip(first, pool.map(_write, first.values(), places.values()), strict=True))
-    faults += [fault for fault in said.values() if fault is not None]
+        errors = dict(zip(first, pool.map(_write, first.values(), places.values()), strict=True))
+    faults += [fault for fault in errors.values() if fault is not None]
     return [
         row if row.content is None else replace(row, path=places[id(row.content)])
         for row in rows
-        if row.content is None or said[id(row.content)] is None
+        if row.content is None or errors[id(row.content)] is None
     ]
 
 
-class Converted:
-    """The bytes of a file that only ffmpeg reads, as a WAV file: training reads what it can find a sample in."""
+class DecodedFile:
+    """The audio of a file that only ffmpeg reads, as the bytes of a WAV file, in which training can seek."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,11 +57,11 @@ class Converted:
         return local_file(self.path).read_bytes()
 
 
-def with_converted(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
-    """The rows; those whose file only ffmpeg reads have its contents, decoded, in place of the file."""
-    contents: dict[Path, Converted] = {}
+def with_decoded_files(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
+    """The rows; where only ffmpeg reads a file, its decoded audio takes the place of the file."""
+    contents: dict[Path, DecodedFile] = {}
     return [
-        replace(row, content=contents.setdefault(row.path, Converted(row.path)))
+        replace(row, content=contents.setdefault(row.path, DecodedFile(row.path)))
         if row.content is None and row.cut is None and row.path.suffix.lower() in FFMPEG
         else row
         for row in rows
@@ -76,9 +76,9 @@ def _place(folder: Path, number: int, row: CorpusRow) -> Path:
 
 
 def _write(row: CorpusRow, place: Path) -> str | None:
-    """Fetch, decode and write; what is wrong with it."""
+    """Fetch, decode and write the audio of a row; returns the fault, if there is one."""
     assert row.content is not None
-    fetched = place.with_suffix(".fetched")  # a file, because what is cut off only shows in one
+    fetched = place.with_suffix(".fetched")  # a file on disk, in which truncated audio is found out
     try:
         encoded = row.content()
     except (AudioError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Which cuts training can use, as far as a manifest says: what it refuses, import and check refuse, too."""
+"""Checks of a cut by its manifest alone: training, import and check refuse the same cuts."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from ...errors import AudioError
 from ...quantities import SAMPLE_RATE
 from ..audio.channels import channel_hint
 from ..audio.frames import FRAME_LENGTH
+from ..audio.reading import SAMPLE_RATE
+from .cuts import channel_of
 from .shar import SHAR, Member
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 TOLERANCE = 0.1
-"""Seconds by which a listed time may differ from the file's."""
+"""Seconds by which a listed time may differ from that of the file."""
 
 
 def cut_faults(cut: Cut) -> list[str]:
-    """Why a cut cannot be heard by training and evaluation; nothing where it can. No file is opened.
+    """Why training and evaluation cannot use a cut; an empty list where they can. No file is opened.
 
     Args:
-        cut: of any kind.
+        cut: a cut of any type.
     """
-    faults = [*_unheard(cut), *supervision_faults(cut)]
+    faults = [*_audio_faults(cut), *supervision_faults(cut)]
     if not math.isfinite(cut.duration) or cut.duration * SAMPLE_RATE < FRAME_LENGTH - 1e-6:
         faults.append(f"is too short: {cut.duration:.4f} s, one frame needs 0.025 s")
     return faults
 
 
-def _unheard(cut: Cut) -> list[str]:
-    """What is wrong with the audio that it names."""
+def _audio_faults(cut: Cut) -> list[str]:
+    """The faults of the audio that a cut refers to."""
     faults = []
     parts: list[Any] = [getattr(track, "cut", track) for track in getattr(cut, "tracks", None) or [cut]]
     if not any(getattr(part, "recording", None) is not None for part in parts):
@@ -41,7 +43,7 @@ def _unheard(cut: Cut) -> list[str]:
     for part in parts:
         if (recording := getattr(part, "recording", None)) is None:
             continue
-        faults += [each for each in map(_undone, recording.transforms or []) if each is not None]
+        faults += [each for each in map(_transform_fault, recording.transforms or []) if each is not None]
         for source in recording.sources:
             if source.type not in ("file", "memory", SHAR):
                 faults.append(f"its audio is a {source.type}; only files are read")
@@ -50,22 +52,20 @@ def _unheard(cut: Cut) -> list[str]:
                     Member.of(source.source)
                 except AudioError as error:
                     faults.append(str(error))
-        named = [part.channel] if isinstance(part.channel, int) else list(part.channel)
-        if unknown := [each for each in named if each not in recording.channel_ids]:
+        channels = [part.channel] if isinstance(part.channel, int) else list(part.channel)
+        if unknown := [each for each in channels if each not in recording.channel_ids]:
             faults.append(f"has no channel {unknown[0]}; its channels are {', '.join(map(str, recording.channel_ids))}")
-        if len(named) != 1 and not _mixed(part):
-            told = channel_hint(len(named)) if named else "give it one"
-            faults.append(
-                f"has {len(named)} channels, and a cut that is heard has one; import the recordings and {told}"
-            )
+        if len(channels) != 1 and channel_of(part) is None:
+            hint = channel_hint(len(channels)) if channels else "give it one"
+            faults.append(f"has {len(channels)} channels, and a cut must have one; import the recordings and {hint}")
         start, end = part.start, part.start + part.duration
         if not 0 <= start < end <= recording.duration + TOLERANCE:
             faults.append(f"is from {start:.3f} to {end:.3f} s of a recording of {recording.duration:.3f} s")
     return faults
 
 
-def _undone(transform: Any) -> str | None:
-    """Why a change that Lhotse makes to a recording when it is loaded cannot be made here: tried on a tenth of a second."""
+def _transform_fault(transform: Any) -> str | None:
+    """Why a transform of Lhotse cannot be applied here, found by applying it to a tenth of a second."""
     from lhotse.augmentation import AudioTransform
 
     try:
@@ -74,20 +74,15 @@ def _undone(transform: Any) -> str | None:
         transform(np.zeros((1, SAMPLE_RATE // 10), np.float32), SAMPLE_RATE)
     except Exception as error:  # whatever its many backends raise
         name = transform.get("name") if isinstance(transform, dict) else type(transform).__name__
-        return f"is changed by {name}, which Lhotse cannot do here ({(str(error).splitlines() or [type(error).__name__])[0]})"
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return f"is transformed by {name}, which Lhotse cannot do here ({reason})"
     return None
 
 
-def _mixed(cut: Cut) -> bool:
-    from .cuts import channel_of
-
-    return channel_of(cut) is not None
-
-
 def supervision_faults(cut: Cut) -> list[str]:
-    """What is wrong with the times of a cut's supervisions. Those that are partly inside are not: cuts are cut so."""
+    """The supervisions that lie outside of a cut. Those that are partly inside are allowed, as cutting makes them."""
     return [
-        f"the supervision {said.id} from {said.start:.3f} to {said.end:.3f} s is not inside its {cut.duration:.3f} s"
-        for said in cut.supervisions
-        if not (said.duration > 0 and said.end > 0 and said.start < cut.duration)
+        f"the supervision {each.id} from {each.start:.3f} to {each.end:.3f} s is not inside its {cut.duration:.3f} s"
+        for each in cut.supervisions
+        if not (each.duration > 0 and each.end > 0 and each.start < cut.duration)
     ]

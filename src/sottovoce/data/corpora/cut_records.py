@@ -1,7 +1,7 @@
-"""What a manifest says of its cuts, read without Lhotse and torch, which take seconds to import.
+"""Manifests read as plain records, without Lhotse and torch, which take seconds to import.
 
-Only cuts of one recording, as nearly all are, with the fields that Lhotse has and of their types. Where a line is
-anything else, Lhotse reads the manifest, or says what is wrong with it.
+Cuts of one recording, as nearly all are, are read with exactly the fields and types of Lhotse. Where a line is anything
+else, Lhotse reads the manifest, or reports what is wrong with it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-class _Listed(BaseModel):
+class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class RecordingRecord(_Listed):
+class RecordingRecord(_Record):
     """The fields of a Lhotse ``Recording``."""
 
     id: str
@@ -38,7 +38,7 @@ class RecordingRecord(_Listed):
     transforms: list[dict[str, Any]] | None = None
 
 
-class SupervisionRecord(_Listed):
+class SupervisionRecord(_Record):
     """The fields of a Lhotse ``SupervisionSegment``."""
 
     id: str
@@ -55,11 +55,11 @@ class SupervisionRecord(_Listed):
 
     @property
     def end(self) -> Seconds:
-        """Rounded as Lhotse rounds it."""
+        """End of the supervision, rounded as in Lhotse."""
         return round(self.start + self.duration, ndigits=8)
 
 
-class CutRecord(_Listed):
+class CutRecord(_Record):
     """The fields of a Lhotse ``MonoCut`` or ``MultiCut`` of a recording."""
 
     type: Literal["MonoCut", "MultiCut"]
@@ -73,7 +73,7 @@ class CutRecord(_Listed):
 
 
 def read_cut_records(path: str | Path) -> Sequence[CutRecord | Cut]:
-    """All cuts of a manifest, for whoever counts what is in it and hears nothing.
+    """All cuts of a manifest, for statistics that need no audio.
 
     Args:
         path: a CutSet as ``.jsonl`` or ``.jsonl.gz``.
@@ -93,5 +93,5 @@ def read_cut_records(path: str | Path) -> Sequence[CutRecord | Cut]:
             if cuts:
                 return list(cuts.values())
     except (DataError, ValidationError, ValueError, RecursionError):
-        pass  # Lhotse reads it all the same, or what is wrong is told by who reads cuts
+        pass  # `read_cuts` reads it with Lhotse, or reports the fault
     return list(read_cuts(path))

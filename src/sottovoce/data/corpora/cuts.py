@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def require_lhotse() -> None:
-    """Stop early where Lhotse is missing.
+    """Raise an error where Lhotse is missing.
 
     Raises:
-        DataError: it is not installed.
+        DataError: Lhotse is not installed.
     """
     if importlib.util.find_spec("lhotse") is None:
         raise DataError(
@@ -47,25 +47,25 @@ def make_cut(
     speaker: str | None = None,
     text: str | None = None,
     gender: str | None = None,
-    custom: dict[str, Any] | None = None,
+    custom: dict[str, object] | None = None,
     stretch: tuple[float, float] | None = None,
     channel: Channel = 0,
     channels: int = 1,
     recording: str | None = None,
     segments: Iterable[tuple[float, float, str | None, str | None]] | None = None,
-    cut_custom: dict[str, Any] | None = None,
+    cut_custom: dict[str, object] | None = None,
 ) -> Cut:
     """A cut of one channel of a file, or of a stretch of it, with one supervision over all of it or several.
 
     Args:
         name: id of the cut, by which trials refer to it.
-        source: path of the file; a relative one counts from the folder of the manifest.
-        samples, rate: as the file's header says.
-        speaker, text, gender: of the supervision.
+        source: path of the file; a relative one is resolved against the folder of the manifest.
+        samples, rate: samples per channel and sample rate, by the file's header.
+        speaker, text, gender: fields of the supervision.
         custom: further fields of the supervision.
         stretch: where the cut starts and ends in the file, in seconds; ``None`` for all of it.
-        channel, channels: which of how many. The mean of all (``"mix"``) is a MultiCut that says so in its custom field
-            ``channel``.
+        channel: the channel, or ``"mix"`` for the mean of all, which becomes a MultiCut with the custom field ``channel``.
+        channels: number of channels of the file.
         recording: id of the recording; the name by default.
         segments: start and end in seconds from the start of the cut, speaker and text of each supervision, in place of
             the one over all.
@@ -82,16 +82,16 @@ def make_cut(
         duration=samples / rate,
     )
     start, end = stretch or (0.0, whole.duration)
-    length = round(end - start, 8)  # as Lhotse rounds; without, 0.3 - 0.1 would run over the end of what it adds up to
+    length = round(end - start, 8)  # as Lhotse rounds: unrounded, start + 0.3 - 0.1 could exceed the end
     mixed = channel == MIX and channels > 1
-    heard: Any = list(range(channels)) if mixed else 0 if channel == MIX else channel
-    said = dict(recording_id=whole.id, channel=heard)
+    channel_ids: Any = list(range(channels)) if mixed else 0 if channel == MIX else channel
+    common = dict(recording_id=whole.id, channel=channel_ids)
     if segments is None:
-        told = dict(text=text, speaker=speaker, gender=gender, custom=custom)
-        supervisions = [SupervisionSegment(id=name, start=0.0, duration=length, **said, **told)]
+        fields = dict(text=text, speaker=speaker, gender=gender, custom=custom)
+        supervisions = [SupervisionSegment(id=name, start=0.0, duration=length, **common, **fields)]
     else:
         supervisions = [
-            SupervisionSegment(f"{name}#{k}", start=a, duration=round(b - a, 8), speaker=who, text=what, **said)
+            SupervisionSegment(f"{name}#{k}", start=a, duration=round(b - a, 8), speaker=who, text=what, **common)
             for k, (a, b, who, what) in enumerate(segments)
         ]
     if mixed:
@@ -100,7 +100,7 @@ def make_cut(
         id=name,
         start=start,
         duration=length,
-        channel=heard,
+        channel=channel_ids,
         supervisions=supervisions,
         recording=whole,
         custom=cut_custom,
@@ -131,8 +131,8 @@ def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
 def read_cuts(path: str | Path) -> CutSet:
     """Read a manifest of cuts.
 
-    A relative path of audio counts from the folder of the manifest where it leads to a file, and from the working
-    directory otherwise (as Lhotse has it).
+    A relative path of audio is resolved against the folder of the manifest where it leads to a file, and otherwise against
+    the working directory, as in Lhotse.
 
     Args:
         path: a CutSet as ``.jsonl`` or ``.jsonl.gz``.
@@ -187,7 +187,7 @@ def manifests_of(path: str | Path) -> list[Path]:
 
 
 def resolve_audio_paths(cut: Cut, folder: Path) -> Cut:
-    """Resolve relative paths of audio against the folder of the manifest, where they lead to a file."""
+    """Resolve relative paths of audio against the folder of the manifest, where that leads to a file."""
     for part in getattr(cut, "tracks", None) or [cut]:
         recording = getattr(getattr(part, "cut", part), "recording", None)
         for source in recording.sources if recording is not None else []:
@@ -197,7 +197,7 @@ def resolve_audio_paths(cut: Cut, folder: Path) -> Cut:
 
 
 def audio_files_of(cut: Cut) -> list[str]:
-    """The audio files that a cut is made of; what lies elsewhere (in a tar, in the manifest itself) is none."""
+    """The audio files of a cut, without audio that lies in a tar or in the manifest itself."""
     parts = getattr(cut, "tracks", None) or [cut]
     recordings = [getattr(getattr(part, "cut", part), "recording", None) for part in parts]
     return [
@@ -218,10 +218,10 @@ def cut_speaker(cut: Cut) -> str | None:
 
 
 def cut_field(cut: Cut, name: str) -> str | None:
-    """A custom field of a cut: of its supervisions, or of its own; ``None`` where there is none or it is empty.
+    """A custom field of a cut or of its supervisions; ``None`` where it is missing or empty.
 
     Raises:
-        DataError: its supervisions say different things.
+        DataError: the supervisions have different values.
     """
     places = [*cut.supervisions, cut]
     found = {str(place.custom[name]) for place in places if place.custom and place.custom.get(name) not in (None, "")}
@@ -231,7 +231,7 @@ def cut_field(cut: Cut, name: str) -> str | None:
 
 
 def channel_of(cut: Cut) -> Channel | None:
-    """Which channel of its one file a cut is of, as `read_audio` counts them; ``None`` where it is none of one file."""
+    """The channel of its file that a cut consists of, as `read_audio` takes it; ``None`` for a mixed or transformed cut."""
     recording = getattr(cut, "recording", None)
     if recording is None or len(recording.sources) != 1 or recording.transforms:
         return None
@@ -245,9 +245,9 @@ def channel_of(cut: Cut) -> Channel | None:
 
 
 def seekable_samples(cut: Cut) -> int | None:
-    """Samples of a cut of which `load_stretch` can read a part; ``None`` of one that has to be decoded whole.
+    """Samples of a cut from which `load_stretch` can read a part; ``None`` for a cut that has to be decoded whole.
 
-    Resampling has no seams only where it is given everything, and not all formats find a sample exactly.
+    A stretch that is resampled differs at its edges, and not all formats seek to the exact sample.
     """
     if channel_of(cut) is None:
         return None

@@ -1,4 +1,4 @@
-"""Corpora in: any layout on disk becomes one checked Lhotse CutSet for each of its splits."""
+"""Import of corpora: any layout on disk becomes one checked Lhotse CutSet for each of its splits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...locks import exclusive_folder
 from ...options import check_options
 from ..audio.channels import Channel
 from ..audio.sources import printable
-from .audio_extraction import extract_audio, with_converted
+from .audio_extraction import extract_audio, with_decoded_files
 from .cuts import require_lhotse, write_cuts
 from .layouts import LAYOUTS, LAYOUTS_OF_CUTS, CorpusRow
 from .layouts.options import options_model
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _SHOWN = 20
-"""Faults of a corpus that are printed; the error holds all."""
+"""Faults of a corpus that the message lists; the error holds all."""
 
 _log = logging.getLogger(__name__)
 
 
 class CorpusError(DataError):
-    """A corpus with faults.
+    """A corpus has faults.
 
     Attributes:
-        faults: all of them, each with its file and line.
+        faults: all faults, each with its file and line.
     """
 
     def __init__(self, source: Path, faults: list[str]) -> None:
@@ -62,20 +62,20 @@ def import_corpus(
 
     Every row is checked before anything is written: the file exists, its header can be read, it is mono, whole, long
     enough for one encoder frame and as long as the corpus says; stretches and segments lie inside it; names are unique.
-    The audio stays where it is, except for what is in no file of its own (an archive, the output of a command), or is only
-    read through ffmpeg: that is written to ``<out>/audio/<split>`` as FLAC.
+    The audio stays where it is. Only audio that is not in a file of its own (in an archive, the output of a command) or that
+    needs ffmpeg is written to ``<out>/audio/<split>`` as FLAC.
 
     Args:
         source: the corpus: a folder, or the file that lists it.
         out: folder for the cuts.
-        layout: how the corpus is laid out, a key of `LAYOUTS`.
+        layout: name of the layout, a key of `LAYOUTS`.
         skip_faulty: leave out utterances whose audio is faulty instead of stopping. Faults of the listing itself
             always stop.
-        left_out: gets a line for each utterance that is left out; without it they are logged.
-        split: what a corpus that is a single split is called, in place of its own name.
-        channel: which channel of files with several, counted from 0; ``"mix"`` for the mean of all.
-        progress: is told ``(done, total)`` files whose headers are read.
-        options: of the layout, see its function.
+        left_out: list to which a line is added for each utterance that is left out; without it they are logged.
+        split: name of the split, for a corpus that consists of one.
+        channel: the channel to use of files with several, counted from 0; ``"mix"`` for the mean of all.
+        progress: called as ``progress(done, total)`` after each file whose header is read.
+        options: options of the layout, see its function.
 
     Returns:
         The path of each split's CutSet.
@@ -103,11 +103,11 @@ def import_corpus(
         )
     if not rows and not faults:
         faults.append(f"{source}: no utterances found")
-    rows = _named(rows, split, faults)
+    rows = _checked_names(rows, split, faults)
     if faults and any(row.content is not None for row in rows):
         raise CorpusError(source, faults)  # before hours of decoding
     with _staged(out) as staging:
-        placed = extract_audio(with_converted(rows), staging, faulty)
+        placed = extract_audio(with_decoded_files(rows), staging, faulty)
         headers = read_headers([row.path for row in placed], progress)
         if channel is not None and not any(
             isinstance(each, AudioHeader) and each.channels > 1 for each in headers.values()
@@ -115,7 +115,7 @@ def import_corpus(
             _log.warning("channel %s chooses nothing: no file of %s has several channels", channel, source)
         splits: dict[str, list[Cut]] = defaultdict(list)
         for row in placed:
-            if (cut := cut_from_row(row, headers, faulty, channel=channel, beside=staging)) is not None:
+            if (cut := cut_from_row(row, headers, faulty, channel=channel, folder=staging)) is not None:
                 splits[row.split].append(cut)
         if faults or (faulty and not skip_faulty) or not splits:
             raise CorpusError(source, faults + faulty)
@@ -127,8 +127,8 @@ def import_corpus(
     else:
         for fault in faulty:
             _log.warning("left out: %s", fault)
-    _tell_shared_speakers(rows)
-    _tell_unscored(rows)
+    _warn_shared_speakers(rows)
+    _warn_unscored(rows)
     return {name: out / f"{name}.jsonl.gz" for name in splits}
 
 
@@ -137,8 +137,8 @@ def _has_channel(row: CorpusRow) -> bool:
     return row.channel is not None or row.side is not None or row.cut is not None
 
 
-def _named(rows: list[CorpusRow], split: str | None, faults: list[str]) -> list[CorpusRow]:
-    """The rows under the split that was asked for; names that come twice, or cannot be file names, are faults."""
+def _checked_names(rows: list[CorpusRow], split: str | None, faults: list[str]) -> list[CorpusRow]:
+    """The rows, in the split ``split`` if one is given; repeated names and impossible file names are added to the faults."""
     own = sorted({row.split for row in rows})
     if split is not None and len(own) > 1:
         faults.append(f"the corpus has the splits {', '.join(own)} and cannot be one split {split!r}")
@@ -163,10 +163,10 @@ def _named(rows: list[CorpusRow], split: str | None, faults: list[str]) -> list[
 
 @contextlib.contextmanager
 def _staged(out: Path) -> Iterator[Path]:
-    """A folder inside ``out`` for what is not finished; after an error nothing is left of it, or of a new ``out``.
+    """A folder inside ``out`` for unfinished files; after an error it is removed, and so is a new ``out``.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: the folder cannot be written.
     """
     made = [each for each in (out, *out.parents) if not each.exists()]
     try:
@@ -179,7 +179,7 @@ def _staged(out: Path) -> Iterator[Path]:
 
 
 def _publish(staging: Path, out: Path, splits: list[str]) -> None:
-    """Move what is finished to its place: only renames, and manifests last, so that none leads to missing audio."""
+    """Move the finished files into place, by renaming; manifests last, so that none refers to missing audio."""
     for split in splits:
         if (staging / "audio" / split).is_dir():
             (out / "audio").mkdir(exist_ok=True)
@@ -189,14 +189,14 @@ def _publish(staging: Path, out: Path, splits: list[str]) -> None:
         (staging / f"{split}.jsonl.gz").replace(out / f"{split}.jsonl.gz")
 
 
-def _tell_unscored(rows: list[CorpusRow]) -> None:
+def _warn_unscored(rows: list[CorpusRow]) -> None:
     zones = [row for row in rows if row.unscored]
     if zones:
         _log.warning("%d recordings have parts that are not scored (NOSCORE, NON-LEX): evaluation leaves them out, and"
                      " training learns there what the turns say; the first is %s", len(zones), zones[0].name)  # fmt: skip
 
 
-def _tell_shared_speakers(rows: list[CorpusRow]) -> None:
+def _warn_shared_speakers(rows: list[CorpusRow]) -> None:
     splits: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         for speaker in {row.speaker, *(segment.speaker for segment in row.segments or [])} - {None}:

@@ -27,21 +27,21 @@ _SHOWN = 20
 """Faults of a file that are listed before "and n more"."""
 
 _DIGITS = 6
-"""Decimals of a second that are kept."""
+"""Decimals of a second that are kept: times are whole microseconds."""
 
 _ZONES = {"NOSCORE": "noscore", "NON-LEX": "nonlexical", "LEXEME": "words"}
-"""Records that bear on what is scored -> the field of `Zones`."""
+"""Records that affect scoring -> the field of `Zones`."""
 
 _OTHER_RECORDS = {
     "SEGMENT", "NO_RT_METADATA", "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB", "A/P", "SPKR-INFO",
 }  # fmt: skip
-"""Records of the standard that say nothing about who speaks when."""
+"""Records of the standard without information about who speaks when."""
 
 _log = logging.getLogger(__name__)
 
 
 class Turn(NamedTuple):
-    """One speaker, from ``start`` to ``end``."""
+    """One speaker speaks from ``start`` to ``end``, in seconds."""
 
     start: Seconds
     end: Seconds
@@ -49,33 +49,33 @@ class Turn(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A part of a recording."""
+    """A part of a recording, from ``start`` to ``end`` in seconds."""
 
     start: Seconds
     end: Seconds
 
 
 class Rttm(dict[str, list[Turn]]):
-    """Turns by recording, and what a reference says beside them.
+    """The turns of each recording, and the other content of an RTTM file.
 
     Attributes:
-        zones: of the recordings that have any, what is not scored.
-        lines: of each recording, the number of each turn's line.
-        passed: how many records of other kinds there were.
+        zones: the unscored zones of each recording that has any.
+        lines: the line numbers of the turns of each recording.
+        skipped: number of the other records, by type.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.zones: dict[str, Zones] = {}
         self.lines: dict[str, list[int]] = {}
-        self.passed: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
 
 
 def read_rttm(path: str | Path) -> Rttm:
     """The turns of every recording in an RTTM file, in order of start, end and speaker.
 
-    Comments (``;``, ``#``) and empty lines are passed over, and the standard's other records counted. Turns may overlap,
-    those of one speaker too (published references have such turns).
+    Comments (``;``, ``#``) and empty lines are skipped, and other records of the standard are counted. Turns may overlap,
+    also those of one speaker, as they do in published references.
 
     Args:
         path: a text file. ``SPEAKER`` lines have 9 or 10 columns.
@@ -88,14 +88,14 @@ def read_rttm(path: str | Path) -> Rttm:
             of columns, an onset below 0, a duration that is not above 0, times beyond any recording, a speaker
             ``<NA>``, a second channel of one recording.
     """
-    read = Rttm()
+    rttm = Rttm()
     found: dict[str, list[tuple[Turn, int]]] = defaultdict(list)
     zones: dict[str, dict[str, list[Region]]] = defaultdict(lambda: {field: [] for field in Zones._fields})
 
     def take(number: int, fields: list[str]) -> None:
         kind = fields[0].upper()
         if kind in _OTHER_RECORDS or kind == "LEXEME":
-            read.passed[kind] += 1
+            rttm.skipped[kind] += 1
         if kind in _OTHER_RECORDS:
             return
         if kind != "SPEAKER" and kind not in _ZONES:
@@ -106,7 +106,7 @@ def read_rttm(path: str | Path) -> Rttm:
         duration = 0.0 if kind != "SPEAKER" and fields[4] == "<NA>" else _number(fields[4], "duration")
         if start < 0 or duration < 0 or (kind == "SPEAKER" and duration == 0):
             raise _Fault(f"onset {fields[3]} and duration {fields[4]}; a turn starts at 0 or later and lasts a while")
-        end = _grid(start + duration)
+        end = _rounded(start + duration)
         if kind != "SPEAKER":
             if start < end:
                 zones[fields[1]][_ZONES[kind]].append(Region(start, end))
@@ -118,24 +118,24 @@ def read_rttm(path: str | Path) -> Rttm:
     _read(Path(path), take, lambda fields: fields[0].upper() in ("SPEAKER", "NOSCORE", "NON-LEX"))
     for name in sorted(found):
         ordered = sorted(found[name])
-        read[name], read.lines[name] = [turn for turn, _ in ordered], [line for _, line in ordered]
-    read.zones = {name: Zones(**each) for name, each in sorted(zones.items())}
-    return read
+        rttm[name], rttm.lines[name] = [turn for turn, _ in ordered], [line for _, line in ordered]
+    rttm.zones = {name: Zones(**each) for name, each in sorted(zones.items())}
+    return rttm
 
 
-def warn_skipped_records(source: str | Path, passed: Mapping[str, int]) -> None:
-    """Say once which records were passed over."""
-    if passed:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed.items()))
-        _log.warning("%s: passed over the records %s: they do not say who speaks when", source, kinds)
+def warn_skipped_records(source: str | Path, skipped: Mapping[str, int]) -> None:
+    """Log which records were skipped."""
+    if skipped:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(skipped.items()))
+        _log.warning("%s: skipped the records %s, which do not say who speaks when", source, kinds)
 
 
 def write_rttm(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], path: str | Path) -> Path:
-    """Write turns, sorted by recording, start, end and speaker.
+    """Write turns to an RTTM file, sorted by recording, start, end and speaker.
 
     Args:
         turns: ``(start, end, speaker)`` by recording, as `read_rttm` gives them.
-        path: the file; it appears whole or not at all.
+        path: the file, which is written completely or not at all.
 
     Raises:
         DataError: a name is empty or has blanks in it, times are not finite, out of order or below 0, or the file
@@ -149,7 +149,7 @@ def rttm_lines(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], wher
 
     Args:
         turns: ``(start, end, speaker)`` by recording.
-        where: what errors call the file.
+        where: name of the file in error messages.
 
     Raises:
         DataError: as `write_rttm`.
@@ -159,7 +159,7 @@ def rttm_lines(turns: Mapping[str, Iterable[tuple[Seconds, Seconds, str]]], wher
             _check_name(name, "recording", where)
             _check_name(speaker, "speaker", where)
             start, end = _check_times(start, end, name, where)
-            length = _grid(end - start)
+            length = _rounded(end - start)
             yield f"SPEAKER {name} 1 {_text(start)} {_text(length)} <NA> <NA> {speaker} <NA> <NA>"
 
 
@@ -180,14 +180,14 @@ def read_uem(path: str | Path) -> dict[str, list[Region]]:
             raise _Fault(f"from {fields[2]} to {fields[3]} s; a region starts at 0 or later and ends after its start")
         found[fields[0]].append(Region(start, end))
 
-    _read(Path(path), take, lambda fields: len(fields) == 4, place=0)
+    _read(Path(path), take, lambda fields: len(fields) == 4, column=0)
     if not found:
         raise DataError(f"{path}: no regions in it")
-    return {name: merge(found[name]) for name in sorted(found)}
+    return {name: merge_regions(found[name]) for name in sorted(found)}
 
 
 def write_uem(regions: Mapping[str, Iterable[tuple[Seconds, Seconds]]], path: str | Path) -> Path:
-    """Write regions, merged and sorted.
+    """Write regions to a UEM file, merged and sorted.
 
     Raises:
         DataError: as `write_rttm`.
@@ -196,23 +196,30 @@ def write_uem(regions: Mapping[str, Iterable[tuple[Seconds, Seconds]]], path: st
     for name in sorted(regions):
         _check_name(name, "recording", path)
         checked = [Region(*_check_times(start, end, name, path)) for start, end in regions[name]]
-        written += [f"{name} 1 {_text(start)} {_text(end)}\n" for start, end in merge(checked)]
+        written += [f"{name} 1 {_text(start)} {_text(end)}\n" for start, end in merge_regions(checked)]
     return _write("".join(written), Path(path))
 
 
-def merge(regions: Iterable[tuple[Seconds, Seconds]]) -> list[Region]:
-    """The same time as few regions, in order; those that overlap or touch become one."""
+def merge_regions(regions: Iterable[tuple[Seconds, Seconds]]) -> list[Region]:
+    """The regions in order, where those that overlap or touch are merged."""
     return [Region(*each) for each in merge_stretches(regions)]
 
 
 class _Fault(Exception):
-    """What is wrong with one line."""
+    """A fault of one line; its text says what is wrong."""
 
 
 def _read(
-    path: Path, take: Callable[[int, list[str]], None], relevant: Callable[[list[str]], bool], *, place: int = 1
+    path: Path, take: Callable[[int, list[str]], None], relevant: Callable[[list[str]], bool], *, column: int = 1
 ) -> None:
-    """Give ``take`` the columns of each line; tell all faults at once. ``place`` is the column of the recording."""
+    """Call ``take`` with the number and columns of each line, and raise one error for all faults.
+
+    Args:
+        path: the file.
+        take: reads one line.
+        relevant: whether the channel of a line has to agree with that of the other lines of its recording.
+        column: the column of the recording, which that of the channel follows.
+    """
     faults: list[str] = []
     channels: dict[str, tuple[str, int]] = {}
     for number, line in lines(path):
@@ -222,7 +229,7 @@ def _read(
         try:
             take(number, fields)
             if relevant(fields):
-                recording, channel = fields[place : place + 2]
+                recording, channel = fields[column : column + 2]
                 first, where = channels.setdefault(recording, (channel, number))
                 if channel != first:
                     raise _Fault(f"channel {channel} of {recording}, line {where} has {first}; score channels apart")
@@ -242,10 +249,10 @@ def _number(text: str, what: str) -> float:
         raise _Fault(f"the {what} {text!r} is not finite")
     if value > LONGEST:
         raise _Fault(f"the {what} {text!r} is beyond any recording; times are in seconds")
-    return _grid(value)
+    return _rounded(value)
 
 
-def _grid(seconds: float) -> float:
+def _rounded(seconds: float) -> float:
     return round(seconds, _DIGITS)
 
 
@@ -263,7 +270,7 @@ def _check_name(name: str, what: str, path: str | Path) -> None:
 def _check_times(start: float, end: float, name: str, path: str | Path) -> tuple[float, float]:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise DataError(f"{path}: {name}: from {start} to {end} s is not finite")
-    start, end = _grid(start), _grid(end)
+    start, end = _rounded(start), _rounded(end)
     if not 0 <= start < end:
         raise DataError(f"{path}: {name}: from {start} to {end} s; it must start at 0 or later and end after its start")
     return start, end

@@ -1,8 +1,8 @@
 """Audio inside the tars of Lhotse Shar, read where it lies.
 
-Lhotse itself streams Shar: fast, but what comes at step 7000 then depends on all that came before. Here a corpus has an
-index (its manifest of cuts) that says where in which tar every recording begins, so that batches stay functions of
-(seed, step, rank), and neither disk nor memory holds the audio a second time.
+Lhotse itself streams Shar, which is fast, but makes the batch of step 7000 depend on all batches before. Here a corpus has
+an index (its manifest of cuts) with the position of every recording in its tar, so that batches stay functions of (seed,
+step, rank) and the audio is not copied.
 
     cuts.000000.jsonl.gz   recording.000000.tar  |header|audio of a cut|header|its Recording|header|...
                                                         ^ offset       ^ offset + size
@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import AudioError, DataError, SottovoceError
 from ...files import unwritable
@@ -25,11 +25,12 @@ from ..audio.decoder import open_audio_bytes
 from ..audio.formats.file_bytes import FileBytes
 
 if TYPE_CHECKING:
+    from lhotse import Recording
     from lhotse.audio import AudioSource
     from lhotse.cut import Cut
 
 SHAR = "shar"
-"""Type of the ``AudioSource`` of such audio. To Lhotse it is a placeholder, which it does not load by itself."""
+"""The ``type`` of an ``AudioSource`` in a tar, which Lhotse does not load by itself."""
 
 _SOURCE = re.compile(r"(.+)#(\d+)\+(\d+)")
 
@@ -40,7 +41,7 @@ class Member:
 
     Attributes:
         tar: the tar.
-        offset, size: where the file begins in it, and its bytes.
+        offset, size: the first byte of the file in the tar, and its number of bytes.
     """
 
     tar: Path
@@ -52,10 +53,10 @@ class Member:
 
     @classmethod
     def of(cls, source: str) -> Member:
-        """What a source says, as ``str`` writes it.
+        """Parse a source as ``str`` writes it.
 
         Raises:
-            AudioError: it is none.
+            AudioError: the text is not such a source.
         """
         found = _SOURCE.fullmatch(source)
         if found is None:
@@ -63,10 +64,10 @@ class Member:
         return cls(Path(found[1]), int(found[2]), int(found[3]))
 
     def read(self) -> bytes:
-        """All of it.
+        """The bytes of the file.
 
         Raises:
-            AudioError: the tar is missing, cannot be read, or ends before.
+            AudioError: the tar is missing, cannot be read, or is truncated.
         """
         try:
             with self.tar.open("rb") as file:
@@ -81,10 +82,10 @@ class Member:
         return content
 
     def shape(self) -> tuple[int, int, int]:
-        """``(samples, rate, channels)`` of all that can be heard of it; see `sottovoce.data.audio.formats.lengths`.
+        """``(samples, rate, channels)`` of all audio in the file; see `sottovoce.data.audio.formats.lengths`.
 
         Raises:
-            AudioError: as `read`; or it is no audio.
+            AudioError: as `read`; or the file is not audio.
         """
         try:
             with self.tar.open("rb", buffering=0) as tar:
@@ -95,16 +96,16 @@ class Member:
             raise AudioError(f"{self.tar}: cannot be read ({error.strerror})") from error
 
 
-def index_shard(tar: Path) -> tuple[dict[str, Member], dict[str, Any]]:
-    """The audio and the recordings of a shard, by the id of their cut. Headers are read, and no audio.
+def index_shard(tar: Path) -> tuple[dict[str, Member], dict[str, Recording]]:
+    """The positions of the audio and the recordings of a shard, by the id of their cut. No audio is read.
 
     Raises:
-        DataError: it is no shard of recordings, or cut off.
+        DataError: the tar is not a shard of recordings, or is truncated.
     """
     from lhotse import Recording
 
     audio: dict[str, Member] = {}
-    recordings: dict[str, Any] = {}
+    recordings: dict[str, Recording] = {}
     try:
         with tarfile.open(tar, "r:") as archive:  # not compressed: Lhotse writes it so, and files can be found in it
             for member in archive:
@@ -125,7 +126,7 @@ def in_shar(cut: Cut) -> bool:
 
 
 def load_into_memory(cut: Cut) -> Cut:
-    """The same cut, with what it has in tars read into memory, for Lhotse to decode.
+    """The same cut, with its audio from tars in memory, where Lhotse can decode it.
 
     Raises:
         AudioError: as `Member.read`.
@@ -153,12 +154,12 @@ def export_shar(cuts: Iterable[Cut], out: str | Path, *, shard_size: int = 1_000
     """Write cuts and their audio (FLAC, 16 bit) as Lhotse Shar: few large files in place of many small ones.
 
     Args:
-        cuts: of any kind.
+        cuts: cuts of any type.
         out: the folder; it must not exist, or be empty.
-        shard_size: cuts in a shard.
+        shard_size: number of cuts in a shard.
 
     Raises:
-        DataError: ``out`` holds something, cannot be written, or audio cannot be read.
+        DataError: ``out`` is not empty or cannot be written, or audio cannot be read.
     """
     from lhotse import CutSet
 

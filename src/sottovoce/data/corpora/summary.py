@@ -1,4 +1,4 @@
-"""What is in a manifest, in numbers."""
+"""Statistics of a manifest."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ EDGES = (0, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 @dataclass
 class Summary:
-    """Numbers of some cuts.
+    """Statistics of some cuts.
 
     Attributes:
-        cuts, recordings: how many.
-        seconds: of all cuts together.
-        speech, overlap: seconds in which somebody, and in which two or more, speak; where cuts have several segments.
+        cuts, recordings: number of cuts and recordings.
+        seconds: duration of all cuts.
+        speech, overlap: seconds with one or more, and with two or more speakers, for cuts with several segments.
         scored: seconds inside UEM regions, ``None`` where there are none.
-        speakers: cuts in which each speaker talks.
-        genders: supervisions by gender.
-        words, vocabulary: of all texts, and how many supervisions have one.
-        fields: custom field -> how often each of its values comes.
-        durations: of the cuts, sorted.
+        speakers: number of cuts of each speaker.
+        genders: number of supervisions of each gender.
+        texts: number of supervisions with a text.
+        words, vocabulary: number of words, and of different words, in all texts.
+        fields: custom field -> count of each of its values.
+        durations: durations of the cuts, sorted.
     """
 
     cuts: int = 0
@@ -51,15 +52,15 @@ class Summary:
     durations: list[Seconds] = field(default_factory=list)
 
     def histogram(self) -> list[tuple[Seconds, int]]:
-        """Where each bin begins, and how many cuts are in it; without the empty bins at both ends."""
+        """Lower edge and number of cuts of each bin, without the empty bins at both ends."""
         counts = [0] * len(EDGES)
         for seconds in self.durations:
             counts[max(k for k, edge in enumerate(EDGES) if edge <= seconds)] += 1
         used = [k for k, count in enumerate(counts) if count]
         return [(EDGES[k], counts[k]) for k in range(used[0], used[-1] + 1)] if used else []
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
+    def as_dict(self) -> dict[str, object]:
+        """The statistics as plain data for JSON."""
         lengths = self.durations
         return {
             "cuts": self.cuts,
@@ -82,37 +83,39 @@ class Summary:
 
 
 def summarize(cuts: Iterable[Cut | CutRecord]) -> Summary:
-    """Count what is in some cuts; the audio is not touched."""
-    found = Summary()
+    """The statistics of some cuts; their audio is not read."""
+    summary = Summary()
     recordings: set[str] = set()
     vocabulary: set[str] = set()
     fields: dict[str, Counter[str]] = defaultdict(Counter)
     for cut in cuts:
-        found.cuts += 1
-        found.seconds += cut.duration
-        found.durations.append(cut.duration)
+        summary.cuts += 1
+        summary.seconds += cut.duration
+        summary.durations.append(cut.duration)
         recordings.add(recording.id if (recording := getattr(cut, "recording", None)) is not None else cut.id)
         custom = dict(getattr(cut, "custom", None) or {})
         if "uem" in custom:
-            found.scored = (found.scored or 0.0) + sum(end - start for start, end in custom.pop("uem"))
+            summary.scored = (summary.scored or 0.0) + sum(end - start for start, end in custom.pop("uem"))
         _count(fields, custom)
-        found.speakers.update({said.speaker for said in cut.supervisions if said.speaker is not None})
-        for said in cut.supervisions:
-            if said.gender is not None:
-                found.genders[said.gender] += 1
-            if said.text is not None:
-                found.texts += 1
-                found.words += len(said.text.split())
-                vocabulary.update(said.text.split())
-            _count(fields, said.custom or {})
+        summary.speakers.update(
+            {supervision.speaker for supervision in cut.supervisions if supervision.speaker is not None}
+        )
+        for supervision in cut.supervisions:
+            if supervision.gender is not None:
+                summary.genders[supervision.gender] += 1
+            if supervision.text is not None:
+                summary.texts += 1
+                summary.words += len(supervision.text.split())
+                vocabulary.update(supervision.text.split())
+            _count(fields, supervision.custom or {})
         if len(cut.supervisions) != 1 or cut.supervisions[0].duration < cut.duration:
             speech, overlap = _spoken(cut)
-            found.speech = (found.speech or 0.0) + speech
-            found.overlap = (found.overlap or 0.0) + overlap
-    found.recordings, found.vocabulary = len(recordings), len(vocabulary)
-    found.fields = dict(sorted(fields.items()))
-    found.durations.sort()
-    return found
+            summary.speech = (summary.speech or 0.0) + speech
+            summary.overlap = (summary.overlap or 0.0) + overlap
+    summary.recordings, summary.vocabulary = len(recordings), len(vocabulary)
+    summary.fields = dict(sorted(fields.items()))
+    summary.durations.sort()
+    return summary
 
 
 def _count(fields: dict[str, Counter[str]], custom: dict[str, Any]) -> None:
@@ -124,11 +127,11 @@ def _count(fields: dict[str, Counter[str]], custom: dict[str, Any]) -> None:
 
 
 def _spoken(cut: Cut | CutRecord) -> tuple[Seconds, Seconds]:
-    """Seconds in which one or more, and two or more, speakers talk; a speaker who overlaps himself counts once."""
+    """Seconds with one or more, and with two or more speakers; turns of one speaker that overlap count once."""
     edges: list[tuple[Seconds, int, str]] = []
-    for number, said in enumerate(cut.supervisions):
-        who = said.speaker if said.speaker is not None else f"#{number}"
-        edges += [(max(said.start, 0.0), 1, who), (min(said.end, cut.duration), -1, who)]
+    for number, supervision in enumerate(cut.supervisions):
+        who = supervision.speaker if supervision.speaker is not None else f"#{number}"
+        edges += [(max(supervision.start, 0.0), 1, who), (min(supervision.end, cut.duration), -1, who)]
     active: Counter[str] = Counter()
     speech = overlap = last = 0.0
     for time, step, who in sorted(edges):

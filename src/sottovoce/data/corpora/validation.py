@@ -1,4 +1,4 @@
-"""What a corpus lists against what its audio is: a row becomes a cut, or a fault."""
+"""A row of a corpus checked against its audio: it becomes a cut, or a fault."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _THREADS = 8
-"""Headers that are read at a time: waiting for a disk or network, not computing."""
+"""Headers that are read at once: reading them waits for a disk or a network."""
 
 
 class AudioHeader(NamedTuple):
-    """What a file says about itself, and where it really is."""
+    """The resolved path of an audio file, and its length (samples per channel), rate and channels."""
 
     path: Path
     samples: int
@@ -37,7 +37,7 @@ class AudioHeader(NamedTuple):
 def read_headers(
     paths: Iterable[Path], progress: Callable[[int, int], None] | None = None
 ) -> dict[Path, AudioHeader | str]:
-    """The header of every file, each read once; a sentence where there is none to read."""
+    """The header of every file, each read once; a message where it cannot be read."""
     wanted = list(dict.fromkeys(paths))
     found: dict[Path, AudioHeader | str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -63,27 +63,27 @@ def cut_from_row(
     faults: list[str],
     *,
     channel: Channel | None,
-    beside: Path,
+    folder: Path,
 ) -> Cut | None:
-    """The cut of a row, or none and a fault of its audio.
+    """The cut of a row; ``None``, with an entry in ``faults``, where its audio does not fit.
 
     Args:
-        row: its file has a header.
-        headers: of `read_headers`.
-        faults: where a fault goes.
-        channel: which channel of several, or ``"mix"``.
-        beside: audio below this folder is named relative to it, and moves with the manifest.
+        row: a row whose file is in ``headers``.
+        headers: the result of `read_headers`.
+        faults: list to which a fault is added.
+        channel: the channel to use of several, or ``"mix"``.
+        folder: paths of extracted audio are written relative to this folder, and move with the manifest.
     """
     if row.cut is not None:
-        faults += (said := _ready(row, row.cut, headers))
-        return None if said else row.cut
+        faults += (found := _finished_cut_faults(row, row.cut, headers))
+        return None if found else row.cut
     header = headers[row.path]
     if isinstance(header, str):
         faults.append(header if row.where == str(row.path) else f"{row.where}: {header}")
         return None
     if row.channel is not None or (row.side is not None and header.channels > 1):
         channel = row.side if row.channel is None else row.channel
-    if (fault := _unfit(row, header, channel)) is not None:
+    if (fault := _audio_mismatch(row, header, channel)) is not None:
         faults.append(f"{row.where}: {row.path if row.content is None else row.name} {fault}")
         return None
     length = header.samples / header.rate
@@ -93,8 +93,8 @@ def cut_from_row(
         inside = [_inside(segment, end - start, row, faults) for segment in row.segments]
         if None in inside:
             return None
-        segments = [said for said in inside if said is not None]
-    source = row.path.relative_to(beside) if row.content is not None else header.path
+        segments = [each for each in inside if each is not None]
+    source = row.path.relative_to(folder) if row.content is not None else header.path
     scored = [(a, min(b, end - start)) for a, b in row.regions or [] if a < end - start]
     if row.unscored:
         scored = subtract_stretches(scored or [(0.0, end - start)], row.unscored)
@@ -104,7 +104,7 @@ def cut_from_row(
             )
             return None
     regions = [list(each) for each in scored]
-    of_cut = {**(row.custom if segments is not None else {}), **({"uem": regions} if regions else {})}
+    cut_custom = {**(row.custom if segments is not None else {}), **({"uem": regions} if regions else {})}
     return make_cut(
         name=row.name,
         source=source,
@@ -119,12 +119,12 @@ def cut_from_row(
         channels=header.channels,
         recording=row.recording,
         segments=segments,
-        cut_custom=of_cut or None,
+        cut_custom=cut_custom or None,
     )
 
 
-def _unfit(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str | None:
-    """What keeps a file from being the audio of a row."""
+def _audio_mismatch(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str | None:
+    """Why a file cannot be the audio of a row; ``None`` where it can."""
     length = header.samples / header.rate
     start, end = row.start or 0.0, length if row.end is None else row.end
     seconds = min(end, length) - start
@@ -149,25 +149,25 @@ def _unfit(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str 
 def _inside(
     segment: Segment, length: float, row: CorpusRow, faults: list[str]
 ) -> tuple[float, float, str | None, str | None] | None:
-    """A segment as `make_cut` takes it; none, with a fault, where it is not inside the row's audio."""
+    """A segment as `make_cut` takes it; ``None``, with a fault, where it is not inside the row's audio."""
     if segment.start >= length or segment.end > length + TOLERANCE:
-        said = f"{segment.speaker or 'a segment'} from {segment.start:.3f} to {segment.end:.3f} s"
-        faults.append(f"{segment.where}: {said}, but {row.path} lasts {length:.3f} s")
+        name = f"{segment.speaker or 'a segment'} from {segment.start:.3f} to {segment.end:.3f} s"
+        faults.append(f"{segment.where}: {name}, but {row.path} lasts {length:.3f} s")
         return None
     return segment.start, min(segment.end, length), segment.speaker, segment.text
 
 
-def _ready(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioHeader | str]) -> list[str]:
-    """Faults of a finished cut: of the files that it is made of, and of its supervisions. Paths become absolute."""
+def _finished_cut_faults(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioHeader | str]) -> list[str]:
+    """The faults of a finished cut and of its files. Its paths become absolute."""
     faults: list[str] = []
-    unheard = cut_faults(cut)
+    own_faults = cut_faults(cut)
     for part in getattr(cut, "tracks", None) or [cut]:
         recording: Any = getattr(getattr(part, "cut", part), "recording", None)
         if recording is None:
             continue
         for source in recording.sources:
-            if source.type == SHAR and not unheard:
-                faults += _unfit_member(recording, Member.of(source.source), f"{row.where}: {cut.id}")
+            if source.type == SHAR and not own_faults:
+                faults += _member_faults(recording, Member.of(source.source), f"{row.where}: {cut.id}")
             if source.type != "file":
                 continue
             header = headers.get(Path(source.source)) or _header(Path(source.source))
@@ -179,11 +179,11 @@ def _ready(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioHeader | str]) 
             if not recording.transforms and (header.samples, header.rate) != listed:
                 has = f"{header.samples} samples at {header.rate} Hz"
                 faults.append(f"{row.where}: {header.path} has {has}, but {listed[0]} at {listed[1]} Hz are listed")
-    return faults + [f"{row.where}: {cut.id}: {fault}" for fault in unheard]
+    return faults + [f"{row.where}: {cut.id}: {fault}" for fault in own_faults]
 
 
-def _unfit_member(recording: Any, member: Member, where: str) -> list[str]:
-    """What is wrong with a recording inside a tar. Lossy codecs may give a little more or less than is listed."""
+def _member_faults(recording: Any, member: Member, where: str) -> list[str]:
+    """The faults of a recording inside a tar. Lossy codecs may decode to slightly more or less than is listed."""
     try:
         samples, rate, _ = member.shape()
     except AudioError as error:

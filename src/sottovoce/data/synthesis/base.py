@@ -1,4 +1,4 @@
-"""What a synthetic corpus is: options, and how its files are written."""
+"""The base of synthetic corpora: their options, and how their files are written."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from ..audio.acoustics import Wave
 from .speech.voices import SPLITS
 
 FileDone: TypeAlias = Callable[[], None]
-"""Called after each file of audio."""
+"""Called after each audio file that was written."""
 
 Scene: TypeAlias = Literal["rooms", "dry"]
-"""``rooms``: reverberant, noisy, through microphones and telephones; ``dry``: close to a good microphone."""
+"""``rooms``: reverberant and noisy, through microphones and telephones; ``dry``: close to a good microphone."""
 
 SPLIT_KEYS = {"train": 1, "test": 2, "dev": 4}
-"""Random numbers of a split are drawn from (seed, its key, ...); 3 and 5 are those of trials."""
+"""Random numbers of a split are seeded by (seed, key of the split, ...); the keys 3 and 5 are those of trials."""
 
 
 class Synthesis(Bounded, ABC):
-    """The options of a corpus for one task; `write` makes it. A task is one subclass, and one line in `SYNTHESES`.
+    """The options of a synthetic corpus for one task, and the method that writes it.
 
     Attributes:
-        seed: of everything: the same options give the same bytes.
-        speakers_train, speakers_dev, speakers_test: speakers of each side, half of each sex; none is on two sides, and
-            neither is a voice variant of espeak-ng. A side without speakers is not made.
+        seed: seed of all random numbers; the same options give the same bytes.
+        speakers_train, speakers_dev, speakers_test: number of speakers in each split, half of each sex. No speaker and no
+            voice variant of espeak-ng is in two splits. A split without speakers is not written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     FORMAT: ClassVar[int] = 1
-    """Version of how it is made: corpora of another version are not taken for the same."""
+    """Version of the synthesis; a corpus of another version is not reused."""
 
     seed: int = Field(0, ge=0, le=SEEDS)
     speakers_train: int = Field(ge=2)
@@ -46,21 +46,21 @@ class Synthesis(Bounded, ABC):
     speakers_test: int = Field(ge=2)
 
     def speakers(self) -> dict[str, int]:
-        """Number of speakers of each split that there is."""
+        """Number of speakers of each split that has any."""
         counts = {"train": self.speakers_train, "test": self.speakers_test, "dev": self.speakers_dev}
         return {split: counts[split] for split in SPLITS if counts[split]}
 
     @abstractmethod
     def total(self) -> int:
-        """Number of files of audio that will be written."""
+        """Number of audio files that will be written."""
 
     @abstractmethod
-    def write(self, folder: Path, told: FileDone) -> None:
-        """Write ``<split>.jsonl.gz`` for each split, the audio, and what else belongs to the task.
+    def write(self, folder: Path, file_done: FileDone) -> None:
+        """Write ``<split>.jsonl.gz`` for each split, the audio, and the other files of the task.
 
         Args:
-            folder: empty.
-            told: called after each file of audio.
+            folder: an empty folder.
+            file_done: called after each audio file.
 
         Raises:
             DataError: espeak-ng is missing, or fails.
@@ -69,9 +69,9 @@ class Synthesis(Bounded, ABC):
 
 
 def write_wave(folder: Path, name: str, wave: Wave) -> None:
-    """``<folder>/<name>``, 16 bit."""
+    """Write ``<folder>/<name>`` as 16-bit WAV."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = io.BytesIO()  # soundfile itself would wait for the disk after each file
+    file = io.BytesIO()  # soundfile itself would flush each file to the disk
     soundfile.write(file, wave, SAMPLE_RATE, subtype="PCM_16", format="WAV")
     path.write_bytes(file.getvalue())

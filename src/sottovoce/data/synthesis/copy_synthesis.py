@@ -1,7 +1,7 @@
-"""Spoofed training data without a synthesizer: bona fide speech taken apart and put together again (2210.10570).
+"""Spoofed training data by copy synthesis: bona fide speech, analyzed and resynthesized by vocoders (2210.10570).
 
-A countermeasure needs many attacks on many voices. A recording and its copy differ in nothing but the traces of the
-method, so that is all there is to learn.
+A countermeasure needs many attacks on many voices. A recording and its copy differ only in the artifacts of the vocoder, so
+these are all that can be learned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 METHODS = ("griffin_lim", "mel_griffin_lim", "cepstral", "lpc", "phase_noise", "sinusoidal")
-"""The methods of `ATTACKS` that are vocoders: every moment of what they make is new."""
+"""The methods of `ATTACKS` that are vocoders, which synthesize every sample anew."""
 
 MANIFEST = "train.jsonl.gz"
 
@@ -42,22 +42,22 @@ def copy_synthesize(
     seconds: float = 2.5,
     stretches: int = 3,
     seed: int = 0,
-    told: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Stretches of bona fide speech and copies of them, as 16-bit FLAC and one manifest of cuts.
+    """Write stretches of bona fide speech and copies of them, as 16-bit FLAC and one manifest of cuts.
 
-    The stretches themselves are written in the same format as their copies, which must tell nothing. The methods take
-    turns, so each is as frequent as the others.
+    Stretches and copies are written in the same format, which so gives nothing away. The methods take turns, so that all
+    are equally frequent.
 
     Args:
-        cuts: speech; what is labeled as spoofed is left out.
-        folder: for ``audio/`` and the manifest, which appear when all is done.
+        cuts: cuts of speech; those labeled as spoofed are left out.
+        folder: folder of ``audio/`` and the manifest, which appear when both are complete.
         methods: keys of `ATTACKS`.
-        copies: of each stretch, by different methods.
-        seconds: length of a stretch; a shorter utterance is one.
-        stretches: most of one utterance, none overlapping another. Digital silence is none.
+        copies: copies of each stretch, by different methods.
+        seconds: length of a stretch; a shorter utterance is one stretch.
+        stretches: most stretches of one utterance. They do not overlap; digital silence is left out.
         seed: the same seed gives the same files.
-        told: ``told(done, total)``, in utterances.
+        progress: called as ``progress(done, total)``, in utterances.
 
     Returns:
         The manifest. ``label`` is ``bonafide`` or ``spoof``, ``attack`` of copies the method.
@@ -78,7 +78,7 @@ def copy_synthesize(
             raise DataError(f"{taken}: exists already and would be lost; remove it or name another folder")
     try:
         with unwritable(folder), exclusive_folder(folder / ".copies.partial") as staging:
-            made = _made(cuts, staging, methods, copies, round(seconds * SAMPLE_RATE), stretches, seed, told)
+            made = _made(cuts, staging, methods, copies, round(seconds * SAMPLE_RATE), stretches, seed, progress)
             write_cuts(made, staging / MANIFEST)
             (staging / "audio").replace(folder / "audio")
             (staging / MANIFEST).replace(folder / MANIFEST)
@@ -96,7 +96,7 @@ def _made(
     length: int,
     stretches: int,
     seed: int,
-    told: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> list[Cut]:
     """The stretches and their copies, with audio below ``folder``."""
     chosen = [cut for cut in cuts if cut_field(cut, "label") != "spoof"]
@@ -111,15 +111,15 @@ def _made(
             for k, method in enumerate(kinds):
                 copy = resynthesize(stretch, method, np.random.default_rng([seed, number, place, k]))
                 made.append(_written(folder, cut, place, copy, method))
-        if told is not None:
-            told(number + 1, len(chosen))
+        if progress is not None:
+            progress(number + 1, len(chosen))
     if not made:
         raise DataError("copies: no bona fide speech in these cuts; give cuts of people's voices")
     return made
 
 
 def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[tuple[int, Wave]]:
-    """Up to ``most`` stretches with the samples where they begin, by chance and without overlap."""
+    """Up to ``most`` random stretches that do not overlap, each with its first sample."""
     whole = max(1, len(wave) // length)
     places = np.sort(np.random.default_rng(key).permutation(whole)[:most]) * length
     found = [(int(place), wave[place : place + length]) for place in places]

@@ -1,16 +1,16 @@
-"""A corpus without any recording: invented speakers, to learn and to test on.
+"""Synthetic corpora of invented speakers, for demonstrations and tests.
 
 corpus/
   audio/{train,dev,test}/...
-  train.jsonl.gz  dev.jsonl.gz  test.jsonl.gz     Lhotse cuts; paths count from this folder, which can be moved
-  trials.txt, test.rttm, ...                      what else the task has
-  corpus.json                                     what it was made with
+  train.jsonl.gz  dev.jsonl.gz  test.jsonl.gz     Lhotse cuts; paths are relative to this folder, which can be moved
+  trials.txt, test.rttm, ...                      further files of the task
+  corpus.json                                     the options of the synthesis
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,14 @@ SYNTHESES: Registry[type[Synthesis]] = Registry("synthetic corpus", "sottovoce.s
 """Synthetic corpora by the task that ``synthesize(task=...)``, recipes and ``sottovoce data synthesize`` name."""
 
 Progress = Callable[[int, int], None]
-"""``progress(done, total)`` files of audio."""
+"""``progress(done, total)``, in audio files."""
 
 _SETTINGS = "corpus.json"
 
 
 @dataclass(frozen=True)
 class SyntheticCorpus:
-    """Where the parts of a synthesized corpus lie."""
+    """The files of a synthetic corpus."""
 
     folder: Path
 
@@ -58,32 +58,32 @@ class SyntheticCorpus:
 
     @property
     def train(self) -> Path:
-        """Cuts to train on."""
+        """Manifest of the cuts for training."""
         return self.cuts("train")
 
     @property
     def dev(self) -> Path:
-        """Cuts of other speakers, to choose models by."""
+        """Manifest of the cuts for development, of other speakers."""
         return self.cuts("dev")
 
     @property
     def test(self) -> Path:
-        """Cuts of other speakers again."""
+        """Manifest of the cuts for tests, of other speakers again."""
         return self.cuts("test")
 
     @property
     def trials(self) -> Path:
-        """Pairs of test cuts, of a corpus for verification."""
+        """The trials over the test cuts, in a corpus for verification."""
         return self.folder / TRIAL_FILES["test"]
 
     def parts(self) -> list[Path]:
-        """The manifests, and all files beside them: trials, RTTM, UEM."""
+        """The manifests and all files beside them: trials, RTTM, UEM."""
         manifests = [path for path in (self.train, self.dev, self.test) if path.is_file()]
         others = [path for path in self.folder.iterdir() if path.is_file() and path.name != _SETTINGS]
         return manifests + sorted(set(others) - set(manifests))
 
 
-def synthesis_of(task: str, options: dict[str, Any], *, spelling: Callable[[str], str] = str) -> Synthesis:
+def synthesis_of(task: str, options: Mapping[str, object], *, spelling: Callable[[str], str] = str) -> Synthesis:
     """The checked options of a corpus for a task; see `check_options`.
 
     Raises:
@@ -96,17 +96,17 @@ def synthesis_of(task: str, options: dict[str, Any], *, spelling: Callable[[str]
 def synthesize(
     out: str | Path, *, task: str = "verification", progress: Progress | None = None, **options: Any
 ) -> SyntheticCorpus:
-    """Make a corpus for a task, or find it made.
+    """Make the synthetic corpus of a task, or reuse it if it exists.
 
-    The same arguments give the same corpus. It appears under its name only when it is whole; a folder that already
-    holds the corpus of these arguments is left as it is. Of several processes that ask for it at once, one makes it and
-    the others wait.
+    The same arguments give the same corpus. The folder gets its name only when the corpus is complete; a folder that
+    already holds the corpus of these arguments is left as it is. Of several processes that call this at once, one makes
+    the corpus and the others wait.
 
     Args:
         out: the folder; it must not exist, be empty, or hold this corpus.
         task: a key of `SYNTHESES`.
-        progress: called after each file of audio.
-        options: see the task's class.
+        progress: called after each audio file.
+        options: the options of the task's class.
 
     Raises:
         DataError: as `synthesis_of`; ``out`` holds something else or cannot be written; espeak-ng or Lhotse is missing.
@@ -120,7 +120,7 @@ def synthesize(
     require_lhotse()
     total, done = synthesis.total(), 0
 
-    def told() -> None:
+    def file_done() -> None:
         nonlocal done
         done += 1
         if progress is not None:
@@ -128,13 +128,13 @@ def synthesize(
 
     with unwritable(out), new_folder(out) as work:
         if not _is_made(out, settings):  # by another process, meanwhile
-            synthesis.write(work, told)
+            synthesis.write(work, file_done)
             write_json(work / _SETTINGS, settings)
     return SyntheticCorpus(out)
 
 
 def _is_made(out: Path, settings: dict[str, object]) -> bool:
-    """Whether the corpus is there already; anything else in its place is an error."""
+    """Whether the corpus exists already; anything else in its folder is an error."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
@@ -147,5 +147,5 @@ def _is_made(out: Path, settings: dict[str, object]) -> bool:
             for key in {**settings, **found}
             if found.get(key) != settings.get(key)
         )
-        raise DataError(f"{out}: holds a corpus made otherwise ({differing}); choose another folder or remove it")
+        raise DataError(f"{out}: holds a corpus of other options ({differing}); choose another folder or remove it")
     return True

@@ -1,4 +1,4 @@
-"""Conversations, and who speaks when in them."""
+"""Synthetic conversations for diarization, with RTTM and UEM."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
 from .scenes import at_level, close_talking
 from .speech.commands import command
 from .speech.sentences import sentence
-from .speech.voices import Voice, invent_voices
-from .turn_timing import WholeMilliseconds, speaker_order, turn_starts
+from .speech.voices import Voice, draw_voices
+from .turn_timing import Milliseconds, speaker_order, turn_starts
 from .utterances import synthesize_speech
 
 _SHORT = 1.6
-"""Seconds of a conversation of short utterances, by which it is reckoned how many may be needed."""
+"""Seconds of a short turn and its pause, from which the number of turns that may be needed is estimated."""
 
 _MILLISECOND = SAMPLE_RATE // 1_000
 _TAIL = 500
@@ -43,12 +43,12 @@ class DiarizationSynthesis(Synthesis):
     milliseconds. Names of recordings are those of the files without their ending, as RTTM wants them.
 
     Attributes:
-        conversations_train, conversations_dev, conversations_test: recordings of each side.
-        seconds: of a conversation, about.
+        conversations_train, conversations_dev, conversations_test: number of recordings in each split.
+        seconds: approximate duration of a conversation.
         voices: fewest and most speakers of a conversation.
-        overlap: seconds in which two speak as a part of those in which anyone does, met in each conversation; three
-            never speak at once.
-        pause: mean seconds of silence between two turns that do not overlap.
+        overlap: duration of overlapped speech over the duration of all speech, exact in each conversation; three never
+            speak at once.
+        pause: mean pause in seconds between two turns that do not overlap.
         scene: see `Scene`.
     """
 
@@ -82,25 +82,25 @@ class DiarizationSynthesis(Synthesis):
     def total(self) -> int:
         return sum(self.conversations().values())
 
-    def write(self, folder: Path, told: FileDone) -> None:
-        voices = invent_voices(self.speakers(), np.random.default_rng([self.seed, 0]))
+    def write(self, folder: Path, file_done: FileDone) -> None:
+        voices = draw_voices(self.speakers(), np.random.default_rng([self.seed, 0]))
         for split, count in self.conversations().items():
             cuts, turns, regions = [], {}, {}
-            for number, (wave, said) in enumerate(self._perform(voices[split], count, (self.seed, SPLIT_KEYS[split]))):
+            for number, (wave, texts) in enumerate(self._perform(voices[split], count, (self.seed, SPLIT_KEYS[split]))):
                 name = f"{split}_{number:04d}"
                 write_wave(folder, f"audio/{split}/{name}.wav", wave)
-                turns[name], regions[name] = [turn for turn, _ in said], [Region(0.0, len(wave) / SAMPLE_RATE)]
+                turns[name], regions[name] = [turn for turn, _ in texts], [Region(0.0, len(wave) / SAMPLE_RATE)]
                 cuts.append(
                     make_cut(
                         name=name,
                         source=f"audio/{split}/{name}.wav",
                         samples=len(wave),
                         rate=SAMPLE_RATE,
-                        segments=[(turn.start, turn.end, turn.speaker, text) for turn, text in said],
+                        segments=[(turn.start, turn.end, turn.speaker, text) for turn, text in texts],
                         cut_custom={"uem": [list(region) for region in regions[name]]},
                     )
                 )
-                told()
+                file_done()
             write_cuts(cuts, folder / f"{split}.jsonl.gz")
             write_rttm(turns, folder / f"{split}.rttm")
             write_uem(regions, folder / f"{split}.uem")
@@ -108,19 +108,19 @@ class DiarizationSynthesis(Synthesis):
     def _perform(
         self, voices: list[Voice], count: int, key: tuple[int, int]
     ) -> Iterator[tuple[Wave, list[tuple[Turn, str]]]]:
-        """The sound of each conversation, and its turns with their words."""
+        """The waveform of each conversation, and its turns with their texts."""
         plans = [self._plan(voices, np.random.default_rng([*key, number, 1])) for number in range(count)]
-        said = [(voice, text) for plan in plans for voice, text in plan]
+        lines = [(voice, text) for plan in plans for voice, text in plan]
         requests = [
-            voice.utterance(text, np.random.default_rng([*key, 2, place])) for place, (voice, text) in enumerate(said)
+            voice.utterance(text, np.random.default_rng([*key, 2, place])) for place, (voice, text) in enumerate(lines)
         ]
-        sound = synthesize_speech(requests, [voice for voice, _ in said], margin=0.0)
+        sound = synthesize_speech(requests, [voice for voice, _ in lines], margin=0.0)
         for number, plan in enumerate(plans):
             waves = [wave[: len(wave) // _MILLISECOND * _MILLISECOND] for wave in _next(sound, len(plan))]
             yield self._mixed(plan, waves, np.random.default_rng([*key, number, 3]))
 
     def _plan(self, voices: list[Voice], generator: np.random.Generator) -> list[tuple[Voice, str]]:
-        """Who says what, in turn; more than there is time for, since only speaking shows how long it takes."""
+        """Speaker and text of each turn. There are more turns than needed, as durations are known only after synthesis."""
         few, many = self.voices
         present = [voices[k] for k in generator.permutation(len(voices))[: generator.integers(few, many + 1)]]
         turns = max(len(present), int(np.ceil(self.seconds / _SHORT)))
@@ -134,13 +134,13 @@ class DiarizationSynthesis(Synthesis):
         self, plan: list[tuple[Voice, str]], waves: list[Wave], generator: np.random.Generator
     ) -> tuple[Wave, list[tuple[Turn, str]]]:
         durations = [len(wave) // _MILLISECOND for wave in waves]
-        heard = self._fitting(plan, durations)
-        names = list(dict.fromkeys(voice.name for voice, _ in plan[:heard]))
-        whose = [names.index(voice.name) for voice, _ in plan[:heard]]
-        starts = turn_starts(durations[:heard], whose, generator, overlap=self.overlap, pause=self.pause)
+        count = self._turns_needed(plan, durations)
+        names = list(dict.fromkeys(voice.name for voice, _ in plan[:count]))
+        whose = [names.index(voice.name) for voice, _ in plan[:count]]
+        starts = turn_starts(durations[:count], whose, generator, overlap=self.overlap, pause=self.pause)
         ends = [start + duration for start, duration in zip(starts, durations, strict=False)]
         tracks = np.zeros((len(names), (max(ends) + _TAIL) * _MILLISECOND), np.float32)
-        gains = 10 ** (generator.uniform(-3, 3, len(names)) / 20)  # who sits near, who far
+        gains = 10 ** (generator.uniform(-3, 3, len(names)) / 20)  # speakers at different distances
         for start, wave, who in zip(starts, waves, whose, strict=False):
             level = np.float32(gains[who] / np.sqrt(power(wave)))
             tracks[who, start * _MILLISECOND :][: len(wave)] += level * wave
@@ -148,17 +148,17 @@ class DiarizationSynthesis(Synthesis):
             (Turn(start / 1_000, end / 1_000, voice.name), text)
             for start, end, (voice, text) in zip(starts, ends, plan, strict=False)
         ]
-        return self._heard(tracks, generator), turns
+        return self._in_scene(tracks, generator), turns
 
-    def _fitting(self, plan: list[tuple[Voice, str]], durations: list[WholeMilliseconds]) -> int:
-        """How many turns make up the time that was asked for; each speaker has one."""
+    def _turns_needed(self, plan: list[tuple[Voice, str]], durations: list[Milliseconds]) -> int:
+        """The number of turns that fill the duration; each speaker has at least one."""
         apart = 1_000 * self.pause * (1 - self.overlap)  # some turns have no pause before them
         ends = np.cumsum([duration / (1 + self.overlap) + apart for duration in durations])
         needed = int(np.searchsorted(ends, 1_000 * self.seconds)) + 1
         return min(max(needed, len({voice.name for voice, _ in plan})), len(plan))
 
-    def _heard(self, tracks: np.ndarray, generator: np.random.Generator) -> Wave:
-        """All voices in one room, through one microphone: everyone sits elsewhere."""
+    def _in_scene(self, tracks: np.ndarray, generator: np.random.Generator) -> Wave:
+        """All voices in one room at different places, through one microphone."""
         if self.scene == "dry":
             return close_talking(tracks.sum(0), generator)
         t60, slope, snr = generator.uniform(0.2, 0.6), generator.uniform(0, 6), generator.uniform(10, 25)

@@ -1,4 +1,4 @@
-"""Spoken commands with what they mean."""
+"""Synthetic commands with intents and slots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from .utterances import Prompt, UtteranceSynthesis, balanced_choice
 
 class IntentSynthesis(UtteranceSynthesis):
     """Commands with native accents, labeled as SLURP is: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
-    and ``slots``. Every intent comes equally often, so that each split has all where it has enough utterances."""
+    and ``slots``. Every intent is equally frequent, so that a split with enough utterances has all of
+    them."""
 
     speakers_train: int = Field(40, ge=2)
     speakers_dev: int = Field(8, ge=0)
@@ -21,5 +22,5 @@ class IntentSynthesis(UtteranceSynthesis):
     scene: Scene = "dry"
 
     def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
-        said = command(generator, list(INTENTS)[balanced_choice(len(INTENTS), place, *key, 6)])
-        return Prompt(said.text, said.labels())
+        spoken = command(generator, list(INTENTS)[balanced_choice(len(INTENTS), place, *key, 6)])
+        return Prompt(spoken.text, spoken.labels())

@@ -1,4 +1,4 @@
-"""Utterances with transcripts, in several styles of speech."""
+"""Synthetic utterances with transcripts, in several styles of speech."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STYLES: dict[Style, Callable[[np.random.Generator], str]] = {
     "command": lambda generator: command(generator).text,
     "digits": digits,
 }
-"""What makes up a text of each style."""
+"""Style -> the function that draws a text."""
 
 
 class RecognitionSynthesis(UtteranceSynthesis):

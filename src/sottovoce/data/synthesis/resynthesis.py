@@ -1,7 +1,7 @@
-"""Speech taken apart and put together again, as vocoders, voice converters and splicers do it: attacks to detect.
+"""Speech that is analyzed and resynthesized, as vocoders, voice converters and splicers do: attacks to detect.
 
-Each takes a waveform ``[S]`` (float32, 16 kHz) and a generator of whatever is random, and returns another of the same
-length that says the same. Source-filter methods need a pitch; they share one estimate.
+Each method takes a waveform ``[S]`` (float32, 16 kHz) and a random generator, and returns a waveform of the same length and
+words. Source-filter methods share one estimate of the pitch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _phases(shape: tuple[int, ...], width: float, generator: np.random.Generator
 
 
 def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Generator) -> Wave:
-    """The waveform whose magnitudes are nearest, from random phases: Griffin and Lim 1984, accelerated (Perraudin 2013)."""
+    """The waveform of a magnitude spectrogram, from random phases: Griffin and Lim 1984, accelerated (Perraudin 2013)."""
     guess = np.asarray(magnitude * _phases(magnitude.shape, np.pi, generator), np.complex64)
     before: NDArray[np.complex64] = np.zeros_like(guess)
     for _ in range(_ROUNDS):
@@ -55,7 +55,7 @@ def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Ge
 
 
 def griffin_lim(wave: Wave, generator: np.random.Generator) -> Wave:
-    """The phases are thrown away and guessed."""
+    """The phases are discarded and estimated again from the magnitudes."""
     return _invert(np.abs(_stft(wave)), len(wave), generator)
 
 
@@ -77,7 +77,7 @@ def _mel_bank(bands: int) -> NDArray[np.float64]:
 
 
 def phase_noise(wave: Wave, generator: np.random.Generator) -> Wave:
-    """Magnitudes stay, phases are disturbed: the roughness of a careless vocoder."""
+    """The phases are disturbed and the magnitudes kept, which sounds rough, as from a poor vocoder."""
     spectrum = _stft(wave)
     return _istft(spectrum * _phases(spectrum.shape, 0.8 * np.pi, generator), len(wave))
 
@@ -134,12 +134,12 @@ def _pitch(wave: Wave) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 
 
 def sinusoidal(wave: Wave, generator: np.random.Generator) -> Wave:
-    """Only the peaks of each spectrum stay (McAulay and Quatieri 1986): speech as a sum of few sinusoids."""
+    """Only the peaks of each spectrum are kept (McAulay and Quatieri 1986): speech as a sum of few sinusoids."""
     spectrum = _stft(wave)
     size = np.abs(spectrum)
     around = np.pad(size, ((1, 1), (0, 0)))
     peak = (size >= around[:-2]) & (size >= around[2:])
-    weakest = -np.sort(-np.where(peak, size, 0), axis=0)[20]  # at most so many a frame
+    weakest = -np.sort(-np.where(peak, size, 0), axis=0)[20]  # at most 20 peaks in a frame
     return _istft(np.where(peak & (size > weakest), spectrum, 0), len(wave))
 
 
@@ -211,14 +211,14 @@ ATTACKS: dict[str, Attack] = {
 
 
 def resynthesize(wave: Wave, attack: str, generator: np.random.Generator) -> Wave:
-    """A recording that has gone through a method; as long and as loud as before, and not above full scale.
+    """A recording resynthesized by a method, at the same length and power, and not above full scale.
 
     Args:
         wave: ``[S]`` float32 at 16 kHz, at least one frame (25 ms).
         attack: a key of `ATTACKS`.
-        generator: of what is random.
+        generator: draws the random numbers of the method.
     """
-    # Methods divide by powers: digital silence gets a noise 120 dB below full scale.
+    # Methods divide by the power: noise at -120 dB of full scale is added, for digital silence.
     made = ATTACKS[attack](wave + 1e-6 * colored_noise(len(wave), 0.0, generator), generator)
     level = power(made)
     made = made * np.float32(np.sqrt(power(wave) / level)) if level > 0 else made

@@ -1,4 +1,4 @@
-"""Where a voice is heard: in which room, in front of which background, through which microphone."""
+"""Acoustic scenes of synthetic speech: room, background and microphone."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from ..audio.acoustics import (
 )
 
 _FLOOR = 40.0
-"""Decibels by which a voice exceeds the noise of a good microphone."""
+"""Signal-to-noise ratio of a good microphone, in decibels."""
 
 
 def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, moment: np.random.Generator) -> Wave:
-    """Put a dry voice into a room, in front of its background, through its microphone.
+    """A dry voice in a room with background noise, recorded by a microphone.
 
     Args:
         wave: the voice, ``[S]``.
-        others: who may talk in the background.
-        room: of what stays the same in a session.
-        moment: of what is never the same.
+        others: voices for the background.
+        room: draws what stays the same in a session.
+        moment: draws what differs between utterances.
     """
     t60, ratio, slope = room.uniform(0.2, 0.8), room.uniform(-3, 8), room.uniform(0, 6)
     crowd, snr, telephone = room.random() < 0.4, room.uniform(6, 20), room.random() < 0.3
     microphone = channel_response(5.0, room, **({"low": 300, "high": 3_400} if telephone else {}))
 
-    wave = reverberate(wave, room_response(t60, ratio, moment))  # people move: the tail is never the same
+    wave = reverberate(wave, room_response(t60, ratio, moment))  # speakers move, so the reverberation differs
     if crowd and len(others) > 2:
         chosen = moment.permutation(len(others))[: int(moment.integers(3, 7))]
         noise = babble([others[i] for i in chosen.tolist()], len(wave), moment)
@@ -47,19 +47,19 @@ def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, momen
 
 
 def close_talking(wave: Wave, moment: np.random.Generator) -> Wave:
-    """Close to a good microphone: a little pink noise, and no two recordings equally loud."""
+    """A voice close to a good microphone: with a little pink noise, at a random level."""
     return at_level(mix(wave, colored_noise(len(wave), 3.0, moment), _FLOOR), moment.uniform(-30, -22))
 
 
 def at_level(wave: Wave, decibels: float) -> Wave:
-    """Scale to a power (full scale is 0 dB), or less where it would clip."""
+    """Scale to a power in decibels (full scale is 0), or to less where that would clip."""
     level = 10 ** (decibels / 20)
     wave = wave * np.float32(level / np.sqrt(power(wave)))
     return wave * np.float32(min(1.0, 0.99 / np.abs(wave).max()))
 
 
 def trim(wave: Wave, margin: float = 0.1) -> Wave:
-    """Without the silence around a voice, but for ``margin`` seconds; empty where nothing is louder."""
+    """Remove the silence around a voice but for ``margin`` seconds; empty if there is no sound."""
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     around = round(margin * SAMPLE_RATE)
     return wave[max(0, loud[0] - around) : loud[-1] + max(around, 1)] if len(loud) else wave[:0]

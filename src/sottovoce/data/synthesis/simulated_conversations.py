@@ -1,12 +1,12 @@
-"""Conversations laid out from utterances of single speakers: training data for diarization without end.
+"""Conversations simulated from utterances of single speakers: unlimited training data for diarization.
 
     corpus/
       audio/<split>/<number>.flac
       <split>.jsonl.gz             Lhotse cuts with a supervision for every stretch of speech
-      corpus.json                  what it was made with
+      corpus.json                  the options of the simulation
 
-Speakers take turns, pause, and speak into one another; who speaks when is known from loudness, as the utterances are
-clean. Rooms, lines and noise are for the augmentation in training to add.
+Speakers take turns, pause and interrupt one another. The turns are found by `detect_speech`, which is reliable because the
+utterances are clean. Rooms, lines and noise are added by the augmentation in training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 FORMAT = 1
-"""Version of this file: corpora of another version are not taken for the same."""
+"""Version of the simulation; a corpus of another version is not reused."""
 
 Stretch = tuple[float, float]
 """Start and end in seconds."""
@@ -46,15 +46,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ConversationStyle:
-    """How people talk to one another.
+    """The statistics of conversations.
 
     Args:
-        speakers: fewest and most in a conversation.
-        seconds: shortest and longest conversation.
-        turn: median seconds of a turn; one in twenty is shorter than a fifth, or longer than five times that.
-        overlap: share of turns that begin before the turn before has ended.
-        pause: mean seconds between turns that do not.
-        spread: standard deviation of how loud speakers are, in decibels.
+        speakers: fewest and most speakers in a conversation.
+        seconds: shortest and longest conversation, in seconds.
+        turn: median duration of a turn in seconds; one in twenty is five times shorter or longer.
+        overlap: share of the turns that begin before the turn before has ended.
+        pause: mean pause in seconds between other turns.
+        spread: standard deviation of the levels of speakers, in decibels.
 
     Raises:
         DataError: a value out of its range.
@@ -81,20 +81,20 @@ def simulate_conversations(
     out: str | Path,
     *,
     conversations: Mapping[str, int],
-    manner: ConversationStyle | None = None,
+    style: ConversationStyle | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
-    """Make conversations, or find them made; the manifest of each split.
+    """Make conversations, or reuse them if they exist; returns the manifest of each split.
 
-    The same arguments give the same corpus. It appears under its name only when it is whole.
+    The same arguments give the same corpus. The folder gets its name only when the corpus is complete.
 
     Args:
         voices: split -> utterances of one speaker each.
         out: the folder; it must not exist, be empty, or hold this corpus.
-        conversations: split -> how many.
-        manner: how people talk to one another.
-        seed: of everything.
+        conversations: split -> number of conversations.
+        style: statistics of the conversations.
+        seed: seed of all random numbers.
         progress: called after each conversation.
 
     Raises:
@@ -102,28 +102,28 @@ def simulate_conversations(
             an utterance has several speakers.
         AudioError: an utterance cannot be read.
     """
-    manner, out = manner or ConversationStyle(), Path(out)
-    settings = {"format": FORMAT, "conversations": dict(conversations), "seed": seed, **asdict(manner)}
+    style, out = style or ConversationStyle(), Path(out)
+    settings = {"format": FORMAT, "conversations": dict(conversations), "seed": seed, **asdict(style)}
     settings = json.loads(json.dumps(settings))
     made = {split: out / f"{split}.jsonl.gz" for split in conversations}
     if _is_made(out, settings):
         return made
-    casts = {split: _Cast(split, voices[split], manner) for split in conversations}
+    pools = {split: _SpeakerPool(split, voices[split], style) for split in conversations}
     done, total = 0, sum(conversations.values())
     with unwritable(out), new_folder(out) as partial:
         if _is_made(out, settings):  # by another process, meanwhile
             return made
-        for number, (split, cast) in enumerate(casts.items()):
+        for number, (split, pool) in enumerate(pools.items()):
             (partial / "audio" / split).mkdir(parents=True)
             cuts = []
             for place in range(conversations[split]):
-                wave, turns = _conversation(cast, manner, np.random.default_rng([seed, number, place]))
+                wave, turns = _conversation(pool, style, np.random.default_rng([seed, number, place]))
                 name = f"audio/{split}/{place:05d}.flac"
                 file = io.BytesIO()
                 soundfile.write(file, wave, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
                 (partial / name).write_bytes(file.getvalue())
-                said = [(turn.start, turn.end, turn.speaker, None) for turn in turns]
-                cuts.append(make_cut(name=name, source=name, samples=len(wave), rate=SAMPLE_RATE, segments=said))
+                segments = [(turn.start, turn.end, turn.speaker, None) for turn in turns]
+                cuts.append(make_cut(name=name, source=name, samples=len(wave), rate=SAMPLE_RATE, segments=segments))
                 done += 1
                 if progress is not None:
                     progress(done, total)
@@ -133,7 +133,7 @@ def simulate_conversations(
 
 
 def _is_made(out: Path, settings: dict[str, object]) -> bool:
-    """Whether the corpus is there already; anything else in its place is an error."""
+    """Whether the corpus exists already; anything else in its folder is an error."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
@@ -145,66 +145,68 @@ def _is_made(out: Path, settings: dict[str, object]) -> bool:
             f"{key} {found.get(key)} -> {settings[key]}" for key in settings if found.get(key) != settings[key]
         ]
         raise DataError(
-            f"{out}: holds conversations made otherwise ({', '.join(differing)}); choose another folder or remove it"
+            f"{out}: holds conversations of other options ({', '.join(differing)}); choose another folder or remove it"
         )
     return True
 
 
-class _Cast:
-    """The speakers of a split, and what they have to say.
+class _SpeakerPool:
+    """The speakers of a split and their utterances.
 
     Raises:
         DataError: a cut without a speaker, or fewer speakers than a conversation may have.
     """
 
-    def __init__(self, split: str, cuts: Sequence[Cut], manner: ConversationStyle) -> None:
+    def __init__(self, split: str, cuts: Sequence[Cut], style: ConversationStyle) -> None:
         self.cuts: dict[str, list[Cut]] = {}
         for cut in cuts:
             if (speaker := cut_speaker(cut)) is None:
                 raise DataError(f"conversations: the cut {cut.id} has no speaker")
             self.cuts.setdefault(speaker, []).append(cut)
         self.names = sorted(self.cuts)
-        if len(self.names) < manner.speakers[1]:
+        if len(self.names) < style.speakers[1]:
             raise DataError(
-                f"conversations: {split} has {len(self.names)} speakers, fewer than the {manner.speakers[1]} of the"
+                f"conversations: {split} has {len(self.names)} speakers, fewer than the {style.speakers[1]} of the"
                 " largest conversation"
             )
         # A few hundred megabytes at most; decoding again and again would take most of the time.
-        self.voiced = lru_cache(maxsize=512)(self._voiced)
+        self.at_common_level = lru_cache(maxsize=512)(self._at_common_level)
 
-    def _voiced(self, name: str, place: int) -> tuple[Wave, list[Stretch]]:
+    def _at_common_level(self, name: str, place: int) -> tuple[Wave, list[Stretch]]:
         """An utterance at a common level, and its stretches of speech."""
         cut = self.cuts[name][place]
         wave = load_cut(cut).numpy()
-        said = detect_speech(wave)
-        if not said:
-            raise DataError(f"conversations: nothing is said in {cut.id}; leave it out")
-        loud = np.concatenate([wave[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in said])
-        return wave * np.float32(0.1 / max(np.sqrt(power(loud)), 1e-9)), said
+        stretches = detect_speech(wave)
+        if not stretches:
+            raise DataError(f"conversations: no speech is found in {cut.id}; leave it out")
+        loud = np.concatenate([wave[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in stretches])
+        return wave * np.float32(0.1 / max(np.sqrt(power(loud)), 1e-9)), stretches
 
-    def speech(self, name: str, generator: np.random.Generator) -> Iterator[_Place]:
-        """Places in a person's utterances from which it goes on speaking, without end."""
+    def speech(self, name: str, generator: np.random.Generator) -> Iterator[_TurnStart]:
+        """An endless sequence of random positions in the utterances of a speaker, at which turns can begin."""
         while True:
             for k in generator.permutation(len(self.cuts[name])).tolist():
-                wave, said = self.voiced(name, k)
-                for first in generator.permutation(len(said)).tolist():
-                    yield _Place(wave, said, first)
+                wave, stretches = self.at_common_level(name, k)
+                for first in generator.permutation(len(stretches)).tolist():
+                    yield _TurnStart(wave, stretches, first)
 
 
-def _conversation(cast: _Cast, manner: ConversationStyle, generator: np.random.Generator) -> tuple[Wave, list[Turn]]:
-    """The sound of one conversation, and who speaks when in it."""
-    count = int(generator.integers(manner.speakers[0], manner.speakers[1] + 1))
-    chosen = [cast.names[k] for k in generator.permutation(len(cast.names))[:count]]
-    speech = [cast.speech(name, generator) for name in chosen]
-    loudness = 10 ** (generator.normal(0, manner.spread, count) / 20)
-    seconds = generator.uniform(*manner.seconds)
+def _conversation(
+    pool: _SpeakerPool, style: ConversationStyle, generator: np.random.Generator
+) -> tuple[Wave, list[Turn]]:
+    """The waveform of one conversation, and its turns."""
+    count = int(generator.integers(style.speakers[0], style.speakers[1] + 1))
+    chosen = [pool.names[k] for k in generator.permutation(len(pool.names))[:count]]
+    speech = [pool.speech(name, generator) for name in chosen]
+    gains = 10 ** (generator.normal(0, style.spread, count) / 20)
+    seconds = generator.uniform(*style.seconds)
     wave = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
     turns: list[Turn] = []
-    for who, start, length in _plan(count, seconds, manner, generator):
-        sound, said = next(speech[who]).turn(min(length, seconds - start))
+    for who, start, length in _plan(count, seconds, style, generator):
+        sound, stretches = next(speech[who]).turn(min(length, seconds - start))
         first = round(start * SAMPLE_RATE)
-        wave[first : first + len(sound)] += np.float32(loudness[who]) * sound[: len(wave) - first]
-        turns += [Turn(round(start + a, 4), round(min(start + b, seconds), 4), chosen[who]) for a, b in said]
+        wave[first : first + len(sound)] += np.float32(gains[who]) * sound[: len(wave) - first]
+        turns += [Turn(round(start + a, 4), round(min(start + b, seconds), 4), chosen[who]) for a, b in stretches]
     level = 10 ** (generator.uniform(-34, -20) / 20)
     wave *= np.float32(level / max(np.sqrt(power(wave)), 1e-9))
     wave *= np.float32(min(1.0, 0.99 / max(float(np.abs(wave).max()), 1e-9)))
@@ -212,43 +214,43 @@ def _conversation(cast: _Cast, manner: ConversationStyle, generator: np.random.G
 
 
 def _plan(
-    count: int, seconds: float, manner: ConversationStyle, generator: np.random.Generator
+    count: int, seconds: float, style: ConversationStyle, generator: np.random.Generator
 ) -> Iterator[tuple[int, float, float]]:
-    """Turns as speaker, start and length; never more than two speakers at once, and nobody twice at once."""
-    now, before, last = generator.exponential(manner.pause), 0.0, -1  # ends of the last turn and of what came before
+    """Turns as speaker, start and duration in seconds; at most two speakers at once, and nobody overlaps himself."""
+    now, before, last = generator.exponential(style.pause), 0.0, -1  # ends of the last turn and of the turns before
     while True:
-        start = now + generator.exponential(manner.pause)
+        start = now + generator.exponential(style.pause)
         others = [who for who in range(count) if who != last]
         same = not others or generator.random() < 0.15
         who = last if same and last >= 0 else int(generator.choice(others or [0]))
-        if who != last and last >= 0 and generator.random() < manner.overlap:
-            start = max(now - generator.exponential(manner.turn / 3) - 0.1, before)
+        if who != last and last >= 0 and generator.random() < style.overlap:
+            start = max(now - generator.exponential(style.turn / 3) - 0.1, before)
         if start > seconds - 0.5:
             return
-        length = manner.turn * float(np.exp(generator.normal(0, 0.85)))
+        length = style.turn * float(np.exp(generator.normal(0, 0.85)))
         yield who, start, length
         end = start + length
-        # Whoever ends first is out of the way of the turn after the next one.
+        # The turn that ends first does not limit the turn after the next one.
         before, now = min(now, end) if start < now else now, max(now, end)
         last = who if end >= now else last
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A stretch of an utterance, where the next turn begins."""
+class _TurnStart:
+    """A position in an utterance at which a turn begins: the stretch of speech number ``first``."""
 
     wave: Wave
-    said: list[Stretch]
+    stretches: list[Stretch]
     first: int
 
     def turn(self, seconds: float) -> tuple[Wave, list[Stretch]]:
-        """Sound of at most so many seconds, and where in it there is speech."""
-        start = self.said[self.first][0]
-        end = min(start + seconds, self.said[-1][1])
+        """The waveform of a turn of at most so many seconds, and its stretches of speech."""
+        start = self.stretches[self.first][0]
+        end = min(start + seconds, self.stretches[-1][1])
         wave = self.wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].copy()
-        fade = round(0.01 * SAMPLE_RATE)  # words that are cut off would click
+        fade = round(0.01 * SAMPLE_RATE)  # a word that is cut off would click
         if len(wave) > 2 * fade:
             ramp = np.linspace(0, 1, fade, dtype=np.float32)
             wave[:fade] *= ramp
             wave[-fade:] *= ramp[::-1]
-        return wave, [(max(a, start) - start, min(b, end) - start) for a, b in self.said if a < end and b > start]
+        return wave, [(max(a, start) - start, min(b, end) - start) for a, b in self.stretches if a < end and b > start]

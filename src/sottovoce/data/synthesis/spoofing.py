@@ -1,4 +1,4 @@
-"""Recordings as they were made, and others that went through a machine."""
+"""Synthetic bona fide recordings, and resynthesized ones as spoofs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ UNSEEN = ("mel_griffin_lim", "cepstral", "pitch_shift", "sinusoidal")
 class SpoofingSynthesis(UtteranceSynthesis):
     """Bona fide recordings in rooms, and recordings of the same kind that were resynthesized.
 
-    espeak-ng is itself a synthesizer: bona fide means that nothing was done to a recording after its microphone. What is
-    learned is to hear vocoders. A sentence is said once, so that nothing can be told by comparing. ``label`` is
-    ``bonafide`` or ``spoof``, ``attack`` (of spoofed ones) the name of the method.
+    espeak-ng is itself a synthesizer: bona fide means that a recording is not processed after its microphone, and models
+    learn to detect vocoders. No sentence is said twice, so that nothing is learned by comparison. ``label`` is ``bonafide``
+    or ``spoof``, and ``attack`` (of spoofed ones) the name of the method.
 
     Attributes:
-        utterances: of each speaker, bona fide and spoofed together.
-        spoofed: spoofed recordings for each bona fide one.
-        attacks: methods, keys of `ATTACKS`, in all splits.
-        held_out: further methods that only the test split has.
+        utterances: utterances of each speaker, bona fide and spoofed together.
+        spoofed: number of spoofed recordings for each bona fide one.
+        attacks: methods (keys of `ATTACKS`) in all splits.
+        held_out: further methods, in the test split only.
     """
 
     speakers_train: int = Field(24, ge=2)
@@ -63,6 +63,6 @@ class SpoofingSynthesis(UtteranceSynthesis):
         attack = known[balanced_choice(len(known), place // kinds * self.spoofed + kind, *key, 8)]
         return Prompt(text, {"label": "spoof", "attack": attack})
 
-    def treat(self, said: PlannedUtterance, wave: Wave) -> Wave:
-        attack = said.line.custom.get("attack")
-        return wave if attack is None else resynthesize(wave, attack, np.random.default_rng([*said.key, 5]))
+    def process(self, planned: PlannedUtterance, wave: Wave) -> Wave:
+        attack = planned.prompt.custom.get("attack")
+        return wave if attack is None else resynthesize(wave, attack, np.random.default_rng([*planned.key, 5]))

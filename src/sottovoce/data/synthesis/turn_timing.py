@@ -1,4 +1,4 @@
-"""Who speaks when in an invented conversation: turns with pauses between them, and exactly so much overlap as asked for."""
+"""The timing of turns in a synthetic conversation: pauses between turns, and an exact share of overlap."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...errors import DataError
 WholeMilliseconds: TypeAlias = int
 
 _LEAD = 500
-"""Silence before the first turn."""
+"""Silence before the first turn, in milliseconds."""
 
 _SAME = 0.15
-"""How often a speaker goes on after a pause."""
+"""Probability that the same speaker goes on after a pause."""
 
 
 def speaker_order(turns: int, speakers: int, generator: np.random.Generator) -> list[int]:
-    """The speaker of each turn; all of them speak, where there are as many turns."""
+    """The speaker of each turn; all speakers have a turn if there are enough turns."""
     order = generator.permutation(speakers).tolist()[:turns]
     while len(order) < turns:
         others = [speaker for speaker in range(speakers) if speaker != order[-1]]
@@ -34,35 +34,35 @@ def turn_starts(
     *,
     overlap: float,
     pause: float,
-) -> list[WholeMilliseconds]:
-    """When each turn begins.
+) -> list[Milliseconds]:
+    """The start of each turn.
 
         anna   |-----------------|               |--------|
         ben                 |-------------|                      <- overlap     at most two at once
         carl                                                |--------|          <- pause
 
-    A turn may run into the last half of the one before, if that is another speaker's, and has its second half alone
-    then. Which do is drawn, until the overlap is what was asked for; where halves are not enough, they run in further.
+    A turn of another speaker may begin in the second half of the turn before it, and its own second half is then free of
+    overlap. Turns are drawn until the total overlap is reached; where halves are not enough, turns overlap by more.
 
     Args:
-        durations: of the turns, in their order.
-        speakers: of the turns.
-        generator: of pauses and overlaps.
-        overlap: seconds in which two speak, as a part of those in which anyone does.
-        pause: mean seconds between two turns that do not overlap.
+        durations: durations of the turns, in order.
+        speakers: speakers of the turns.
+        generator: draws pauses and overlaps.
+        overlap: duration of overlapped speech over the duration of all speech.
+        pause: mean pause in seconds between two turns that do not overlap.
 
     Raises:
         DataError: these turns cannot overlap so much.
     """
-    # The time in which anyone speaks is that of all turns, counted once where two speak: O / (D - O) = overlap.
+    # Speech lasts as long as all turns together, minus the overlap O, which is counted once: O / (D - O) = overlap.
     missing = round(sum(durations) * overlap / (1 + overlap))
-    overlaps = [0] * (len(durations) + 1)  # of a turn with the one before
+    overlaps = [0] * (len(durations) + 1)  # overlap of each turn with the one before
     changes = [k for k in range(1, len(speakers)) if speakers[k] != speakers[k - 1]]
     for k in generator.permutation(changes).tolist():
         room = min(durations[k - 1], durations[k]) // 2
         overlaps[k] = min(missing, round(room * generator.uniform(0.2, 1.0)))
         missing -= overlaps[k]
-    for k in changes:  # up to where a third would join in
+    for k in changes:  # up to where a third speaker would overlap
         room = min(durations[k - 1] - overlaps[k - 1], durations[k] - overlaps[k + 1])
         more = min(missing, max(room - overlaps[k], 0))
         overlaps[k] += more

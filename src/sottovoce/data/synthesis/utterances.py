@@ -1,4 +1,4 @@
-"""Corpora of single utterances: invented speakers, each in several sessions, each session in a room of its own."""
+"""Synthetic corpora of single utterances: each speaker talks in several sessions, each in a room of its own."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..corpora.cuts import make_cut, write_cuts
 from .base import SPLIT_KEYS, FileDone, Scene, Synthesis, write_wave
 from .scenes import close_talking, in_room, trim
 from .speech.espeak import ESPEAK_RATE, Utterance, speak
-from .speech.voices import ACCENTS, NATIVE, Voice, invent_voices
+from .speech.voices import ACCENTS, NATIVE, Voice, draw_voices
 
 _ROOMS, SESSIONS = 16, 3
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is to be said.
+    """A text to be spoken.
 
     Attributes:
         text: the words, in lower case.
@@ -41,27 +41,27 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PlannedUtterance:
-    """One utterance of the corpus before it is heard."""
+    """An utterance of the corpus before it is synthesized."""
 
     name: str
     voice: Voice
     session: int
     room: int
-    line: Prompt
+    prompt: Prompt
     key: tuple[int, ...]
 
 
 class UtteranceSynthesis(Synthesis):
     """Utterances of many speakers, who talk in several sessions.
 
-    A session has a room, a microphone and a background, so that what two utterances of one session share is not only
-    the speaker. No room is on two sides.
+    A session has its own room, microphone and background, so that two utterances of a session share more than the speaker.
+    No room is in two splits.
 
     Attributes:
-        utterances: of each speaker, at least one a session.
+        utterances: utterances of each speaker, at least one in each session.
         scene: see `Scene`.
-        native: whether all accents are native ones; the others read English letters in their own way, which nobody can
-            transcribe.
+        native: whether only native accents are used; the others read English letters in their own way, which cannot be
+            transcribed.
     """
 
     native: ClassVar[bool] = True
@@ -71,53 +71,53 @@ class UtteranceSynthesis(Synthesis):
 
     @abstractmethod
     def say(self, place: int, generator: np.random.Generator, key: tuple[int, int]) -> Prompt:
-        """What the utterance at a place of a split says.
+        """The text of an utterance.
 
         Args:
-            place: among all utterances of the split.
-            generator: runs through the split.
-            key: of the split, see `balanced_choice`.
+            place: index of the utterance in its split.
+            generator: random generator of the split.
+            key: key of the split, for `balanced_choice`.
         """
 
-    def treat(self, said: PlannedUtterance, wave: Wave) -> Wave:
-        """What becomes of a recording."""
+    def process(self, planned: PlannedUtterance, wave: Wave) -> Wave:
+        """Process a recording; by default it stays as it is."""
         return wave
 
     def add(self, folder: Path, split: str, script: Sequence[PlannedUtterance]) -> None:
-        """Write what else a split needs."""
+        """Write further files of a split; by default there are none."""
 
     def total(self) -> int:
         return sum(self.speakers().values()) * self.utterances
 
-    def write(self, folder: Path, told: FileDone) -> None:
+    def write(self, folder: Path, file_done: FileDone) -> None:
         accents = NATIVE if self.native else ACCENTS
-        voices = invent_voices(self.speakers(), np.random.default_rng([self.seed, 0]), accents)
+        voices = draw_voices(self.speakers(), np.random.default_rng([self.seed, 0]), accents)
         for split, of_split in voices.items():
             script = self._script(split, of_split, (self.seed, SPLIT_KEYS[split]))
             cuts = []
-            for said, wave in zip(script, self._perform(script), strict=True):
-                wave = self.treat(said, wave)
-                write_wave(folder, said.name, wave)
-                traits = {key: value for key, value in asdict(said.voice).items() if key not in ("name", "sex")}
-                place = {"session": said.session, "room": said.room} if self.scene == "rooms" else {}
+            for planned, wave in zip(script, self._perform(script), strict=True):
+                wave = self.process(planned, wave)
+                write_wave(folder, planned.name, wave)
+                traits = {key: value for key, value in asdict(planned.voice).items() if key not in ("name", "sex")}
+                place = {"session": planned.session, "room": planned.room} if self.scene == "rooms" else {}
                 cuts.append(
                     make_cut(
-                        name=said.name,
-                        source=said.name,
+                        name=planned.name,
+                        source=planned.name,
                         samples=len(wave),
                         rate=SAMPLE_RATE,
-                        speaker=said.voice.name,
-                        text=said.line.text,
-                        gender=said.voice.sex,
-                        custom={**place, **said.line.custom, **traits},
+                        speaker=planned.voice.name,
+                        text=planned.prompt.text,
+                        gender=planned.voice.sex,
+                        custom={**place, **planned.prompt.custom, **traits},
                     )
                 )
-                told()
+                file_done()
             write_cuts(cuts, folder / f"{split}.jsonl.gz")
             self.add(folder, split, script)
 
     def _script(self, split: str, voices: list[Voice], key: tuple[int, int]) -> list[PlannedUtterance]:
-        """Who says what, where; round robin over the speakers, so that neighbors in the list are different people."""
+        """The planned utterances of a split, round robin over the speakers, so that neighbors have different speakers."""
         generator = np.random.default_rng([*key, 0])
         rooms = [generator.permutation(_ROOMS)[:SESSIONS] for _ in voices]
         script: list[PlannedUtterance] = []
@@ -130,44 +130,50 @@ class UtteranceSynthesis(Synthesis):
                         voice=voice,
                         session=session,
                         room=int(rooms[place][session]),
-                        line=self.say(len(script), generator, key),
+                        prompt=self.say(len(script), generator, key),
                         key=(*key, place, number),
                     )
                 )
         return script
 
     def _perform(self, script: Sequence[PlannedUtterance]) -> Iterator[Wave]:
-        """The sound of each utterance in its session."""
-        requests = [said.voice.utterance(said.line.text, np.random.default_rng([*said.key, 1])) for said in script]
-        heard: deque[Wave] = deque(maxlen=16)  # who talks in the background
-        for said, voice in zip(script, synthesize_speech(requests, [said.voice for said in script]), strict=True):
-            moment = np.random.default_rng([*said.key, 3])
+        """The waveform of each utterance in its session."""
+        requests = [
+            planned.voice.utterance(planned.prompt.text, np.random.default_rng([*planned.key, 1])) for planned in script
+        ]
+        background: deque[Wave] = deque(maxlen=16)  # voices for the background
+        for planned, voice in zip(
+            script, synthesize_speech(requests, [planned.voice for planned in script]), strict=True
+        ):
+            moment = np.random.default_rng([*planned.key, 3])
             if self.scene == "dry":
                 yield close_talking(voice, moment)
             else:
-                yield in_room(voice, list(heard), np.random.default_rng([*said.key[:2], 2, said.room]), moment)
-            heard.append(voice)
+                yield in_room(
+                    voice, list(background), np.random.default_rng([*planned.key[:2], 2, planned.room]), moment
+                )
+            background.append(voice)
 
 
 def balanced_choice(count: int, place: int, *key: int) -> int:
-    """Which of ``count`` things stands at a place of an endless row, where one shuffle of them follows another.
+    """The item (of ``count``) at a place of an endless sequence of permutations.
 
-    So each comes equally often; and in ever new orders, or the speakers, who take turns, would get some of them only.
+    So all items are equally frequent. The order differs between permutations, or a speaker would always get the same items.
     """
     turn, number = divmod(place, count)
     return int(np.random.default_rng([*key, turn]).permutation(count)[number])
 
 
 def synthesize_speech(requests: Sequence[Utterance], voices: Sequence[Voice], margin: float = 0.1) -> Iterator[Wave]:
-    """What espeak-ng says, with the vocal tract of each voice, at 16 kHz, without the silence around.
+    """Speech by espeak-ng with the vocal tract of each voice, at 16 kHz, without the silence around it.
 
     Args:
-        requests: what to say.
-        voices: whose voice each is.
-        margin: seconds of silence that stay.
+        requests: the utterances to synthesize.
+        voices: the voice of each.
+        margin: seconds of silence that are kept.
 
     Raises:
-        DataError: as `speak`; or next to nothing was said.
+        DataError: as `speak`; or an utterance is shorter than a frame.
     """
     for request, voice, raw in zip(requests, voices, speak(requests), strict=True):
         wave = trim(soxr.resample(raw, ESPEAK_RATE * voice.tract, SAMPLE_RATE), margin)

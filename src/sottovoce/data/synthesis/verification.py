@@ -1,4 +1,4 @@
-"""Speakers, and trials over them."""
+"""Synthetic speakers for verification, and trials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .speech.sentences import sentence
 from .utterances import PlannedUtterance, Prompt, UtteranceSynthesis
 
 TRIAL_FILES = {"test": "trials.txt", "dev": "trials_dev.txt"}
-"""Files of trials, by split."""
+"""File name of the trials of each split."""
 
 _KEYS = {"test": 3, "dev": 5}
 _TARGETS, _NEAREST = 40, 3
@@ -40,15 +40,15 @@ class VerificationSynthesis(UtteranceSynthesis):
 
 
 def make_trials(script: Sequence[PlannedUtterance], generator: np.random.Generator) -> Trials:
-    """Trials over one side; see `VerificationSynthesis`."""
+    """The trials of one split; see `VerificationSynthesis`."""
     by_speaker: dict[str, list[PlannedUtterance]] = {}
-    for said in script:
-        by_speaker.setdefault(said.voice.name, []).append(said)
+    for planned in script:
+        by_speaker.setdefault(planned.voice.name, []).append(planned)
     voices = {name: own[0].voice for name, own in by_speaker.items()}
     pairs: dict[tuple[str, str], bool] = {}
 
     def differ(a: PlannedUtterance, b: PlannedUtterance) -> bool:
-        return a.line.text != b.line.text
+        return a.prompt.text != b.prompt.text
 
     def add(a: PlannedUtterance, b: PlannedUtterance, *, target: bool) -> bool:
         if (a.name, b.name) in pairs or (b.name, a.name) in pairs:

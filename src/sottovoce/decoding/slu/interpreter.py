@@ -1,4 +1,4 @@
-"""What reads the outputs of an understanding model, by what its config says of it."""
+"""The interpreter of the outputs of an SLU model, chosen by its head."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .transducer_reader import TransducerReader
 
 
 class Interpreter(Protocol):
-    """From outputs to meanings."""
+    """Turns the outputs of a model into intents and slots."""
 
     def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
-        """What each utterance of a batch means, from the model's ``output`` and its ``lengths[B]`` in frames of the output."""
+        """The prediction for each utterance of a batch, from the model's ``output`` and its ``lengths[B]`` in frames."""
 
 
 def slu_interpreter(model: TaskNetwork) -> Interpreter:
     """The interpreter of a model.
 
     Raises:
-        DataError: its labels are none of an understanding model, or not one for each output.
+        DataError: the labels of the model are not those of an SLU model, or not as many as its outputs.
     """
     config, labels = model.config, model.config.labels or ()
     if isinstance(model.head, Transducer):
         return TransducerReader(model.head, labels)
     if config.head["kind"] == "ctc":
         return SemanticVocabulary(labels)
-    questions = SLUClasses(labels)
+    classes = SLUClasses(labels)
     if (outputs := config.head.get("classes")) != len(labels):
         raise DataError(f"intents: the model has {outputs} outputs and {len(labels)} labels; there is one for each")
-    return questions
+    return classes

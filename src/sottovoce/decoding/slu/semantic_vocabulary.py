@@ -1,8 +1,8 @@
-"""Understanding as a sequence: intents, then each slot and the letters of its filler, one label each.
+"""SLU as sequence labeling: intents, then each slot and the characters of its filler, one label each.
 
     order a large iced mocha  ->  intent=order  slot:size l a r g e  slot:drink i c e d ' ' m o c h a
 
-Fillers are open: any that can be spelled with the letters of the training fillers.
+Fillers are open: any filler can be spelled with the characters of the training fillers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .slu_prediction import SLOT, SLUPrediction
 
 
 class SemanticVocabulary:
-    """Meanings to labels and back.
+    """Encodes semantics as labels and decodes labels.
 
     Args:
-        labels: the blank, ``field=intent`` and ``slot:type`` marks, and single characters, in any order behind it.
+        labels: the blank, followed by ``field=intent`` and ``slot:type`` labels and single characters in any order.
 
     Raises:
-        DataError: the first is not the blank, or a label is none of these or stands there twice.
+        DataError: the first label is not the blank, or a label has another form or is repeated.
     """
 
     def __init__(self, labels: Sequence[str]):
@@ -39,7 +39,7 @@ class SemanticVocabulary:
 
     @classmethod
     def of(cls, meanings: Iterable[Semantics]) -> SemanticVocabulary:
-        """All that ``meanings`` need."""
+        """The vocabulary of all intents, slots and characters in ``meanings``."""
         meanings = list(meanings)
         intents = {f"{name}={what}" for each in meanings for name, what in each.intents.items()}
         slots = {SLOT + kind for each in meanings for kind, _ in each.slots}
@@ -47,50 +47,50 @@ class SemanticVocabulary:
         return cls([BLANK, *sorted(intents), *sorted(slots), *sorted(letters)])
 
     def encode(self, meaning: Semantics) -> list[int]:
-        """Labels of a meaning.
+        """The labels of semantics.
 
         Raises:
-            DataError: an intent, a slot or a character that no label stands for.
+            DataError: an intent, slot or character is not in the vocabulary.
         """
-        said = [f"{name}={what}" for name, what in meaning.intents.items()]
+        wanted = [f"{name}={what}" for name, what in meaning.intents.items()]
         for kind, filler in meaning.slots:
-            said += [SLOT + kind, *filler]
-        if unknown := sorted(set(said) - set(self.number)):
+            wanted += [SLOT + kind, *filler]
+        if unknown := sorted(set(wanted) - set(self.number)):
             raise DataError(
                 f"intents: {', '.join(map(repr, unknown[:5]))} is not among the {len(self.labels)} labels that the model"
                 " knows; leave it out, or train on data that has it"
             )
-        return [self.number[label] for label in said]
+        return [self.number[label] for label in wanted]
 
     def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """The best path of each utterance, from logits ``output[B, T, V]`` with ``lengths[B]`` valid frames.
 
-        The probability of a label is its highest in the frames that say it, that of a slot the lowest of its labels.
-        Of several intents of one field the likeliest stays.
+        The probability of a label is the highest in its frames, and that of a slot the lowest of its labels. Of several
+        intents of a field the likeliest is kept.
         """
         found = []
         for logits, length in zip(output, lengths.tolist(), strict=True):
             sure, best = logits[:length].float().softmax(-1).max(-1)
             labels, counts = torch.unique_consecutive(best, return_counts=True)
             peaks = [part.max().item() for part in sure.split(counts.tolist())] if length else []
-            said = [(label, peak) for label, peak in zip(labels.tolist(), peaks, strict=True) if label]
-            found.append(self.read(said))
+            path = [(label, peak) for label, peak in zip(labels.tolist(), peaks, strict=True) if label]
+            found.append(self.read(path))
         return found
 
-    def read(self, said: Iterable[tuple[int, float]]) -> SLUPrediction:
-        """The meaning of labels one after another, each with its probability."""
+    def read(self, labels: Iterable[tuple[int, float]]) -> SLUPrediction:
+        """The prediction for a sequence of labels, each with its probability."""
         intents: dict[str, tuple[float, str]] = {}
         slots: list[tuple[str, list[str], float]] = []
-        for number, sure in said:
+        for number, probability in labels:
             label = self.labels[number]
             if label.startswith(SLOT):
-                slots.append((label.removeprefix(SLOT), [], sure))
+                slots.append((label.removeprefix(SLOT), [], probability))
             elif len(label) > 1:
                 name, _, what = label.partition("=")
-                intents[name] = max(intents.get(name, (0.0, "")), (sure, what))
-            elif slots:  # letters before any slot are part of none
+                intents[name] = max(intents.get(name, (0.0, "")), (probability, what))
+            elif slots:  # characters before the first slot belong to none
                 kind, letters, least = slots[-1]
-                slots[-1] = (kind, [*letters, label], min(least, sure))
-        told = tuple((kind, " ".join("".join(letters).split())) for kind, letters, _ in slots)
-        meaning = Semantics({name: what for name, (_, what) in intents.items()}, told)
+                slots[-1] = (kind, [*letters, label], min(least, probability))
+        filled = tuple((kind, " ".join("".join(letters).split())) for kind, letters, _ in slots)
+        meaning = Semantics({name: what for name, (_, what) in intents.items()}, filled)
         return SLUPrediction(meaning, {n: sure for n, (sure, _) in intents.items()}, tuple(s for _, _, s in slots))

@@ -1,7 +1,7 @@
-"""What a model understood of an utterance, and how the outputs of such a model are named.
+"""The prediction of an SLU model for an utterance, and the names of its outputs.
 
-An output that stands for an intent is called ``intent=alarm_set`` (a field and what it is), one that stands for a slot
-``slot:size``, and one that stands for a slot with what is in it ``slot:size=large``.
+The output of an intent is called ``intent=alarm_set`` (field and intent), the output of a slot ``slot:size``, and the output
+of a slot with its filler ``slot:size=large``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...metrics.semantics import Semantics
 
 SLOT = "slot:"
-"""Begins the name of an output about a slot."""
+"""Prefix of the names of outputs of slots."""
 
 NONE = "none"
 """The class of a slot that is not filled."""
@@ -20,10 +20,10 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class SLUPrediction:
-    """The meaning of an utterance as a model has it.
+    """The predicted semantics of an utterance.
 
     Attributes:
-        semantics: intents and slots.
+        semantics: the predicted intents and slots.
         intents: probability of each intent, by field.
         slots: probability of each slot, in the order of ``semantics.slots``.
     """

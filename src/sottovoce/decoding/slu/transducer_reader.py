@@ -1,4 +1,4 @@
-"""Meanings from a transducer: intents, slots and the letters of fillers, one label after another."""
+"""SLU by a transducer, which emits intents, slots and the characters of fillers one after another."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class TransducerReader:
     """Greedy search for labels of a `SemanticVocabulary`.
 
     Args:
-        head: of the model.
-        labels: of the model.
+        head: head of the model.
+        labels: labels of the model.
 
     Raises:
-        DataError: labels that are none of a sequence of intents and slots.
+        DataError: the labels are not those of a `SemanticVocabulary`.
     """
 
     def __init__(self, head: Transducer, labels: Sequence[str]):
@@ -30,22 +30,24 @@ class TransducerReader:
 
     @torch.no_grad()
     def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
-        """What each utterance means, from ``output[B, T, D]`` with ``lengths[B]`` valid frames.
+        """The prediction for each utterance, from ``output[B, T, D]`` with ``lengths[B]`` valid frames.
 
-        The probability of a label is that of the joiner where it is said, that of a slot the lowest of its labels. Of
-        several intents of one field the likeliest stays.
+        The probability of a label is that of the joiner in its frame, and that of a slot the lowest of its labels. Of
+        several intents of a field the likeliest is kept.
         """
-        like = next(self.head.joiner.encoder.parameters(), output)  # its device and precision; none of int8
+        like = next(
+            self.head.joiner.encoder.parameters(), output
+        )  # for its device and precision; int8 layers have no parameters
         frames = self.head.project(output.to(like))
         return [
-            self.vocabulary.read(self._said(each[:length]))
+            self.vocabulary.read(self._labels(each[:length]))
             for each, length in zip(frames, lengths.tolist(), strict=True)
         ]
 
-    def _said(self, frames: Tensor) -> Iterator[tuple[int, float]]:
+    def _labels(self, frames: Tensor) -> Iterator[tuple[int, float]]:
         context = [self.head.blank] * self.head.predictor.context
         for each in TransducerGreedyStream(self.head).push(frames):
             state = context_states(self.head, torch.tensor([context], device=frames.device))
-            sure = self.head.joiner(frames[each.first : each.first + 1], state).softmax(-1)[0]
-            yield each.label, sure[each.label].item()
+            probability = self.head.joiner(frames[each.first : each.first + 1], state).softmax(-1)[0]
+            yield each.label, probability[each.label].item()
             context = [*context, each.label][1:]

@@ -1,4 +1,4 @@
-"""Adaptive s-norm: scores made comparable by how similar each side is to its nearest strangers.
+"""Adaptive score normalization (AS-norm) by the scores of each side against its nearest cohort speakers.
 
     s' = 1/2 [ (s - mean_e) / std_e + (s - mean_t) / std_t ]
 
@@ -19,16 +19,16 @@ from ...errors import DataError
 from .roc import Floats
 
 _BLOCK = 4096
-"""Embeddings that are scored against the cohort at once."""
+"""Embeddings that are scored against the cohort in one block."""
 
 
 @dataclass(frozen=True)
 class CohortStatistics:
-    """What each embedding scores against its nearest cohort speakers.
+    """Statistics of the scores of each embedding against its nearest cohort speakers.
 
     Attributes:
-        mean: ``[N]``.
-        std: ``[N]`` (of the ``top`` scores themselves: divided by ``top``).
+        mean: ``[N]`` means of the ``top`` scores.
+        std: ``[N]`` standard deviations of the ``top`` scores (divided by ``top``).
     """
 
     mean: Floats
@@ -36,11 +36,11 @@ class CohortStatistics:
 
 
 def cohort_means(embeddings: ArrayLike, speakers: Sequence[str]) -> Floats:
-    """``[K, D]`` unit vectors, one for each of ``K`` speakers in order of name: the mean of its unit embeddings.
+    """``[K, D]`` mean of the unit embeddings of each of ``K`` speakers, scaled to length 1, in order of name.
 
     Args:
-        embeddings: ``[N, D]``, centered as the trials' are.
-        speakers: ``[N]``.
+        embeddings: ``[N, D]`` embeddings of the cohort, centered like those of the trials.
+        speakers: ``[N]`` speaker of each.
 
     Raises:
         DataError: sizes differ, there are none, or an embedding is zero or not finite.
@@ -55,26 +55,26 @@ def cohort_means(embeddings: ArrayLike, speakers: Sequence[str]) -> Floats:
 
 
 def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 300) -> CohortStatistics:
-    """Mean and spread of the ``top`` highest cosines of each embedding with the cohort.
+    """Mean and standard deviation of the ``top`` highest cosines of each embedding with the cohort.
 
     Args:
-        embeddings: ``[N, D]`` of the trials.
-        cohort: ``[K, D]``, see `cohort_means`.
-        top: cohort speakers that count for each embedding.
+        embeddings: ``[N, D]`` embeddings of the trials.
+        cohort: ``[K, D]`` cohort speakers, see `cohort_means`.
+        top: number of cohort speakers that are used for each embedding.
 
     Raises:
         DataError: widths differ, ``top`` is below 2 or above ``K``, an embedding is zero or not finite, or the top
             scores of one are all the same.
     """
-    unit, strangers = _unit(embeddings, "trials"), _unit(cohort, "cohort")
-    if unit.shape[1] != strangers.shape[1]:
-        raise DataError(f"as-norm: embeddings are {unit.shape[1]} wide, those of the cohort {strangers.shape[1]}")
-    if not 2 <= top <= len(strangers):
-        raise DataError(f"as-norm: top is {top}, but the cohort has {len(strangers)} speakers; give 2 to that many")
+    unit, cohort_unit = _unit(embeddings, "trials"), _unit(cohort, "cohort")
+    if unit.shape[1] != cohort_unit.shape[1]:
+        raise DataError(f"as-norm: embeddings are {unit.shape[1]} wide, those of the cohort {cohort_unit.shape[1]}")
+    if not 2 <= top <= len(cohort_unit):
+        raise DataError(f"as-norm: top is {top}, but the cohort has {len(cohort_unit)} speakers; give 2 to that many")
     means, stds = np.empty(len(unit)), np.empty(len(unit))
     for start in range(0, len(unit), _BLOCK):
-        scores = unit[start : start + _BLOCK] @ strangers.T
-        nearest = np.partition(scores, len(strangers) - top, axis=1)[:, len(strangers) - top :]
+        scores = unit[start : start + _BLOCK] @ cohort_unit.T
+        nearest = np.partition(scores, len(cohort_unit) - top, axis=1)[:, len(cohort_unit) - top :]
         means[start : start + _BLOCK], stds[start : start + _BLOCK] = nearest.mean(1), nearest.std(1)
     if (stds < 1e-9).any():
         place = int(np.flatnonzero(stds < 1e-9)[0])
@@ -87,9 +87,9 @@ def as_norm(scores: ArrayLike, left: ArrayLike, right: ArrayLike, statistics: Co
 
     Args:
         scores: ``[N]`` cosines.
-        left: ``[N]`` row of the enrolment's embedding in ``statistics``.
-        right: ``[N]`` row of the test's.
-        statistics: of all embeddings that occur in trials.
+        left: ``[N]`` row of the enrolment in ``statistics``.
+        right: ``[N]`` row of the test utterance in ``statistics``.
+        statistics: statistics of all embeddings in the trials.
 
     Raises:
         DataError: sizes differ, scores are not finite, or a row does not exist.

@@ -1,4 +1,4 @@
-"""Linear maps of embeddings that make the cosine care about speakers and not about calls, fitted on labeled speech."""
+"""Linear back-ends for embeddings, fitted on labeled speech, that emphasize differences between speakers: WCCN and LDA."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .roc import Floats
 
 
 def scatter(embeddings: ArrayLike, speakers: Sequence[str], ridge: float) -> tuple[Floats, Floats]:
-    """Covariance ``[D, D]`` within speakers, and of the means of speakers.
+    """Covariances ``[D, D]`` within speakers, and between the means of speakers.
 
     Args:
         embeddings: ``[N, D]``.
         speakers: ``[N]``.
-        ridge: added to the diagonal of the first, as a fraction of its mean.
+        ridge: value added to the diagonal of the first, as a fraction of its mean.
 
     Raises:
         DataError: sizes differ, values that are not finite, fewer than two speakers, or no speaker with two embeddings.
@@ -37,12 +37,12 @@ def scatter(embeddings: ArrayLike, speakers: Sequence[str], ridge: float) -> tup
 
 
 def wccn(embeddings: ArrayLike, speakers: Sequence[str], *, ridge: float = 1.0) -> Floats:
-    """``[D, D]``: under it, what varies within speakers varies equally in all directions (Hatch et al. 2006).
+    """The WCCN map ``[D, D]``, after which the within-speaker covariance is the identity (Hatch et al. 2006).
 
     Arguments and errors are those of `scatter`.
 
     Raises:
-        DataError: also where nothing varies and there is no ridge.
+        DataError: also if the within-speaker covariance is singular and there is no ridge.
     """
     within, _ = scatter(embeddings, speakers, ridge)
     try:
@@ -53,21 +53,21 @@ def wccn(embeddings: ArrayLike, speakers: Sequence[str], *, ridge: float = 1.0) 
 
 
 def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridge: float = 0.01) -> Floats:
-    """``[D, dimensions]``: the directions in which speakers differ most for how much they vary themselves.
+    """The LDA map ``[D, dimensions]``: the directions with the largest ratio of between- to within-speaker variance.
 
     Args:
         embeddings, speakers, ridge: as for `scatter`.
-        dimensions: fewer than there are speakers, and no more than ``D``.
+        dimensions: number of directions; fewer than speakers, and at most ``D``.
 
     Raises:
-        DataError: as `scatter` and `wccn`, or more dimensions than there can be.
+        DataError: as `scatter` and `wccn`, or there are too many dimensions.
     """
     within, between = scatter(embeddings, speakers, ridge)
     most = min(len(within), len(set(speakers)) - 1)
     if not 1 <= dimensions <= most:
         raise DataError(f"back-end: LDA of {len(set(speakers))} speakers has 1 to {most} dimensions, not {dimensions}")
     try:
-        import scipy.linalg  # takes a while, and is rarely needed
+        import scipy.linalg  # slow to import, and rarely needed
 
         _, directions = scipy.linalg.eigh(between, within)
     except np.linalg.LinAlgError:

@@ -1,9 +1,9 @@
-"""Scores into log-likelihood ratios: logistic regression, fitted on development trials and applied to others.
+"""Calibration of scores to log-likelihood ratios by logistic regression, fitted on development trials.
 
     llr = w . (score, measures) + offset
 
-With the score alone this is affine calibration (Bruemmer); with measures of quality beside it (log durations,
-magnitudes of embeddings, ...) it is the quality-measure calibration (QMF) of speaker-verification challenges.
+With the score alone this is affine calibration (Bruemmer); with quality measures (log durations, magnitudes of embeddings,
+...) it is the quality-aware calibration (QMF) of speaker-verification challenges.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Calibration:
         slope: weight of the score.
         offset: added to the sum.
         measures: weight of each quality measure, by name.
-        prior: of a target, for which the fit was made. The ratios themselves hold for every prior.
+        prior: prior probability of a target at which the fit was made. The ratios are valid for every prior.
     """
 
     slope: float
@@ -47,7 +47,7 @@ class Calibration:
 
         Args:
             scores: higher means more likely a target (a bona fide recording).
-            measures: the quality measures of the fit, ``[N]`` each.
+            measures: the quality measures that were used in the fit, ``[N]`` each.
 
         Raises:
             DataError: scores or measures are not finite, not of one length, or not those of the fit.
@@ -57,7 +57,7 @@ class Calibration:
         return llrs
 
     def save(self, path: str | Path) -> Path:
-        """Write JSON.
+        """Write the calibration as JSON.
 
         Raises:
             DataError: the file cannot be written.
@@ -80,7 +80,7 @@ class Calibration:
             measures = {str(name): float(weight) for name, weight in found["measures"].items()}
             read = cls(float(found["slope"]), float(found["offset"]), measures, float(found["prior"]))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            # JSON of any shape, of which one shape is read.
+            # valid JSON of another form
             raise DataError(f"{path}: not a saved calibration ({type(error).__name__}: {error})") from error
         if set(found) != set(asdict(read)) or not np.isfinite([read.slope, read.offset, *measures.values()]).all():
             raise DataError(f"{path}: not a saved calibration; it holds slope, offset, measures and prior, all finite")
@@ -102,16 +102,16 @@ def fit_calibration(
 
         prior mean over targets log(1 + e^-(llr + L)) + (1 - prior) mean over non-targets log(1 + e^(llr + L))
 
-    which at prior 0.5 is Cllr (times log 2). It is convex; a low prior makes the fit careful where thresholds are
-    high. A minute ridge on the weights of standardized inputs keeps the fit finite where one threshold separates all
-    trials; elsewhere it does not show.
+    which at prior 0.5 is Cllr (times log 2). It is convex. A low prior gives more weight to high thresholds. A
+    minute ridge on the weights of standardized inputs keeps the fit finite where one threshold separates all trials, and has
+    no effect otherwise.
 
     Args:
         scores: ``[N]``.
         targets: ``[N]``, true or 1 for target trials (bona fide recordings).
         measures: quality measures by name, ``[N]`` each.
-        weights: ``[N]`` how often each trial counts. Default: once.
-        prior: of a target, inside (0, 1).
+        weights: ``[N]`` weight of each trial; default 1.
+        prior: prior probability of a target, inside (0, 1).
         ridge: strength of the ridge, not negative.
 
     Raises:
@@ -120,7 +120,7 @@ def fit_calibration(
     """
     if not 0 < prior < 1 or ridge < 0:
         raise DataError(f"calibration: prior must lie between 0 and 1, ridge not below 0, got {prior} and {ridge}")
-    weighted_counts(scores, targets, weights)  # both kinds are there
+    weighted_counts(scores, targets, weights)  # checks that both kinds are present
     scores, targets, weights = check_scores(scores, targets, weights)
     names = sorted(measures or {})
     columns = _columns(scores, measures, names)
@@ -152,11 +152,11 @@ def fit_calibration(
 
     start = np.zeros(inputs.shape[1])
     start[-1] = -logit(prior)
-    from scipy.optimize import minimize  # takes a while, and not all that import this file need it
+    from scipy.optimize import minimize  # slow to import, and not always needed
 
     fit = minimize(loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9, "maxiter": 1000})
     if np.abs(fit.jac).max() > 1e-6:
-        raise DataError(f"calibration: the fit did not settle ({fit.message}); are two measures the same?")
+        raise DataError(f"calibration: the fit did not converge ({fit.message}); are two measures the same?")
     slopes = fit.x[:-1] / spread
     if slopes[0] <= 0:
         _log.warning("calibration: targets score lower than others (slope %.3g); are the scores reversed?", slopes[0])

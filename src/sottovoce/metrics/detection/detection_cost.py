@@ -1,4 +1,4 @@
-"""Detection cost: misses and false alarms weighted by how often and how much they hurt (NIST SRE)."""
+"""Detection cost (NIST SRE): misses and false alarms weighted by their priors and costs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def min_dcf(
 
         DCF(t) = [c_miss p_target P_miss(t) + c_fa (1 - p_target) P_fa(t)] / min(c_miss p_target, c_fa (1 - p_target))
 
-    so that 1 is a detector that always gives the cheaper of the two answers.
+    so that 1 is the cost of always giving the cheaper of the two answers.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
         targets: ``[N]``, true or 1 for target trials.
-        weights: ``[N]`` how often each trial counts. Default: once.
+        weights: ``[N]`` weight of each trial; default 1.
         p_target: prior probability of a target.
         c_miss: cost of rejecting a target.
         c_fa: cost of accepting a non-target.
@@ -53,9 +53,9 @@ def act_dcf(
     c_miss: float = 1.0,
     c_fa: float = 1.0,
 ) -> float:
-    """The same cost at the threshold that prior and costs prescribe for log-likelihood ratios.
+    """The normalized detection cost at the Bayes threshold for log-likelihood ratios.
 
-    Scores have to be calibrated first. Never below `min_dcf`; a detector that is badly calibrated can cost more than 1.
+    Scores must be calibrated. It is never below `min_dcf`, and exceeds 1 for badly calibrated scores.
 
     Args:
         llrs: ``[N]`` natural-log likelihood ratios.
@@ -65,7 +65,7 @@ def act_dcf(
         DataError: as `min_dcf`.
     """
     of_miss, of_false_alarm = _costs(p_target, c_miss, c_fa)
-    weighted_counts(llrs, targets, weights)  # both kinds are there
+    weighted_counts(llrs, targets, weights)  # checks that both kinds are present
     llrs, targets, weights = check_scores(llrs, targets, weights)
     accepted = llrs >= np.log(of_false_alarm / of_miss)
     miss = np.average(~accepted[targets], weights=weights[targets])
@@ -74,7 +74,7 @@ def act_dcf(
 
 
 def _costs(p_target: float, c_miss: float, c_fa: float) -> tuple[float, float]:
-    """What a miss and a false alarm cost, by how often there can be one."""
+    """The costs of a miss and of a false alarm, weighted by their priors."""
     if not 0 < p_target < 1:
         raise DataError(f"detection cost: p_target must lie between 0 and 1, got {p_target}")
     if c_miss <= 0 or c_fa <= 0:

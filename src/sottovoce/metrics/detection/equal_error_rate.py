@@ -1,4 +1,4 @@
-"""Equal error rate of a detector, by the two definitions that published numbers use."""
+"""The equal error rate of a detector, by the two definitions of published results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from .roc import OperatingPoints, convex_hull, operating_points
 
 
 def eer(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Interpolated equal error rate: where the straight line between neighboring operating points crosses miss = FA.
+    """Interpolated equal error rate: where the line between neighboring operating points crosses miss = false alarm.
 
-    This is what most speaker-verification papers print. `rocch_eer` is never larger.
+    Most papers on speaker verification report it. `rocch_eer` is never larger.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
         targets: ``[N]``, true or 1 for target trials.
-        weights: ``[N]`` how often each trial counts. Default: once.
+        weights: ``[N]`` weight of each trial; default 1.
 
     Returns:
         A fraction between 0 and 1.
@@ -32,7 +32,7 @@ def eer(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None)
 def rocch_eer(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Equal error rate on the convex hull of the ROC (the definition of the Bosaris toolkit).
 
-    It is the largest error rate, over all priors, of the best possible decisions from these scores.
+    It is the error rate of the best possible decisions at the least favorable prior.
 
     Arguments, result and errors are those of `eer`.
 

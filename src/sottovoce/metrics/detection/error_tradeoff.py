@@ -13,7 +13,7 @@ from .roc import Floats, operating_points
 
 @dataclass(frozen=True)
 class DET:
-    """A curve; plain data.
+    """A detection error trade-off curve.
 
     Attributes:
         miss, false_alarm: ``[N]`` error rates, from accept-all to reject-all.
@@ -24,12 +24,12 @@ class DET:
 
 
 def det(scores: ArrayLike, targets: ArrayLike, *, most: int = 200) -> DET:
-    """The curve of a detector, without the points that nobody would see.
+    """The curve of a detector, thinned out to the points that are visible in a plot.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
         targets: ``[N]``, true or 1 for target trials.
-        most: points kept, evenly along the curve as it is drawn.
+        most: most points that are kept, evenly spaced along the drawn curve.
 
     Raises:
         DataError: as `operating_points`.
@@ -45,11 +45,11 @@ def det(scores: ArrayLike, targets: ArrayLike, *, most: int = 200) -> DET:
 
 
 def probit(rates: ArrayLike, least: float) -> Floats:
-    """Rates as the axes of the plot show them, where two normal distributions make a straight line.
+    """Error rates on the axes of the plot, on which two normal distributions give a straight line.
 
     Args:
         rates: fractions.
-        least: rates nearer to 0 or 1 are drawn there; their place would be at infinity.
+        least: rates nearer to 0 or 1 are clipped, as 0 and 1 lie at infinity.
     """
     found: Floats = ndtri(np.clip(np.asarray(rates, np.float64), least, 1 - least))
     return found

@@ -1,4 +1,4 @@
-"""Cost of log-likelihood ratios (Brümmer and du Preez, 2006): how many bits a trial the scores waste."""
+"""The cost of log-likelihood ratios, Cllr (Brümmer and du Preez, 2006), in bits per trial."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .roc import check_scores, weighted_counts
 
 
 def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Cllr in bits: 0 is perfect, 1 is a detector that says nothing, more than 1 misleads.
+    """Cllr in bits: 0 is perfect, 1 is a detector without information, and more than 1 misleads.
 
         Cllr = 1/2 [ mean over targets log2(1 + e^-llr) + mean over non-targets log2(1 + e^llr) ]
 
     Args:
         llrs: ``[N]`` natural-log likelihood ratios (calibrated scores, not cosines).
         targets: ``[N]``, true or 1 for target trials.
-        weights: ``[N]`` how often each trial counts. Default: once.
+        weights: ``[N]`` weight of each trial; default 1.
 
     Raises:
         DataError: a score is not finite, or one of the two kinds of trial is absent.
     """
-    weighted_counts(llrs, targets, weights)  # both kinds are there
+    weighted_counts(llrs, targets, weights)  # checks that both kinds are present
     llrs, targets, weights = check_scores(llrs, targets, weights)
     bits = np.logaddexp(0.0, np.where(targets, -llrs, llrs)) / np.log(2)
     means = [np.average(bits[kind], weights=weights[kind]) for kind in (targets, ~targets)]
@@ -29,13 +29,13 @@ def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) 
 
 
 def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Cllr after the best monotone calibration of these scores: what discrimination alone costs.
+    """Cllr after the best monotone calibration of the scores, which measures discrimination alone.
 
-    Arguments and errors are those of `cllr`; any scores will do.
+    Arguments and errors are those of `cllr`; the scores need not be calibrated.
     """
     _, of_targets, of_others = weighted_counts(scores, targets, weights)
     odds = of_targets.sum() / of_others.sum()
-    from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
+    from scipy.optimize import isotonic_regression  # slow to import, and not always needed
 
     posterior = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others).x
     with np.errstate(

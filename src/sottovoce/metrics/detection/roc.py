@@ -1,4 +1,4 @@
-"""Operating points of a detector: what it misses and what it lets through at every threshold, and their convex hull."""
+"""Operating points of a detector (miss and false-alarm rates at every threshold), and their convex hull."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class OperatingPoints:
 
 
 def operating_points(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> OperatingPoints:
-    """All operating points that scores can give; equal scores are accepted or rejected together.
+    """All operating points of some scores; equal scores are accepted or rejected together.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
         targets: ``[N]``, true or 1 for target trials.
-        weights: ``[N]`` how often each trial counts (bootstrap); zero drops it. Default: once.
+        weights: ``[N]`` weight of each trial (for the bootstrap); default 1.
 
     Raises:
         DataError: shapes differ, a score is NaN or infinite, labels other than 0 and 1, or one of the two classes
@@ -47,26 +47,26 @@ def operating_points(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike |
 
 
 def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> OperatingPoints:
-    """The operating points on the lower convex hull of the ROC: what the best calibration of these scores can reach.
+    """The operating points on the lower convex hull of the ROC, which the best monotone calibration reaches.
 
-    Pooling adjacent violators finds it: the fraction of targets, made monotone in the score, is constant on each edge
-    of the hull.
+    They are found by pool-adjacent-violators: the fraction of targets, made monotone in the score, is constant on each edge of
+    the hull.
 
     Raises:
         DataError: as `operating_points`.
     """
     values, of_targets, of_others = weighted_counts(scores, targets, weights)
-    from scipy.optimize import isotonic_regression  # takes a while, and not all that import this file need it
+    from scipy.optimize import isotonic_regression  # slow to import, and not always needed
 
     pooled = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others)
     starts = np.asarray(pooled.blocks)  # first distinct score of each block, and the end
-    # Neighboring blocks may still hold the same value: they lie on one edge, whose inner points change nothing.
+    # Neighboring blocks may have the same value: they lie on one edge, whose inner points do not matter.
     points = operating_points(scores, targets, weights)
     return OperatingPoints(points.miss[starts], points.false_alarm[starts], points.thresholds[starts])
 
 
 def weighted_counts(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
-    """The distinct scores that have weight, rising, and the weight of targets and of non-targets at each.
+    """The distinct scores with nonzero weight, rising, and the weights of targets and of non-targets at each.
 
     Raises:
         DataError: as `operating_points`.
@@ -85,7 +85,7 @@ def weighted_counts(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | 
 def check_scores(
     scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """The same three as arrays, one entry a trial.
+    """The arguments as arrays with one entry for each trial.
 
     Raises:
         DataError: shapes differ, a score or weight is not finite, a weight is negative, a label is not 0 or 1.

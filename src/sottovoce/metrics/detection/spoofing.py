@@ -1,4 +1,4 @@
-"""Anti-spoofing as ASVspoof 5 counts it (track 1), and its breakdown by attack and by codec.
+"""The metrics of anti-spoofing of ASVspoof 5 (track 1), and their breakdown by attack and codec.
 
 A score is higher the more likely the recording is bona fide; "target" in the other metrics is "bona fide" here.
 """
@@ -27,21 +27,21 @@ Metric = Callable[[ArrayLike, ArrayLike], float]
 
 
 def nearest_point(points: OperatingPoints) -> int:
-    """Number of the operating point whose miss and false alarm are closest; the first of several."""
-    # Rounded, because two gaps that are equal as fractions need not be as floating-point numbers.
+    """Index of the operating point whose miss and false-alarm rates are closest; the first of several."""
+    # Rounded, because gaps that are equal as fractions may differ as floating-point numbers.
     return int(np.argmin(np.round(np.abs(points.miss - points.false_alarm), 12)))
 
 
 def nearest_eer(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Equal error rate of ASVspoof: the mean of miss and false alarm at the operating point where they are closest.
 
-    `eer`, which speaker verification prints, interpolates instead; the two differ by up to half a step of the ROC.
+    `eer`, which is usual in speaker verification, interpolates instead; the two differ by up to half a step of the ROC.
     Equal scores are accepted or rejected together (the challenge's script ranks bona fide ones first).
 
     Args:
         scores: ``[N]``, higher means more likely bona fide.
         bonafide: ``[N]``, true or 1 for bona fide recordings.
-        weights: ``[N]`` how often each counts. Default: once.
+        weights: ``[N]`` weight of each recording; default 1.
 
     Returns:
         A fraction between 0 and 1.
@@ -63,12 +63,12 @@ def spoof_min_dcf(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | N
 
 
 def spoof_act_dcf(llrs: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """The same cost at the threshold -0.642 that the costs prescribe for log-likelihood ratios.
+    """The same cost at the Bayes threshold of -0.642 for log-likelihood ratios.
 
-    Scores have to be calibrated first (`fit_calibration` on development data). Arguments and errors are those of
+    Scores must be calibrated (`fit_calibration` on development data). Arguments and errors are those of
     `nearest_eer`.
     """
-    weighted_counts(llrs, bonafide, weights)  # both kinds are there
+    weighted_counts(llrs, bonafide, weights)  # checks that both kinds are present
     llrs, bonafide, weights = check_scores(llrs, bonafide, weights)
     miss = np.average(llrs[bonafide] < THRESHOLD, weights=weights[bonafide])
     false_alarm = np.average(llrs[~bonafide] >= THRESHOLD, weights=weights[~bonafide])
@@ -78,13 +78,13 @@ def spoof_act_dcf(llrs: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | Non
 
 @dataclass(frozen=True)
 class SpoofingScore:
-    """The four numbers of ASVspoof 5 track 1.
+    """The four metrics of ASVspoof 5 track 1.
 
     Attributes:
         min_dcf: the primary metric; needs no calibration.
-        act_dcf, cllr: of the scores taken as log-likelihood ratios.
+        act_dcf, cllr: metrics of the scores as log-likelihood ratios.
         eer: `nearest_eer`.
-        bonafide, spoofed: recordings of each kind.
+        bonafide, spoofed: number of recordings of each kind.
     """
 
     min_dcf: float
@@ -125,10 +125,10 @@ def score_spoofing(llrs: ArrayLike, bonafide: ArrayLike) -> SpoofingScore:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """One metric over parts of the trials.
+    """A metric by attack and codec.
 
     Attributes:
-        pooled: over all trials.
+        pooled: the metric over all trials.
         attacks: all bona fide recordings against the spoofed ones of each attack.
         codecs: bona fide and spoofed recordings of each codec.
         cells: ``(attack, codec)``: the spoofed recordings of both against the bona fide ones of the codec, where there
@@ -169,7 +169,7 @@ def breakdown(
         metric: ``metric(scores, bonafide) -> number``, as `nearest_eer` or `spoof_min_dcf`.
         scores: ``[N]``.
         bonafide: ``[N]``, true or 1 for bona fide recordings.
-        attacks: ``[N]`` attack of each recording; what stands at bona fide ones does not matter.
+        attacks: ``[N]`` attack of each recording; those of bona fide recordings are ignored.
         codecs: ``[N]`` codec of each recording.
 
     Raises:

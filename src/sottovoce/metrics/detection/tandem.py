@@ -1,4 +1,4 @@
-"""Spoofing-aware speaker verification: a-DCF of one score, and t-DCF of a countermeasure before a recognizer.
+"""Spoofing-aware speaker verification: a-DCF of one score, and t-DCF of a countermeasure in front of a recognizer.
 
 Trials are of three kinds: ``target`` and ``nontarget`` (bona fide, the claimed speaker or another) and ``spoof``.
 Priors and costs are those of ASVspoof 2019, 2021 and 5: P_tar 0.9405, P_non 0.0095, P_spoof 0.05; a miss costs 1, a
@@ -26,7 +26,7 @@ TDCFForm: TypeAlias = Literal["2019", "2021"]
 
 @dataclass(frozen=True)
 class Costs:
-    """Priors and costs of a tandem system; the defaults are the challenges'."""
+    """Priors and costs of a tandem system; the defaults are those of the challenges."""
 
     p_target: float = 0.9405
     p_nontarget: float = 0.0095
@@ -52,7 +52,7 @@ def a_dcf(scores: ArrayLike, kinds: Sequence[str], costs: Costs | None = None) -
 
     Args:
         scores: ``[N]``, higher means more likely the claimed speaker in person.
-        kinds: ``[N]`` of ``target``, ``nontarget`` and ``spoof``.
+        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` and ``spoof``.
         costs: priors and costs.
 
     Returns:
@@ -91,13 +91,13 @@ class AsvErrors:
 def asv_errors(scores: ArrayLike, kinds: Sequence[str]) -> AsvErrors:
     """Errors of a recognizer at its own equal-error threshold, as the challenges fix it.
 
-    The threshold is the last score that is still rejected where miss and false alarm of targets and non-targets are
-    closest, and what is not below it counts as accepted: with the challenges' scripts that very score changes sides,
-    one trial off the equal-error point. Published t-DCFs have it so.
+    The threshold is the last rejected score at the point where miss and false alarm of targets and non-targets are closest,
+    and scores at or above it count as accepted. As in the scripts of the challenges, that score so counts as accepted, one
+    trial off the equal-error point; published t-DCFs are computed in this way.
 
     Args:
-        scores: ``[N]`` of the recognizer.
-        kinds: ``[N]`` of ``target``, ``nontarget`` and ``spoof``.
+        scores: ``[N]`` scores of the recognizer.
+        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` and ``spoof``.
 
     Raises:
         DataError: as `a_dcf`.
@@ -127,7 +127,7 @@ def min_t_dcf(
     errors remain. Numbers of the two forms cannot be compared, so there is no default.
 
     Args:
-        scores: ``[N]`` of the countermeasure, higher means more likely bona fide.
+        scores: ``[N]`` scores of the countermeasure, higher means more likely bona fide.
         bonafide: ``[N]``, true or 1 for bona fide recordings.
         asv: errors of the recognizer, see `asv_errors`.
         form: ``2019`` or ``2021``.
@@ -138,7 +138,7 @@ def min_t_dcf(
 
     Raises:
         DataError: the scores are unusable, the form is unknown, or the recognizer is so poor or accepts so few spoofed
-            trials that a countermeasure has no weight.
+            trials that the countermeasure has no influence.
     """
     if form not in ("2019", "2021"):
         raise DataError(f"t-DCF: form must be '2019' (legacy) or '2021' (revised), got {form!r}")
@@ -155,7 +155,7 @@ def min_t_dcf(
 
 
 def _check(scores: ArrayLike, kinds: Sequence[str]) -> tuple[Floats, NDArray[np.intp]]:
-    """Scores, and 0, 1 or 2 for the kind of each."""
+    """The scores as an array, and the kind of each as 0, 1 or 2."""
     values, names = np.asarray(scores, np.float64), np.asarray(kinds, str)
     if values.ndim != 1 or values.shape != names.shape:
         raise DataError(f"tandem: one score and one kind a trial, but their shapes are {values.shape}, {names.shape}")
@@ -169,7 +169,7 @@ def _check(scores: ArrayLike, kinds: Sequence[str]) -> tuple[Floats, NDArray[np.
 
 
 def _curves(values: Floats, codes: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Miss, false alarm of non-targets and of spoofed trials at every threshold."""
+    """The miss rate, and the false-alarm rates of non-targets and of spoofed trials, at every threshold."""
     distinct, where = np.unique(values, return_inverse=True)
     rejected = []
     for kind in range(3):

@@ -1,11 +1,11 @@
-"""The forms in which lists of trials come, and which one a list has.
+"""The formats of lists of trials, and their detection.
 
-VoxCeleb        1 id10270/a/1.wav id10270/b/2.wav     1 or 0, before or behind
+VoxCeleb        1 id10270/a/1.wav id10270/b/2.wav     label first or last
 CN-Celeb        id00800-enroll test/id00800-1.wav 1
 Kaldi, SITW     utt-a utt-b target                    or nontarget
 VOiCES          utt-a utt-b tgt                       or imp, or nontgt
-NIST SRE        modelid <tab> segmentid <tab> side <tab> targettype, named in the first line
-others          enrol test label, named in the first line
+NIST SRE        modelid <tab> segmentid <tab> side <tab> targettype, with the columns named in the first line
+others          enrol test label, with the columns named in the first line
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ...errors import DataError
 
 WORDS = [("target", "nontarget"), ("tgt", "nontgt"), ("tgt", "imp"), ("1", "0")]
-"""How the same and different speakers are called; words before numbers, after which utterances may be called too."""
+"""Labels of trials of the same and of different speakers; words before numbers, which may also be names of utterances."""
 
 _NAMED = {
     "enrol": ("modelid", "model", "enrol", "enroll", "enrolment", "enrollment"),
@@ -24,19 +24,19 @@ _NAMED = {
     "label": ("targettype", "label", "target"),
     "side": ("side",),
 }
-"""What a column is -> its names in a first line."""
+"""Column -> its names in a header."""
 
-Line = tuple[int, list[str]]
+NumberedFields = tuple[int, list[str]]
 
 
 class TrialFormat(NamedTuple):
-    """Where things are in a line.
+    """The format of a list of trials.
 
     Attributes:
-        enrol, test, label: columns; no label where another file has it.
-        words: how the same and different speakers are called.
-        columns: of a line, ``None`` where there may be more.
-        named: whether the first line names them.
+        enrol, test, label: indices of the columns; ``label`` is ``None`` if a key file has the labels.
+        words: labels of the same and of different speakers.
+        columns: number of columns, ``None`` if it is not fixed.
+        named: whether the first line names the columns.
     """
 
     enrol: int
@@ -49,8 +49,8 @@ class TrialFormat(NamedTuple):
     def __str__(self) -> str:
         if self.label is None:
             return "<enrol> <test>"
-        said = {self.enrol: "<enrol>", self.test: "<test>", self.label: "|".join(self.words)}
-        return " ".join(said[place] for place in sorted(said))
+        parts = {self.enrol: "<enrol>", self.test: "<test>", self.label: "|".join(self.words)}
+        return " ".join(parts[place] for place in sorted(parts))
 
     def fits(self, fields: Sequence[str]) -> bool:
         if self.columns is not None and len(fields) != self.columns:
@@ -60,45 +60,47 @@ class TrialFormat(NamedTuple):
         return self.label is None or fields[self.label].lower() in self.words
 
 
-_FORMS = [TrialFormat(*((0, 1, 2) if last else (1, 2, 0)), words) for words in WORDS for last in (True, False)]
+_FORMATS = [TrialFormat(*((0, 1, 2) if last else (1, 2, 0)), words) for words in WORDS for last in (True, False)]
 
 
-def detect_format(lines: Sequence[Line], *, labeled: bool = True) -> TrialFormat:
-    """The form that all lines have, or else the one that most have, starting from the first.
+def detect_format(lines: Sequence[NumberedFields], *, labeled: bool = True) -> TrialFormat:
+    """The format that fits all lines, or else the one that fits most, preferring formats that fit the first line.
 
     Args:
-        lines: number and columns of each.
-        labeled: whether the lines say themselves whether it is the same speaker.
+        lines: number and columns of each line.
+        labeled: whether the lines contain labels.
 
     Raises:
-        DataError: two forms fit all lines, so that nothing says which is meant.
+        DataError: two formats fit all lines, or none fits any.
     """
-    fitting = [form for form in _FORMS if all(form.fits(fields) for _, fields in lines)]
+    fitting = [trial_format for trial_format in _FORMATS if all(trial_format.fits(fields) for _, fields in lines)]
     named = _named(lines)
     if named is not None and not fitting:
         return named
     if not labeled:
         return TrialFormat(0, 1, None, WORDS[-1], columns=None)
-    # The numbers of utterances that are called 1 and 0 are no labels where words are.
-    fitting = [form for form in fitting if form.words == fitting[0].words]
-    if len({form.label for form in fitting}) > 1:
+    # Where labels are words, columns of 1 and 0 are names of utterances.
+    fitting = [trial_format for trial_format in fitting if trial_format.words == fitting[0].words]
+    if len({trial_format.label for trial_format in fitting}) > 1:
         raise DataError(f"line {lines[0][0]}: {' '.join(lines[0][1])[:80]!r} and all others may be {fitting[0]!s} or"
                         f" {fitting[1]!s}; put something before the names of utterances")  # fmt: skip
     if fitting:
         return fitting[0]
-    count = {form: sum(form.fits(fields) for _, fields in lines) for form in _FORMS}
+    count = {trial_format: sum(trial_format.fits(fields) for _, fields in lines) for trial_format in _FORMATS}
     if not any(count.values()):
         raise DataError(
             f"line {lines[0][0]}: {' '.join(lines[0][1])[:80]!r} is no trial, nor is any other line; a line is"
             " '<enrol> <test> <label>' or '<label> <enrol> <test>', and labels are "
             + ", ".join(" and ".join(words) for words in WORDS)
         )
-    likely = [form for form in _FORMS if form.fits(lines[0][1])] or [form for form in _FORMS if count[form]]
-    return max(likely, key=lambda form: count[form])
+    likely = [trial_format for trial_format in _FORMATS if trial_format.fits(lines[0][1])] or [
+        trial_format for trial_format in _FORMATS if count[trial_format]
+    ]
+    return max(likely, key=lambda trial_format: count[trial_format])
 
 
-def _named(lines: Sequence[Line]) -> TrialFormat | None:
-    """The form that a first line of names says, with the words that the others have."""
+def _named(lines: Sequence[NumberedFields]) -> TrialFormat | None:
+    """The format of a list with a header, ``None`` without one; its labels are found in the other lines."""
     first = lines[0][1]
     lower = [name.lower() for name in first]
     places = {
@@ -109,9 +111,13 @@ def _named(lines: Sequence[Line]) -> TrialFormat | None:
         return None
     label = places["label"]
     if label is None:  # as in a comment, "# enrol test"
-        places_alike = [form for form in _FORMS if (form.enrol, form.test) == (enrol, test)]
-        if alike := [form for form in places_alike if all(form.fits(fields) for _, fields in lines[1:])]:
+        places_alike = [
+            trial_format for trial_format in _FORMATS if (trial_format.enrol, trial_format.test) == (enrol, test)
+        ]
+        if alike := [
+            trial_format for trial_format in places_alike if all(trial_format.fits(fields) for _, fields in lines[1:])
+        ]:
             return alike[0]._replace(named=True)
-    said = {fields[label].lower() for _, fields in lines[1:] if label is not None and len(fields) > label}
-    words = max(WORDS, key=lambda words: sum(each in words for each in said))
+    labels = {fields[label].lower() for _, fields in lines[1:] if label is not None and len(fields) > label}
+    words = max(WORDS, key=lambda words: sum(each in words for each in labels))
     return TrialFormat(enrol, test, label, words, columns=len(first), named=True)

@@ -1,4 +1,4 @@
-"""Verification trials: pairs of utterances and whether one speaker said both. See `trial_forms` for what is read."""
+"""Trials of speaker verification: pairs of utterances, and whether both are of the same speaker."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...files import write_text
 from ...text.text_files import lines
-from .trial_formats import Line, TrialFormat, detect_format
+from .trial_formats import NumberedFields, TrialFormat, detect_format
 
 _SHOWN = 10
-"""Faults of a file that are listed before "and n more"."""
+"""Faults of a file that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Trials:
         left: ``[N]`` names of the enrolment utterances.
         right: ``[N]`` names of the test utterances.
         targets: ``[N]`` bool, true where both are the same speaker.
-        form: how the file had them, such as ``1|0 <enrol> <test>``.
-        lines: ``[N]`` where in the file each stands.
+        file_format: format of the file, such as ``1|0 <enrol> <test>``.
+        lines: ``[N]`` line number of each trial.
     """
 
     left: list[str]
     right: list[str]
     targets: NDArray[np.bool_]
-    form: str = ""
+    file_format: str = ""
     lines: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -44,41 +44,43 @@ class Trials:
         return list(dict.fromkeys(name for pair in zip(self.left, self.right, strict=True) for name in pair))
 
     def save(self, path: str | Path) -> None:
-        """Write the VoxCeleb layout."""
+        """Write the trials in the format of VoxCeleb."""
         written = (f"{int(t)} {a} {b}\n" for t, a, b in zip(self.targets.tolist(), self.left, self.right, strict=True))
         write_text(Path(path), "".join(written))
 
 
 def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str | Path | None = None) -> Trials:
-    """Read a list of trials; all its lines decide which form it has.
+    """Read a list of trials; its format is detected from all its lines.
 
-    Empty lines are passed over. A trial may occur twice (published lists have such pairs).
+    Empty lines are skipped. A trial may occur twice, as in published lists.
 
     Args:
-        path: a text file: columns separated by blanks or tabs.
-        key: where a file of its own says which trials are of one speaker (NIST SRE).
-        enrol: where a file says which utterance each enrolment is (CN-Celeb's ``enroll.lst``): ``<enrolment> <utterance>``.
+        path: a text file with columns separated by blanks or tabs.
+        key: the file with the labels of the trials, if the list has none (NIST SRE).
+        enrol: the file with the utterance of each enrolment (CN-Celeb's ``enroll.lst``): ``<enrolment> <utterance>``.
 
     Raises:
-        DataError: a file is missing, empty or not text; lines do not have the form that the others have, or two forms
-            fit (each with its number); the key does not have a trial, the enrolments not a name, or one of several
-            utterances; or all trials are of one kind.
+        DataError: a file is missing, empty or not text; lines have different formats (with their numbers), or two formats
+            fit; a trial is not in the key; an enrolment is unknown, or has several utterances; or all trials have the same
+            label.
     """
     path = Path(path)
-    found, form = _rows(path, "trials", labeled=key is None)
-    if form.label is None and key is None:
-        raise DataError(f"{path}: {form} without labels; give the key that belongs to it")
+    found, trial_format = _rows(path, "trials", labeled=key is None)
+    if trial_format.label is None and key is None:
+        raise DataError(f"{path}: {trial_format} without labels; give the key that belongs to it")
     faults: list[str] = []
     labels = None if key is None else _key(Path(key))
     targets = []
     for number, fields in found:
-        said = fields[form.label].lower() if form.label is not None and labels is None else None
+        label = fields[trial_format.label].lower() if trial_format.label is not None and labels is None else None
         if labels is not None:
-            said = labels.get((fields[form.enrol], fields[form.test]))
-            if said is None:
-                faults.append(f"line {number}: {fields[form.enrol]} {fields[form.test]} is not in {key}")
-        targets.append(said in _SAME)
-    left = [fields[form.enrol] for _, fields in found]
+            label = labels.get((fields[trial_format.enrol], fields[trial_format.test]))
+            if label is None:
+                faults.append(
+                    f"line {number}: {fields[trial_format.enrol]} {fields[trial_format.test]} is not in {key}"
+                )
+        targets.append(label in _SAME)
+    left = [fields[trial_format.enrol] for _, fields in found]
     if enrol is not None:
         utterances = _enrolments(Path(enrol))
         faults += [f"line {number}: the enrolment {name} is not in {enrol}"
@@ -89,46 +91,48 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
     if all(targets) or not any(targets):
         kind = "target" if targets[0] else "non-target"
         raise DataError(f"{path}: all {len(found)} trials are {kind}; error rates need both kinds")
-    right = [fields[form.test] for _, fields in found]
-    told = str(form) + (f", labels of {key}" if key is not None else "")
-    return Trials(left, right, np.array(targets), told, [number for number, _ in found])
+    right = [fields[trial_format.test] for _, fields in found]
+    described = str(trial_format) + (f", labels of {key}" if key is not None else "")
+    return Trials(left, right, np.array(targets), described, [number for number, _ in found])
 
 
 _SAME = ("1", "target", "tgt")
 
 
-def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[Line], TrialFormat]:
-    """The lines of a list, without one that names the columns, and the form that all have."""
+def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[NumberedFields], TrialFormat]:
+    """The lines of a list without the header, and their format."""
     found = [(number, line.split()) for number, line in lines(path) if line.strip()]
     if not found:
         raise DataError(f"{path}: no {what} in it")
     try:
-        form = detect_format(found, labeled=labeled)
+        trial_format = detect_format(found, labeled=labeled)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    header, found = (found[0][1], found[1:]) if form.named else ([], found)
+    header, found = (found[0][1], found[1:]) if trial_format.named else ([], found)
     if not found:
         raise DataError(f"{path}: no {what} in it")
     faults = [
-        f"line {number}: {' '.join(fields)[:80]!r} is not '{form}'" for number, fields in found if not form.fits(fields)
+        f"line {number}: {' '.join(fields)[:80]!r} is not '{trial_format}'"
+        for number, fields in found
+        if not trial_format.fits(fields)
     ]
     if not faults and "side" in (names := [name.lower() for name in header]):
         place = names.index("side")
-        faults = [f"line {number}: side {fields[place]} of {fields[form.test]}; only side a is compared"
+        faults = [f"line {number}: side {fields[place]} of {fields[trial_format.test]}; only side a is compared"
                   for number, fields in found if fields[place].lower() not in ("a", "1")]  # fmt: skip
     if faults:
         raise DataError(f"{path}: {list_faults(faults)}")
-    return found, form
+    return found, trial_format
 
 
 def _key(path: Path) -> Mapping[tuple[str, str], str]:
     """The label of each trial."""
-    found, form = _rows(path, "trials", labeled=True)
-    if form.label is None:
-        raise DataError(f"{path}: a key has labels, and this has '{form}' only")
+    found, trial_format = _rows(path, "trials", labeled=True)
+    if trial_format.label is None:
+        raise DataError(f"{path}: a key has labels, and this has '{trial_format}' only")
     labels: dict[tuple[str, str], str] = {}
     for number, fields in found:
-        pair, label = (fields[form.enrol], fields[form.test]), fields[form.label].lower()
+        pair, label = (fields[trial_format.enrol], fields[trial_format.test]), fields[trial_format.label].lower()
         if labels.setdefault(pair, label) != label:
             raise DataError(f"{path}: line {number}: {' '.join(pair)} is {label} here and {labels[pair]} before")
     return labels
@@ -136,11 +140,11 @@ def _key(path: Path) -> Mapping[tuple[str, str], str]:
 
 def _enrolments(path: Path) -> Mapping[str, str]:
     """The utterance of each enrolment."""
-    found, form = _rows(path, "enrolments", labeled=False)
+    found, trial_format = _rows(path, "enrolments", labeled=False)
     utterances: dict[str, str] = {}
     faults = []
     for number, fields in found:
-        name, *names = (fields[form.enrol], fields[form.test]) if form.named else fields
+        name, *names = (fields[trial_format.enrol], fields[trial_format.test]) if trial_format.named else fields
         if len(names) != 1 or utterances.setdefault(name, names[0]) != names[0]:
             faults.append(f"line {number}: {name} has several utterances; one is compared with one: put them together")
     if faults:
@@ -149,6 +153,6 @@ def _enrolments(path: Path) -> Mapping[str, str]:
 
 
 def list_faults(faults: Sequence[str]) -> str:
-    """Faults in one line, the first few in full."""
+    """Faults joined in one line, the first few in full."""
     more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return "; ".join(faults[:_SHOWN]) + more

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ...data.audio.frames import FRAME_STEP
-from ...data.batches.speaker_activity import turns_in
+from ...data.audio.reading import SAMPLE_RATE
+from ...data.batches.speaker_activity import turns_of_cut
 from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
 from ...diarization.ahc import AHCOptions
@@ -123,7 +124,7 @@ def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOption
     system: dict[str, list[Turn]] = {}
     scored: dict[str, list[Region]] = {}
     for cut in cuts:
-        said, regions = turns_in(cut), scored_regions(cut)
+        said, regions = turns_of_cut(cut), scored_regions(cut)
         found = segment(_blocks(cut), local, local.powerset, settings)
         before = 0.0
         for start, activity in zip(found.starts.tolist(), found.activity, strict=True):
@@ -176,7 +177,7 @@ def threshold_scores(
         voices = embed_speakers(_blocks(cut), embedder, decided, settings)
         for threshold in thresholds:
             system[threshold][cut.id] = reconstruct(decided, voices, at[threshold])
-    reference = {cut.id: turns_in(cut) for cut in cuts}
+    reference = {cut.id: turns_of_cut(cut) for cut in cuts}
     regions = {cut.id: scored_regions(cut) for cut in cuts}
     return {each: score_diarization(reference, system[each], regions, protocol) for each in thresholds}
 

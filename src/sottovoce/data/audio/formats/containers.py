@@ -1,4 +1,4 @@
-"""What the header of each container says about where its audio begins and ends.
+"""Where the audio of a file begins and ends, by the header of its container.
 
     container    says its length as                        where it does not say it
     WAV, RF64    size of the data chunk (RF64: in ds64)    0 or a placeholder, as programs write to a pipe: to the end
@@ -14,7 +14,7 @@
     Ogg          pages; see `ogg_pages`
     MP3          an optional first frame; see `mpeg`       counted
 
-Of a codec only the seeking is of its own (`UNSEEKABLE`): what cannot be seeked is decoded from its beginning.
+Codecs in which libsndfile cannot seek (`UNSEEKABLE`) are decoded from their beginning.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from .file_bytes import FileBytes
 
 UNSEEKABLE = ("GSM610", "G721_32", "G723_24", "G723_40", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "VOX_ADPCM",
               "DPCM_8", "DPCM_16")  # fmt: skip
-"""Codecs of which libsndfile cannot find a sample but by decoding all before it."""
+"""Codecs in which libsndfile reaches a sample only by decoding everything before it."""
 
 FRAME_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4,
                "DOUBLE": 8}  # fmt: skip
-"""Bytes of one sample of one channel, where all have the same."""
+"""Bytes of one sample of one channel, for codecs with a fixed sample size."""
 
 _SLACK = 2**16
-"""A placeholder is the largest number, or half of it, less a header or rounded down to whole samples."""
+"""A placeholder is the largest number, or half of it, minus a header or rounded down to whole samples."""
 
 
 _MPEG = (0x50, 0x55)
-"""How the ``fmt `` chunk of a WAV calls MPEG layers 1 and 2, and layer 3."""
+"""Format tags in the ``fmt `` chunk of a WAV for MPEG layers 1 and 2, and for layer 3."""
 
 
 class DamagedAudio(ValueError):
-    """What a decoder would read over, or complain of where nobody should hear it; the text says where."""
+    """Damaged audio that a decoder would pass over, or report only on standard output; the text says where it is."""
 
 
 @dataclass(frozen=True)
@@ -51,34 +51,36 @@ class AudioSpan:
     """Where the audio of a file begins and ends.
 
     Attributes:
-        start: its first byte.
-        end: the byte behind its last, as the header says; ``None`` where it does not say: it goes to the end of the file.
-        after: where another file would begin that was joined to this one.
-        size: what to write where, so that libsndfile too goes to the end of the file; nothing where it does so anyway.
-        alone: whether libsndfile must not see what is behind the end.
-        blocks: ``(start, stop)`` of the parts of the audio, where something else is between them.
-        mpeg: whether the audio is an MPEG stream, which says itself how long it is.
+        start: the first byte of the audio.
+        end: the byte after the last, by the header; ``None`` where the header has no length and the audio goes on to the
+            end of the file.
+        next_file: the byte at which another file would begin, if one was appended to this one.
+        size_patch: ``(position, bytes)`` to write into the header so that libsndfile decodes to the end of the file;
+            ``None`` where it does so without.
+        truncate: whether libsndfile must not see the bytes after ``end``.
+        blocks: ``(start, stop)`` of the parts of the audio, where other bytes lie between them.
+        mpeg: whether the audio is an MPEG stream, which contains its own length.
     """
 
     start: int
     end: int | None
-    after: int | None = None
-    size: tuple[int, bytes] | None = None
-    alone: bool = False
+    next_file: int | None = None
+    size_patch: tuple[int, bytes] | None = None
+    truncate: bool = False
     blocks: tuple[tuple[int, int], ...] = ()
     mpeg: bool = False
 
-    def bytes_of(self, content: FileBytes) -> int:
-        """How much audio there is."""
+    def byte_count(self, content: FileBytes) -> int:
+        """Bytes of audio in the file."""
         blocks = self.blocks or ((self.start, len(content) if self.end is None else self.end),)
         return sum(stop - start for start, stop in blocks)
 
 
 def audio_span(content: FileBytes) -> AudioSpan | None:
-    """What the header says; ``None`` of a container that is not in the table, or a header that cannot be read.
+    """Where the audio lies; ``None`` for a container that is not in the table, or a header that cannot be parsed.
 
     Raises:
-        Damaged: something in the audio itself is no audio.
+        DamagedAudio: a part of the audio is damaged, or would be left out by libsndfile.
     """
     for magic, offset, parse in _PARSERS:
         if content[offset : offset + len(magic)] == magic:
@@ -92,7 +94,7 @@ def audio_span(content: FileBytes) -> AudioSpan | None:
 
 
 def is_placeholder(size: int, bits: int = 32) -> bool:
-    """Whether a size is none: what is written where the size is not known yet, and never will be on a pipe."""
+    """Whether a size is the placeholder that programs write when they do not know it, as on a pipe."""
     return any(-_SLACK <= size - most <= (0 if most == 2**bits else _SLACK) for most in (2 ** (bits - 1), 2**bits)) or (
         bits == 32 and -_SLACK <= size - 0x7F000000 <= _SLACK  # sox, of AIFF
     )
@@ -103,7 +105,7 @@ def _unpack(content: FileBytes, place: int, form: str) -> tuple[int, ...]:
 
 
 def _chunks(content: FileBytes, place: int, order: str) -> list[tuple[bytes, int, int]]:
-    """``(id, start, size)`` of the chunks from a place on, while they make sense; the last may end too late."""
+    """``(id, start, size)`` of the chunks from ``place`` on, up to the first invalid one; the last may be truncated."""
     found: list[tuple[bytes, int, int]] = []
     while place + 8 <= len(content):
         name, size = content[place : place + 4], *_unpack(content, place + 4, f"{order}I")
@@ -134,17 +136,17 @@ def _riff(content: FileBytes) -> AudioSpan | None:
     if stated is None:
         joined = content.find(b"WAVEfmt ", start)
         another = joined - 8 if joined >= 8 and content[joined - 8 : joined - 4] == b"RIFF" else None
-        there = len(content) - start
+        available = len(content) - start
         if known[0][0] == b"ds64":
-            return AudioSpan(start, None, another, (known[0][1] + 8, struct.pack("<Q", there)))
-        size_here = (start - 4, struct.pack(f"{order}I", there)) if there < 2**31 and not mpeg else None
+            return AudioSpan(start, None, another, (known[0][1] + 8, struct.pack("<Q", available)))
+        size_here = (start - 4, struct.pack(f"{order}I", available)) if available < 2**31 and not mpeg else None
         return AudioSpan(start, None, another, size_here, mpeg=mpeg)
     end = start + stated
     return AudioSpan(start, end, 8 + whole if 8 + whole >= end else end + stated % 2, mpeg=mpeg)
 
 
 def _only_chunks(content: FileBytes, place: int) -> bool:
-    """Whether everything from a place on is whole chunks, so that there is no audio without a size."""
+    """Whether only complete chunks follow from ``place`` on, so that a size of 0 really means no audio."""
     chunks = _chunks(content, place, "<")
     end = chunks[-1][1] + chunks[-1][2] if chunks else place
     return place >= len(content) or (bool(chunks) and len(content) - 1 <= end <= len(content))
@@ -193,8 +195,8 @@ def _core_audio(content: FileBytes) -> AudioSpan | None:
                 if size < 0 or (size == 0 and place + 12 < len(content)) or is_placeholder(size, 64)
                 else place + 12 + size
             )
-            said = None if end else (place + 4, struct.pack(">q", len(content) - place - 12))
-            return AudioSpan(place + 16, end, None, said)
+            size_patch = None if end else (place + 4, struct.pack(">q", len(content) - place - 12))
+            return AudioSpan(place + 16, end, None, size_patch)
         if size < 0:
             return None
         place += 12 + size
@@ -205,32 +207,34 @@ def _sun(content: FileBytes) -> AudioSpan:
     order = ">" if content[:4] == b".snd" else "<"
     start, size = _unpack(content, 4, f"{order}II")
     end = None if is_placeholder(size) or (size == 0 and start < len(content)) else start + size
-    there = len(content) - start
-    return AudioSpan(start, end, end, (8, struct.pack(f"{order}I", there)) if end is None and there < 2**31 else None)
+    available = len(content) - start
+    return AudioSpan(
+        start, end, end, (8, struct.pack(f"{order}I", available)) if end is None and available < 2**31 else None
+    )
 
 
 def _sphere(content: FileBytes) -> AudioSpan | None:
     start = int(content[8:16])
-    said = dict(re.findall(rb"(\w+) -i (-?\d+)", content[:start]))
-    count, channels = int(said.get(b"sample_count", 0)), int(said.get(b"channel_count", 1))
+    fields = dict(re.findall(rb"(\w+) -i (-?\d+)", content[:start]))
+    count, channels = int(fields.get(b"sample_count", 0)), int(fields.get(b"channel_count", 1))
     coding = re.search(rb"sample_coding -s\d+ (\S+)", content[:start])
     packed = coding is not None and b"embedded" in coding[1]  # shorten
-    width = 1 if coding and coding[1] in (b"ulaw", b"alaw", b"mu-law") else int(said.get(b"sample_n_bytes", 2))
+    width = 1 if coding and coding[1] in (b"ulaw", b"alaw", b"mu-law") else int(fields.get(b"sample_n_bytes", 2))
     if packed or count <= 0 or is_placeholder(count) or min(channels, width) < 1:
         return AudioSpan(start, None)
     return AudioSpan(start, start + count * channels * width, start + count * channels * width)
 
 
 def _creative(content: FileBytes) -> AudioSpan | None:
-    """Blocks: sound (1 and 9 begin with its form, 2 goes on), silence (3), what is not heard, and 0, the last."""
+    """Blocks by type: sound (1 and 9 begin with its format, 2 continues it), silence (3), 0 (the end), and others."""
     (place,) = _unpack(content, 20, "<H")
-    form, blocks, endless = b"", list[tuple[int, int]](), False
+    audio_format, blocks, endless = b"", list[tuple[int, int]](), False
     while place + 4 <= len(content) and not endless and (kind := content[place : place + 1][0]):
         low, high = _unpack(content, place + 1, "<HB")
         size, start = low | high << 16, place + 4 + {1: 2, 9: 12}.get(kind, 0)
         if kind in (1, 9):
-            form = form or content[place + 4 : start]
-            if content[place + 4 : start] != form:
+            audio_format = audio_format or content[place + 4 : start]
+            if content[place + 4 : start] != audio_format:
                 raise DamagedAudio(f"the sound from byte {place} on is of another rate or kind than that before")
         if kind == 3:
             raise DamagedAudio(f"the silence at byte {place}, of which only the length is written, would not be heard")
@@ -244,7 +248,7 @@ def _creative(content: FileBytes) -> AudioSpan | None:
     ended = content[place : place + 1] == b"\0"
     if len(blocks) > 1 and not (ended or endless) and place <= len(content):
         raise DamagedAudio(f"cut off: no last block behind the one that ends at byte {place}")
-    return AudioSpan(start, end, place + ended, alone=True, blocks=tuple(blocks) if len(blocks) > 1 else ())
+    return AudioSpan(start, end, place + ended, truncate=True, blocks=tuple(blocks) if len(blocks) > 1 else ())
 
 
 def _avr(content: FileBytes) -> AudioSpan:
@@ -275,7 +279,7 @@ def _psion(content: FileBytes) -> AudioSpan:
 
 
 def _matlab4(content: FileBytes) -> AudioSpan:
-    """Two matrices: the rate, and the samples."""
+    """Two matrices: the sample rate, and the samples."""
     order = "<" if content[:4] == b"\0\0\0\0" else ">"
     place = 0
     for _ in range(2):
@@ -286,7 +290,7 @@ def _matlab4(content: FileBytes) -> AudioSpan:
 
 
 def _matlab5(content: FileBytes) -> AudioSpan:
-    """Elements behind 128 bytes of text: of the second, flags and dimensions (32 bytes), a name, and the samples."""
+    """Elements after 128 bytes of text; the second has flags and dimensions (32 bytes), a name, and the samples."""
     order = "<" if content[126:128] == b"IM" else ">"
     (first,) = _unpack(content, 132, f"{order}I")
     place = 144 + first + 32
@@ -316,4 +320,4 @@ _PARSERS: tuple[tuple[bytes, int, Callable[[FileBytes], AudioSpan | None]], ...]
 
 BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b"caff\0\1", b".snd", b"NIST_1A\n", b"fLaC",
               b"Creative Voice File", b"2BIT", b"ALawSoundFile**", b"MATLAB 5.0")  # fmt: skip
-"""How a file begins that was joined to another one."""
+"""First bytes of files, by which one that was appended to another is recognized."""

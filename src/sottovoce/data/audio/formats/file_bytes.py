@@ -1,4 +1,4 @@
-"""The bytes of a file, wherever they lie, and views of them that leave out or put in what a decoder needs."""
+"""The bytes of a file, read on demand, and files spliced from pieces of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _BLOCK = 2**16
 
 Piece: TypeAlias = bytes | tuple[int, int]
-"""Bytes that are put in, or ``(start, stop)`` of the content."""
+"""Literal bytes, or the ``(start, stop)`` of a range of the file."""
 
 
 class FileBytes:
-    """Bytes that are read where they are needed; a slice of them is ``bytes``.
+    """The bytes of a file, read on demand; a slice is ``bytes``.
 
     Args:
         read_at: ``read_at(offset, count) -> bytes``.
-        size: how many bytes there are.
+        size: number of bytes.
     """
 
     def __init__(self, read_at: Callable[[int, int], bytes], size: int) -> None:
@@ -28,12 +31,12 @@ class FileBytes:
 
     @classmethod
     def of_descriptor(cls, descriptor: int) -> FileBytes:
-        """Of an open file."""
+        """The bytes of an open file."""
         return cls(lambda offset, count: os.pread(descriptor, count, offset), os.fstat(descriptor).st_size)
 
     @classmethod
     def of_bytes(cls, content: bytes) -> FileBytes:
-        """Of a file in memory."""
+        """The bytes of a file in memory."""
         return cls(lambda offset, count: content[offset : offset + count], len(content))
 
     def __len__(self) -> int:
@@ -48,17 +51,17 @@ class FileBytes:
         return self._block[start - self._at : stop - self._at]
 
     def part(self, start: int, stop: int) -> FileBytes:
-        """A part of it."""
+        """The bytes from ``start`` to ``stop`` as a file of their own."""
         return FileBytes(
             lambda offset, count: self._read_at(start + offset, min(count, stop - start - offset)), stop - start
         )
 
     def opened(self, *pieces: Piece) -> io.BufferedReader:
-        """Some pieces of it, or all of it, as a file."""
+        """An open binary file of all bytes, or of these pieces one after another."""
         return io.BufferedReader(SplicedFile(self, pieces or ((0, self.size),)))
 
     def find(self, wanted: bytes, start: int = 0) -> int:
-        """Where some bytes come first, from ``start`` on; -1 where they do not."""
+        """Position of the first occurrence of ``wanted`` from ``start`` on; -1 where there is none."""
         place, step = start, 2**20
         while place < self.size:
             found = self._read_at(place, step + len(wanted)).find(wanted)
@@ -69,7 +72,7 @@ class FileBytes:
 
 
 class SplicedFile(io.RawIOBase):
-    """Pieces of some content, one after another, as a file of its own."""
+    """A read-only file that consists of pieces of another one, one after another."""
 
     def __init__(self, content: FileBytes, pieces: Sequence[Piece]) -> None:
         self._content, self._pieces = content, pieces
@@ -89,16 +92,17 @@ class SplicedFile(io.RawIOBase):
         self._place = max(0, base + offset)
         return self._place
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
         filled = 0
         for piece, (start, stop) in zip(self._pieces, pairwise(self._starts), strict=True):
-            if start <= self._place < stop and filled < len(buffer):
-                first, count = self._place - start, min(stop - self._place, len(buffer) - filled)
+            if start <= self._place < stop and filled < len(target):
+                first, count = self._place - start, min(stop - self._place, len(target) - filled)
                 from_ = first if isinstance(piece, bytes) else piece[0] + first
                 found = (
                     piece[from_ : from_ + count] if isinstance(piece, bytes) else self._content[from_ : from_ + count]
                 )
-                buffer[filled : filled + len(found)] = found
+                target[filled : filled + len(found)] = found
                 filled += len(found)
                 self._place += len(found)
         return filled

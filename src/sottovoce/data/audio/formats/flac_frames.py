@@ -1,6 +1,6 @@
-"""The frames of a FLAC file: where its audio really ends, when its header does not say, or says what is not so.
+"""The frames of a FLAC file: where its audio really ends, when its header has no length or a wrong one.
 
-A frame begins with a synchronization code, says which it is, and ends with a checksum (RFC 9639, section 9).
+A frame begins with a synchronization code and its number, and ends with a checksum (RFC 9639, section 9).
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from .file_bytes import FileBytes
 
 _FARTHEST = 2**17
-"""Bytes before the end in which the last frame must begin; one of 8 channels, 24 bits and 4,608 samples has 110,592."""
+"""The last frame must begin in this many bytes before the end: one of 8 channels, 24 bits, 4,608 samples has 110,592."""
 
 _BLOCKS = {1: 192, **{k: 576 << (k - 2) for k in range(2, 6)}, **{k: 256 << (k - 8) for k in range(8, 16)}}
 
 
 def stated_samples(content: FileBytes) -> int:
-    """Samples as STREAMINFO has them; 0 where they were not known."""
+    """The number of samples in STREAMINFO; 0 where the encoder did not know it."""
     info = content[8:42]
     return (info[13] & 15) << 32 | int.from_bytes(info[14:18], "big")
 
@@ -28,7 +28,7 @@ def with_samples(content: FileBytes, samples: int) -> bytes:
 
 
 def samples_to_end(content: FileBytes) -> int | None:
-    """Samples up to and with the last frame of the file; ``None`` where that frame is not whole."""
+    """Number of samples up to the end of the last frame; ``None`` where that frame is truncated."""
     end = _end_of_audio(content)
     first = max(0, end - _FARTHEST)
     tail = content[first:end]
@@ -40,7 +40,7 @@ def samples_to_end(content: FileBytes) -> int | None:
 
 
 def _end_of_audio(content: FileBytes) -> int:
-    """Before what other programs append: tags, and zeros."""
+    """The end of the file without the tags that other programs append."""
     end = len(content)
     while True:
         if content[end - 128 : end - 125] == b"TAG" and end >= 128:
@@ -53,7 +53,7 @@ def _end_of_audio(content: FileBytes) -> int:
 
 
 def _numbered(head: bytes, content: FileBytes) -> int | None:
-    """The samples up to the end of a frame, if these are the first bytes of one."""
+    """The samples up to the end of a frame, if ``head`` is the beginning of one."""
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
         return None
     size, rate = head[2] >> 4, head[2] & 15
@@ -95,7 +95,7 @@ def _sum8(content: bytes) -> int:
 
 
 def _sum16(content: bytes) -> int:
-    """0 of a frame with its own sum behind it."""
+    """The CRC-16 of the content; 0 for a frame together with its own checksum."""
     value = 0
     for byte in content:
         value = (value << 8 & 0xFFFF) ^ _CRC16[value >> 8 ^ byte]

@@ -1,8 +1,8 @@
-"""How long is this file? One rule for every reader: what its header says, what is there, and what libsndfile hears.
+"""How long an audio file is: one rule for every reader, from its header, its bytes and what libsndfile decodes.
 
-A file is refused that has less audio than it says, and one in which libsndfile would hear less than there is. Where a
-header says nothing, or what is not so (a stream, several files joined that may be), libsndfile is given a view of the
-file that says it.
+A file with less audio than its header promises is refused, and so is one of which libsndfile would decode only a part.
+Where the header has no length or a wrong one (a stream, several files chained), libsndfile is given a file spliced from
+the original bytes and a corrected header.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from .containers import BEGINNINGS, FRAME_BYTES, AudioSpan, audio_span
 from .file_bytes import FileBytes, Piece
 
 DecoderInputs = tuple[tuple[Piece, ...] | None, ...]
-"""What libsndfile decodes, one after another; ``None``: the file as it is."""
+"""The files that libsndfile decodes one after another, each as its pieces; ``None`` is the original file."""
 
 _FLAC, _JOINED_FLAC = b"fLaC", b'fLaC\0\0\0"'
 
 
 def decoder_inputs(content: FileBytes, name: str, *, thorough: bool) -> DecoderInputs:
-    """What libsndfile is to decode of a file, so that it hears all of it.
+    """What to give libsndfile so that it decodes all of a file.
 
     Args:
-        content: the file.
-        name: what errors call it.
-        thorough: look at the end of a FLAC file, and whether another follows; where only a stretch is wanted of a file
-            that was looked at before, that would take longer than the stretch.
+        content: the bytes of the file.
+        name: the file's name in error messages.
+        thorough: whether to check the end of a FLAC file and look for another one after it. That takes longer than to
+            read a short stretch, so it is left out for stretches of files that were checked before.
 
     Raises:
-        AudioError: there is less audio than the header says, or another file behind its end.
+        AudioError: the file has less audio than its header promises, or another file follows its end.
     """
-    first = _behind_id3(content)
+    first = _after_id3(content)
     inner = content if not first else content.part(first, len(content))
     head = inner[:4]
     whole: tuple[Piece, ...] | None = None if not first else ((first, len(content)),)
@@ -42,36 +42,36 @@ def decoder_inputs(content: FileBytes, name: str, *, thorough: bool) -> DecoderI
             return (whole,) if len(found) == 1 else tuple(((first + a, first + b),) for a, b in found)
         if head == _FLAC:
             return (_flac(inner, first, thorough) or whole,)
-        if (bounds := audio_span(inner)) is None:
+        if (span := audio_span(inner)) is None:
             return _mpeg(content)
-        _check(bounds, inner, name)
-        if bounds.mpeg:
-            start, end = first + bounds.start, len(content) if bounds.end is None else first + bounds.end
-            return tuple(_shifted(view, start, end) for view in _mpeg(content.part(start, end)))
+        _check(span, inner, name)
+        if span.mpeg:
+            start, end = first + span.start, len(content) if span.end is None else first + span.end
+            return tuple(_shifted(pieces, start, end) for pieces in _mpeg(content.part(start, end)))
     except AudioError:
         raise
     except ValueError as error:
         raise AudioError(f"{name}: {error}; copy or convert the file again") from None
-    if bounds.size is not None:
-        place, size = bounds.size
+    if span.size_patch is not None:
+        place, size = span.size_patch
         end = first + place + len(size)
         return (((first, first + place), size, (end, len(content))),)
-    if bounds.blocks:
-        (_, stop), *others = ((first + a, first + b) for a, b in bounds.blocks)
+    if span.blocks:
+        (_, stop), *others = ((first + a, first + b) for a, b in span.blocks)
         return (((first, stop), *others, b"\0"),)
-    if bounds.alone and bounds.end is not None:
-        return (((first, min(first + bounds.end + 1, len(content))),),)
+    if span.truncate and span.end is not None:
+        return (((first, min(first + span.end + 1, len(content))),),)
     return (whole,)
 
 
-def _shifted(view: tuple[Piece, ...] | None, start: int, end: int) -> tuple[Piece, ...]:
-    """What is to be decoded of a part of the content, in places of all of it."""
-    pieces = view if view is not None else ((0, end - start),)
+def _shifted(pieces: tuple[Piece, ...] | None, start: int, end: int) -> tuple[Piece, ...]:
+    """Pieces of the part from ``start`` to ``end``, with positions in the whole file."""
+    pieces = pieces if pieces is not None else ((0, end - start),)
     return tuple(each if isinstance(each, bytes) else (start + each[0], start + each[1]) for each in pieces)
 
 
-def _behind_id3(content: FileBytes) -> int:
-    """Where a file begins that has a tag of another format in front; 0 of an MP3 file, to which it belongs."""
+def _after_id3(content: FileBytes) -> int:
+    """Where a file with a foreign ID3 tag in front begins; 0 for an MP3 file, to which the tag belongs."""
     head = content[:10]
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
@@ -85,24 +85,24 @@ def _flac(content: FileBytes, first: int, thorough: bool) -> tuple[Piece, ...] |
         return None
     rate = max(int.from_bytes(content[18:21], "big") >> 4, 1)
     if content.find(_JOINED_FLAC, 4) >= 0:
-        raise ValueError("another FLAC file begins inside it, so only a part would be heard")
-    there = flac_frames.samples_to_end(content)
-    if there is None and stated and _has_end(content):
+        raise ValueError("another FLAC file begins inside it, so only a part would be decoded")
+    stored = flac_frames.samples_to_end(content)
+    if stored is None and stated and _decodes_to_end(content):
         return None  # something else was appended
-    if there is None:
+    if stored is None:
         raise ValueError(
             f"cut off: the header promises {stated / rate:.3f} s, but the last frame, at {len(content):,} bytes, is not whole"
             if stated
             else f"cut off: its last frame, at {len(content):,} bytes, is not whole"
         )
-    if stated and there < stated:
-        raise ValueError(f"cut off: the header promises {stated / rate:.3f} s, the file has {there / rate:.3f} s")
-    if stated and there > stated:
-        raise ValueError(f"the header promises {stated / rate:.3f} s, but there are {there / rate:.3f} s in it")
-    return None if stated else (flac_frames.with_samples(content, there), (first + 42, first + len(content)))
+    if stated and stored < stated:
+        raise ValueError(f"cut off: the header promises {stated / rate:.3f} s, the file has {stored / rate:.3f} s")
+    if stated and stored > stated:
+        raise ValueError(f"the header promises {stated / rate:.3f} s, but there are {stored / rate:.3f} s in it")
+    return None if stated else (flac_frames.with_samples(content, stored), (first + 42, first + len(content)))
 
 
-def _has_end(content: FileBytes) -> bool:
+def _decodes_to_end(content: FileBytes) -> bool:
     try:
         with soundfile.SoundFile(content.opened()) as file:
             last = min(file.frames, 4096)
@@ -121,35 +121,34 @@ def _mpeg(content: FileBytes) -> DecoderInputs:
         return (None,)
     for part in parts:
         if part.stated is not None and part.frames < part.stated and not part.counts_itself:
-            said, there = (n * part.frame.samples / part.frame.rate for n in (part.stated, part.frames))
-            raise ValueError(f"cut off: the header promises {said:.3f} s, the file has {there:.3f} s")
+            promised, available = (n * part.frame.samples / part.frame.rate for n in (part.stated, part.frames))
+            raise ValueError(f"cut off: the header promises {promised:.3f} s, the file has {available:.3f} s")
     if len(parts) == 1 and parts[0].stated is not None and not parts[0].counts_itself:
         return (None,)
-    return tuple(part.view() for part in parts)
+    return tuple(part.pieces() for part in parts)
 
 
-def _check(bounds: AudioSpan, content: FileBytes, name: str) -> None:
+def _check(span: AudioSpan, content: FileBytes, name: str) -> None:
     size = len(content)
-    places = {bounds.end, bounds.after} - {None}
-    if bounds.end is not None and bounds.end > size:
-        raise _cut_off(bounds, content, name)
+    places = {span.end, span.next_file} - {None}
+    if span.end is not None and span.end > size:
+        raise _truncated_error(span, content, name)
     for place in places:
         if place is not None and place < size and content[place : place + 20].startswith(BEGINNINGS):
             raise AudioError(
-                f"{name}: another file begins at byte {place:,}, so only a part would be heard; split them"
+                f"{name}: another file begins at byte {place:,}, so only a part would be decoded; split them"
             )
 
 
-def _cut_off(bounds: AudioSpan, content: FileBytes, name: str) -> AudioError:
-    assert bounds.end is not None
-    said, there = bounds.end - bounds.start, max(0, len(content) - bounds.start)
+def _truncated_error(span: AudioSpan, content: FileBytes, name: str) -> AudioError:
+    assert span.end is not None
+    promised, available = span.end - span.start, max(0, len(content) - span.start)
     try:
         with soundfile.SoundFile(content.opened()) as file:
             bytes_a_second = FRAME_BYTES[file.subtype] * file.channels * file.samplerate
     except (soundfile.LibsndfileError, KeyError):
-        lengths = f"{said:,} bytes of audio, the file has {there:,}"
+        lengths = f"{promised:,} bytes of audio, the file has {available:,}"
     else:
-        lengths = (
-            f"{said / bytes_a_second:.3f} s ({said:,} bytes), the file has {there / bytes_a_second:.3f} s ({there:,})"
-        )
+        promised_seconds, seconds = promised / bytes_a_second, available / bytes_a_second
+        lengths = f"{promised_seconds:.3f} s ({promised:,} bytes), the file has {seconds:.3f} s ({available:,})"
     return AudioError(f"{name}: cut off: the header promises {lengths}; copy or convert the file again")

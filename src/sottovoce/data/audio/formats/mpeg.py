@@ -1,6 +1,6 @@
-"""The frames of an MP3 file: a file need not say how many they are, and may be several joined together.
+"""The frames of an MP3 file, which need not state how many there are, and may be several files joined together.
 
-A part begins with a frame that says how long it is (Xing, Info), where its encoder wrote one. Of a part without, the
+Each part begins with a frame that states its length (Xing, Info), where the encoder wrote one. In a part without it the
 frames are counted, and libsndfile is given such a frame in front.
 """
 
@@ -22,7 +22,7 @@ _KBITS = {
 
 
 class NoFrames(ValueError):
-    """There are no MPEG frames that can be counted: none at all, or of free bit rate."""
+    """The file has no MPEG frames that can be counted: none at all, or only frames of free bit rate."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Frame:
 
     Attributes:
         layer: 1, 2 or 3.
-        rate, channels: of its samples.
-        samples: how many it holds.
-        size: its bytes.
+        rate: samples a second.
+        channels: 1 or 2.
+        samples: samples per channel in the frame.
+        size: bytes of the frame.
         side: bytes of its side information.
     """
 
@@ -44,13 +45,13 @@ class Frame:
     size: int
     side: int
 
-    def like(self, other: Frame) -> bool:
-        """Whether both are of one stream."""
+    def same_stream(self, other: Frame) -> bool:
+        """Whether both frames can belong to one stream."""
         return (self.layer, self.rate, self.channels) == (other.layer, other.rate, other.channels)
 
 
 def frame_at(head: bytes) -> Frame | None:
-    """The frame that begins with these 4 bytes; ``None`` where none does, or one of free bit rate."""
+    """The frame whose header is these 4 bytes; ``None`` where they are no header, or one of free bit rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer, kbits, rate = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3), head[2] >> 4, head[2] >> 2 & 3
@@ -66,16 +67,16 @@ def frame_at(head: bytes) -> Frame | None:
 
 @dataclass
 class Part:
-    """Frames that belong together.
+    """A run of frames that belong to one stream.
 
     Attributes:
-        start, stop: its first byte, and the one behind its last.
-        head: the first 4 bytes, of a header.
-        frame: that header.
-        stated: frames behind the first, as it says; ``None`` where it does not.
-        size: bytes of all frames, as it says; ``None`` where it does not.
-        frames: how many there are, without one that only says so.
-        trimmed: samples at both ends that the encoder has put in, as it says.
+        start, stop: its first byte, and the byte after its last.
+        head: the first 4 bytes: the header of the first frame.
+        frame: that header, parsed.
+        stated: number of frames after the first, by the Xing or Info frame; ``None`` without one.
+        size: bytes of all frames, by the Xing or Info frame; ``None`` without one.
+        trimmed: samples that the encoder added at both ends, by the Xing or Info frame.
+        frames: number of frames found, without the Xing or Info frame.
     """
 
     start: int
@@ -93,87 +94,87 @@ class Part:
 
     @property
     def counts_itself(self) -> bool:
-        """Whether the first frame counts itself, as some encoders have it: one is missing, and no byte."""
-        all_there = self.size is not None and self.size <= self.stop - self.start
-        return self.stated is not None and self.frames == self.stated - 1 and all_there
+        """Whether the stated number includes the Xing frame itself, as some encoders count: all bytes are present."""
+        complete = self.size is not None and self.size <= self.stop - self.start
+        return self.stated is not None and self.frames == self.stated - 1 and complete
 
-    def view(self) -> tuple[Piece, ...]:
-        """What libsndfile is to decode, so that it hears every frame."""
+    def pieces(self) -> tuple[Piece, ...]:
+        """What to give libsndfile so that it decodes every frame."""
         if self.counts_itself:
             place = self.start + 4 + self.frame.side + 8
             return (self.start, place), self.frames.to_bytes(4, "big"), (place + 4, self.stop)
         if self.stated is None and self.frame.layer == 3:
-            return self.announcement(), (self.start, self.stop)
+            return self.info_frame(), (self.start, self.stop)
         return ((self.start, self.stop),)
 
-    def announcement(self) -> bytes:
-        """A frame that says how many there are, for a part without one."""
+    def info_frame(self) -> bytes:
+        """An Info frame with the number of frames, for a part without one."""
         head = bytearray(self.head)
         head[1] |= 1  # without a checksum
-        for kbits in range(1, 15):  # the least that has room for it
+        for kbits in range(1, 15):  # the smallest with room for it
             head[2] = kbits << 4 | head[2] & 0x0C
             frame = frame_at(bytes(head))
             if frame is not None and frame.size >= 4 + frame.side + 16:
-                said = b"Info\0\0\0\1" + self.frames.to_bytes(4, "big")
-                return (bytes(head[:4]) + bytes(frame.side) + said).ljust(frame.size, b"\0")
+                info = b"Info\0\0\0\1" + self.frames.to_bytes(4, "big")
+                return (bytes(head[:4]) + bytes(frame.side) + info).ljust(frame.size, b"\0")
         raise AssertionError("every rate has a frame of 64 bytes")
 
 
 def parts(content: FileBytes) -> list[Part]:
-    """The parts of a file.
+    """The runs of frames in a file.
 
     Raises:
-        NoFrames: there are none.
-        ValueError: there is something else between them; the text says where.
+        NoFrames: the file has no frames.
+        ValueError: other bytes lie between the frames; the text says where.
     """
     found: list[Part] = []
     place = _first_frame(content)
     while place < len(content):
         frame = frame_at(content[place : place + 4])
         if frame is not None and place + frame.size > len(content):
-            break  # a stream was stopped inside a frame, or the part says that there should be more
+            break  # the stream was stopped inside a frame; where a length is stated, that shows as missing frames
         part = found[-1] if found else None
-        if frame is None or (part is not None and not frame.like(part.frame)):
-            after = _next_frame(content, _behind_tags(content, place))
+        if frame is None or (part is not None and not frame.same_stream(part.frame)):
+            after = _next_frame(content, _after_tags(content, place))
             if after is None:
-                break  # what another program has appended
+                break  # bytes that another program has appended
             following = frame_at(content[after : after + 4])
             assert following is not None
-            if after > _behind_tags(content, place):
+            if after > _after_tags(content, place):
                 raise ValueError(f"damaged: no MPEG frame at byte {place}")
             place, frame, part = after, following, None
-        announced = _announced(content, place, frame)
+        stated_lengths = _info(content, place, frame)
         done = part is not None and part.stated is not None and part.frames >= part.stated
-        if part is None or announced is not None or done:
-            found.append(Part(place, place, content[place : place + 4], frame, *(announced or (None, None, 0))))
+        if part is None or stated_lengths is not None or done:
+            found.append(Part(place, place, content[place : place + 4], frame, *(stated_lengths or (None, None, 0))))
         part = found[-1]
-        part.frames += announced is None or part.stated is None
+        part.frames += stated_lengths is None or part.stated is None
         place += frame.size
         part.stop = place
     return [part for part in found if part.frames or part.stated]
 
 
 def _first_frame(content: FileBytes) -> int:
-    """Where frames begin, behind tags and what is left of a frame of which a stream began."""
-    if (found := _next_frame(content, _behind_tags(content, 0))) is None:
+    """Where the first complete frame begins, after tags and the rest of a frame in which a stream began."""
+    if (found := _next_frame(content, _after_tags(content, 0))) is None:
         raise NoFrames("no MPEG frames in it")
     return found
 
 
 def _next_frame(content: FileBytes, place: int) -> int | None:
-    """Where the next frame begins that another like it follows, or the end of the file."""
+    """Where the next frame begins that is followed by another one of its stream, or by the end of the file."""
     while 0 <= place < len(content):
         if (frame := frame_at(content[place : place + 4])) is not None:
             after = place + frame.size
             following = frame_at(content[after : after + 4])
-            if after == len(content) or (following is not None and following.like(frame)):
+            if after == len(content) or (following is not None and following.same_stream(frame)):
                 return place
         place = content.find(b"\xff", place + 1)
     return None
 
 
-def _behind_tags(content: FileBytes, place: int) -> int:
-    """Behind ID3, APE and Lyrics tags, and zeros."""
+def _after_tags(content: FileBytes, place: int) -> int:
+    """The position after ID3, APE and Lyrics tags, and zeros."""
     while place < len(content):
         head = content[place : place + 32]
         if head[:3] == b"ID3" and len(head) >= 10:
@@ -194,19 +195,19 @@ def _behind_tags(content: FileBytes, place: int) -> int:
     return min(place, len(content))
 
 
-def _announced(content: FileBytes, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
-    """What a frame that holds no audio says: frames that follow, bytes of all, and samples to leave out at both ends."""
+def _info(content: FileBytes, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
+    """Of a Xing or Info frame: frames that follow, bytes of all frames, and samples to leave out at both ends."""
     if frame.layer != 3:
         return None
-    said = content[place + 4 + frame.side : place + 4 + frame.side + 150]
-    if said[:4] not in (b"Xing", b"Info"):
+    info = content[place + 4 + frame.side : place + 4 + frame.side + 150]
+    if info[:4] not in (b"Xing", b"Info"):
         return None
-    flags, at = said[7], 8
-    count = int.from_bytes(said[8:12], "big") if flags & 1 else None
+    flags, at = info[7], 8
+    count = int.from_bytes(info[8:12], "big") if flags & 1 else None
     at += 4 * (flags & 1)
-    size = int.from_bytes(said[at : at + 4], "big") if flags & 2 else None
+    size = int.from_bytes(info[at : at + 4], "big") if flags & 2 else None
     at += 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
-    lame = said[at : at + 24]
+    lame = info[at : at + 24]
     trimmed = 0
     if lame[:4] in (b"LAME", b"Lavf", b"Lavc") and len(lame) >= 24:
         trimmed = (lame[21] << 4 | lame[22] >> 4) + ((lame[22] & 15) << 8 | lame[23])

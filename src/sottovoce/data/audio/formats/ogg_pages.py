@@ -1,4 +1,4 @@
-"""The pages of an Ogg file (RFC 3533): whether all are there, and how many streams were chained one after another."""
+"""The pages of an Ogg file (RFC 3533): whether all are present, and where chained streams begin."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def streams(content: FileBytes) -> list[tuple[int, int]]:
-    """``(start, stop)`` of each stream of a chain.
+    """``(start, stop)`` in bytes of each of the chained streams.
 
     Raises:
-        ValueError: a page is missing, damaged or not whole, or the last of a stream is not there; the text says which.
+        ValueError: a page is missing, damaged or truncated, or a stream has no last page; the text says which.
     """
     found: list[tuple[int, int]] = []
     place, start, began, ended = 0, 0, False, True
@@ -22,7 +22,7 @@ def streams(content: FileBytes) -> list[tuple[int, int]]:
         head = content[place : place + 27]
         if head[:4] != b"OggS":
             if ended and not _more(content, place):
-                break  # what another program has appended
+                break  # bytes that another program has appended
             raise ValueError(f"damaged: no Ogg page at byte {place}")
         lacing = content[place + 27 : place + 27 + head[26]] if len(head) == 27 else b""
         size = 27 + len(lacing) + sum(lacing)
@@ -56,6 +56,6 @@ def _more(content: FileBytes, place: int) -> bool:
 
 
 def _checksum(page: bytes) -> int:
-    """That of the page with its own set to 0: the polynomial of zlib, from the other end."""
+    """The checksum of a page whose checksum field is set to 0: the polynomial of zlib with its bits mirrored."""
     turned = (page[:22] + bytes(4) + page[26:]).translate(_MIRRORED)
     return int(f"{zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)

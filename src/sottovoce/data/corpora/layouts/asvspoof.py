@@ -6,7 +6,7 @@
     5                      T_4850 T_0000000000 F - - - AC3 A05 spoof -
     5, challenge time      T_4850 T_0000000000 F - A05 spoof
 
-They are told apart by the number of columns, which is the same for the whole file.
+They are distinguished by the number of columns, which is the same in the whole file.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ COLUMNS = {
     10: "speaker file gender codec codec_q codec_seed attack_tag attack label tmp",
     13: "speaker file codec source attack label trim subset vocoder task team subset_gender language",
 }
-"""Number of columns -> what they are."""
+"""Number of columns -> names of the columns."""
 
 _NOT_KEPT = {"file", "speaker", "gender", "subset", "tmp"}
 _SPLIT = re.compile(r"(?:^|[._])(train|trn|dev|eval)(?=[._]|$)")
 
 
 def asvspoof_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
-    """One row a file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and what else the protocol says.
+    """One row for each file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and the other fields of the protocol.
 
     The split is the ``subset`` of 2021's keys (progress, eval, hidden: only ``eval`` is what papers report), otherwise
     the word in the name of the file.
 
     Args:
-        source: the protocol: ``ASVspoof2019.LA.cm.train.trn.txt``, ``trial_metadata.txt``, ``ASVspoof5.train.tsv``.
-        audio: folder of the audio, ``<file>.flac`` anywhere below; default: the folder of the protocol.
+        source: the protocol, such as ``ASVspoof2019.LA.cm.train.trn.txt``, ``trial_metadata.txt``, ``ASVspoof5.train.tsv``.
+        audio: folder with ``<file>.flac`` anywhere below; default: the folder of the protocol.
     """
     index = AudioIndex(audio or source.parent)
     named = _SPLIT.search(source.name)
@@ -55,25 +55,25 @@ def asvspoof_layout(source: Path, faults: list[str], *, audio: Path | None = Non
         if len(fields) != len(columns):
             faults.append(f"{where}: {len(fields)} columns, the lines before have {len(columns)}")
             continue
-        said = dict(zip(columns, fields, strict=True))
-        if said["label"] not in ("bonafide", "spoof"):
+        values = dict(zip(columns, fields, strict=True))
+        if values["label"] not in ("bonafide", "spoof"):
             place = columns.index("label") + 1
-            faults.append(f"{where}: the key (column {place}) is {said['label'][:40]!r}, not bonafide or spoof")
+            faults.append(f"{where}: the key (column {place}) is {values['label'][:40]!r}, not bonafide or spoof")
             continue
         try:
-            path = index.find(said["file"])
+            path = index.find(values["file"])
         except LookupError as error:
             faults.append(f"{where}: {error}")
             continue
         rows.append(
             CorpusRow(
-                name=said["file"],
+                name=values["file"],
                 path=path,
                 where=where,
-                split=said.get("subset", split),
-                speaker=said["speaker"],
-                gender={"F": "f", "M": "m"}.get(said.get("gender", "")),
-                custom={name: value for name, value in said.items() if name not in _NOT_KEPT and value != "-"},
+                split=values.get("subset", split),
+                speaker=values["speaker"],
+                gender={"F": "f", "M": "m"}.get(values.get("gender", "")),
+                custom={name: value for name, value in values.items() if name not in _NOT_KEPT and value != "-"},
             )
         )
     return rows

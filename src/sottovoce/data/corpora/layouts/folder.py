@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def folder_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
-    """One row for each audio file; the first folder on its way is the speaker, its path is its name in trials."""
+    """One row for each audio file; the first folder of its path is the speaker, and the path its name in trials."""
     if not source.is_dir():
         faults.append(f"{source}: not a folder; the layout is <speaker>/.../<file>.wav inside a folder")
         return []
@@ -26,5 +26,5 @@ def folder_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
             rows.append(CorpusRow(name=name.as_posix(), path=path, where=str(path), speaker=name.parts[0]))
     if others := found.others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(5))
-        _log.warning("%s: passed over %d files that are not audio (%s)", source, others.total(), kinds)
+        _log.warning("%s: skipped %d files that are not audio (%s)", source, others.total(), kinds)
     return rows

@@ -1,7 +1,7 @@
 """A dataset of Hugging Face's ``datasets``: one that was saved with ``save_to_disk``, or Parquet files.
 
-Audio is taken as the bytes that the dataset holds and decoded by soundfile: decoding inside ``datasets`` needs
-torchcodec, which has no build for every torch.
+The encoded bytes of the audio are read and decoded by soundfile, because decoding inside ``datasets`` needs torchcodec,
+which is not built for every torch.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ...audio.file_search import find_files
 from .listing import resolve_path
 from .rows import CorpusRow
 
-_MEANT = ("name", "speaker", "text", "gender", "duration")
+_FIELDS = ("name", "speaker", "text", "gender", "duration")
 
 
 def huggingface_layout(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[CorpusRow]:
-    """One row an example. Audio that the dataset holds is written beside the cuts.
+    """One row for each example. Audio inside the dataset is written beside the cuts.
 
     Args:
         source: the saved dataset, a folder of ``<split>-00000-of-00002.parquet``, or one such file.
-        columns: what a column is (``audio``, ``name``, ``speaker``, ``text``, ``gender``, ``label`` ...) -> how the
-            dataset calls it. The audio is found by its type.
+        columns: our name of a column (``audio``, ``name``, ``speaker``, ``text``, ``gender``, ``label`` ...) -> its name in
+            the dataset. The audio is found by its type.
 
     Raises:
         DataError: ``datasets`` is not installed.
@@ -39,8 +39,8 @@ def huggingface_layout(source: Path, faults: list[str], *, columns: Mapping[str,
     try:
         splits = _open(source)
     except Exception as error:  # pyarrow, fsspec and datasets each have their own
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        faults.append(f"{source}: neither a saved dataset nor Parquet ({said})")
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        faults.append(f"{source}: neither a saved dataset nor Parquet ({reason})")
         return []
     if not splits:
         faults.append(f"{source}: neither a saved dataset nor Parquet files in it")
@@ -61,7 +61,7 @@ def _open(source: Path) -> dict[str, Any]:
         files.setdefault(named[1] if named else "all", []).append(str(path))
     found = {}
     for split, paths in files.items():
-        # `datasets` rewrites Parquet as Arrow; that copy goes away with the dataset.
+        # `datasets` rewrites Parquet as Arrow; that copy is removed together with the dataset.
         cache = tempfile.TemporaryDirectory(prefix="sottovoce-")
         found[split] = Dataset.from_parquet(paths, cache_dir=cache.name)
         found[split].sottovoce_cache = cache
@@ -87,45 +87,45 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
         # What the casts of datasets raise, by the type of the column.
         faults.append(f"{source} {split}: the column {audio!r} holds no audio ({str(error).splitlines()[0]})")
         return
-    meant = {theirs: ours for ours, theirs in columns.items()}
+    our_names = {theirs: ours for ours, theirs in columns.items()}
     classes = {name: kind.names for name, kind in dataset.features.items() if hasattr(kind, "int2str")}
     for number, item in enumerate(dataset):
         where = f"{source} {split} row {number}"
-        held = item.pop(audio)
-        said = {meant.get(key, key): classes[key][value] if key in classes and isinstance(value, int) and value >= 0
+        stored = item.pop(audio)
+        values = {our_names.get(key, key): classes[key][value] if key in classes and isinstance(value, int) and value >= 0
                 else value for key, value in item.items() if value is not None}  # fmt: skip
-        path = held.get("path") if held else None
-        if not held or (held.get("bytes") is None and not path):
+        path = stored.get("path") if stored else None
+        if not stored or (stored.get("bytes") is None and not path):
             faults.append(f"{where}: no audio")
             continue
-        if isinstance(said.get("text"), str) and not said["text"].strip():
+        if isinstance(values.get("text"), str) and not values["text"].strip():
             faults.append(f"{where}: the transcript is empty")
-        inside = held.get("bytes") is not None
+        inside = stored.get("bytes") is not None
         yield CorpusRow(
-            name=str(said.get("name", f"{split}-{number:06d}")),
+            name=str(values.get("name", f"{split}-{number:06d}")),
             path=source if inside else resolve_path(source if source.is_dir() else source.parent, str(path)),
             where=where,
             split=split,
-            speaker=_text(said.get("speaker")),
-            text=_text(said.get("text")),
-            gender=_text(said.get("gender")),
-            duration=said["duration"] if isinstance(said.get("duration"), int | float) else None,
-            custom={key: _plain(value) for key, value in said.items() if key not in _MEANT},
-            content=_Held(dataset, number, audio) if inside else None,
+            speaker=_text(values.get("speaker")),
+            text=_text(values.get("text")),
+            gender=_text(values.get("gender")),
+            duration=values["duration"] if isinstance(values.get("duration"), int | float) else None,
+            custom={key: _plain(value) for key, value in values.items() if key not in _FIELDS},
+            content=_ExampleAudio(dataset, number, audio) if inside else None,
         )
 
 
-class _Held:
-    """The bytes of one example's audio, fetched when they are needed."""
+class _ExampleAudio:
+    """Reads the bytes of one example's audio when it is called."""
 
     def __init__(self, dataset: Any, number: int, column: str) -> None:
         self.dataset, self.number, self.column = dataset, number, column
 
     def __call__(self) -> bytes:
-        held = self.dataset[self.number][self.column]["bytes"]
-        if not isinstance(held, bytes):
+        stored = self.dataset[self.number][self.column]["bytes"]
+        if not isinstance(stored, bytes):
             raise AudioError("no audio")
-        return held
+        return stored
 
 
 def _text(value: object) -> str | None:
@@ -133,5 +133,5 @@ def _text(value: object) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """What a manifest can hold; dates and the like become text."""
+    """The value as JSON can hold it; dates and the like become text."""
     return json.loads(json.dumps(value, default=str))

@@ -1,8 +1,8 @@
-"""A Kaldi data directory: ``wav.scp``, and where they are there ``segments``, ``utt2spk``, ``text``, ``spk2gender``,
+"""A Kaldi data directory: ``wav.scp``, and optionally ``segments``, ``utt2spk``, ``text``, ``spk2gender`` and
 ``reco2file_and_channel``.
 
 wav.scp    meeting1 audio/meeting1.wav           or, only where pipes are allowed,  meeting1 sph2pipe -f wav x.sph |
-segments   anna-0001 meeting1 12.50 15.75        (an end of -1 is the end of the recording; 0, 1, A or B behind: channel)
+segments   anna-0001 meeting1 12.50 15.75        (an end of -1 is the end of the recording; optionally a channel: 0, 1, A, B)
 utt2spk    anna-0001 anna
 text       anna-0001 GOOD MORNING
 reco2file_and_channel   sw02001-A sw02001 A      (A is channel 0, B channel 1)
@@ -34,18 +34,19 @@ class _File(NamedTuple):
 
     Attributes:
         lines: key -> the rest of its line.
-        seen: all keys, of lines with faults too.
-        exists, whole: whether the file is there, and could be read to its end.
+        keys: all keys, including those of faulty lines.
+        exists: whether the file exists.
+        complete: whether it could be read to its end.
     """
 
     lines: dict[str, _Line]
-    seen: set[str]
+    keys: set[str]
     exists: bool
-    whole: bool
+    complete: bool
 
     def lacks(self, key: str) -> bool:
-        """Whether nothing is said of a key; what follows from a fault that has been told is none of its own."""
-        return self.whole and key not in self.seen
+        """Whether a key is missing. False if that may only follow from a fault that is reported already."""
+        return self.complete and key not in self.keys
 
 
 class _Segment(NamedTuple):
@@ -57,7 +58,7 @@ class _Segment(NamedTuple):
 
 
 _CHANNELS = {"A": 0, "a": 0, "B": 1, "b": 1}
-"""How the two sides of a call are called -> the channel."""
+"""Name of a side of a call -> its channel."""
 
 
 def kaldi_layout(
@@ -68,13 +69,13 @@ def kaldi_layout(
     allow_pipes: bool = False,
     allow_overlap: bool = False,
 ) -> list[CorpusRow]:
-    """One row an utterance; without ``segments``, every recording is one.
+    """One row for each utterance; without ``segments``, every recording is one.
 
     Args:
         source: the directory.
-        audio: what relative paths count from; default: the directory, or the working directory where the file is there.
-        allow_pipes: run the commands that ``wav.scp`` may have in place of files; what they give is kept as FLAC.
-        allow_overlap: two segments of one speaker may overlap.
+        audio: folder of relative paths; default: the directory, or the working directory where the file exists there.
+        allow_pipes: run the commands that ``wav.scp`` may have in place of files; their output is written as FLAC.
+        allow_overlap: allow segments of one speaker to overlap.
     """
     if not source.is_dir():
         faults.append(f"{source}: not a folder; a Kaldi data directory has a wav.scp in it")
@@ -105,12 +106,12 @@ def kaldi_layout(
     else:
         rows = [CorpusRow(name, path, scp.lines[name].where, content=pipe, side=sides.get(name))
                 for name, (path, pipe) in recordings.items()]  # fmt: skip
-    known, called = (parts, "segments") if parts.exists else (scp, "wav.scp")
+    known, known_name = (parts, "segments") if parts.exists else (scp, "wav.scp")
     for file in ("utt2spk", "text"):
         listed = files[file]
-        faults += [f"{each.where}: {name} is not in {called}"
+        faults += [f"{each.where}: {name} is not in {known_name}"
                    for name, each in listed.lines.items() if known.lacks(name)]  # fmt: skip
-        if listed.exists:  # an empty one, left by a script that failed, lacks every utterance
+        if listed.exists:  # an empty file, left by a failed script, lacks every utterance
             faults += [f"{row.where}: {row.name} is not in {file}" for row in rows if listed.lacks(row.name)]
     faults += [f"{each.where}: the transcript of {name} is empty"
                for name, each in files["text"].lines.items() if not each.value]  # fmt: skip
@@ -132,18 +133,18 @@ def _described(row: CorpusRow, files: Mapping[str, _File]) -> CorpusRow:
 
 
 def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
-    """Key -> the rest of the line. A key that comes twice, or without a value (but in ``text``), is a fault."""
+    """Key -> the rest of the line. A repeated key is a fault, and so is one without a value, except in ``text``."""
     if not needed and not path_exists(path):
-        return _File({}, set(), exists=False, whole=True)
+        return _File({}, set(), exists=False, complete=True)
     found: dict[str, _Line] = {}
-    seen: set[str] = set()
+    keys: set[str] = set()
     try:
         for number, line in lines(path):
             key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
             where = f"{path} line {number}"
             if not key:
                 continue
-            seen.add(key)
+            keys.add(key)
             if key in found:
                 faults.append(f"{where}: {key} is listed before, at {found[key].where}")
             elif not value.strip() and path.name != "text":
@@ -152,8 +153,8 @@ def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
                 found[key] = _Line(value.strip(), where)
     except DataError as error:
         faults.append(str(error))
-        return _File(found, seen, exists=True, whole=False)
-    return _File(found, seen, exists=True, whole=True)
+        return _File(found, keys, exists=True, complete=False)
+    return _File(found, keys, exists=True, complete=True)
 
 
 def _segments(parts: _File, faults: list[str]) -> dict[str, _Segment]:
@@ -179,7 +180,7 @@ def _segments(parts: _File, faults: list[str]) -> dict[str, _Segment]:
 
 
 def _sides(path: Path, scp: _File, faults: list[str]) -> dict[str, int]:
-    """Recording -> its channel in a file of several; ``reco2file_and_channel`` has the file's name between them."""
+    """Recording -> its channel in its file, from the lines ``<recording> <file> <channel>``."""
     found: dict[str, int] = {}
     for name, (value, where) in _pairs(path, faults).lines.items():
         fields = value.split()
@@ -200,15 +201,15 @@ def _channel(text: str, where: str, faults: list[str]) -> int | None:
 
 
 def _overlaps(rows: list[CorpusRow]) -> list[str]:
-    """Segments of one recording and speaker that overlap: nobody says two things at once."""
-    spoken: dict[tuple[str, str], list[CorpusRow]] = defaultdict(list)
+    """Faults for segments of one recording and speaker that overlap: nobody says two things at once."""
+    by_speaker: dict[tuple[str, str], list[CorpusRow]] = defaultdict(list)
     for row in rows:
         if row.recording is not None and row.speaker is not None:
-            spoken[row.recording, row.speaker].append(row)
+            by_speaker[row.recording, row.speaker].append(row)
     faults = []
-    for (_, speaker), said in spoken.items():
-        said.sort(key=lambda row: row.start or 0.0)
-        for first, second in zip(said, said[1:], strict=False):
+    for (_, speaker), segments in by_speaker.items():
+        segments.sort(key=lambda row: row.start or 0.0)
+        for first, second in zip(segments, segments[1:], strict=False):
             if first.end is None or (second.start or 0.0) < first.end:
                 faults.append(
                     f"{second.where}: {second.name} overlaps {first.name} ({first.where}), also of {speaker};"
@@ -218,7 +219,7 @@ def _overlaps(rows: list[CorpusRow]) -> list[str]:
 
 
 class _Pipe:
-    """Runs a command of ``wav.scp`` and gives what it writes."""
+    """Runs a command of ``wav.scp`` and returns its output."""
 
     def __init__(self, command: str, where: str) -> None:
         self.command, self.where = command, where
@@ -227,6 +228,6 @@ class _Pipe:
         # A shell, because Kaldi's lines are shell: pipes within them, quotes and redirections are usual.
         done = subprocess.run(self.command, shell=True, capture_output=True, stdin=subprocess.DEVNULL)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-            raise AudioError(f"the command failed with {done.returncode}: {said[-1][:200]}")
+            messages = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise AudioError(f"the command failed with {done.returncode}: {messages[-1][:200]}")
         return done.stdout

@@ -1,4 +1,4 @@
-"""Lhotse's own: a CutSet (``.jsonl`` or ``.jsonl.gz``), and a Shar directory (cuts beside tars of audio)."""
+"""Lhotse's own layouts: a CutSet (``.jsonl`` or ``.jsonl.gz``), and a Shar directory (cuts beside tars of audio)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lhotse_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
-    """One row a cut, with the cut as it is. The audio of a Shar directory stays in its tars.
+    """One row for each cut, with the cut as it is. The audio of a Shar directory stays in its tars.
 
     Args:
         source: the CutSet, or the Shar directory.
@@ -35,7 +35,7 @@ def _cuts(path: Path, faults: list[str]) -> list[tuple[str, Cut]]:
         try:
             cut = deserialize_item(item)
             if is_cut := type(cut).__name__.endswith("Cut"):
-                cut.duration, cut.supervisions  # noqa: B018  (computed for some kinds of cuts: damage shows here)
+                cut.duration, cut.supervisions  # noqa: B018  (computed for some types of cuts, so that damage shows here)
         except Exception as error:  # whatever its dozens of classes raise on fields that they do not expect
             faults.append(f"{where}: no cut of Lhotse ({type(error).__name__}: {error})")
             continue

@@ -1,4 +1,4 @@
-"""What the readers of lists share: lines, JSON lines, numbers, and finding the audio that a list names."""
+"""What layouts share: reading lines, JSON lines and times, and finding the audio files that a list names."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ....errors import DataError
 from ....text.text_files import lines
 from ...audio.file_search import find_files
 from ...audio.suffixes import AUDIO
 
+JsonObject: TypeAlias = dict[str, Any]
+"""A parsed JSON object."""
+
 
 def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
-    """Where it is (``file line 7``) and the line, for each that is not empty; a file that is none is a fault."""
+    """Place (``file line 7``) and text of each line that is not empty; a file that cannot be read is a fault."""
     try:
         for number, line in lines(path):
             if line.strip():
@@ -26,13 +29,13 @@ def read_texts(path: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def read_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Where it is and the blank-separated columns, for each line that is not empty."""
+    """Place and blank-separated columns of each line that is not empty."""
     for where, line in read_texts(path, faults):
         yield where, line.split()
 
 
-def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where it is and the object, for each line that is not empty; anything else is a fault."""
+def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, JsonObject]]:
+    """Place and JSON object of each line that is not empty; any other line is a fault."""
     for where, line in read_texts(path, faults):
         try:
             item = json.loads(line)
@@ -46,7 +49,7 @@ def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, dict[s
 
 
 def parse_seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
-    """A finite number of seconds, 0 or more; ``None``, with a fault, where it is none."""
+    """A finite number of seconds, 0 or more; ``None``, with a fault, where the value is not one."""
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
@@ -58,12 +61,12 @@ def parse_seconds(value: object, what: str, where: str, faults: list[str]) -> fl
 
 
 def resolve_path(folder: Path, name: str) -> Path:
-    """``name`` counted from ``folder``; where no such file is there, from the working directory if one is there."""
+    """``name`` relative to ``folder``; where that does not exist, relative to the working directory if that does."""
     return Path(name) if not path_exists(folder / name) and path_exists(Path(name)) else folder / name
 
 
 def path_exists(path: Path) -> bool:
-    """Whether something is at a path; not, where there can be nothing (a name too long, or with a NUL)."""
+    """Whether a path exists; false for a name that no file can have (too long, or with a NUL)."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -71,14 +74,14 @@ def path_exists(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is at a path; not, where there can be nothing."""
+    """Whether a path is a folder; false for a name that no folder can have."""
     return path_exists(path) and path.is_dir()
 
 
 class AudioIndex:
-    """The audio below a folder, by name.
+    """The audio files below a folder, by name.
 
-    Names are found with or without folders in front and an ending behind: ``flac/LA_T_1.flac``, ``LA_T_1.flac`` and
+    Names are found with or without folders and suffix: ``flac/LA_T_1.flac``, ``LA_T_1.flac`` and
     ``LA_T_1`` all lead to the same file. Links to folders are followed.
     """
 
@@ -87,10 +90,10 @@ class AudioIndex:
         self._found: dict[str, list[Path]] | None = None
 
     def find(self, name: str) -> Path:
-        """The file of that name.
+        """The file of a name.
 
         Raises:
-            LookupError: there is none, or there are several.
+            LookupError: no file has this name, or several have.
         """
         if self._found is None:
             self._found = _index(self.folder)

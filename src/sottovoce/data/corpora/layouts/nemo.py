@@ -1,8 +1,8 @@
-"""NeMo manifests: one JSON object a line.
+"""NeMo manifests: one JSON object per line.
 
     {"audio_filepath": "audio/1.wav", "duration": 3.2, "text": "good morning", "offset": 1.5}
 
-Those for diarization name ``rttm_filepath`` (and ``uem_filepath``) in place of a text.
+Manifests for diarization have ``rttm_filepath`` (and ``uem_filepath``) in place of a text.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from .rows import CorpusRow
 from .tables.turns import References
 from .tables.unique_names import exact_time, with_unique_names
 
-_MEANT = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
+_FIELDS = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", "rttm_filepath", "uem_filepath"}
 
 
 def nemo_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
-    """One row a line; its name is the ``audio_filepath``, with the offset behind where there is one.
+    """One row for each line, named by its ``audio_filepath`` and its offset, if it has one.
 
-    Lines of one file and offset (two speakers at once) get the speaker or the duration behind too, or a number.
+    The names of lines with the same file and offset (two speakers at once) also get the speaker, the duration or a number.
 
     Args:
         source: the manifest (``.json`` or ``.jsonl``).
-        audio: what relative paths count from; default: the folder of the manifest.
+        audio: folder of relative paths; default: the folder of the manifest.
     """
     folder = audio or source.parent
-    named = References(faults)
-    rows = [_row(item, folder, named, where, faults) for where, item in read_json_lines(source, faults)]
+    references = References(faults)
+    rows = [_row(item, folder, references, where, faults) for where, item in read_json_lines(source, faults)]
     return with_unique_names([row for row in rows if row is not None])
 
 
-def _row(item: dict[str, Any], folder: Path, named: References, where: str, faults: list[str]) -> CorpusRow | None:
+def _row(item: dict[str, Any], folder: Path, references: References, where: str, faults: list[str]) -> CorpusRow | None:
     before = len(faults)
     for key in ("audio_filepath", "text", "speaker", "gender", "rttm_filepath", "uem_filepath"):
         if not isinstance(item.get(key), str | None):
             faults.append(f"{where}: {key} is {str(item[key])[:40]!r}, not a string")
-    said = {key: item.get(key) for key in ("duration", "offset") if item.get(key) is not None}
-    times = {key: parse_seconds(value, key, where, faults) for key, value in said.items()}
+    given = {key: item.get(key) for key in ("duration", "offset") if item.get(key) is not None}
+    times = {key: parse_seconds(value, key, where, faults) for key, value in given.items()}
     if not item.get("audio_filepath"):
         faults.append(f"{where}: no audio_filepath")
     turns = item.get("rttm_filepath")
@@ -56,9 +56,9 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
     segments = regions = None
     unscored: Sequence[Region] = ()
     if turns is not None:
-        segments, unscored = named.turns(resolve_path(folder, turns), path.stem, where)
+        segments, unscored = references.turns(resolve_path(folder, turns), path.stem, where)
     if item.get("uem_filepath") is not None:
-        regions = named.regions(resolve_path(folder, item["uem_filepath"]), path.stem, where)
+        regions = references.regions(resolve_path(folder, item["uem_filepath"]), path.stem, where)
     return CorpusRow(
         name=item["audio_filepath"] + (f"@{exact_time(start)}" if start else ""),
         path=path,
@@ -73,5 +73,5 @@ def _row(item: dict[str, Any], folder: Path, named: References, where: str, faul
         segments=segments,
         regions=regions,
         unscored=unscored,
-        custom={key: value for key, value in item.items() if key not in _MEANT and value is not None},
+        custom={key: value for key, value in item.items() if key not in _FIELDS and value is not None},
     )

@@ -1,4 +1,4 @@
-"""The options of a layout as a model, made from the signature of its function: the one place where they are listed."""
+"""The options of a layout as a pydantic model, derived from the signature of its function."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class _Strict(Bounded):
 
 @cache
 def options_model(layout: Layout) -> type[BaseModel]:
-    """A field for each keyword of a layout, of its type and with its default; anything else is an error."""
-    kinds = typing.get_type_hints(layout)
+    """A model with a field for each keyword argument of a layout; other fields are refused."""
+    types = typing.get_type_hints(layout)
     parameters = inspect.signature(layout).parameters.values()
     fields: dict[str, Any] = {
-        each.name: (kinds[each.name], each.default) for each in parameters if each.kind is each.KEYWORD_ONLY
+        each.name: (types[each.name], each.default) for each in parameters if each.kind is each.KEYWORD_ONLY
     }
     return create_model(f"{layout.__name__}Options", __base__=_Strict, **fields)

@@ -1,4 +1,4 @@
-"""What every layout gives: one row for each utterance or recording, not yet checked."""
+"""What every layout returns: one row for each utterance or recording, not yet checked against its audio."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Segment:
-    """What one speaker says in a stretch of a row.
+    """The speech of one speaker in a part of a row.
 
     Attributes:
         start, end: seconds from the beginning of the row's audio.
-        where: where the corpus says so, for errors.
-        speaker, text: ``None`` where the corpus does not say.
+        where: file and line of the segment, for error messages.
+        speaker, text: ``None`` where the corpus does not have them.
     """
 
     start: Seconds
@@ -32,32 +32,32 @@ class Segment:
 
 @dataclass(frozen=True)
 class CorpusRow:
-    """An utterance or recording as a corpus lists it; it becomes one cut.
+    """An utterance or recording as a corpus lists it, which becomes one cut.
 
         file       |---------------------------------------------|
-        row             start |----------------------| end             (all of the file where they are None)
-        segments                |--anna--|  |-anna-|                   (one over all of the row where they are None)
+        row             start |----------------------| end             (the whole file where they are None)
+        segments                |--anna--|  |-anna-|                   (one over the whole row where they are None)
                                        |---ben---|
-        regions               |-----------------|                      (what is scored: the file's UEM)
+        regions               |-----------------|                      (the parts that are scored: the file's UEM)
 
     Attributes:
         name: id of the cut, by which trials refer to it.
         path: the audio file.
-        where: where the corpus says so, for errors (``manifest.tsv line 7``).
-        split: name of the set it belongs to.
-        speaker, text, gender: ``None`` where the corpus does not say.
-        duration: seconds as the corpus says, checked against the audio.
-        custom: further fields, of the supervision; of the cut where there are ``segments``. Layouts agree on ``label``
+        where: file and line of the row, for error messages (``manifest.tsv line 7``).
+        split: name of the split that it belongs to.
+        speaker, text, gender: ``None`` where the corpus does not have them.
+        duration: duration in seconds by the corpus, checked against the audio.
+        custom: further fields of the supervision; of the cut where there are ``segments``. Layouts agree on ``label``
             (bonafide, spoof), ``attack``, ``codec``, ``intent`` and ``slots`` (``[{"type": ..., "filler": ...}]``).
-        recording: id of the recording, where several rows are stretches of one; otherwise the name.
-        start, end: the stretch of the file.
-        channel: which channel of the file it is.
-        side: which channel it is where the file has several (it may be one of two that were taken apart already).
+        recording: id of the recording, where several rows are parts of one; otherwise the name.
+        start, end: the part of the file that the row consists of, in seconds.
+        channel: the channel of the file that the row consists of.
+        side: the same for files that may hold either both sides of a call or only one of them.
         segments: who speaks when; may be empty.
         regions: the parts that are scored, kept as ``cut.uem``.
-        unscored: the parts that are not, taken out of ``cut.uem``; an end may be infinite.
-        content: gives the bytes of an encoded audio file, where the corpus has no file of its own. It is written as
-            FLAC beside the cuts. Rows that share one object share the file.
+        unscored: the parts that are not scored, taken out of ``cut.uem``; an end may be infinite.
+        content: returns the bytes of an encoded audio file, where the audio is not in a file of its own. It is written
+            as FLAC beside the cuts. Rows with the same object share the file.
         cut: the finished cut, where the corpus consists of cuts already.
     """
 
@@ -83,5 +83,5 @@ class CorpusRow:
 
 
 Layout: TypeAlias = Callable[..., list[CorpusRow]]
-"""``layout(source, faults, *, ...) -> rows``: reads a corpus; what it cannot read goes into ``faults``, with file and
-line. The keywords after ``faults`` are the options of the layout; each has a default."""
+"""``layout(source, faults, *, ...) -> rows`` reads a corpus, and adds to ``faults`` what it cannot read, with file and line.
+The keyword arguments after ``faults`` are the options of the layout; each has a type and a default."""

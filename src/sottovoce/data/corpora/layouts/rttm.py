@@ -1,4 +1,4 @@
-"""Diarization references: RTTM (who speaks when), UEM (what is scored), and a folder of recordings.
+"""Diarization references: RTTM (who speaks when), UEM (which regions are scored), and a folder of recordings.
 
 SPEAKER meeting1 1 12.500 3.250 <NA> <NA> anna <NA> <NA>
 meeting1 1 0.000 1800.000
@@ -16,19 +16,19 @@ from .tables.turns import read_regions, read_turns
 def rttm_layout(
     source: Path, faults: list[str], *, audio: Path | None = None, uem: Path | None = None
 ) -> list[CorpusRow]:
-    """One row a recording, with a segment for every turn.
+    """One row for each recording, with a segment for every turn.
 
     A recording that only the UEM names has no turns: nobody speaks in it.
 
     Args:
         source: an RTTM file or a folder of them.
-        audio: folder of the recordings, ``<recording>.wav`` anywhere below; default: the folder of the source.
+        audio: folder with ``<recording>.wav`` anywhere below; default: the folder of the source.
         uem: a UEM file or a folder of them, with a region of every recording.
     """
     turns, unscored = read_turns(source, faults)
     regions = read_regions(uem, faults) if uem is not None else {}
     index = AudioIndex(audio or (source if source.is_dir() else source.parent))
-    if regions:  # without any it could not be read, which has been told
+    if regions:  # without any the UEM could not be read, which is reported already
         faults += [f"{turns[name][0].where}: {uem} has no region of {name}" for name in turns if name not in regions]
     rows = []
     for name in sorted(turns.keys() | regions.keys()):

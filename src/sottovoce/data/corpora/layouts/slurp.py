@@ -1,8 +1,8 @@
 """SLURP: ``train.jsonl``, ``train_synthetic.jsonl``, ``devel.jsonl`` and ``test.jsonl``, and the recordings they name.
 
-A line is a sentence with all its recordings. The gold intent is ``<scenario>_<action>``; the field ``intent`` is
-something else (an older, finer label) and is kept as ``slurp_intent``. Real recordings were made by a headset (their
-names end in ``-headset``) and by a microphone far away, at once; ``microphone`` says which.
+A line is a sentence with all its recordings. The gold intent is ``<scenario>_<action>``; the field ``intent`` is an older,
+finer label, which is kept as ``slurp_intent``. Real recordings were made by a headset (their names end in ``-headset``)
+and by a distant microphone at the same time; the field ``microphone`` is ``headset`` or ``far``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SPLITS = ("train", "train_synthetic", "devel", "test")
 
 
 def slurp_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
-    """One row a recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
+    """One row for each recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
 
     Args:
-        source: folder of the four lists (those that are there are read), or one of them.
+        source: folder of the four lists, of which those that exist are read; or one list.
         audio: folder above ``slurp_real`` and ``slurp_synth``; default: the folder of the lists.
     """
     folder = source if source.is_dir() else source.parent
@@ -68,21 +68,21 @@ def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, fault
         except LookupError as error:
             faults.append(f"{where}: {error}")
             continue
-        said = {**custom, "status": status, "microphone": _microphone(Path(file).stem, split)}
-        kept = {key: value for key, value in said.items() if value is not None}
+        fields = {**custom, "status": status, "microphone": _microphone(Path(file).stem, split)}
+        kept = {key: value for key, value in fields.items() if value is not None}
         rows.append(CorpusRow(str(file), path, where, split=split, text=item["sentence"], custom=kept))
     return rows
 
 
 def _microphone(name: str, split: str) -> str | None:
-    """Of a real recording ``headset`` or ``far``; synthetic speech was recorded by none."""
+    """``headset`` or ``far`` for a real recording, ``None`` for synthetic speech."""
     if split == "train_synthetic":
         return None
     return "headset" if name.endswith("-headset") else "far"
 
 
 def _slot(entity: dict[str, Any], tokens: list[dict[str, Any]]) -> dict[str, str]:
-    """As SLURP's own evaluation forms it: the surfaces of the tokens that the entity spans, in lower case."""
+    """A slot as in SLURP's own evaluation: the surfaces of the tokens that the entity spans, in lower case."""
     if any(place < 0 for place in entity["span"]):
         raise IndexError(f"span {entity['span']}")
     filler = " ".join(tokens[place]["surface"].lower() for place in entity["span"])

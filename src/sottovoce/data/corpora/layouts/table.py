@@ -3,12 +3,12 @@
     path                        split   speaker  duration  gender  text      ...
     audio/00001/00001_001.opus  train   spk001   2.004     m       operator  ...
 
-``path`` is needed and counts from the folder of the table; it is also the name of the utterance in trials. Of the
-others, these mean what they say: ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``), ``text``, ``rttm`` and
-``uem`` (files), ``slots`` (JSON: slot -> value) and ``seglst`` (JSON: segments with words). All further columns are
-kept as custom fields. Columns of other names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. Only
-where they are mapped, ``name`` is the name of the utterance, and ``start`` and ``end`` are a stretch of the file, in
-seconds: tables have such columns with other meanings. Stretches of one file without names have their start in it.
+``path`` is required; it is relative to the folder of the table, and also the name of the utterance in trials. Known columns
+are ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``), ``text``, ``rttm`` and ``uem`` (files), ``slots`` (JSON:
+slot -> value) and ``seglst`` (JSON: segments with words). All further columns are kept as custom fields. Columns of other
+names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. ``name`` (the name of the utterance), ``start`` and
+``end`` (a part of the file, in seconds) have these meanings only where they are mapped, because tables have columns of
+these names with other meanings. Parts of one file without names are named by their start.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .tables.annotations import Annotations, parse_slots
 from .tables.cells import SEPARATORS, Quotes, TableRows, unquote_json
 from .tables.unique_names import with_unique_names
 
-_MEANT = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
+_FIELDS = {"path", "split", "speaker", "duration", "gender", "sex", "text", "rttm", "uem", "slots", "seglst"}
 _ONLY_MAPPED = {"name", "start", "end"}
 
 
@@ -42,17 +42,17 @@ def table_layout(
 
     Args:
         source: the table, or the folder of ``manifest.tsv``.
-        columns: what a column is -> how the table calls it.
-        audio: what paths count from; default: the folder of the table. A path without an ending is looked for below it.
-        rttm, uem: files or folders with the turns and scored regions of the recordings, by the stem of their file.
+        columns: our name of a column -> its name in the table.
+        audio: folder of relative paths; default: the folder of the table. A path without a suffix is searched below it.
+        rttm, uem: files or folders with the turns and scored regions of the recordings, named by the stem of their file.
         quotes: ``csv`` where cells are quoted as in CSV, ``none`` where quotes are text; by default ``none`` where tabs
             separate them, and ``csv`` otherwise. Cells of ``slots`` and ``seglst`` are read either way.
     """
     path = source / "manifest.tsv" if source.is_dir() else source
-    wanted = dict(columns or {})
+    mapped = dict(columns or {})
     try:
         found = TableRows(path, quotes)
-        header = _header(found, wanted, faults)
+        header = _header(found, mapped, faults)
         if header is None:
             return []
         annotations = Annotations(path.parent, rttm, uem, faults)
@@ -63,36 +63,36 @@ def table_layout(
                 hint = "" if found.quoted or '"' not in "".join(cells) else "; cells quoted as in CSV need quotes csv"
                 faults.append(f"{where}: {len(cells)} columns, the header has {len(header)}{hint}")
                 continue
-            said = dict(zip(header, cells, strict=True))
-            row = _row(said, audio or path.parent, index, wanted, annotations, where, faults)
+            fields = dict(zip(header, cells, strict=True))
+            row = _row(fields, audio or path.parent, index, mapped, annotations, where, faults)
             if row is not None:
                 rows.append(row)
-        annotations.tell_unused(rows)
-        return with_unique_names(rows) if wanted.keys() & {"start", "end"} and "name" not in wanted else rows
+        annotations.report_unused(rows)
+        return with_unique_names(rows) if mapped.keys() & {"start", "end"} and "name" not in mapped else rows
     except DataError as error:
         faults.append(str(error))
         return []
 
 
-def _header(table: TableRows, wanted: Mapping[str, str], faults: list[str]) -> list[str] | None:
-    """The columns by what they are; ``None``, with a fault, where the table cannot be read."""
+def _header(table: TableRows, mapped: Mapping[str, str], faults: list[str]) -> list[str] | None:
+    """Our names of the columns; ``None``, with a fault, where the table cannot be read."""
     header, where = table.header, f"{table.path} line {table.line}"
-    said = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
+    columns = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
     if not table.quoted and any(name.startswith('"') for name in header):
-        said += "; cells quoted as in CSV need quotes csv"
-    missing = [name for name in wanted.values() if name not in header]
+        columns += "; cells quoted as in CSV need quotes csv"
+    missing = [name for name in mapped.values() if name not in header]
     if missing:
-        faults.append(f"{where}: no column {missing[0]!r} {said}")
+        faults.append(f"{where}: no column {missing[0]!r} {columns}")
         return None
     if len(set(header)) < len(header):
         faults.append(f"{where}: a column is named twice: {header}")
         return None
-    meant = {theirs: ours for ours, theirs in wanted.items()}
+    our_names = {theirs: ours for ours, theirs in mapped.items()}
     # A column that has the name of a mapped one, but is not it, keeps its content under another name.
-    named = [meant.get(name, f"{name}_column" if name in wanted else name) for name in header]
+    named = [our_names.get(name, f"{name}_column" if name in mapped else name) for name in header]
     if "path" not in named:
         hint = "; map it with columns path=..." if header else ""
-        faults.append(f"{where}: no column 'path' {said}{hint}")
+        faults.append(f"{where}: no column 'path' {columns}{hint}")
         return None
     return named
 
@@ -101,7 +101,7 @@ def _row(
     fields: dict[str, str],
     folder: Path,
     index: AudioIndex,
-    wanted: Mapping[str, str],
+    mapped: Mapping[str, str],
     annotations: Annotations,
     where: str,
     faults: list[str],
@@ -120,16 +120,16 @@ def _row(
     if text is not None and not text.strip():
         faults.append(f"{where}: the transcript is blank; leave the field empty where there is none")
     times: dict[str, float | None] = {}
-    for name in ("duration", *(_ONLY_MAPPED & wanted.keys() - {"name"})):
-        if said := fields.get(name, "").strip():
-            times[name] = parse_seconds(said, name, where, faults)
+    for name in ("duration", *(_ONLY_MAPPED & mapped.keys() - {"name"})):
+        if value := fields.get(name, "").strip():
+            times[name] = parse_seconds(value, name, where, faults)
     start, end = times.get("start"), times.get("end")
     if start is not None and end is not None and end <= start:
         faults.append(f"{where}: from {start:g} to {end:g} s; a stretch ends after its start")
     segments, unscored = annotations.turns(fields, path, where)
     regions = annotations.regions(fields, path, where)
     custom: dict[str, object] = {
-        name: value for name, value in fields.items() if name not in _MEANT | (_ONLY_MAPPED & wanted.keys())
+        name: value for name, value in fields.items() if name not in _FIELDS | (_ONLY_MAPPED & mapped.keys())
     }
     if fields.get("slots", "").strip():
         custom["slots"] = parse_slots(unquote_json(fields["slots"]), where, faults)
@@ -137,7 +137,7 @@ def _row(
         return None
     stretch = start is not None or end is not None
     return CorpusRow(
-        name=fields["name"] if "name" in wanted else fields["path"],
+        name=fields["name"] if "name" in mapped else fields["path"],
         path=path,
         where=where,
         split=fields.get("split") or "all",

@@ -19,21 +19,21 @@ _log = logging.getLogger(__name__)
 
 
 def voxceleb_layout(source: Path, faults: list[str], *, trials: Path | None = None) -> list[CorpusRow]:
-    """One row a file; the first folder is the speaker. With trials, only those that a trial names.
+    """One row for each file, whose first folder is the speaker; with ``trials`` only files that occur in a trial.
 
-    A trial may name a file by its path, without its ending, or with ``-`` between the folders as Kaldi has it; the cut
-    gets the name that the trials use.
+    A trial may name a file by its path, with or without suffix, or with ``-`` between the folders as in Kaldi; the cut gets
+    the name that the trials use.
 
     Args:
         source: the folder above the speakers.
-        trials: a list of trials: every utterance must be there, and the labels must agree with the folders.
+        trials: a list of trials, whose utterances must exist and whose labels must agree with the folders.
     """
     rows = [replace(row, custom=_session(row.name)) for row in folder_layout(source, faults)]
     return rows if trials is None else _named_by(trials, rows, faults)
 
 
 def _session(name: str) -> dict[str, str]:
-    """The video, where there is a folder for each."""
+    """The video, where each has a folder, as the field ``session``."""
     _, *video, _ = name.split("/")
     return {"session": "/".join(video)} if video else {}
 
@@ -51,7 +51,7 @@ def _named_by(trials: Path, rows: list[CorpusRow], faults: list[str]) -> list[Co
         for name in {stem, stem.replace("/", "-")} - {row.name}:
             if known.setdefault(name, row) is not row and known[name].name != name:
                 several[name] = row
-    _log.info("%s: %d trials, %s", trials, len(pairs), pairs.form)
+    _log.info("%s: %d trials, %s", trials, len(pairs), pairs.file_format)
     found: dict[str, CorpusRow] = {}
     for number, left, right, target in zip(pairs.lines, pairs.left, pairs.right, pairs.targets.tolist(), strict=True):
         where = f"{trials} line {number}"

@@ -1,4 +1,4 @@
-"""Commands to a voice assistant, with what they mean: intents and slots as SLURP has them.
+"""Commands to a voice assistant, with intents and slots like those of SLURP.
 
 set an alarm for {time} {date}      scenario alarm, action set, slots time and date
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any
 
 import numpy as np
 
@@ -41,7 +40,7 @@ INTENTS: dict[tuple[str, str], str] = {
     ("transport", "ticket"): "book a {transport_type} to {place_name}; i need a {transport_type} ticket for {date}",
     ("takeaway", "order"): "order {food_type} for {number}; get me {food_type} from the {business_name}",
 }
-"""Ways to say each intent, ``(scenario, action)``; slots in braces."""
+"""``(scenario, action)`` -> templates of commands, with slots in braces."""
 
 VALUES: dict[str, str] = {
     "time": "six; seven thirty; eight fifteen; nine; noon; ten twenty; half past four; midnight",
@@ -60,7 +59,7 @@ VALUES: dict[str, str] = {
     "transport_type": "train; taxi; bus; ferry",
     "business_name": "corner shop; golden dragon; green cafe",
 }
-"""What each slot can hold."""
+"""Slot -> its possible fillers."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class Command:
     action: str
     slots: tuple[tuple[str, str], ...]
 
-    def labels(self) -> dict[str, Any]:
-        """Fields of a supervision, as every layout with intents gives them."""
+    def labels(self) -> dict[str, object]:
+        """Custom fields of a supervision, as in the layouts of corpora with intents."""
         return {
             "intent": f"{self.scenario}_{self.action}",
             "scenario": self.scenario,
@@ -89,12 +88,12 @@ class Command:
 
 
 def command(generator: np.random.Generator, intent: tuple[str, str] | None = None) -> Command:
-    """A command of an intent (a key of `INTENTS`), or of any."""
+    """A random command of an intent (a key of `INTENTS`), or of a random one."""
     scenario, action = intent or list(INTENTS)[generator.integers(len(INTENTS))]
-    ways = INTENTS[scenario, action].split("; ")
+    templates = INTENTS[scenario, action].split("; ")
     words, slots = [], []
-    for said, slot, _, _ in Formatter().parse(ways[generator.integers(len(ways))]):
-        words.append(said)
+    for literal, slot, _, _ in Formatter().parse(templates[generator.integers(len(templates))]):
+        words.append(literal)
         if slot is not None:
             fillers = VALUES[slot].split("; ")
             slots.append((slot, fillers[generator.integers(len(fillers))]))

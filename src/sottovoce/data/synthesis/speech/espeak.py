@@ -1,10 +1,10 @@
 """Speech from text by espeak-ng, each utterance a function of its request alone.
 
-espeak-ng keeps its state in global variables: what it says depends on everything it said before, and on its random
-numbers. So a child process loads the library once, and forks for every utterance: each fork starts from the same state,
-with the same random seed, and takes its changes to the grave. A crash of the library is then an error of one request.
+espeak-ng keeps its state in global variables, so that its output depends on all earlier utterances and on its random
+numbers. So a child process loads the library once and forks for every utterance: each fork starts from the same state, with
+the same random seed. A crash of the library is then an error of one utterance.
 
-The library is GPL; it is only ever loaded in that child, from the wheel of the optional extra ``demo``.
+The library is GPL; it is loaded in that child process only, from the wheel of the optional extra ``demo``.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ....text import plain_json
 from . import espeak_worker
 
 ESPEAK_RATE = espeak_worker.RATE
-"""Samples a second of what espeak-ng returns."""
+"""Sample rate of espeak-ng."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One thing to say.
+    """A text and how to say it.
 
     Attributes:
         text: the words.
         accent: a language of espeak-ng, whose sounds and rhythm are used (``en-us``, ``de``, ...).
         variant: the voice variant: formants, voice quality (``f3``, ``klatt2``, ...).
         pitch: 0..99, 50 is the variant's own.
-        range: 0..99, how far the melody moves; 50 is the variant's own.
+        range: 0..99, range of the intonation; 50 is the variant's own.
         rate: words a minute, 80..450.
     """
 
@@ -76,7 +76,7 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
     """
     wheel = require_espeak()
     variants = wheel / "espeak-ng-data" / "voices" / "!v"
-    for utterance in utterances:  # espeak-ng itself quietly takes another voice
+    for utterance in utterances:  # espeak-ng itself would use another voice without a message
         if not (variants / utterance.variant).is_file():
             raise DataError(f"espeak-ng: no voice variant {utterance.variant!r} among those of its wheel")
         if not utterance.text.strip():
@@ -95,7 +95,9 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
             stderr=complaints,
         )
         assert child.stdin is not None and child.stdout is not None
-        with contextlib.suppress(AttributeError, OSError):  # room to work ahead, where the system can give it
+        with contextlib.suppress(
+            AttributeError, OSError
+        ):  # a larger pipe, where the system allows it, lets the child work ahead
             fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
             child.stdin.write(plain_json.dumps([asdict(utterance) for utterance in utterances]).encode())
@@ -106,8 +108,10 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
                 pcm = child.stdout.read(size) if size > 0 else b""
                 if len(pcm) != size or size == 0:
                     complaints.seek(0)
-                    said = complaints.read().decode(errors="replace").strip().splitlines()
-                    raise DataError(f"espeak-ng failed on {utterance}: {said[-1] if said else 'it gave no reason'}")
+                    messages = complaints.read().decode(errors="replace").strip().splitlines()
+                    raise DataError(
+                        f"espeak-ng failed on {utterance}: {messages[-1] if messages else 'it gave no reason'}"
+                    )
                 yield np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32_768)
         except BrokenPipeError as error:
             raise DataError("espeak-ng: its process ended before it was asked anything") from error

@@ -1,10 +1,10 @@
-"""The process in which espeak-ng lives; started by `espeak.speak`, which says why.
+"""The child process in which espeak-ng runs; see `espeak`, which starts it.
 
 It is run as a script and imports nothing but the standard library: a small process forks quickly.
 
-In: the paths of library and data as arguments, requests as JSON on standard input.
-Out: for each request the size of its sound in bytes (int32) and the sound (int16, 22,050 Hz). A reason for failure goes
-to standard error.
+Input: the paths of library and data as arguments, and the requests as JSON on standard input.
+Output: for each request the size of its samples in bytes (int32) and the samples (int16, 22,050 Hz). Error messages go to
+standard error.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ class Library:
     """
 
     def __init__(self, library: str, data: str) -> None:
-        # Its buffer for the path of the data is short, and a longer one is cut without a word: go there and say "here".
+        # Its buffer for the path of the data is short and truncates longer ones: change there and pass ".".
         os.chdir(os.path.dirname(data))
         self._library = ctypes.CDLL(library)
         if self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _NO_EXIT) != RATE:
@@ -46,7 +46,7 @@ class Library:
             self._pieces.append(ctypes.string_at(samples, 2 * count))
         return 0
 
-    def say(self, request: dict) -> bytes:
+    def say(self, request: dict[str, Any]) -> bytes:
         """16-bit samples of a request, the fields of an `Utterance`.
 
         Raises:

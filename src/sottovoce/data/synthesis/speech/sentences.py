@@ -1,4 +1,4 @@
-"""Sentences without end from a small grammar, for synthetic speech.
+"""Random sentences from a small grammar, for synthetic speech.
 
     sentence  = [time] subject verb object [place]
     subject   = determiner [adjective] person        object = determiner [adjective] thing | number thing-s
@@ -6,7 +6,7 @@
     question  = "where" "did" determiner [adjective] person verb determiner thing
     digits    = digit digit digit ...
 
-The words were chosen so that all sounds of English come up in a few sentences.
+The words were chosen so that a few sentences contain all phonemes of English.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ VARIANTS: dict[Sex, str] = {
         "pablo paul pedro quincy rob robert sandro travis victor"
     ),
 }
-"""Voice variants of espeak-ng that sound like people (robots, whispers and demons are left out)."""
+"""Voice variants of espeak-ng that sound human (without robots, whispers and demons)."""
 
 NATIVE = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 """Languages of espeak-ng that read English as it is spelled."""
@@ -31,10 +31,10 @@ ACCENTS = (
     *NATIVE,
     *("de", "nl", "sv", "es", "it", "fr", "pl", "da", "nb", "fi", "cs", "ro", "hu", "pt", "el", "ca"),
 )
-"""Languages whose sounds and rhythm are put on English text. The foreign ones read its letters in their own way."""
+"""Languages of espeak-ng that read English text with their sounds and rhythm; the foreign ones by their own spelling."""
 
 SPLITS = ("train", "test", "dev")
-"""The sides of a corpus, in the order in which their voices are drawn: without the last, the others stay the same."""
+"""The splits of a corpus, in the order in which their voices are drawn: those of a split do not depend on later ones."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Voice:
 
     Attributes:
         name: the speaker's label.
-        sex: of the voice variant.
+        sex: sex of the voice variant.
         variant: voice variant of espeak-ng.
         accent: language of espeak-ng.
-        tract: factor on all resonances, 1 is the variant's own; small for a long vocal tract.
-        pitch, range, rate: as `Utterance`.
+        tract: factor on all formants; below 1 for a longer vocal tract than the variant's.
+        pitch, range, rate: as in `Utterance`.
     """
 
     name: str
@@ -60,19 +60,19 @@ class Voice:
     rate: int
 
     def utterance(self, text: str, generator: np.random.Generator) -> Utterance:
-        """Say a text as this speaker would on one occasion: pitch, melody and tempo are never quite the same."""
+        """A text spoken by this speaker, with slightly varied pitch, intonation and rate."""
         return Utterance(
             text,
             self.accent,
             self.variant,
             pitch=int(np.clip(self.pitch + generator.normal(0, 6), 0, 99)),
             range=int(np.clip(self.range + generator.normal(0, 10), 0, 99)),
-            # Resonances are moved by playing faster or slower, which must not change the tempo.
+            # Formants are shifted by resampling, whose change of the tempo is compensated here.
             rate=round(np.clip(self.rate + generator.normal(0, 8), 110, 230) / self.tract),
         )
 
     def distance(self, other: Voice) -> float:
-        """How far apart two voices are in what sets them apart; within one sex, 1 is a typical distance."""
+        """A distance of two voices by their parameters; about 1 for two voices of the same sex."""
         differences = (
             (self.tract - other.tract) / 0.06,
             (self.pitch - other.pitch) / 14,
@@ -85,46 +85,46 @@ class Voice:
         return float(np.sqrt(np.mean(np.square(differences))))
 
 
-def invent_voices(
+def draw_voices(
     counts: Mapping[str, int], generator: np.random.Generator, accents: Sequence[str] = ACCENTS
 ) -> dict[str, list[Voice]]:
-    """Speakers for each side of a corpus, half of each sex; no voice variant is on two sides.
+    """Random speakers for each split, half of each sex; no voice variant is in two splits.
 
-    A variant serves several speakers of one side where there are more speakers than variants; they differ in the rest.
+    Where a split has more speakers than variants, several speakers share a variant and differ in the other parameters.
 
     Args:
-        counts: number of speakers of each side, a key of `SPLITS`; a side may be left out, or have none.
-        generator: of the choice.
-        accents: that they may have.
+        counts: split (of `SPLITS`) -> number of speakers; a split may be left out, or have none.
+        generator: draws the speakers.
+        accents: the accents to draw from.
 
     Raises:
-        DataError: a side has 1 speaker.
+        DataError: a split has 1 speaker.
     """
-    for side, count in counts.items():
+    for split, count in counts.items():
         if count == 1:
-            raise DataError(f"synthetic speakers: {side} needs 2 or more (one of each sex), or none; got 1")
+            raise DataError(f"synthetic speakers: {split} needs 2 or more (one of each sex), or none; got 1")
     pools: dict[Sex, dict[str, list[str]]] = {}
     for sex, names in VARIANTS.items():
         shuffled = [str(name) for name in generator.permutation(names.split())]
         test = len(shuffled) // 3
         dev = test + (len(shuffled) // 6 if counts.get("dev") else 0)
         pools[sex] = {"test": shuffled[:test], "dev": shuffled[test:dev], "train": shuffled[dev:]}
-    sides = {}
-    for side in SPLITS:
-        if count := counts.get(side, 0):
-            of_sex = {sex: _cycle(pools[sex][side], sex, side, generator, accents) for sex in VARIANTS}
-            sides[side] = [next(of_sex["f" if place % 2 == 0 else "m"]) for place in range(count)]
-    return sides
+    voices = {}
+    for split in SPLITS:
+        if count := counts.get(split, 0):
+            of_sex = {sex: _cycle(pools[sex][split], sex, split, generator, accents) for sex in VARIANTS}
+            voices[split] = [next(of_sex["f" if place % 2 == 0 else "m"]) for place in range(count)]
+    return voices
 
 
 def _cycle(
-    variants: list[str], sex: Sex, side: str, generator: np.random.Generator, accents: Sequence[str]
+    variants: list[str], sex: Sex, split: str, generator: np.random.Generator, accents: Sequence[str]
 ) -> Iterator[Voice]:
     number = 0
     while True:
         for variant in variants:
             yield Voice(
-                name=f"{side}-{sex}{number:03d}",
+                name=f"{split}-{sex}{number:03d}",
                 sex=sex,
                 variant=variant,
                 accent=accents[int(generator.integers(len(accents)))],

@@ -1,4 +1,4 @@
-"""What the columns of a table, or files beside it, say about the inside of a recording: turns, regions, words, slots."""
+"""Annotations of the recordings in a table, from its columns or files beside it: turns, regions, words, slots."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from .cells import unquote_json
 from .turns import References, read_turns
 
 _SAME = 0.011
-"""Seconds by which the times of one turn may differ between two references that are rounded."""
+"""Seconds by which the times of a turn may differ between two references, which may be rounded."""
 
 
 class Annotations:
     """Turns and scored regions of the recordings in a table.
 
     Args:
-        folder: what the columns ``rttm`` and ``uem`` count from.
-        rttm, uem: files or folders for the whole table; ``None`` where the columns say it, or nothing does.
-        faults: where faults go.
+        folder: folder of relative paths in the columns ``rttm`` and ``uem``.
+        rttm, uem: files or folders for the whole table; ``None`` where it has columns for them, or no such annotations.
+        faults: list to which faults are added.
     """
 
     def __init__(self, folder: Path, rttm: Path | None, uem: Path | None, faults: list[str]) -> None:
         self.folder, self.faults, self.uem = folder, faults, uem
         self._turns = read_turns(rttm, faults) if rttm is not None else None
         self._used: dict[str, Path] = {}
-        self._named = References(faults)
+        self._references = References(faults)
 
     def turns(self, fields: Mapping[str, str], path: Path, where: str) -> tuple[list[Segment] | None, Sequence[Region]]:
-        """Who speaks when in one recording, ``None`` where the table does not say; and what is not scored."""
+        """The segments of a recording, ``None`` where the table has none; and the regions that are not scored."""
         turns: list[Segment] | None = None
         unscored: Sequence[Region] = ()
         if self._turns is not None:
-            self._same(path, where)
+            self._check_stem(path, where)
             turns, unscored = self._turns.segments.get(path.stem, []), self._turns.unscored.get(path.stem, ())
         elif name := fields.get("rttm", "").strip():
-            turns, unscored = self._named.turns(self.folder / name, path.stem, where)
+            turns, unscored = self._references.turns(self.folder / name, path.stem, where)
         if not fields.get("seglst", "").strip():
             return turns, unscored
         spoken = _seglst(unquote_json(fields["seglst"]), where, self.faults)
@@ -48,21 +48,21 @@ class Annotations:
         return spoken, unscored
 
     def regions(self, fields: Mapping[str, str], path: Path, where: str) -> list[Region] | None:
-        """The scored parts of one recording; ``None`` where nothing says it."""
+        """The scored regions of a recording; ``None`` where the table has none."""
         if self.uem is not None:
-            self._same(path, where)
-            return self._named.regions(self.uem, path.stem, where)
+            self._check_stem(path, where)
+            return self._references.regions(self.uem, path.stem, where)
         if name := fields.get("uem", "").strip():
-            return self._named.regions(self.folder / name, path.stem, where)
+            return self._references.regions(self.folder / name, path.stem, where)
         return None
 
-    def _same(self, path: Path, where: str) -> None:
-        """Turns and regions go by the stem of a file: two of one stem would both get those of one of them."""
+    def _check_stem(self, path: Path, where: str) -> None:
+        """Report files of the same stem, by which turns and regions are looked up."""
         if (other := self._used.setdefault(path.stem, path)) != path:
             self.faults.append(f"{where}: {path} and {other} are both {path.stem} in the references; map a column rttm")
 
-    def tell_unused(self, rows: list[CorpusRow]) -> None:
-        """Turns of recordings that the table does not have are faults."""
+    def report_unused(self, rows: list[CorpusRow]) -> None:
+        """Report turns of recordings that are not in the table."""
         segments = self._turns.segments if self._turns is not None and rows else {}
         for name in sorted(segments.keys() - self._used.keys()):
             first = segments[name][0]
@@ -70,22 +70,22 @@ class Annotations:
 
 
 def parse_slots(text: str, where: str, faults: list[str]) -> list[dict[str, str]]:
-    """``{"size": "large"}`` as ``[{"type": "size", "filler": "large"}]``, the form that SLURP is scored in."""
-    said = _json(text, "slots", where, faults)
-    if isinstance(said, dict) and all(isinstance(value, str) for value in said.values()):
-        return [{"type": name, "filler": value} for name, value in said.items()]
-    if said is not None:
+    """``{"size": "large"}`` as ``[{"type": "size", "filler": "large"}]``, the form of SLURP."""
+    value = _json(text, "slots", where, faults)
+    if isinstance(value, dict) and all(isinstance(filler, str) for filler in value.values()):
+        return [{"type": name, "filler": filler} for name, filler in value.items()]
+    if value is not None:
         faults.append(f'{where}: slots is no JSON object of strings, such as {{"size": "large"}}')
     return []
 
 
 def _seglst(text: str, where: str, faults: list[str]) -> list[Segment] | None:
-    said = _json(text, "seglst", where, faults)
-    if said is None:
+    value = _json(text, "seglst", where, faults)
+    if value is None:
         return None
     try:
         found = []
-        for item in said:
+        for item in value:
             start, end = float(item["start_time"]), float(item["end_time"])
             if not (isinstance(item["speaker"], str) and isinstance(item["words"], str) and 0 <= start < end):
                 raise ValueError(item)
@@ -93,7 +93,7 @@ def _seglst(text: str, where: str, faults: list[str]) -> list[Segment] | None:
                 faults.append(f"{where}: the words of {item['speaker']} from {start:g} s are empty")
             found.append(Segment(start, end, where, item["speaker"], item["words"]))
         return sorted(found, key=lambda segment: (segment.start, segment.end))
-    except (TypeError, KeyError, ValueError, AttributeError):  # JSON of any shape, of which one shape is read
+    except (TypeError, KeyError, ValueError, AttributeError):  # valid JSON of another form
         faults.append(f"{where}: seglst is no list of objects with speaker, start_time, end_time and words")
         return None
 
@@ -110,4 +110,4 @@ def _agree(turns: list[Segment], spoken: list[Segment]) -> bool:
     def near(a: Segment, b: Segment) -> bool:
         return a.speaker == b.speaker and abs(a.start - b.start) < _SAME and abs(a.end - b.end) < _SAME
 
-    return len(turns) == len(spoken) and all(any(near(turn, said) for said in spoken) for turn in turns)
+    return len(turns) == len(spoken) and all(any(near(turn, segment) for segment in spoken) for turn in turns)

@@ -1,9 +1,9 @@
-"""Rows and cells of a table: what separates them, and what quotes in them mean.
+"""Rows and cells of a table, its separator and quotes.
 
-    tab                  path <tab> text          quotes are text: "yes" is said with its quotes
-    comma, semicolon     path,text                quoted as RFC 4180 has it: "yes, well" is one cell
+    tab                  path <tab> text          quotes are text: "yes" keeps its quotes
+    comma, semicolon     path,text                quoted as in RFC 4180: "yes, well" is one cell
 
-What separates is seen from the first line; where that has several, a tab, but in a ``.csv`` file what it has most of.
+The separator is found in the first line: a tab if it has one, but in a ``.csv`` file the most frequent separator.
 """
 
 from __future__ import annotations
@@ -22,50 +22,52 @@ from .....text.text_files import LONGEST, lines
 Quotes = Literal["csv", "none"]
 
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
-"""What may separate -> how it is called."""
+"""Separator -> its name in messages."""
 
-_OF_ENDING = {".csv": ",;\t", ".tsv": "\t;"}
-"""Ending of a file -> what may separate, the likeliest first."""
+_SEPARATORS_OF_SUFFIX = {".csv": ",;\t", ".tsv": "\t;"}
+"""Suffix of a file -> its possible separators, the likeliest first."""
 
 _DOUBLED = re.compile(r'"(?![\[{]).*"".*"')
-"""What looks quoted as in CSV, and is no JSON."""
+"""A cell that looks quoted as in CSV, and is not JSON."""
 
 _log = logging.getLogger(__name__)
 
-csv.field_size_limit(LONGEST)  # a meeting with all its words is one cell
+csv.field_size_limit(LONGEST)  # all words of a meeting are one cell
 
 
 class TableRows:
-    """A table, read a row at a time.
+    """A table, read row by row.
 
     Args:
         path: the file.
-        quotes: whether cells are quoted as in CSV; by default they are where commas or semicolons separate them.
+        quotes: ``csv`` if cells are quoted as in CSV, ``none`` if quotes are text; default: ``csv`` where commas or
+            semicolons separate the cells.
 
     Attributes:
-        header: names of the columns; empty where the file is.
-        line: number of the header's line.
-        separator: the key of `SEPARATORS`.
+        header: names of the columns; empty for an empty file.
+        line: line number of the header.
+        separator: a key of `SEPARATORS`.
+        quoted: whether cells are quoted as in CSV.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
 
     def __init__(self, path: Path, quotes: Quotes | None = None) -> None:
         self.path = path
         numbered = lines(path)
         first = next(((number, line) for number, line in numbered if line.strip()), (1, ""))
-        named = re.sub('"[^"]*"', "", first[1])  # a name that is quoted may hold any
-        may = next((may for ending, may in _OF_ENDING.items() if ending in path.suffixes), "\t;,")
-        common = may if may[0] == "\t" and "\t" in named else sorted(may, key=named.count, reverse=True)
-        self.separator = next((each for each in common if each in named), may[0])
+        named = re.sub('"[^"]*"', "", first[1])  # a quoted name may hold any separator
+        possible = next((each for suffix, each in _SEPARATORS_OF_SUFFIX.items() if suffix in path.suffixes), "\t;,")
+        ranked = possible if possible[0] == "\t" and "\t" in named else sorted(possible, key=named.count, reverse=True)
+        self.separator = next((each for each in ranked if each in named), possible[0])
         self.quoted = self.separator != "\t" if quotes is None else quotes == "csv"
         rows = self._quoted if self.quoted else self._plain
         self._rows = rows(chain([first], numbered))
         self.line, self.header = next(self._rows, (1, []))
 
     def __iter__(self) -> Iterator[tuple[str, list[str]]]:
-        """Where it is (``file line 7``) and the cells of each row that is not empty."""
+        """Place (``file line 7``) and cells of each row that is not empty."""
         for number, cells in self._rows:
             yield f"{self.path} line {number}", cells
 
@@ -99,12 +101,12 @@ class TableRows:
 
 
 def _trimmed(cell: str) -> str:
-    """Without the blanks around it; one of nothing but blanks stays, because somebody wrote them."""
+    """A cell without the blanks around it; a cell of blanks only stays, because somebody wrote them."""
     return cell.strip(" ") or cell
 
 
 def unquote_json(cell: str) -> str:
-    """The JSON of a cell, which is plain or quoted as in CSV: it begins with a brace or bracket, so nothing confuses."""
+    """The JSON in a cell that may be quoted as in CSV. JSON begins with a brace or bracket, so the two cannot be confused."""
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         return cell[1:-1].replace('""', '"')
     return cell

@@ -1,4 +1,4 @@
-"""RTTM and UEM files, or folders of them, with the line of every turn."""
+"""The turns and regions of RTTM and UEM files, or folders of them, with file and line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..rows import Segment
 
 
 class Turns(NamedTuple):
-    """What RTTM files say, by recording.
+    """The content of RTTM files.
 
     Attributes:
-        segments: who speaks when; recordings in which nobody does are absent.
-        unscored: stretches that the reference leaves out of scores.
+        segments: the segments of each recording; recordings without speech are absent.
+        unscored: the regions of each recording that the reference excludes from scoring.
     """
 
     segments: dict[str, list[Segment]]
@@ -27,10 +27,10 @@ class Turns(NamedTuple):
 
 
 class References:
-    """The RTTM and UEM files that the lines of a list name, each read once however many lines name it.
+    """The RTTM and UEM files to which the lines of a list refer, each read once.
 
     Args:
-        faults: where faults go: those of a file once, and each line whose recording a file does not have.
+        faults: list to which faults of the files are added, and each line whose recording is missing in its file.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -39,7 +39,7 @@ class References:
         self._regions: dict[Path, dict[str, list[Region]]] = {}
 
     def turns(self, source: Path, recording: str, where: str) -> tuple[list[Segment], list[Region]]:
-        """Who speaks when, and what is not scored; an RTTM without any turn says that nobody does."""
+        """The segments of a recording, and its regions that are not scored. In an RTTM without turns nobody speaks."""
         if source not in self._turns:
             self._turns[source] = read_turns(source, self.faults)
         found = self._turns[source]
@@ -49,26 +49,26 @@ class References:
         return found.segments.get(recording, []), found.unscored.get(recording, [])
 
     def regions(self, source: Path, recording: str, where: str) -> list[Region] | None:
-        """What is scored; ``None``, with a fault, where the UEM does not say."""
+        """The scored regions of a recording; ``None``, with a fault, where the UEM does not have it."""
         if source not in self._regions:
             self._regions[source] = read_regions(source, self.faults)
         found = self._regions[source]
-        if found and recording not in found:  # without any it could not be read, which has been told
+        if found and recording not in found:  # without any the UEM could not be read, which is reported already
             self.faults.append(f"{where}: {source} has no region of {recording}")
         return found.get(recording)
 
 
 def read_turns(source: Path, faults: list[str]) -> Turns:
-    """Turns by recording, of one RTTM file or all below a folder."""
+    """The turns of each recording in an RTTM file, or in all RTTM files below a folder."""
     found = Turns({}, {})
-    passed: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     for path in _files(source, ".rttm", faults):
         try:
             read = read_rttm(path)
         except DataError as error:
-            faults += _apart(path, error)
+            faults += _split_faults(path, error)
             continue
-        passed += read.passed
+        skipped += read.skipped
         for name, turns in read.items():
             if name in found.segments:
                 faults.append(f"{path}: the recording {name} is in {found.segments[name][0].where} already")
@@ -79,18 +79,18 @@ def read_turns(source: Path, faults: list[str]) -> Turns:
         for name, zones in read.zones.items():
             everywhere, nonlexical = zones.unscored(read.get(name, []))
             found.unscored[name] = [Region(*each) for each in (*everywhere, *nonlexical)]
-    warn_skipped_records(source, passed)
+    warn_skipped_records(source, skipped)
     return found
 
 
 def read_regions(source: Path, faults: list[str]) -> dict[str, list[Region]]:
-    """Scored regions by recording, of one UEM file or all below a folder."""
+    """The scored regions of each recording in a UEM file, or in all UEM files below a folder."""
     found: dict[str, list[Region]] = {}
     for path in _files(source, ".uem", faults):
         try:
             regions = read_uem(path)
         except DataError as error:
-            faults += _apart(path, error)
+            faults += _split_faults(path, error)
             continue
         for name in regions.keys() & found.keys():
             faults.append(f"{path}: the recording {name} is in another file already")
@@ -107,10 +107,10 @@ def _files(source: Path, ending: str, faults: list[str]) -> list[Path]:
     return files
 
 
-def _apart(path: Path, error: DataError) -> list[str]:
-    """The faults of a file, which its reader tells in one line, one by one."""
-    said = str(error).removeprefix(f"{path}: ")
-    return [f"{path} {each}" if each.startswith("line ") else f"{path}: {each}" for each in _FAULT.split(said)]
+def _split_faults(path: Path, error: DataError) -> list[str]:
+    """The faults of a file one by one; its reader reports them in one line."""
+    text = str(error).removeprefix(f"{path}: ")
+    return [f"{path} {each}" if each.startswith("line ") else f"{path}: {each}" for each in _FAULT.split(text)]
 
 
 _FAULT = re.compile(r"; (?=line \d+: |and \d+ more$)")

@@ -1,4 +1,4 @@
-"""Names of utterances for lists that give them none: several may be of one file, even of one time."""
+"""Unique names for the utterances of lists without names, of which several may have the same file and start."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from ..rows import CorpusRow
 
 
 def exact_time(seconds: float) -> str:
-    """A time in as many digits as it needs: no two times are called the same."""
+    """A time with all its digits, so that different times have different names."""
     return repr(float(seconds)).removesuffix(".0")
 
 
-_MARKS: list[Callable[[CorpusRow], str | None]] = [
+_SUFFIXES: list[Callable[[CorpusRow], str | None]] = [
     lambda row: None if row.start is None else f"@{exact_time(row.start)}",
     lambda row: None if row.speaker is None else f"#{row.speaker}",
     lambda row: None if row.duration is None and row.end is None else f"+{exact_time(row.duration or row.end or 0.0)}",
 ]
-"""What tells rows of one name apart, the best first."""
+"""What can distinguish rows of the same name, the best first."""
 
 
 def with_unique_names(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
-    """Rows of one name get its start, its speaker, its length or a number behind. What is listed twice stays so."""
-    called: dict[str, dict[str, CorpusRow]] = defaultdict(dict)
+    """Rows whose names are the same get their start, speaker, duration or a number appended; duplicate rows stay duplicates."""
+    by_name: dict[str, dict[str, CorpusRow]] = defaultdict(dict)
     for row in rows:
-        called[row.name].setdefault(_said(row), row)
-    behind: dict[str, dict[str, str | None]] = {}
-    for name, alike in called.items():
-        marks = [[mark(row) for row in alike.values()] for mark in _MARKS]
-        marks = [each for each in marks if None not in each and len(set(each)) == len(alike)]
+        by_name[row.name].setdefault(_content(row), row)
+    appended: dict[str, dict[str, str | None]] = {}
+    for name, alike in by_name.items():
+        suffixes = [[suffix(row) for row in alike.values()] for suffix in _SUFFIXES]
+        suffixes = [each for each in suffixes if None not in each and len(set(each)) == len(alike)]
         numbers: list[str | None] = [f"#{number}" for number in range(1, len(alike) + 1)]
-        behind[name] = dict(zip(alike, marks[0] if marks else numbers, strict=True)) if len(alike) > 1 else {}
-    return [replace(row, name=row.name + (behind[row.name].get(_said(row)) or "")) for row in rows]
+        appended[name] = dict(zip(alike, suffixes[0] if suffixes else numbers, strict=True)) if len(alike) > 1 else {}
+    return [replace(row, name=row.name + (appended[row.name].get(_content(row)) or "")) for row in rows]
 
 
-def _said(row: CorpusRow) -> str:
-    """All that a list says of a row."""
+def _content(row: CorpusRow) -> str:
+    """All fields of a row but its place, as a text."""
     return repr(replace(row, where=""))
