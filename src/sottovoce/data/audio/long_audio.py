@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import AudioError
+from ...quantities import SAMPLE_RATE, Seconds
 from .channels import Channel, resolve_channel, select_channel
 from .decoder import open_audio, truncated_error
 from .reading import SilenceWarning, as_waveform, checked_mono, is_silent, log_resampling
@@ -21,7 +22,7 @@ LONGEST = 60.0
 """Most seconds of a part: not much longer than the utterances that models are trained on."""
 
 
-def audio_pieces(path: str | Path, seconds: float = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
+def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
     """Read a file of any format and rate piece by piece, as a microphone would deliver it; resampled without seams.
 
     Args:

@@ -26,7 +26,7 @@ from ..audio.acoustics import (
     room_response,
 )
 from ..audio.channels import Channel as FileChannel
-from ..audio.reading import SAMPLE_RATE, audio_shape, read_audio
+from ..audio.reading import audio_shape, read_audio
 
 Effect: TypeAlias = Callable[[Sequence[Wave], np.random.Generator], list[Wave]]
 """``effect(waves, generator) -> waves``; it returns as many waveforms, of the same lengths."""

@@ -11,7 +11,6 @@ from ...errors import AudioError
 from ...quantities import SAMPLE_RATE
 from ..audio.channels import channel_hint
 from ..audio.frames import FRAME_LENGTH
-from ..audio.reading import SAMPLE_RATE
 from .cuts import channel_of
 from .shar import SHAR, Member
 

@@ -26,7 +26,7 @@ from .scenes import at_level, close_talking
 from .speech.commands import command
 from .speech.sentences import sentence
 from .speech.voices import Voice, draw_voices
-from .turn_timing import Milliseconds, speaker_order, turn_starts
+from .turn_timing import WholeMilliseconds, speaker_order, turn_starts
 from .utterances import synthesize_speech
 
 _SHORT = 1.6
@@ -150,7 +150,7 @@ class DiarizationSynthesis(Synthesis):
         ]
         return self._in_scene(tracks, generator), turns
 
-    def _turns_needed(self, plan: list[tuple[Voice, str]], durations: list[Milliseconds]) -> int:
+    def _turns_needed(self, plan: list[tuple[Voice, str]], durations: list[WholeMilliseconds]) -> int:
         """The number of turns that fill the duration; each speaker has at least one."""
         apart = 1_000 * self.pause * (1 - self.overlap)  # some turns have no pause before them
         ends = np.cumsum([duration / (1 + self.overlap) + apart for duration in durations])

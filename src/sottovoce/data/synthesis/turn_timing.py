@@ -34,7 +34,7 @@ def turn_starts(
     *,
     overlap: float,
     pause: float,
-) -> list[Milliseconds]:
+) -> list[WholeMilliseconds]:
     """The start of each turn.
 
         anna   |-----------------|               |--------|

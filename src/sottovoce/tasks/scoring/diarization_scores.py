@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ...data.audio.frames import FRAME_STEP
-from ...data.audio.reading import SAMPLE_RATE
 from ...data.batches.speaker_activity import turns_of_cut
 from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
