@@ -1,12 +1,12 @@
 """What other packages can add: heads, tasks, stages, layouts, families and kinds of unit, found through entry points.
 
-A registry is a table of what comes with sottovoce, and whatever an installed distribution declares for its group:
+A registry holds the entries that come with sottovoce and those that installed distributions declare for its group:
 
     [project.entry-points."sottovoce.heads"]
     my_pooling = "my_package.my_pooling:MyPooling"
 
-An entry is imported when it is first asked for, so that a listing of names costs no import. A portable copy of a model
-stands alone: it has what was shipped with it, whatever is installed around it.
+An entry of another package is imported when it is first used, so that listing the names imports nothing. A portable copy
+of a model has only the entries that were shipped with it, whatever else is installed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     """The entries of one kind by the name that configs, recipes and commands use.
 
     Args:
-        noun: what one entry is called in messages, such as ``head``.
-        group: entry point group of other packages, such as ``sottovoce.heads``.
-        own: what comes with sottovoce.
+        noun: The word for one entry in messages, such as ``head``.
+        group: The entry point group in which other packages declare entries, such as ``sottovoce.heads``.
+        own: The entries that come with sottovoce.
     """
 
     def __init__(self, noun: str, group: str, own: Mapping[str, Entry]):

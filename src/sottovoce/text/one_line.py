@@ -1,4 +1,4 @@
-"""Whatever goes wrong while a damaged checkpoint is read, told in one line."""
+"""Any error of reading a damaged checkpoint as an error of one line."""
 
 from __future__ import annotations
 
@@ -27,21 +27,23 @@ DAMAGE = (
     pickle.UnpicklingError,
     struct.error,
 )
-"""What readers of formats raise where a file is not what it should be: there is no end to what a flipped byte can mean.
-The error itself stays behind the line (``--debug`` shows it), so that a fault of our own is not hidden by it."""
+"""Exceptions that readers of file formats raise on a damaged file; a flipped byte can cause any of them.
+
+The original exception stays attached (``--debug`` shows it), so that a fault of our own is not hidden."""
 
 
 @contextmanager
 def one_line_errors(name: str, fault: str = "damaged", remedy: str = "copy it again from its source") -> Iterator[None]:
-    """Errors of reading ``name`` become a `CheckpointError` of one line that begins with its name.
+    """Turn errors of reading ``name`` into a `CheckpointError` of one line that begins with ``name``.
 
     Args:
-        name: of the file or model.
-        fault: what such errors mean.
-        remedy: what is to be done.
+        name: The file or model that is read.
+        fault: What such errors mean.
+        remedy: What the user should do.
 
     Raises:
-        CheckpointError: in place of any other error; errors that are one line already get the name alone.
+        CheckpointError: In place of any exception in `DAMAGE`.
+        SottovoceError: The same error as was raised, with ``name`` in front where it lacks it.
     """
     try:
         yield
@@ -56,12 +58,12 @@ def one_line_errors(name: str, fault: str = "damaged", remedy: str = "copy it ag
 
 
 def unreadable(path: object) -> CheckpointError:
-    """The error for a file that is there and may not be read."""
+    """The error for a file that exists but may not be read."""
     return CheckpointError(f"{path}: is there and may not be read (permission denied); have its owner change that")
 
 
 def reason(error: BaseException, most: int = 160) -> str:
-    """An error in a few words of one line."""
+    """An exception in a few words on one line, at most ``most`` characters."""
     text = " ".join(str(error).split())
     text = (
         text

@@ -1,4 +1,4 @@
-"""JSON that every parser reads: what is no number in JSON becomes null, and the reason stands beside it.
+"""JSON that every parser reads: NaN and infinity become null, with the reason beside it.
 
     {"der": inf}                                     -> {"der": null, "der_reason": "infinite"}
     {"der": inf, "der_reason": "nobody speaks"}      -> {"der": null, "der_reason": "nobody speaks"}
@@ -15,16 +15,16 @@ from collections.abc import Mapping
 from typing import Any
 
 REASON = "_reason"
-"""Ending of the key that says why the value of the key before it is null."""
+"""Ending of the key that says why a value is null: ``der_reason`` for ``der``."""
 
 
 def dumps(data: Any, *, indent: int | None = None, escaped: bool = False) -> str:
     """Plain data as JSON text (RFC 8259), without a line break at the end.
 
     Args:
-        data: mappings, sequences, texts, numbers, truth values and ``None``.
-        indent: blanks for each level; ``None`` puts everything on one line.
-        escaped: write characters beyond ASCII as ``\\uXXXX``, for what cannot hold them.
+        data: Mappings, sequences, strings, numbers, booleans and ``None``.
+        indent: Spaces for each level; ``None`` puts everything on one line.
+        escaped: Write characters beyond ASCII as ``\\uXXXX``, for outputs that cannot hold them.
 
     Returns:
         The text. NaN and infinities are written as `finite` replaces them.
@@ -38,7 +38,7 @@ def dumps(data: Any, *, indent: int | None = None, escaped: bool = False) -> str
 def finite(data: Any) -> Any:
     """A copy of plain data in which every NaN and every infinity is ``None``.
 
-    The nearest mapping around it says why, under its key and ``_reason``; a reason that is there already is kept.
+    The nearest mapping around it gets a key with the ending ``_reason`` that says why; an existing reason is kept.
     """
     return _replaced(data)[0]
 
@@ -57,7 +57,7 @@ def why_not_finite(value: float) -> str | None:
 
 
 def _replaced(data: Any) -> tuple[Any, str | None]:
-    """The data, and the reason for the first null that no mapping within them explains."""
+    """The data, and the reason for the first null that no mapping inside them explains."""
     if isinstance(data, float):
         reason = why_not_finite(data)
         return (data if reason is None else None), reason

@@ -1,7 +1,7 @@
 """Text files that people and other programs write, read in one way: lists, references, trials, language models.
 
-What says nothing is passed over: a byte order mark, the kind of line end, a last line without one, packing with gzip.
-What cannot be meant is refused: bytes that are not UTF-8, NULs, pipes and devices, lines and files without end.
+Differences without meaning are ignored: a byte order mark, the kind of line end, a last line without one, gzip.
+Whatever is no text list is refused: bytes that are not UTF-8, NULs, pipes and devices, endless lines and files.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from typing import IO
 from ..errors import DataError
 
 LONGEST = 2**24
-"""Characters of a line: a meeting of a day with all its words has fewer."""
+"""Bound of the characters of a line: a meeting of a whole day with all its words has fewer."""
 
 _WHOLE = 2**33
-"""Characters of a file."""
+"""Bound of the characters of a file."""
 
 _PACKED = 100
-"""Characters to a byte of a gzipped file, from which on it was made to fill memory. Lists have 5 to 50."""
+"""Bound of the characters to a byte of a gzipped file: lists have 5 to 50, a file made to fill memory has more."""
 
 _EACH = 16
-"""Characters that a line counts for beside its own: reading takes time for each line, however short."""
+"""Characters added for each line in these counts: reading a line takes time, however short it is."""
 
 _SMALL = 2**22
-"""Characters up to which nothing is asked about the packing."""
+"""Characters up to which a gzipped file may be compressed to any degree."""
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
           stat.S_IFSOCK: "a socket"}  # fmt: skip
 
 
 def lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of every line, without its end; empty lines too.
+    """The number (from 1) and the text of every line without its end, empty lines included.
 
-    UTF-8, or UTF-16 with its byte order mark; lines end with LF, CRLF or CR. Whether a file is gzipped is seen from its
-    first bytes. Only what is asked for is read, a line at a time.
+    The file is UTF-8, or UTF-16 with a byte order mark; lines end with LF, CRLF or CR. A gzipped file is recognized by its
+    first bytes. The file is read line by line, as far as the caller iterates.
 
     Raises:
-        DataError: the file is missing, no plain file, not text (with the line), damaged, or larger than any list.
+        DataError: The file is missing, not a regular file, not text (with the line), damaged, or larger than any list.
     """
     path = Path(path)
     number = 0
@@ -58,7 +58,7 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 if most < 0:
                     raise DataError(f"{path} line {number}: the file becomes far too large when it is unpacked")
                 yield number, _text(line, path, number)
-    except UnicodeError as error:  # of UTF-16; UTF-8 is looked at line by line
+    except UnicodeError as error:  # of UTF-16; UTF-8 is checked line by line
         raise DataError(f"{path}: not a text file (after line {number}: {error})") from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
         if isinstance(error, DataError):
@@ -67,19 +67,19 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 
 def text(path: str | Path) -> str:
-    """All of a text file, its lines ended by LF.
+    """The content of a text file, with LF at the line ends.
 
     Raises:
-        DataError: as `lines`.
+        DataError: As `lines`.
     """
     return "\n".join(line for _, line in lines(path))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[IO[str], int]]:
-    """The file as text, and how many characters may come out of it."""
+    """The file opened as text, and the most characters that may be read from it."""
     found = path.stat()
-    if not stat.S_ISREG(found.st_mode):  # seen before it is opened: to open a pipe is to wait for its other end
+    if not stat.S_ISREG(found.st_mode):  # checked before opening: opening a pipe waits for its other end
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no file")
         raise DataError(f"{path}: cannot be read ({kind}); give a file")
     with open(path, "rb") as raw:
@@ -94,19 +94,19 @@ def _encoding(first: bytes) -> str:
 
 
 def _text(line: str, path: Path, number: int) -> str:
-    """A line without its end and mark.
+    """A line without its end and without a byte order mark.
 
     Raises:
-        DataError: it holds what no text does.
+        DataError: The line has bytes that no text has.
     """
-    line = line.removesuffix("\n").removeprefix("\ufeff")  # a mark inside a file is where two were put together
+    line = line.removesuffix("\n").removeprefix("\ufeff")  # a mark inside a file: two files were concatenated
     if "\0" in line:
         hint = "; is it UTF-16? save it as UTF-8" if number == 1 else ""
         raise DataError(f"{path}: not a text file (line {number}: a NUL byte{hint})")
     if not line.isascii():
         try:
             line.encode()
-        except UnicodeEncodeError as error:  # a byte 0x80 + k that was no UTF-8 stands there as U+DC80 + k
+        except UnicodeEncodeError as error:  # surrogateescape reads a byte 0x80 + k that is not UTF-8 as U+DC80 + k
             wrong = f"the byte 0x{ord(line[error.start]) & 0xFF:02x} is not UTF-8; save it as UTF-8"
             raise DataError(f"{path}: not a text file (line {number}: {wrong})") from None
     return line

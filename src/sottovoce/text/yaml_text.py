@@ -1,4 +1,4 @@
-"""YAML that people write, read without trust: no key twice, and bounds that no real file meets, told before memory is taken."""
+"""YAML that people write, read without trust: no key may come twice, and sizes are bounded before memory is allocated."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..errors import DataError, SottovoceError
 from .text_files import text
 
 BYTES = 1_000_000
-"""Of a file."""
+"""Bound of the size of a file."""
 
 VALUES = 20_000
-"""Of a file, those counted again that an alias (``*name``) stands for."""
+"""Bound of the values in a file; an alias (``*name``) counts as all the values that it stands for."""
 
 DEPTH = 100
-"""Of sections inside sections."""
+"""Bound of the nesting of sections."""
 
 DIGITS = 100
-"""Of a number; more than that, and Python itself will not print it."""
+"""Bound of the characters of a number; Python itself refuses to print much longer ones."""
 
 
 class Loader(yaml.SafeLoader):
-    """Plain YAML whose size is checked node by node, before anything is made of it.
+    """A loader of plain YAML that checks sizes node by node, before it builds any value.
 
     An alias counts as all that it stands for: ten lines of ``[*a, *a, ...]`` are billions of values.
     """
@@ -54,9 +54,9 @@ class Loader(yaml.SafeLoader):
         return node
 
     def _size(self, node: yaml.Node) -> tuple[int, int]:
-        """How many values a node is, and how many sections deep, aliases counted in full."""
+        """The number of values in a node and the depth of its nesting, aliases counted in full."""
         if isinstance(node, yaml.MappingNode):
-            _refuse_twins(self, node)
+            _refuse_repeated_keys(self, node)
             parts = [self._sizes[id(part)] for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             parts = [self._sizes[id(part)] for part in node.value]
@@ -73,11 +73,11 @@ class Loader(yaml.SafeLoader):
 
 
 _NO_VALUES = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
-"""``<<`` and ``=``, of which no value is made."""
+"""Tags of ``<<`` and ``=``, from which no value is built."""
 
 
-def _refuse_twins(loader: Loader, node: yaml.MappingNode) -> None:
-    """The second of two equal keys would silently win."""
+def _refuse_repeated_keys(loader: Loader, node: yaml.MappingNode) -> None:
+    """Raise an error for a key that comes twice: the second would silently win."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
@@ -93,21 +93,21 @@ def _fault(what: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.composer.ComposerError(None, None, what, mark)
 
 
-def yaml_value(said: str, loader: type[Loader] = Loader) -> Any:
-    """What a YAML text says.
+def yaml_value(source: str, loader: type[Loader] = Loader) -> Any:
+    """The value of a YAML text.
 
     Args:
-        said: a whole file, or a value.
-        loader: with tags of its own.
+        source: The text of a file or of a single value.
+        loader: A loader with tags of its own.
 
     Raises:
-        ValueError: it is no YAML, has a key twice, or more than any real file; the message is a line that says where and
-            why.
+        ValueError: The text is not YAML, has a key twice, or is larger than any real file; the message is one line that
+            says where and why.
     """
-    if len(said) > BYTES:
-        raise ValueError(f"{len(said):,} characters; at most {BYTES:,} are read")
+    if len(source) > BYTES:
+        raise ValueError(f"{len(source):,} characters; at most {BYTES:,} are read")
     try:
-        return yaml.load(said, loader)
+        return yaml.load(source, loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         what = " ".join(str(error.problem)[:200].split())
@@ -115,7 +115,7 @@ def yaml_value(said: str, loader: type[Loader] = Loader) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a control character, or a date such as 2001-99-99
         raise ValueError(" ".join(str(error).split())[:200]) from None
     except (RecursionError, LookupError, TypeError, AttributeError) as error:
-        # What PyYAML itself falls over, such as `=` for a value or `!!int ""`.
+        # Errors inside PyYAML itself, for example on `=` for a value or `!!int ""`.
         raise ValueError(f"{type(error).__name__} in the YAML library: {' '.join(str(error).split())[:100]}") from None
 
 
@@ -123,11 +123,11 @@ def read_text(path: str | Path, fault: type[SottovoceError]) -> str:
     """The text of a small file that a person has written.
 
     Args:
-        path: of a regular file; a device or a pipe would never end.
-        fault: which error.
+        path: A regular file; a device or a pipe could be endless.
+        fault: The class of the error to raise.
 
     Raises:
-        SottovoceError: ``fault``: it cannot be read, is no regular file, is too large, or is no text.
+        SottovoceError: As ``fault``; the file cannot be read, is not a regular file, is too large, or is not text.
     """
     try:
         if (size := os.stat(path).st_size) > BYTES:
