@@ -79,7 +79,7 @@ class ConvBlock(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales every channel by what the whole utterance says (Hu et al. 2018).
+    """Scales every channel by a weight computed from the whole utterance (Hu et al. 2018).
 
     Args:
         channels: of the input.

@@ -79,7 +79,7 @@ class Head(nn.Module, ABC):
 
         Layers of torch inside it have theirs from the model (or from an ``initialize`` of their own); a bare parameter is
         only known here, and what a constructor writes is lost where a model is built without memory and filled from a
-        file. A module without a parameter of its own is not asked.
+        file. It is not called for a module without parameters of its own.
         """
 
     def _check(self, hidden_states: Sequence[Tensor]) -> None:

@@ -27,7 +27,7 @@ class LayerAggregation(nn.Module, ABC):
 
     @abstractmethod
     def reader(self, *weights: str) -> list[Unit]:
-        """What the head must declare of ``weights``, whose dimension 1 reads the fused frames."""
+        """The units that a head declares for ``weights``, whose dimension 1 reads the frames made here."""
 
     def initialize(self) -> None:
         """Give bare parameters their first values, see `Head.initialize`."""
@@ -39,8 +39,8 @@ class LayerSum(LayerAggregation):
     Args:
         stream: the residual stream.
         layers: number of hidden states.
-        normalize: bring every channel to mean 0 and variance 1 over the utterance: networks with their own front end
-            expect features of about one size, and the states of pre-norm encoders have none.
+        normalize: Whether every channel is brought to mean 0 and variance 1 over the utterance. Networks with a front end
+            of their own expect features of about one size, and the states of pre-norm encoders differ in theirs.
     """
 
     weighted: ClassVar[bool] = True
@@ -111,7 +111,7 @@ class Adapters(LayerAggregation):
 
     Args:
         stream, layers: see `LayerSum`.
-        width: of each adapter.
+        width: Outputs of each adapter.
     """
 
     def __init__(self, stream: ResidualStream, layers: int, *, width: Width = 128):

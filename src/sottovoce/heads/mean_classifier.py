@@ -20,8 +20,8 @@ class MeanClassifier(LayerSumHead):
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        classes: outputs.
-        width: of the projection.
+        classes: Outputs.
+        width: Outputs of the projection.
     """
 
     auto_class = "AutoModelForAudioClassification"

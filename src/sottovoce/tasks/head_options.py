@@ -17,7 +17,7 @@ from ..heads.options import Between, KindsOf, NotEmpty, check_together, options_
 from ..heads.registry import HEADS
 from ..options import OneOf, Options, one_of
 
-NEVER = frozenset({"shape"})
+NO_OPTIONS = frozenset({"shape"})
 """Keywords of constructors that are no options of a recipe: what is left after pruning."""
 
 
@@ -47,7 +47,7 @@ def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()
     texts = argument_texts(builder)
     fields: dict[str, Any] = {}
     for name, option in options_of(builder).items():
-        if name in given or name in NEVER:
+        if name in given or name in NO_OPTIONS:
             continue
         default = ... if option.needed else _written(option.default)
         field = Field(default, validate_default=True, description=texts.get(name))

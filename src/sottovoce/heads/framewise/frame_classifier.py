@@ -16,7 +16,7 @@ class FrameClassifier(LayerSumHead):
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        classes: outputs. What they exclude is for the reader to know: SUPERB's are speakers, each talking or not.
+        classes: Outputs. Whether they exclude one another depends on the training: SUPERB's are speakers, each talking or not.
     """
 
     auto_class = "AutoModelForAudioFrameClassification"

@@ -1,4 +1,4 @@
-"""What the heads have in common that say something of every frame, or of every few frames."""
+"""What the heads have in common whose output has frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FrameHead(LayerSumHead):
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
         layers: number of hidden states, ``L + 1``.
         fusion: ``sum`` of all hidden states under softmax weights, or what the encoder gives out (``last``) alone.
-        downsampling: frames that become one before the head.
+        downsampling: Frames that become one before the head.
     """
 
     def __init__(

@@ -39,11 +39,14 @@ class PowersetHead(LayerSumHead):
     Args:
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
         layers: number of hidden states, ``L + 1``.
-        speakers, at_once: most speakers in a window and in a frame; see `sottovoce.diarization.powerset.Powerset`.
-        width: of the Conformers.
-        blocks: how many there are.
-        inner, heads, kernel: their feed-forward units, attention heads and convolution taps.
-        dropout: inside them.
+        speakers: Most speakers in one window; see `sottovoce.diarization.powerset.Powerset`.
+        at_once: Most speakers in one frame.
+        width: Width of the Conformer layers.
+        blocks: Conformer layers.
+        inner: Feed-forward units of each layer.
+        heads: Attention heads of each layer.
+        kernel: Convolution taps of each layer.
+        dropout: Dropout inside the layers.
         shape: what is left of the Conformers after pruning; ``None`` where nothing has been pruned.
 
     Raises:

@@ -31,10 +31,12 @@ class CTC(FrameHead):
     a norm over channels that may go would have to know which of them are kept.
 
     Args:
-        stream, layers, fusion, downsampling: see `FrameHead`.
-        outputs: labels and the blank, which is output 0.
-        width: of the inner map; ``None`` for one linear map, as in the stock CTC classes.
-        dropout: before the output.
+        stream, layers: see `FrameHead`.
+        outputs: Labels and the blank, which is output 0.
+        width: Units of the inner map; ``None`` (``null``) for one linear map, as in the stock CTC classes.
+        fusion: ``sum`` of all hidden states under softmax weights, or the encoder's output (``last``) alone.
+        dropout: Dropout before the output.
+        downsampling: Frames that become one before the head.
     """
 
     auto_class = "AutoModelForCTC"

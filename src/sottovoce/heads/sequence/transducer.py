@@ -45,12 +45,14 @@ class Transducer(FrameHead):
                                    └─▶ ctc
 
     Args:
-        stream, layers, fusion, downsampling: see `FrameHead`.
+        stream, layers: see `FrameHead`.
         outputs: labels and the blank, ``V``; the blank is output 0.
-        predictor: size of the predictor's embedding, ``E``.
-        context: labels that the predictor sees.
-        width: inner units of the joiner, ``J``.
-        ctc: whether there is a CTC output for an auxiliary loss.
+        predictor: Size of the predictor's embedding, ``E``.
+        context: Labels that the predictor sees.
+        width: Inner units of the joiner, ``J``.
+        ctc: Whether there is a CTC output for an auxiliary loss.
+        fusion: ``sum`` of all hidden states under softmax weights, or the encoder's output (``last``) alone.
+        downsampling: Frames that become one before the head.
         shape: what is left of the widths after pruning; ``None`` where nothing has been pruned.
     """
 

@@ -18,10 +18,11 @@ class DirectPooling(SpeakerEmbedder):
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        width: of a linear map before the pooling; needed where the fusion is a sum of layers, for its channels are the
-            encoder's own and may be pruned.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        width: Outputs of a linear map before the pooling. It is needed where the fusion is a sum of layers, because the
+            channels of a sum are the encoder's own and may be pruned.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
 
     Raises:
         CheckpointError: a layer sum, and no width.

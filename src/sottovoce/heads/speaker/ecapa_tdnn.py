@@ -24,12 +24,13 @@ class ECAPA(SpeakerEmbedder):
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        channels: 512 (6.2 M parameters on 80 features) or 1024 (14.7 M) in the paper.
-        scale: groups of channels inside a block.
-        bottleneck: of the squeeze-excitation.
-        wide: channels that are pooled.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        channels: Channels of the blocks; 512 (6.2 M parameters on 80 features) or 1024 (14.7 M) in the paper.
+        scale: Groups of channels inside a block.
+        bottleneck: Inner units of the squeeze-excitation.
+        wide: Channels of the frames that are pooled.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
 
     Raises:
         CheckpointError: the channels do not make equal groups.
@@ -57,7 +58,7 @@ class ECAPA(SpeakerEmbedder):
 
 
 class ECAPAEncoder(FrameEncoder):
-    """The frame-level layers: every block hears the sum of all outputs before it."""
+    """The frame-level layers: the input of a block is the sum of all outputs before it."""
 
     reads = ("entry.conv.weight",)
 

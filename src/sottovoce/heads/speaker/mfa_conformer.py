@@ -19,16 +19,21 @@ from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
 class MFAConformer(SpeakerEmbedder):
-    """Conformer blocks with relative positions; what all of them say is normalized and pooled together.
+    """Conformer blocks with relative positions; the outputs of all of them are normalized and pooled together.
 
     The published network halves 10 ms frames first; frames here have 20 ms already.
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        width, blocks, inner, heads, kernel: of the Conformer.
-        dropout: inside it.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        width: Width of the Conformer layers.
+        blocks: Conformer layers.
+        inner: Feed-forward units of each layer.
+        heads: Attention heads of each layer.
+        kernel: Convolution taps of each layer.
+        dropout: Dropout inside the layers.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
         shape: what is left of the blocks after pruning; ``None`` where nothing has been pruned.
 
     Raises:

@@ -27,9 +27,9 @@ class MHFA(PoolingHead):
     Args:
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
         layers: number of hidden states, ``L + 1``.
-        width: dimensions that keys and values are compressed to.
-        heads: attention heads.
-        size: of the result.
+        width: Dimensions that keys and values are compressed to.
+        heads: Attention heads.
+        size: Entries of the embedding.
     """
 
     def __init__(

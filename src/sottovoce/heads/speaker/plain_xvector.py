@@ -30,8 +30,10 @@ class PlainXVector(LayerSumHead, Embedder):
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        channels, kernels, dilations: one entry a time-delay layer; the projector makes as many channels as the first.
-        size: of the vector.
+        channels: Channels of each time-delay layer; the projector makes as many as the first.
+        kernels: Frames that each layer spans.
+        dilations: Frames from one tap of a layer to the next.
+        size: Entries of the embedding.
 
     Raises:
         CheckpointError: lists of different lengths.

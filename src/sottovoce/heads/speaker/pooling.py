@@ -1,7 +1,7 @@
 """Frames into one vector: mean, mean and deviation, and the same under learned attention.
 
-Every pooling takes frames ``[B, T, C]`` and a mask ``[B, T]`` (True: heard), and sees nothing that is masked. Frames may
-be shared by many masks: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
+Every pooling takes frames ``[B, T, C]`` and a mask ``[B, T]`` that is True on the frames that count; the others have no
+influence. Frames may be shared by many masks: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Attentive(Pooling):
 
     Args:
         channels: of the frames.
-        bottleneck: units of the attention.
+        bottleneck: Inner units of the attention.
     """
 
     def __init__(self, channels: int, *, bottleneck: Width = 128):
@@ -76,14 +76,14 @@ class Attentive(Pooling):
 
 
 class ChannelAttentive(Pooling):
-    """Statistics under a weight for every frame and channel, which also hears the whole utterance (2005.07143).
+    """Statistics under a weight for every frame and channel, which depend on the whole utterance (2005.07143).
 
         x, mean x, deviation x ─▶ bottleneck ─▶ ReLU ─▶ batch norm ─▶ tanh ─▶ [B, T, C] ─▶ softmax over T
 
     Args:
         channels: of the frames.
-        bottleneck: units of the attention.
-        context: let it hear mean and deviation of the utterance.
+        bottleneck: Inner units of the attention.
+        context: Whether the attention also takes in mean and deviation of the whole utterance.
     """
 
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = True):

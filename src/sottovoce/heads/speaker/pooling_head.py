@@ -17,7 +17,7 @@ from .pooling import build_pooling
 
 
 class PoolingHead(Embedder):
-    """A head of which a diarization pipeline can hear once and pool often, each time under the mask of one speaker."""
+    """A head whose frames a diarization pipeline computes once and pools once for each speaker, under that speaker's mask."""
 
     @abstractmethod
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:

@@ -31,11 +31,12 @@ class RawNet3(SpeakerEmbedder):
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        channels: of the blocks.
-        scale: groups of channels inside a block.
-        wide: channels that are pooled.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        channels: Channels of the blocks.
+        scale: Groups of channels inside a block.
+        wide: Channels of the frames that are pooled.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
 
     Raises:
         CheckpointError: the channels do not make equal groups.

@@ -33,13 +33,15 @@ class SKATDNN(SpeakerEmbedder):
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        bins, maps: of the front part; bins are halved twice.
-        channels: of the blocks over time.
-        scale: groups of channels inside a block.
-        bottleneck: of the squeeze-excitation.
-        wide: channels that are pooled.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        bins: Bins that a linear map makes for the front part, which halves their number twice.
+        maps: Maps of the front part.
+        channels: Channels of the blocks over time.
+        scale: Groups of channels inside a block.
+        bottleneck: Inner units of the squeeze-excitation.
+        wide: Channels of the frames that are pooled.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
 
     Raises:
         CheckpointError: the channels do not make equal groups.
@@ -69,7 +71,7 @@ class SKATDNN(SpeakerEmbedder):
 
 
 class SKATDNNEncoder(FrameEncoder):
-    """The frame-level layers: every block over time hears the sum of all outputs before it."""
+    """The frame-level layers: the input of a block over time is the sum of all outputs before it."""
 
     reads = ("bins.weight",)
 
@@ -107,7 +109,7 @@ class SelectiveKernel(nn.Module):
         size: of the summary.
         hidden: units between.
         kernels: to choose from.
-        uses: how often it is asked in one pass.
+        uses: Calls in one pass.
     """
 
     def __init__(self, size: int, hidden: int, kernels: int, uses: int = 1):

@@ -20,9 +20,11 @@ class XVector(SpeakerEmbedder):
 
     Args:
         stream, layers: of the encoder, see `Head`.
-        channels, wide: 512 and 1500 in the paper.
-        size: of the embedding.
-        fusion, pooling: as configs write them.
+        channels: Channels of the first four layers; 512 in the paper.
+        wide: Channels of the last layer, which is pooled; 1500 in the paper.
+        size: Entries of the embedding.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
+        pooling: How the frames become one vector, see `pooling`.
     """
 
     def __init__(

@@ -1,0 +1,6 @@
+"""Heads that make an embedding for anti-spoofing.
+
+`aasist`   graphs over spectrum and time
+`sls`      a gate for each hidden state
+`graph_attention`, `residual_map`, `spectral_maps`, `map_pooling`   what they are made of
+"""

@@ -46,10 +46,10 @@ class AASIST(Embedder):
     Args:
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
         layers: number of hidden states, ``L + 1``.
-        bands: features that they are projected to.
-        channels: of the residual convolutions; the last is the width of nodes.
-        width: of nodes after stack attention; the vector has five times as many entries.
-        fusion: how the hidden states become one, as configs write it (see `build_layer_aggregation`); published is ``last``.
+        bands: Features that hidden states are projected to.
+        channels: Channels of the residual convolutions; the last is the width of nodes.
+        width: Width of nodes after stack attention; the embedding has five times as many entries.
+        fusion: How the hidden states become one sequence of frames, see `layer_aggregation`; the paper takes the ``last``.
     """
 
     def __init__(

@@ -27,15 +27,15 @@ class SLS(Embedder):
         [L+1, B, T, D] └────────────────────────────────────────────── Σ ───┴─▶ project ─▶ norm ─▶ SELU
                                                       ─▶ max of 3 x 3 ─▶ mean and largest over T ─▶ linear ─▶ SELU [B, size]
 
-    The published head flattens the map of a crop of 64,600 samples, so it hears no other length, and its 3 x 3 windows
+    The published head flattens the map of a crop of 64,600 samples, so it takes no other length, and its 3 x 3 windows
     go over neighboring channels of the stream. Here the map is pooled over time, and made of a projection of the
     stream, whose channels can then be pruned.
 
     Args:
         stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
         layers: number of hidden states, ``L + 1``.
-        width: features that their sum is projected to.
-        size: of the result.
+        width: Features that the sum of the layers is projected to.
+        size: Entries of the embedding.
     """
 
     def __init__(
