@@ -15,7 +15,7 @@ from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.encoder_options import EncoderOptions
 from sottovoce.tasks.verification import Verification
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.random_chunks import RandomChunks, draw
+from sottovoce.training.random_chunks import RandomChunks, draw_chunks
 from sottovoce.training.terms import DistillationTerm
 from tiny_models import HEAD, speech
 
@@ -40,12 +40,12 @@ def streaming_model(seed=0):
 
 def test_draws_are_what_the_config_says():
     config = streaming_model().config.encoder
-    drawn = [draw(config, seed) for seed in range(2000)]
-    assert drawn == [draw(config, seed) for seed in range(2000)]
+    drawn = [draw_chunks(config, seed) for seed in range(2000)]
+    assert drawn == [draw_chunks(config, seed) for seed in range(2000)]
     for wanted, share in ((None, 0.3), *((Chunks(size, 2), 0.7 / 3) for size in (1, 3, 5))):
         assert drawn.count(wanted) / 2000 == pytest.approx(share, abs=0.04)
     config.full_context, config.training_chunks = 0.0, None
-    assert {draw(config, seed) for seed in range(20)} == {Chunks(3, 2)}
+    assert {draw_chunks(config, seed) for seed in range(20)} == {Chunks(3, 2)}
 
 
 class Noise(Dataset):

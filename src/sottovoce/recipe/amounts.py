@@ -34,7 +34,7 @@ def _rises(crop: tuple[float, float]) -> tuple[float, float]:
 
 
 Length = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
-"""Seconds of audio that is heard at once."""
+"""Seconds of audio that are processed at once."""
 
 Crop = Annotated[tuple[Length, Length], BeforeValidator(_one_length), AfterValidator(_rises)]
 """Seconds, or a range of them."""

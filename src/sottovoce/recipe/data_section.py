@@ -145,10 +145,10 @@ class DataOptions(Options):
 
 def _parts(reference: str) -> tuple[str, str, float | None]:
     """Corpus, split, and speed (NaN where it is no number) of a reference."""
-    place, at, said = reference.partition("@")
+    place, at, factor = reference.partition("@")
     name, _, split = place.partition("/")
     try:
-        return name, split, float(said) if at else None
+        return name, split, float(factor) if at else None
     except ValueError:
         return name, split, float("nan")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
-from pydantic import Field, create_model, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 
 from ..encoder.config import EncoderConfig, uniform_shape
 from ..encoder.layers.conformer_convolution import ConvolutionModule
@@ -93,7 +93,7 @@ NewEncoder.__doc__ = "A randomly initialized encoder: arguments of `uniform_shap
 
 
 class StreamingOptions(Options):
-    """Makes an encoder that hears a stream: causal convolutions, running statistics, attention in chunks.
+    """Make an encoder that can run on a stream of audio: causal convolutions, running statistics, attention in chunks.
 
     An encoder from a checkpoint computes something else then: fine-tune it before anything is cut.
 
@@ -137,7 +137,7 @@ class EncoderOptions(Options):
         downsampling: (with ``from``) so many frames become one before the layers, by a learned map that is put in and starts
             as their mean; ``None`` leaves the encoder as it is.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
-        streaming: make it one that hears a stream, see `StreamingOptions`; ``None`` leaves it as it is.
+        streaming: make it one that can run on a stream of audio, see `StreamingOptions`; ``None`` leaves it as it is.
         layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
             out cannot be compared with a teacher's.
     """
@@ -255,7 +255,7 @@ def _convolutions(encoder: SpeechEncoder) -> Iterator[tuple[str, ConvolutionModu
     return ((name, each) for name, each in encoder.named_modules() if isinstance(each, ConvolutionModule))
 
 
-def new_config(options: Any) -> EncoderConfig:
+def new_config(options: BaseModel) -> EncoderConfig:
     """The config of a new encoder."""
     fields = options.model_dump()
     shape = uniform_shape(**{name: fields.pop(name) for name in _SHAPE})

@@ -67,7 +67,7 @@ def hold_out(
 ) -> HeldOut | None:
     """Choose speakers and pair their utterances; always the same ones for a seed. ``None`` where there are too few.
 
-    Speakers with several sessions come first, for pairs of one session are too easily told to be of one speaker.
+    Speakers with several sessions come first, because pairs of one session are too easy.
 
     Args:
         voiced: speaker and utterance, of training data at its own speed.

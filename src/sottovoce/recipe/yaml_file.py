@@ -50,7 +50,7 @@ _Loader.add_constructor("!also", _also)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def recipe_value(text: str) -> Any:
+def recipe_value(text: str) -> object:
     """What a YAML text says, with the tags of recipes.
 
     Raises:
@@ -117,9 +117,9 @@ def _written(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _extended(path: Path, said: Any) -> list[str]:
+def _extended(path: Path, value: object) -> list[str]:
     """What a file says that it extends."""
-    names = [] if said is None else said if isinstance(said, list) else [said]
+    names = [] if value is None else value if isinstance(value, list) else [value]
     if wrong := [each for each in names if not isinstance(each, str) or not each]:
         raise RecipeError(
             f"{path}: extends: {str(wrong[0])[:60]!r} is no recipe; give a file, a name, or a list of them"
@@ -180,12 +180,21 @@ def _stage(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
     return kind, {} if options is None else options
 
 
-def expanded(data: Any, problems: list[str], path: tuple[int | str, ...] = ()) -> Any:
-    """``data`` with environment variables filled in; variables without a value are told in ``problems``."""
+def expanded(data: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """A recipe with environment variables filled in.
+
+    Args:
+        data: the recipe as plain data.
+        problems: variables without a value are added to it.
+    """
+    return {key: _expanded(value, problems, (key,)) for key, value in data.items()}
+
+
+def _expanded(data: Any, problems: list[str], path: tuple[int | str, ...]) -> Any:
     if isinstance(data, dict):
-        return {key: expanded(value, problems, (*path, key)) for key, value in data.items()}
+        return {key: _expanded(value, problems, (*path, key)) for key, value in data.items()}
     if isinstance(data, list):
-        return [expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
+        return [_expanded(value, problems, (*path, k)) for k, value in enumerate(data)]
     if not isinstance(data, str):
         return data
 

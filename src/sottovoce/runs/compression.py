@@ -112,7 +112,7 @@ def _checked(recipe: str | os.PathLike[str] | Recipe, changes: Sequence[str]) ->
 
 
 def _hold_out(recipe: Recipe, corpora: Corpora, console: Console) -> None:
-    """Have development trials where a task is scored on trials; what is done for it is told."""
+    """Hold out speakers for development trials where the recipe gives none and the task needs them, and report it."""
     task = recipe.task.options
     if not task.scored_on_trials or recipe.data.dev is not None or recipe.data.hold_out == 0:
         return

@@ -1,4 +1,4 @@
-"""The honest test of a full-scale recipe without its corpus: its real models take one real step of every stage."""
+"""A full-scale recipe tried without its corpus: its real models take one real step of every stage."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GPUS: dict[str, dict[str, float]] = {
     "RTX 4090": {"bf16": 165e12, "fp16": 165e12, "float32": 82.6e12},
 }
 """Operations a second that the makers' data sheets give for dense products (float32: as it is, without TF32, which torch
-uses only if it is told to)."""
+uses only where it is switched on)."""
 
 UTILIZATION = 0.3
 """Part of these that training of speech encoders is taken to reach."""
@@ -51,7 +51,7 @@ class StageCheck:
         steps: of the full-scale stage; 0 for one that trains nothing.
         batch: utterances that make one step, gradient accumulation included.
         crop: seconds of each, the mean of a range; ``None`` where whole utterances are taken.
-        heard: seconds of the one utterance that was heard here: a crop, or the mean of whole ones.
+        duration: seconds of the one utterance of the step taken here: a crop, or the mean of whole ones.
         params: of the encoder that the stage starts from.
         macs: multiply-accumulates of encoders in one step: forward, backward (twice that), recomputation and teacher. Heads
             are not counted.
@@ -64,7 +64,7 @@ class StageCheck:
     steps: int
     batch: int
     crop: float | None
-    heard: float
+    duration: float
     params: int
     macs: float
     peak: int | None
@@ -76,16 +76,16 @@ class StageCheck:
         return None if rate is None else 2 * self.macs * self.steps / (rate * UTILIZATION) / 3600
 
 
-def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
+def check_recipe(path: Path, folder: Path, progress: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
     """Carry out every stage of a recipe with one optimizer step of one synthetic utterance.
 
     The networks have their real sizes and random weights, precision and recomputation are the recipe's, slimming meets
-    the recipe's budget and proves itself. Nothing is said of results, of course.
+    the recipe's budget and proves itself. It says nothing about results.
 
     Args:
         path: of the recipe.
         folder: for models and speech; several times the size of the model.
-        told: is told the name of each stage before it begins.
+        progress: called with the name of each stage before it begins.
 
     Raises:
         RecipeError: anything is wrong with the recipe.
@@ -102,7 +102,7 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
     measured: dict[str, tuple[int | None, float]] = {}
 
     def around(name: str, work: Callable[[], StageResult]) -> StageResult:
-        told(name)
+        progress(name)
         began = time.perf_counter()
         done: list[StageResult] = []
         peak = peak_resident_bytes(lambda: done.append(work()))
@@ -126,7 +126,7 @@ def check_recipe(path: Path, folder: Path, told: Callable[[str], None] = lambda 
             steps=work.steps,
             batch=work.batch,
             crop=sum(work.crop) / 2 if work.crop else None,
-            heard=max(work.crop) if work.crop else whole,
+            duration=max(work.crop) if work.crop else whole,
             params=networks.params(start),
             macs=networks.macs(work, start) if work.steps else 0.0,
             peak=peak,

@@ -25,8 +25,8 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     """Read and check a recipe.
 
     ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
-    sections are merged, lists and values replaced, unless `merged` is told otherwise. ``${NAME}`` and ``${NAME:-default}``
-    stand for environment variables.
+    sections are merged, lists and values replaced, unless a tag says otherwise, see `merged`. ``${NAME}`` and
+    ``${NAME:-default}`` stand for environment variables.
 
     Args:
         path: a YAML file, or the name of a recipe that comes with sottovoce.
@@ -80,16 +80,16 @@ STEPS = 30
 
 def _set_all(data: dict[str, Any], changes: Sequence[str], problems: list[str]) -> None:
     """Apply the changes, each ``path=value``; what they lead to is checked with the rest."""
-    seen: dict[str, str] = {}
+    given: dict[str, str] = {}
     for change in changes:
         path, sign, text = change.partition("=")
         steps = [each for each in re.split(r"[.\[\]]+", path.rstrip("]"))]
         if not sign or not all(steps) or len(steps) > STEPS:
             problems.append(f"--set {change[:60]}: write path=value, such as stage.prune.steps=200")
-        elif path in seen:
-            problems.append(f"--set {path}: given twice, {seen[path][:60]} and {text[:60]}; leave one out")
+        elif path in given:
+            problems.append(f"--set {path}: given twice, {given[path][:60]} and {text[:60]}; leave one out")
         else:
-            seen[path] = text
+            given[path] = text
             _set(data, path, text, problems)
 
 

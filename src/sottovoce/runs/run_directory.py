@@ -211,7 +211,7 @@ class RunDirectory:
         return [row for row in rows if stage is None or row["stage"] == stage]
 
 
-def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+def differences(before: object, now: object, path: str = "") -> Iterator[str]:
     """Every place where two pieces of plain data differ, as ``stages[0].prune.steps: 100 before, 200 now``."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in [*before, *(k for k in now if k not in before)]:

@@ -51,7 +51,7 @@ _SPEECH: dict[str, Plain] = {
 }
 
 _LESS: dict[str, Plain] = {task: {"speakers_train": 2, "utterances": 3} for task in ("verification", "spoofing")}
-"""For networks of real size: what these tasks fit at the end of a stage hears all training speech."""
+"""For networks of real size: what these tasks fit at the end of a stage takes all training speech."""
 
 _TINY_CONFIG: Plain = {
     "hidden_size": 32,

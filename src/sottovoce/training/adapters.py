@@ -53,7 +53,7 @@ def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
 
 
 @torch.no_grad()
-def merge_adapters(encoder: Any) -> None:
+def merge_adapters(encoder: nn.Module) -> None:
     """Add every adapter to the weight that it belongs to, and take it off: the encoder is a plain one again.
 
     The product is made in float64 and rounded once.

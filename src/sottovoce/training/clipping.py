@@ -1,4 +1,4 @@
-"""How gradients are clipped: at a norm that is given, or at one that the norms seen so far decide."""
+"""How gradients are clipped: at a norm that is given, or at a percentile of the norms so far."""
 
 from __future__ import annotations
 

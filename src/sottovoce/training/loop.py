@@ -144,7 +144,7 @@ class TrainingModule(LightningModule):
             self.skipped.watch(self.scaler, lambda: LightningModule.optimizer_step(self, *args, **kwargs))
             self.logged = {**self.logged, "skipped": self.skipped.count.float()}
 
-    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: object, **__: object) -> None:
         # Called after unscaling in mixed precision.
         if (factor := self._setup.encoder_gradient) != 1:
             for weight in self.model.encoder.parameters():
@@ -230,7 +230,7 @@ def fit(model: TaskModel, setup: TrainingSetup, compute: Compute, directory: Pat
                 model.gradient_checkpointing_disable()
             model.zero_grad()
             model.eval()
-    if (warning := module.skipped.conclude(setup.steps)) is not None:
+    if (warning := module.skipped.final_warning(setup.steps)) is not None:
         warnings.warn(warning, stacklevel=2)
     # What comes next (slimming with its proof, say) needs the memory of gradients, optimizer and, once the caller lets go of
     # its terms, teachers.

@@ -39,7 +39,7 @@ class SkippedSteps(nn.Module):
         self._statistics += [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
 
     def watch(self, scaler: GradScaler, step: Callable[[], Any]) -> None:
-        """Make a step, and see whether it was left out.
+        """Make a step, and count it if it was left out.
 
         Raises:
             TrainingError: the scale has collapsed.
@@ -58,8 +58,8 @@ class SkippedSteps(nn.Module):
                 )
         self._statistics.clear()
 
-    def conclude(self, steps: int) -> str | None:
-        """What is to be said of a stage of so many steps; None where nothing was left out.
+    def final_warning(self, steps: int) -> str | None:
+        """A warning about the steps that were left out, of ``steps`` in all; ``None`` where there were none.
 
         Raises:
             TrainingError: none of them was made.
@@ -70,5 +70,5 @@ class SkippedSteps(nn.Module):
                 f"stage {self.stage}: all {steps} steps were left out, because loss or gradients were infinite in fp16;"
                 " take more steps, lower the learning rate, or train with precision bf16"
             )
-        said = f"stage {self.stage}: {count} of {steps} steps were left out (loss or gradients infinite in fp16)"
-        return said if count else None
+        warning = f"stage {self.stage}: {count} of {steps} steps were left out (loss or gradients infinite in fp16)"
+        return warning if count else None

@@ -1,11 +1,11 @@
-"""Masks on what an encoder hears while it learns: stretches of time and bands of frequency become silent.
+"""Masks on the features of an encoder while it trains: stretches of time and bands of frequency become silent.
 
     filterbank     on the log-mel features, whose mean is 0: SpecAugment (Park et al. 2019, 1904.08779)
     waveform       on the projected features, stretches of frames and runs of channels: as wav2vec 2.0 fine-tunes
 
 They are drawn from torch's global generator, which the loop sets before each forward pass as a function of (seed, stage,
 step, rank). They only act while the encoder is in training mode, and are attached from outside for one stage: a teacher
-hears everything, and so does an evaluation in between.
+is not masked, and neither is an evaluation in between.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _spans(size: int, most: int, counts: Tensor, widest: Tensor, inside: Tensor)
 
 @contextmanager
 def masked(encoder: SpeechEncoder, masks: Sequence[Mask]) -> Iterator[None]:
-    """The encoder hears only what the masks leave, while it is in training mode."""
+    """Apply masks to an encoder's features while it is in training mode, until the context is left."""
 
     def hook(module: nn.Module, _: Any, output: tuple[Tensor, Tensor | None]) -> Any:
         features, lengths = output

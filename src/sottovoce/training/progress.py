@@ -38,21 +38,21 @@ class ProgressBar(StepCallback):
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
-            TextColumn("{task.fields[seen]}"),
+            TextColumn("{task.fields[summary]}"),
             TimeRemainingColumn(),
             console=self.console,
         )
-        self._task = self._bar.add_task(self.stage, total=self.steps, completed=trainer.global_step, seen="")
+        self._task = self._bar.add_task(self.stage, total=self.steps, completed=trainer.global_step, summary="")
         self._bar.start()
 
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
         now = time.perf_counter()
         latest, self._mark = 1000 * (now - self._mark), now
         self._milliseconds = latest if self._milliseconds is None else 0.9 * self._milliseconds + 0.1 * latest
-        seen = {name: float(value) for name, value in module.logged.items()}  # type: ignore[union-attr, operator]
-        text = step_summary(seen, self._milliseconds)
+        values = {name: float(value) for name, value in module.logged.items()}  # type: ignore[union-attr, operator]
+        text = step_summary(values, self._milliseconds)
         if self._bar is not None:
-            self._bar.update(self._task, completed=step, seen=text)
+            self._bar.update(self._task, completed=step, summary=text)
         elif trainer.is_global_zero and (step == self.steps or step % max(self.steps // 10, 1) == 0):
             self.console.print(f"{self.stage} {step}/{self.steps}  {text}", highlight=False, markup=False)
 
@@ -68,15 +68,15 @@ class ProgressBar(StepCallback):
             self._bar = None
 
 
-def step_summary(seen: dict[str, float], milliseconds: Milliseconds) -> str:
+def step_summary(values: dict[str, float], milliseconds: Milliseconds) -> str:
     """The numbers that matter, in one line."""
-    parts = [f"loss {seen['loss']:.3f}"]
-    if "task/accuracy" in seen:
-        parts.append(f"accuracy {100 * seen['task/accuracy']:.0f} %")
-    for name, value in seen.items():
+    parts = [f"loss {values['loss']:.3f}"]
+    if "task/accuracy" in values:
+        parts.append(f"accuracy {100 * values['task/accuracy']:.0f} %")
+    for name, value in values.items():
         if name.startswith("dev/"):
             parts.append(f"{name} {value:.3f}")
         elif name.startswith("sparsity/"):
             what = name.removeprefix("sparsity/")
-            parts.append(f"{what} {100 * value:.1f} of {100 * seen[f'target/{what}']:.1f} % gone")
+            parts.append(f"{what} {100 * value:.1f} of {100 * values[f'target/{what}']:.1f} % gone")
     return "  ".join([*parts, f"{milliseconds:.0f} ms/step"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -26,18 +25,20 @@ class RandomChunks(Callback):
     def __init__(self, *encoders: EncoderNetwork, seed: int, stage: str):
         self.encoders, self._place = encoders, (seed, stage, "chunks")
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: object, batch_idx: int) -> None:
         micro = batch_idx % trainer.accumulate_grad_batches
-        drawn = draw(self.encoders[0].config, seed_of(*self._place, trainer.global_step, micro, module.global_rank))
+        drawn = draw_chunks(
+            self.encoders[0].config, seed_of(*self._place, trainer.global_step, micro, module.global_rank)
+        )
         for encoder in self.encoders:
             encoder.chunks = drawn
 
-    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+    def on_train_batch_end(self, *_: object, **__: object) -> None:
         for encoder in self.encoders:
             encoder.chunks = encoder.config.chunks
 
 
-def draw(config: EncoderConfig, seed: int) -> Chunks | None:
+def draw_chunks(config: EncoderConfig, seed: int) -> Chunks | None:
     """What frames see in one step; ``None`` for everything."""
     chance = random.Random(seed)
     if chance.random() < config.full_context:

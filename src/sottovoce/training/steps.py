@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -17,7 +16,7 @@ class StepCallback(Callback, ABC):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._last = trainer.global_step
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
         if trainer.global_step > self._last:
             self._last = trainer.global_step
             self.on_step(trainer, module, self._last)

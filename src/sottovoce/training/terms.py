@@ -1,4 +1,4 @@
-"""The summands of a training loss. Each has its own state, is told when a step begins, and brings its own parameters."""
+"""The summands of a training loss. Each has its own state and parameters, and a method that is called when a step begins."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class DistillationTerm(Term):
 
     Args:
         features: the distance of hidden states; ``None`` for none.
-        logits: that of outputs; ``None`` for none. With both, the teacher hears a batch once.
+        logits: that of outputs; ``None`` for none. With both, the teacher runs once for each batch.
         lr: of the projections behind the student's hidden states.
     """
 
@@ -110,12 +110,12 @@ class DistillationTerm(Term):
         if self.logits is None:
             assert self.features is not None
             return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
-        told = self.logits.teacher_output(batch)
-        logits = self.logits(output, told, batch)
+        of_teacher = self.logits.teacher_output(batch)
+        logits = self.logits(output, of_teacher, batch)
         total, values = self.logits.weight * logits, {"logits": logits.detach()}
         if self.features is not None:
-            assert told.hidden_states is not None
-            targets = self.features.chosen(told.hidden_states)
+            assert of_teacher.hidden_states is not None
+            targets = self.features.chosen(of_teacher.hidden_states)
             features, parts = self.features.distance(output.hidden_states, output.lengths, targets)
             total, values = total + features, values | parts
         return total, values
@@ -169,10 +169,10 @@ def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight
 def weighted_sum(terms: list[Term], model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
     """The weighted sum of all terms, and everything they log."""
     total = torch.zeros((), device=batch["waveform"].device)
-    seen: Values = {}
+    logged: Values = {}
     for term in terms:
         loss, values = term.loss(model, batch, output)
         total = total + term.weight * loss
-        seen[f"loss/{term.name}"] = loss.detach()
-        seen |= {name if "/" in name else f"{term.name}/{name}": value for name, value in values.items()}
-    return total, {"loss": total.detach(), **seen}
+        logged[f"loss/{term.name}"] = loss.detach()
+        logged |= {name if "/" in name else f"{term.name}/{name}": value for name, value in values.items()}
+    return total, {"loss": total.detach(), **logged}

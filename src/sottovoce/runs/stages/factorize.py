@@ -31,8 +31,8 @@ class Factorize(StageOptions):
             default: every matrix of the encoder's layers.
         ranks: part of the ranks that stays; ``null`` for all, which leaves the choice to a ``prune`` stage with
             ``kinds: [rank]``.
-        weighted: by what: ``weights`` alone, or the ``inputs`` that the map sees in training data.
-        batches: training batches that inputs are seen in.
+        weighted: by what: ``weights`` alone, or the ``inputs`` of the map in training data.
+        batches: training batches from which the inputs are taken.
     """
 
     on_card: ClassVar[tuple[str, ...]] = ("ranks",)
