@@ -52,7 +52,7 @@ def test_every_stage_takes_a_step_and_is_told_at_full_scale(checked):
     # Nothing goes back through a frozen encoder; recomputation is one more pass forward.
     assert frozen.macs / frozen.batch == pytest.approx(cost(encoder, frozen.crop).macs)
     assert joint.macs / joint.batch == pytest.approx(4 * cost(encoder, joint.crop).macs)
-    assert margin.crop == margin.heard > joint.crop == joint.heard
+    assert margin.crop == margin.duration > joint.crop == joint.duration
 
 
 EVERY_KIND = """

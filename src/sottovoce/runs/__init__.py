@@ -12,5 +12,4 @@
 `scaled_down`      a full-scale recipe as a smoke test or a dry run
 `recipe_check`     one real step of every stage of a recipe, and an estimate of the whole
 `probing`          `probe`: what an encoder knows of every task without being trained for it
-`catalog`          the recipes that come with sottovoce, as a table
 """

@@ -55,13 +55,13 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
         )
     facts = describe_environment()
     known = [h for h in hours if h is not None]
-    heard = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.heard for each in found if each.steps}))
+    durations = " or ".join(f"{seconds:.1f} s" for seconds in sorted({each.duration for each in found if each.steps}))
     total = f"about {_rounded(sum(known))} hours" if len(known) == len(hours) else f"no {precision} there"
     return Group(
         table,
         Text(
             f"{gpu}: {total} for encoders alone, at {100 * UTILIZATION:g} % of its {precision} peak. Here: one utterance of "
-            f"{heard}, {precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
+            f"{durations}, {precision}, {facts['threads']} threads, {facts['processor']}, torch {facts['torch']}."
         ),
     )
 
