@@ -115,6 +115,6 @@ def test_what_is_finite_passes_and_is_the_same():
     tensor = torch.ones(2, 3)
     assert finite_output(tensor, "model") is tensor
     tensor[1, 2] = float("inf")
-    with pytest.raises(InferenceError, match="^b: model: 1 of the 3 numbers that it gives are NaN or infinite"):
+    with pytest.raises(InferenceError, match="^b: model: 1 of the 3 numbers in its output are NaN or infinite"):
         finite_output(tensor, "model", ["a", "b"])
     assert [t.shape for t in float_tensors({"a": (tensor, torch.ones(1, dtype=torch.long)), "b": None})] == [(2, 3)]

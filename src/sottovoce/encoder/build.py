@@ -64,7 +64,7 @@ def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd
 
 
 def positional_convolution(config: EncoderConfig, stream: ResidualStream) -> PositionalConvolution | None:
-    """``None`` where there is none, or all of its groups are gone."""
+    """The positional convolution; ``None`` where there is none, or all of its groups are removed."""
     shape = config.shape["positional"]
     if shape is None or not shape["groups"]:
         return None

@@ -14,7 +14,7 @@ from .frontend.filterbank import HOP, STACK
 from .streaming.chunks import Chunks
 
 Shape = dict[str, Any]
-"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a block that is gone."""
+"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a removed block."""
 
 
 class EncoderConfig(CheckedConfig):
@@ -291,7 +291,7 @@ def ids_as_lists(shape: Any, key: str = "") -> Any:
 
 
 def _ids(text: str, key: str) -> list[int]:
-    """The ids that ranges stand for, each once."""
+    """The ids that a text of ranges lists, each once."""
     found: list[int] = []
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")

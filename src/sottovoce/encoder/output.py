@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
+from transformers import PreTrainedConfig
 from transformers.utils import ModelOutput
+
+Output = TypeVar("Output", bound=ModelOutput)
 
 
 @dataclass
@@ -25,7 +28,7 @@ class EncoderOutput(ModelOutput):
     lengths: Tensor | None = None
 
 
-def as_requested(output: ModelOutput, config: Any, return_dict: bool | None) -> Any:
+def as_requested(output: Output, config: PreTrainedConfig, return_dict: bool | None) -> Output | tuple[Any, ...]:
     """The output itself, or a tuple where ``return_dict``, or without it the config, asks for one."""
     wanted = config.return_dict if return_dict is None else return_dict
     return output if wanted or wanted is None else output.to_tuple()

@@ -66,7 +66,7 @@ GATED = tuple(name for name, kind in _OWN.items() if kind.gated)
 
 
 def noun_of(kind: str) -> str:
-    """What one element of a kind is called; of a kind that nobody registered: ``element``."""
+    """What one element of a kind is called; ``element`` for a kind that is not registered."""
     return KINDS[kind].noun if kind in KINDS else "element"
 
 

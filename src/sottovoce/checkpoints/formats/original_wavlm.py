@@ -63,7 +63,7 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
     return config, weights, [f"{name}: left out, not part of the encoder: {', '.join(unused)}"] if unused else []
 
 
-def encoder_config(cfg: Any, name: str) -> EncoderConfig:
+def encoder_config(cfg: object, name: str) -> EncoderConfig:
     """Our config of the cfg of such a file.
 
     Args:

@@ -17,7 +17,7 @@ from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import one_line_errors
 
 
-def only_tensors(content: Any, name: str) -> dict[str, Tensor]:
+def only_tensors(content: object, name: str) -> dict[str, Tensor]:
     """``content``, if it is a dictionary of tensors.
 
     Args:
@@ -34,12 +34,12 @@ def only_tensors(content: Any, name: str) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _is_plain(key: Any, value: Any) -> bool:
+def _is_plain(key: object, value: object) -> bool:
     plain = isinstance(value, Tensor) and value.layout is torch.strided and not value.is_quantized and not value.is_meta
     return plain and isinstance(key, str)
 
 
-def _what(value: Any) -> str:
+def _what(value: object) -> str:
     return f"{value.layout} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
 
 

@@ -135,7 +135,7 @@ def _with_special(known: dict[int, str], special: Mapping[str, str]) -> dict[int
     return known
 
 
-def _places(found: Any, file: str, files: Files) -> dict[str, int]:
+def _places(found: object, file: str, files: Files) -> dict[str, int]:
     if not isinstance(found, dict) or not all(isinstance(place, int) for place in found.values()):
         raise CheckpointError(f"{files.name}: {file} is not a table of labels and their outputs")
     return found
@@ -148,7 +148,7 @@ def _token(settings: Settings, files: Files, name: str, default: str) -> str:
     return default
 
 
-def _content(token: Any, what: str, files: Files) -> str:
+def _content(token: object, what: str, files: Files) -> str:
     """The text of a token, which is a string or an object with ``content``."""
     text = token.get("content") if isinstance(token, dict) else token
     if not isinstance(text, str):

@@ -238,7 +238,7 @@ def check_against_original(shape: Any, original: Any) -> None:
     if shape["positional"] is not None:
         before = (original["positional"] or {}).get("groups", [])
         pairs.append(("positional.groups", shape["positional"]["groups"], before))
-    before_them = original["layers"][: len(shape["layers"])]  # the last layers may be gone
+    before_them = original["layers"][: len(shape["layers"])]  # the last layers may have been removed
     for i, (now, was) in enumerate(zip(shape["layers"], before_them, strict=True)):
         if now["attention"] is not None:
             before = (was["attention"] or {}).get("heads", [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,12 +33,12 @@ def finite_output(output: Tensor, model: nn.Module | str, names: Sequence[str] =
         row = int((~good).flatten(1).any(1).nonzero()[0])
         whose, good = f"{names[row]}: ", good[row]
     raise InferenceError(
-        f"{whose}{called(model)}: {int((~good).sum())} of the {good.numel()} numbers that it gives are NaN or infinite, so"
-        " they say nothing; take another model, or this one in float32"
+        f"{whose}{called(model)}: {int((~good).sum())} of the {good.numel()} numbers in its output are NaN or infinite;"
+        " take another model, or this one in float32"
     )
 
 
-def float_tensors(output: Any) -> list[Tensor]:
+def float_tensors(output: object) -> list[Tensor]:
     """All floating-point tensors in an output of any structure, in order."""
     if isinstance(output, Tensor):
         return [output] if output.is_floating_point() else []

@@ -1,4 +1,4 @@
-"""What an attention mask says: how long each utterance of a batch is."""
+"""The lengths of the utterances of a batch, from an attention mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..layers.frame_masks import frame_mask
 
 
 def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
-    """Lengths ``[B]`` of a mask ``[B, S]`` that is 1 up to the end of each utterance and 0 behind it.
+    """Lengths ``[B]`` of a mask ``[B, S]`` that is 1 up to the end of each utterance and 0 after it.
 
     It costs one answer from the device, like the check of lengths after it; none where shapes alone are computed.
 
@@ -20,7 +20,7 @@ def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
         what: is masked, for messages.
 
     Raises:
-        AudioError: a mask of another shape, with other values than 0 and 1, or with padding anywhere but behind an
+        AudioError: a mask of another shape, with other values than 0 and 1, or with padding that is not after the
             utterance.
     """
     if mask.shape != batch.shape[:2]:
@@ -53,4 +53,6 @@ def _fault(mask: Tensor, at: int, what: str) -> str:
             ' (padding_side="right")'
         )
     hole = int((~inside).int().argmax())
-    return f"attention_mask: utterance {at} has a hole (masked at {hole}, and not behind); only its end may be padding"
+    return (
+        f"attention_mask: utterance {at} has a hole (masked at {hole}, but not after it); only its end may be padding"
+    )

@@ -48,10 +48,10 @@ def number(low: float, high: float) -> Rule:
     )
 
 
-def one_of(*choices: Any) -> Rule:
+def one_of(*choices: object) -> Rule:
     """One of a few values."""
-    said = ", ".join(each if isinstance(each, str) else json.dumps(each, allow_nan=False) for each in choices)
-    return Rule(said, lambda value: any(value is each or _same(value, each) for each in choices), "can be")
+    words = ", ".join(each if isinstance(each, str) else json.dumps(each, allow_nan=False) for each in choices)
+    return Rule(words, lambda value: any(value is each or _same(value, each) for each in choices), "can be")
 
 
 def several(rule: Rule, least: int = 0, most: int = WIDTH) -> Rule:
@@ -109,7 +109,7 @@ def check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str = "co
             raise CheckpointError(f"{where}: {name} is {short(value)}; it {rules[name].verb} {rules[name].wants}")
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """``repr`` of any value in one line of at most 60 characters."""
     try:
         text = " ".join(repr(value).split())

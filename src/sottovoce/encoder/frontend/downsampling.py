@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..layers.convolution import StridedConv
+from ..layers.convolution import Count, StridedConv
 from ..layers.frame_masks import frame_mask
 from ..stream import ResidualStream
 from ..units import Gateable, Unit
@@ -31,7 +29,7 @@ class Downsampling(StridedConv):
         self.stream = stream
         self.out = Gateable()
 
-    def frames(self, length: Any) -> Any:
+    def frames(self, length: Count) -> Count:
         """Number of output frames for ``length`` input frames, which is a number or a tensor of numbers."""
         return (length + self.stride - 1) // self.stride
 

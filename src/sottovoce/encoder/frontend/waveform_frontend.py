@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import AudioError
 from ..layers.activations import activation
-from ..layers.convolution import StridedConv
+from ..layers.convolution import Count, StridedConv
 from ..layers.norms import TimeNorm, normalize_waveform
 from ..loading.recomputed import RecomputedLayer
 from ..stream import ResidualStream, one_channel_each
@@ -52,13 +52,13 @@ class ConvLayer(RecomputedLayer):
         return self.out(self.act(x))
 
 
-def _through(layers: Sequence[Any], x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
+def _through(layers: Sequence[ConvLayer], x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
     for i, layer in enumerate(layers):
         x = layer(x, folded if i == 0 else None)
     return x
 
 
-def receptive_field(layers: Sequence[Any]) -> int:
+def receptive_field(layers: Sequence[ConvLayer]) -> int:
     """Number of input frames (samples, for the first convolution) in the receptive field of one output frame."""
     field = 1
     for layer in reversed(layers):
@@ -131,9 +131,9 @@ class WaveformFrontEnd(nn.Module):
         self.register_buffer("scale", torch.ones(channels[-1]) if scale else None)
         self.projection = projection
 
-    def levels(self, samples: Any) -> list[Any]:
+    def levels(self, samples: Count) -> list[Count]:
         """Number of frames after each convolution, for a number of samples or a tensor of such numbers."""
-        out = []
+        out: list[Count] = []
         for layer in self.conv:
             samples = layer.conv.frames(samples)
             out.append(samples)

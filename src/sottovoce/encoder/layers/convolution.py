@@ -8,11 +8,14 @@ x  0 1 2 3 4 5 6 ...                 row t of the second view is frame 2t+2     
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Count = TypeVar("Count", int, Tensor)
+"""A number of frames or samples, or a tensor of such numbers."""
 
 
 class StridedConv(nn.Module):
@@ -33,7 +36,7 @@ class StridedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         nn.init.kaiming_normal_(self.weight)
 
-    def frames(self, length: Any) -> Any:
+    def frames(self, length: Count) -> Count:
         """Number of output frames for ``length`` input frames, which is a number or a tensor of numbers."""
         return (length - self.weight.shape[2]) // self.stride + 1
 

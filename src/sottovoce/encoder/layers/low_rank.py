@@ -106,7 +106,7 @@ def use_factors(model: nn.Module, shape: Shape) -> None:
     for path, ranks in factored_paths(shape).items():
         try:
             old: Any = model.get_submodule(path)
-        except AttributeError:  # how torch says that there is no such module
+        except AttributeError:  # torch raises it for a module that does not exist
             old = None
         if not hasattr(old, "in_features"):
             raise CheckpointError(

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ from .model_files import Directory, Files, is_file, locate, model_type, read_jso
 from .portable_code import portable_code
 from .uninitialized import Uninitialized
 from .weight_files import read_safetensors, read_weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, Wav2Vec2FeatureExtractor
 
 
 def listed(names: list[str], most: int = 5) -> str:
@@ -68,7 +71,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
             )
 
 
-def blueprint(kind: type[nn.Module], config: Any) -> dict[str, Tensor]:
+def blueprint(kind: type[nn.Module], config: PreTrainedConfig) -> dict[str, Tensor]:
     """Names and shapes of the tensors of a model, without memory for their values."""
     with torch.device("meta"), Uninitialized():
         return kind(config).state_dict()
@@ -214,14 +217,14 @@ class StrictLoading:
         return {}
 
 
-def feature_extractor() -> Any:
+def feature_extractor() -> Wav2Vec2FeatureExtractor:
     """A stock feature extractor that leaves waveforms as they are, because the model normalizes them itself."""
     from transformers import Wav2Vec2FeatureExtractor
 
     return Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
 
 
-def write_processor(tokenizer: Any, directory: Path, *, portable: bool) -> None:
+def write_processor(tokenizer: PreTrainedTokenizerBase, directory: Path, *, portable: bool) -> None:
     """Write a stock processor: our feature extractor and a tokenizer.
 
     Args:

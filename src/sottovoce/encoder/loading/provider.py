@@ -1,4 +1,4 @@
-"""A slot for what a later part of the package provides to an earlier one, which must not import it."""
+"""How a room of the package uses something of a later room, which it must not import."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Provider(Generic[Provided]):
         self._load: Callable[[], Provided] | None = None
 
     def register(self, load: Callable[[], Provided]) -> None:
-        """Say what is provided, as a function that imports and returns it."""
+        """Register a function that imports and returns what is provided."""
         self._load = load
 
     def get(self) -> Provided | None:
