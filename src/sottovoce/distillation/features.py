@@ -1,4 +1,4 @@
-"""Feature distillation: the student's hidden states are to equal the teacher's."""
+"""Feature distillation: train a student to have the hidden states of its teacher."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .residual import kept_channels
 
 
 class FeatureDistillation(nn.Module):
-    """L1 less cosine between chosen hidden states of a student and of a frozen teacher, summed over the states.
+    """L1 distance minus cosine between chosen hidden states of student and frozen teacher, summed over the states.
 
-    The teacher is no part of the state: only the projections are trained and saved. Where the student's residual stream
-    is narrower than the teacher's, each of its channels is compared with the one it once was.
+    The teacher is not part of the module's state; only the projections are trained and saved. If the residual stream of the
+    student is narrower, each of its channels is compared with the channel of the teacher that it was before pruning.
 
     Args:
         teacher: the encoder to imitate; it is put into evaluation mode and frozen.
         student: the encoder that learns; only its shape is read here.
         layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last.
-        projections: put a Linear map, identity at the start, behind each chosen hidden state of the student; or groups of
-            these layers, each with one map for all of them (DPHuBERT: ``[[0], [4, 8, 12]]``).
+        projections: ``True`` puts a linear map, at first the identity, behind each chosen hidden state of the student.
+            Groups of layers, such as ``[[0], [4, 8, 12]]`` of DPHuBERT, share one map each.
         l1, cosine: weights of the two parts.
 
     Raises:
@@ -72,7 +72,7 @@ class FeatureDistillation(nn.Module):
         return self.chosen(self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states)
 
     def chosen(self, states: Sequence[Tensor]) -> list[Tensor]:
-        """Those of the teacher's hidden states ``[B, T, D]`` that are imitated, as the student has them."""
+        """The imitated ones of the teacher's hidden states ``[B, T, D]``, with the channels of the student."""
         chosen = [states[layer] for layer in self.layers]
         return chosen if self.channels is None else [state[..., self.channels] for state in chosen]
 
@@ -88,7 +88,7 @@ class FeatureDistillation(nn.Module):
         Args:
             hidden_states: the student's, ``L + 1`` of ``[B, T, D]``.
             frames: ``[B]`` valid frames; ``None`` for all.
-            waveform: ``[B, S]`` that the student heard.
+            waveform: ``[B, S]`` input of the student.
             lengths: ``[B]`` valid samples.
         """
         return self.distance(hidden_states, frames, self.targets(waveform, lengths))
@@ -96,7 +96,7 @@ class FeatureDistillation(nn.Module):
     def distance(
         self, hidden_states: Sequence[Tensor], frames: Tensor | None, targets: Sequence[Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`forward`, where the `targets` are there already."""
+        """`forward` with the `targets` given."""
         mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
         parts: dict[str, Tensor] = {}
         for layer, target in zip(self.layers, targets, strict=True):

@@ -1,4 +1,4 @@
-"""Logits distillation: the student's outputs are to equal those of a teacher for the same task (1503.02531)."""
+"""Logits distillation: train a student to give the outputs of a teacher for the same task (1503.02531)."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .losses import masked_mean
 
 
 class DistillationLoss(ABC):
-    """What it costs an output to differ from the teacher's. Which one, a task says; it knows what its outputs mean.
+    """The distance of a student's output from the teacher's. Each task chooses the one that fits its outputs.
 
-    Args:
-        labels: names of the classes, where batches must carry labels for it; none where it needs only audio.
+    Attributes:
+        labels: names of the classes, if batches must have labels for this loss; empty if it needs audio only.
     """
 
     labels: Sequence[str] = ()
 
     @abstractmethod
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
-        """A scalar, at least float32; 0 of equal outputs.
+        """A scalar, at least float32; 0 for equal outputs.
 
         Args:
-            output, target: of the student and of the teacher, of one shape.
-            batch: what both heard, and ``frames`` ``[B]``: how many frames of each output are no padding.
+            output, target: the outputs of student and teacher, of the same shape.
+            batch: the input of both, and ``frames`` ``[B]``, the number of valid frames of each output.
         """
 
 
 class ClassDistillationLoss(DistillationLoss):
-    """Of classes of an utterance ``[B, C]``: the divergence, a mean over utterances and questions.
+    """For classes of an utterance ``[B, C]``: the mean divergence over utterances and classifiers.
 
     Args:
         temperature: see `divergence`.
-        sizes: classes of each question, where the outputs of several stand side by side; default: one question.
+        sizes: number of classes of each classifier, if the outputs of several are concatenated; by default there is one.
     """
 
     def __init__(self, temperature: float = 1.0, sizes: Sequence[int] | None = None):
@@ -47,14 +47,14 @@ class ClassDistillationLoss(DistillationLoss):
 
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
         sizes = list(self.sizes or [output.shape[-1]])
-        questions = zip(output.split(sizes, -1), target.split(sizes, -1), strict=True)
-        return torch.stack([divergence(*pair, self.temperature).mean() for pair in questions]).mean()
+        classifiers = zip(output.split(sizes, -1), target.split(sizes, -1), strict=True)
+        return torch.stack([divergence(*pair, self.temperature).mean() for pair in classifiers]).mean()
 
 
 class FrameDistillationLoss(DistillationLoss):
-    """Of classes of each frame ``[B, T, C]``, such as sets of speakers or the labels of CTC: a mean over valid frames.
+    """For classes of frames ``[B, T, C]``, such as sets of speakers or CTC labels: the mean divergence over valid frames.
 
-    A teacher for diarization has put its local speakers in an order; the student learns that order too.
+    A diarization student also learns the order in which its teacher outputs the speakers.
 
     Args:
         temperature: see `divergence`.
@@ -69,20 +69,20 @@ class FrameDistillationLoss(DistillationLoss):
 
 
 class EmbeddingDistillationLoss(DistillationLoss):
-    """Of embeddings ``[B, E]``, which are compared by their angle: one less the cosine, a mean over utterances."""
+    """For embeddings ``[B, E]``: one minus the cosine, averaged over utterances."""
 
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
         return (1 - F.cosine_similarity(output.float(), target.float(), dim=-1)).mean()
 
 
 class ScoreDistillationLoss(DistillationLoss):
-    """Of a score ``[B, 1]`` that decides between two classes: the divergence of both, a mean over utterances.
+    """For a score ``[B, 1]`` that decides between two classes: the mean divergence over utterances.
 
     The logit of the higher class is ``scale (score - middle)``, that of the other is 0.
 
     Args:
         temperature: see `divergence`.
-        scale, middle: of the loss that the score was trained with.
+        scale, middle: constants of the loss that the score was trained with.
     """
 
     def __init__(self, temperature: float, scale: float, middle: float):
@@ -96,12 +96,12 @@ class ScoreDistillationLoss(DistillationLoss):
 def divergence(output: Tensor, target: Tensor, temperature: float = 1.0) -> Tensor:
     """``T² KL(softmax(target / T) || softmax(output / T))`` over the last dimension.
 
-    With the factor the gradient has about the same size at every temperature (Hinton et al. 2015, 1503.02531).
+    The factor gives the gradient about the same size at every temperature (Hinton et al. 2015, 1503.02531).
 
     Args:
         output: ``[..., C]`` logits of the student.
         target: ``[..., C]`` logits of the teacher.
-        temperature: ``T``; above 1, what the teacher thinks of unlikely classes counts for more.
+        temperature: ``T``; above 1, unlikely classes have more weight.
 
     Returns:
         ``[...]``, at least float32.
@@ -114,12 +114,12 @@ def divergence(output: Tensor, target: Tensor, temperature: float = 1.0) -> Tens
 
 
 class LogitsDistillation:
-    """A frozen teacher with a head, and what it costs to say otherwise. It has no state of its own.
+    """A frozen teacher with a head, and the distance from its outputs. It has no state of its own.
 
     Args:
         teacher: the model to imitate; it is put into evaluation mode and frozen.
-        distillation_loss: of the task.
-        weight: of this beside the distance of features.
+        distillation_loss: the loss that fits the outputs of the task.
+        weight: weight of this loss beside that of hidden states.
     """
 
     def __init__(self, teacher: TaskNetwork, distillation_loss: DistillationLoss, *, weight: float = 1.0):
@@ -128,11 +128,11 @@ class LogitsDistillation:
 
     @torch.no_grad()
     def teacher_output(self, batch: Mapping[str, Any]) -> TaskOutput:
-        """What the teacher makes of a batch: its hidden states and its output, detached."""
+        """The hidden states and the output of the teacher for a batch, detached."""
         self.teacher.to(batch["waveform"].device)
         return self.teacher(batch["waveform"], batch["lengths"])
 
-    def __call__(self, output: TaskOutput, told: TaskOutput, batch: Mapping[str, Any]) -> Tensor:
-        """The unweighted distance of the student's ``output`` from what the teacher ``told``."""
-        assert output.output is not None and told.output is not None
-        return self.distillation_loss(output.output, told.output, {**batch, "frames": output.output_lengths})
+    def __call__(self, output: TaskOutput, target: TaskOutput, batch: Mapping[str, Any]) -> Tensor:
+        """The unweighted distance of the student's ``output`` from the teacher's, ``target``."""
+        assert output.output is not None and target.output is not None
+        return self.distillation_loss(output.output, target.output, {**batch, "frames": output.output_lengths})

@@ -1,4 +1,4 @@
-"""What it costs a student to differ from its teacher in one hidden state."""
+"""The distance of a student from its teacher in one hidden state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional as F
 def feature_distance(
     student: Tensor, teacher: Tensor, mask: Tensor | None = None, *, l1: float = 1.0, cosine: float = 1.0
 ) -> Tensor:
-    """L1 distance less the mean cosine, over the frames that are no padding (DPHuBERT, 2305.17651).
+    """L1 distance minus mean cosine over the valid frames (DPHuBERT, 2305.17651).
 
         l1 * mean |s - t|  -  cosine * mean cos(s, t)
 

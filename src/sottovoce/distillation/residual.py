@@ -1,4 +1,4 @@
-"""Which channels of a teacher's hidden states the narrower stream of a student once was."""
+"""Which channels of the teacher the channels of a narrower student were before pruning."""
 
 from __future__ import annotations
 

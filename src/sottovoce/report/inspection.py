@@ -1,4 +1,4 @@
-"""What a network is made of: widths, parameters and MACs, layer by layer."""
+"""Widths, parameters and multiply-accumulates of a network, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sottovoce.report.layer_widths import LayerRow, Width, layer_widths
 
 @dataclass(frozen=True)
 class Layer:
-    """One row of the picture: a layer with its widths, parameters and multiply-accumulates."""
+    """A layer with its widths, parameters and multiply-accumulates."""
 
     name: str
     path: str
@@ -27,10 +27,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A network taken apart.
+    """A network, layer by layer.
 
     Args:
-        name: what it is called.
+        name: name of the network.
         total: its cost.
         original: the cost of the network before any pruning.
         layers: from input to output; their costs add up to the total.
@@ -46,17 +46,17 @@ class Inspection:
 
 
 def inspect(model: nn.Module, seconds: Seconds = 8.0, name: str = "") -> Inspection:
-    """Take a network apart.
+    """Widths, parameters and multiply-accumulates of a network, layer by layer.
 
     Args:
-        model: an encoder or task model of ours.
-        seconds: length of the utterance that MACs are counted for.
-        name: what it is called in the picture.
+        model: an encoder or task model.
+        seconds: length in seconds of the utterance that MACs are counted for.
+        name: name of the network, for the heading.
     """
     rows = layer_widths(*_shapes(model))
     params, macs = _by_row(model, seconds, rows)
     layers = [Layer(r.name, r.path, r.widths, params.pop(r.name, 0), macs.pop(r.name, 0.0)) for r in rows]
-    # What no unit lies in (projection, norms, tables) comes last, before the residual width that runs through all.
+    # Parts without units (projection, norms, tables) come last, before the residual width, which concerns all layers.
     rest = [Layer(each, "", (), params.get(each, 0), macs.get(each, 0.0)) for each in {**params, **macs}]
     order = [*(x for x in layers if x.path != "residual"), *rest, *(x for x in layers if x.path == "residual")]
     return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order))
@@ -91,7 +91,7 @@ def _by_row(model: nn.Module, seconds: Seconds, rows: list[LayerRow]) -> tuple[d
 
 
 def _other(path: str) -> str:
-    """The name of what belongs to no row: its top-level component, in words."""
+    """The name for parameters of no row: their top-level component, in words."""
     top, _, below = path.partition(".")
     name = below.split(".")[0] if top == "frontend" and below else top
     return name.replace("_", " ") or "elsewhere"

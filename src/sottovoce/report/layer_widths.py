@@ -1,4 +1,4 @@
-"""What remains of every part of a network: one row a layer, one entry a unit, from the shape alone."""
+"""What remains of each layer of a network: one row for each layer, one entry for each unit, from the shape alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ORDER = {"frontend": 0, "positional": 1, "layers": 2}
 
 @dataclass(frozen=True)
 class Width:
-    """How much of one unit is left.
+    """The kept and the original width of one unit.
 
     Args:
         path: its path in the shape: ``layers.3.attention.heads``.
@@ -53,7 +53,7 @@ class LayerRow:
 
 
 def layer_widths(shape: dict[str, Any], original: dict[str, Any]) -> list[LayerRow]:
-    """Rows from the input of a network to its output.
+    """The layers of a network, from its input to its output.
 
     Args:
         shape: the shape now.

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text: sizes, ratios, intervals, and the conditions of a measurement."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ METRICS = {
     "slot_f1": ("slot F1", True),
     "slu_f1": ("SLU-F1", True),
 }
-"""Key of a task's number -> how it is called, and whether it is shown in percent."""
+"""Key of a metric -> its name, and whether it is shown in percent."""
 
 
 def byte_size(size: float | None) -> str:
-    """A size in bytes, by powers of ten; None is a dash.
+    """A size in bytes with a decimal prefix; ``None`` is a dash.
 
     >>> byte_size(75_520_000), byte_size(None)
     ('75.52 MB', '–')
@@ -46,11 +46,11 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 LESS, FEWER, FASTER = ("less", "more", "as much"), ("fewer", "more", "as many"), ("faster", "slower", "as fast")
-"""What a ratio above 1 is called, one below, and one of 1."""
+"""Words for a ratio above 1, below 1 and of 1."""
 
 
 def ratio_and_word(ratio: float, words: tuple[str, str, str] = LESS, digits: int = 1) -> tuple[str, str]:
-    """A ratio as a number that is never below 1 and its word.
+    """A ratio as a number that is at least 1, and the word for its direction.
 
     >>> ratio_and_word(2.04), ratio_and_word(0.5), ratio_and_word(1.02), ratio_and_word(0.9, FASTER)
     (('2.0×', 'less'), ('2.0×', 'more'), ('1.0×', 'as much'), ('1.1×', 'slower'))
@@ -62,7 +62,7 @@ def ratio_and_word(ratio: float, words: tuple[str, str, str] = LESS, digits: int
 
 
 def comparison(then: float | None, now: float | None, words: tuple[str, str, str] = LESS) -> str:
-    """How ``now`` compares with ``then``; nothing where one of them is not known or 0.
+    """How ``now`` compares with ``then`` in words; empty where one of them is unknown or 0.
 
     >>> comparison(100, 50), comparison(90, 100), comparison(100, 101), comparison(None, 1)
     ('2.0× less', '1.1× more', 'as much', '')
@@ -77,7 +77,7 @@ def ratio_text(ratio: float, words: tuple[str, str, str] = LESS) -> str:
 
 
 def ratio_range(middle: float, low: float, high: float, words: tuple[str, str, str] = FASTER) -> str:
-    """A ratio with its range, all in the sense of the middle one.
+    """A ratio with its range, all in the direction of the middle value.
 
     >>> ratio_range(2.0, 1.9, 2.1), ratio_range(0.5, 0.4, 0.625)
     ('2.00× faster (1.90–2.10)', '2.00× slower (1.60–2.50)')
@@ -89,7 +89,7 @@ def ratio_range(middle: float, low: float, high: float, words: tuple[str, str, s
 
 
 def share_removed(now: float, before: float) -> tuple[str, str]:
-    """How much has gone, in percent, or come.
+    """The percentage that was removed or added, and which of the two.
 
     >>> share_removed(20, 100), share_removed(110, 100)
     (('80.0 %', 'removed'), ('10.0 %', 'added'))
@@ -98,12 +98,12 @@ def share_removed(now: float, before: float) -> tuple[str, str]:
 
 
 def duration(seconds: Seconds, batch: int = 1) -> str:
-    """What multiply-accumulates are counted for: ``8 s``, ``4 × 8 s``."""
+    """The duration that multiply-accumulates are counted for: ``8 s``, ``4 × 8 s``."""
     return f"{seconds:g} s" if batch == 1 else f"{batch} × {seconds:g} s"
 
 
 def estimate_text(estimate: Estimate | None, is_rate: bool) -> str:
-    """A value with its interval, a rate in percent; a dash where there is none."""
+    """A value with its interval, a rate in percent; ``None`` is a dash."""
     if estimate is None:
         return "–"
     scale, digits, sign = (100, 2, " %") if is_rate else (1, 3, "")
@@ -114,7 +114,7 @@ def estimate_text(estimate: Estimate | None, is_rate: bool) -> str:
 
 
 def conditions(benchmark: Benchmark) -> str:
-    """The line without which the numbers mean nothing."""
+    """The conditions of a measurement in one line: duration, batch, precision, hardware and versions."""
     setting, where = benchmark.setting, benchmark.environment
     threads = f"{where['threads']} thread{'s' if where['threads'] != '1' else ''}"
     hardware = where.get("accelerator") or f"{where['processor']}, {threads}"

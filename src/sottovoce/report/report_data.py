@@ -1,4 +1,4 @@
-"""What a report tells: plain values, gathered from a run and drawn by `sottovoce.report.html_page`."""
+"""The contents of a report: plain values, read from a run and drawn by `sottovoce.report.html_page`."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def prune(
     wanted = Budget.parse(budget) if budget is not None else None
     widths = read_shape(shape) if shape is not None else None
     with busy(f"pruning {model}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RemovedPartWarning)  # told below, with the options that would help
+        warnings.simplefilter("ignore", RemovedPartWarning)  # printed below, with the options that would help
         try:
             made = library(
                 load_pretrained(model, encoder_only=encoder_only),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def bench_table(benchmark: Benchmark, title: str = "") -> RenderableType:
-    """The networks of a benchmark, one a row, and the conditions under which they ran."""
+    """One row for each network of a benchmark, and the conditions of the measurement."""
     table = Table(title=title or None, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("network")
     macs = f"MACs at {duration(benchmark.setting.seconds, benchmark.setting.batch)}"

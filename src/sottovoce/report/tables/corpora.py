@@ -1,4 +1,4 @@
-"""A corpus in the terminal: hours, speakers, labels, and how long its cuts are."""
+"""A corpus: its hours, speakers and labels, and a histogram of durations."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from rich.text import Text
 from sottovoce.data.corpora.summary import EDGES, Summary
 
 BAR = 40
-"""Columns of the longest bar."""
+"""Length of the longest bar in characters."""
 
 LABELS = ("label", "attack", "codec", "intent", "scenario", "slots")
-"""Fields whose values are shown even where they are many."""
+"""Fields whose values are listed even if there are many."""
 
 MOST = 12
-"""Values of a field that are shown."""
+"""Largest number of values of a field that are listed."""
 
 
 def corpus_table(name: str, found: Summary) -> RenderableType:
-    """Facts, then the values of each field, then a histogram of durations."""
+    """Totals, the values of each field, and a histogram of durations.
+
+    Args:
+        name: heading.
+        found: the summary of the corpus.
+    """
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")

@@ -21,11 +21,11 @@ _BESIDE = 42  # what stands beside the units: layer, params, share; and the head
 
 
 def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
-    """A network as bars: one row a layer, one bar a unit, then parameters and MACs.
+    """A network as bars: one row for each layer with a bar for each unit, its parameters and its MACs.
 
     Args:
-        inspection: what to draw.
-        columns: width of the terminal; bars grow and shrink with it.
+        inspection: the network, from `inspect`.
+        columns: width of the terminal, to which the bars are scaled.
     """
     total, original = inspection.total, inspection.original
     head = Text.assemble((inspection.name or "network", "bold"), f"  {total}")
@@ -39,7 +39,7 @@ def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
     bar = max(_SHORTEST, min(_LONGEST, room // abreast - _WORDS))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("layer", no_wrap=True)
-    table.add_column("what it holds", no_wrap=True)
+    table.add_column("units", no_wrap=True)
     for column in ("params", macs):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("share of MACs", no_wrap=True)
@@ -71,7 +71,7 @@ def _short(width: Width) -> str:
 
 
 def _bar(fraction: float, length: int) -> Text:
-    """A bar in eighths of a character; the part that is gone stays visible as a dotted line."""
+    """A bar in eighths of a character; the removed part is a dotted line."""
     eighths = round(fraction * length * 8)
     if fraction > 0:
         eighths = max(eighths, 1)

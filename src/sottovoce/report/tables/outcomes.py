@@ -1,4 +1,4 @@
-"""How a run came out, in one table."""
+"""The result of a run in one table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def outcome_table(story: ReportData) -> RenderableType:
-    """How a run came out, in one table: the dense model, the slim one, and what that is worth."""
+    """The dense and the slim model of a run, and how they compare."""
     table = Table(title=story.title, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("")
     for column in ("dense", "slim", ""):
