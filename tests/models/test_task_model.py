@@ -68,6 +68,9 @@ def test_strict(tmp_path):
         ({"scoring": "cosine", "scoring_options": {"measures": ["duration"]}}, "duration low, duration high"),
         ({"scoring": "cosine", "scoring_options": {"measures": ["cohort low"]}}, "cohort, and there is none"),
         ({"task": "spoofing", "scoring": "llr", "labels": ["bonafide", "spoof"]}, "are spoof, bonafide"),
+        ({"task": "verification"}, "scoring is None; that of a model for verification is cosine"),
+        ({"task": "spoofing", "scoring": "cosine"}, "scoring is 'cosine'; that of a model for spoofing is llr"),
+        ({"task": "recognition", "labels": ["a"]}, "the head is mhfa; that of a model for recognition labels frames"),
         ({"head": CTC, "labels": ["<blank>", "a", "a"]}, "'a' is empty or occurs twice"),
         ({"head": CTC, "labels": ["<blank>", "", "a"]}, "'' is empty or occurs twice"),
         (

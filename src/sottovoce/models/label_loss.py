@@ -6,7 +6,6 @@ Training in sottovoce does not use it: its losses are the objectives of the task
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from ..heads.sequence.ctc import BLANK
 
 
-def labeled_loss(head: Mapping[str, Any], logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+def labeled_loss(head: Mapping[str, object], logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
     """The mean loss of a batch: cross-entropy of a classifier, or CTC.
 
     Args:

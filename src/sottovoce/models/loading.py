@@ -141,7 +141,7 @@ def is_task_model(source: str | Path) -> bool:
     return is_own_task_model(source) or foreign_formats(source).has_task(config_fields(source))
 
 
-def config_fields(source: str | Path) -> dict[str, Any]:
+def config_fields(source: str | Path) -> dict[str, object]:
     """The content of ``config.json`` in a directory, beside a weights file or on the hub.
 
     It is empty where there is no such file, and for a file of a format that holds its own config.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import SupportsFloat
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -56,7 +56,7 @@ class Score:
         return "" if self.low is None or self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
 
 
-def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]:
+def scores_of(data: str, numbers: Mapping[str, object], metric: str) -> list[Score]:
     """The scores in the results of an evaluation: its main metric, and all others that have an interval.
 
     Args:
@@ -67,18 +67,11 @@ def scores_of(data: str, numbers: Mapping[str, Any], metric: str) -> list[Score]
     keys = [metric, *(key for key in numbers if f"{key}_interval" in numbers and key != metric)]
     scores = []
     for key in keys:
-        ends = numbers.get(f"{key}_interval") or {}
-        scores.append(
-            Score(
-                data,
-                key,
-                float("nan" if numbers[key] is None else numbers[key]),
-                ends.get("low"),
-                ends.get("high"),
-                ends.get("level", 0.95),
-                str(numbers.get("protocol", "")),
-            )
-        )
+        number, ends = numbers[key], numbers.get(f"{key}_interval")
+        value = float(number) if isinstance(number, SupportsFloat) else float("nan")
+        bounds = ends if isinstance(ends, Mapping) else {}
+        low, high, level = bounds.get("low"), bounds.get("high"), bounds.get("level", 0.95)
+        scores.append(Score(data, key, value, low, high, level, str(numbers.get("protocol", ""))))
     return scores
 
 

@@ -11,6 +11,8 @@ from ..encoder.checks.checked_config import CheckedConfig
 from ..encoder.checks.values import TABLE, TEXT, TEXTS, check, one_of, or_none, several, short
 from ..encoder.config import EncoderConfig, Shape
 from ..errors import CheckpointError
+from ..heads.framewise.frame_head import FrameHead
+from ..heads.options import OptionValues
 from ..heads.registry import HEADS
 from .llr_scoring import CLASSES
 from .spelling import check_spelling
@@ -58,10 +60,10 @@ class TaskConfig(CheckedConfig):
 
     def __init__(
         self,
-        encoder: EncoderConfig | Mapping[str, Any] | None = None,
-        head: Mapping[str, Any] | None = None,
+        encoder: EncoderConfig | Mapping[str, object] | None = None,
+        head: OptionValues | None = None,
         scoring: str | None = None,
-        scoring_options: Mapping[str, Any] | None = None,
+        scoring_options: OptionValues | None = None,
         task: str = "",
         labels: Sequence[str] | None = None,
         spelling: Mapping[str, str] | None = None,
@@ -95,6 +97,10 @@ class TaskConfig(CheckedConfig):
         if task == "spoofing" and self.labels is not None and self.labels != list(CLASSES):
             raise CheckpointError(
                 f"config: labels are {short(self.labels)}; those of a spoofing model are {', '.join(CLASSES)}"
+            )
+        if task == "recognition" and not issubclass(HEADS[self.head["kind"]], FrameHead):
+            raise CheckpointError(
+                f"config: the head is {self.head['kind']}; that of a model for recognition labels frames"
             )
         if scoring != SCORINGS.get(task, scoring):
             raise CheckpointError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from ..encoder.single_device import SingleDeviceModule
 from ..encoder.units import Timing
 from ..heads.embedders import build
 from ..heads.head import Embedder
-from ..heads.options import check_options
+from ..heads.options import OptionValues, check_options
 from ..heads.registry import HEADS
 from ..quantities import Seconds
 from .cosine_scoring import CosineScoring
@@ -83,7 +82,7 @@ class TaskNetwork(SingleDeviceModule):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **unknown: Any,
-    ) -> TaskOutput | tuple[Any, ...]:
+    ) -> TaskOutput | tuple[object, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
         Args:
@@ -152,7 +151,7 @@ class TaskNetwork(SingleDeviceModule):
         return type(self)(self.config.with_shapes(shape["encoder"], shape["head"]))
 
 
-def build_scoring(kind: str | None, size: int, options: Mapping[str, Any]) -> nn.Module | None:
+def build_scoring(kind: str | None, size: int, options: OptionValues) -> nn.Module | None:
     """The scoring of a model.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -67,13 +67,14 @@ class Benchmark:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Benchmark:
+    def from_dict(cls, data: Mapping[str, object]) -> Benchmark:
         """The inverse of `to_dict`."""
+        plain = cast(dict[str, Any], data)  # of JSON
         spreads = ("milliseconds", "speedup")
         results = [
-            BenchmarkResult(**(each | {key: Spread(**each[key]) for key in spreads})) for each in data["results"]
+            BenchmarkResult(**(each | {key: Spread(**each[key]) for key in spreads})) for each in plain["results"]
         ]
-        return cls(BenchmarkSettings(**data["setting"]), results, data["environment"])
+        return cls(BenchmarkSettings(**plain["setting"]), results, plain["environment"])
 
 
 def bench(

@@ -6,9 +6,7 @@ Their weights are random, since speed does not depend on weights.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import WavLMConfig, WavLMModel
@@ -26,14 +24,14 @@ class PublishedShape:
 
     Args:
         source: who made it, and the paper.
-        config: arguments of `WavLMConfig` for the dense network.
+        config: config of the dense network.
         conv: channels of each convolution of the front end.
         heads: attention heads of each layer.
         ffn: feed-forward width of each layer.
     """
 
     source: str
-    config: Mapping[str, Any]
+    config: WavLMConfig
     conv: tuple[int, ...]
     heads: tuple[int, ...]
     ffn: tuple[int, ...]
@@ -51,21 +49,21 @@ class PublishedShape:
 PUBLISHED: dict[str, PublishedShape] = {
     "base": PublishedShape(
         source="DiariZen, 80 % of WavLM Base removed (arXiv 2506.18623)",
-        config={},
+        config=WavLMConfig(),
         conv=(90, 161, 173, 181, 351, 155, 137),
         heads=(2, 3, 3, 5, 2, 1, 4, 4, 0, 0, 2, 1),
         ffn=(666, 660, 649, 1080, 237, 299, 437, 573, 53, 80, 211, 334),
     ),
     "large": PublishedShape(
         source="DiariZen, 80 % of WavLM Large removed (arXiv 2506.18623)",
-        config={
-            "hidden_size": 1024,
-            "num_hidden_layers": 24,
-            "num_attention_heads": 16,
-            "intermediate_size": 4096,
-            "feat_extract_norm": "layer",
-            "do_stable_layer_norm": True,
-        },
+        config=WavLMConfig(
+            hidden_size=1024,
+            num_hidden_layers=24,
+            num_attention_heads=16,
+            intermediate_size=4096,
+            feat_extract_norm="layer",
+            do_stable_layer_norm=True,
+        ),
         conv=(512, 153, 224, 255, 302, 368, 211),
         heads=(5, 3, 6, 6, 5, 5, 3, 5, 4, 0, 2, 4, 0, 3, 2, 1, 0, 0, 1, 2, 6, 9, 10, 8),
         # fmt: off
@@ -110,7 +108,7 @@ def published_models(size: str, settings: BenchmarkSettings) -> list[ProfiledMod
     """
     published = PUBLISHED[size]
     torch.manual_seed(0)
-    model = WavLMModel(WavLMConfig(**published.config))
+    model = WavLMModel(copy.deepcopy(published.config))
     config, weights, _ = from_transformers(model)
     dense = SpeechEncoder(config)
     dense.load_strictly(weights, "random weights")
