@@ -76,7 +76,7 @@ class TaskConfig(CheckedConfig):
         if not isinstance(encoder, EncoderConfig | Mapping):
             raise CheckpointError(f"config: encoder is {short(encoder)}; it must be the table of an encoder's config")
         self.encoder = encoder if isinstance(encoder, EncoderConfig) else EncoderConfig.from_dict(dict(encoder))
-        self.head = dict(head) if head is not None else {"kind": "mhfa"}
+        self.head: dict[str, Any] = dict(head) if head is not None else {"kind": "mhfa"}
         self.scoring = scoring
         self.scoring_options = dict(scoring_options or {})
         self.task = task

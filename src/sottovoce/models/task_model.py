@@ -103,6 +103,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
         return classes if own is None else {**classes, own: AUTO_MODELS[own]}
 
     def added_classes(self) -> dict[str, dict[str, type]]:
+        """Entry point group -> the heads of other packages that this model has, by kind."""
         kinds = [self.config.head["kind"], self.config.head.get("embedding", {}).get("kind", "")]
         return {HEADS.group: {kind: HEADS[kind] for kind in kinds if HEADS.from_elsewhere(kind)}}
 

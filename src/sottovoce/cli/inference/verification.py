@@ -170,7 +170,7 @@ def evaluate(
         if place is not None:
             check_writable(place)
     with busy(f"evaluating on {trials}"):
-        found = library(model, data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
+        found: dict[str, Any] = library(model, data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:
