@@ -156,6 +156,6 @@ class DiarizationObjective(Objective):
         loss, ordered = powerset_loss(self.powerset, output[:, :T], activity[:, :T], lengths)
         decided = self.powerset.decode(output[:, :T].detach()).to(ordered.dtype)
         inside = batch["waveform"].new_ones(len(activity), T).cumsum(1).to(output.device) <= lengths[:, None]
-        said, heard, right = ((each.sum(-1) * inside) for each in (ordered, decided, ordered * decided))
-        errors = said.maximum(heard) - right
-        return loss, {"local_der": errors.sum() / said.sum().clamp(min=1)}
+        spoken, detected, correct = ((each.sum(-1) * inside) for each in (ordered, decided, ordered * decided))
+        errors = spoken.maximum(detected) - correct
+        return loss, {"local_der": errors.sum() / spoken.sum().clamp(min=1)}

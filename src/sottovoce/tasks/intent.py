@@ -200,17 +200,17 @@ class Intent(Options):
         """Nothing: no threshold decides."""
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
-        said = []
-        for key, name in _TOLD.items():
+        parts = []
+        for key, name in _RATE_NAMES.items():
             if key in numbers:
                 text = f"{name} {100 * numbers[key]:.1f} %"
                 if bounds := numbers.get(f"{key}_interval"):
                     text += f" [{100 * bounds['low']:.1f}, {100 * bounds['high']:.1f}]"
-                said.append(text)
-        return f"{', '.join(said)}; {numbers['protocol']}"
+                parts.append(text)
+        return f"{', '.join(parts)}; {numbers['protocol']}"
 
 
-_TOLD = {
+_RATE_NAMES = {
     "exact_match": "exact match",
     "intent_accuracy": "intent accuracy",
     "slot_accuracy": "slot accuracy",
@@ -237,6 +237,6 @@ def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, SLUPredicti
         for batch in BatchLoader(EvaluationBatches(cuts, max_seconds=60.0)):
             made = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
             finite_output(made.output, model, batch["ids"])
-            understood = reader.understand(made.output.float().cpu(), made.output_lengths.cpu())
-            found |= dict(zip(batch["ids"], understood, strict=True))
+            predictions = reader.understand(made.output.float().cpu(), made.output_lengths.cpu())
+            found |= dict(zip(batch["ids"], predictions, strict=True))
     return {cut.id: found[cut.id] for cut in cuts}

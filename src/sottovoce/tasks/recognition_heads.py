@@ -36,7 +36,7 @@ class RecognitionLoss(Options):
     warmup: int = Field(0, ge=0)
 
     def check(self, head: Any) -> None:
-        """Raises: ValueError: something is asked of the loss that the head cannot give."""
+        """Raises: ValueError: options of the loss that the head has no use for."""
         if head.kind == "ctc" and (self.ctc is not None or self.warmup):
             raise ValueError("ctc and warmup are for the head transducer; with ctc leave them out")
         if head.kind == "transducer" and not head.options.ctc and (self.ctc or self.warmup):

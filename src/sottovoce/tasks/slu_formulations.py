@@ -26,7 +26,7 @@ from .task import Objective
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-Read = Callable[["Cut"], Semantics]
+ReadSemantics = Callable[["Cut"], Semantics]
 """The meaning of a cut."""
 
 IntentHead: Any = one_of("IntentHead", {**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
@@ -53,7 +53,7 @@ class IntentLoss(Options):
         return RecognitionLoss(per=self.per, ctc=self.ctc, warmup=self.warmup)
 
     def check(self, head: Any) -> None:
-        """Raises: ValueError: something is asked of the loss that the head cannot give."""
+        """Raises: ValueError: options of the loss that the head has no use for."""
         if head.kind in SEQUENCE_SECTIONS:
             if self.smoothing:
                 raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
@@ -68,7 +68,7 @@ class Formulation(Protocol):
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
         """Names of the outputs that training data needs."""
 
-    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Targets:
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> Targets:
         """What batches carry."""
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
@@ -99,13 +99,13 @@ class ClassFormulation:
         types = sorted({kind for each in meanings for kind, _ in each.slots}) if self.slots == "all" else self.slots
         questions = SLUClasses.of(meanings, self.intents, types)
         if all(len(answers) < 2 for answers in questions.classes.values()):
-            said = ", ".join(questions.labels[:5])
+            classes = ", ".join(questions.labels[:5])
             raise DataError(
-                f"intents: every utterance of the training data means the same ({said}); there is no choice"
+                f"intents: every utterance of the training data means the same ({classes}); give it at least two intents"
             )
         return questions.labels
 
-    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> SLUTargets:
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> SLUTargets:
         questions = SLUClasses(labels)
         return SLUTargets(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
 
@@ -137,7 +137,7 @@ class SequenceFormulation:
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
         return SemanticVocabulary.of(meanings).labels
 
-    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: Read) -> Tokens:
+    def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> Tokens:
         vocabulary = SemanticVocabulary(labels)
 
         def encode(cut: Cut) -> list[int]:

@@ -44,9 +44,9 @@ def _plain(text: str, lower: bool) -> str:
 
 
 def cut_text(cut: Cut) -> str:
-    """What is said in a cut: the texts of its supervisions in the order of their time; empty where there is none."""
-    said = sorted(cut.supervisions, key=lambda supervision: supervision.start)
-    return " ".join(supervision.text for supervision in said if supervision.text)
+    """The transcript of a cut as it is written: the texts of its supervisions in order of time; empty where there is none."""
+    ordered = sorted(cut.supervisions, key=lambda supervision: supervision.start)
+    return " ".join(supervision.text for supervision in ordered if supervision.text)
 
 
 def transcript(cut: Cut, normalizer: TextNormalizer) -> str:

@@ -16,27 +16,27 @@ from ..task import Objective
 
 
 class CTCObjective(Objective):
-    """CTC; an utterance with fewer frames than its labels need adds nothing, and the first of them is told."""
+    """CTC; an utterance with fewer frames than its labels need adds nothing; the first such utterance gives a warning."""
 
     def __init__(self, labels: Sequence[str], options: RecognitionLoss):
         super().__init__(labels)
         self.per = options.per
-        self._told = False
+        self._warned = False
 
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         check_transcripts(batch)
         each, too_long = ctc_losses(output, batch)
-        if not self._told and bool(too_long.any()):
-            self._tell(batch, too_long)
+        if not self._warned and bool(too_long.any()):
+            self._warn(batch, too_long)
         per_label = each / batch["token_lengths"].clamp(min=1) if self.per == "label" else each
         return per_label.mean(), {"too_long": too_long.float().mean()}
 
-    def _tell(self, batch: Batch, too_long: Tensor) -> None:
-        self._told = True
+    def _warn(self, batch: Batch, too_long: Tensor) -> None:
+        self._warned = True
         k = int(too_long.nonzero()[0])
         warnings.warn(
             f"recognition: {batch['ids'][k]} has {int(batch['frames'][k])} frames, its transcript needs"
-            f" {int(frames_needed(batch)[k])}; such utterances add nothing to the loss (told once; the log counts them as"
+            f" {int(frames_needed(batch)[k])}; such utterances add nothing to the loss (this warning comes once; the log counts them as"
             " task/too_long)",
             stacklevel=2,
         )

@@ -1,6 +1,6 @@
 """All alignments of a transducer at once: their total probability, and how often each arc is taken.
 
-A node ``(t, u)`` has seen ``t`` frames and said ``u`` labels; two arcs leave it::
+At a node ``(t, u)`` an alignment has passed ``t`` frames and ``u`` labels; two arcs leave it::
 
     u = U     ·──▶·──▶·──▶·──▶ end        ──▶  blank: to the next frame
               ▲   ▲   ▲   ▲                ▲   label u + 1, in the same frame
@@ -75,8 +75,8 @@ def sum_alignments(blank: Tensor, label: Tensor, lengths: Tensor, target_lengths
     after_label = F.pad(beta[:, :, 1:], (0, 1), value=_NEVER)
     impossible = total == _NEVER
     taken = ((alpha + arc + after - total).exp() for arc, after in ((blank, after_blank), (label, after_label)))
-    blanks, said = (each.masked_fill(impossible, 0.0) for each in taken)
-    return Lattices(-total.view(B), blanks, said)
+    blanks, labels = (each.masked_fill(impossible, 0.0) for each in taken)
+    return Lattices(-total.view(B), blanks, labels)
 
 
 def _reach(waits: Tensor, says: Tensor, start: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Whether the lattices of a batch fit into memory, said before the machine finds out."""
+"""Whether the lattices of a batch fit into memory, checked before the loss is computed."""
 
 from __future__ import annotations
 

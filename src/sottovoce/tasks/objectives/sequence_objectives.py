@@ -1,4 +1,4 @@
-"""What is asked of a sequence of labels, by the head that gives it: CTC or a transducer."""
+"""The loss of a sequence of labels, by the head that makes it: CTC or a transducer."""
 
 from __future__ import annotations
 

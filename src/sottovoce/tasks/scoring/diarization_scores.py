@@ -123,7 +123,7 @@ def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOption
     system: dict[str, list[Turn]] = {}
     scored: dict[str, list[Region]] = {}
     for cut in cuts:
-        said, regions = turns_of_cut(cut), scored_regions(cut)
+        turns, regions = turns_of_cut(cut), scored_regions(cut)
         found = segment(_blocks(cut), local, local.powerset, settings)
         before = 0.0
         for start, activity in zip(found.starts.tolist(), found.activity, strict=True):
@@ -136,7 +136,7 @@ def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOption
             if not inside:
                 continue
             scored[name] = inside
-            reference[name] = [Turn(a, b, turn.speaker) for turn in said for a, b in _clipped([turn[:2]], offset, end)]
+            reference[name] = [Turn(a, b, turn.speaker) for turn in turns for a, b in _clipped([turn[:2]], offset, end)]
             system[name] = [
                 Turn(turn.start + offset, turn.end + offset, turn.speaker)
                 for turn in turns_from_frames(activity, names, end - offset)

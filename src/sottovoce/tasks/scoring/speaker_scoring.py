@@ -72,9 +72,9 @@ class CalibrationOptions(Options):
     """Scores into log-likelihood ratios, by logistic regression on ``data.dev``, which is never test data.
 
     Args:
-        measures: what the regression hears of the two utterances besides the score (QMF): the logarithm of their
-            ``duration``, of the ``magnitude`` of their embeddings, and the mean score of their nearest ``cohort``
-            speakers; of each the lower and the higher.
+        measures: Quality measures of the two utterances that the regression takes in besides the score (QMF): the
+            logarithm of their ``duration``, of the ``magnitude`` of their embeddings, and the mean score of their nearest
+            ``cohort`` speakers; of each the lower and the higher.
     """
 
     measures: list[Measure] = []
