@@ -36,7 +36,7 @@ class CTCObjective(Objective):
         k = int(too_long.nonzero()[0])
         warnings.warn(
             f"recognition: {batch['ids'][k]} has {int(batch['frames'][k])} frames, its transcript needs"
-            f" {int(frames_needed(batch)[k])}; such utterances add nothing to the loss (this warning comes once; the log counts them as"
+            f" {int(frames_needed(batch)[k])}; such utterances add nothing to the loss (shown once; the log counts them as"
             " task/too_long)",
             stacklevel=2,
         )
