@@ -117,7 +117,7 @@ def _written(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _extended(path: Path, value: object) -> list[str]:
+def _extended(path: Path, value: Any) -> list[str]:
     """What a file says that it extends."""
     names = [] if value is None else value if isinstance(value, list) else [value]
     if wrong := [each for each in names if not isinstance(each, str) or not each]:
