@@ -95,10 +95,10 @@ class Budget:
                     raise BudgetError(
                         f"budget: {part} {quantity!r} is unknown; {did_you_mean(str(quantity), QUANTITIES)}"
                     )
-        limits = list(self._limits())
-        if not limits:
+        given = list(self._limits())
+        if not given:
             raise BudgetError("budget: no limit given; give params, macs, or per={part: {...}}")
-        for name, _, amount in limits:
+        for name, _, amount in given:
             parse_amount(amount, name)
 
     def _limits(self) -> Iterable[tuple[str, tuple[str | None, str], Amount]]:

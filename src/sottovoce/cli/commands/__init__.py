@@ -1,0 +1,1 @@
+"""The commands that work on models, corpora, recipes and runs: one file for each, named by what it is about."""

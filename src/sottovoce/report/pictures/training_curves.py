@@ -6,8 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sottovoce.report.report_data import Curve, ReportData
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
 
 # Okabe and Ito's palette, in lightnesses that keep 3:1 on white and on black alike.
 PALETTE = ("#3b8bc9", "#d5711f", "#2a9d74", "#b85f9d", "#8a7a00", "#6f7bd0")
@@ -88,7 +92,7 @@ def browser_code() -> str:
     return Resources(mode="inline", components=["bokeh"], minified=True).render_js()
 
 
-def _figure(plot: Plot):
+def _figure(plot: Plot) -> figure:
     from bokeh.models import HoverTool, NumeralTickFormatter
     from bokeh.models.annotations import Title
     from bokeh.plotting import figure
