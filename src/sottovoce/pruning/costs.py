@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..encoder.units import Factored, collect
 from ..quantities import Macs, Params, Seconds
-from ..text.text_table import text_table
+from ..text.plain_tables import text_table
 from .polynomial import Polynomial, add, entries, product, slices
 
 OTHER = "other"

@@ -5,4 +5,5 @@
 `plain_json`    JSON that every parser reads
 `one_line`      errors of damaged checkpoints, in one line
 `suggestions`   did you mean ...?
+`plain_tables`  tables in plain text
 """

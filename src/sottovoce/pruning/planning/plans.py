@@ -18,8 +18,8 @@ from ...errors import DataError, PlanError
 from ...files import write_text
 from ...quantities import Seconds
 from ...text import plain_json
+from ...text.plain_tables import text_table
 from ...text.text_files import text
-from ...text.text_table import text_table
 from ..budget import Budget
 from ..costs import CheapestForm, Cost, CostModel, cost, reference_network
 from .candidates import list_candidates, removal_order, resolve_rules, suggestion
