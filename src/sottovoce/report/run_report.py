@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from sottovoce.report.pictures.layer_picture import layers_png
 from sottovoce.report.pictures.training_curves import plots_of_run, plots_picture
 from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, Stage
 from sottovoce.runs.run_directory import RunDirectory
+from sottovoce.tasks.registry import TASKS
+from sottovoce.tasks.task import Task
 
 
 def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, at_size: str | None = None) -> Path:
@@ -85,7 +87,7 @@ def read_report_data(run: str | Path, *, setting: BenchmarkSettings, at_size: st
         stages=stages,
         dense=dense,
         slim=slim,
-        metrics=_metrics(directory, stages),
+        metrics=_metrics(next(iter(recipe["task"])), directory, stages),
         rows=layer_widths(encoder.shape, encoder.original_shape),
         curves=_curves(directory),
         trade_offs=_trade_offs(directory, list(dict.fromkeys([dense, slim]))),
@@ -135,24 +137,30 @@ def _summary(recipe: dict[str, Any], slim: str, dense: str) -> str:
     return f"{task.capitalize()}: {', '.join(kinds)}.{against}"
 
 
-def _metrics(directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
+def _metrics(task: str, directory: RunDirectory, stages: Sequence[Stage]) -> list[Metric]:
     """Every known score on every test set."""
+    known = _known_metrics(task)
     found: dict[tuple[str, str], dict[str, Estimate]] = defaultdict(dict)
     protocols: dict[str, str] = {}
     for stage in stages:
         for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
-            for key in METRICS.keys() & numbers.keys():
+            for key in known.keys() & numbers.keys():
                 if numbers[key] is None:  # it was not finite; the stage's results say why
                     continue
                 interval = numbers.get(f"{key}_interval") or {}
                 found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
             protocols[test] = f"{test}, {numbers['protocol']}"
-    order = list(METRICS)
+    order = list(known)
     keys = sorted(found, key=lambda pair: (list(protocols).index(pair[1]), order.index(pair[0])))
     return [
-        Metric(METRICS[key][0], found[key, test], is_rate=METRICS[key][1], protocol=protocols[test])
-        for key, test in keys
+        Metric(known[key][0], found[key, test], is_rate=known[key][1], protocol=protocols[test]) for key, test in keys
     ]
+
+
+def _known_metrics(task: str) -> dict[str, tuple[str, bool]]:
+    """`METRICS`, and behind them the one by which a task of another package chooses its models."""
+    own = cast(type[Task], TASKS.find(task)).metric
+    return METRICS if own in METRICS else METRICS | {own: (own.replace("_", " "), False)}
 
 
 def _trade_offs(directory: RunDirectory, stages: Sequence[str]) -> dict[str, dict[str, DET]]:
