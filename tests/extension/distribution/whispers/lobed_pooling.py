@@ -9,7 +9,7 @@ from sottovoce.encoder.config import Shape
 from sottovoce.encoder.stream import ResidualStream
 from sottovoce.encoder.units import MacTerm, Unit
 from sottovoce.heads.options import Between, EmbeddingSize, Width
-from sottovoce.heads.speaker.pooling import attention
+from sottovoce.heads.speaker.pooling import attention_weights
 from sottovoce.heads.speaker.pooling_head import PoolingHead
 from whispers.lobes import Lobes
 
@@ -53,7 +53,7 @@ class LobedPooling(PoolingHead):
 
     def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, T, D] -> [B, size]``"""
-        weights = attention(self.score(frames) / self.temperature, mask)  # [B, T, 1]
+        weights = attention_weights(self.score(frames) / self.temperature, mask)  # [B, T, 1]
         return self.mix((weights * frames).sum(1))
 
     def units(self) -> list[Unit]:
