@@ -303,7 +303,7 @@ def test_statistics_of_a_frozen_encoder_rest(tmp_path):
         hidden_size=16, layers=2, heads=2, ffn=24, conv_channels=(8,) * 7, positional_groups=None, convolution=12
     )
     encoder = EncoderConfig(shape=shape, head_dim=8, attention_heads=2, layer="conformer", convolution_norm="batch")
-    model = TaskModel(TaskConfig(encoder=encoder, head=HEAD, task="verification"))
+    model = TaskModel(TaskConfig(encoder=encoder, head=HEAD, scoring="cosine", task="verification"))
     statistics = {n: b.clone() for n, b in model.encoder.named_buffers() if "running" in n}
     assert len(statistics) == 4
     objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
