@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from .encoder.loading.foreign_formats import FOREIGN_FORMATS, ForeignFormats
+from .encoder.loading.format_registry import FOREIGN_FORMATS, ForeignFormats
 from .encoder.loading.model_names import RECIPE_NAMES
 from .version import __version__
 

@@ -16,7 +16,7 @@ from sottovoce.plugins import Registry
 
 MURMUR = """
 from transformers import HubertConfig, HubertModel
-from sottovoce.checkpoints.families.transformer import transformer
+from sottovoce.checkpoints.families.transformer_family import transformer
 
 class MurmurConfig(HubertConfig):
     model_type = "murmur"

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from sottovoce.encoder.loading.portable_code import portable_code
+from sottovoce.encoder.loading.portable_files import portable_code
 from sottovoce.errors import CheckpointError
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel

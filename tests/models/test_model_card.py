@@ -9,7 +9,7 @@ import sys
 import pytest
 from huggingface_hub import ModelCard
 
-from sottovoce.checkpoints.origin import license, name_of
+from sottovoce.checkpoints.origins import license, name_of
 from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.errors import DataError
 from sottovoce.models.model_card import History, Score, add_scores, scores_of, write_card

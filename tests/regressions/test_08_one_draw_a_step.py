@@ -1,6 +1,6 @@
 """Fault 8: one gate was drawn twice in a step; gates of different structure were averaged; soft values were not folded.
 
-(That soft values are folded is what every slimming test shows: tests/test_matrix.py.)
+(That soft values are folded is what every slimming test shows: tests/house/test_matrix.py.)
 """
 
 import pytest

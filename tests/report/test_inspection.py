@@ -12,7 +12,7 @@ from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.pruning.costs import cost
 from sottovoce.report.inspection import inspect
-from sottovoce.report.layer_widths import layer_widths
+from sottovoce.report.layer_rows import layer_widths
 from sottovoce.report.pictures.layer_picture import layers_png, layers_svg, tracks
 from sottovoce.report.tables.networks import network_table
 

@@ -6,7 +6,7 @@
 `to_transformers`     an encoder as a stock model
 `FAMILIES`            the families of stock encoders
 `published_configs`   sizes of published encoders, for networks with random weights
-`origin`              name and license of the checkpoint that weights come from
+`origins`             name and license of the checkpoint that weights come from
 `families/`           one file for each family: its config and the names of its tensors
 `formats/`            one file for each format of files, and the parts that they share
 """

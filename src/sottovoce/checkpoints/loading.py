@@ -23,7 +23,7 @@ from .formats import dphubert_diarizen, original_wavlm, stock, task_heads
 from .formats.preprocessor import normalization
 from .formats.stock import Loaded
 from .formats.tensors import READERS, only_tensors, read_torch
-from .origin import origin
+from .origins import origin
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -15,7 +15,7 @@ from .frontend.downsampling import Downsampling
 from .layers.convolution import StridedConv
 from .layers.positional_convolution import PositionalConvolution, PositionalLayer
 from .layers.positions import GatedRelativeBias, RelativePosition
-from .loading.foreign_formats import foreign_formats
+from .loading.format_registry import foreign_formats
 from .loading.model_files import Files
 from .loading.pretrained import StrictLoading
 from .network import ARGUMENTS, EncoderNetwork

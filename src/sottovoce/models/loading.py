@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..encoder.checks.finite import check_finite, unknown_yet
 from ..encoder.checks.finite_outputs import called
 from ..encoder.config import EncoderConfig
-from ..encoder.loading.foreign_formats import foreign_formats
+from ..encoder.loading.format_registry import foreign_formats
 from ..encoder.loading.model_files import Directory, is_file, model_type, read_json
 from ..encoder.loading.pretrained import blueprint, check_fit, files_of
 from ..encoder.loading.uninitialized import Uninitialized

@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
-from ..encoder.loading.foreign_formats import foreign_formats
+from ..encoder.loading.format_registry import foreign_formats
 from ..encoder.loading.model_files import Files
 from ..encoder.loading.pretrained import StrictLoading, write_processor
 from ..encoder.model import SpeechEncoder

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..encoder.layers.long_convolution import kept_bytes
+from ..encoder.layers.fft_convolution import kept_bytes
 
 
 def tensor_bytes(module: nn.Module) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from ..checkpoints.origin import name_of
+from ..checkpoints.origins import name_of
 from ..distillation.features import check_groups, default_layers
 from ..errors import DistillationError
 from ..options import Options

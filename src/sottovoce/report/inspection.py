@@ -11,7 +11,7 @@ from torch import nn
 from sottovoce.encoder.units import collect, inside
 from sottovoce.pruning.costs import Cost, cost, reference_cost
 from sottovoce.quantities import Seconds
-from sottovoce.report.layer_widths import LayerRow, Width, layer_widths
+from sottovoce.report.layer_rows import LayerRow, Width, layer_widths
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sottovoce.quantities import Seconds
-from sottovoce.report.layer_widths import LayerRow
+from sottovoce.report.layer_rows import LayerRow
 
 if TYPE_CHECKING:
     from sottovoce.metrics.detection.error_tradeoff import DET

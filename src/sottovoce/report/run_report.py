@@ -25,7 +25,7 @@ from sottovoce.profiling.published import PUBLISHED, published_models
 from sottovoce.pruning.slimming import TOLERANCE
 from sottovoce.recipe.stage_names import starting_points
 from sottovoce.report.html_page import html
-from sottovoce.report.layer_widths import layer_widths
+from sottovoce.report.layer_rows import layer_widths
 from sottovoce.report.numbers import METRICS
 from sottovoce.report.pictures.det_curves import det_picture
 from sottovoce.report.pictures.layer_picture import layers_png

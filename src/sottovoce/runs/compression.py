@@ -23,7 +23,7 @@ from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
 from .stages.context import StageContext, StageResult
-from .stages.finish import finish
+from .stages.stage_end import finish
 
 StageWrapper = Callable[[str, Callable[[], StageResult]], StageResult]
 """``around(name of a stage, its work)`` does the work."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ..checkpoints.origin import name_of
+from ..checkpoints.origins import name_of
 from ..encoder.config import EncoderConfig
 from ..errors import RecipeError
 from ..models.loading import load_pretrained

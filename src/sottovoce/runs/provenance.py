@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..checkpoints.origin import name_of
+from ..checkpoints.origins import name_of
 from ..recipe.stage_names import starting_points
 from .recipe import Recipe
 

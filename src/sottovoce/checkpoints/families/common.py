@@ -7,7 +7,7 @@ from typing import Any
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
 
 from .family import ACTIVATIONS
-from .uniform import uniform
+from .uniform_shapes import uniform
 
 RENAMED = {
     "hidden_act": "activation",

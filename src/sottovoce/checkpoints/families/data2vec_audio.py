@@ -6,8 +6,8 @@ from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
 from .key_map import KeyMap, KeyRule
-from .transformer import FRONT_END, LAYER, PROJECTION, norm, transformer
-from .uniform import uniform
+from .transformer_family import FRONT_END, LAYER, PROJECTION, norm, transformer
+from .uniform_shapes import uniform
 
 POSITIONAL = (KeyRule("encoder.pos_conv_embed.layers.{i}.conv.*", "positional.layers.{i}.*"),)
 

@@ -1,6 +1,6 @@
 """HuBERT (Hsu et al. 2021), and DistilHuBERT, which has no norm before the projection."""
 
-from .transformer import LARGE, RENAMED, transformer
+from .transformer_family import LARGE, RENAMED, transformer
 
 FAMILY = transformer(
     "hubert",

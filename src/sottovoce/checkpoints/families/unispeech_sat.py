@@ -1,6 +1,6 @@
 """UniSpeech-SAT (Chen et al. 2021): HuBERT with speaker-aware pre-training."""
 
-from .transformer import transformer
+from .transformer_family import transformer
 
 FAMILY = transformer(
     "unispeech_sat",

@@ -1,6 +1,6 @@
 """wav2vec 2.0 (Baevski et al. 2020): Base with a group norm and post-norm layers, Large with layer norms."""
 
-from .transformer import LARGE, transformer
+from .transformer_family import LARGE, transformer
 
 FAMILY = transformer(
     "wav2vec2",

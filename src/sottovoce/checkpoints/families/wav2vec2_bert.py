@@ -7,7 +7,7 @@ from sottovoce.encoder.config import EncoderConfig
 from . import common, conformer
 from .family import Family
 from .key_map import KeyMap, KeyRule
-from .transformer import PROJECTION
+from .transformer_family import PROJECTION
 
 NORMS = (KeyRule("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)
 

@@ -10,8 +10,8 @@ from sottovoce.encoder.config import EncoderConfig
 from . import common, conformer
 from .family import Family
 from .key_map import KeyMap, KeyRule
-from .transformer import FRONT_END, PROJECTION
-from .uniform import uniform
+from .transformer_family import FRONT_END, PROJECTION
+from .uniform_shapes import uniform
 
 NORMS = (
     KeyRule("encoder.layers.{i}.conv_module.batch_norm.*", "layers.{i}.convolution.norm.*"),

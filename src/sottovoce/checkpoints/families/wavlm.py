@@ -2,7 +2,7 @@
 
 from .common import UNUSED
 from .key_map import KeyMap, KeyRule, per_head
-from .transformer import LARGE, RENAMED, fields, table, transformer
+from .transformer_family import LARGE, RENAMED, fields, table, transformer
 
 GATE = (
     KeyRule("encoder.layers.{i}.attention.gru_rel_pos_linear.*", "layers.{i}.attention.position.gate.*"),

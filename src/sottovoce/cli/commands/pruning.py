@@ -53,7 +53,7 @@ def prune(
     ] = False,
 ) -> None:
     """Prune a model to a budget without training, prove the result, and save it."""
-    from sottovoce.checkpoints.origin import name_of
+    from sottovoce.checkpoints.origins import name_of
     from sottovoce.cli.terminal import busy, console, new_directory
     from sottovoce.data.batches.unlabeled_speech import speech_batches
     from sottovoce.errors import PlanError, SottovoceError

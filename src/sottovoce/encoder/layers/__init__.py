@@ -12,6 +12,6 @@
 `norms`                   normalization over time
 `activations`             the activations by name
 `convolution`             strided convolutions of the front end
-`long_convolution`        convolutions with a long kernel by the Fourier transform
+`fft_convolution`         convolutions with a long kernel by the Fourier transform
 `safe_convolution`        convolutions that are correct on a CPU in low precision too
 """

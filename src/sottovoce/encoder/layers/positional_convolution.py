@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..stream import IndexTensor, ResidualStream
 from ..units import Gateable, MacTerm, Rows, Site, Unit, elements
 from .activations import activation
-from .long_convolution import long_convolution, long_convolution_serves
+from .fft_convolution import long_convolution, long_convolution_serves
 from .safe_convolution import conv1d
 
 

@@ -6,9 +6,9 @@
 `model_files`      the files of a model, in a directory or on the hub
 `hub`              downloads from the hub
 `weight_files`     tensors from the weight files of a model
-`foreign_formats`  the readers of other checkpoint formats
+`format_registry`  the readers of other checkpoint formats
 `provider`         how later parts of the package are reached without importing them
-`portable_code`    the modeling code beside the weights of a portable copy
+`portable_files`   the modeling code beside the weights of a portable copy
 `uninitialized`    building modules whose weights are loaded afterwards
 `recomputed`       layers that support gradient checkpointing
 """

@@ -23,7 +23,7 @@ from ..checks.checked_config import CheckedConfig
 from ..checks.finite import check_finite, unknown_yet
 from .loading_options import split_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
-from .portable_code import portable_code
+from .portable_files import portable_code
 from .uninitialized import Uninitialized
 from .weight_files import read_safetensors, read_weights
 

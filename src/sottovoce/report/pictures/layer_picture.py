@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..layer_widths import LayerRow, Width
+from ..layer_rows import LayerRow, Width
 from .training_curves import PALETTE
 
 _ROW, _GAP, _BAR = 22, 6, 12

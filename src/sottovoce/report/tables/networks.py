@@ -9,7 +9,7 @@ from rich.text import Text
 from ...encoder.unit_kinds import KINDS, kind_at
 from ...pruning.costs import human
 from ..inspection import Inspection, Layer
-from ..layer_widths import Width
+from ..layer_rows import Width
 from ..numbers import percent
 
 KEPT, GONE = "cyan", "bright_black"

@@ -15,7 +15,7 @@ What they share:
     terms             the summands of the loss.
     training          the training loop with the stage's options.
     plan_execution    a plan carried out, proved and written.
-    finish            the end of a stage: evaluation, the model and its card on disk.
+    stage_end         the end of a stage: evaluation, the model and its card on disk.
 """
 
 from ...plugins import Registry

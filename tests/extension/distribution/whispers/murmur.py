@@ -2,7 +2,7 @@
 
 from transformers import HubertConfig, HubertModel
 
-from sottovoce.checkpoints.families.transformer import transformer
+from sottovoce.checkpoints.families.transformer_family import transformer
 
 
 class MurmurConfig(HubertConfig):

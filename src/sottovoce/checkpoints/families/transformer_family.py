@@ -9,7 +9,7 @@ from sottovoce.encoder.config import EncoderConfig, Shape
 from . import common
 from .family import Family
 from .key_map import KeyMap, KeyRule
-from .uniform import uniform
+from .uniform_shapes import uniform
 
 RENAMED = common.RENAMED | common.CONVOLUTIONS
 LARGE = {**common.LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from families import FAMILIES, randomize
-from sottovoce.encoder.layers import long_convolution as module
-from sottovoce.encoder.layers.long_convolution import kept_bytes, long_convolution, long_convolution_serves
+from sottovoce.encoder.layers import fft_convolution as module
+from sottovoce.encoder.layers.fft_convolution import kept_bytes, long_convolution, long_convolution_serves
 from sottovoce.encoder.layers.positional_convolution import PositionalLayer
 from sottovoce.encoder.model import SpeechEncoder
 

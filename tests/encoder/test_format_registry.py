@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sottovoce.encoder.loading.foreign_formats import FOREIGN_FORMATS
+from sottovoce.encoder.loading.format_registry import FOREIGN_FORMATS
 from sottovoce.encoder.loading.model_names import RECIPE_NAMES, hub_id
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
