@@ -10,7 +10,7 @@ from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.frontend.downsampling import Downsampling
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.stream import ResidualStream, one_channel_each
-from sottovoce.errors import CheckpointError, RecipeError
+from sottovoce.errors import CheckpointError, DistillationError, RecipeError
 from sottovoce.pruning.costs import CostModel, cost
 from sottovoce.pruning.gating.gates import Gates
 from sottovoce.pruning.planning.plans import Plan
@@ -123,7 +123,7 @@ def test_put_into_a_task_model_the_head_stays(tmp_path):
 
 
 def test_a_teacher_with_other_frames_is_refused():
-    with pytest.raises(RecipeError, match="of the teacher is 20 ms and one of the student 40 ms"):
+    with pytest.raises(DistillationError, match="of the teacher is 20 ms and one of the student 40 ms"):
         FeatureDistillation(downsampling_encoder(1), downsampling_encoder(2), [0, 2])
     FeatureDistillation(downsampling_encoder(2), downsampling_encoder(2), [0, 2])
 

@@ -11,21 +11,38 @@ The output equals that of the whole recording in one masked pass (`EncoderNetwor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import AudioError, StreamingError
 from ...quantities import SAMPLE_RATE, Seconds
 from ..config import EncoderConfig
-from ..frontend.waveform_frontend import check_lengths
+from ..frontend.waveform_frontend import FilterbankFrontEnd, WaveformFrontEnd, check_lengths
 from ..output import EncoderOutput
+from ..stream import ResidualStream
 from .cache import StreamState
 from .chunks import Chunks
 
-if TYPE_CHECKING:
-    from ..network import EncoderNetwork
+
+class StreamableEncoder(Protocol):
+    """What a stream needs of an encoder; `EncoderNetwork` has it."""
+
+    config: EncoderConfig
+    chunks: Chunks | None
+    training: bool
+    layers: nn.ModuleList
+    frontend: WaveformFrontEnd | FilterbankFrontEnd
+    stream: ResidualStream
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def forward_chunk(self, waveform: Tensor, state: StreamState) -> EncoderOutput: ...
 
 
 def streaming_problems(config: EncoderConfig) -> list[str]:
@@ -98,7 +115,7 @@ class EncoderStream:
         StreamingError: the encoder cannot work chunk by chunk, has no chunks, or is in training mode.
     """
 
-    def __init__(self, encoder: EncoderNetwork, chunks: Chunks | None = None):
+    def __init__(self, encoder: StreamableEncoder, chunks: Chunks | None = None):
         check_streamable(encoder.config)
         chunks = chunks or encoder.chunks
         if chunks is None:
