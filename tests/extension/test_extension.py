@@ -101,9 +101,11 @@ def test_the_cost_counts_it(found):
 
 
 @of("inspection")
-def test_inspect_shows_it(found):
-    assert "lobes" in found["table"]
-    assert "lobes" in json.dumps(found["json"])
+def test_inspect_shows_what_it_costs(found):
+    """The family's layers with their widths, and the head, which is smaller by 4 lobes of 16 + 1 + 8 parameters."""
+    assert "layer 1" in found["table"] and "head" in found["table"]
+    now, before = (found["json"][key]["parts"]["head"]["params"] for key in ("total", "original"))
+    assert before - now == 4 * (16 + 1 + 8)
 
 
 @of("report")

@@ -151,7 +151,9 @@ def portable() -> dict[str, Any]:
     except SottovoceError as error:
         refusal = str(error)
     torch.manual_seed(0)
-    config = TaskConfig(encoder=lobed.config.encoder, head={"kind": "plain_mean", "size": 5}, task="verification")
+    config = TaskConfig(
+        encoder=lobed.config.encoder, head={"kind": "plain_mean", "size": 5}, scoring="cosine", task="verification"
+    )
     plain = TaskModel(config).eval()
     plain.save_pretrained(place, portable=True)
     wave = torch.randn(2, 4000)

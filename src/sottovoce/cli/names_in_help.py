@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from click import Context, HelpFormatter
 from typer.core import TyperCommand
 
 
 class PruneCommand(TyperCommand):
     """Lists the kinds of unit."""
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_help(self, *arguments: Any) -> None:
         from sottovoce.encoder.unit_kinds import KINDS
 
         add_to_help(self, "kinds", f"Known: {', '.join(KINDS)}.")
-        super().format_help(ctx, formatter)
+        super().format_help(*arguments)
 
 
 class CompressCommand(TyperCommand):
     """Lists what a recipe can be made of."""
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_help(self, *arguments: Any) -> None:
         from sottovoce.heads.embedders import EMBEDDERS
         from sottovoce.runs.stages import STAGES
         from sottovoce.tasks.registry import TASKS
 
         parts = {"Tasks": TASKS, "stages": STAGES, "heads that make an embedding": EMBEDDERS}
         add_to_help(self, "recipe", "; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items()) + ".")
-        super().format_help(ctx, formatter)
+        super().format_help(*arguments)
 
 
 def add_to_help(command: TyperCommand, parameter: str, text: str) -> None:

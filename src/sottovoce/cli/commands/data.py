@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click import Context, HelpFormatter
 from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
@@ -26,21 +25,21 @@ def _group() -> None:
 class _ImportCommand(TyperCommand):
     """Names all layouts in the help, also those of other packages; only the help waits for their imports."""
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.corpora.layouts import LAYOUTS
 
         one_of_in_help(self, "layout", list(LAYOUTS))
-        super().format_help(ctx, formatter)
+        super().format_help(*arguments)
 
 
 class _SynthesizeCommand(TyperCommand):
     """Names all tasks with a synthetic corpus in the help, also those of other packages."""
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.synthesis import SYNTHESES
 
         one_of_in_help(self, "task", list(SYNTHESES))
-        super().format_help(ctx, formatter)
+        super().format_help(*arguments)
 
 
 FurtherOptions = Annotated[
