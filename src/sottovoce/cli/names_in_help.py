@@ -26,8 +26,8 @@ class CompressCommand(TyperCommand):
         from sottovoce.runs.stages import STAGES
         from sottovoce.tasks.registry import TASKS
 
-        parts = {"Tasks": TASKS, "stages": STAGES, "heads that make an embedding": EMBEDDERS}
-        add_to_help(self, "recipe", "; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items()) + ".")
+        tasks, stages, heads = (", ".join(names) for names in (list(TASKS), list(STAGES), list(EMBEDDERS)))
+        add_to_help(self, "recipe", f"Tasks: {tasks}; stages: {stages}; heads that make an embedding: {heads}.")
         super().format_help(*arguments)
 
 

@@ -200,6 +200,7 @@ class EncoderOptions(Options):
                 return model
             encoder = loaded
         else:
+            assert self.config is not None  # one of both is given
             encoder = SpeechEncoder(new_config(self.config))
             if self.filters == "mel":
                 convolutions: Any = encoder.frontend.conv

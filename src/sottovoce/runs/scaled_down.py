@@ -208,6 +208,7 @@ def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
     encoder = encoder_of_run(source)
     options = EncoderOptions.model_validate(_smaller(encoder, folder) if tiny else encoder)
     if options.source is None:
+        assert options.config is not None  # one of both is given
         return new_config(options.config)
     config = load_pretrained(stood_in(options.source, folder, tiny=tiny), encoder_only=True).config
     options.change(config)

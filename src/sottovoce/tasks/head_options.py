@@ -85,7 +85,8 @@ def _marked(base: Any, *marks: Any) -> Any:
         if isinstance(mark, KindsOf):
             return _choice(mark)
         if isinstance(mark, Between):
-            found = Annotated[found, Field(ge=mark.low, **{"lt" if mark.open else "le": mark.high})]
+            upper: dict[str, Any] = {"lt" if mark.open else "le": mark.high}
+            found = Annotated[found, Field(ge=mark.low, **upper)]
         if isinstance(mark, NotEmpty):
             found = Annotated[found, Field(min_length=1)]
     return found

@@ -134,7 +134,7 @@ def _written(folder: Path, cut: Cut, place: int, wave: Wave, method: str | None)
         soundfile.write(path, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16")
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(f"{path}: cannot be written ({error})") from error
-    fields = {"label": "spoof", "attack": method} if method else {"label": "bonafide"}
+    fields: dict[str, object] = {"label": "spoof", "attack": method} if method else {"label": "bonafide"}
     source = path.relative_to(folder)
     return make_cut(
         name=name, source=source, samples=len(wave), rate=SAMPLE_RATE, speaker=cut_speaker(cut), custom=fields

@@ -50,11 +50,8 @@ class DirectPooling(SpeakerEmbedder):
             CheckpointError: there is none.
         """
         kind, _ = split_choice(options["fusion"])
-        if (
-            options["width"] is None
-            and kind in AGGREGATIONS.builders
-            and issubclass(AGGREGATIONS.builders[kind], LayerSum)
-        ):
+        builder = AGGREGATIONS.builders.get(kind)
+        if options["width"] is None and isinstance(builder, type) and issubclass(builder, LayerSum):
             raise CheckpointError(f"behind the fusion {kind} give a width; its channels are the encoder's own")
 
 

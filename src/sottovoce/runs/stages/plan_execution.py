@@ -29,8 +29,8 @@ def carry_out_plan(
     at.run.plan(at.name).parent.mkdir(parents=True, exist_ok=True)
     plan.save(at.run.plan(at.name))
     at.console.print(plan.table(), highlight=False, markup=False, soft_wrap=True)
-    for part in plan.removed_parts():
-        at.report(part.line())
+    for removed in plan.removed_parts():
+        at.report(removed.line())
     at.report(f"slim network equals the gated one: largest relative difference {equality.worst:.1e} in float64")
     assert plan.reference is not None
     reference = {"params": plan.reference.params, "macs": plan.reference.macs}
