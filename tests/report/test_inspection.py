@@ -10,11 +10,14 @@ from rich.console import Console
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.model import SpeechEncoder
+from sottovoce.models.task_config import TaskConfig
+from sottovoce.models.task_network import TaskNetwork
 from sottovoce.pruning.costs import cost
 from sottovoce.report.inspection import inspect
 from sottovoce.report.layer_rows import layer_widths
 from sottovoce.report.pictures.layer_picture import layers_png, layers_svg, tracks
 from sottovoce.report.tables.networks import network_table
+from tiny_models import tiny_config
 
 SMALL = dict(hidden_size=32, layers=2, heads=4, ffn=48, conv_channels=(8, 8, 8), positional_groups=4)
 
@@ -121,3 +124,28 @@ def test_page_and_paper_show_the_same_picture():
     groups = ElementTree.fromstring(layers_svg(rows)).findall("g")
     assert [g.find("text").text for g in groups] == [t.text for t in drawn]
     assert layers_png(rows).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ({"kind": "transducer", "outputs": 4}, {"head joiner": ["width"]}),
+        (
+            {"kind": "powerset", "speakers": 2, "width": 8, "blocks": 2, "inner": 8, "heads": 2, "kernel": 7},
+            {f"head block {k}": ["ffn 1", "heads", "convolution", "ffn 2"] for k in range(2)},
+        ),
+        ({"kind": "mhfa", "width": 6, "heads": 3, "size": 10}, {}),
+    ],
+)
+def test_units_of_a_head_have_rows_of_their_own(head, rows):
+    labels = ["<blank>", " ", "a", "b"] if head["kind"] == "transducer" else None
+    model = TaskNetwork(TaskConfig(encoder=tiny_config(), head=head, labels=labels))
+    found = inspect(model, 2.0)
+    by_name = {layer.name: layer for layer in found.layers}
+    assert {
+        name: [w.label for w in by_name[name].widths] for name in by_name if by_name[name].path.startswith("head")
+    } == rows
+    in_head = sum(layer.params for name, layer in by_name.items() if name.startswith("head"))
+    assert in_head == sum(p.numel() for p in model.head.parameters())
+    assert sum(layer.params for layer in found.layers) == sum(p.numel() for p in model.parameters())
+    assert found.layers[-1].name == "residual"

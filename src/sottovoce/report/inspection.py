@@ -11,7 +11,7 @@ from torch import nn
 from sottovoce.encoder.units import collect, inside
 from sottovoce.pruning.costs import Cost, cost, reference_cost
 from sottovoce.quantities import Seconds
-from sottovoce.report.layer_rows import LayerRow, Width, layer_widths
+from sottovoce.report.layer_rows import HEAD, LayerRow, Width, layer_widths
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,26 @@ def inspect(model: nn.Module, seconds: Seconds = 8.0, name: str = "") -> Inspect
     rows = layer_widths(*_shapes(model))
     params, macs = _by_row(model, seconds, rows)
     layers = [Layer(r.name, r.path, r.widths, params.pop(r.name, 0), macs.pop(r.name, 0.0)) for r in rows]
-    # Parts without units (projection, norms, tables) come last, before the residual width, which concerns all layers.
+    # Behind the layers: parts without units (projection, norms, tables), the head, and what concerns all, the residual width.
     rest = [Layer(each, "", (), params.get(each, 0), macs.get(each, 0.0)) for each in {**params, **macs}]
-    order = [*(x for x in layers if x.path != "residual"), *rest, *(x for x in layers if x.path == "residual")]
+    order = sorted(layers + rest, key=_place)
     return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order))
 
 
 def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The encoder's shape now and before any pruning."""
+    """The shape now and before any pruning: that of an encoder, with the units of a head as one more part."""
     now: Any = model.shape
     before: Any = getattr(model, "original_shape", now)
-    return now.get("encoder", now), before.get("encoder", before)
+    if "encoder" not in now:
+        return now, before
+    return {**now["encoder"], HEAD: now.get(HEAD, {})}, {**before["encoder"], HEAD: before.get(HEAD, {})}
+
+
+def _place(layer: Layer) -> int:
+    """How far behind the layers of the encoder a row stands."""
+    if not layer.path:
+        return 1
+    return {HEAD: 2, "residual": 3}.get(layer.path.split(".")[0], 0)
 
 
 def _by_row(model: nn.Module, seconds: Seconds, rows: list[LayerRow]) -> tuple[dict[str, int], dict[str, float]]:

@@ -9,6 +9,9 @@ from typing import Any
 from sottovoce.encoder.config import ID_LISTS
 from sottovoce.encoder.unit_kinds import KINDS, label_at
 
+HEAD = "head"
+"""The part of the shape of a task model that belongs to its head."""
+
 _ORDER = {"frontend": 0, "positional": 1, "layers": 2}
 
 
@@ -79,6 +82,8 @@ def _places(original: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if key == "frontend":
             for i in range(len((value or {}).get("channels", ()))):
                 yield f"frontend.channels.{i}", f"conv {i}"
+        elif key == HEAD:
+            yield from ((f"{HEAD}.{inner}", f"{HEAD} {name}") for inner, name in _places(value or {}))
         elif isinstance(value, list) and key not in ID_LISTS:
             for i in range(len(value)):
                 yield f"{key}.{i}", f"{key.removesuffix('s')} {i}"
