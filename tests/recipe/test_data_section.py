@@ -39,13 +39,13 @@ def test_a_voice_at_another_speed_is_another_speaker(tmp_path):
 
 
 def test_labels_and_enrolments_in_files_of_their_own(tmp_path):
-    """As NIST and CN-Celeb publish them: a recipe says the same as ``evaluate --key --enrol``."""
+    """As NIST and CN-Celeb publish them: a recipe says the same as ``evaluate --key --enroll``."""
     write_corpus(tmp_path, speakers=2, utterances=2, seconds=0.5)
     names = [cut.id for cut in read_cuts(tmp_path / "test.jsonl.gz")]
     (tmp_path / "trials").write_text(f"one {names[1]}\none {names[2]}\n")
     (tmp_path / "key").write_text(f"one {names[2]} nontarget\none {names[1]} target\n")
-    (tmp_path / "enrol").write_text(f"one {names[0]}\n")
-    files = {name: str(tmp_path / name) for name in ("trials", "key", "enrol")}
+    (tmp_path / "enroll").write_text(f"one {names[0]}\n")
+    files = {name: str(tmp_path / name) for name in ("trials", "key", "enroll")}
     corpora = {"toy": {"cuts": {"test": str(tmp_path / "test.jsonl.gz")}}}
 
     def options(**said):
@@ -55,7 +55,7 @@ def test_labels_and_enrolments_in_files_of_their_own(tmp_path):
     found = Corpora(options(), tmp_path / "work").test_set(options().test["bands"]).trials
     assert (found.left, found.right, found.targets.tolist()) == ([names[0]] * 2, names[1:3], [True, False])
     assert list(options(key="nowhere").problems()) == ["data.test.bands.key: nowhere is no file"]
-    assert "data.test.bands.enrol: belongs to a trials file" in next(options(trials=None, key=None).problems())
+    assert "data.test.bands.enroll: belongs to a trials file" in next(options(trials=None, key=None).problems())
 
 
 def center(wave):

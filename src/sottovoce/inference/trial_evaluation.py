@@ -27,7 +27,7 @@ def evaluate(
     trials: str | Path,
     *,
     key: str | Path | None = None,
-    enrol: str | Path | None = None,
+    enroll: str | Path | None = None,
     draws: int = 1000,
     channel: Channel | None = None,
 ) -> dict[str, object]:
@@ -39,7 +39,7 @@ def evaluate(
             their path below it; or ``@LIST``, a text file of paths, by which trials name them.
         trials: lines ``1|0 a b``, ``a b target|nontarget`` or in another format, see `trial_formats`.
         key: a file with the labels of the trials, where the trials file has none; see `read_trials`.
-        enrol: a file that names the utterance of each enrolment, where the trials name enrolments.
+        enroll: a file that names the utterance of each enrollment, where the trials name enrollments.
         draws: draws of the bootstrap for the intervals.
         channel: the channel of files with several, of a folder or a list. Cuts name their channel.
 
@@ -54,7 +54,7 @@ def evaluate(
         InferenceError: an output of the model is NaN or infinite.
     """
     network = task_model(model, "verification")
-    pairs = read_trials(trials, key=key, enrol=enrol)
+    pairs = read_trials(trials, key=key, enroll=enroll)
     cuts = _cuts(str(data), set(pairs.utterances()), channel)
     return Verification(draws=draws).evaluate(network, EvaluationData(cuts, pairs)) | {"form": pairs.file_format}
 

@@ -69,7 +69,7 @@ def bootstrap(
         metric: the metric, as a function of ``(scores, targets, weights)``.
         scores: ``[N]``.
         targets: ``[N]``, true or 1 for target trials.
-        left: ``[N]`` speaker of the enrolment of each trial.
+        left: ``[N]`` speaker of the enrollment of each trial.
         right: ``[N]`` speaker of the test utterance of each trial.
         draws: number of bootstrap draws.
         level: coverage of the interval.

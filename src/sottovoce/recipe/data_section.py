@@ -48,13 +48,13 @@ class TestSet(Options):
         cuts: ``corpus/split``.
         trials: a trials file, or the name of a synthesized corpus, which brings its own.
         key: labels of the trials, where a file of its own has them; see `read_trials`.
-        enrol: a file that says which utterance each enrolment is; see `read_trials`.
+        enroll: a file that says which utterance each enrollment is; see `read_trials`.
     """
 
     cuts: str
     trials: str | None = None
     key: str | None = None
-    enrol: str | None = None
+    enroll: str | None = None
 
 
 class DataOptions(Options):
@@ -110,7 +110,7 @@ class DataOptions(Options):
             yield "data.hold_out: of 1 speaker there are no trials; hold out 2 or more, or 0"
 
     def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
-        beside = {name: file for name in ("key", "enrol") if (file := getattr(test, name)) is not None}
+        beside = {name: file for name in ("key", "enroll") if (file := getattr(test, name)) is not None}
         for name, file in beside.items():
             if test.trials is None or test.trials in self.corpora:
                 yield f"{path}.{name}: belongs to a trials file; give one, or leave it out"
@@ -273,6 +273,6 @@ class Corpora:
             trials = options.trials
             if trials in self.options.corpora:
                 trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
-            over = None if trials is None else read_trials(trials, key=options.key, enrol=options.enrol)
+            over = None if trials is None else read_trials(trials, key=options.key, enroll=options.enroll)
             self._test_sets[options] = EvaluationData(self.cuts(options.cuts), over)
         return self._test_sets[options]

@@ -74,7 +74,7 @@ def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, 
     ]
     assert 0 <= eer(np.array(scores + [0.0, 1.0]), np.array([*trials.targets[:6], False, True])) <= 1
     said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt").out
-    assert "EER" in said and "trials: 1|0 <enrol> <test>\n" in said
+    assert "EER" in said and "trials: 1|0 <enroll> <test>\n" in said
 
 
 def test_evaluate_hears_the_channel_that_is_chosen(sottovoce, place, tmp_path):

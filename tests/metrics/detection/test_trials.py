@@ -43,13 +43,13 @@ def test_saving_and_reading_back(tmp_path):
     [
         ("", "no trials in it"),
         ("\n  \n", "no trials in it"),
-        ("1 a b\n0 a\n", r"trials.txt: line 2: '0 a' is not '1\|0 <enrol> <test>'"),
+        ("1 a b\n0 a\n", r"trials.txt: line 2: '0 a' is not '1\|0 <enroll> <test>'"),
         ("1 a b\n2 a b\n0 a b c\n", "line 2: .*; line 3: "),
         ("1 a b\na b nontarget\n", "line 2: 'a b nontarget' is not"),
-        ("a b target\n0 a b\n", "line 2: '0 a b' is not '<enrol> <test> target"),
+        ("a b target\n0 a b\n", "line 2: '0 a b' is not '<enroll> <test> target"),
         ("a b imposter\n", "line 1: 'a b imposter' is no trial, .* labels are target and nontarget, tgt"),
         ("a,b,1\nc,d,0\n", "line 1: 'a,b,1' is no trial, nor is any other line"),
-        ("enroll test label\na b 1\nc d maybe\n", "line 3: 'c d maybe' is not '<enrol> <test> 1.0'"),
+        ("enroll test label\na b 1\nc d maybe\n", "line 3: 'c d maybe' is not '<enroll> <test> 1.0'"),
         ("1 a b\n1 a c\n", "all 2 trials are target"),
         ("0 a b\n", "all 1 trials are non-target"),
         ("1 a b\n" + 30 * "x\n", "; and 20 more"),
@@ -77,12 +77,12 @@ def test_real_trials(data):
 
 RIGHT = (["a/1.wav", "a/1.wav", "c"], ["a/2.wav", "b/1.wav", "d"], [True, False, True])
 FORMS = {
-    "1|0 <enrol> <test>": ("{1} {e} {t}", "1", "0"),
-    "<enrol> <test> 1|0": ("{e} {t} {1}", "1", "0"),
-    "<enrol> <test> target|nontarget": ("{e} {t} {1}", "target", "nontarget"),
-    "target|nontarget <enrol> <test>": ("{1} {e} {t}", "Target", "nonTarget"),
-    "<enrol> <test> tgt|nontgt": ("{e} {t} {1}", "tgt", "nontgt"),
-    "<enrol> <test> tgt|imp": ("{e}\t{t}\t{1}", "tgt", "imp"),
+    "1|0 <enroll> <test>": ("{1} {e} {t}", "1", "0"),
+    "<enroll> <test> 1|0": ("{e} {t} {1}", "1", "0"),
+    "<enroll> <test> target|nontarget": ("{e} {t} {1}", "target", "nontarget"),
+    "target|nontarget <enroll> <test>": ("{1} {e} {t}", "Target", "nonTarget"),
+    "<enroll> <test> tgt|nontgt": ("{e} {t} {1}", "tgt", "nontgt"),
+    "<enroll> <test> tgt|imp": ("{e}\t{t}\t{1}", "tgt", "imp"),
 }
 
 
@@ -97,11 +97,11 @@ def test_every_form_gives_the_same_and_is_told(tmp_path, form):
 @pytest.mark.parametrize(
     ("text", "form"),
     [
-        ("enroll test label\na b 1\nc d 0\n", "<enrol> <test> 1|0"),
-        ("Enrolment\tTest\tTarget\na\tb\ttgt\nc\td\timp\n", "<enrol> <test> tgt|imp"),
-        ("label enrol test\n1 a b\n0 c d\n", "1|0 <enrol> <test>"),
-        ("# enrol test\n1 a b\n0 c d\n", "1|0 <enrol> <test>"),
-        ("modelid segmentid side targettype\na b a tgt\nc d a imp\n", "<enrol> <test> tgt|imp"),
+        ("enroll test label\na b 1\nc d 0\n", "<enroll> <test> 1|0"),
+        ("Enrolment\tTest\tTarget\na\tb\ttgt\nc\td\timp\n", "<enroll> <test> tgt|imp"),
+        ("label enrol test\n1 a b\n0 c d\n", "1|0 <enroll> <test>"),
+        ("# enrol test\n1 a b\n0 c d\n", "1|0 <enroll> <test>"),
+        ("modelid segmentid side targettype\na b a tgt\nc d a imp\n", "<enroll> <test> tgt|imp"),
     ],
 )
 def test_a_first_line_that_names_the_columns(tmp_path, text, form):
@@ -115,7 +115,9 @@ def test_utterances_that_are_called_as_columns_are(tmp_path):
     assert (trials.left, trials.targets.tolist()) == (["enrol", "enrol"], [True, False])
 
 
-@pytest.mark.parametrize(("name", "form"), [("label-last", "<enrol> <test> 1|0"), ("tgt", "<enrol> <test> tgt|nontgt")])
+@pytest.mark.parametrize(
+    ("name", "form"), [("label-last", "<enroll> <test> 1|0"), ("tgt", "<enroll> <test> tgt|nontgt")]
+)
 def test_given_lists(cases, name, form):
     trials = read_trials(cases / f"trials/{name}.txt")
     assert trials.file_format == form and trials.targets.tolist()[:3] == [True, False, True]
@@ -125,17 +127,17 @@ def test_given_lists(cases, name, form):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1 a 0\n0 b 1\n", "line 1: '1 a 0' and all others may be <enrol> <test> 1.0 or 1.0 <enrol> <test>"),
-        ("1 a b\na b 0\n0 a b\n", "line 2: 'a b 0' is not '1.0 <enrol> <test>'"),
-        ("a b 1\n1 a b\na b 0\n", "line 2: '1 a b' is not '<enrol> <test> 1.0'"),
-        ("a b target\na c 0\n", "line 2: 'a c 0' is not '<enrol> <test> target.nontarget'"),
-        ("a b tgt\na c imp\na e imp\na d nontgt\n", "line 4: 'a d nontgt' is not '<enrol> <test> tgt.imp'"),
-        ("modelid\tsegmentid\tside\na\tb\ta\n", "<enrol> <test> without labels; give the key"),
+        ("1 a 0\n0 b 1\n", "line 1: '1 a 0' and all others may be <enroll> <test> 1.0 or 1.0 <enroll> <test>"),
+        ("1 a b\na b 0\n0 a b\n", "line 2: 'a b 0' is not '1.0 <enroll> <test>'"),
+        ("a b 1\n1 a b\na b 0\n", "line 2: '1 a b' is not '<enroll> <test> 1.0'"),
+        ("a b target\na c 0\n", "line 2: 'a c 0' is not '<enroll> <test> target.nontarget'"),
+        ("a b tgt\na c imp\na e imp\na d nontgt\n", "line 4: 'a d nontgt' is not '<enroll> <test> tgt.imp'"),
+        ("modelid\tsegmentid\tside\na\tb\ta\n", "<enroll> <test> without labels; give the key"),
         ("modelid\tsegmentid\tside\ttargettype\n", "no trials in it"),
         ("modelid segmentid side targettype\na b a target\nc d b nontarget\n", "line 3: side b of d; only side a"),
         (
             "modelid segmentid targettype\na b target\nc d imp\n",
-            "line 3: 'c d imp' is not '<enrol> <test> target.nontarget'",
+            "line 3: 'c d imp' is not '<enroll> <test> target.nontarget'",
         ),
     ],
 )
@@ -153,9 +155,9 @@ def test_lists_of_nist_with_a_key(tmp_path):
     )
     found = read_trials(trials, key=key)
     assert (found.left, found.right) == (["1001_sre", "1002_sre"], ["x.sph", "x.sph"])
-    assert found.targets.tolist() == [True, False] and found.file_format == f"<enrol> <test>, labels of {key}"
+    assert found.targets.tolist() == [True, False] and found.file_format == f"<enroll> <test>, labels of {key}"
     alone = read_trials(key)  # a key names the trials too
-    assert len(alone) == 3 and alone.file_format == "<enrol> <test> target|nontarget"
+    assert len(alone) == 3 and alone.file_format == "<enroll> <test> target|nontarget"
     trials.write_text("1001_sre x.sph\n1003_sre x.sph\n")  # without names of columns
     with pytest.raises(DataError, match=r"trials.txt: line 2: 1003_sre x.sph is not in .*key.tsv"):
         read_trials(trials, key=key)
@@ -170,11 +172,11 @@ def test_lists_of_cn_celeb(tmp_path):
     trials = write(tmp_path, "id0-enroll test/id0-a.wav 1\nid1-enroll test/id0-a.wav 0\n")
     enrol = tmp_path / "enroll.lst"
     enrol.write_text("id0-enroll enroll/id0-enroll.wav\nid1-enroll enroll/id1-enroll.wav\n")
-    assert read_trials(trials, enrol=enrol).left == ["enroll/id0-enroll.wav", "enroll/id1-enroll.wav"]
+    assert read_trials(trials, enroll=enrol).left == ["enroll/id0-enroll.wav", "enroll/id1-enroll.wav"]
     assert read_trials(trials).left == ["id0-enroll", "id1-enroll"]
     enrol.write_text("id0-enroll enroll/id0-enroll.wav\n")
     with pytest.raises(DataError, match="trials.txt: line 2: the enrolment id1-enroll is not in .*enroll.lst"):
-        read_trials(trials, enrol=enrol)
+        read_trials(trials, enroll=enrol)
     enrol.write_text("id0-enroll a.wav b.wav\nid1-enroll c.wav\n")
     with pytest.raises(DataError, match="enroll.lst: line 1: id0-enroll has several utterances"):
-        read_trials(trials, enrol=enrol)
+        read_trials(trials, enroll=enrol)

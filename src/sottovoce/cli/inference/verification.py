@@ -149,7 +149,7 @@ def evaluate(
     key: Annotated[
         Path | None, typer.Option(help="File with the labels of the trials, if the trials file has none.")
     ] = None,
-    enrol: Annotated[Path | None, typer.Option(help="Lines `<enrolment> <utterance>` (enroll.lst).")] = None,
+    enroll: Annotated[Path | None, typer.Option(help="Lines `<enrollment> <utterance>` (enroll.lst).")] = None,
     draws: Annotated[int, typer.Option(help="Number of bootstrap samples.", min=1)] = 1000,
     det: Annotated[Path | None, typer.Option(help="Draw the DET curve into this PNG file.")] = None,
     card: Annotated[
@@ -170,7 +170,7 @@ def evaluate(
         if place is not None:
             check_writable(place)
     with busy(f"evaluating on {trials}"):
-        found: dict[str, Any] = library(model, data, trials, key=key, enrol=enrol, draws=draws, channel=channel)
+        found: dict[str, Any] = library(model, data, trials, key=key, enroll=enroll, draws=draws, channel=channel)
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:

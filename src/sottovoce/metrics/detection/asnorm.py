@@ -2,7 +2,7 @@
 
     s' = 1/2 [ (s - mean_e) / std_e + (s - mean_t) / std_t ]
 
-where mean and std are those of the ``top`` highest scores of the enrolment ``e`` and of the test ``t`` against a cohort
+where mean and std are those of the ``top`` highest scores of the enrollment ``e`` and of the test ``t`` against a cohort
 of speakers that are in no trial (Matejka et al., "Analysis of score normalization in multilingual speaker
 recognition", Interspeech 2017: the variant AS-norm1).
 """
@@ -87,7 +87,7 @@ def as_norm(scores: ArrayLike, left: ArrayLike, right: ArrayLike, statistics: Co
 
     Args:
         scores: ``[N]`` cosines.
-        left: ``[N]`` row of the enrolment in ``statistics``.
+        left: ``[N]`` row of the enrollment in ``statistics``.
         right: ``[N]`` row of the test utterance in ``statistics``.
         statistics: statistics of all embeddings in the trials.
 

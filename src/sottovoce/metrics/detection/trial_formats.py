@@ -5,7 +5,7 @@ CN-Celeb        id00800-enroll test/id00800-1.wav 1
 Kaldi, SITW     utt-a utt-b target                    or nontarget
 VOiCES          utt-a utt-b tgt                       or imp, or nontgt
 NIST SRE        modelid <tab> segmentid <tab> side <tab> targettype, with the columns named in the first line
-others          enrol test label, with the columns named in the first line
+others          enroll test label, with the columns named in the first line
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORDS = [("target", "nontarget"), ("tgt", "nontgt"), ("tgt", "imp"), ("1", "0")]
 """Labels of trials of the same and of different speakers; words before numbers, which may also be names of utterances."""
 
 _NAMED = {
-    "enrol": ("modelid", "model", "enrol", "enroll", "enrolment", "enrollment"),
+    "enroll": ("modelid", "model", "enrol", "enroll", "enrolment", "enrollment"),
     "test": ("segmentid", "segment", "test"),
     "label": ("targettype", "label", "target"),
     "side": ("side",),
@@ -33,13 +33,13 @@ class TrialFormat(NamedTuple):
     """The format of a list of trials.
 
     Attributes:
-        enrol, test, label: indices of the columns; ``label`` is ``None`` if a key file has the labels.
+        enroll, test, label: indices of the columns; ``label`` is ``None`` if a key file has the labels.
         words: labels of the same and of different speakers.
         columns: number of columns, ``None`` if it is not fixed.
         named: whether the first line names the columns.
     """
 
-    enrol: int
+    enroll: int
     test: int
     label: int | None
     words: tuple[str, str]
@@ -48,14 +48,14 @@ class TrialFormat(NamedTuple):
 
     def __str__(self) -> str:
         if self.label is None:
-            return "<enrol> <test>"
-        parts = {self.enrol: "<enrol>", self.test: "<test>", self.label: "|".join(self.words)}
+            return "<enroll> <test>"
+        parts = {self.enroll: "<enroll>", self.test: "<test>", self.label: "|".join(self.words)}
         return " ".join(parts[place] for place in sorted(parts))
 
     def fits(self, fields: Sequence[str]) -> bool:
         if self.columns is not None and len(fields) != self.columns:
             return False
-        if len(fields) <= max(self.enrol, self.test, self.label or 0):
+        if len(fields) <= max(self.enroll, self.test, self.label or 0):
             return False
         return self.label is None or fields[self.label].lower() in self.words
 
@@ -90,7 +90,7 @@ def detect_format(lines: Sequence[NumberedFields], *, labeled: bool = True) -> T
     if not any(count.values()):
         raise DataError(
             f"line {lines[0][0]}: {' '.join(lines[0][1])[:80]!r} is no trial, nor is any other line; a line is"
-            " '<enrol> <test> <label>' or '<label> <enrol> <test>', and labels are "
+            " '<enroll> <test> <label>' or '<label> <enroll> <test>', and labels are "
             + ", ".join(" and ".join(words) for words in WORDS)
         )
     likely = [trial_format for trial_format in _FORMATS if trial_format.fits(lines[0][1])] or [
@@ -106,13 +106,13 @@ def _named(lines: Sequence[NumberedFields]) -> TrialFormat | None:
     places = {
         what: next((lower.index(name) for name in names if name in lower), None) for what, names in _NAMED.items()
     }
-    enrol, test = places["enrol"], places["test"]
-    if enrol is None or test is None:
+    enroll, test = places["enroll"], places["test"]
+    if enroll is None or test is None:
         return None
     label = places["label"]
-    if label is None:  # as in a comment, "# enrol test"
+    if label is None:  # as in a comment, "# enroll test"
         places_alike = [
-            trial_format for trial_format in _FORMATS if (trial_format.enrol, trial_format.test) == (enrol, test)
+            trial_format for trial_format in _FORMATS if (trial_format.enroll, trial_format.test) == (enroll, test)
         ]
         if alike := [
             trial_format for trial_format in places_alike if all(trial_format.fits(fields) for _, fields in lines[1:])
@@ -120,4 +120,4 @@ def _named(lines: Sequence[NumberedFields]) -> TrialFormat | None:
             return alike[0]._replace(named=True)
     labels = {fields[label].lower() for _, fields in lines[1:] if label is not None and len(fields) > label}
     words = max(WORDS, key=lambda words: sum(each in words for each in labels))
-    return TrialFormat(enrol, test, label, words, columns=len(first), named=True)
+    return TrialFormat(enroll, test, label, words, columns=len(first), named=True)

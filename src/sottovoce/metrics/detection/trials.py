@@ -23,10 +23,10 @@ class Trials:
     """Pairs of utterances.
 
     Attributes:
-        left: ``[N]`` names of the enrolment utterances.
+        left: ``[N]`` names of the enrollment utterances.
         right: ``[N]`` names of the test utterances.
         targets: ``[N]`` bool, true where both are the same speaker.
-        file_format: format of the file, such as ``1|0 <enrol> <test>``.
+        file_format: format of the file, such as ``1|0 <enroll> <test>``.
         lines: ``[N]`` line number of each trial.
     """
 
@@ -49,7 +49,7 @@ class Trials:
         write_text(Path(path), "".join(written))
 
 
-def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str | Path | None = None) -> Trials:
+def read_trials(path: str | Path, *, key: str | Path | None = None, enroll: str | Path | None = None) -> Trials:
     """Read a list of trials; its format is detected from all its lines.
 
     Empty lines are skipped. A trial may occur twice, as in published lists.
@@ -57,11 +57,11 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
     Args:
         path: a text file with columns separated by blanks or tabs.
         key: the file with the labels of the trials, if the list has none (NIST SRE).
-        enrol: the file with the utterance of each enrolment (CN-Celeb's ``enroll.lst``): ``<enrolment> <utterance>``.
+        enroll: the file with the utterance of each enrollment (CN-Celeb's ``enroll.lst``): ``<enrollment> <utterance>``.
 
     Raises:
         DataError: a file is missing, empty or not text; lines have different formats (with their numbers), or two formats
-            fit; a trial is not in the key; an enrolment is unknown, or has several utterances; or all trials have the same
+            fit; a trial is not in the key; an enrollment is unknown, or has several utterances; or all trials have the same
             label.
     """
     path = Path(path)
@@ -74,16 +74,16 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enrol: str |
     for number, fields in found:
         label = fields[trial_format.label].lower() if trial_format.label is not None and labels is None else None
         if labels is not None:
-            label = labels.get((fields[trial_format.enrol], fields[trial_format.test]))
+            label = labels.get((fields[trial_format.enroll], fields[trial_format.test]))
             if label is None:
                 faults.append(
-                    f"line {number}: {fields[trial_format.enrol]} {fields[trial_format.test]} is not in {key}"
+                    f"line {number}: {fields[trial_format.enroll]} {fields[trial_format.test]} is not in {key}"
                 )
         targets.append(label in _SAME)
-    left = [fields[trial_format.enrol] for _, fields in found]
-    if enrol is not None:
-        utterances = _enrolments(Path(enrol))
-        faults += [f"line {number}: the enrolment {name} is not in {enrol}"
+    left = [fields[trial_format.enroll] for _, fields in found]
+    if enroll is not None:
+        utterances = _enrollments(Path(enroll))
+        faults += [f"line {number}: the enrollment {name} is not in {enroll}"
                    for (number, _), name in zip(found, left, strict=True) if name not in utterances]  # fmt: skip
         left = [utterances.get(name, name) for name in left]
     if faults:
@@ -132,19 +132,19 @@ def _key(path: Path) -> Mapping[tuple[str, str], str]:
         raise DataError(f"{path}: a key has labels, and this has '{trial_format}' only")
     labels: dict[tuple[str, str], str] = {}
     for number, fields in found:
-        pair, label = (fields[trial_format.enrol], fields[trial_format.test]), fields[trial_format.label].lower()
+        pair, label = (fields[trial_format.enroll], fields[trial_format.test]), fields[trial_format.label].lower()
         if labels.setdefault(pair, label) != label:
             raise DataError(f"{path}: line {number}: {' '.join(pair)} is {label} here and {labels[pair]} before")
     return labels
 
 
-def _enrolments(path: Path) -> Mapping[str, str]:
-    """The utterance of each enrolment."""
-    found, trial_format = _rows(path, "enrolments", labeled=False)
+def _enrollments(path: Path) -> Mapping[str, str]:
+    """The utterance of each enrollment."""
+    found, trial_format = _rows(path, "enrollments", labeled=False)
     utterances: dict[str, str] = {}
     faults = []
     for number, fields in found:
-        name, *names = (fields[trial_format.enrol], fields[trial_format.test]) if trial_format.named else fields
+        name, *names = (fields[trial_format.enroll], fields[trial_format.test]) if trial_format.named else fields
         if len(names) != 1 or utterances.setdefault(name, names[0]) != names[0]:
             faults.append(f"line {number}: {name} has several utterances; one is compared with one: put them together")
     if faults:
