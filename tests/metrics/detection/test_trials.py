@@ -175,7 +175,7 @@ def test_lists_of_cn_celeb(tmp_path):
     assert read_trials(trials, enroll=enrol).left == ["enroll/id0-enroll.wav", "enroll/id1-enroll.wav"]
     assert read_trials(trials).left == ["id0-enroll", "id1-enroll"]
     enrol.write_text("id0-enroll enroll/id0-enroll.wav\n")
-    with pytest.raises(DataError, match="trials.txt: line 2: the enrolment id1-enroll is not in .*enroll.lst"):
+    with pytest.raises(DataError, match="trials.txt: line 2: the enrollment id1-enroll is not in .*enroll.lst"):
         read_trials(trials, enroll=enrol)
     enrol.write_text("id0-enroll a.wav b.wav\nid1-enroll c.wav\n")
     with pytest.raises(DataError, match="enroll.lst: line 1: id0-enroll has several utterances"):
