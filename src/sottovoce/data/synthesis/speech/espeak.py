@@ -95,9 +95,7 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
             stderr=complaints,
         )
         assert child.stdin is not None and child.stdout is not None
-        with contextlib.suppress(
-            AttributeError, OSError
-        ):  # a larger pipe, where the system allows it, lets the child work ahead
+        with contextlib.suppress(AttributeError, OSError):  # a larger pipe, where the system has it, is faster
             fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
             child.stdin.write(plain_json.dumps([asdict(utterance) for utterance in utterances]).encode())
