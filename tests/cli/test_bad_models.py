@@ -122,7 +122,7 @@ BUDGETS = {
     "params=0": "params",
     "params=-5%": "params",
     "params=150%": "params",
-    "parms=20%": "did you mean params",
+    "parms=20%": "did you mean 'params'?",
     "params": "params",
     "layers.params=1%": "layers",
     "nowhere.params=50%": "nowhere",
