@@ -102,4 +102,4 @@ def test_a_run_in_a_read_only_folder(sottovoce, read_only, tmp_path):
 def test_diarize_into_a_read_only_folder(sottovoce, read_only, tmp_path):
     """Told before the models are even looked for."""
     for out in (["-o", read_only / "x.rttm"], ["-o", tmp_path / "x.rttm", "--picture", read_only / "x.png"]):
-        one_line(sottovoce("diarize", tmp_path / "none", tmp_path / "x.wav", *out), "nothing may be written into")
+        one_line(sottovoce("diarize", tmp_path / "none", tmp_path / "x.wav", *out), "no permission to write to")
