@@ -160,10 +160,10 @@ def test_widths_in_python_too(given):
         ({"kind": "powerset", "blocks": 10**6}, "blocks is 1000000"),
         ({"kind": "powerset", "at_once": 10**6}, "at_once"),
         ({"kind": "pooled", "pooling": {"kind": "attentive", "botleneck": 3}}, "did you mean 'bottleneck'"),
-        ({"kind": "pooled", "fusion": {"kind": "sum", "weights": "x"}}, "fusion sum: 'weights' is unknown"),
+        ({"kind": "pooled", "width": 8, "fusion": {"kind": "sum", "weights": "x"}}, "fusion sum: 'weights' is unknown"),
         ({"kind": "classifier"}, "head classifier: needs embedding"),
         ({"kind": "plain_xvector", "kernels": [5, 3]}, "5 channels, 2 kernels and 5 dilations"),
-        ({"kind": "plain_xvector", "channels": [], "kernels": [], "dilations": []}, "0 channels, 0 kernels"),
+        ({"kind": "plain_xvector", "channels": [], "kernels": [], "dilations": []}, "channels is []; it must be a list of 1"),
     ],
 )
 def test_options_of_heads_are_checked(head, told, models):
@@ -179,12 +179,12 @@ def test_a_fault_of_a_constructor_is_not_told_as_the_users(monkeypatch):
         TaskModel(TaskConfig(encoder=tiny_config(), head={"kind": "mhfa"}))
 
 
-@pytest.mark.parametrize("module", ["mhfa", "fusion", "pooling"])
+@pytest.mark.parametrize("module", ["speaker.mhfa", "layer_aggregation", "speaker.pooling"])
 def test_neither_is_its_own_type_error(module, monkeypatch):
     def fault(*_, **__):
         raise TypeError("a fault of ours")
 
-    head = {"kind": "mhfa"} if module == "mhfa" else {"kind": "pooled", "width": 8, "pooling": "attentive"}
+    head = {"kind": "mhfa"} if module == "speaker.mhfa" else {"kind": "pooled", "width": 8, "pooling": "attentive"}
     faulty = SimpleNamespace(**{name: fault for name in ("Linear", "Parameter", "Conv1d", "ModuleList")})
     monkeypatch.setattr(import_module(f"sottovoce.heads.{module}"), "nn", faulty)
     with pytest.raises(TypeError, match="a fault of ours"):

@@ -58,7 +58,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_evaluation_that_fails_leaves_training_as_it_was(way, tmp_path, monkeypatch):
-    monkeypatch.setattr("sottovoce.tasks.intent.interpreter", lambda model: None)
+    monkeypatch.setattr("sottovoce.tasks.intent.slu_interpreter", lambda model: None)
     model = spoilt(tiny_model()).train()
     model.encoder.layers[0].eval()
     before = modes(model)
