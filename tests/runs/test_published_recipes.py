@@ -157,7 +157,7 @@ def test_diarizen():
         task, prune, distill = by_name["fine_tune"], by_name["prune"], by_name["distill"]
         assert (task.lr.encoder, task.lr.head, task.decay, task.average) == (2e-5, 1e-3, "constant", 5)
         assert (task.clip.percentile, task.clip.history) == (90, 1000)
-        assert (prune.lr.encoder, prune.gates.lr, prune.units) == (2e-4, 2e-2, ["conv", "head", "ffn"])
+        assert (prune.lr.encoder, prune.gates.lr, prune.kinds) == (2e-4, 2e-2, ["conv", "head", "ffn"])
         assert prune.steps / prune.ramp.steps == 6 and prune.steps / distill.steps == 1.5  # 30, 5 and 20 epochs
         assert prune.distillation.teacher == distill.distillation.teacher == "fine_tune"
 
@@ -169,7 +169,7 @@ def test_hj_pruning_has_three_constraints_and_no_teacher():
         assert set(budgets["separate"].per) == {"frontend", "layers"} and budgets["separate"].params is None
         assert budgets["macs"].macs and budgets["macs"].params is None
         prune = stages(f"hj-macs{task}")["prune"]
-        assert prune.distillation is None and prune.task_weight == 1 and "conv" in prune.units
+        assert prune.distillation is None and prune.task_weight == 1 and "conv" in prune.kinds
         recipe = full(f"hj-size{task}")
         assert recipe.encoder.source == "facebook/wav2vec2-base"
         assert list(recipe.data.corpora) == (["slurp"] if task else ["librispeech"])
@@ -194,10 +194,10 @@ def test_synergy():
             assert recipe.task.options.head.kind == ("ctc" if what == "ctc" else "transducer")
             assert (recipe.encoder.streaming is not None) == (what == "streaming")
         by_name = stages(l0.name)
-        assert by_name["prune"].units == ["head", "ffn", "convolution"]
+        assert by_name["prune"].kinds == ["head", "ffn", "convolution"]
         assert by_name["prune"].task_weight and by_name["prune"].distillation.teacher == "fine_tune"
         assert "conformer" in l0.encoder.source and len(l0.data.train) == 3
-        assert stages(lowrank.name)["prune"].units == ["rank"] and "factorize" in lowrank.names()
+        assert stages(lowrank.name)["prune"].kinds == ["rank"] and "factorize" in lowrank.names()
     joint, apart = stages("synergy-l0-rnnt"), stages("synergy-prune-then-train")
     assert apart["prune"].task_weight == 0
     assert sum(each.steps for each in joint.values()) == sum(each.steps for each in apart.values())
@@ -210,7 +210,7 @@ def test_hybrid():
         assert (head.width, head.heads, head.size, recipe.budget.params) == (128, heads, 256, kept)
         assert prune.lr.encoder == pytest.approx(0.05 * prune.lr.head) and prune.lr.head == 5e-4
         assert prune.lr.head * prune.final == pytest.approx(5e-5) and prune.gates.lr == 5e-2
-        assert set(prune.units) == {"conv", "head", "ffn", "attention_block", "ffn_block"}
+        assert set(prune.kinds) == {"conv", "head", "ffn", "attention_block", "ffn_block"}
         assert prune.ramp.steps == prune.steps and prune.distillation is None
         assert [effect.options.probability for effect in recipe.data.augment] == [0.8, 0.8]
         assert recipe.data.crop == (3, 3) and any("5e-4" in line for line in recipe.about.differs)
