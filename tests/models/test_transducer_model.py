@@ -124,6 +124,7 @@ def test_saved_and_loaded(tmp_path):
         model(outputs=4)
 
 
+@pytest.mark.slow
 def test_portable_it_loads_where_this_package_is_not_installed(tmp_path):
     small = slim(model(downsampling=2), Plan.to_shape(model(downsampling=2), {"joiner": [16]}))
     assert torch.equal(output_elsewhere(small, speech(), tmp_path), small(speech()).output)

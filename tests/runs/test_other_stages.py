@@ -63,6 +63,7 @@ def run(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_recipe(run, tmp_path):
     (tmp_path / "corpus").mkdir()
     cut = {"random_cut": {"draw": 7, "kinds": ["ffn"], "budget": {"params": 0.8}, "round_to": 1}}
@@ -88,6 +89,7 @@ def test_recipe(run, tmp_path):
     assert done.returncode == 2 and "stages[0].random_cut.drew: unknown; did you mean 'draw'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_check_and_help(run, tmp_path):
     (tmp_path / "corpus").mkdir()
     data = toy(tmp_path / "corpus", stages=[{"random_cut": {"kinds": ["ffn"], "budget": {"params": 0.8}}}])

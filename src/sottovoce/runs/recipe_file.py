@@ -85,7 +85,8 @@ def _set_all(data: dict[str, Any], changes: Sequence[str], problems: list[str]) 
         path, sign, text = change.partition("=")
         steps = [each for each in re.split(r"[.\[\]]+", path.rstrip("]"))]
         if not sign or not all(steps) or len(steps) > STEPS:
-            problems.append(f"--set {change[:60]}: write path=value, such as stage.prune.steps=200")
+            text = change if change.isprintable() else repr(change)
+            problems.append(f"--set {text[:60]}: write path=value, such as stage.prune.steps=200")
         elif path in given:
             problems.append(f"--set {path}: given twice, {given[path][:60]} and {text[:60]}; leave one out")
         else:

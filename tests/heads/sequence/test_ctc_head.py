@@ -84,6 +84,7 @@ def test_outputs_and_labels_must_agree(tmp_path):
         TaskModel.from_pretrained(tmp_path)
 
 
+@pytest.mark.slow
 def test_portable_it_loads_where_this_package_is_not_installed(tmp_path):
     small = slim(found := model(), Plan.to_shape(found, {"ffn": [5, 0], "encoder.residual": 12}))
     assert torch.equal(output_elsewhere(small, speech(), tmp_path), small(speech()).output)

@@ -90,6 +90,7 @@ def test_saved_and_loaded_it_is_the_same(kind, tmp_path):
     assert torch.equal(found(speech()).output, again(speech()).output)
 
 
+@pytest.mark.slow
 def test_portable_it_loads_where_this_package_is_not_installed(tmp_path):
     found = model("aasist")  # the files of all heads are shipped
     assert torch.equal(found(speech()).output, output_elsewhere(found, speech(), tmp_path))

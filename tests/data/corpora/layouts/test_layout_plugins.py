@@ -44,6 +44,7 @@ def run(tmp_path, audio):
     return run
 
 
+@pytest.mark.slow
 def test_command(run, tmp_path):
     done = run("-m", "sottovoce", "data", "import", "--help")
     assert "lines" in done.stdout.split("Arguments", 1)[1].split("source", 1)[0]
@@ -58,6 +59,7 @@ def test_command(run, tmp_path):
     assert done.returncode == 2 and "no layout is called 'lins'; did you mean 'lines'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_recipe(run, tmp_path):
     program = """
 from pathlib import Path
