@@ -12,7 +12,7 @@ Make it smaller
     `magnitude`, `activation`, `taylor`  scores: how important each element of a network seems
     `Budget`                             what the result may cost
     `Plan`, `plan`                       which elements stay; choose them under a budget
-    `slim`                               carry out a plan, and prove the smaller network equal
+    `slim`                               carry out a plan, and check that the smaller network is equal
     `prune`                              score, plan and slim in one call
     `Gates`, `Pruner`                    learned gates; gates with a budget for a training loop of your own
     `compress`                           carry out a recipe: fine-tune, prune, distill, slim
@@ -104,7 +104,7 @@ def _recipe_names() -> Container[str]:
     return known_recipes()
 
 
-# What loading needs of rooms that it must not import; they are imported when a model of that kind is first loaded.
+# What loading needs from packages that it must not import; they are imported when such a model is first loaded.
 FOREIGN_FORMATS.register(_foreign_formats)
 RECIPE_NAMES.register(_recipe_names)
 

@@ -1,4 +1,4 @@
-"""``python -m sottovoce``: the command line, where no script of it is on the path."""
+"""``python -m sottovoce``: the command line, for when the script ``sottovoce`` is not on the path."""
 
 from sottovoce.cli import main
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def apply_umask(path: Path) -> None:
-    """Give a file the mode that any program's new file has.
+    """Give a file the mode that the umask leaves to new files.
 
     The safetensors library writes files that only their owner can read, whatever the umask is.
     """
-    mask = os.umask(0o077)  # it can only be read by setting it; in between new files are readable by fewer, not more
+    mask = os.umask(0o077)  # reading the umask means setting it: for an instant, new files are private
     os.umask(mask)
     path.chmod(0o666 & ~mask)

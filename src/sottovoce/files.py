@@ -38,7 +38,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: The file cannot be written; the error names ``path``.
     """
     path = Path(os.path.realpath(path))
-    if _is_special(path):  # a file renamed over it would take its place
+    if _is_special(path):  # renaming a file over it would replace the device
         with path_in_errors(path):
             yield path
         return
@@ -105,7 +105,7 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write tensors as ``.safetensors``."""
-    from safetensors.torch import save_file  # imports torch, which the numpy-only rooms do without
+    from safetensors.torch import save_file  # imports torch, without which parts of the package work
 
     with whole_file(path) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
@@ -114,10 +114,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
 @contextlib.contextmanager
 def path_in_errors(path: Path) -> Iterator[None]:
-    """Add ``path`` to errors of the system that name no file, as most libraries raise them.
+    """Add ``path`` to system errors that name no file; most libraries raise such errors.
 
     Raises:
-        OSError: With the name of the file, and saying that the disk is full where a library has only its own words for it.
+        OSError: With the name of the file, and saying that the disk is full where a library has an error of its own for that.
     """
     try:
         yield
@@ -135,7 +135,7 @@ def path_in_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unwritable(path: str | Path) -> Iterator[None]:
-    """Errors of the system while ``path`` is written become a `DataError` that names it.
+    """Turn system errors while ``path`` is written into a `DataError` that names it.
 
     Raises:
         DataError: In place of an `OSError`.
@@ -147,7 +147,7 @@ def unwritable(path: str | Path) -> Iterator[None]:
 
 
 def check_writable(path: Path) -> Path:
-    """``path``, if a file can be written there, as far as that shows without writing; folders may be missing.
+    """``path``, if a file can probably be written there; nothing is written, and folders may be missing.
 
     Raises:
         DataError: ``path`` is a folder, or lies below a file or in a folder that may not be written to.
@@ -174,6 +174,6 @@ def _is_special(path: Path) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Write the file's contents to the disk, so that the rename cannot come before them when the machine goes down."""
+    """Write the file's contents to the disk, so that a crash of the machine cannot leave the new name with old contents."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""One process at a time: locks on files, which the system releases when their process ends, however it ends."""
+"""One process at a time: locks on files, which the system releases when their process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -122,5 +122,5 @@ def _owner(path: Path) -> str:
     try:
         owner = json.loads(path.with_name(path.name + OWNER).read_text(encoding="utf-8"))
         return f"process {owner['process']} on {owner['host']}, since {owner['since']}"
-    except (OSError, ValueError, LookupError, TypeError):  # JSON of any shape, or cut off
+    except (OSError, ValueError, LookupError, TypeError):  # JSON of any structure, or cut off
         return "another process"

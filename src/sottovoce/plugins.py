@@ -40,7 +40,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """The entry of this name.
 
         Raises:
-            KeyError: there is none; `find` raises an error for a person.
+            KeyError: there is none; `find` raises an error with a message for the user.
             PluginError: another package declares it, but it cannot be imported.
         """
         if name not in self._entries:
@@ -62,7 +62,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """The entry of this name.
 
         Raises:
-            PluginError: there is none, with the nearest name; or it cannot be imported.
+            PluginError: there is none, and the message suggests the nearest name; or it cannot be imported.
         """
         if name not in self:
             raise PluginError(f"no {self.noun} is called {name!r}; {did_you_mean(name, self)}")
@@ -74,7 +74,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     @cached_property
     def _declared(self) -> Mapping[str, EntryPoint | Entry]:
-        """What other distributions declare; in a portable copy what was shipped with it.
+        """What other distributions declare; in a portable copy, what was shipped with it.
 
         Raises:
             PluginError: two of them, or one of them and sottovoce, use the same name.
@@ -100,7 +100,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 def _imported(declared: EntryPoint, noun: str) -> Any:
     try:
         return declared.load()
-    except Exception as error:  # another package's code: whatever goes wrong in it, the line says whose it is
+    except Exception as error:  # code of another package may raise anything; the message names the package
         raise PluginError(
             f"the {noun} {declared.name!r} of {_owner(declared)} cannot be imported "
             f"({type(error).__name__}: {error}); update or uninstall that package"

@@ -163,7 +163,10 @@ def test_widths_in_python_too(given):
         ({"kind": "pooled", "width": 8, "fusion": {"kind": "sum", "weights": "x"}}, "fusion sum: 'weights' is unknown"),
         ({"kind": "classifier"}, "head classifier: needs embedding"),
         ({"kind": "plain_xvector", "kernels": [5, 3]}, "5 channels, 2 kernels and 5 dilations"),
-        ({"kind": "plain_xvector", "channels": [], "kernels": [], "dilations": []}, "channels is []; it must be a list of 1"),
+        (
+            {"kind": "plain_xvector", "channels": [], "kernels": [], "dilations": []},
+            "channels is []; it must be a list of 1",
+        ),
     ],
 )
 def test_options_of_heads_are_checked(head, told, models):

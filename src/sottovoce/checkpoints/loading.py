@@ -1,4 +1,4 @@
-"""Loading a checkpoint of any format: which format it is in, and what reads that."""
+"""Loading a checkpoint of any format: finds out the format and calls its reader."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class FileFormat(Protocol):
-    """A module that reads files which hold a config beside the weights."""
+    """A module that reads files in which a config and the weights are stored together."""
 
     KEYS: frozenset[str]
-    """What such a file holds at its top."""
+    """The keys at the top level of such a file."""
 
     def load(self, content: Mapping[str, Any], name: str) -> Loaded:
         """Our config and weights of a file's content, and notes.
@@ -50,7 +50,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
     """Read a checkpoint of any format.
 
     Args:
-        name: a directory or hub id of a stock Transformers model of any head class (or of ours), its weights file, an
+        name: a directory or hub id of a stock Transformers model of any head class (or of sottovoce), its weights file, an
             original WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
         files: the files of a directory or hub id, if they are known already.
         options: for the hub: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, ``force_download``,
@@ -60,7 +60,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
         Our config, our weights by name, and notes that the user should read.
 
     Raises:
-        CheckpointError: nothing there, an unknown format, damaged, or weights that do not fit the config.
+        CheckpointError: there is no checkpoint, its format is unknown, it is damaged, or its weights do not fit the config.
     """
     path = Path(name)
     with one_line_errors(str(name)):
@@ -131,7 +131,7 @@ def load_task(
         The fields of our `TaskConfig`, our weights by name, and notes that the user should read.
 
     Raises:
-        CheckpointError: as `load`; or no known head, or a tokenizer that is missing or does not fit it.
+        CheckpointError: as `load`; or the head is unknown, or its tokenizer is missing or does not fit.
     """
     path, weights = Path(name), None
     with one_line_errors(str(name)):

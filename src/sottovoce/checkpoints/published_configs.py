@@ -1,4 +1,4 @@
-"""Published encoders without their weights, at their size or tiny, to try a recipe out."""
+"""Configs of published encoders, in full size or tiny, to try out a recipe with random weights."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def published_encoders() -> dict[str, Family]:
 
 
 def published_config(source: str, *, tiny: bool = False) -> EncoderConfig:
-    """The config of a published encoder, from which a `SpeechEncoder` has random weights.
+    """The config of a published encoder, for a `SpeechEncoder` with random weights.
 
     Args:
         source: the hub id.
-        tiny: the same parts with a few thousand parameters.
+        tiny: whether to return the same parts with tens of thousands of parameters in all.
 
     Raises:
         CheckpointError: an encoder whose sizes are not known.

@@ -71,7 +71,7 @@ def _differences(weights: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[li
     return [k for k in own if k not in weights], [k for k in weights if k not in own], misshapen
 
 
-# Fields that do not change what the encoder computes.
+# Fields that are not compared: they do not change the function of the encoder, or have been checked before (the shape).
 INCIDENTAL = (
     "family",
     "shape",
@@ -91,7 +91,7 @@ def _check_parts(config: EncoderConfig, possible: EncoderConfig, family: Family)
 
     Args:
         config: the config of the encoder.
-        possible: our config of the stock config that was made from it.
+        possible: our config of the stock config that was made from ``config``.
         family: the family.
 
     Raises:

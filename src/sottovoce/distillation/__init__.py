@@ -1,9 +1,9 @@
-"""What a student imitates of its teacher, and how far it is from it.
+"""Distillation: what a student imitates of its teacher, and losses for the distance between the two.
 
-`FeatureDistillation`   hidden states: L1 distance and cosine of chosen layers
-`LogitsDistillation`    outputs of a task's head, by the `DistillationLoss` of the task
+`FeatureDistillation`   of hidden states: L1 distance and cosine of chosen layers
+`LogitsDistillation`    of the outputs of a task's head, by the `DistillationLoss` of the task
 `ClassDistillationLoss`, `FrameDistillationLoss`, `EmbeddingDistillationLoss`, `ScoreDistillationLoss`
-                        such losses for classes, classes of frames, embeddings and scores
+                        losses of this kind for classes, classes of frames, embeddings and scores
 """
 
 from .features import FeatureDistillation

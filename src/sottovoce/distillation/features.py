@@ -26,11 +26,11 @@ class FeatureDistillation(nn.Module):
         layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last.
         projections: ``True`` puts a linear map, at first the identity, behind each chosen hidden state of the student.
             Groups of layers, such as ``[[0], [4, 8, 12]]`` of DPHuBERT, share one map each.
-        l1, cosine: weights of the two parts.
+        l1, cosine: weights of the L1 distance and of the cosine.
 
     Raises:
-        DistillationError: a teacher of another depth or width, a layer that is not there or is named twice, groups that are not
-            the chosen layers, frames of different lengths, or a residual channel unknown to the teacher.
+        DistillationError: a teacher of another depth or width, a layer that is not there or is named twice, groups that do
+            not have each chosen layer once, frames of different lengths, or a residual channel unknown to the teacher.
     """
 
     channels: Tensor | None
@@ -72,7 +72,7 @@ class FeatureDistillation(nn.Module):
         return self.chosen(self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states)
 
     def chosen(self, states: Sequence[Tensor]) -> list[Tensor]:
-        """The imitated ones of the teacher's hidden states ``[B, T, D]``, with the channels of the student."""
+        """Select the chosen layers and the channels of the student from the teacher's hidden states ``[B, T, D]``."""
         chosen = [states[layer] for layer in self.layers]
         return chosen if self.channels is None else [state[..., self.channels] for state in chosen]
 
@@ -83,20 +83,20 @@ class FeatureDistillation(nn.Module):
         waveform: Tensor,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The summed distance, and that of every layer.
+        """The summed distance, and the distance in each layer by name.
 
         Args:
-            hidden_states: the student's, ``L + 1`` of ``[B, T, D]``.
-            frames: ``[B]`` valid frames; ``None`` for all.
-            waveform: ``[B, S]`` input of the student.
-            lengths: ``[B]`` valid samples.
+            hidden_states: the ``L + 1`` hidden states ``[B, T, D]`` of the student.
+            frames: ``[B]`` valid frames of each utterance; ``None``: all.
+            waveform: ``[B, S]`` input of the student at 16 kHz.
+            lengths: ``[B]`` valid samples of each utterance; ``None``: all.
         """
         return self.distance(hidden_states, frames, self.targets(waveform, lengths))
 
     def distance(
         self, hidden_states: Sequence[Tensor], frames: Tensor | None, targets: Sequence[Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`forward` with the `targets` given."""
+        """`forward` with the hidden states of the teacher from `targets`, so that the teacher need not run."""
         mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
         parts: dict[str, Tensor] = {}
         for layer, target in zip(self.layers, targets, strict=True):
@@ -108,7 +108,7 @@ class FeatureDistillation(nn.Module):
 
 
 def identity(width: int) -> nn.Linear:
-    """A Linear map ``[width, width]`` that starts as the identity."""
+    """A linear map ``[width, width]`` that starts as the identity."""
     linear = nn.Linear(width, width)
     nn.init.eye_(linear.weight)
     nn.init.zeros_(linear.bias)
@@ -117,6 +117,10 @@ def identity(width: int) -> nn.Linear:
 
 def default_layers(layers: int, groups: int = 4) -> list[int]:
     """Hidden states at equal distances from the first to the last: 0, 4, 8, 12 of a Base encoder.
+
+    Args:
+        layers: number of layers ``L``.
+        groups: number of hidden states, at most ``L + 1``.
 
     >>> default_layers(12), default_layers(24), default_layers(3)
     ([0, 4, 8, 12], [0, 8, 16, 24], [0, 1, 2, 3])
@@ -134,7 +138,7 @@ def _check_frames(of_teacher: int, of_student: int) -> None:
 
 
 def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None:
-    """Raise `DistillationError` unless the groups share out the layers (or there are none)."""
+    """Raise `DistillationError` unless every layer is in exactly one group, or there are no groups."""
     if groups and sorted(layer for group in groups for layer in group) != sorted(layers):
         raise DistillationError(
             f"distillation: the projections are for the layers {[list(group) for group in groups]}, but {list(layers)} are"

@@ -26,7 +26,7 @@ class DistillationLoss(ABC):
 
     @abstractmethod
     def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
-        """A scalar, at least float32; 0 for equal outputs.
+        """The loss as a scalar in at least float32; 0 for equal outputs.
 
         Args:
             output, target: the outputs of student and teacher, of the same shape.
@@ -96,7 +96,7 @@ class ScoreDistillationLoss(DistillationLoss):
 def divergence(output: Tensor, target: Tensor, temperature: float = 1.0) -> Tensor:
     """``T² KL(softmax(target / T) || softmax(output / T))`` over the last dimension.
 
-    The factor gives the gradient about the same size at every temperature (Hinton et al. 2015, 1503.02531).
+    The factor ``T²`` keeps the size of the gradient about the same at every temperature (Hinton et al. 2015, 1503.02531).
 
     Args:
         output: ``[..., C]`` logits of the student.
@@ -114,12 +114,12 @@ def divergence(output: Tensor, target: Tensor, temperature: float = 1.0) -> Tens
 
 
 class LogitsDistillation:
-    """A frozen teacher with a head, and the distance from its outputs. It has no state of its own.
+    """A frozen teacher with a head, and the distance of a student from its outputs. Nothing here is trained or saved.
 
     Args:
         teacher: the model to imitate; it is put into evaluation mode and frozen.
         distillation_loss: the loss that fits the outputs of the task.
-        weight: weight of this loss beside that of hidden states.
+        weight: weight of this loss; that of `FeatureDistillation` has the weight 1.
     """
 
     def __init__(self, teacher: TaskNetwork, distillation_loss: DistillationLoss, *, weight: float = 1.0):

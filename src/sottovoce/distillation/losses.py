@@ -13,15 +13,15 @@ def feature_distance(
 
         l1 * mean |s - t|  -  cosine * mean cos(s, t)
 
-    so that a perfect student has ``-cosine``.
+    A perfect student reaches ``-cosine``.
 
     Args:
-        student, teacher: ``[B, T, D]``.
-        mask: ``[B, T]``, true for valid frames; all of them when absent.
-        l1, cosine: weights of the two parts.
+        student, teacher: ``[B, T, D]``, the same hidden state of both.
+        mask: ``[B, T]``, True on valid frames; ``None``: all are valid.
+        l1, cosine: weights of the L1 distance and of the cosine.
 
     Returns:
-        A scalar, in float32 whatever the inputs are.
+        A scalar in float32, whatever the dtype of the inputs.
 
     Raises:
         ValueError: the two differ in shape.

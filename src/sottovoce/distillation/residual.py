@@ -14,10 +14,10 @@ def kept_channels(teacher: Sequence[int], student: Sequence[int]) -> Tensor | No
     """Index ``[D_student]`` into the teacher's channels; ``None`` where both streams are the same.
 
     Args:
-        teacher, student: the original channel that each channel of the residual stream was (``shape["residual"]``).
+        teacher, student: the original index of each channel of the residual stream (``shape["residual"]``).
 
     Raises:
-        DistillationError: the student has a channel that the teacher has not.
+        DistillationError: the student has a channel that the teacher lacks.
 
     >>> kept_channels([0, 2, 3, 5], [2, 5]).tolist()
     [1, 3]

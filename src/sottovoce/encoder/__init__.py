@@ -1,8 +1,8 @@
-"""The encoder: one network for every family. Nothing here knows of pruning, tasks or training.
+"""The encoder: one network for every family. Nothing here depends on pruning, tasks or training.
 
 `model`            `SpeechEncoder`, the encoder as a model of Transformers
 `network`          `EncoderNetwork`, the encoder without the base class of Transformers
-`config`           `EncoderConfig` and the shape
+`config`           `EncoderConfig`, and the shape: how wide each part is
 `build`            builds the parts of an encoder from its config
 `stream`           the residual stream
 `units`            how a module declares what can be removed from it
@@ -16,5 +16,5 @@
 `loading/`         from checkpoint files to a model, and back
 `checks/`          checks of configs, inputs, weights and outputs
 
-No `__init__` in this folder imports anything: portable model directories hold copies of these files without folders.
+No `__init__` in this folder imports anything: a portable model directory holds copies of these files, all in one folder.
 """

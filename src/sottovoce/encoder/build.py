@@ -75,7 +75,7 @@ def positional_convolution(config: EncoderConfig, stream: ResidualStream) -> Pos
 
 
 def shared_position(config: EncoderConfig, stream: ResidualStream) -> NoPosition:
-    """The encoder half of the position scheme."""
+    """The half of the position scheme that belongs to the encoder, see `layers.positions`."""
     if config.position == "gated_relative_bias":
         return RelativeBiasTable(config.num_buckets, config.max_distance, config.attention_heads)
     if config.position == "relative_key":
@@ -88,7 +88,7 @@ def shared_position(config: EncoderConfig, stream: ResidualStream) -> NoPosition
 
 
 def layer_position(config: EncoderConfig, stream: ResidualStream, heads: list[int]) -> NoPosition:
-    """The layer half of the position scheme."""
+    """The half of the position scheme that belongs to each layer, see `layers.positions`."""
     if config.position == "gated_relative_bias":
         return GatedRelativeBias(stream, heads, config.head_dim, config.attention_heads)
     if config.position == "relative_key":
@@ -101,7 +101,7 @@ def layer_position(config: EncoderConfig, stream: ResidualStream, heads: list[in
 
 
 def layer_options(config: EncoderConfig, stream: ResidualStream) -> LayerOptions:
-    """What the layers of an encoder have in common."""
+    """The options that all layers of an encoder have in common."""
     return LayerOptions(
         kind=config.layer,
         head_dim=config.head_dim,

@@ -33,26 +33,30 @@ class EncoderConfig(CheckedConfig):
             one over time, ``layer`` each one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
             cannot be folded into weights (pruned checkpoints of DPHuBERT and DiariZen).
-        downsampling: number of frames that a learned map makes one before the layers; 1 for none.
+        downsampling: number of frames that a learned map merges into one before the first layer; 1: no downsampling.
         projection_norm: a LayerNorm before the projection into the residual stream.
         layer: ``post_norm``, ``pre_norm`` (Transformer) or ``conformer``.
         position: the position scheme of attention: ``none``, WavLM's ``gated_relative_bias``, ``relative_key`` (clamped),
             ``rotary`` or ``relative`` (sinusoidal).
         head_dim: width of one attention head, ``d``.
-        attention_heads: original number of heads; WavLM's bias table has a column and a slice of the stream for each.
-        num_buckets, max_distance: size of WavLM's bias table.
-        left_positions, right_positions: greatest distances of relative keys.
+        attention_heads: original number of heads. For each, WavLM's bias table has a column and its gate reads a slice of
+            the stream.
+        num_buckets, max_distance: rows of WavLM's bias table, and the distance in frames from which on all
+            distances in a direction share a row.
+        left_positions, right_positions: distances in frames at which relative keys are clamped.
         rotary_base: base of the rotary frequencies.
-        positional_norm: normalize within the positional convolution, as in data2vec.
-        depthwise_kernel, causal_convolution, convolution_norm: the Conformer's convolution module.
+        positional_norm: whether each layer of the positional convolution has a norm, as in data2vec.
+        depthwise_kernel, causal_convolution, convolution_norm: kernel size of the Conformer's convolution module, whether
+            it is causal, and its norm (``batch`` or ``layer``).
         final_norm: a LayerNorm after the last layer.
-        activation: of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
+        activation: activation of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
         layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside them.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
+        initializer_range: standard deviation of the weights of newly initialized linear maps.
         chunk_frames: frames in a chunk of attention (see `Chunks`); ``None``: every frame attends to the whole utterance.
         left_chunks: number of chunks before its own that a frame attends to.
-        training_chunks: sizes of which each training step draws one; ``None``: always ``chunk_frames``.
-        full_context: probability of a training step in which every frame attends to the whole utterance.
+        training_chunks: chunk sizes in frames, one of which each training step draws; ``None``: always ``chunk_frames``.
+        full_context: probability that every frame attends to the whole utterance in a training step.
         stock: the stock config that the encoder came from, so that converting back loses nothing.
         origin: ``name`` and ``license`` of the checkpoint that the weights came from, for the model card.
 
@@ -291,7 +295,7 @@ def ids_as_lists(shape: Any, key: str = "") -> Any:
 
 
 def _ids(text: str, key: str) -> list[int]:
-    """The ids that a text of ranges lists, each once."""
+    """The ids in a text of ranges, such as ``0-5,8``."""
     found: list[int] = []
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")

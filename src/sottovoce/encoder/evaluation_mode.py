@@ -1,4 +1,4 @@
-"""Networks in evaluation mode for the length of a block."""
+"""Networks in evaluation mode while a ``with`` block runs."""
 
 from __future__ import annotations
 

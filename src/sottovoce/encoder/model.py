@@ -37,7 +37,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
 
     Attributes:
         chunks: the chunks of attention; ``None``: every frame attends to the whole utterance. It comes from the config and
-            may be changed. A stream in the same chunks gives the same output.
+            may be changed. Streaming with the same chunks gives the same output.
     """
 
     config_class = EncoderConfig
@@ -65,12 +65,12 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
 
         Args:
             name: a directory, a file, or a hub id.
-            options: ``dtype`` and ``device_map`` as in Transformers (without a dtype, another format is loaded in float32);
+            options: ``dtype`` and ``device_map`` as in Transformers (without a dtype, other formats are loaded in float32);
                 ``revision``, ``token``, ``cache_dir`` and others for the hub; new values for fields of the config, such as
                 ``layerdrop=0.1``.
 
         Raises:
-            CheckpointError: nothing there, an unknown format, damaged, or weights that do not fit the config.
+            CheckpointError: there is no checkpoint, its format is unknown, it is damaged, or its weights do not fit the config.
             TypeError: an option that is unknown or has a value that is not supported.
         """
         return super().from_pretrained(name, **options)
@@ -98,7 +98,7 @@ class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ig
         return encoder.train(model.training)
 
     def to_transformers(self) -> PreTrainedModel:
-        """The stock Transformers model that computes the same.
+        """The stock Transformers model with the same function.
 
         Raises:
             CheckpointError: the stock class cannot have this shape, for example layers of different widths.

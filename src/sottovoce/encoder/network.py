@@ -47,15 +47,15 @@ ARGUMENTS = (
 class EncoderNetwork(SingleDeviceModule):
     """A speech encoder of any family and any shape: 16 kHz waveform in, hidden states out.
 
-    It is all that inference needs. `SpeechEncoder` is this network as a model of Transformers, whose base class takes as
-    long to import as torch.
+    Inference needs no more than this. `SpeechEncoder` adds the base class of Transformers, which takes as long to import as
+    torch.
 
     Args:
         config: parts and shape of the network.
 
     Attributes:
         chunks: the chunks of attention; ``None``: every frame attends to the whole utterance. It comes from the config and
-            may be changed. A stream in the same chunks gives the same output.
+            may be changed. Streaming with the same chunks gives the same output.
     """
 
     config: EncoderConfig
@@ -110,10 +110,10 @@ class EncoderNetwork(SingleDeviceModule):
             feature_lengths: ``[B]`` valid frames of the features; ``None``: all ``T``.
             input_values: the waveform, under the name that stock feature extractors use.
             input_features: the features, under the name that stock feature extractors use.
-            attention_mask: ``[B, S]`` or ``[B, T]``: 1 on valid samples or frames, 0 on padding, which is on the right.
+            attention_mask: ``[B, S]`` or ``[B, T]``: 1 on valid samples or frames, 0 on padding, which must be on the right.
             output_hidden_states: ``False`` leaves ``hidden_states`` out.
             return_dict: ``False`` returns a tuple; default: as in the config.
-            unknown: the arguments of `inputs.FIXED_ARGUMENTS`, which stock code passes along.
+            unknown: the arguments of `inputs.FIXED_ARGUMENTS`, which stock code passes; all others are an error.
 
         Raises:
             AudioError: a batch of wrong shape or type, an utterance that is too short for one frame, or padding on the left.
@@ -148,8 +148,8 @@ class EncoderNetwork(SingleDeviceModule):
         """Encode the next chunk of a stream; `EncoderStream` cuts the chunks and keeps the state.
 
         Args:
-            waveform: ``[B, S]``: the samples of the chunk's frames, to the end of the window of the last one.
-            state: what is kept of earlier chunks; it is updated.
+            waveform: ``[B, S]``: the samples of the chunk's frames, up to the end of the window of the last frame.
+            state: the state after the earlier chunks; it is updated.
         """
         x = self.frontend.forward_chunk(waveform, state.stats)
         x = x if self.downsampling is None else self.downsampling(x)
@@ -166,7 +166,7 @@ class EncoderNetwork(SingleDeviceModule):
         upto: int | None = None,
         caches: Sequence[LayerCache | None] | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """Hidden states ``L + 1`` of ``[B, T, D]``, and the last one after the final norm; ``None`` when stopped early."""
+        """The ``L + 1`` hidden states ``[B, T, D]``, and the last one after the final norm (``None`` if stopped early)."""
         if self.input_norm is not None:
             x = self.input_norm(x)
         x = self.dropout(x)
@@ -219,7 +219,7 @@ class EncoderNetwork(SingleDeviceModule):
         return type(self)(self.config.with_shape(shape))
 
     def probe(self) -> dict[str, Tensor]:
-        """Input on which a slim network is compared with the gated one: two utterances, one of them padded."""
+        """Input on which a slim network is compared with the gated one: noise of 1 s and, padded, of 2/3 s."""
         noise = torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return {"waveform": 0.1 * noise, "lengths": torch.tensor([SAMPLE_RATE, SAMPLE_RATE * 2 // 3])}
 

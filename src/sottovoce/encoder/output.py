@@ -18,7 +18,7 @@ class EncoderOutput(ModelOutput):
 
     Args:
         last_hidden_state: ``[B, T, D]``, after the final norm where there is one; ``None`` when stopped early.
-        hidden_states: ``L + 1`` of ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
+        hidden_states: ``L + 1`` tensors ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
             layers ``hidden_states[-1]`` is *before* the final norm, as in the stock classes.
         lengths: ``[B]`` valid frames of each utterance; frames after them are meaningless.
     """
@@ -29,6 +29,6 @@ class EncoderOutput(ModelOutput):
 
 
 def as_requested(output: Output, config: PreTrainedConfig, return_dict: bool | None) -> Output | tuple[Any, ...]:
-    """The output itself, or a tuple where ``return_dict``, or without it the config, asks for one."""
+    """The output itself, or a tuple if ``return_dict`` is false; where it is ``None``, the config decides."""
     wanted = config.return_dict if return_dict is None else return_dict
     return output if wanted or wanted is None else output.to_tuple()

@@ -1,4 +1,4 @@
-"""The residual stream: the one width that every layer reads and writes."""
+"""The residual stream: the channels that every layer reads and writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .units import RESIDUAL, Rows, Site, Unit
 
 @dataclass(frozen=True)
 class ResidualStream:
-    """Which of the original channels the residual stream still has, and which of them are one element of its unit.
+    """The channels that the residual stream still has, and how they form the elements of its unit.
 
     In the gated network a removed channel is zero everywhere, because every module that *writes* the stream is gated. Norms
     over the stream take their statistics over kept channels and leave removed ones at zero; a module that *reads* the
@@ -23,12 +23,12 @@ class ResidualStream:
     Args:
         ids: the original index of each channel.
         original: the original number of channels.
-        index: ``[size, r]``: the channels of each element. An element is one channel, except where stock Conformer rotary
-            rotates channels in pairs, which can only be removed together.
-        strata: elements form this many equal runs, all of which must keep equally many (the groups of a positional
-            convolution).
-        gated: the modules that write the stream are gated themselves (pre-norm); otherwise the norm after them is.
-        fixed: nothing of it is ever removed, as of the stream inside a head.
+        index: ``[size, r]``: the channels of each element, as positions in ``ids``. An element is one channel, except where
+            the rotary positions of the stock Conformer rotate pairs of channels, which can only be removed together.
+        strata: number of equal runs of elements that must all keep the same number of elements, such as the groups of a
+            positional convolution.
+        gated: whether gates act on the modules that write the stream (pre-norm), or on the norm after them.
+        fixed: whether all channels always stay, as in the Conformer of a task head.
     """
 
     ids: tuple[int, ...]
@@ -66,11 +66,11 @@ class ResidualStream:
         Args:
             reads: names of weights whose dimension 1 reads the stream.
             writes: names of weights and biases whose dimension 0 writes it.
-            output: name of the module whose output is added to the stream; the gate is there if ``gated``.
+            output: name of the module whose output is added to the stream; if ``gated``, the gate acts on that output.
             norms: names of LayerNorms that read the stream.
             gated_norms: names of LayerNorms whose output is the stream.
-            more: further rows.
-            name: path of the width in the shape; only one module gives it.
+            more: further rows that belong to the elements.
+            name: path of the width in the shape; exactly one module gives it.
         """
         norms, gated_norms = list(norms), list(gated_norms)
         rows = [Rows(p, 0, self.index, fold=self.gated) for p in writes]
@@ -113,7 +113,9 @@ class IndexTensor:
 
 
 def rotary_pairs(ids: Sequence[int], head_dim: int) -> Tensor:
-    """Index ``[size, 2]`` of the channels that stock rotary rotates together: ``i`` and ``i + d / 2`` of a slice of ``d``.
+    """Index ``[size, 2]`` of the channels that stock rotary positions rotate together.
+
+    They are the channels ``i`` and ``i + d / 2`` of each slice of ``d`` channels.
 
     Args:
         ids: the original index of each channel.

@@ -1,4 +1,4 @@
-"""The kinds of unit: what each is called, how its widths are rounded, and which are pruned where none is named.
+"""The kinds of unit: what each is called, how its widths are rounded, and which are pruned by default.
 
 Another package adds a kind as a value of `UnitKind` and an entry point of the group ``sottovoce.units``.
 """
@@ -18,11 +18,11 @@ class UnitKind:
 
     Args:
         noun: what one element is called.
-        label: what pictures and tables call the width.
+        label: what figures and tables call the width.
         paths: patterns (as in ``fnmatch``) of the names that such units have in a shape.
         short: the label where there is room for 7 characters only; default: the label.
-        all_of: what all elements together are called where a plan warns that it removes them; ``None``: no warning.
-        round_to: multiple of the width that runs fast on usual hardware; 1: any width does.
+        all_of: what a warning calls all elements together when a plan removes them all; ``None``: no warning.
+        round_to: widths are rounded to a multiple of this, which runs fast on common hardware; 1: no rounding.
         gated: whether it is pruned where a call or a recipe names no kinds. Only for kinds that come with sottovoce, so
             that installing a package changes no result.
     """
@@ -88,7 +88,7 @@ def kind_at(path: str) -> str | None:
 
 
 def label_at(path: str) -> str:
-    """What pictures call the width at a path of the shape: the label of its kind, numbered where a layer has several.
+    """What figures call the width at a path of the shape: the label of its kind, numbered where a layer has several.
 
     >>> label_at("layers.3.feed_forward2.units")
     'ffn 2'

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 RESIDUAL = "residual"
-"""The key `Unit.shared` of the residual unit, of which every module that reads or writes the stream declares a part."""
+"""The key `Unit.shared` of the residual unit, to which every module that reads or writes the stream adds a part."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Rows:
     Args:
         parameter: path of the tensor, relative to the declaring module.
         dim: the dimension of the tensor that is sliced.
-        index: ``[size, r]``: the ``r`` rows of each element; -1 stands for no row, since elements may own fewer.
-        fold: the soft value of a gate is multiplied into these rows when it is folded into the weights.
+        index: ``[size, r]``: the ``r`` rows of each element; -1 fills up elements that own fewer rows.
+        fold: whether these rows are multiplied by the soft value of a gate when it is folded into the weights.
         groups: number of groups for dimension 1 of a grouped convolution ``[out, in / groups, k]``. The index then counts
-            the input channels of all groups, and every group must keep equally many.
+            the input channels of all groups, and all groups must keep the same number.
     """
 
     parameter: str
@@ -70,7 +70,7 @@ class Unit:
 
     Args:
         name: path of the width in the shape, relative to the declaring module.
-        kind: what it is, in the field's word, such as ``conv``, ``head`` or ``ffn``; see `unit_kinds.KINDS`.
+        kind: kind of the elements, such as ``conv``, ``head`` or ``ffn``; see `unit_kinds.KINDS`.
         size: number of elements now.
         producers: rows that compute the element.
         consumers: rows that read the element.
@@ -78,11 +78,11 @@ class Unit:
         norms: normalizations over these channels; in a gated network their statistics are taken over kept channels only.
         contains: for a whole block, the modules whose parameters and multiplications are removed with its one element.
         shared: key under which the declarations of several modules are one unit.
-        ordered: elements can only be removed in the order 0, 1, 2, ...
-        strata: the elements form this many equal consecutive runs, and all runs must keep equally many.
+        ordered: whether elements can only be removed in the order 0, 1, 2, ...
+        strata: number of equal consecutive runs of elements that must all keep the same number of elements.
         floor: least number of elements that must stay.
-        owns: ``[size, r]``: the entries of the width in the shape that an element stands for; default: one each.
-        fixed: nothing of it is ever removed; `collect` leaves it out.
+        owns: ``[size, r]``: the entries of the width in the shape that each element stands for; default: one each.
+        fixed: whether all elements always stay; `collect` then leaves the unit out.
     """
 
     name: str
@@ -125,13 +125,13 @@ class Timing:
 class MacTerm:
     """Multiply-accumulates of one operation: ``times(timing)`` × the size of a parameter, or × ``each`` × kept elements.
 
-    Without parameter and unit they are ``times(timing)``.
+    Without parameter and unit they are ``times(timing)`` × ``each``.
 
     Args:
         times: how often the operation is done, as a function of the timing.
         parameter: path of the weight that is multiplied, relative to the declaring module.
         unit: name of a unit of the declaring module, each kept element of which costs ``each``.
-        each: multiplications per kept element each time.
+        each: multiply-accumulates of one operation for each kept element.
         path: the declaring module, filled in by `collect`.
     """
 
@@ -184,7 +184,7 @@ def block(name: str, kind: str, width: int, *, contains: Iterable[str], fold: It
 class Factored(nn.Module):
     """A linear map whose weight is the product ``up.weight @ down.weight``, with its bias in ``up``.
 
-    Other modules name rows of its ``weight`` and ``bias`` as for any linear map; `collect` finds the factor that has them.
+    Other modules name rows of its ``weight`` and ``bias`` as for any linear map; `collect` finds the factor that holds them.
     """
 
 

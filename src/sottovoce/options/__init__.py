@@ -6,7 +6,7 @@
 `problems_of`                  the faults that pydantic found, a line each
 `problem_list`, `dotted`, `known_keys`, `short_repr`   parts of such messages
 
-Only rooms that never reach a portable model directory import this: it needs pydantic.
+This needs pydantic, so nothing that is copied into a portable model directory may import it.
 """
 
 from .bounds import Bounded

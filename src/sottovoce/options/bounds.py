@@ -1,4 +1,4 @@
-"""Options whose every number has bounds, also where the author of the option gave none."""
+"""Options whose every number has bounds, even where their author gave none."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _bounded(schema: Any) -> Any:
     if isinstance(schema, list | tuple):
         return type(schema)(_bounded(each) for each in schema)
     if not isinstance(schema, dict) or schema.get("function") == _CHECK:
-        return schema  # the latter: already bounded, as a model of its own
+        return schema  # a schema with `_CHECK` is bounded already, as part of a model of its own
     schema = {key: value if key in _NO_SCHEMAS else _bounded(value) for key, value in schema.items()}
     kind = schema.get("type")
     if kind in _NUMBERS:

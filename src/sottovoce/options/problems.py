@@ -23,7 +23,7 @@ def check_options(
     Args:
         model: The model that declares the options.
         given: Some of the options.
-        name: What errors call the owner of the options.
+        name: What the options belong to; each message begins with it.
         spelling: How the user writes an option, such as ``--speakers-test`` for ``speakers_test``.
 
     Raises:
@@ -59,7 +59,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel], spelling: Callable[[st
         if not _is_tag(step) or _names_anything(model, where):
             where.append(step)
     if error["type"] == "extra_forbidden" and where[-1:] != [error["loc"][-1]]:
-        where.append(error["loc"][-1])  # whatever it is, it is a key
+        where.append(error["loc"][-1])  # an unknown key, even if it looks like a tag of pydantic
     path = dotted([spelling(step) if k == 0 and isinstance(step, str) else step for k, step in enumerate(where)])
     if error["type"] == "extra_forbidden":
         section = _section(model, where[:-1])
@@ -79,12 +79,12 @@ def _problem(error: ErrorDetails, model: type[BaseModel], spelling: Callable[[st
 
 
 def short_repr(value: object, most: int = 80) -> str:
-    """The ``repr`` of a value, its beginning where it is long."""
+    """The ``repr`` of a value; only its beginning if it is long."""
     return shortened(repr(value), most)
 
 
 def shortened(text: str, most: int) -> str:
-    """A text, or its beginning where it is long."""
+    """A text, or only its beginning if it is long."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
@@ -106,7 +106,7 @@ def dotted(path: Iterable[int | str]) -> str:
 
 
 MOST = 50
-"""Problems that are listed one by one."""
+"""Most problems that are listed; the others are only counted."""
 
 
 def problem_list(problems: Sequence[str], title: str) -> str:
@@ -134,7 +134,7 @@ def _names_anything(model: type[BaseModel], where: Iterable[int | str]) -> bool:
 
 
 def _annotation(model: type[BaseModel], where: Iterable[int | str]) -> Any:
-    """The type of what stands at a location, ``None`` where it is unknown."""
+    """The type of the value at a location; ``None`` where it is unknown."""
     found: Any = model
     for step in where:
         if isinstance(step, int):

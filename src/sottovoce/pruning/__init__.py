@@ -1,10 +1,10 @@
-"""Make a network smaller: what counts as a unit is declared in `sottovoce.encoder.units`; everything else is here.
+"""Make a network smaller. Modules declare their units with `sottovoce.encoder.units`; everything else is here.
 
 `Budget`          what the result may cost
 `CostModel`, `cost`, `reference_cost`, `Cost`   parameters and multiply-accumulates as a function of the widths
 `magnitude`, `activation`, `taylor`   scores: how important each element of a unit seems
 `Plan`, `plan`    which elements stay; choose them under a budget
-`slim`            carry out a plan, and prove the result equal
+`slim`            carry out a plan, and check that the result is equal
 `prune`           score, plan and slim in one call
 `Gates`           learned multipliers on the elements of units
 `Pruner`          gates with a budget, for any training loop

@@ -51,7 +51,7 @@ class Constraint:
         return 1.0 - self.target / self.reference
 
     def show(self, amount: float) -> str:
-        """``18.88 M parameters (20.0 % of the reference)``."""
+        """An amount in words: ``18.88 M parameters (20.0 % of the reference)``."""
         return f"{human(amount)} {self.unit} ({100 * amount / max(self.reference, 1e-30):.1f} % of the reference)"
 
 
@@ -149,7 +149,7 @@ class Budget:
             reference: the cost that fractions refer to, see `reference_cost`.
 
         Raises:
-            BudgetError: the network does not have one of the parts, or a part may cost more than the whole network.
+            BudgetError: the network lacks one of the parts, a part costs nothing, or a part may cost more than the whole.
         """
         out = []
         for name, (part, quantity), amount in self._limits():

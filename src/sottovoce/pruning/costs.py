@@ -98,13 +98,13 @@ class CostModel:
 
     Attributes:
         names: the names of the units, in the order of all tensors of widths.
-        sizes: ``[U]`` present widths.
+        sizes: ``[U]`` widths of the network as it is.
         parts: top-level components that declare units or multiplications (below ``encoder`` in a task model), ``head``, and
             ``other``.
 
     Raises:
         ValueError: a module declares rows of a tensor that does not exist, or rows whose number depends on which elements
-            are kept and not only on how many.
+            are kept, not only on how many.
     """
 
     def __init__(self, model: Any, seconds: Seconds = 1.0):
@@ -268,7 +268,7 @@ _EXCESS = "\0"  # no name of a part begins like this
 
 
 def human(count: float) -> str:
-    """``94.38 M``, ``6.911 G``: four digits and the decimal prefix."""
+    """A number with four digits and a decimal prefix: ``94.38 M``, ``6.911 G``."""
     for scale, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(count) >= 0.99995 * scale:
             return f"{count / scale:#.4g} {prefix}"

@@ -1,7 +1,7 @@
 """Scores without training: how important each element of a network seems by its weights, activations or a loss.
 
-    magnitude    squared norm of the weights that make and read an element            no data
-    activation   its mean energy, times the squared norm of the weights that read it  audio
+    magnitude    squared norm of the weights that produce or read an element          no data
+    activation   mean energy of an element times squared norm of weights reading it   audio
     taylor       |d loss / d gate| with every gate open (Molchanov et al. 2019)       audio and a loss
 
 Energies and norms of different units have no common scale, because a normalization between two layers makes the scale of
@@ -113,7 +113,7 @@ def taylor(
     Args:
         model: the network; it runs in evaluation mode.
         loss: a function from the network and a batch to a scalar.
-        batches: whatever ``loss`` takes as its second argument.
+        batches: batches in the form that ``loss`` takes.
         kinds: the kinds of unit that are scored.
 
     Raises:
@@ -183,7 +183,7 @@ def _gathered(values: Tensor, index: Tensor) -> Tensor:
 
 
 def run(model: nn.Module, batch: Any) -> Any:
-    """Run a network on waveforms, with whatever else its head needs so that all of its parts run (`Head.probe`)."""
+    """Run a network on waveforms. Other inputs that its head needs are those of `Head.probe`, so that all parts run."""
     device = next(model.parameters()).device
     if isinstance(batch, Tensor):
         return model(batch.to(device))

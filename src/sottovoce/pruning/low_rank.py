@@ -80,7 +80,7 @@ def factored_shape(model: nn.Module, linears: Iterable[str] = LINEARS, ranks: fl
 
 
 def multiplied_back(model: Model) -> Model:
-    """``model`` with its factors multiplied wherever one matrix has no more weights; ``model`` itself if there are none."""
+    """``model`` with its factors multiplied wherever the product has no more weights; ``model`` itself if nothing changes."""
     root: Any = model
     shape, weights = copy.deepcopy(root.shape), dict(model.state_dict())
     multiply_back(shape, root.original_shape, weights)
@@ -216,7 +216,7 @@ def _filled(model: Model, shape: Any, weights: Mapping[str, Tensor]) -> Model:
 
 
 def train_alike(made: nn.Module, model: nn.Module) -> None:
-    """Make the parameters of ``made`` trainable where those of ``model`` are; factors follow their product and vice versa."""
+    """Make the parameters of ``made`` trainable where those of ``model`` are; factors follow their map, and vice versa."""
     trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     for name, parameter in made.named_parameters():
         path, _, tensor = name.rpartition(".")

@@ -53,8 +53,8 @@ def prune(
         model: an encoder or task model, dense or already slim.
         budget: what the result may cost. Give either this or ``shape``.
         shape: the widths of the result, see `Plan.to_shape`.
-        method: the scores: `magnitude` of the weights, mean `activation` energy, or first-order `taylor` of `sensitivity`.
-        batches: mappings with ``waveform`` ``[B, S]`` and ``lengths`` ``[B]``, for ``activation`` and ``taylor``.
+        method: how elements are scored: by `magnitude`, by `activation`, or by `taylor` with the loss `sensitivity`.
+        batches: mappings with ``waveform`` ``[B, S]`` and ``lengths`` ``[B]`` in samples, for ``activation`` and ``taylor``.
         kinds: the kinds of unit that may shrink.
         round_to, protect, floors: see `plan`.
 

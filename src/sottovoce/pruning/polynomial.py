@@ -33,8 +33,8 @@ def entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) ->
 
     Args:
         what: the tensor and dimension, for messages.
-        size: its present size.
-        owners: (number of the unit, unit, its rows).
+        size: the size of that dimension as it is.
+        owners: for each unit, its index, the unit itself and its rows in this dimension.
 
     Raises:
         ValueError: rows do not exist, or their number depends on which elements are kept, not only on how many.
@@ -68,8 +68,9 @@ def entries(what: str, size: int, owners: list[tuple[int, Unit, list[Rows]]]) ->
 def _check_separable(what: str, units: list[Unit], element: np.ndarray) -> None:
     """The number of entries left must follow from how many elements each unit keeps.
 
-    One unit: its elements own equally many, at least within each stratum. Two: their elements meet equally often, where
-    an element of the first may be summed over its strata, which all keep equally many.
+    One unit: within each stratum, all elements own the same number of entries. Two units ``a`` and ``b``, in either order:
+    within each stratum of ``a``, all elements have the same counts of entries in common with the elements of ``b``; and
+    within each stratum of ``b``, all elements have equally many entries in common with all of ``a``.
     """
     if not units:
         return

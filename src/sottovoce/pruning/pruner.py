@@ -1,4 +1,4 @@
-"""Learned pruning for any training loop: gates, the budget they are driven to, and the plan they end in."""
+"""Learned pruning for any training loop: gates, a budget that they are driven to, and the plan that follows from them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Pruner(nn.Module):
             optimizer.step()
         small = slim(encoder, pruner.finish())
 
-    Its state (`state_dict`) is that of the gates and of the multipliers; the network is no part of it.
+    Its state (`state_dict`) is that of the gates and of the multipliers; the network is not part of it.
 
     Args:
         model: the network to prune: an encoder, a task model, or any module whose parts declare units.
         budget: what the network may cost in the end.
-        steps: optimizer steps until the target has risen to the budget. Training goes on for some time after that, so that
-            the weights can follow.
+        steps: optimizer steps until the target has risen to the budget. Train on for some time after that, so that the weights
+            can follow.
         kinds: the kinds of unit that get gates.
         ramp: how the target rises.
         start: initial ``log_alpha`` of every gate, see `Gates`.
@@ -76,7 +76,7 @@ class Pruner(nn.Module):
         return self.gates.model
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Optimizer groups of gates and multipliers. No weight decay; leave their learning rates as they are."""
+        """Optimizer groups of gates and multipliers, without weight decay. A scheduler must not change their learning rates."""
         gates = {"name": "gates", "params": [self.gates.log_alpha], "lr": self.lr, "weight_decay": 0.0}
         return [gates, self.lagrangian.group(self.multiplier_lr)]
 
@@ -85,7 +85,7 @@ class Pruner(nn.Module):
 
         Args:
             step: number of the optimizer step, from 0.
-            seed: what the draw is a function of; by default the number of the step.
+            seed: seed of the draw; by default the number of the step.
         """
         self._step = step
         self.gates.sample(step if seed is None else seed)
@@ -107,10 +107,10 @@ class Pruner(nn.Module):
         """End pruning: take the gates off the network, which is then as it was.
 
         Args:
-            chosen: what stays; by default, what the gates are surest of within the budget.
+            chosen: what stays; by default, the plan for the budget by the scores of the gates.
 
         Returns:
-            the plan with the values that the gates of kept elements have learned, for `slim`.
+            The plan with the values that the gates of kept elements have learned, for `slim`.
 
         Raises:
             PlanError: ``chosen`` does not fit the network.

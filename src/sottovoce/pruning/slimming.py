@@ -1,4 +1,4 @@
-"""Carry out a plan: slice the weights into a smaller network, and prove it equal to the gated one."""
+"""Carry out a plan: slice the weights into a smaller network, and check that its outputs equal the gated one's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Equality:
-    """The difference of slim and frozen gated network: ``max|a - b| / max|b|`` of every output, in float64."""
+    """The difference between the slim and the frozen gated network: ``max|a - b| / max|b|`` of every output, in float64."""
 
     outputs: tuple[float, ...]
 
@@ -52,7 +52,7 @@ def slim(model: Model, plan: Plan) -> Model:
 
 
 def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
-    """`slim`, and the largest difference of the two networks.
+    """`slim`, and the differences between the two networks.
 
     Slicing, multiplication and comparison happen on a float64 copy; the weights are rounded once, at the end.
     """
@@ -72,7 +72,7 @@ def slim_and_verify(model: Model, plan: Plan) -> tuple[Model, Equality]:
 
 
 def carry_out(model: Model, plan: Plan) -> Model:
-    """`slim` without the proof. Tensors that stay whole are shared with ``model``."""
+    """`slim` without the comparison. Tensors that stay whole are shared with ``model``."""
     declared = collect(model)
     root: Any = model
     shape, weights = shrink(root.shape, declared.units, plan.keep), sliced(model, declared, plan)
@@ -186,7 +186,7 @@ def _kept_stream(declared: Declarations, plan: Plan) -> Tensor | None:
 
 
 def _copy(model: Model) -> Model:
-    """A float64 copy on the CPU, without whatever hooks the model has."""
+    """A float64 copy on the CPU, without the hooks of the model."""
     root: Any = model
     twin: Any = root.shrunk(root.shape).double()
     twin.load_state_dict(model.state_dict())

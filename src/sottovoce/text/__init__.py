@@ -1,7 +1,7 @@
-"""Text in and out: what every room needs to read files of people and to write messages and JSON.
+"""Text in and out: reads text files and YAML that people write, and writes messages, tables and JSON.
 
-`text_files`    lines of lists and references
-`yaml_text`     YAML of people, without trust
+`text_files`    the lines of text files
+`yaml_text`     YAML that people write, read with limits
 `plain_json`    JSON that every parser reads
 `one_line`      errors of damaged checkpoints, in one line
 `suggestions`   did you mean ...?

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 
 def text_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
-    """Rows as lines whose columns stand under one another, two spaces apart.
+    """Rows as lines with aligned columns, two spaces apart.
 
     Args:
         rows: the cells of each line, headings first; all of one length.
-        right: numbers of the columns that end under one another, as numbers do.
+        right: indices of the columns that are aligned to the right, as numbers are.
 
     >>> print(text_table([["unit", "stays"], ["heads", "3"], ["taps", "128"]], right={1}))
     unit   stays

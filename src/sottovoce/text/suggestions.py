@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST = 30
-"""Words that are listed."""
+"""Most words that are listed; the others are only counted."""
 
 
 def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """The known word that is most like ``word``; ``None`` if none has that much likeness to it (0..1)."""
+    """The known word that is most like ``word``; ``None`` if no word reaches the ``likeness`` (0..1, as in `difflib`)."""
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=likeness)), None)
 
 

@@ -25,13 +25,13 @@ _WHOLE = 2**33
 """Bound of the characters of a file."""
 
 _PACKED = 100
-"""Bound of the characters to a byte of a gzipped file: lists have 5 to 50, a file made to fill memory has more."""
+"""Bound of the characters per byte of a gzipped file: lists have 5 to 50, a file made to fill memory has more."""
 
 _EACH = 16
-"""Characters added for each line in these counts: reading a line takes time, however short it is."""
+"""Each line counts as this many characters more, because reading even a short line takes time."""
 
 _SMALL = 2**22
-"""Characters up to which a gzipped file may be compressed to any degree."""
+"""Number of characters up to which a gzipped file may be compressed to any degree."""
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
           stat.S_IFSOCK: "a socket"}  # fmt: skip

@@ -1,4 +1,4 @@
-"""YAML that people write, read without trust: no key may come twice, and sizes are bounded before memory is allocated."""
+"""YAML that people write, read with limits: no key may come twice, and sizes are bounded before memory is allocated."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def yaml_value(source: str, loader: type[Loader] = Loader) -> Any:
 
     Args:
         source: The text of a file or of a single value.
-        loader: A loader with tags of its own.
+        loader: The class of the loader, for YAML with further tags.
 
     Raises:
         ValueError: The text is not YAML, has a key twice, or is larger than any real file; the message is one line that

@@ -33,7 +33,7 @@ class Family:
         fields: further fields of our config, from the stock config.
         sizes: further fields of the stock config, from our config; it raises for a shape that is not `uniform`.
         supported: field of the stock config -> the values of it that are supported.
-        normalized: whether waveforms are normalized where no preprocessor config says so, from the stock config.
+        normalized: whether waveforms are normalized, from the stock config; used where no preprocessor config says it.
         filterbank: whether the network takes mel features instead of a waveform.
         published: hub id of a published encoder -> fields of its stock config that differ from the defaults.
     """
@@ -67,11 +67,11 @@ class Family:
         return self.config_class.model_type
 
     def encoder_config(self, stock: PreTrainedConfig, name: str, *, normalize: bool) -> EncoderConfig:
-        """Our config of a stock config.
+        """Our config for a stock config.
 
         Args:
             stock: the stock config.
-            name: of the checkpoint, for messages.
+            name: name of the checkpoint, for messages.
             normalize: whether waveforms are normalized.
 
         Raises:
@@ -87,7 +87,7 @@ class Family:
                 family=self.name, shape=self.shape(stock), normalize=normalize, **renamed, **self.fields(stock)
             )
         except (TypeError, ValueError, ZeroDivisionError) as error:
-            # Stock configs accept values of any type, with which this computes.
+            # Stock configs accept values of any type, so the arithmetic on them may fail.
             raise CheckpointError(
                 f"{name}: the config of this {self.model_type} has values that do not fit: {error}"
             ) from None
@@ -96,7 +96,7 @@ class Family:
         return config
 
     def stock_config(self, config: EncoderConfig) -> PreTrainedConfig:
-        """The stock config of ours; fields that ours has not are those of the stock config that ours came from."""
+        """The stock config of our ``config``. What ours lacks is taken from the stock config that it was read from, if any."""
         fields = dict(config.stock or {}) if config.family == self.name else {}
         fields |= {theirs: getattr(config, ours) for theirs, ours in self.renamed.items()}
         return self.config_class(**(fields | self.sizes(config)))

@@ -58,8 +58,8 @@ class KeyMap:
 
     Args:
         rows: the lines; the first one that matches counts.
-        unused: patterns of foreign tensors that the encoder does not use.
-        constants: our tensors that the layout has not -> their value.
+        unused: patterns of names of foreign tensors that the encoder does not use.
+        constants: name of a tensor of ours that the layout lacks -> its constant value.
     """
 
     rows: tuple[KeyRule, ...]
@@ -104,7 +104,7 @@ def to_ours(
         config: the config of the encoder.
         tensors: tensor by foreign name, with weight norm already folded.
         table: the map of names.
-        name: of the checkpoint, for messages.
+        name: name of the checkpoint, for messages.
 
     Returns:
         The weights by our names, and the names of the foreign tensors that were not needed.
@@ -112,7 +112,7 @@ def to_ours(
     Raises:
         CheckpointError: tensors are missing, left over, of another shape or not finite; the message has their foreign names.
     """
-    # The message has the names of the file, where the user can look for them.
+    # The message has the names in the file, because the user can find those there.
     check_finite({theirs: each for theirs, each in tensors.items() if table.ours(theirs)}, name)
     expected = blueprint(EncoderNetwork, config)
     weights: dict[str, Tensor] = {}

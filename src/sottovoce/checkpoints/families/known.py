@@ -35,11 +35,11 @@ def family_of(model_type: str | None, name: str) -> Family:
     """The family of a stock model.
 
     Args:
-        model_type: from its config.
-        name: of the model, for the message.
+        model_type: the ``model_type`` in its config.
+        name: name of the model, for the message.
 
     Raises:
-        CheckpointError: the model is of no family that is known, or is one of sottovoce.
+        CheckpointError: the family is unknown, or the model is in sottovoce's own format.
     """
     if model_type in _OURS:
         raise CheckpointError(f"{name}: is {_OURS[model_type]}")

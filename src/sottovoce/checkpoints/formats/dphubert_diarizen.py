@@ -38,7 +38,7 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
 
     Args:
         content: what the file holds.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     Raises:
         CheckpointError: a config that is not supported, or tensors that are missing, left over or misshapen.
@@ -69,11 +69,11 @@ def _keep_heads(config: EncoderConfig, tensors: dict[str, Tensor], name: str) ->
 
 
 def encoder_config(fields: Any, name: str) -> EncoderConfig:
-    """Our config of the config of such a file.
+    """Our config for the config in such a file.
 
     Args:
         fields: the config in the file.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     Raises:
         CheckpointError: entries that are missing, wrong, or contradict one another.
@@ -83,7 +83,7 @@ def encoder_config(fields: Any, name: str) -> EncoderConfig:
     except KeyError as error:
         raise CheckpointError(f"{name}: its config has no {error.args[0]}") from None
     except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
-        # The file may hold values of any type, with which this computes.
+        # The file may hold values of any type, so the arithmetic on them may fail.
         raise CheckpointError(f"{name}: its config has values that do not fit: {error}") from None
 
 

@@ -52,7 +52,7 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
 
     Args:
         content: what the file holds.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     Raises:
         CheckpointError: a cfg that is not supported, or tensors that are missing, left over or misshapen.
@@ -64,11 +64,11 @@ def load(content: Mapping[str, Any], name: str) -> Loaded:
 
 
 def encoder_config(cfg: object, name: str) -> EncoderConfig:
-    """Our config of the cfg of such a file.
+    """Our config for the cfg in such a file.
 
     Args:
         cfg: the cfg in the file.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     Raises:
         CheckpointError: a value that is wrong or not supported.
@@ -117,12 +117,12 @@ def encoder_config(cfg: object, name: str) -> EncoderConfig:
             layerdrop=c["encoder_layerdrop"],
         )
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        # The file may hold values of any type, with which this computes.
+        # The file may hold values of any type, so the arithmetic on them may fail.
         raise CheckpointError(f"{name}: its cfg has values that do not fit: {error}") from None
 
 
 MOST = 100
-"""Most convolutions that such an expression may describe."""
+"""Most convolutions that `conv_layers` reads."""
 
 
 def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
@@ -132,13 +132,13 @@ def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
 
     Args:
         text: the expression, or the list itself.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     >>> conv_layers("[(512,10,5)] + [(512,3,2)] * 2", "a.pt")
     [(512, 10, 5), (512, 3, 2), (512, 3, 2)]
 
     Raises:
-        CheckpointError: anything else.
+        CheckpointError: the text is anything else.
     """
     try:
         layers = _value(ast.parse(text, mode="eval").body) if isinstance(text, str) else text

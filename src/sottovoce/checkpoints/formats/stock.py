@@ -48,12 +48,12 @@ def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTraine
     Args:
         family: the family of the model.
         fields: content of the file.
-        name: of the checkpoint, for messages.
+        name: name of the checkpoint, for messages.
 
     Raises:
         CheckpointError: the stock class does not accept it.
     """
-    # The stock class makes a table from the number of labels before it checks anything.
+    # The stock class builds a table of labels from `num_labels` before it checks anything.
     check({"num_labels": fields.get("num_labels")}, COMMON, f"{name}: config.json")
     try:
         return family.config_class.from_dict(fields)
@@ -77,7 +77,7 @@ def convert(family: Family, config: EncoderConfig, tensors: Mapping[str, Tensor]
         family: the family of the model.
         config: our config of the encoder.
         tensors: the stock tensors by name.
-        name: of the checkpoint, for messages.
+        name: name of the checkpoint, for messages.
 
     Raises:
         CheckpointError: tensors that are missing, left over or misshapen.

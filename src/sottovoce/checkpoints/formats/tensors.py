@@ -22,7 +22,7 @@ def only_tensors(content: object, name: str) -> dict[str, Tensor]:
 
     Args:
         content: what a file holds.
-        name: of the file, for messages.
+        name: name of the file, for messages.
 
     Raises:
         CheckpointError: it is not a dictionary, or holds other values than plain tensors.

@@ -83,7 +83,7 @@ SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_t
 """Tokens that the stock tokenizer adds after a vocabulary without them, in this order."""
 
 _DELIMITER = "word_delimiter_token"
-"""The setting of the word delimiter, which is added after them if the settings have it."""
+"""The setting of the word delimiter. If the settings have it, it is added after the tokens of `SPECIAL`."""
 
 
 def _ours(tokens: list[str], blank: str, settings: Settings, files: Files) -> StockVocabulary:

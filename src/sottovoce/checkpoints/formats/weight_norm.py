@@ -51,7 +51,7 @@ def unfold(tensors: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Te
 
 
 def _norm(weight: Tensor) -> Tensor:
-    """Length of each tap ``[1, ..., k]``, summed by the kernel that later divides by it, because others round differently."""
+    """Length of each tap ``[1, ..., k]``, computed by the kernel that later divides by it, because others round differently."""
     dim = weight.dim() - 1
     shape = [1] * dim + [weight.shape[dim]]
     _, norm = torch._weight_norm_interface(weight.float(), weight.new_ones(shape, dtype=torch.float32), dim)

@@ -15,7 +15,7 @@ from .values import check, short
 
 
 class CheckedConfig(PreTrainedConfig):
-    """`PreTrainedConfig` whose fields are those of its constructor and those that every config has.
+    """A `PreTrainedConfig` that has only the fields of its constructor and those of every config of Transformers.
 
     Raises:
         CheckpointError: a field of another name, or a value that a common field cannot have.
@@ -33,7 +33,7 @@ class CheckedConfig(PreTrainedConfig):
             check({name: value}, COMMON)
         try:
             super().__init__(**common)
-        except (TypeError, ValueError, AttributeError) as error:  # for example, names of classes that are not a table
+        except (TypeError, ValueError, AttributeError) as error:  # such as an ``id2label`` with keys that are words
             raise CheckpointError(f"config: {' '.join(str(error).split())}") from error
 
     @classmethod
@@ -74,7 +74,7 @@ class CheckedConfig(PreTrainedConfig):
 
         Args:
             fields: content of the file.
-            name: of the model, for messages.
+            name: name of the model, for messages.
 
         Raises:
             CheckpointError: a field that is unknown, missing, or has a wrong value.

@@ -228,7 +228,7 @@ def check_against_original(shape: Any, original: Any) -> None:
     """Check a shape against the one before pruning.
 
     Raises:
-        CheckpointError: it has an element that the original shape has not.
+        CheckpointError: it has an element that the original shape lacks.
     """
     if len(shape["layers"]) > len(original["layers"]):
         raise CheckpointError(

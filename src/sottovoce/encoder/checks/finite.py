@@ -18,7 +18,7 @@ def check_finite(tensors: Mapping[str, Tensor], name: str, unknown: Iterable[str
 
     Args:
         tensors: tensor by name; those on the device ``meta`` are skipped.
-        name: of the model, for the message.
+        name: name of the model, for the message.
         unknown: names of tensors in which NaN means "not known yet".
 
     Raises:

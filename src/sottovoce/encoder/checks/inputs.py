@@ -93,7 +93,7 @@ def refuse_unknown(given: Mapping[str, Any], known: Iterable[str], name: str) ->
     Args:
         given: keyword arguments that are no parameter of the function.
         known: names of the parameters.
-        name: of the class, for the message.
+        name: name of the class, for the message.
 
     Raises:
         TypeError: an argument that is unknown or has a value that is not supported.

@@ -12,12 +12,13 @@ from ..layers.frame_masks import frame_mask
 def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
     """Lengths ``[B]`` of a mask ``[B, S]`` that is 1 up to the end of each utterance and 0 after it.
 
-    It costs one answer from the device, like the check of lengths after it; none where shapes alone are computed.
+    The check of the mask waits for the device once, as the later check of lengths does. It is left out where only shapes
+    are computed: on the device ``meta``, and while torch compiles.
 
     Args:
-        mask: as stock feature extractors make it.
-        batch: ``[B, S, ...]``, what it belongs to.
-        what: is masked, for messages.
+        mask: ``[B, S]`` of 0 and 1, as stock feature extractors make it.
+        batch: ``[B, S, ...]``, the input that the mask belongs to.
+        what: what is masked, such as ``samples``, for messages.
 
     Raises:
         AudioError: a mask of another shape, with other values than 0 and 1, or with padding that is not after the
@@ -39,7 +40,7 @@ def lengths_of(mask: Tensor, batch: Tensor, what: str = "samples") -> Tensor:
 
 
 def _fault(mask: Tensor, at: int, what: str) -> str:
-    """What is wrong with one row."""
+    """What is wrong with row ``at`` of a mask, in words."""
     row = mask[at]
     inside = row.bool()
     first = int(inside.int().argmax())

@@ -3,5 +3,5 @@
 `waveform_frontend`  strided convolutions or a filterbank, then norm and projection
 `filterbank`         log filterbanks as a function of the waveform
 `feature_norm`       normalization of their features, over the utterance or over the past
-`downsampling`       several frames become one
+`downsampling`       merges several frames into one
 """

@@ -14,7 +14,8 @@ PRIOR = 100
 """Weight of the prior at the start of a stream, as a number of windows (1 s)."""
 
 PRIOR_MEAN, PRIOR_VARIANCE = 13.0, 16.0
-"""Log-mel energies of 16-bit speech. Over 150 utterances of LibriSpeech: 13.7 and 4.1 squared, similar in all bins."""
+"""Mean and variance of log-mel energies of 16-bit speech. In 150 utterances of LibriSpeech they are
+13.7 and 4.1², similar in all bins."""
 
 FLOOR_VARIANCE = 1.0
 """Least variance of running statistics, so that noise in a long silence is not amplified. Speech has 3 to 20 in a bin."""
@@ -27,7 +28,7 @@ class UtteranceNorm:
     anything else that is constant in a recording. Statistics over all bins together remove only the loudness.
 
     Args:
-        level: one mean and variance over all bins together.
+        level: whether mean and variance are taken over all bins together.
     """
 
     def __init__(self, level: bool = False):

@@ -38,8 +38,8 @@ class Filterbank(nn.Module):
 
     Args:
         bins: number of triangular filters, evenly spaced on ``scale``.
-        scale: ``mel``, or ``linear`` in hertz, which resolves 7 kHz as well as 1 kHz and serves to detect synthetic speech.
-        norm: normalization over the utterance, of each bin or of all together, or running.
+        scale: ``mel``, or ``linear`` in hertz, which resolves 7 kHz as finely as 1 kHz and helps to detect synthetic speech.
+        norm: normalization over the utterance (`UtteranceNorm`, the default) or over the past (`RunningNorm`).
     """
 
     def __init__(self, bins: int = 80, scale: str = "mel", norm: UtteranceNorm | RunningNorm | None = None):

@@ -20,7 +20,7 @@ from .feature_norm import RunningStats
 from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
 
 EARLY_LAYERS = 2
-"""Number of first convolutions, whose activations are far larger than all others."""
+"""Number of convolutions at the start whose activations take far more memory than those of all others."""
 
 FRAMES_AT_A_TIME = 2048
 """Output frames of the early convolutions that are computed at a time (1.28 s)."""
@@ -98,11 +98,11 @@ class WaveformFrontEnd(nn.Module):
         kernels: kernel size of each convolution.
         strides: stride of each convolution.
         bias: whether the convolutions have a bias.
-        norm: ``group`` normalizes the output of the first convolution over time; ``layer`` that of each over channels.
+        norm: ``group`` normalizes the output of the first convolution over time; ``layer`` that of each one over channels.
         act: name of the activation.
-        normalize: bring each utterance to zero mean and unit variance first.
+        normalize: whether each utterance is brought to zero mean and unit variance first.
         projection: the map into the residual stream.
-        scale: multiply each channel of the last convolution by a constant, see `EncoderConfig.channel_scale`.
+        scale: whether each channel of the last convolution is multiplied by a constant, see `EncoderConfig.channel_scale`.
     """
 
     scale: Tensor | None
@@ -178,8 +178,8 @@ class WaveformFrontEnd(nn.Module):
     def _early(self, x: Tensor, folded: tuple[Tensor, Tensor] | None) -> Tensor:
         """The early convolutions, which inference on a CPU computes for overlapping segments of the input.
 
-        Their large activations then exist for one segment at a time. The overlap is one frame of the first convolution in
-        4,096.
+        Their large activations then exist for one segment at a time. Of the first convolution, one frame in 4,096 is computed
+        twice.
         """
         early = self.conv[:EARLY_LAYERS]
         if torch.is_grad_enabled() or x.device.type != "cpu" or torch.compiler.is_compiling():

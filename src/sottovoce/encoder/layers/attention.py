@@ -21,7 +21,7 @@ class AttentionContext:
     """Which frames attend to which in a forward pass, and their positions; the same for all layers.
 
     Args:
-        position: what the encoder half of the position scheme prepared.
+        position: what the encoder half of the position scheme has prepared, see `positions`.
         valid: ``[B, T]``, True on frames that are not padding; ``None``: all are valid.
         window: ``[T, K]``, True where a query may attend to a key; ``None``: everywhere.
     """

@@ -24,8 +24,8 @@ class ConvolutionModule(nn.Module):
         stream: the residual stream that it reads and writes.
         channels: number of channels ``C`` of the depthwise convolution.
         kernel: kernel size of the depthwise convolution.
-        causal: the convolution sees only past frames; otherwise it is centered.
-        norm: ``batch`` or ``layer``.
+        causal: whether the convolution sees only the present and past frames; otherwise it is centered.
+        norm: the norm after the depthwise convolution: ``batch`` or ``layer``.
         act: name of the activation.
         eps: epsilon of a LayerNorm.
         dropout: dropout probability of the output.

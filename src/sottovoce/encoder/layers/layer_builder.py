@@ -1,4 +1,4 @@
-"""A layer of given widths: what encoders and the heads with layers of their own are built of."""
+"""A layer of given widths: encoders are built of them, and so are heads with layers of their own."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class LayerOptions:
     Args:
         kind: ``pre_norm``, ``post_norm`` or ``conformer``.
         head_dim: width of an attention head.
-        position: makes the layer half of the position scheme, for heads with these numbers.
+        position: function from the ids of the kept heads to the layer half of the position scheme.
         act: activation of feed-forward blocks and convolution modules.
-        eps: of the LayerNorms.
-        dropout: of what feed-forward blocks (and, in a Transformer layer, attention) add to the stream.
-        inner_dropout: inside feed-forward blocks.
-        attention_dropout: of attention weights, and of what the attention of a Conformer adds.
-        convolution_dropout: of what a convolution module adds.
-        kernel: taps of a convolution module.
+        eps: epsilon of the LayerNorms.
+        dropout: dropout probability of the output of feed-forward blocks and, in a Transformer layer, of attention.
+        inner_dropout: dropout probability of the inner units of feed-forward blocks.
+        attention_dropout: dropout probability of the attention weights and, in a Conformer layer, of the attention's output.
+        convolution_dropout: dropout probability of the output of a convolution module.
+        kernel: number of taps of a convolution module.
         causal: whether a convolution module sees no later frames.
         convolution_norm: norm inside a convolution module: ``batch`` or ``layer``.
     """
@@ -50,7 +50,7 @@ class LayerOptions:
 def build_layer(
     stream: ResidualStream, shape: Shape, options: LayerOptions
 ) -> PreNormLayer | PostNormLayer | ConformerLayer:
-    """One layer of the widths in ``shape``, a layer's part of an encoder's; a block that is gone is ``None`` there."""
+    """Build a layer with the widths in ``shape``, an entry of ``layers`` in an encoder's shape. A removed block is ``None``."""
     conformer = options.kind == "conformer"
     attention = None
     if shape["attention"] is not None:

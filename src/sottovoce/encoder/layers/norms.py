@@ -9,7 +9,7 @@ from .frame_masks import frame_mask
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """``x`` in float32 or float64, for sums of squares and their roots, which overflow in float16, or whose gradients do."""
+    """``x`` in float32 or float64, for sums of squares and their roots: in float16 these or their gradients overflow."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

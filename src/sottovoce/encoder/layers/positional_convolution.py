@@ -1,4 +1,4 @@
-"""The grouped convolution from which wav2vec 2.0 and similar families have positions, with removable groups and taps.
+"""The grouped convolution that gives positions to wav2vec 2.0 and similar families, with removable groups and taps.
 
 Group ``g`` reads slice ``g`` of the stream and writes the same slice. A removed group adds nothing there.
 """
@@ -29,7 +29,7 @@ class PositionalLayer(nn.Module):
         outputs: output channels ``O``.
         kernel: kernel size ``k``.
         groups: number of groups.
-        norm: a LayerNorm without parameters after the convolution.
+        norm: whether a LayerNorm without parameters follows the convolution.
         act: name of the activation.
     """
 
@@ -59,14 +59,14 @@ class PositionalLayer(nn.Module):
 
 
 class PositionalConvolution(nn.Module):
-    """What is added to the residual stream before the first layer: ``[B, T, D] -> [B, T, D]``.
+    """Positions that are added to the residual stream before the first layer: ``[B, T, D] -> [B, T, D]``.
 
     Args:
         stream: the residual stream.
         groups: ids of the groups that are kept.
         original_groups: number of groups before pruning.
         taps: kernel size of each layer (one in wav2vec 2.0, five in data2vec).
-        norm: a LayerNorm without parameters after each layer, as in data2vec.
+        norm: whether a LayerNorm without parameters follows each layer, as in data2vec.
         act: name of the activation.
     """
 

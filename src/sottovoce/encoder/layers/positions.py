@@ -42,10 +42,10 @@ class AttentionSpan:
 
 
 class NoPosition(nn.Module):
-    """No position in attention, as where a positional convolution adds it; both halves, and the base class of the others."""
+    """No positions in attention, for example where a positional convolution adds them. Base class of both halves."""
 
     backwards = False
-    """Whether the bias is for keys in reverse order; the order of keys does not change the result of attention."""
+    """Whether the columns of the bias are for the keys in reverse order, in which attention must then take them."""
 
     def prepare(self, span: AttentionSpan, like: Tensor) -> Any:
         """What the layers need, on the device and in the dtype of ``like``."""
@@ -74,7 +74,7 @@ class NoPosition(nn.Module):
 class RelativeBiasTable(NoPosition):
     """WavLM's table of biases by bucketed distance, one column for each *original* head, shared by all layers.
 
-    It belongs to the encoder and not to a layer, so that removing an attention does not take the bias from the others.
+    It belongs to the encoder and not to a layer, so that removing one layer's attention does not take the bias from the others.
     """
 
     def __init__(self, buckets: int, max_distance: int, heads: int):
@@ -83,7 +83,7 @@ class RelativeBiasTable(NoPosition):
         self.table = nn.Embedding(buckets, heads)
 
     def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor:
-        """Bias by distance ``[H0, T + K - 1]``, from the last key of the first query down to key 0 of the last one."""
+        """Bias by distance ``[H0, T + K - 1]``, from the last key and first query down to key 0 and last query."""
         distance = torch.arange(span.frames - 1, -span.keys, -1, device=like.device)
         return self.table(self._bucket(distance)).t()
 

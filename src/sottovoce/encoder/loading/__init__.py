@@ -7,7 +7,7 @@
 `hub`              downloads from the hub
 `weight_files`     tensors from the weight files of a model
 `format_registry`  the readers of other checkpoint formats
-`provider`         how later parts of the package are reached without importing them
+`provider`         how the encoder uses packages that it must not import
 `portable_files`   the modeling code beside the weights of a portable copy
 `uninitialized`    building modules whose weights are loaded afterwards
 `recomputed`       layers that support gradient checkpointing

@@ -27,7 +27,7 @@ class ForeignFormats(Protocol):
         """Read an encoder: its config, its weights by name, and notes that the user should read.
 
         Raises:
-            CheckpointError: an unknown format, damaged, or weights that do not fit the config.
+            CheckpointError: the format is unknown, the checkpoint is damaged, or its weights do not fit the config.
         """
 
     def load_task(

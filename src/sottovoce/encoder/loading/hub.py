@@ -34,11 +34,11 @@ def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
         return _cached(name, filename, options, why)
     try:
         return Path(hf_hub_download(name, filename, etag_timeout=PATIENCE, **options))
-    except LocalEntryNotFoundError:  # the connection was lost in the meantime
+    except LocalEntryNotFoundError:  # the connection was lost after the hub had answered
         return _cached(name, filename, options, "the hub cannot be reached")
     except EntryNotFoundError:
         return None
-    except Exception as error:  # whatever the HTTP library of the day raises
+    except Exception as error:  # the HTTP library may raise any exception
         raise CheckpointError(f"{name}: no such directory here, and the hub says {reason(error)}") from None
 
 
@@ -80,7 +80,7 @@ def _answers(endpoint: str) -> bool:
 
         try:
             get_session().head(endpoint, timeout=PATIENCE)
-        except Exception:  # whatever the HTTP library of the day raises: it is out of reach
+        except Exception:  # the HTTP library may raise any exception: the hub is out of reach
             return
         answered.set()
 

@@ -16,7 +16,7 @@ from .hub import download
 from .model_names import hub_id
 
 LARGEST_JSON = 2**26
-"""Most bytes of a JSON file; the largest vocabularies have a tenth of it."""
+"""Largest size of a JSON file in bytes; the largest vocabularies take a tenth of it."""
 
 
 class Files(Protocol):
@@ -76,7 +76,7 @@ def existing(path: Path) -> Path | None:
         mode = path.stat().st_mode
     except PermissionError:
         raise unreadable(path) from None
-    except (OSError, ValueError):  # nothing there, a link to nothing, a name that no file can have
+    except (OSError, ValueError):  # no such file, a broken link, a name that no file can have
         return None
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "no regular file"

@@ -1,6 +1,6 @@
 """The modeling code that a portable model directory carries, so that it loads where sottovoce is not installed.
 
-Such a directory holds flat files only, so whatever folder a file comes from, it is imported from beside.
+Such a directory has no folders, so imports from any folder of the package become imports of a file in the same directory.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from pathlib import Path
 from ...errors import CheckpointError
 
 PACKAGE = Path(__file__).parents[2]
-"""Where the package lies."""
+"""The folder of the package."""
 
 RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)*(\w+)( import )", re.MULTILINE)
-"""``from .x import`` and ``from ..folder.x import``: how the shipped files name one another."""
+"""``from .x import`` and ``from ..folder.x import``: how the files of this package import one another."""
 
 ABSOLUTE = re.compile(r"^(\s*from )sottovoce\.(?:\w+\.)*(\w+)( import )", re.MULTILINE)
-"""How a file of another package names ours."""
+"""``from sottovoce.folder.x import``: how a file of another package imports one of ours."""
 
 PORTABLE_ROOMS = ("encoder", "heads", "models")
 INSTALLED = {*sys.stdlib_module_names, "torch", "transformers"}
-"""What is there wherever a portable directory is loaded."""
+"""Modules that can be imported wherever a portable directory is loaded."""
 
 
 def portable_code(classes: Iterable[type], added: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
     """The files of a portable directory: name -> text.
 
     Args:
-        classes: of this package: the files that they are in, and all that these import.
+        classes: classes of this package; the result has their files and all that these import.
         added: classes of other packages: entry point group -> name -> class.
 
     Raises:
-        CheckpointError: the file of an added class needs what may not be there.
+        CheckpointError: the file of an added class imports what may not be installed there, or its name is taken.
     """
     ours = files_needed(Path(inspect.getfile(each)) for each in classes)
     texts: dict[str, str] = {}

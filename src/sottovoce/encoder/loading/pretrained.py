@@ -51,7 +51,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
     Args:
         expected: the tensors of the model by name.
         weights: the weights by name.
-        name: of the checkpoint, for messages.
+        name: name of the checkpoint, for messages.
 
     Raises:
         CheckpointError: tensors that are missing, left over, of another shape, or not floating-point where they must be.
@@ -122,8 +122,8 @@ class StrictLoading:
         config: CheckedConfig | str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> Any:
-        """See the classes. `convert` reads other formats. Config and weights are checked here, and Transformers then places
-        the weights as its options say."""
+        """See the subclasses. `convert` reads other formats. Config and weights are checked here; Transformers then puts
+        the weights where its options say."""
         options = split_options(cls.__name__, cls.config_class.changeable(), kwargs)
         files = files_of(name, options.hub)
         source = files if config is None else cls._config_source(config, options.hub)
@@ -157,7 +157,7 @@ class StrictLoading:
             files: the files of the checkpoint.
 
         Raises:
-            CheckpointError: an unknown format, damaged, or weights that do not fit the config.
+            CheckpointError: the format is unknown, the checkpoint is damaged, or its weights do not fit the config.
         """
         raise NotImplementedError
 
@@ -229,8 +229,8 @@ def write_processor(tokenizer: PreTrainedTokenizerBase, directory: Path, *, port
 
     Args:
         tokenizer: the tokenizer.
-        directory: of the model.
-        portable: the modeling code is beside it, so its class is named in the file.
+        directory: the model directory.
+        portable: whether the modeling code is in the directory too, so that the class of the tokenizer is named (``auto_map``).
     """
     from transformers import Wav2Vec2Processor
 

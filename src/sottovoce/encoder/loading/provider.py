@@ -1,4 +1,4 @@
-"""How a room of the package uses something of a later room, which it must not import."""
+"""How a part of the package uses another part that it must not import."""
 
 from __future__ import annotations
 

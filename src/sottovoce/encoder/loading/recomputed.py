@@ -13,7 +13,7 @@ from torch import nn
 class RecomputedLayer(nn.Module):
     """Base class of layers that ``model.gradient_checkpointing_enable()`` of Transformers finds.
 
-    It does the same as the ``GradientCheckpointingLayer`` of Transformers, whose module takes as long to import as torch.
+    It does the same as ``GradientCheckpointingLayer`` of Transformers, but importing that takes as long as importing torch.
     Only ``forward`` is recomputed, so hooks of the layer run once.
     """
 

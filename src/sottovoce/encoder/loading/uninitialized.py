@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 class Uninitialized(TorchFunctionMode):
     """In this mode the functions of ``torch.nn.init`` leave tensors as they are.
 
-    For a large model they take seconds, and on the device ``meta`` they import a part of the compiler.
+    Otherwise these functions take seconds for a large model, and on the device ``meta`` they import a part of the compiler.
     """
 
     def __torch_function__(

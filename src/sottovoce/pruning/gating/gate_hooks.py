@@ -1,4 +1,4 @@
-"""Multipliers on a network from outside: hooks at the places that its units declare, removed without a trace.
+"""Multipliers on a network from outside: hooks at the places that its units declare, which can be removed again.
 
 gate site    the channels of a module's output are multiplied by the value of the element they belong to
 norm         takes its statistics over the kept channels only and sets the others to zero, as the norm of the smaller

@@ -86,7 +86,7 @@ class Gates(nn.Module):
         self._noise = (u.log() - (1 - u).log()).to(self.log_alpha.device)
 
     def open_probability(self) -> Values:
-        """P(z > 0) of every element ``[size]``. An element of an ordered unit is only kept together with all after it."""
+        """P(z > 0) of every element ``[size]``. An element of an ordered unit is kept only if all elements after it are."""
         return self._by_unit(torch.sigmoid(self.log_alpha - BETA * math.log(-GAMMA / ZETA)))
 
     def widths(self) -> Tensor:
@@ -109,7 +109,7 @@ class Gates(nn.Module):
             plan: what stays.
 
         Returns:
-            the plan with the values of the gates of kept elements, for `slim`.
+            The plan with the values of the gates of kept elements, for `slim`.
 
         Raises:
             PlanError: the plan does not fit the network.
@@ -191,5 +191,5 @@ def _stretched(s: Tensor) -> Tensor:
 
 
 def _inner_first(x: Tensor) -> Tensor:
-    """``y[e] = x[e] x[e + 1] ...``: an element of an ordered unit is only there with all that come after it."""
+    """``y[e] = x[e] x[e + 1] ...``: an element of an ordered unit is kept only if all elements after it are."""
     return x.flip(0).cumprod(0).flip(0)

@@ -1,7 +1,7 @@
 """The Lagrangian that drives the expected cost of a gated network down to its budget during training.
 
-s = 1 - E[cost] / reference        sparsity now            t        target now, on its ramp
-loss = l1 (s - t) + l2 (s - t)²    minimized in the gates, maximized in the multipliers l1 and l2
+s = 1 - E[cost] / reference           sparsity now            t        target now, on its ramp
+penalty = l1 (s - t) + l2 (s - t)²    minimized in the gates, maximized in the multipliers l1 and l2
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ class Candidate:
         unit: the unit.
         order: all elements in the order of removal.
         widths: the allowed widths, from the full size down to the smallest.
-        scores: the sum of the scores of each chunk, that is of the elements between two such widths. In a unit with a fixed
+        scores: the sum of the scores of each chunk, which is the elements between two such widths. In a unit with a fixed
             order of removal, chunks that must be removed before a less important one are averaged with it, so that the
-            score of an element never falls from one chunk to the next.
+            mean score of an element never falls from one chunk to the next.
     """
 
     unit: Unit
@@ -58,7 +58,7 @@ def removal_order(unit: Unit, scores: Tensor | None) -> np.ndarray:
 
 
 def allowed_widths(size: int, multiple: int, strata: int, floor: int) -> np.ndarray:
-    """The full size, and every smaller multiple down to the floor.
+    """The full size, and every smaller multiple of ``multiple`` and ``strata`` down to ``floor``, in descending order.
 
     >>> allowed_widths(37, 8, 1, 9).tolist()
     [37, 32, 24, 16]
@@ -163,7 +163,7 @@ def matching(units: Mapping[str, Unit], key: str, what: str) -> list[str]:
     Args:
         units: all units by name.
         key: what the user wrote.
-        what: the argument that it was written for, to begin the message with.
+        what: name of the argument that has the key; the message begins with it.
 
     Raises:
         PlanError: it matches no unit.

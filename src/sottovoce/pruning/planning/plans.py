@@ -43,8 +43,8 @@ class Plan:
             carried out; 1 where a unit is not named.
         before, after: cost of that network and of the smaller one, at the same duration.
         reference: cost of the network that fractions of the budget refer to.
-        taps: unit of positional taps -> number of taps of its kernel before. The elements of such a unit are rings of two
-            taps around the innermost ones, which always stay; `shown` counts taps.
+        taps: unit of positional taps -> number of taps of its kernel before slimming. Its elements are rings of two taps
+            around the innermost ones, which always stay; `shown` counts taps.
     """
 
     keep: dict[str, list[int]]
@@ -201,7 +201,7 @@ class Plan:
         except PlanError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # JSON of any shape, of which one shape is read.
+            # The file may hold JSON of any structure.
             raise PlanError(f"plan: not a plan of sottovoce ({type(error).__name__}: {error})") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -231,7 +231,7 @@ class Plan:
         return cls.from_dict(data)
 
     def table(self) -> str:
-        """What stays of every unit, as lines of text. Whole blocks are listed only when they go."""
+        """What stays of every unit, as lines of text. Whole blocks are listed only if they are removed."""
         blocks = {n for n in self.sizes if any(m.startswith(n + ".") for m in self.sizes)}
         removed = {n for n in blocks if self.width(n) == 0}
         rows = [["unit", "stays", "of", ""]]
@@ -274,11 +274,11 @@ def plan(
         floors: fewest elements that stay, by name, kind, path or pattern.
 
     Raises:
-        BudgetError: a limit that cannot be reached; says what can be reached and what is in the way.
+        BudgetError: a limit cannot be reached; the message says what can be reached and what prevents more.
         PlanError: scores, floors or names that do not fit the network.
 
     Warns:
-        RemovedPartWarning: whole blocks go, or all heads or units of layers.
+        RemovedPartWarning: whole blocks are removed, or all heads or FFN units of a layer.
     """
     made = choose(model, budget, scores, round_to=round_to, protect=protect, floors=floors)
     for part in made.removed_parts():

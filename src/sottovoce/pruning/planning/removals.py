@@ -1,4 +1,4 @@
-"""Parts that a plan removes completely: blocks, and all heads or FFN units of a layer; to be printed as lines."""
+"""Parts that a plan removes completely: blocks, and all heads or FFN units of a layer; as lines to print."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class RemovedPart:
     Args:
         what: ``all heads``, ``the whole attention``.
         where: ``layers 0 and 3``, ``all 12 layers``.
-        kind: the kind of unit, for a floor that would keep some.
-        path: the path of the first such part, for a protection that would keep it.
+        kind: the kind of unit; the line suggests a floor for it that would keep some elements.
+        path: the path of the first such part; the line suggests to protect it.
     """
 
     what: str
@@ -73,7 +73,7 @@ def _last_word(name: str) -> str:
 
 
 def _all_of(name: str) -> str | None:
-    """What all elements of a unit are called; ``None`` where nobody is warned that they go."""
+    """What all elements of a unit are called; ``None`` where removing them all causes no warning."""
     kind = kind_at(name)
     return None if kind is None else KINDS[kind].all_of
 

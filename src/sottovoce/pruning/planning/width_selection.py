@@ -1,9 +1,9 @@
 """The choice of widths: every constraint holds, and as little importance as possible is lost.
 
 1. Remove. In rounds over all units, remove the chunks with the lowest score for the cost that they save. The cost is that
-   of the constraints still violated, each weighted by the part of its excess that is left, so that all are met at the same
-   time. What a chunk saves is measured again after each round, because the channels of one convolution cost less when the
-   next has become narrower. One round removes a small part of the remaining excess.
+   of the violated constraints, each weighted by the part of its excess that is left, so that all are met at the same time.
+   What a chunk saves is measured again after each round, because the channels of one convolution cost less when the next
+   has become narrower. One round removes a small part of the remaining excess.
 2. Fill. The last round removes too much: put back the best chunks that still fit.
 """
 
@@ -21,7 +21,7 @@ from .candidates import Candidate
 STEP = 0.1
 """Part of the excess (or of the room) that one round may take, during which savings are taken as constant."""
 
-TOLERANCE = 1e-13  # of rounding: far below one parameter
+TOLERANCE = 1e-13  # relative error of rounding, far below one parameter
 
 
 class WidthSelection:
@@ -91,7 +91,7 @@ class WidthSelection:
         return float(self.lost[i][self.removed[i]])
 
     def _increments(self) -> np.ndarray:
-        """The loss by removing each chunk; for a block, its score minus what was already lost inside it."""
+        """The loss caused by removing each chunk; for a block, its score minus what was already lost inside it."""
         if self.per_cost != 1:
             return self.scores
         scores = self.scores.copy()
@@ -195,7 +195,7 @@ def select(
 
     Args:
         choices, costs, constraints, per_cost: see `WidthSelection`.
-        finally_: the same constraints with a measure that is never larger, which leaves more room to fill.
+        finally_: the same constraints with a measure that is never larger, for step 2: it leaves more room to fill.
     """
     selection = WidthSelection(choices, costs, constraints, per_cost=per_cost)
     selection.remove()
