@@ -104,7 +104,7 @@ def _run(arguments: list[str], debug: bool) -> int:
             code = _exit_code(arguments)
     except OutputError as fault:
         return _output_failed(fault.reason)
-    except Exception as fault:  # the last resort: one line where the user can fix it, else the traceback
+    except Exception as fault:  # any other error: one line if the user can fix it, otherwise the traceback
         line = fault_line(fault)
         if debug or line is None:
             raise
@@ -141,7 +141,7 @@ def _output_failed(fault: OSError) -> int:
 
 @contextmanager
 def _sigterm_leaves_like_ctrl_c() -> Iterator[None]:
-    """Inside, SIGTERM raises as Ctrl-C does, so that half-written files are removed."""
+    """Within this context, SIGTERM raises `SystemExit`, so that half-written files are removed as after Ctrl-C."""
 
     def exit_process(*_: object) -> NoReturn:
         raise SystemExit(TERMINATED)
@@ -157,6 +157,6 @@ def _sigterm_leaves_like_ctrl_c() -> Iterator[None]:
 
 
 def _print_warning(message: Warning | str, kind: type[Warning], file: str, *_: object) -> None:
-    """Print a warning as one line, without its place in the code. Warnings from inside torch are not printed."""
+    """Print a warning as one line, without its place in the code. Deprecations and warnings of torch are not printed."""
     if not issubclass(kind, DeprecationWarning | FutureWarning) and "torch" not in file.split(os.sep):
         print_error(" ".join(str(message).split()))

@@ -1,4 +1,4 @@
-"""Which exceptions the user can fix, and the one line that says how."""
+"""Errors that the user can fix, and the one line that says how."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ EXTRAS = {
     "matplotlib": "report",
     "espeakng_loader": "demo",
 }
-"""Module that is only installed with an extra -> the extra."""
+"""The extra that installs each optional module, by the name of the module."""
 
 FREE_SPACE = "free some space, and run the same command again"
 
 
 def fault_line(fault: BaseException) -> str | None:
-    """The one line for a fault of the user's, or ``None`` for a defect of ours, which deserves its traceback."""
-    # The errors module sits beside torch code; by the time one of its errors is raised it has been imported.
+    """The one line for an error that the user can fix; ``None`` for a defect of sottovoce, which needs its traceback."""
+    # The errors module need not be imported here: if one of its errors was raised, it is loaded already.
     errors = sys.modules.get("sottovoce.errors")
     if errors is not None and isinstance(fault, errors.SottovoceError):
-        return str(fault)  # one line; of a recipe with several faults, one line each
+        return str(fault)  # one line, or for a recipe with several faults one line each
     if isinstance(fault, OSError):
         return _system_message(fault)
     if isinstance(fault, ModuleNotFoundError) and (extra := EXTRAS.get((fault.name or "").partition(".")[0])):
         return f"this needs {fault.name}, which is not installed; run: pip install 'sottovoce[{extra}]'"
-    if "(os error " in str(fault):  # how safetensors says that a disk is full or may not be written
+    if "(os error " in str(fault):  # how safetensors reports a disk that is full or read-only
         return _first_line(fault)
     if isinstance(fault, MemoryError) or _is_out_of_memory(fault):
         return (
@@ -49,7 +49,7 @@ def fault_line(fault: BaseException) -> str | None:
 
 
 def _system_message(fault: OSError) -> str:
-    """The message of the operating system, with the paths that it is about."""
+    """The error message of the operating system, after the paths that it is about."""
     paths = [str(name) for name in (fault.filename, fault.filename2) if name is not None]
     place = f"{' -> '.join(paths)}: " if paths else ""
     remedy = f"; {FREE_SPACE}" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else ""
@@ -61,12 +61,12 @@ def _first_line(fault: BaseException) -> str:
 
 
 def _is_out_of_memory(fault: BaseException) -> bool:
-    """Whether torch is out of memory. For a GPU it has a class of its own; for the CPU only the message tells."""
+    """Whether torch is out of memory. On a GPU the error has its own class; on a CPU only its message shows it."""
     return type(fault).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(fault)
 
 
 def _requested_size(fault: BaseException) -> str:
-    """How much memory was requested, where the message says so."""
+    """The requested amount of memory as `` for 2.00 GiB``; empty if the message does not name it."""
     found = re.search(r"allocate (\d[\d.]* ?\w+)", str(fault))
     return f" for {found[1]}" if found else ""
 

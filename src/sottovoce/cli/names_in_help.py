@@ -1,4 +1,7 @@
-"""Commands whose help lists names from registries, those of other packages included; only the help waits for imports."""
+"""Commands whose help lists names from registries, including names of other packages.
+
+The registries are imported only when the help is printed, so that commands start fast.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typer.core import TyperCommand
 
 
 class PruneCommand(TyperCommand):
-    """Lists the kinds of unit."""
+    """A command whose help lists the kinds of unit."""
 
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.encoder.unit_kinds import KINDS
@@ -19,7 +22,7 @@ class PruneCommand(TyperCommand):
 
 
 class CompressCommand(TyperCommand):
-    """Lists what a recipe can be made of."""
+    """A command whose help lists the tasks, stages and embedding heads of recipes."""
 
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.heads.embedders import EMBEDDERS
@@ -39,7 +42,7 @@ def add_to_help(command: TyperCommand, parameter: str, text: str) -> None:
 
 
 def one_of_in_help(command: TyperCommand, parameter: str, names: Sequence[str]) -> None:
-    """Make the help of one parameter the list of what it can be."""
+    """Replace the help of one parameter by the list of its possible values."""
     for each in command.params:
         if each.name == parameter:
             each.help = f"{', '.join(names[:-1])} or {names[-1]}."  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Standard output and error: every character can be printed, and a failed write is an error of its own kind."""
+"""Standard output and error: every character can be printed, and a failed write raises `OutputError`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, TextIO
 
 _ASCII_FORMS = dict.fromkeys("█▇▆▅▄", "#") | dict.fromkeys("▉▊▋▌▍▎▏▐│┃", "|") | dict.fromkeys("─━╸╺╾╼", "-")
 _ASCII_FORMS |= dict.fromkeys("·•", ".") | {"…": "...", "→": "->", "▶": ">", "−": "-", "×": "x", "–": "-", "—": "-"}
-"""Drawing characters, and what stands for them in ASCII."""
+"""The ASCII replacement of each drawing character."""
 
 
 def _printable(error: UnicodeError) -> tuple[bytes, int]:
     """Replace characters that the encoding of an output lacks: drawing characters by ASCII ones, others by an escape.
 
-    A byte of a file name that is not UTF-8 is printed unchanged, so that the name can be given to another program.
+    Bytes of a file name that are not UTF-8 are printed unchanged, so that the name can be given to another program.
     """
     assert isinstance(error, UnicodeEncodeError)
     printed = b""
@@ -44,7 +44,7 @@ def make_output_printable() -> None:
 
 
 class OutputError(Exception):
-    """Standard output cannot be written any more. It is no `OSError`, because Typer and Rich handle those themselves.
+    """Standard output cannot be written any more. This is not an `OSError`, because Typer and Rich handle those themselves.
 
     Args:
         reason: the error of the operating system.
@@ -86,10 +86,10 @@ class _CheckedStream:
 
 @contextlib.contextmanager
 def checked_output() -> Iterator[None]:
-    """Inside, and when it ends, a failed write to standard output raises `OutputError`.
+    """Within this context, and at its end, a failed write to standard output raises `OutputError`.
 
     Raises:
-        OutputError: standard output is closed, the disk is full, or the reader has gone.
+        OutputError: standard output is closed, the disk is full, or the reader has closed the pipe.
     """
     if sys.stdout is None:
         raise OutputError(OSError(errno.EBADF, "is closed; send it to a file, or to /dev/null"))

@@ -1,4 +1,4 @@
-"""One HTML page for a run: everything in one file, nothing fetched from anywhere."""
+"""One self-contained HTML page for a run: it loads no other file and nothing from the network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One quantity: a cell for each network, and how the first compares with the last."""
+    """A table row for one quantity: a cell for each network, and how the first compares with the last."""
 
     name: str
     cells: Sequence[Cell]
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """A table with a network a column. ``ratio_heading`` is above the column of ratios."""
+    """A table with one row for each `Line`. ``ratio_heading`` is the heading of the column of ratios."""
 
     columns: Sequence[str]
     rows: Sequence[Line]
@@ -61,11 +61,12 @@ class Tile:
 
 
 def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
-    """The page as text.
+    """The page of a run as HTML text.
 
     Args:
-        story: what it tells.
-        pictures: name -> PNG, embedded for papers and slides (``curves`` also stands in where scripts are off).
+        story: the contents of the report.
+        pictures: the bytes of each PNG by its name, embedded for papers and slides. ``curves`` is also shown in place of
+            the interactive plots where scripts are disabled.
     """
     loader = PackageLoader("sottovoce.report", "templates")
     pages = Environment(
@@ -89,7 +90,7 @@ def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
 
 
 def dense_and_slim(story: ReportData) -> SideBySide | None:
-    """The run's result against the dense model it came from: cost, speed and scores."""
+    """A table that compares the slim and the dense model of a run: cost, speed and scores."""
     if story.speed is None:
         return None
     table = side_by_side(story.speed)
@@ -108,7 +109,7 @@ def dense_and_slim(story: ReportData) -> SideBySide | None:
 
 
 def by_stage(story: ReportData) -> SideBySide | None:
-    """What every stage ended with, one a row."""
+    """A table with one row for each stage: cost, scores and minutes. ``None`` if there are fewer than two stages."""
     if len(story.stages) < 2:
         return None
     first = story.stages[0]
@@ -129,7 +130,7 @@ def by_stage(story: ReportData) -> SideBySide | None:
 
 
 def side_by_side(benchmark: Benchmark) -> SideBySide:
-    """What was measured, one network a column; the first is compared with the last."""
+    """The measurements of a benchmark, one column for each network; the first is compared with the last."""
     results, setting = benchmark.results, benchmark.setting
 
     def line(name: str, of: Callable[[BenchmarkResult], float | None], show: Callable[[Any], str]) -> Line:
@@ -174,7 +175,7 @@ def _estimate(metric: Metric, estimate: Estimate) -> Cell:
 
 
 def tiles(story: ReportData) -> list[Tile]:
-    """The outcome in four numbers."""
+    """The result of the run in up to four numbers, for the top of the page; none if nothing was pruned or measured."""
     slim, dense = story.stage(story.slim), story.stage(story.dense)
     if slim is None or dense is None or slim is dense or story.speed is None:
         return []

@@ -31,7 +31,7 @@ class Inspection:
 
     Args:
         name: name of the network.
-        total: its cost.
+        total: the cost of the network as it is.
         original: the cost of the network before any pruning.
         layers: from input to output; their costs add up to the total.
     """
@@ -56,14 +56,14 @@ def inspect(model: nn.Module, seconds: Seconds = 8.0, name: str = "") -> Inspect
     rows = layer_widths(*_shapes(model))
     params, macs = _by_row(model, seconds, rows)
     layers = [Layer(r.name, r.path, r.widths, params.pop(r.name, 0), macs.pop(r.name, 0.0)) for r in rows]
-    # Behind the layers: parts without units (projection, norms, tables), the head, and what concerns all, the residual width.
+    # After the layers come parts without units (projection, norms, tables), then the head, then the residual width.
     rest = [Layer(each, "", (), params.get(each, 0), macs.get(each, 0.0)) for each in {**params, **macs}]
     order = sorted(layers + rest, key=_place)
     return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order))
 
 
 def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The shape now and before any pruning: that of an encoder, with the units of a head as one more part."""
+    """The shape of the network now and before any pruning; for a task model, the shape of its encoder plus the part `HEAD`."""
     now: Any = model.shape
     before: Any = getattr(model, "original_shape", now)
     if "encoder" not in now:
@@ -72,14 +72,14 @@ def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _place(layer: Layer) -> int:
-    """How far behind the layers of the encoder a row stands."""
+    """The sort key of a row: 0 for layers of the encoder, and a larger number for rows that come after them."""
     if not layer.path:
         return 1
     return {HEAD: 2, "residual": 3}.get(layer.path.split(".")[0], 0)
 
 
 def _by_row(model: nn.Module, seconds: Seconds, rows: list[LayerRow]) -> tuple[dict[str, int], dict[str, float]]:
-    """Parameters and MACs by the name of the row they belong to."""
+    """The parameters and the MACs of each row, by the name of the row."""
     declared = collect(model)
     timing = model.timing(seconds)  # type: ignore[operator]
     sizes = {path: parameter.numel() for path, parameter in model.named_parameters()}
@@ -100,7 +100,7 @@ def _by_row(model: nn.Module, seconds: Seconds, rows: list[LayerRow]) -> tuple[d
 
 
 def _other(path: str) -> str:
-    """The name for parameters of no row: their top-level component, in words."""
+    """The row name for parameters that belong to no layer: their top-level component, with spaces for underscores."""
     top, _, below = path.partition(".")
     name = below.split(".")[0] if top == "frontend" and below else top
     return name.replace("_", " ") or "elsewhere"

@@ -20,11 +20,11 @@ class Width:
     """The kept and the original width of one unit.
 
     Args:
-        path: its path in the shape: ``layers.3.attention.heads``.
-        label: what a reader calls it: ``heads``.
-        kept: elements now.
-        of: elements before any pruning.
-        ids: which of them, where the shape knows.
+        path: path of the unit in the shape, such as ``layers.3.attention.heads``.
+        label: name that is shown, such as ``heads``.
+        kept: number of elements now.
+        of: number of elements before any pruning.
+        ids: indices of the kept elements, or ``None`` where the shape does not list them.
     """
 
     path: str
@@ -43,10 +43,10 @@ class LayerRow:
     """One layer of the network.
 
     Args:
-        name: for the eye: ``layer 3``.
-        path: in the shape: ``layers.3``.
-        module: of the network: what lies under it belongs to this row.
-        widths: its units.
+        name: name that is shown, such as ``layer 3``.
+        path: path of the layer in the shape, such as ``layers.3``.
+        module: path of its module in the network; all parameters below it belong to this row.
+        widths: kept and original widths of its units.
     """
 
     name: str
@@ -59,8 +59,8 @@ def layer_widths(shape: dict[str, Any], original: dict[str, Any]) -> list[LayerR
     """The layers of a network, from its input to its output.
 
     Args:
-        shape: the shape now.
-        original: the shape before any pruning: the same tree, with nothing missing.
+        shape: the shape of the network as it is.
+        original: the shape before any pruning. Removed parts, which are missing in ``shape``, are present here.
     """
     rows = []
     for prefix, name in _places(original):
@@ -70,13 +70,13 @@ def layer_widths(shape: dict[str, Any], original: dict[str, Any]) -> list[LayerR
             *_ranks(now, before, prefix, len(original.get("residual", ()))),
         )
         if widths:
-            # The shape lists the channels of the front end; the network calls their modules by what they are.
+            # The convolutions of the front end are ``frontend.channels`` in the shape, ``frontend.conv`` in the network.
             rows.append(LayerRow(name, prefix, prefix.replace("frontend.channels", "frontend.conv"), widths))
     return rows
 
 
 def _places(original: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Prefix and name of every row, in the order in which sound passes through (saved configs sort their keys)."""
+    """Prefix and name of every row, from the input to the output of the network (saved configs sort their keys)."""
     for key in sorted(original, key=lambda k: _ORDER.get(k, len(_ORDER))):
         value = original[key]
         if key == "frontend":
@@ -114,7 +114,7 @@ def _widths(now: Any, before: Any, path: str, key: str) -> Iterator[Width]:
 
 
 def _ranks(now: Any, before: Any, path: str, residual: int) -> Iterator[Width]:
-    """Ranks of the linear maps that are in factors; there were none before, but never more than the map is wide."""
+    """The ranks of factored linear maps. The original width of each is the largest rank that its map can have."""
     if not isinstance(now, dict):
         return
     inner = [before[key] for key in ("units", "channels") if isinstance((before or {}).get(key), int)]

@@ -25,7 +25,7 @@ METRICS = {
     "slot_f1": ("slot F1", True),
     "slu_f1": ("SLU-F1", True),
 }
-"""Key of a metric -> its name, and whether it is shown in percent."""
+"""The name of each metric by its key, and whether it is shown in percent."""
 
 
 def byte_size(size: float | None) -> str:
@@ -62,7 +62,7 @@ def ratio_and_word(ratio: float, words: tuple[str, str, str] = LESS, digits: int
 
 
 def comparison(then: float | None, now: float | None, words: tuple[str, str, str] = LESS) -> str:
-    """How ``now`` compares with ``then`` in words; empty where one of them is unknown or 0.
+    """How ``now`` compares with ``then``, in words; empty if one of them is ``None`` or 0.
 
     >>> comparison(100, 50), comparison(90, 100), comparison(100, 101), comparison(None, 1)
     ('2.0× less', '1.1× more', 'as much', '')

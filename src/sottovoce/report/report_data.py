@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and the bounds of its interval, as fractions or plain numbers."""
+    """A measured value and the bounds of its interval. Rates are fractions, not percentages."""
 
     value: float
     low: float | None = None
@@ -28,11 +28,11 @@ class Metric:
     """One score of the task for several models.
 
     Args:
-        name: how people call it: ``EER``.
-        of: stage -> estimate.
-        better: ``lower`` or ``higher``.
-        is_rate: shown in percent.
-        protocol: what the number was measured on, and how.
+        name: name that is shown, such as ``EER``.
+        of: the estimate of each stage, by the name of the stage.
+        better: whether ``lower`` or ``higher`` values are better.
+        is_rate: whether the values are fractions that are shown in percent.
+        protocol: what the values were measured on, and how.
     """
 
     name: str
@@ -57,11 +57,13 @@ class Stage:
     """What one stage of a run ended with.
 
     Args:
-        name: of the stage.
-        params, macs: of its encoder, at ``seconds``.
-        params_with_head: of the whole model.
-        minutes: it took.
-        equality: largest relative error between slim and gated network, where it slimmed.
+        name: name of the stage.
+        params: parameters of the encoder.
+        params_with_head: parameters of the whole model.
+        macs: multiply-accumulates of the encoder for an utterance of ``seconds``.
+        seconds: length of that utterance in seconds.
+        minutes: how long the stage took, in minutes.
+        equality: largest relative error between slim and gated network; ``None`` if the stage did not slim.
     """
 
     name: str
@@ -78,20 +80,22 @@ class ReportData:
     """Everything on the page of one run; what a run does not have is left out of the page.
 
     Args:
-        title: of the run.
-        summary: one line on what was done.
-        speed: dense against slim: the last network is the dense one.
-        speed_at_size: the same sparsity on a network of real size, with random weights.
-        source_at_size: where that network's shape comes from.
-        stages: what every stage ended with.
-        dense, slim: the stages whose models are compared.
-        metrics: scores by stage.
+        title: name of the run.
+        summary: the task, the stages and the compared models, in one line.
+        created: date and time of the report.
+        speed: time and memory of the slim and the dense network; the dense one comes last.
+        speed_at_size: the same for a published slim shape of full size, with random weights.
+        source_at_size: the publication that the slim shape of full size comes from.
+        stages: the results of every finished stage.
+        dense: name of the stage whose model is the dense one of the comparison.
+        slim: name of the stage whose model is the result of the run.
+        metrics: scores of the stages on every test set.
         rows: what remains of every layer.
-        curves: what was logged.
-        trade_offs: test set -> stage -> misses against false alarms, of the compared stages.
-        tolerance: largest error that slimming allows.
-        environment: hardware, threads, versions.
-        recipe: as written in the run.
+        curves: logged quantities over the steps of the stages.
+        trade_offs: DET curves of the two compared stages: test set -> stage -> curve.
+        tolerance: largest relative error that slimming allows.
+        environment: hardware, threads and versions.
+        recipe: the recipe of the run as YAML text.
     """
 
     title: str

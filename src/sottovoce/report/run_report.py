@@ -39,12 +39,12 @@ from sottovoce.tasks.task import Task
 def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, at_size: str | None = None) -> Path:
     """Write ``report.html`` and ``figures/`` into a run's directory.
 
-    Time is measured once: what stands in ``bench.json`` is used again.
+    Time is measured once; later calls read the measurement from ``bench.json``.
 
     Args:
         run: directory of the run; it need not be finished.
         setting: conditions under which time is measured.
-        at_size: also measure the published slim shape of this size (``base``, ``large``), see `PUBLISHED`.
+        at_size: size of a published slim shape that is measured as well: ``base`` or ``large``, see `PUBLISHED`.
 
     Returns:
         the path of the page.
@@ -57,14 +57,14 @@ def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, a
     pictures = {"curves": plots_picture(plots_of_run(story)), "layers": layers_png(story.rows)}
     pictures |= {f"det {test}": det_picture(curves) for test, curves in story.trade_offs.items()}
     for name, png in pictures.items():
-        file = re.sub(r"[^\w.]+", "-", name)  # of a test set, which may be called anything
+        file = re.sub(r"[^\w.]+", "-", name)  # the name of a test set may contain any character
         write_bytes(Path(run) / "figures" / f"{file}.png", png)
     write_text(path, html(story, pictures))
     return path
 
 
 def read_report_data(run: str | Path, *, setting: BenchmarkSettings, at_size: str | None = None) -> ReportData:
-    """Everything that the page tells of a run; see `write_report`."""
+    """The contents of the report of a run; the arguments are those of `write_report`."""
     if not (Path(run) / "recipe.yaml").is_file():
         raise RecipeError(f"{run}: not a run (it has no recipe.yaml); give the directory that compress wrote")
     directory = RunDirectory(run)
@@ -114,7 +114,7 @@ def _stage(directory: RunDirectory, name: str) -> Stage | None:
 
 
 def _compared(finished: Sequence[str], chain: dict[str, str], directory: RunDirectory) -> tuple[str, str]:
-    """The stage whose model is the run's result, and the last one on the way to it that was still dense."""
+    """The stage whose model is the result of the run, and the last stage before it whose model was still dense."""
     slim = dense = finished[-1]
     while dense in chain and _slimmed_since(dense, chain, directory):
         dense = chain[dense]
@@ -122,7 +122,7 @@ def _compared(finished: Sequence[str], chain: dict[str, str], directory: RunDire
 
 
 def _slimmed_since(name: str, chain: dict[str, str], directory: RunDirectory) -> bool:
-    """Whether the stage, or one before it on its way, made the network smaller."""
+    """Whether the stage, or a stage that it descends from, made the network smaller."""
     while name in chain:
         if "equality" in (directory.finished(name) or {}):
             return True
@@ -145,7 +145,7 @@ def _metrics(task: str, directory: RunDirectory, stages: Sequence[Stage]) -> lis
     for stage in stages:
         for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
             for key in known.keys() & numbers.keys():
-                if numbers[key] is None:  # it was not finite; the stage's results say why
+                if numbers[key] is None:  # the score was not finite; the results of the stage give the reason
                     continue
                 interval = numbers.get(f"{key}_interval") or {}
                 found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
@@ -158,7 +158,7 @@ def _metrics(task: str, directory: RunDirectory, stages: Sequence[Stage]) -> lis
 
 
 def _known_metrics(task: str) -> dict[str, tuple[str, bool]]:
-    """`METRICS`, and behind them the one by which a task of another package chooses its models."""
+    """`METRICS`, followed by the metric that a task of another package selects models by."""
     own = cast(type[Task], TASKS.find(task)).metric
     return METRICS if own in METRICS else METRICS | {own: (own.replace("_", " "), False)}
 

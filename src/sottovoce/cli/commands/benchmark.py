@@ -1,4 +1,4 @@
-"""``sottovoce bench``: how fast a model is, and how much faster than another."""
+"""``sottovoce bench``: time and memory of a model, compared with another."""
 
 from __future__ import annotations
 

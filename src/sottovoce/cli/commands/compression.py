@@ -28,7 +28,7 @@ def compress(
 
     if report:
         from sottovoce.report.run_report import (
-            write_report,  # now, so that what it lacks shows before the hours of work
+            write_report,  # here, so that a missing package is reported before the run
         )
 
     screen = console()

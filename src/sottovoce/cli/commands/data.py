@@ -23,7 +23,7 @@ def _group() -> None:
 
 
 class _ImportCommand(TyperCommand):
-    """Names all layouts in the help, also those of other packages; only the help waits for their imports."""
+    """A command whose help lists all layouts, including those of other packages, which are imported only for the help."""
 
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.corpora.layouts import LAYOUTS
@@ -33,7 +33,7 @@ class _ImportCommand(TyperCommand):
 
 
 class _SynthesizeCommand(TyperCommand):
-    """Names all tasks with a synthetic corpus in the help, also those of other packages."""
+    """A command whose help lists all tasks with a synthetic corpus, including those of other packages."""
 
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.synthesis import SYNTHESES
@@ -87,7 +87,7 @@ def synthesize(
     further: FurtherOptions = None,
 ) -> None:
     """Make a corpus of invented speakers for a task: audio, Lhotse cuts, and trials or RTTM and UEM."""
-    given = dict(locals())  # before anything else has a name here
+    given = dict(locals())  # the arguments, before there are other local names
     from sottovoce.cli.terminal import progress_bar
     from sottovoce.data.synthesis import synthesize as library
     from sottovoce.data.synthesis.corpus import synthesis_of
@@ -103,7 +103,7 @@ def synthesize(
 
 
 def _names(text: str | None) -> list[str] | None:
-    """``lpc,splice`` as a list; nothing as an empty one."""
+    """``lpc,splice`` as a list of names; ``None`` stays ``None``."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -168,7 +168,7 @@ def import_corpus(
 
 
 def _further(settings: list[str] | None) -> dict[str, str]:
-    """``["field=speaker"]`` as a dictionary."""
+    """``["field=speaker"]`` as ``{"field": "speaker"}``."""
     from sottovoce.errors import DataError
 
     options = {}
@@ -186,7 +186,7 @@ def _option(name: str) -> str:
 
 
 def _pairs(text: str | None) -> dict[str, str] | None:
-    """``path=file,speaker=spk`` as a dictionary."""
+    """``path=file,speaker=spk`` as ``{"path": "file", "speaker": "spk"}``."""
     from sottovoce.errors import DataError
 
     if text is None:

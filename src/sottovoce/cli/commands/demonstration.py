@@ -1,4 +1,4 @@
-"""``sottovoce demo``: the whole path on synthetic speech, with nothing but this package."""
+"""``sottovoce demo``: a complete run on synthetic speech, which needs no data and no network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 REPEATS = 6
-"""Rounds in which time is measured, fewer than `bench` takes by default."""
+"""Number of rounds in which time is measured; `bench` takes more by default."""
 SIZE = "base"
-"""The published slim shape that is also measured."""
+"""Size of the published slim shape that is also measured."""
 
 
 def demo(

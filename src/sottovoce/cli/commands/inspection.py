@@ -1,4 +1,4 @@
-"""``sottovoce inspect``: what a model is made of."""
+"""``sottovoce inspect``: widths, parameters and MACs of a model."""
 
 from __future__ import annotations
 

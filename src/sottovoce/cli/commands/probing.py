@@ -1,4 +1,4 @@
-"""``sottovoce probe``: what an encoder knows of every task."""
+"""``sottovoce probe``: how well the hidden states of a frozen encoder serve each task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sottovoce prune``: make a model smaller in one step."""
+"""``sottovoce prune``: make a model smaller in one step, without training."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def prune(
 
 
 def _by_option(message: str) -> str:
-    """A message about an argument of the library, by the name that the argument has here."""
+    """An error message of the library, with the name of its argument replaced by that of the command's option."""
     argument, colon, rest = message.partition(": ")
     options = {"floors": "--floor", "protect": "--protect", "round_to": "--round-to", "shape": "--shape"}
     return f"{options.get(argument, argument)}{colon}{rest}"

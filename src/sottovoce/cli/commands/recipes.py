@@ -1,4 +1,4 @@
-"""``sottovoce recipes``: what published systems there are as recipes, what they say, and whether they would run."""
+"""``sottovoce recipes``: list the recipes of published systems, print one, and check whether it runs."""
 
 from __future__ import annotations
 

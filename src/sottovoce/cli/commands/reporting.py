@@ -1,4 +1,4 @@
-"""``sottovoce report``: draw the page of a run again."""
+"""``sottovoce report``: write the report page of a run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--channel N`` or ``--channel mix``, for every command that listens."""
+"""``--channel N`` or ``--channel mix``, for every command that reads recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def parse_channel(text: str) -> Channel:
     """A channel as it stands on the command line.
 
     Raises:
-        typer.BadParameter: it is neither a number from 0 nor ``mix``.
+        typer.BadParameter: the text is neither a number from 0 nor ``mix``.
     """
     if text == "mix":
         return "mix"
@@ -24,7 +24,7 @@ def parse_channel(text: str) -> Channel:
 
 
 ChannelOption = Annotated[
-    Any,  # Channel | None; typer knows no such type, and asks the parser
+    Any,  # Channel | None, a type that typer does not support; the parser converts it
     typer.Option(
         "--channel", parser=parse_channel, metavar="N|mix", help="Channel of files with several, from 0; mix: the mean."
     ),

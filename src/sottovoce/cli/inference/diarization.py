@@ -158,10 +158,10 @@ def diarize(
 def _settings(
     window: float, step: float, linkage: str, threshold: float, plda: Path | None, **vbx: float | None
 ) -> DiarizationSettings:
-    """The settings of the pipeline.
+    """The settings of the diarization pipeline, from the options of the command.
 
     Raises:
-        DataError: they do not fit together.
+        DataError: a constant of VBx is given without a PLDA, or the PLDA cannot be read.
     """
     from sottovoce.diarization.ahc import AHCOptions
     from sottovoce.diarization.pipeline import DiarizationSettings

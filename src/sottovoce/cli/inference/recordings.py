@@ -47,7 +47,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Write = Callable[[str], None]
 ShowProgress = Callable[[str], None]
-"""Shows what is being done with the present recording."""
+"""A function that shows which step of the present recording is running."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CommonOptions:
         """Check that the results can be written to ``--out``.
 
         Raises:
-            DataError: they cannot.
+            DataError: the results cannot be written.
         """
         from sottovoce.files import check_writable
 
@@ -75,7 +75,7 @@ class CommonOptions:
         """The recordings that the arguments name, after `check_out`.
 
         Raises:
-            DataError: there are none, or the results cannot be written.
+            DataError: there are no recordings, or the results cannot be written.
         """
         from sottovoce.inference.inputs import recordings
 
@@ -128,7 +128,7 @@ def run_batch(
 
 @contextmanager
 def output(out: Path | None) -> Iterator[Write]:
-    """Yield a function that writes one line: to standard output, or into a file that only appears if all went well."""
+    """Yield a function that writes one line: to standard output, or into a file that appears only if no error is raised."""
     from sottovoce.files import whole_file
 
     if out is None:
@@ -233,8 +233,8 @@ def exit_with_faults(faults: Sequence[str], what: str) -> NoReturn:
     """List what was skipped and exit with code 1.
 
     Args:
-        faults: one line for each.
-        what: their number and what they are, such as ``3 utterances``.
+        faults: one line for each skipped item.
+        what: the number and kind of the skipped items, such as ``3 utterances``.
 
     Raises:
         typer.Exit: always.

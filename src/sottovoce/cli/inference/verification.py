@@ -185,7 +185,7 @@ def evaluate(
 
 
 def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Write the DET curves of some models, by name, as a PNG."""
+    """Write a PNG with the DET curve of each model; ``curves`` has the error rates of a curve by the name of its model."""
     import numpy as np
 
     from sottovoce.files import write_bytes

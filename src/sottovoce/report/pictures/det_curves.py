@@ -15,7 +15,7 @@ def det_picture(curves: Mapping[str, DET]) -> bytes:
     """A PNG: misses over false alarms on normal-deviate axes, and the line on which they are equal.
 
     Args:
-        curves: by the name of the model.
+        curves: the DET curve of each model, by the name of the model.
     """
     from matplotlib.figure import Figure
 
@@ -44,6 +44,6 @@ def det_picture(curves: Mapping[str, DET]) -> bytes:
 
 
 def _least(curves: Sequence[DET]) -> float:
-    """The smallest rate above 0 that any curve has, within what is worth drawing."""
+    """The smallest rate above 0 of any curve, limited to the range that is drawn."""
     found = [rate for curve in curves for rates in (curve.miss, curve.false_alarm) for rate in rates if rate > 0]
     return float(min(max(min(found, default=0.01), 1e-4), 0.02))

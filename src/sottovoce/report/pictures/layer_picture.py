@@ -2,8 +2,8 @@
 
     layer 3   ████ ██ █   5 / 8 heads      ██████········ 1024 / 3072 units
 
-One line a layer, one track a unit. Elements that the shape knows by number (heads, groups, residual channels) are drawn
-where they were. Of the others only how many remain is known, and they fill their track from the left.
+One line for each layer, one track for each unit. Elements that the shape lists by index (heads, groups, residual channels)
+are drawn at their original places. Of the others only how many remain is known, and they fill their track from the left.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Track:
     """Where one unit is drawn.
 
     Args:
-        row: number of its layer, from the top.
-        left: where it begins, in columns of the picture.
-        span: how many columns it takes: one, or all of them where it is the only unit of its layer.
-        columns: columns of the picture.
-        width: the unit.
-        runs: its kept elements, as half-open ranges of their numbers.
+        row: number of the layer, counted from the top.
+        left: left edge of the track, in columns of the picture.
+        span: width of the track in columns: one, or all columns if it is the only unit of its layer.
+        columns: number of columns of the picture.
+        width: kept and original width of the unit.
+        runs: kept elements, as half-open ranges of their indices.
     """
 
     row: int
@@ -47,7 +47,7 @@ class Track:
 
     @property
     def cells(self) -> bool:
-        """Whether each element is drawn by itself."""
+        """Whether each element is drawn as a separate cell."""
         return _are_cells(self.width)
 
 
@@ -87,7 +87,7 @@ def _svg_track(track: Track) -> Iterator[str]:
 
 
 def layers_png(rows: Sequence[LayerRow]) -> bytes:
-    """A PNG, for papers and slides."""
+    """The picture as the bytes of a PNG, for papers and slides."""
     from matplotlib.figure import Figure
 
     all_tracks = tracks(rows)
@@ -117,7 +117,7 @@ def _are_cells(width: Width) -> bool:
 
 
 def _runs(width: Width) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of kept elements; every element by itself where they are drawn as cells."""
+    """Half-open ranges of kept elements; one range for each element if they are drawn as cells."""
     ids: Iterable[int] = range(width.kept) if width.ids is None else width.ids
     first = last = None
     for i in ids:

@@ -1,4 +1,4 @@
-"""A picture of who speaks when: one row a speaker, one line every ten minutes."""
+"""A picture of who speaks when: one row for each speaker; every ten minutes begin a new line."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def draw_timeline(turns: Sequence[Turn], duration: Seconds, path: str | Path, *,
 
     Args:
         turns: who speaks when.
-        duration: of the recording, in seconds. What is longer than ten minutes is folded into several lines.
-        path: ``.png``, ``.svg`` or ``.pdf``.
-        title: above it.
+        duration: length of the recording in seconds. A recording of more than ten minutes takes several lines.
+        path: name of the file, which ends in ``.png``, ``.svg`` or ``.pdf``.
+        title: title of the picture.
 
     Raises:
-        DataError: another kind of file, or it cannot be written.
+        DataError: the name has another ending, or the file cannot be written.
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def check_picture_path(path: str | Path) -> Path:
     """``path``, if pictures can be written under this name.
 
     Raises:
-        DataError: another kind of file.
+        DataError: the name has another ending than those.
     """
     path = Path(path)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):

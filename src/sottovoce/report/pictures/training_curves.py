@@ -13,7 +13,7 @@ from sottovoce.report.report_data import Curve, ReportData
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-# Okabe and Ito's palette, in lightnesses that keep 3:1 on white and on black alike.
+# Okabe and Ito's palette, with lightness adjusted for a contrast of at least 3:1 on both white and black.
 PALETTE = ("#3b8bc9", "#d5711f", "#2a9d74", "#b85f9d", "#8a7a00", "#6f7bd0")
 _INK = "#808890"
 
@@ -23,11 +23,11 @@ class Plot:
     """One set of axes.
 
     Args:
-        title: above it.
-        curves: solid lines.
-        dashed: lines that show where the solid ones should be.
-        percent: the vertical axis is a fraction, shown in percent.
-        stages: of the whole run, in order.
+        title: title of the plot.
+        curves: curves that are drawn as solid lines.
+        stages: names of all stages of the run, in order; they determine the colors.
+        dashed: targets of the solid curves, drawn as dashed lines.
+        percent: whether the values are fractions that are shown in percent.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Plot:
 
 
 def plots_of_run(story: ReportData) -> list[Plot]:
-    """The axes of a run: the ramp, losses, scores on validation data, multipliers; those that it has."""
+    """The plots of a run: sparsity, losses, accuracy, development scores, multipliers and time, as far as they are logged."""
     losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
     accuracy = [c for c in story.curves if c.name.endswith("/accuracy")]
     order = list(dict.fromkeys(c.stage for c in story.curves))
@@ -66,7 +66,7 @@ class _Line:
 
 
 def _lines(plot: Plot) -> list[_Line]:
-    """How each curve is drawn: a stage has one color on every plot; where one has several quantities, each has its own."""
+    """How each curve is drawn. Colors stand for stages; on a plot of several quantities, each curve has its own color."""
     several = len({c.name for c in plot.curves}) > 1
     lines = []
     for dashed, curves in ((False, plot.curves), (True, plot.dashed)):
@@ -78,7 +78,7 @@ def _lines(plot: Plot) -> list[_Line]:
 
 
 def interactive_plots(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
-    """Script and one ``<div>`` a plot. The script draws once `browser_code` has been loaded."""
+    """A script, and one ``<div>`` for each plot. The script draws once `browser_code` has been loaded."""
     from bokeh.embed import components
 
     script, divs = components([_figure(p) for p in all_plots])
@@ -86,7 +86,7 @@ def interactive_plots(all_plots: Sequence[Plot]) -> tuple[str, list[str]]:
 
 
 def browser_code() -> str:
-    """BokehJS itself, for the page: nothing is fetched from anywhere."""
+    """The code of BokehJS, which is written into the page so that the page needs no network."""
     from bokeh.resources import Resources
 
     return Resources(mode="inline", components=["bokeh"], minified=True).render_js()
@@ -137,7 +137,7 @@ def _figure(plot: Plot) -> figure:
 
 
 def plots_picture(all_plots: Sequence[Plot]) -> bytes:
-    """The same axes as one PNG."""
+    """The same plots as the bytes of one PNG."""
     from matplotlib.figure import Figure
 
     columns = min(2, max(len(all_plots), 1))

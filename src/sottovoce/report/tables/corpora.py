@@ -25,7 +25,7 @@ def corpus_table(name: str, found: Summary) -> RenderableType:
     """Totals, the values of each field, and a histogram of durations.
 
     Args:
-        name: heading.
+        name: heading of the table.
         found: the summary of the corpus.
     """
     facts = Table(box=None, show_header=False, pad_edge=False)

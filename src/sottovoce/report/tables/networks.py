@@ -15,9 +15,9 @@ from ..numbers import percent
 KEPT, GONE = "cyan", "bright_black"
 
 _LABEL, _COUNT = 7, 5
-_WORDS = _LABEL + 1 + _COUNT  # of one unit, without its bar
-_SHORTEST, _LONGEST = 5, 24  # bars
-_BESIDE = 42  # what stands beside the units: layer, params, share; and the heading of the MACs
+_WORDS = _LABEL + 1 + _COUNT  # characters of one unit without its bar
+_SHORTEST, _LONGEST = 5, 24  # lengths of a bar in characters
+_BESIDE = 42  # characters of the columns layer, params and share of MACs, with their gaps
 
 
 def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
@@ -25,7 +25,7 @@ def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
 
     Args:
         inspection: the network, from `inspect`.
-        columns: width of the terminal, to which the bars are scaled.
+        columns: width of the terminal in characters, to which the bars are scaled.
     """
     total, original = inspection.total, inspection.original
     head = Text.assemble((inspection.name or "network", "bold"), f"  {total}")
@@ -71,7 +71,7 @@ def _short(width: Width) -> str:
 
 
 def _bar(fraction: float, length: int) -> Text:
-    """A bar in eighths of a character; the removed part is a dotted line."""
+    """A bar with a resolution of an eighth of a character; the removed part is a dotted line."""
     eighths = round(fraction * length * 8)
     if fraction > 0:
         eighths = max(eighths, 1)

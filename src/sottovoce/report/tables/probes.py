@@ -15,10 +15,10 @@ from sottovoce.runs.probing import ProbeResult
 
 
 def probe_table(found: Sequence[ProbeResult]) -> RenderableType:
-    """Parameters, MACs, and the main metric of every probe with its interval: one column a model.
+    """Parameters, MACs, and the main metric of every probe with its interval: one column for each model.
 
     Args:
-        found: all with the same probes.
+        found: the results of each model, all with the same probes.
     """
     table = Table(title="probes of the frozen encoder", title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("")

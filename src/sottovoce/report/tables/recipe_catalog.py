@@ -1,4 +1,4 @@
-"""The recipes that come with sottovoce, as a table for a person. Loads nothing heavy."""
+"""The recipes that come with sottovoce, as a table. It is made without loading a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARAMETERS = {
     "microsoft/wavlm-base-plus": 94_381_040,
     "microsoft/wavlm-large": 315_451_968,
 }
-"""Hub id -> parameters of the encoder, for a table that is printed without building it."""
+"""Number of parameters of each encoder by its hub id, so that the table need not build the encoder."""
 
 
 def recipes_table() -> Group:
@@ -56,7 +56,7 @@ def _encoder(encoder: dict[str, Any], size: int | None) -> str:
 
 
 def _budgets(data: dict[str, Any], size: int | None) -> str:
-    """What the budgets of a recipe leave."""
+    """The parameters and MACs that the budgets of a recipe leave, as text; ``all`` without a budget."""
     found = [data.get("budget")]
     for entry in data["stages"]:
         found += [options.get("budget") for options in entry.values() if options] if isinstance(entry, dict) else []

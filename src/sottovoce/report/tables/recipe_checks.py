@@ -20,9 +20,9 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
     """A row for each stage, and the hours that the whole recipe would take on a GPU.
 
     Args:
-        path: the recipe.
-        found: its stages, from `check_recipe`.
-        gpu: a key of `GPUS`.
+        path: file of the recipe.
+        found: the measurements of its stages, from `check_recipe`.
+        gpu: name of the GPU, a key of `GPUS`.
     """
     recipe = Recipe.model_validate({k: v for k, v in plain_recipe(path).items() if k != "smoke_test"})
     precision = recipe.compute.precision
@@ -67,5 +67,5 @@ def check_table(path: Path, found: Sequence[StageCheck], gpu: str) -> Renderable
 
 
 def _rounded(hours: float) -> str:
-    """Two digits; an estimate is no more precise."""
+    """Hours rounded to two digits, because an estimate is no more precise."""
     return f"{float(f'{hours:.2g}'):g}"
