@@ -103,7 +103,7 @@ def test_the_cost_counts_it(found):
 @of("inspection")
 def test_inspect_shows_what_it_costs(found):
     """The family's layers and the head's lobes with their widths; the head is smaller by 4 lobes of 16 + 1 + 8 parameters."""
-    assert "layer 1" in found["table"] and "head lobes" in found["table"]
+    assert "layer 1" in found["table"] and "lobes" in found["table"]
     (lobes,) = (width for layer in found["json"]["layers"] for width in layer["widths"] if "lobes" in width["path"])
     assert lobes["of"] - lobes["kept"] == 4
     now, before = (found["json"][key]["parts"]["head"]["params"] for key in ("total", "original"))

@@ -151,6 +151,7 @@ def test_padding_changes_nothing(family: str) -> None:
                 assert (quick[i, :frames] - one[0]).abs().max() <= 1e-4 * scale
 
 
+@pytest.mark.slow
 def test_portable_models_load_without_this_package(tmp_path: Path) -> None:
     """In one process that cannot import sottovoce: a slim model of every family, with the same output."""
     wave, lengths = speech(8000, 5300)

@@ -251,6 +251,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_portable_copies_do_the_same_where_this_package_is_not_installed(tmp_path, wave):
     models = {
         "ctc": recognizer(True),

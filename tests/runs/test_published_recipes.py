@@ -38,7 +38,7 @@ SYSTEMS = {
     "2510.04213": ["w2vbert-verification"],
 }
 NAMES = [name for names in SYSTEMS.values() for name in names]
-QUICK = ["diarizen-base", "hj-separate", "hybrid-spoofing"]
+QUICK = ["hj-separate", "hybrid-spoofing"]
 ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesized corpus$")
 
 

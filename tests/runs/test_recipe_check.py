@@ -76,6 +76,7 @@ stages:
 """
 
 
+@pytest.mark.slow
 def test_stages_of_every_kind_take_a_step_as_the_recipe_says(tmp_path, monkeypatch):
     recipe = tmp_path / "every.yaml"
     recipe.write_text(EVERY_KIND.format(published=known_recipes()["hybrid-verification"].resolve(), config=SMALL))

@@ -56,6 +56,7 @@ def test_killed_again_and_again_it_ends_in_the_same_weights(straight, tmp_path):
     same(expected, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(straight, tmp_path):
     recipe, expected = straight
     chance = random.Random(1)
