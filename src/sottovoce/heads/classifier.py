@@ -1,4 +1,4 @@
-"""An utterance into classes: one vector of it, then a linear or angular map."""
+"""Classification of utterances: an embedding, then a linear or angular map to classes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .head import Embedder, Head
 
 
 class Classifier(Head):
-    """A head that makes a vector, and a map to classes: ``hidden states -> [B, classes]``.
+    """An embedding head and a map to classes: ``hidden states -> [B, classes]``.
 
     Args:
         stream, layers: of the encoder.
-        classes: outputs.
-        embedding: the head that makes the vector: ``{"kind": "mhfa", ...}``.
-        angular: outputs are cosines between the embedding and a direction for each class, instead of logits.
-        shape: what is left of the embedding head after pruning, under ``embedding``; ``None`` where nothing has been pruned.
+        classes: number of classes.
+        embedding: the embedding head as a config: ``{"kind": "mhfa", ...}``.
+        angular: outputs are cosines between the embedding and a learned direction for each class, instead of logits.
+        shape: widths that remain of the embedding head after pruning, under ``embedding``; ``None`` for an unpruned head.
 
     Raises:
-        CheckpointError: a head for the embedding that makes something else.
+        CheckpointError: ``embedding`` is a head that does not make embeddings.
     """
 
     auto_class = "AutoModelForAudioClassification"
@@ -68,7 +68,7 @@ class Classifier(Head):
             nn.init.zeros_(self.bias)
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, classes]`` logits, or cosines where ``angular``."""
+        """``[B, classes]`` logits, or cosines if ``angular``."""
         embedding = self.embedding(hidden_states, lengths)
         if self.angular:
             return F.linear(F.normalize(embedding, dim=-1), F.normalize(self.weight, dim=-1))

@@ -1,4 +1,4 @@
-"""Conformer layers of a head: of a width of their own, which stays, and with units that can be pruned."""
+"""Conformer layers of a head. Their model width is fixed; their other widths can be pruned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..encoder.stream import ResidualStream, one_channel_each
 
 
 def whole_layer(width: int, *, inner: int, heads: int) -> Shape:
-    """The shape of a Conformer layer of which nothing is gone: feed-forward units, attention heads, channels."""
+    """The shape of an unpruned Conformer layer: feed-forward units, attention heads, channels of the convolution."""
     return {
         "feed_forward1": {"units": inner},
         "attention": {"heads": list(range(heads))},
@@ -31,15 +31,15 @@ def conformers(
     dropout: float,
     position: Callable[[int], NoPosition] = lambda heads: NoPosition(),
 ) -> nn.ModuleList:
-    """Conformer layers with a LayerNorm in their convolution modules: a batch says nothing about another.
+    """Conformer layers with a LayerNorm in their convolution modules, so that no utterance depends on its batch.
 
     Args:
-        width: of their stream.
-        layers: the shape of each, see `whole_layer`; a block that is gone is ``None``.
-        head_dim: width of an attention head.
-        kernel: convolution taps.
-        dropout: inside them.
-        position: the layer half of a position scheme, of so many heads.
+        width: model width of the layers.
+        layers: the shape of each layer, see `whole_layer`; ``None`` for a block that was pruned away.
+        head_dim: width of one attention head.
+        kernel: taps of the convolution.
+        dropout: dropout probability inside the layers.
+        position: number of attention heads -> the positional part of one layer's attention.
     """
     stream = ResidualStream(tuple(range(width)), width, one_channel_each(width), fixed=True)
     options = LayerOptions(

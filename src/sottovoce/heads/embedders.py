@@ -1,4 +1,4 @@
-"""The heads that make one vector of an utterance, by the name that configs use."""
+"""The heads that turn an utterance into one vector, by the name that configs use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .spoofing.aasist import AASIST
 from .spoofing.sls import SLS
 
 GROUP = "sottovoce.heads"
-"""Entry points by which another package adds heads."""
+"""Entry point group by which other packages add heads."""
 
 OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "mhfa": MHFA,
@@ -40,7 +40,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
 }
 
 EMBEDDERS: Registry[type[Head]] = Registry("head", GROUP, OUR_EMBEDDERS)
-"""What a `Classifier` can stand on: these, and whatever other packages add."""
+"""The heads that a `Classifier` can be built on: these, and those of other packages."""
 
 
 def build(
@@ -49,13 +49,13 @@ def build(
     """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
 
     Args:
-        kinds: heads to choose from.
-        options: its kind and its options; ``shape``, of any head, is what is left after pruning, linear maps in factors
-            included.
-        stream, layers: of the encoder, see `Head`.
+        kinds: the heads to choose from, by name.
+        options: kind and options of the head. Every head accepts ``shape``: the widths that remain after pruning, and the
+            ranks of factorized linear maps.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
 
     Raises:
-        CheckpointError: a kind that is not there, or options that the head does not have.
+        CheckpointError: an unknown kind, or options that the head does not have.
     """
     kind = str(options.get("kind"))
     if kind not in kinds:
@@ -69,7 +69,7 @@ def build(
     check_options(kinds[kind], own, f"head {kind}")
     try:
         head = kinds[kind](stream, layers, **own)
-    except KeyError as error:  # the shape is a plan's, and its parts are the head's own
+    except KeyError as error:  # heads look up their own parts in the shape by name
         raise CheckpointError(f"config: head {kind}: {error} is missing in its shape") from error
     use_factors(head, shape)
     head.shape = shape or head.shape

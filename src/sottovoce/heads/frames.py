@@ -1,6 +1,6 @@
-"""Operations on frames ``[B, C, T]`` that padding cannot reach: an utterance in a batch gives what it gives alone.
+"""Operations on frames ``[B, C, T]`` that padding does not affect: an utterance gives the same result in a batch and alone.
 
-A mask ``[B, T]`` (`mask_if_padded`) is True on frames that are no padding; ``None`` stands for "all of them".
+A mask ``[B, T]`` (`mask_if_padded`) is True on frames that are not padding; ``None`` means that no frame is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..encoder.units import MacTerm
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
-    """``x[B, C, T]`` with zeros where there is padding."""
+    """``x[B, C, T]`` with padding set to zero."""
     return x if mask is None else x.masked_fill(~mask[:, None], 0.0)
 
 
@@ -27,19 +27,19 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
-    """Every channel of ``x[B, C, T]`` with mean 0 and variance 1 over the utterance; 0 where there is padding."""
+    """``x[B, C, T]`` with mean 0 and variance 1 of every channel over the utterance; padding is 0."""
     wide = at_least_float32(x)
     centered = zero_padding(wide - mean_over_time(wide, mask)[..., None], mask)
     return (centered * torch.rsqrt(mean_over_time(centered.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
 class TimeConv(Conv1d):
-    """Convolution over time that keeps the number of frames; beyond the ends of an utterance lie zeros.
+    """Convolution over time that keeps the number of frames; utterances are padded with zeros on both sides.
 
     Args:
-        inputs, outputs: channels.
-        kernel: taps, an odd number.
-        dilation: frames between them.
+        inputs, outputs: number of channels.
+        kernel: number of taps, odd.
+        dilation: frames from one tap to the next.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, bias: bool = True):
@@ -54,7 +54,7 @@ class TimeConv(Conv1d):
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
-    """Batch norm ``[B, C, T] -> [B, C, T]`` whose statistics, while training, are those of valid frames."""
+    """Batch norm ``[B, C, T] -> [B, C, T]`` whose training statistics come from valid frames only."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None or not self.training:
@@ -82,8 +82,8 @@ class SqueezeExcitation(nn.Module):
     """Scales every channel by a weight computed from the whole utterance (Hu et al. 2018).
 
     Args:
-        channels: of the input.
-        bottleneck: units between.
+        channels: channels of the input.
+        bottleneck: units of the hidden layer.
     """
 
     def __init__(self, channels: int, bottleneck: int):

@@ -1,4 +1,4 @@
-"""What all heads have in common."""
+"""Base classes of all heads."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from ..encoder.config import Shape
 class Head(nn.Module, ABC):
     """A task network on the hidden states of an encoder.
 
-    A head is built as ``Head(stream, layers, **options)``: the residual stream that the hidden states are states of
-    (`SpeechEncoder.stream`), how many hidden states there are (``L + 1``), and its own options, which stand in the
-    model's config. Options are keyword-only and annotated with their bounds (`sottovoce.heads.options`); their defaults
-    and what ``Args`` says of them hold in recipes too. What options must be together is checked by a static method
-    ``check(options)``, where a head has one.
+    A head is built as ``Head(stream, layers, **options)``: the residual stream of the encoder (`SpeechEncoder.stream`),
+    the number of hidden states (``L + 1``), and the options of the head, which the model's config holds. Options are
+    keyword-only and annotated with their bounds (`sottovoce.heads.options`). Recipes take their defaults and descriptions
+    from the constructor and its ``Args``. A static method ``check(options)``, where a head has one, checks options that
+    depend on each other.
 
     A head is one file, and one line in `sottovoce.heads.registry`; in another package, one entry point of the group
     ``sottovoce.heads``.
 
-    A head with units of its own takes what is left of their widths as a further option, ``shape``, and keeps it. They can
-    then be pruned beside those of the encoder.
+    A head whose own units can be pruned takes one more option, ``shape``, with the widths that remain, and stores it.
 
     Attributes:
-        shape: widths of the head's own units, by the paths under which its modules declare them.
+        shape: widths of the head's own units, by the paths of the modules that declare them.
         original_shape: the shape before any pruning.
     """
 
     auto_class: ClassVar[str | None] = None
-    """The class of Transformers under which stock code looks for a model with this head; ``None`` where there is none."""
+    """The auto class of Transformers for models with this head; ``None`` if there is none."""
 
     pipeline: ClassVar[str | None] = None
-    """The stock pipeline that runs such a model; ``None`` where there is none."""
+    """The pipeline of Transformers for models with this head; ``None`` if there is none."""
 
     layers: int
 
@@ -47,39 +46,39 @@ class Head(nn.Module, ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """Outputs."""
+        """Number of outputs."""
 
     @abstractmethod
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """Outputs from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
 
     @property
     def reads_encoder_output(self) -> bool:
-        """Whether the last of its hidden states is what the encoder gives out, after the final norm if it has one."""
+        """Whether the last hidden state must be the encoder's output, after the final norm if there is one."""
         return False
 
     def logits(self, output: Tensor) -> Tensor:
-        """What stock code calls logits, of the head's output: the output itself, unless a head says otherwise."""
+        """What Transformers calls logits: by default the output of the head itself."""
         return output
 
     def output_lengths(self, lengths: Any) -> Any:
-        """Frames of the output, of so many frames of the hidden states."""
+        """Frames of the output for ``lengths`` frames of the hidden states."""
         return lengths
 
     def probe(self, batch: int) -> dict[str, Tensor]:
-        """Further input with which every part of the head has a share in the output, for a batch of that size."""
+        """Further arguments of ``forward`` for a batch of this size, with which every part of the head affects the output."""
         return {}
 
     def initialize(self) -> None:
-        """Give the head's bare parameters their first values.
+        """Initialize the head's bare parameters.
 
-        Layers of torch inside it have theirs from the model (or from an ``initialize`` of their own); a bare parameter is
-        only known here, and what a constructor writes is lost where a model is built without memory and filled from a
-        file. It is not called for a module without parameters of its own.
+        The model initializes torch layers inside the head, and submodules may have an ``initialize`` of their own. Bare
+        parameters need this method, because values from the constructor are lost when a model is built on the meta device
+        and then loaded from a file. It is not called for a module without parameters of its own.
         """
 
     def _check(self, hidden_states: Sequence[Tensor]) -> None:
@@ -90,6 +89,6 @@ class Head(nn.Module, ABC):
 
 
 class Embedder(Head):
-    """A head that makes one vector of an utterance: ``hidden states -> [B, size]``."""
+    """A head that turns an utterance into one vector: ``hidden states -> [B, size]``."""
 
     auto_class = "AutoModelForAudioXVector"

@@ -1,4 +1,4 @@
-"""How a head makes one stream of frames of all hidden states: the last, a weighted sum, or an adapter a layer."""
+"""How a head makes one sequence of frames from all hidden states: the last, a weighted sum, or one adapter for each layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .options import Choice, KindsOf, Width, build_choice
 
 
 class LayerAggregation(nn.Module, ABC):
-    """``L + 1`` hidden states ``[B, T, D]`` into frames ``[B, width, T]``."""
+    """Turns ``L + 1`` hidden states ``[B, T, D]`` into frames ``[B, width, T]``."""
 
     width: int
 
@@ -27,20 +27,20 @@ class LayerAggregation(nn.Module, ABC):
 
     @abstractmethod
     def reader(self, *weights: str) -> list[Unit]:
-        """The units that a head declares for ``weights``, whose dimension 1 reads the frames made here."""
+        """The units that a head declares for ``weights``, whose dimension 1 reads these frames."""
 
     def initialize(self) -> None:
-        """Give bare parameters their first values, see `Head.initialize`."""
+        """Initialize bare parameters, see `Head.initialize`."""
 
 
 class LayerSum(LayerAggregation):
-    """A sum of the hidden states; its channels are those of the residual stream, and go when they go.
+    """A sum of the hidden states. Its channels are those of the residual stream, and are pruned with them.
 
     Args:
         stream: the residual stream.
         layers: number of hidden states.
-        normalize: Whether every channel is brought to mean 0 and variance 1 over the utterance. Networks with a front end
-            of their own expect features of about one size, and the states of pre-norm encoders differ in theirs.
+        normalize: Whether every channel is normalized to mean 0 and variance 1 over the utterance. Networks that were
+            designed for acoustic features expect channels of similar scale, which the states of pre-norm encoders lack.
     """
 
     weighted: ClassVar[bool] = True
@@ -58,14 +58,14 @@ class LayerSum(LayerAggregation):
 
     @abstractmethod
     def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
-        """One sequence ``[B, T, D]`` of ``L + 1``."""
+        """One sequence ``[B, T, D]`` from ``L + 1`` of them."""
 
     def forward(self, hidden_states: Sequence[Tensor], mask: Tensor | None = None) -> Tensor:
         x = self.combined(hidden_states).transpose(1, 2)
         return normalized_over_time(x, mask) if self.normalize else x
 
     def reader(self, *weights: str) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=weights)]
 
 
@@ -79,7 +79,7 @@ class LastLayer(LayerSum):
 
 
 class SoftmaxSum(LayerSum):
-    """A sum under weights that are positive and have the sum 1."""
+    """A sum with positive weights that sum to 1."""
 
     weights: nn.Parameter
 
@@ -91,7 +91,7 @@ class SoftmaxSum(LayerSum):
 
 
 class LinearSum(LayerSum):
-    """A sum under weights that may be anything; they start as a mean."""
+    """A sum with unconstrained weights, initialized to the mean."""
 
     weights: nn.Parameter
 
@@ -103,7 +103,7 @@ class LinearSum(LayerSum):
 
 
 class Adapters(LayerAggregation):
-    """A small network on each hidden state, all outputs side by side (2510.04213)::
+    """A small network on each hidden state, with concatenated outputs (2510.04213)::
 
         state l ─▶ Linear(D, width) ─▶ LayerNorm ─▶ ReLU ─▶ Linear(width, width) ─┐
                                                                                   ├─▶ [B, (L + 1) · width, T]
@@ -111,7 +111,7 @@ class Adapters(LayerAggregation):
 
     Args:
         stream, layers: see `LayerSum`.
-        width: Outputs of each adapter.
+        width: Output channels of each adapter.
     """
 
     def __init__(self, stream: ResidualStream, layers: int, *, width: Width = 128):
@@ -127,7 +127,7 @@ class Adapters(LayerAggregation):
         return torch.cat([out(F.relu(norm(down(x)))) for x, down, norm, out in parts], dim=-1).transpose(1, 2)
 
     def reader(self, *weights: str) -> list[Unit]:
-        return []  # behind the adapters nothing depends on the stream
+        return []  # nothing after the adapters depends on the width of the stream
 
     def units(self) -> list[Unit]:
         return [self.stream.part(reads=[f"down.{i}.weight" for i in range(len(self.down))])]
@@ -146,23 +146,23 @@ def build_layer_aggregation(stream: ResidualStream, layers: int, chosen: Choice)
     """The layer aggregation that a config describes: ``"sum"``, or with options ``{"kind": "adapters", "width": 128}``.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
         chosen: ``last``, ``sum`` (softmax weights), ``linear`` (any weights) or ``adapters``.
 
     Raises:
-        CheckpointError: another kind, or options that it does not have.
+        CheckpointError: an unknown kind, or options that it does not have.
     """
     return build_choice(AGGREGATIONS, chosen, stream, layers)
 
 
 def weighted_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Sum of the hidden states under ``softmax(weights)``."""
+    """Sum of the hidden states with weights ``softmax(weights)``."""
     return linear_sum(hidden_states, weights.softmax(0))
 
 
 def linear_sum(hidden_states: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Sum of the hidden states, each times its weight, without stacking them."""
-    total = hidden_states[0] * weights[0]  # there is always one, what the layers start from
+    """Sum of the hidden states, each multiplied by its weight, without stacking them."""
+    total = hidden_states[0] * weights[0]  # there is always at least one: the input of the layers
     for state, weight in zip(hidden_states[1:], weights[1:], strict=True):
         total = total + state * weight
     return total

@@ -1,4 +1,4 @@
-"""What the heads have in common that read one sequence: a sum of all hidden states, or what the encoder gives out."""
+"""Base class of heads that read one sequence: a sum of all hidden states, or the encoder's output."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LayerCombination = Literal["sum", "last"]
 
 
 class LayerSumHead(Head):
-    """A head on one sequence ``[B, T, D]`` that is made of all hidden states.
+    """A head on one sequence ``[B, T, D]`` that is made from all hidden states.
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
         fusion: ``sum`` of all hidden states under softmax weights, or the ``last`` one alone.
     """
@@ -38,10 +38,10 @@ class LayerSumHead(Head):
             nn.init.ones_(self.layer_weights)
 
     def fused(self, hidden_states: Sequence[Tensor]) -> Tensor:
-        """``[B, T, D]`` of ``L + 1`` hidden states.
+        """One sequence ``[B, T, D]`` from ``L + 1`` hidden states.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         self._check(hidden_states)
         return hidden_states[-1] if self.layer_weights is None else weighted_sum(hidden_states, self.layer_weights)

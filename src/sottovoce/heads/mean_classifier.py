@@ -1,4 +1,4 @@
-"""An utterance into classes through the mean of its frames."""
+"""Classification of utterances by the mean of their frames."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class MeanClassifier(LayerSumHead):
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        classes: Outputs.
-        width: Outputs of the projection.
+        classes: Number of classes.
+        width: Output channels of the projection.
     """
 
     auto_class = "AutoModelForAudioClassification"
@@ -47,7 +47,7 @@ class MeanClassifier(LayerSumHead):
         return self.output(x.masked_fill(~inside, 0.0).sum(1) / lengths[:, None])
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["projector.weight"])]
 
     def macs(self) -> list[MacTerm]:

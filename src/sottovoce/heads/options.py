@@ -1,11 +1,11 @@
-"""Options of a head, a layer aggregation, a pooling or a scoring: the keywords of its constructor.
+"""Options of a head, a layer aggregation, a pooling or a scoring: the keyword arguments of its constructor.
 
-A constructor is the one place where an option, its default and its bounds stand::
+A constructor is the one place that defines an option, its default and its bounds::
 
     def __init__(self, stream, layers, *, width: Width = 128, dropout: Dropout = 0.1): ...
 
-What a config says is held against it before anything is built, and the section of a recipe is made from it
-(`sottovoce.tasks.head_options`). Written without pydantic, because portable model directories carry this file.
+Configs are checked against the constructor before anything is built, and sections of recipes are made from it
+(`sottovoce.tasks.head_options`). This file does without pydantic, because it is copied into portable model directories.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ OptionValues: TypeAlias = Mapping[str, Any]
 """Options by name, as configs hold them: plain data."""
 
 Choice: TypeAlias = str | Mapping[str, Any]
-"""How configs write one of several kinds: its name, or ``{"kind": name, ...}`` with its options."""
+"""One of several kinds, as configs write it: its name, or ``{"kind": name, ...}`` with its options."""
 
 
 @dataclass(frozen=True)
 class Between:
-    """Bounds of a number, to annotate an option with.
+    """Annotation of an option: bounds of a number.
 
     Args:
-        low: the least value.
+        low: the smallest value.
         high: the largest value.
-        open: leave ``high`` itself out.
+        open: whether ``high`` itself is excluded.
     """
 
     low: float
@@ -44,7 +44,7 @@ class Between:
     open: bool = False
 
     def rule(self, kind: type) -> Rule:
-        """The rule for a number of this type."""
+        """The rule for a number of the type ``kind``."""
         if kind is int:
             return whole(int(self.low), int(self.high))
         if not self.open:
@@ -55,16 +55,16 @@ class Between:
 
 @dataclass(frozen=True)
 class NotEmpty:
-    """Of a list that needs at least one entry."""
+    """Annotation of an option: a list with at least one entry."""
 
 
 @dataclass(frozen=True, eq=False)
 class KindsOf:
-    """Of a `Choice`: what can be chosen.
+    """Annotation of a `Choice`: the kinds that can be chosen.
 
     Args:
-        noun: what a choice is called in messages, such as ``pooling``.
-        builders: name -> the class.
+        noun: what messages call a choice, such as ``pooling``.
+        builders: name of a kind -> its class.
     """
 
     noun: str
@@ -75,24 +75,24 @@ Width: TypeAlias = Annotated[int, Between(1, WIDTH)]
 """Channels, units or features of a layer."""
 
 EmbeddingSize: TypeAlias = Annotated[int, Between(2, WIDTH)]
-"""Entries of an embedding."""
+"""Dimension of an embedding."""
 
 Widths: TypeAlias = Annotated[Sequence[Width], NotEmpty()]
-"""One entry a layer."""
+"""One width for each layer."""
 
 Count: TypeAlias = Annotated[int, Between(1, 4096)]
-"""Attention heads, convolution taps, or labels of context."""
+"""A number of attention heads, convolution taps, or context labels."""
 
 Blocks: TypeAlias = Annotated[int, Between(1, 64)]
-"""Layers of a network."""
+"""Number of layers of a network."""
 
 Dropout: TypeAlias = Annotated[float, Between(0, 1, open=True)]
 
 Stride: TypeAlias = Annotated[int, Between(1, 64)]
-"""Frames that become one."""
+"""Number of frames that are merged into one."""
 
 MOST = 2**20
-"""More than any number of a head without bounds of its own has been."""
+"""Upper bound of numbers without bounds of their own, far above any real value."""
 
 SIMPLE: dict[Any, Rule] = {
     bool: FLAG,
@@ -107,11 +107,11 @@ LISTS: tuple[Any, ...] = (list, tuple, Sequence)
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword of a constructor.
+    """One keyword argument of a constructor.
 
     Args:
-        annotation: its type, with the bounds that it is annotated with.
-        default: its default; `inspect.Parameter.empty` where it must be given.
+        annotation: its type and bounds.
+        default: its default; `inspect.Parameter.empty` for a required argument.
     """
 
     annotation: Any
@@ -123,7 +123,7 @@ class Option:
 
     @property
     def rule(self) -> Rule:
-        """What its values may be."""
+        """The rule that its values must meet."""
         return _rule(self.annotation)
 
 
@@ -139,17 +139,17 @@ def options_of(builder: Callable[..., Any]) -> dict[str, Option]:
 
 
 def check_options(builder: Callable[..., Any], options: OptionValues, what: str) -> None:
-    """Hold options against the keywords of a class, their annotations, and one another.
+    """Check options against the keyword arguments of a class, their annotations, and each other.
 
-    So a ``TypeError`` out of the constructor is a fault of ours, and told as such.
+    After this check, a ``TypeError`` from the constructor is a bug of the class and is reported as one.
 
     Args:
-        builder: the class. What its options must be together is in its static method ``check``, where it has one.
-        options: from a config.
-        what: they are of, for messages.
+        builder: the class. Its static method ``check``, if it has one, checks options that depend on each other.
+        options: options from a config.
+        what: what the options belong to, for messages.
 
     Raises:
-        CheckpointError: one that is unknown, missing, not what the annotation says, or does not go with the others.
+        CheckpointError: an option is unknown, missing, of a wrong type or value, or conflicts with another.
     """
     keywords = options_of(builder)
     for name, value in options.items():
@@ -167,10 +167,10 @@ def check_options(builder: Callable[..., Any], options: OptionValues, what: str)
 
 
 def check_together(builder: Callable[..., Any], options: OptionValues) -> None:
-    """Call the ``check`` of a class, where it has one, with all of its options.
+    """Call the method ``check`` of a class, if it has one, with all of its options.
 
     Raises:
-        CheckpointError: options that do not go together.
+        CheckpointError: options that conflict with each other.
     """
     if (check := getattr(builder, "check", None)) is not None:
         check(options)
@@ -184,15 +184,15 @@ def split_choice(chosen: Choice) -> tuple[str, dict[str, Any]]:
 
 
 def build_choice(kinds: KindsOf, chosen: Choice, *arguments: Any) -> Any:
-    """An instance of what a config chooses.
+    """An instance of the kind that a config chooses.
 
     Args:
-        kinds: what can be chosen.
+        kinds: the kinds that can be chosen.
         chosen: ``"mean"``, or with options ``{"kind": "attentive", "bottleneck": 128}``.
         arguments: positional arguments of the class.
 
     Raises:
-        CheckpointError: another kind, or options that it does not have.
+        CheckpointError: an unknown kind, or options that it does not have.
     """
     kind, options = split_choice(chosen)
     if kind not in kinds.builders:
@@ -223,4 +223,4 @@ def _rule(hint: Any) -> Rule:
         return TABLE
     if kind in LISTS:
         return several(_rule(inner[0]), most=1024)
-    raise TypeError(f"no rule for options of the type {hint}")  # a class of ours with an annotation that is new
+    raise TypeError(f"no rule for options of the type {hint}")  # a new annotation without a rule

@@ -1,4 +1,4 @@
-"""The heads there are, by the name that configs use."""
+"""All heads, by the name that configs use."""
 
 from ..plugins import Registry
 from .classifier import Classifier

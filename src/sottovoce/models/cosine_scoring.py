@@ -82,7 +82,7 @@ class CosineScoring(nn.Module):
 
     @torch.no_grad()
     def fit_mean(self, embeddings: Tensor) -> None:
-        """Set ``mean`` to that of ``embeddings[N, E]`` of training speech."""
+        """Set ``mean`` to the mean of ``embeddings[N, E]`` of training speech."""
         self.mean.copy_(F.normalize(embeddings, dim=-1).mean(0))
 
     def less_mean(self, embeddings: Tensor) -> Tensor:

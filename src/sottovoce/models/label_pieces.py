@@ -23,7 +23,7 @@ def characters(labels: Sequence[str]) -> Tokenizer:
 def pieces(labels: Sequence[str]) -> Tokenizer:
     """The tokenizer of a vocabulary of pieces of words (BPE), ``labels[V]`` in the order in which they were learned.
 
-    Of all neighboring pairs the one is merged first whose merged piece was learned first.
+    Of all neighboring pairs, the pair whose merged piece was learned first is merged first.
     """
     number = {label: place for place, label in enumerate(labels)}
     merges = []

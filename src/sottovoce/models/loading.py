@@ -57,8 +57,8 @@ def load(source: str | Path, task: None = None) -> EncoderNetwork | TaskNetwork:
 def load(source: str | Path, task: str | None = None) -> EncoderNetwork | TaskNetwork:
     """The network of a checkpoint, in evaluation mode: a task model if there is one, otherwise the encoder.
 
-    It runs, and is inspected, counted and pruned, but neither saved nor trained by Transformers: for that there is
-    `load_pretrained`.
+    It can be run, inspected, counted and pruned, but neither saved nor trained by Transformers; use `load_pretrained` for
+    that.
 
     Args:
         source: a directory, file or hub id of a model of sottovoce, of a stock Transformers class, or in another format that

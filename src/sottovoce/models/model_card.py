@@ -28,12 +28,12 @@ class Score:
     Args:
         data: name of the test data.
         metric: its key in the results: ``eer``, ``wer``, ...
-        value: the number; a rate is between 0 and 1. One that is not finite is explained in the text and left out of the
-            metadata, which holds numbers only.
+        value: the number; a rate is between 0 and 1. A number that is not finite is explained in the text and left out of
+            the metadata, which holds finite numbers only.
         low: lower end of the interval; ``None`` without an interval.
         high: upper end of the interval; ``None`` without an interval.
         level: level of the interval, such as 0.95.
-        protocol: how it was scored, in words.
+        protocol: how the test was scored, in words.
     """
 
     data: str

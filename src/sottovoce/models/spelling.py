@@ -1,8 +1,8 @@
 """The text of labels whose names are not their text.
 
-A stock vocabulary may have several tokens with the same text: a word mark beside a space, capitals that are written small,
-outputs without a token. Names of labels must differ, so such a label has a name of its own, and two tables give its text and
-the token that it repeats::
+A stock vocabulary may have several tokens with the same text: a word mark beside a space, capitals that are written in lower
+case, outputs without a token. Names of labels must differ, so such a label has a name of its own, and two tables give its
+text and the token that it repeats::
 
     labels     <blank>  ' '   |    a    A    <unk>   <unk> (7)
     spelling            | -> ' '   A -> a            <unk> (7) -> <unk>

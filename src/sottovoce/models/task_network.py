@@ -142,7 +142,7 @@ class TaskNetwork(SingleDeviceModule):
         return self.encoder.timing(seconds)
 
     def probe(self) -> dict[str, Tensor]:
-        """An input on which a slim model is compared with its gated form."""
+        """An input on which a slimmed model is compared with its gated form."""
         probe = self.encoder.probe()
         return {**probe, **self.head.probe(len(probe["waveform"]))}
 

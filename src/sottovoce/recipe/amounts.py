@@ -1,4 +1,4 @@
-"""Types of a recipe's values: numbers with bounds that no real use meets, and names that become files."""
+"""Types of values in recipes: numbers with bounds far beyond real use, and names that are used as file names."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..options.bounds import MOST_SECONDS
 
 MOST_STEPS = 1_000_000_000
 MOST_UTTERANCES = 65_536
-"""In a batch."""
+"""Maximum number of utterances in a batch."""
 
 MOST_AUDIO = 100_000.0
-"""Seconds in a batch: 6.4 GB of samples alone."""
+"""Maximum seconds of audio in a batch: 6.4 GB of samples alone."""
 
 LONGEST_NAME = 100
-"""Bytes: what is made of a name (``NAME-smoke-test``) has to be a file name too, of 255 at most."""
+"""Maximum bytes of a name: names derived from it, such as ``NAME-smoke-test``, must fit into the 255 bytes of a file name."""
 
 
 def _one_length(crop: Any) -> Any:
@@ -53,4 +53,4 @@ def _file_name(name: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_file_name)]
-"""A name under which something is written: one part of a path, which leads nowhere else."""
+"""A name that is used as a file name: a single part of a path."""

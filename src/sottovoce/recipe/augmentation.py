@@ -1,4 +1,4 @@
-"""The augment section of a recipe: effects on training audio, in order, and masks on what the encoder makes of it."""
+"""The augment section of a recipe: effects on training audio, in order, and masks on the features of the encoder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Talkers = Annotated[int, Field(ge=1, le=1_000)]
 
 
 class ReverberationOptions(Options):
-    """Rooms: recorded impulse responses (a pattern of files), or invented ones."""
+    """Reverberation with recorded impulse responses (a pattern of files), or with simulated ones."""
 
     probability: Probability = 0.5
     files: str | None = None
@@ -44,7 +44,7 @@ class ReverberationOptions(Options):
 
 
 class ChannelOptions(Options):
-    """Invented microphones and lines; the defaults go from telephones to studios."""
+    """Simulated microphones and lines; the defaults range from telephones to studios."""
 
     probability: Probability = 0.5
     depth: tuple[float, float] = (0.0, 6.0)
@@ -56,7 +56,7 @@ class ChannelOptions(Options):
 
 
 class NoiseOptions(Options):
-    """Noise: recorded (a pattern of files), or invented."""
+    """Additive noise: recorded (a pattern of files), or synthetic."""
 
     probability: Probability = 0.5
     snr: tuple[float, float] = (5.0, 20.0)
@@ -69,7 +69,7 @@ class NoiseOptions(Options):
 
 
 class BabbleOptions(Options):
-    """Other speech of the same batch."""
+    """Babble noise made from other utterances of the same batch."""
 
     probability: Probability = 0.25
     talkers: tuple[Talkers, Talkers] = (3, 7)
@@ -80,7 +80,7 @@ class BabbleOptions(Options):
 
 
 class TimeMaskOptions(Options):
-    """Stretches of time that the encoder does not hear, see `TimeMask`."""
+    """Masks on time spans of the encoder's features, see `TimeMask`."""
 
     count: int = Field(2, ge=0, le=1_000, description="of each utterance")
     per_second: float = Field(0.0, ge=0, le=1_000, description="and so many more for each second of it")
@@ -92,7 +92,7 @@ class TimeMaskOptions(Options):
 
 
 class FrequencyMaskOptions(Options):
-    """Bands of frequency that the encoder does not hear, see `FrequencyMask`."""
+    """Masks on frequency bands of the encoder's features, see `FrequencyMask`."""
 
     count: int = Field(2, ge=0, le=1_000, description="of each utterance")
     widest: float = Field(0.33, gt=0, le=1, description="share of all bands")
@@ -115,7 +115,7 @@ class CodecOptions(Options):
 
 
 class RawBoostOptions(Options):
-    """Noise of lines and converters, see `RawBoost`."""
+    """Distortions and noise of lines and converters, see `RawBoost`."""
 
     probability: Probability = 1.0
     algorithm: int = Field(5, ge=1, le=PARALLEL)
@@ -139,12 +139,12 @@ Augmentation: Any = one_of(
 
 
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
-    """The effects on audio of a section, in order."""
+    """The effects on audio in a section, in order."""
     return [each.options.build() for each in chosen if each.kind not in MASKS]
 
 
 def masks(chosen: Sequence[Augmentation]) -> list[Mask]:
-    """The masks of a section, in order."""
+    """The masks in a section, in order."""
     return [each.options.build() for each in chosen if each.kind in MASKS]
 
 

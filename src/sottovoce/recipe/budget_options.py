@@ -11,7 +11,7 @@ from ..options.bounds import MOST_SECONDS
 from ..pruning.budget import Budget
 
 MOST = 10**18
-"""Of parameters or multiply-accumulates."""
+"""Maximum number of parameters or multiply-accumulates."""
 
 Amount = (
     Annotated[int, Field(ge=0, le=MOST)] | Annotated[float, Field(ge=0, le=MOST)] | Annotated[str, Field(max_length=40)]
@@ -20,7 +20,7 @@ Amount = (
 
 
 class BudgetOptions(Options):
-    """What the encoder of the result may cost, see `Budget`. Its head is only counted by a stage with ``scope: model``."""
+    """Limits on the size of the resulting encoder, see `Budget`. Only stages with ``scope: model`` count the head."""
 
     params: Amount | None = None
     macs: Amount | None = None

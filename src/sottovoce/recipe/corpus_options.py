@@ -1,4 +1,4 @@
-"""A corpus in a recipe: made, imported, there as manifests, or laid out from the voices of another.
+"""A corpus in a recipe: synthesized, imported, given as manifests, or made from another corpus.
 
 synthesize: {task: intent, speakers_train: 20}        options of the task: see `sottovoce.data.synthesis`
 import: {path: meetings.rttm, layout: rttm, audio: wav, uem: all.uem}      options of the layout: see its function
@@ -39,15 +39,15 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with (utterances made so far, all utterances)."""
 
 ReadManifest: TypeAlias = Callable[[Path], "Sequence[Cut]"]
-"""Reads a manifest, each only once a run."""
+"""Reads a manifest. Each is read only once in a run."""
 
 
 class PreparedCorpus(NamedTuple):
-    """A corpus that is there.
+    """A corpus that is ready to use.
 
     Attributes:
         splits: the manifest of each split.
-        trials: those that the corpus brings, by the split that they are over.
+        trials: the trials of the corpus, by the split whose utterances they name.
     """
 
     splits: Mapping[str, Path]
@@ -55,14 +55,14 @@ class PreparedCorpus(NamedTuple):
 
 
 class VariantOptions(Options):
-    """A section in which one key decides which further keys there are; their defaults are filled in like all others."""
+    """A section in which one key decides which further keys exist. Their defaults are filled in like all others."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
 
     @classmethod
     def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
-        """The model of the further keys, ``None`` where the deciding key is wrong."""
+        """The pydantic model of the further keys; ``None`` if the deciding key is wrong."""
         raise NotImplementedError
 
     @property
@@ -79,7 +79,7 @@ class VariantOptions(Options):
             further = {} if model is None else {key: section[key] for key in section if key not in own}
             filled = {} if model is None else model.model_validate(further).model_dump(mode="json")
         except ValidationError:
-            return section  # `problems` tells what is wrong, together with all else
+            return section  # `problems` reports what is wrong together with all other faults
         return {**section, **filled} if isinstance(section, dict) else section
 
     def option_problems(self, model: type[BaseModel]) -> Iterator[str]:
@@ -95,7 +95,7 @@ class VariantOptions(Options):
 
 
 class SynthesisOptions(VariantOptions):
-    """A corpus of invented speakers, see `sottovoce.data.synthesis`; further keys are the options of its task."""
+    """A corpus of synthetic speakers, see `sottovoce.data.synthesis`; further keys are the options of its task."""
 
     task: str = "verification"
     folder: str | None = Field(None, description="where it is made or found; default: inside the run")
@@ -108,7 +108,7 @@ class SynthesisOptions(VariantOptions):
         return [split for split in ("train", "dev", "test") if self.options.get(f"speakers_{split}") != 0]
 
     def trials(self) -> list[str]:
-        """Splits over which it brings trials."""
+        """The splits for which it has trials."""
         return [split for split in self.splits() or () if self.task == "verification" and split in TRIAL_FILES]
 
     def problems(self) -> Iterator[str]:
@@ -118,7 +118,7 @@ class SynthesisOptions(VariantOptions):
             yield f"task: no corpus is synthesized for {self.task!r}; {did_you_mean(self.task, SYNTHESES)}"
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
-        """Make it, or find it made."""
+        """Make the corpus, unless it exists already."""
         made = synthesize(Path(self.folder or folder), task=self.task, progress=progress, **self.options)
         splits = {split: made.cuts(split) for split in self.splits() or ()}
         return PreparedCorpus(splits, {split: made.folder / TRIAL_FILES[split] for split in self.trials()})
@@ -140,7 +140,7 @@ class ImportOptions(VariantOptions):
         return None if layout is None else options_model(layout)
 
     def splits(self) -> list[str] | None:
-        return None if self.split is None else [self.split]  # otherwise known once it has been read
+        return None if self.split is None else [self.split]  # otherwise known once the corpus has been read
 
     def problems(self) -> Iterator[str]:
         if not Path(self.path).exists():
@@ -204,14 +204,14 @@ VoicesOptions: Any = one_of(
 
 
 class ConversationOptions(Options):
-    """Conversations laid out from utterances of single speakers, see `simulate_conversations`.
+    """Simulated conversations from utterances of single speakers, see `simulate_conversations`.
 
     Args:
-        of: the utterances.
-        conversations: split of ``of`` -> how many.
-        folder: where they are made or found; default: inside the run.
-        seed: of everything random.
-        speakers, seconds, turn, overlap, pause, spread: those of `ConversationStyle`.
+        of: the corpus with the utterances.
+        conversations: split of ``of`` -> number of conversations.
+        folder: folder of the conversations; default: inside the run.
+        seed: seed of all random choices.
+        speakers, seconds, turn, overlap, pause, spread: see `ConversationStyle`.
     """
 
     of: VoicesOptions
@@ -248,7 +248,7 @@ class ConversationOptions(Options):
                 yield f"conversations: there is no split {split!r}; {did_you_mean(split, known)}"
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
-        """Make them, or find them made; the manifests of their splits."""
+        """Make the conversations, unless they exist already. Returns the manifests of their splits."""
         found = self.of.options.prepare(folder / "voices", None, read).splits
         for split in self.conversations:
             if split not in found:
@@ -268,9 +268,9 @@ class CopySynthesisOptions(Options):
     """Bona fide speech and spoofed copies of it, see `sottovoce.data.synthesis.copy_synthesis.copy_synthesize`.
 
     Args:
-        of: the speech.
-        split: which split of it; that of the copies has the same name.
-        methods, copies, seconds, stretches, seed: see there.
+        of: the corpus with bona fide speech.
+        split: split of this corpus; the split of the result has the same name.
+        methods, copies, seconds, stretches, seed: arguments of that function.
     """
 
     of: VoicesOptions
@@ -292,13 +292,13 @@ class CopySynthesisOptions(Options):
             yield f"split: there is no split {self.split!r}; {did_you_mean(self.split, known)}"
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
-        """Make them, or find them made."""
+        """Make the copies, unless they exist already."""
         found = self.of.options.prepare(folder / "speech", None, read).splits
         if self.split not in found:
             raise RecipeError(f"copies: the speech has no split {self.split!r}; {did_you_mean(self.split, found)}")
         made = folder / MANIFEST
         if not made.exists():
-            shutil.rmtree(folder / "audio", ignore_errors=True)  # of a run that was killed before there was a manifest
+            shutil.rmtree(folder / "audio", ignore_errors=True)  # left by a run that was killed before the manifest
             options = self.model_dump(include={"methods", "copies", "seconds", "stretches", "seed"})
             copy_synthesize(read(found[self.split]), folder, progress=progress, **options)
         return PreparedCorpus({self.split: made})

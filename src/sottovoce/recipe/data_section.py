@@ -1,11 +1,11 @@
-"""The data section of a recipe: named corpora, what is trained on, and what is tested on.
+"""The data section of a recipe: named corpora, training data, and test sets.
 
 data:
   corpora:
     synthetic: {synthesize: {speakers_train: 80, speakers_test: 40}}     # splits train, test; trials
     said: {synthesize: {task: recognition, styles: [command]}}           # and dev; a corpus for any task
     wuw2: {import: {path: /data/wuw2, layout: table}}                    # splits as the corpus names them
-    talks: {converse: {of: {import: {path: /data/read}}}}                # conversations laid out from single voices
+    talks: {converse: {of: {import: {path: /data/read}}}}                # conversations simulated from single voices
     meetings: {import: {path: /data/rttm, layout: rttm, audio: /data/wav, split: train}}
     spoken: {import: {path: /data/wuw2, only: {asr_ok: "1"}}}            # the utterances with this in a column
     mine: {cuts: {train: mine/train.jsonl.gz, more: /disk2/shar}}        # Lhotse manifests, Shar directories
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
 
 class TestSet(Options):
-    """Utterances, and the trials over them where a task is scored on trials.
+    """Utterances, and the trials over them if the task is scored on trials.
 
     Args:
         cuts: ``corpus/split``.
-        trials: a trials file, or the name of a synthesized corpus, which brings its own.
-        key: labels of the trials, where a file of its own has them; see `read_trials`.
-        enroll: a file that says which utterance each enrollment is; see `read_trials`.
+        trials: a trials file, or the name of a synthesized corpus, which has trials of its own.
+        key: a file with the labels of the trials, if the trials file has none; see `read_trials`.
+        enroll: a file that names the utterance of each enrollment; see `read_trials`.
     """
 
     cuts: str
@@ -58,22 +58,23 @@ class TestSet(Options):
 
 
 class DataOptions(Options):
-    """What is there, what is trained on, what is tested on.
+    """Corpora, training data, and development and test sets.
 
     Args:
-        corpora: by name.
-        train: ``corpus/split`` references; with ``@0.9`` behind, played at that speed.
+        corpora: the corpora by name.
+        train: training data as ``corpus/split`` references; with ``@0.9`` at the end, played at that speed.
         speeds_are_speakers: whether a voice at another speed counts as another speaker.
-        dev: the test set by which models are chosen; never one of ``test``.
-        hold_out: training speakers that are held out, for trials over them in place of ``dev`` where a task is scored on
-            trials; ``null``: a tenth of them, from 2 to 100; 0: none.
+        dev: the development set, by which models are chosen; never one of ``test``.
+        hold_out: for tasks that are scored on trials, the number of training speakers that are held out for development
+            trials if there is no ``dev``; ``null``: a tenth of them, from 2 to 100; 0: none.
         test: test sets by name, evaluated after every stage.
-        batch: utterances in a batch.
-        crop: seconds, or the range from which one length a batch is drawn; ``null`` for whole utterances.
-        augment: effects on training audio, and masks on the features that are made of it.
-        balanced: every speaker equally often, instead of every utterance.
+        batch: number of utterances in a batch.
+        crop: length of crops in seconds, or a range from which the length of each batch is drawn; ``null`` for whole
+            utterances.
+        augment: effects on training audio, and masks on the encoder's features.
+        balanced: whether every speaker is drawn equally often, instead of every utterance.
         cache: keep all training audio in memory as ``int16`` or ``float16``.
-        workers: processes that prepare batches.
+        workers: number of processes that prepare batches.
     """
 
     corpora: dict[FileName, CorpusOptions] = Field(min_length=1)
@@ -90,7 +91,7 @@ class DataOptions(Options):
     workers: int = Field(0, ge=0, le=256)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong between the parts, and with files that should be there."""
+        """What is wrong between the parts of the section, and with files that should exist."""
         for name, corpus in self.corpora.items():
             for problem in corpus.options.problems():
                 yield f"data.corpora.{name}.{corpus.kind}.{problem}"
@@ -144,7 +145,7 @@ class DataOptions(Options):
 
 
 def _parts(reference: str) -> tuple[str, str, float | None]:
-    """Corpus, split, and speed (NaN where it is no number) of a reference."""
+    """Corpus, split, and speed (NaN if it is not a number) of a reference."""
     place, at, factor = reference.partition("@")
     name, _, split = place.partition("/")
     try:
@@ -158,7 +159,7 @@ class Corpora:
 
     Args:
         options: the data section.
-        folder: where manifests and synthesized corpora go.
+        folder: folder for manifests and synthesized corpora.
     """
 
     def __init__(self, options: DataOptions, folder: Path):
@@ -171,13 +172,13 @@ class Corpora:
         self._test_sets: dict[TestSet, EvaluationData] = {}
 
     def prepare(self, progress: Callable[[str], Progress | None] | None = None) -> None:
-        """Make and import everything now, and not when it is first needed.
+        """Make and import all corpora now, instead of when they are first needed.
 
         Args:
-            progress: name of a corpus -> what is called while it is made.
+            progress: name of a corpus -> the function that is called while the corpus is made.
 
         Raises:
-            DataError: as the makers do.
+            DataError: a corpus cannot be made or imported.
         """
         for name in self.options.corpora:
             self._corpus(name, progress(name) if progress is not None else None)
@@ -189,20 +190,20 @@ class Corpora:
         return self._prepared[name]
 
     def _read(self, path: Path) -> Sequence[Cut]:
-        """The cuts of a manifest. They are shared, so nobody may change them."""
+        """The cuts of a manifest. They are shared and must not be modified."""
         if path not in self._manifests:
             self._manifests[path] = list(read_cuts(path))
         return self._manifests[path]
 
     def hold_out(self, seed: int, keep: int) -> HeldOut | None:
-        """Hold training speakers out for development trials, see `hold_out`; from now on `train_cuts` is without them.
+        """Hold out training speakers for development trials, see `hold_out`. `train_cuts` leaves them out afterward.
 
         Args:
-            seed: of the run.
-            keep: speakers that training needs.
+            seed: seed of the run.
+            keep: minimum number of speakers that remain for training.
 
         Raises:
-            RecipeError: too few can be spared.
+            RecipeError: there are too few speakers to hold out as many as the recipe asks for.
         """
         if self.options.dev is None and self.options.hold_out != 0:
             plain = [reference for reference in self.options.train if _parts(reference)[2] is None]
@@ -214,26 +215,26 @@ class Corpora:
         return self.held_out
 
     def train_cuts(self, *references: str) -> list[Cut]:
-        """`cuts` without speakers that are held out; of ``train`` by default."""
+        """`cuts` without held-out speakers; by default for the references in ``train``."""
         without = self.held_out.speakers if self.held_out is not None else ()
         return [cut for voice, cut in self._voiced(references or self.options.train) if voice not in without]
 
     def dev_set(self) -> EvaluationData | None:
-        """Development data: of the recipe, or over speakers that are held out."""
+        """Development data: those of the recipe, or trials over held-out speakers; ``None`` if there are neither."""
         if self.options.dev is not None:
             return self.test_set(self.options.dev)
         return None if self.held_out is None else EvaluationData(self.held_out.cuts, self.held_out.trials)
 
     def cuts(self, *references: str) -> list[Cut]:
-        """The cuts of ``corpus/split@speed`` references; speakers get the corpus's name in front, and the speed behind.
+        """The cuts of ``corpus/split@speed`` references. Names of speakers get the corpus as prefix and the speed as suffix.
 
         Raises:
-            RecipeError: a split that the corpus does not have, or of which ``only`` leaves nothing.
+            RecipeError: a split that the corpus does not have, or in which ``only`` selects nothing.
         """
         return [cut for _, cut in self._voiced(references)]
 
     def _voiced(self, references: Iterable[str]) -> Iterator[tuple[str | None, Cut]]:
-        """`cuts`, and who speaks: one name for a person, by whatever name of the corpus and at whatever speed."""
+        """`cuts`, each with its speaker under one name, whatever the name of the corpus and the speed."""
         for reference in references:
             if reference not in self._references:
                 self._references[reference] = list(self._named(reference))
@@ -268,7 +269,7 @@ class Corpora:
         return [cut for cut in cuts if all(cut_field(cut, field) == value for field, value in only.items())]
 
     def test_set(self, options: TestSet) -> EvaluationData:
-        """Utterances, and trials where there are any."""
+        """The utterances of a test set, and its trials if there are any."""
         if options not in self._test_sets:
             trials = options.trials
             if trials in self.options.corpora:

@@ -1,4 +1,4 @@
-"""The distillation section of a stage: which outputs of which teacher the student imitates."""
+"""The distillation section of a stage: the teacher, and which of its states and outputs the student imitates."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class LogitsOptions(Options):
-    """Outputs that are imitated: classes by their divergence, embeddings by their cosine.
+    """Distillation of outputs: classes by their divergence, embeddings by their cosine.
 
-    A transducer is imitated at every node of the lattice of a transcript, so its audio needs transcripts; anything else
-    needs only audio.
+    Distillation of a transducer compares every node of the lattice of a transcript, so it needs transcripts. All other heads
+    need only audio.
 
     Args:
-        weight: beside the features, whose parts have weights of their own.
-        temperature: that logits are divided by; embeddings have none.
+        weight: weight of this distance in the sum with the distance of hidden states.
+        temperature: divisor of the logits; embeddings have none.
     """
 
     weight: float = Field(1.0, gt=0)
@@ -34,17 +34,17 @@ class LogitsOptions(Options):
 
 
 class DistillationOptions(Options):
-    """What is imitated: hidden states, and outputs if ``logits`` are asked for.
+    """Distillation of hidden states, and of outputs if ``logits`` is given.
 
     Args:
         teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
-        layers: hidden states; default: four at equal distances; an empty list for none.
-        logits: outputs, of a teacher with the same kind of head and labels, see `LogitsOptions`; ``null`` for none. The
-            head is trained then.
-        projections: Linear maps, identity at the start, behind the student's states: one each, or one for each of the
-            groups of layers that are given, ``[[0], [4, 8, 12]]``.
+        layers: indices of the hidden states; default: four, evenly spaced; an empty list for none.
+        logits: distillation of the outputs of a teacher with the same kind of head and labels, which also trains the
+            head, see `LogitsOptions`; ``null`` for none.
+        projections: linear maps after the student's states, initialized to the identity: one for each state, or one for
+            each of the groups of layers that are listed, such as ``[[0], [4, 8, 12]]``.
         l1, cosine: weights of the two parts of the distance of hidden states.
-        weight: of the whole.
+        weight: weight of the whole distillation loss.
     """
 
     teacher: str
@@ -65,11 +65,11 @@ class DistillationOptions(Options):
         return self
 
     def chosen(self, layers: int) -> list[int]:
-        """The hidden states that are imitated, of a network with so many layers."""
+        """The indices of the hidden states to distill, for a network with this number of layers."""
         return default_layers(layers) if self.layers is None else self.layers
 
     def card_fact(self) -> str:
-        """What a model card says of it."""
+        """The distillation in the words of a model card."""
         alone = " of logits alone" if self.layers == [] else " of features and logits"
         return f"distillation{alone if self.logits is not None else ''} from {name_of(self.teacher)}"
 
@@ -77,7 +77,7 @@ class DistillationOptions(Options):
         """What is wrong with the teacher.
 
         Args:
-            before: names of the stages before.
+            before: names of the stages before this one.
         """
         if self.teacher not in before and "/" not in self.teacher and not Path(self.teacher).exists():
             yield f"distillation.teacher: no earlier stage and no model is called {self.teacher!r}; " + did_you_mean(
@@ -85,7 +85,7 @@ class DistillationOptions(Options):
             )
 
     def check(self, model: TaskModel) -> Iterator[str]:
-        """What is wrong with the layers, for a model."""
+        """What is wrong with the layers for a model."""
         layers = model.config.encoder.num_hidden_layers
         for k, layer in enumerate(self.layers or ()):
             if not 0 <= layer <= layers:

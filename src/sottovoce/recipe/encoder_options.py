@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 STREAMING = ("chunk_frames", "left_chunks", "training_chunks", "full_context")
-"""What `StreamingOptions` say of a config."""
+"""The config fields that `StreamingOptions` sets."""
 
 _SHAPE = inspect.signature(uniform_shape).parameters
 _CONFIG = {
@@ -41,13 +41,13 @@ DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 
 
 MOST = {"layers": 1_000, "heads": 4_096, "downsampling": 1_000}
-"""Bounds of integers that are not widths."""
+"""Upper bounds of integers that are not widths."""
 
 EMPTY = ("layers", "heads", "ffn", "convolution", "left_positions", "right_positions")
-"""What may be none at all, as in a block that was pruned away, or a filterbank alone."""
+"""Fields that may be 0, as for a block that was pruned away or a bare filterbank."""
 
 PARTS = 64
-"""Most convolutions in a row."""
+"""Maximum number of consecutive convolutions."""
 
 
 def _fields() -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _fields() -> dict[str, Any]:
 
 
 def _bounded(name: str, kind: Any) -> Any:
-    """A type with bounds: integers count something, floats are probabilities or small numbers."""
+    """A type with bounds: integers are counts, floats are probabilities or small numbers."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return typing.Union[tuple(_bounded(name, each) for each in typing.get_args(kind))]  # noqa: UP007
     if kind is int:
@@ -79,7 +79,7 @@ class _Consistent(Options):
     @model_validator(mode="before")
     @classmethod
     def _heads_fit(cls, data: Any) -> Any:
-        # A new encoder has all its heads, and they fill the residual width, unless the recipe says otherwise.
+        # By default a new encoder has all attention heads, which together have the residual width.
         if not isinstance(data, dict):
             return data
         width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
@@ -95,15 +95,15 @@ NewEncoder.__doc__ = "A randomly initialized encoder: arguments of `uniform_shap
 class StreamingOptions(Options):
     """Make an encoder that can run on a stream of audio: causal convolutions, running statistics, attention in chunks.
 
-    An encoder from a checkpoint computes something else then: fine-tune it before anything is cut.
+    This changes the outputs of an encoder from a checkpoint, so fine-tune it before anything is pruned.
 
     Args:
-        chunk: frames (of 20 ms, without downsampling) of a chunk, in evaluations and in the finished model; default: the
-            first of ``chunks``.
-        chunks: sizes of which each training step draws one, so that the model works at all of them.
-        left: chunks before its own that a frame sees.
-        full: probability of a training step in which every frame sees the whole utterance: the model then also works
-            without a stream.
+        chunk: length of a chunk in frames (of 20 ms, without downsampling), in evaluations and in the finished model;
+            default: the first of ``chunks``.
+        chunks: chunk lengths from which each training step draws one, so that the model works with all of them.
+        left: number of earlier chunks that a frame attends to.
+        full: probability of a training step in which every frame attends to the whole utterance, so that the model also
+            works without streaming.
     """
 
     chunk: int | None = Field(None, ge=1)
@@ -112,10 +112,10 @@ class StreamingOptions(Options):
     full: float = Field(0.3, ge=0, lt=1)
 
     def change(self, config: EncoderConfig) -> None:
-        """Make the config that of an encoder that streams.
+        """Change the config to that of a streaming encoder.
 
         Raises:
-            StreamingError: it has parts that cannot be made to.
+            StreamingError: the encoder has parts that cannot stream.
         """
         config.causal_convolution, config.feature_norm, config.normalize = True, "running", False
         config.chunk_frames, config.left_chunks = self.chunk or self.chunks[0], self.left
@@ -129,17 +129,17 @@ class EncoderOptions(Options):
     Args:
         source: (``from`` in the file) directory or hub id of anything `SpeechEncoder.from_pretrained` loads, or of a task
             model.
-        head: ``keep`` that of a task model, or start with a ``new`` one. By default it is kept of a task model of ours,
-            and of a stock class where it does what the recipe's task trains (a ``...ForCTC`` for recognition, with its
+        head: ``keep`` the head of a task model, or start with a ``new`` one. By default the head of a sottovoce task model
+            is kept, and that of a stock class if it fits the recipe's task (a ``...ForCTC`` for recognition, with its
             vocabulary).
-        config: a new, randomly initialized encoder.
-        filters: how the first convolution of a new encoder starts: ``random``, or as ``mel`` band-pass filters.
-        downsampling: (with ``from``) so many frames become one before the layers, by a learned map that is put in and starts
-            as their mean; ``None`` leaves the encoder as it is.
+        config: config of a new, randomly initialized encoder.
+        filters: initial weights of the first convolution of a new encoder: ``random``, or ``mel`` band-pass filters.
+        downsampling: (with ``from``) number of frames that are merged into one before the layers, by a new learned map
+            that is initialized to their mean; ``None`` leaves the encoder as it is.
         dropout: set every dropout probability to this; ``None`` leaves them as they are.
-        streaming: make it one that can run on a stream of audio, see `StreamingOptions`; ``None`` leaves it as it is.
-        layerdrop: probability of leaving out a layer while training. 0, because hidden states of layers that were left
-            out cannot be compared with a teacher's.
+        streaming: make an encoder that can run on a stream of audio, see `StreamingOptions`; ``None`` leaves it as it is.
+        layerdrop: probability of skipping a layer in training. The default is 0, because hidden states of skipped layers
+            cannot be compared with those of a teacher.
     """
 
     source: str | None = Field(None, alias="from")
@@ -176,16 +176,16 @@ class EncoderOptions(Options):
         return self
 
     def build(self, task: Task, seed: int, train: Sequence[Cut] = ()) -> TaskModel:
-        """The model at the start of a run; weights that are new are a function of the seed.
+        """The model at the start of a run. New weights are a function of the seed.
 
         Args:
-            task: whose head it gets, unless it is a task model that has one.
-            seed: of the new weights.
-            train: training data, for a head that depends on it.
+            task: the task whose head the model gets, unless the head of a task model is kept.
+            seed: seed of the new weights.
+            train: training data, for a head whose outputs depend on it.
 
         Raises:
             CheckpointError: the checkpoint cannot be loaded.
-            DataError: training data that the head cannot be made for.
+            DataError: training data from which the head cannot be made.
         """
         torch.manual_seed(seed)
         if self.source is not None:
@@ -200,7 +200,7 @@ class EncoderOptions(Options):
                 return model
             encoder = loaded
         else:
-            assert self.config is not None  # one of both is given
+            assert self.config is not None  # one of ``from`` and ``config`` is given
             encoder = SpeechEncoder(new_config(self.config))
             if self.filters == "mel":
                 convolutions: Any = encoder.frontend.conv
@@ -213,7 +213,7 @@ class EncoderOptions(Options):
         return model
 
     def _loaded(self, source: str, task: Task, train: Sequence[Cut]) -> SpeechEncoder | TaskModel:
-        """The checkpoint, with its head if that is kept."""
+        """The checkpoint, with its head if the head is kept."""
         if self.head == "new" or (self.head is None and not is_task_model(source)):
             return load_pretrained(source, encoder_only=True)
         loaded = load_pretrained(source)
@@ -228,7 +228,7 @@ class EncoderOptions(Options):
         raise RecipeError(f"encoder.from: {source}: {fault}; take head: new, or change the recipe's task")
 
     def change(self, config: EncoderConfig) -> None:
-        """What the recipe wants otherwise in the config of a loaded encoder."""
+        """Apply the recipe's changes to the config of a loaded encoder."""
         if self.downsampling is not None:
             if config.downsampling > 1:
                 raise RecipeError(
@@ -245,7 +245,7 @@ class EncoderOptions(Options):
 
 
 def _fill(encoder: SpeechEncoder, loaded: SpeechEncoder) -> None:
-    """Give an encoder the weights of another, which its config may read otherwise."""
+    """Copy the weights of a loaded encoder into one with a changed config."""
     encoder.load_state_dict(encoder.state_dict() | loaded.state_dict())
     before = {name: each.padding[0] for name, each in _convolutions(loaded)}
     for name, convolution in _convolutions(encoder):
@@ -264,8 +264,8 @@ def new_config(options: BaseModel) -> EncoderConfig:
 
 
 def head_fault(found: TaskConfig, wanted: TaskConfig, owner: str = "the recipe") -> str | None:
-    """Why the outputs of a task model do not mean those that a recipe (or another ``owner``) wants; ``None`` where they
-    do."""
+    """Why the outputs of a task model have another meaning than those that the recipe (or another ``owner``) needs; ``None``
+    if they have the same."""
     if found.task != wanted.task:
         return f"it is a model for {found.task}, {owner} for {wanted.task}"
     for key in OUTPUTS:
@@ -275,4 +275,4 @@ def head_fault(found: TaskConfig, wanted: TaskConfig, owner: str = "the recipe")
 
 
 OUTPUTS = ("kind", "classes", "angular", "speakers", "at_once")
-"""Options of heads that decide on what their outputs mean."""
+"""Options of heads that determine the meaning of their outputs."""

@@ -1,6 +1,6 @@
-"""Development trials where a recipe brings none: some training speakers are held out, and paired with one another.
+"""Development trials for a recipe without any: trials over some training speakers, which are held out.
 
-A verification model needs trials to set its threshold by, and they must be of voices that it did not learn from.
+The threshold of a verification model is set on trials over speakers that it was not trained on.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 SHARE, MOST, LEAST = 0.1, 100, 2
-"""Of the training speakers that are held out by default: a tenth, from 2 to 100."""
+"""Default number of held-out speakers: a tenth of the training speakers, from 2 to 100."""
 
 UTTERANCES, PAIRS = 20, 40
-"""Of each of them: utterances that trials are over, and pairs of its own; twice as many are with others."""
+"""For each held-out speaker: number of utterances in trials, and of target trials. There are twice as many nontarget trials."""
 
 SESSION = "session"
 """The field of a cut that says in which session it was recorded."""
@@ -32,14 +32,14 @@ SESSION = "session"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Speakers that nothing is trained on, and trials over them.
+    """Held-out speakers, and trials over them.
 
     Args:
-        speakers: their names.
-        of: training speakers there were.
+        speakers: names of the speakers.
+        of: number of training speakers, including the held-out ones.
         cuts: utterances of the trials.
-        trials: over these.
-        across: whether all pairs of one speaker are of different sessions.
+        trials: trials over these utterances.
+        across: whether all target trials pair different sessions.
     """
 
     speakers: frozenset[str]
@@ -65,19 +65,19 @@ def hold_out(
     count: int | None = None,
     keep: int = 2,
 ) -> HeldOut | None:
-    """Choose speakers and pair their utterances; always the same ones for a seed. ``None`` where there are too few.
+    """Choose speakers and pair their utterances, as a function of the seed. ``None`` if there are too few speakers.
 
-    Speakers with several sessions come first, because pairs of one session are too easy.
+    Speakers with several sessions are chosen first, because target trials within one session are too easy.
 
     Args:
-        voiced: speaker and utterance, of training data at its own speed.
-        classes: speaker -> how many training speakers it makes (one for each speed).
-        seed: of the run.
-        count: of speakers; ``None`` for a tenth, from 2 to 100, and fewer where ``keep`` wants it.
-        keep: training speakers that have to be left.
+        voiced: (speaker, utterance) pairs of the training data at original speed.
+        classes: speaker -> the number of training speakers that it counts as (one for each speed).
+        seed: seed of the run.
+        count: number of speakers; ``None`` for a tenth, from 2 to 100, or fewer if ``keep`` requires it.
+        keep: minimum number of training speakers that remain.
 
     Raises:
-        RecipeError: fewer than ``count`` can be spared.
+        RecipeError: fewer than ``count`` speakers can be held out.
     """
     of: dict[str, dict[str, Cut]] = {}
     for name, cut in voiced:
@@ -125,7 +125,7 @@ def _paired(of: Mapping[str, Sequence[Cut]], among: int, generator: np.random.Ge
 
 
 def _spread(own: Mapping[str, Cut], generator: np.random.Generator) -> list[Cut]:
-    """Some utterances of a speaker, of as many sessions as there are."""
+    """Some utterances of a speaker, from as many sessions as possible."""
     by_session: dict[str | None, list[Cut]] = {}
     for k in generator.permutation(len(own)).tolist():
         cut = own[sorted(own)[k]]
@@ -135,7 +135,7 @@ def _spread(own: Mapping[str, Cut], generator: np.random.Generator) -> list[Cut]
 
 
 def _apart(a: Cut, b: Cut) -> bool:
-    """Whether two utterances of a speaker are of different sessions, as far as that is known."""
+    """Whether two utterances of a speaker are from different sessions, as far as sessions are known."""
     return None in (_session(a), _session(b)) or _session(a) != _session(b)
 
 

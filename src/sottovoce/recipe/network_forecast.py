@@ -1,4 +1,4 @@
-"""What can be known of the network between two stages before any of them has been trained."""
+"""What is known about the network between two stages before any stage is trained."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Quantity(NamedTuple):
     """Something that a budget limits.
 
     Args:
-        scope: ``encoder`` or ``model``.
-        name: such as ``params`` or ``layers macs``.
-        seconds: of the utterance for which multiplications are counted.
+        scope: the part that is counted, ``encoder`` or ``model``.
+        name: name of the quantity, such as ``params`` or ``layers macs``.
+        seconds: length of the utterance for which MACs are counted.
     """
 
     scope: str
@@ -25,13 +25,13 @@ class Quantity(NamedTuple):
 
 @dataclass(frozen=True)
 class NetworkForecast:
-    """What the stages before a point of the recipe may leave of the network.
+    """The networks that may remain after the stages before a point of the recipe.
 
-    Which elements of a unit go is only decided by training, so this holds what may have happened.
+    Only training decides which elements of a unit are removed, so this holds all possibilities.
 
     Args:
         original: the model before all stages.
-        variants: the networks that it may be. Those with factored linear maps are on the meta device.
+        variants: the possible networks. Those with factored linear maps are on the meta device.
         shrunk: (scope, kind) of the units that may have lost elements.
         limits: the largest value of each quantity that a budget has limited.
         limited_by: the path of the stage that set the limits, for messages.
@@ -49,11 +49,11 @@ class NetworkForecast:
         return cls(model, (model,))
 
     def attributed(self, before: NetworkForecast, path: str) -> NetworkForecast:
-        """The forecast with the stage that set its limits, if that has set any.
+        """This forecast with the stage at ``path`` as the source of its limits, if that stage has set any.
 
         Args:
             before: the forecast before the stage.
-            path: of the stage in the recipe.
+            path: path of the stage in the recipe.
         """
         return self if self.limits is before.limits else replace(self, limited_by=path)
 
@@ -61,7 +61,7 @@ class NetworkForecast:
         """Whether elements of a unit may have been removed.
 
         Args:
-            name: of the unit, in the encoder or in the model.
-            kind: of the unit.
+            name: name of the unit, in the encoder or in the model.
+            kind: kind of the unit.
         """
         return ("model", kind) in self.shrunk or (("encoder", kind) in self.shrunk and not name.startswith("head."))

@@ -19,14 +19,14 @@ def known_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str | os.PathLike[str], folder: Path = Path()) -> Path:
-    """The recipe file that is meant: a path, or the name of a recipe that comes with sottovoce (``demo``).
+    """The recipe file for a path, or for the name of a recipe that comes with sottovoce (``demo``).
 
     Args:
-        name: as a person wrote it; a file goes before a recipe of that name.
-        folder: what a relative path counts from.
+        name: the path or name; a file takes precedence over a recipe with that name.
+        folder: the folder that a relative path is relative to.
 
     Raises:
-        RecipeError: neither.
+        RecipeError: there is neither such a file nor such a recipe.
     """
     path = folder / name
     if os.path.isfile(path):
@@ -34,7 +34,7 @@ def find_recipe(name: str | os.PathLike[str], folder: Path = Path()) -> Path:
     known = known_recipes()
     if str(name) in known:
         return known[str(name)]
-    if os.path.exists(path):  # a folder or a device; whoever reads it says so
+    if os.path.exists(path):  # a folder or a device; reading it raises the error
         return path
     beside = {each.name: str(each) for each in _files_in(path.parent)}
     close = [beside[near]] if (near := nearest(path.name, beside)) else []

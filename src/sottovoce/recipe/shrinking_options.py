@@ -1,4 +1,4 @@
-"""What the stages that make a network smaller share: of what, which units, how far, and how widths are rounded."""
+"""Options that stages share that make a network smaller: scope, units, budget, and rounding of widths."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .stage_options import StageOptions
 
 
 class SlimmingOptions(StageOptions):
-    """How far a network is to shrink, and what it may not lose.
+    """How far a network is to shrink, and which units are protected.
 
     Args:
-        scope: what shrinks, and what the budget counts: the ``encoder`` alone, or the whole ``model``, with the units of
-            its head (a transducer's ``joiner``, the Conformers of a diarization head).
-        kinds: of unit that may shrink.
-        budget: in place of the recipe's.
-        round_to: multiple of the widths, for all or by kind; default: what hardware likes.
-        protect: units that stay whole: names, kinds, paths or patterns.
-        floors: fewest elements that stay, by the same.
+        scope: what shrinks, and what the budget counts: the ``encoder`` alone, or the whole ``model`` with the units of
+            its head (a transducer's ``joiner``, the Conformer layers of a diarization head).
+        kinds: kinds of units that may shrink.
+        budget: budget of the stage; default: that of the recipe.
+        round_to: widths become multiples of this, for all kinds or by kind; default: multiples that suit the hardware.
+        protect: units that are not pruned: names, kinds, paths or patterns.
+        floors: minimum number of elements that remain, by name, kind, path or pattern of a unit.
     """
 
     scope: Literal["encoder", "model"] = "encoder"
@@ -47,20 +47,20 @@ class SlimmingOptions(StageOptions):
     floors: dict[str, int] = Field({})
 
     def shrinking_part(self, model: TaskModel) -> SpeechEncoder | TaskModel:
-        """What shrinks of a model: its encoder, or all of it."""
+        """The part of a model that shrinks: its encoder, or all of it."""
         return model if self.scope == "model" else model.encoder
 
     def rounding(self) -> dict[str, Any]:
-        """Keyword arguments of `choose` on widths."""
+        """Keyword arguments of `choose` for the rounding of widths."""
         return {"round_to": self.round_to, "protect": self.protect, "floors": self.floors}
 
     def budget_problems(self, has_budget: bool) -> Iterator[str]:
-        """That there is no budget."""
+        """Report a missing budget."""
         if self.budget is None and not has_budget:
             yield "budget: missing; give one here or for the whole recipe"
 
     def unit_problems(self, model: TaskModel) -> Iterator[str]:
-        """Kinds of unit that a model does not have."""
+        """Report kinds of units that a model does not have."""
         parts = {"encoder": model.encoder, "model": model}
         kinds = {scope: {unit.kind for unit in collect(part).units.values()} for scope, part in parts.items()}
         for k, kind in enumerate(self.kinds):
@@ -81,10 +81,10 @@ class SlimmingOptions(StageOptions):
             yield from self._budget_misfits(before, own)
 
     def _budget_misfits(self, before: NetworkForecast, budget: Budget) -> Iterator[str]:
-        """That the budget cannot be met, or that nothing would go."""
+        """Report a budget that cannot be met, or that would remove nothing."""
         part = self.shrinking_part(before.variants[0])
-        # The stage starts from a smaller network than there is now: whatever may have gone by then counts as gone, even if
-        # this stage itself protects it.
+        # Earlier stages may have made the network smaller. Whatever they may have removed counts as removed, even if this
+        # stage protects it.
         left = self._shrunk(before)
         declared = collect(part)
         sizes = {name: unit.size for name, unit in declared.units.items() if left.may_have_shrunk(name, unit.kind)}
@@ -102,11 +102,11 @@ class SlimmingOptions(StageOptions):
                 f"budget: {limits[0].name} may be {limits[0].show(limits[0].target)}, but there are only "
                 f"{limits[0].show(have[0])}, so nothing would go; lower it"
             )
-        elif budget.reference == "original":  # otherwise a fraction of what the stage before leaves
+        elif budget.reference == "original":  # otherwise the budget is a fraction of the network after the stage before
             yield from self._nothing_goes(before, self._targets(limits, budget))
 
     def _nothing_goes(self, before: NetworkForecast, limits: dict[Quantity, float]) -> Iterator[str]:
-        """That an earlier stage already leaves no more than the budget."""
+        """Report an earlier stage that already meets the budget."""
         if all(before.limits.get(quantity, math.inf) <= target for quantity, target in limits.items()):
             quantity, target = next(iter(limits.items()))
             name = f"{quantity.name} at {quantity.seconds:g} s" if quantity.name.endswith("macs") else quantity.name
@@ -124,7 +124,7 @@ class SlimmingOptions(StageOptions):
         try:
             _, limits = self._constraints(self.shrinking_part(before.variants[0]), own)
         except SottovoceError:
-            return left  # `misfits` says why
+            return left  # `misfits` reports why
         return replace(left, limits={**left.limits, **self._targets(limits, own)})
 
     def _budget(self, budget: Budget | None) -> Budget | None:
@@ -132,7 +132,7 @@ class SlimmingOptions(StageOptions):
 
     def _shrunk(self, before: NetworkForecast) -> NetworkForecast:
         """The forecast with the stage's units among those that have shrunk."""
-        # Factors that do not pay are multiplied back.
+        # Factors that do not save anything are multiplied back into one matrix.
         variants = tuple(dict.fromkeys([*before.variants, before.original]))
         return replace(before, variants=variants, shrunk=before.shrunk | {(self.scope, kind) for kind in self.kinds})
 

@@ -1,4 +1,4 @@
-"""What stages of a recipe are called, and which one each starts from. Loads nothing heavy."""
+"""Names of the stages of a recipe, and the stage that each one starts from. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def stage_name(kind: str, options: Mapping[str, Any]) -> str:
     """The name by which other stages, files and ``--set`` refer to a stage.
 
     Args:
-        kind: of the stage, such as ``prune``.
-        options: of the stage, as plain data.
+        kind: kind of the stage, such as ``prune``.
+        options: options of the stage, as plain data.
     """
     return options.get("name") or kind
 
@@ -23,7 +23,7 @@ def starting_points(recipe: Mapping[str, Any]) -> dict[str, str]:
     """For each stage the name of the one that it starts from, in the order of the recipe.
 
     Args:
-        recipe: as plain data, resolved.
+        recipe: the resolved recipe as plain data.
     """
     points: dict[str, str] = {}
     previous = START

@@ -1,4 +1,4 @@
-"""What every stage of a recipe has, and what it can say of itself before it runs."""
+"""Options that all stages of a recipe share, and methods that describe a stage before it runs."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class StageWork:
 
 
 class StageOptions(Options):
-    """What every stage has.
+    """Options that all stages share.
 
-    A stage is a subclass with a method ``run(at: StageContext) -> StageResult``, registered in `sottovoce.runs.stages`. What
-    the rest of a run has to know of it, it says itself: it overrides those of the methods below whose defaults do not hold.
+    A stage is a subclass with a method ``run(at: StageContext) -> StageResult``, registered in `sottovoce.runs.stages`. It
+    overrides those of the methods below whose defaults do not apply to it.
 
     Args:
         name: how other stages, files and ``--set`` refer to it; default: its kind.
@@ -50,7 +50,7 @@ class StageOptions(Options):
     """
 
     on_card: ClassVar[tuple[str, ...]] = ()
-    """Options that a reader of the model card wants to know, in this order."""
+    """Names of the options that the model card lists, in this order."""
 
     name: FileName | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     start: str | None = None
@@ -63,12 +63,12 @@ class StageOptions(Options):
 
     @property
     def evaluates_during_training(self) -> bool:
-        """Whether development data are needed while the stage trains."""
+        """Whether the stage evaluates on development data while it trains."""
         return False
 
     @property
     def imitates(self) -> DistillationOptions | None:
-        """What the stage imitates; ``None`` for nothing."""
+        """The distillation options of the stage; ``None`` if it imitates no teacher."""
         return None
 
     # --- what is wrong with it ---
@@ -92,15 +92,15 @@ class StageOptions(Options):
         """What is wrong with the stage for every network that it may start from.
 
         Args:
-            before: what is known of the network that the stage starts from.
-            budget: of the recipe, for a stage without one of its own.
+            before: the forecast of the network that the stage starts from.
+            budget: budget of the recipe, for a stage without one of its own.
         """
         found = [list(self.check(variant)) for variant in before.variants]
         if all(found):
             yield from found[0]
 
     def after(self, before: NetworkForecast, budget: Budget | None) -> NetworkForecast:
-        """What is known of the network after the stage. The default is for stages that keep its structure.
+        """The forecast of the network after the stage. The default is for stages that keep its structure.
 
         Args:
             before, budget: as in `misfits`.
@@ -110,7 +110,7 @@ class StageOptions(Options):
     # --- what it computes ---
 
     def work(self, data: DataOptions) -> StageWork:
-        """What the stage computes.
+        """The amount of work that the stage computes.
 
         Args:
             data: the data section of the recipe.
@@ -123,7 +123,7 @@ class StageOptions(Options):
         """The options for the model card as plain data, without those that are empty.
 
         Args:
-            budget: of the recipe.
+            budget: budget of the recipe.
         """
         options = self.model_dump(mode="json", by_alias=True, include=set(self.on_card))
         return {name: options[name] for name in self.on_card if options[name] not in (None, {}, [], False)}
@@ -132,7 +132,7 @@ class StageOptions(Options):
         """What the model card says of the stage, such as ``steps 100``.
 
         Args:
-            budget: of the recipe.
+            budget: budget of the recipe.
         """
         facts = [f"{name} {_in_words(value)}" for name, value in self.card_options(budget).items()]
         return facts if self.imitates is None else [*facts, self.imitates.card_fact()]

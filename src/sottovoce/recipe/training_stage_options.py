@@ -1,4 +1,4 @@
-"""The options that all stages that train share."""
+"""Options that all training stages share."""
 
 from __future__ import annotations
 
@@ -32,24 +32,23 @@ class AutoClipOptions(Options):
 
 
 class TrainingStageOptions(StageOptions):
-    """The options that all stages that train share.
+    """Options that all training stages share.
 
     Args:
-        steps: optimizer updates.
+        steps: number of optimizer updates.
         lr: peak learning rates.
         warmup: steps until the peak.
-        decay: what the rates do after it.
-        final: factor of the rates at the end.
-        weight_decay: on matrices; vectors (norms, biases) have none.
-        clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for none.
-        encoder_gradient: factor of the gradients of the encoder's weights, before they are clipped with the head's. The
-            optimizer does not mind the size of gradients: it is the learning rates that say how far weights move, and this
-            that says how much the encoder counts in the norm.
-        accumulate: batches that make one update.
-        batch, crop, train, augment: in place of those of the data section; an empty list of effects is none.
-        loss: in place of those options of the task's loss.
-        recompute: compute activations of layers twice to save memory.
-        checkpoint_every, log_every: steps.
+        decay: shape of the decay after the peak.
+        final: factor of the learning rates at the last step.
+        weight_decay: weight decay of matrices; vectors (norms, biases) have none.
+        clip: largest norm of the weights' gradient, or `AutoClipOptions`; ``null`` for no clipping.
+        encoder_gradient: factor of the gradients of the encoder's weights before clipping. AdamW does not depend on the
+            scale of gradients, so this only changes the encoder's share in the norm that is clipped.
+        accumulate: number of batches for one update.
+        batch, crop, train, augment: replace those of the data section; an empty list turns augmentation off.
+        loss: options of the task's loss that differ in this stage.
+        recompute: whether activations of layers are recomputed in the backward pass to save memory.
+        checkpoint_every, log_every: steps between training states on disk, and between log lines.
     """
 
     on_card: ClassVar[tuple[str, ...]] = ("steps", "loss")
@@ -82,20 +81,20 @@ class TrainingStageOptions(StageOptions):
         )
 
     def clipping(self) -> Callable[[], Clipping] | None:
-        """Makes what clips the gradients of one training phase."""
+        """Returns a function that makes the gradient clipping of the stage; ``None`` for no clipping."""
         if isinstance(self.clip, AutoClipOptions):
             return partial(AutoClip, self.clip.percentile, self.clip.history)
         return None if self.clip is None else partial(FixedClipping, self.clip)
 
 
 class CheckpointSelectionOptions(TrainingStageOptions):
-    """A stage that may end with other weights than its last. (One that trains gates may not: an average of different
-    structures is none of them.)
+    """Options of a training stage that can end with chosen or averaged checkpoints. (A stage that trains gates cannot,
+    because networks with different structures cannot be averaged.)
 
     Args:
         evaluate_every: steps between evaluations on ``data.dev``; 0 for none.
-        keep: which weights the stage ends with: the last, or the best on ``data.dev``.
-        average: mean over so many evaluated weights, the last ones or those around the best.
+        keep: the checkpoint that the stage ends with: the last, or the best on ``data.dev``.
+        average: number of evaluated checkpoints that are averaged: the last ones, or those around the best.
     """
 
     evaluate_every: int = Field(0, ge=0, le=MOST_STEPS)

@@ -1,4 +1,4 @@
-"""Recipes as plain data: YAML with ``extends`` and environment variables. Loads nothing heavy."""
+"""Recipes as plain data: YAML with ``extends`` and environment variables. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .packaged import find_recipe
 
 
 class Instead(dict[str, Any]):
-    """A section that takes the place of what is extended: ``head: !instead {x_vector: {}}``."""
+    """A section that replaces the same section of the extended recipe: ``head: !instead {x_vector: {}}``."""
 
 
 class Also(list[Any]):
-    """A list that goes on where that of what is extended ends: ``differs: !also [...]``."""
+    """A list that is appended to the same list of the extended recipe: ``differs: !also [...]``."""
 
 
 class Same(dict[str, Any]):
-    """A stage as what is extended has it, with changes: ``- prune: !same {kinds: [rank]}``."""
+    """A stage of the extended recipe with changes: ``- prune: !same {kinds: [rank]}``."""
 
 
 class _Loader(Loader):
@@ -51,16 +51,16 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def recipe_value(text: str) -> object:
-    """What a YAML text says, with the tags of recipes.
+    """The value of a YAML text, with the tags of recipes.
 
     Raises:
-        ValueError: as `yaml_value`.
+        ValueError: see `yaml_value`.
     """
     return yaml_value(text, _Loader)
 
 
 def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A recipe as plain data with what it extends, unchecked; variables that are not set stay as they are written.
+    """A recipe as plain data, merged with what it extends and unchecked. Unset environment variables are not replaced.
 
     Raises:
         RecipeError: the file cannot be read.
@@ -72,7 +72,7 @@ def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def chain(path: Path) -> list[Path]:
-    """A recipe after those that it extends, the first of all first.
+    """The files of a recipe: those that it extends, the most basic first, then its own.
 
     Raises:
         RecipeError: a file cannot be read.
@@ -81,10 +81,10 @@ def chain(path: Path) -> list[Path]:
 
 
 def loaded(path: Path) -> dict[str, Any]:
-    """A recipe as it is written, merged into what it extends: one file, or several in that order.
+    """A recipe merged into what it extends.
 
     Raises:
-        RecipeError: it cannot be read, or extends itself.
+        RecipeError: a file cannot be read, or extends itself.
     """
     data: dict[str, Any] = {}
     for each, written in _written(path):
@@ -96,11 +96,11 @@ def loaded(path: Path) -> dict[str, Any]:
 
 
 FILES = 50
-"""Of one recipe, with all that it extends; no real one has ten."""
+"""Maximum number of files of one recipe, with all that it extends. Real recipes have fewer than ten."""
 
 
 def _written(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """All files that make up a recipe, the first of all first."""
+    """All files of a recipe with their content, the most basic first."""
     found: list[tuple[Path, dict[str, Any]]] = []
 
     def follow(path: Path, below: tuple[Path, ...]) -> None:
@@ -118,7 +118,7 @@ def _written(path: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _extended(path: Path, value: Any) -> list[str]:
-    """What a file says that it extends."""
+    """The recipes that a file extends."""
     names = [] if value is None else value if isinstance(value, list) else [value]
     if wrong := [each for each in names if not isinstance(each, str) or not each]:
         raise RecipeError(
@@ -160,7 +160,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def _entry(entry: Any, before: list[Any]) -> Any:
-    """An entry of a list; a stage that is ``!same`` is looked up in the list that it takes the place of."""
+    """An entry of a list. A stage with the tag ``!same`` is looked up in the list that is replaced."""
     kind, options = _stage(entry)
     if not isinstance(options, Same):
         return entry
@@ -173,7 +173,7 @@ def _entry(entry: Any, before: list[Any]) -> Any:
 
 
 def _stage(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
-    """Kind and options of an entry of ``stages``, which may be a kind alone; no kind where it is none."""
+    """Kind and options of an entry of ``stages``, which may be a kind alone; the kind is ``None`` if it is not a stage."""
     ((kind, options),) = entry.items() if isinstance(entry, Mapping) and len(entry) == 1 else [(entry, None)]
     if not isinstance(kind, str) or not isinstance(options, Mapping | None):
         return None, {}

@@ -38,9 +38,9 @@ def compress(
     around: StageWrapper | None = None,
     wait: bool = False,
 ) -> RunDirectory:
-    """Carry out a recipe, or go on with it: finished stages are skipped, the rest resumes where it was.
+    """Carry out a recipe, or resume it: finished stages are skipped, and an unfinished one continues where it stopped.
 
-    A run that was killed at any point and started again ends in the same weights as one that was not (on a CPU, with the
+    A run that was interrupted at any point and resumed ends in the same weights as an uninterrupted one (on a CPU, with the
     same number of threads).
 
     Args:
@@ -48,16 +48,15 @@ def compress(
         run: directory of the run; default: ``runs/<name of the recipe>``.
         set: changes to a recipe that is read, ``path=value``.
         console: where progress is shown; default: the terminal.
-        around: carries out the work of each stage, to measure it.
-        wait: for another process that is at work on the same run.
+        around: a function that runs the work of each stage, for measurements.
+        wait: whether to wait for another process that works on the same run.
 
     Returns:
-        the run's directory, with models and results.
+        The run's directory, with models and results.
 
     Raises:
-        RecipeError: anything is wrong with the recipe, the run was begun with another one, or another process is at work
-            on it.
-        SottovoceError: data, checkpoints or the budget are at fault.
+        RecipeError: the recipe is faulty, the run was begun with another one, or another process works on the run.
+        SottovoceError: data or checkpoints are faulty, or the budget cannot be met.
     """
     if (ranks := os.environ.get("WORLD_SIZE", "1")) not in ("", "1"):
         raise RecipeError(f"WORLD_SIZE={ranks}: training runs in one process so far; start it once, without a launcher")
@@ -83,7 +82,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
         if directory.finished(name) is None:
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
-            torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # of whatever starts anew, such as a classifier
+            torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # for new weights, such as a classifier's
             product = around(name, partial(entry.options.run, stage))
             finish(stage, recipe, product, evaluate=entry.options.evaluate, began=began)
         else:
@@ -93,7 +92,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
 
 
 def _checked(recipe: str | os.PathLike[str] | Recipe, changes: Sequence[str]) -> Recipe:
-    """The recipe, checked as a file is, whoever made it."""
+    """The recipe, with the same checks whether it comes from a file or from Python."""
     if not isinstance(recipe, Recipe):
         return read_recipe(recipe, changes)
     if changes:
@@ -173,7 +172,7 @@ def _note_environment(directory: RunDirectory, console: Console) -> None:
 
 
 def _corpus_progress(console: Console) -> Callable[[str], Callable[[int, int], None]]:
-    """Progress of making a corpus, by its name."""
+    """Name of a corpus -> the function that shows the progress of making it."""
 
     def of_corpus(name: str) -> Callable[[int, int], None]:
         bar = Progress(console=console, transient=True)

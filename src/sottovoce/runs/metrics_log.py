@@ -1,4 +1,4 @@
-"""What a run records of its steps: JSON lines, and the same for TensorBoard."""
+"""Metrics of training steps as JSON lines and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class MetricsLog(StepCallback):
-    """Logs the terms of the loss, learning rates and milliseconds a step.
+    """Logs the terms of the loss, learning rates, and milliseconds for each step.
 
     Args:
-        run: whose directory they are written to.
+        run: the run to whose directory the metrics are written.
         stage: name of the stage.
         every: steps between two lines.
     """

@@ -1,4 +1,4 @@
-"""What can be known to go wrong in a later stage before the first one is trained."""
+"""Checks that find faults of later stages before the first stage is trained."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def preflight_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     cannot be met or remove nothing, and teachers that do not fit.
 
     Args:
-        recipe: of the run.
-        model: before all stages.
+        recipe: recipe of the run.
+        model: the model before all stages.
     """
     found = list(_stage_problems(recipe, model))
     yield from found
@@ -31,11 +31,11 @@ def preflight_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
 
 
 def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
-    """Development and test data that cannot be scored, as far as that shows without reading audio.
+    """What is wrong with development and test data, as far as it can be found without reading audio.
 
     Args:
-        recipe: of the run.
-        corpora: of the recipe.
+        recipe: recipe of the run.
+        corpora: corpora of the recipe.
     """
     stages = [entry.options for entry in recipe.stages]
     sets: dict[str, TestSet] = {}
@@ -99,7 +99,7 @@ def _logits_problems(recipe: Recipe, distillation: DistillationOptions, model: T
 
 
 def _head_is_trained(recipe: Recipe, name: str) -> bool:
-    """Whether the head of a stage's model has been trained: by it, by one before, or in the checkpoint."""
+    """Whether the head of a stage's model has been trained: by this stage, by an earlier one, or in the checkpoint."""
     points = starting_points(recipe.resolved())
     stages = dict(zip(recipe.names(), (entry.options for entry in recipe.stages), strict=True))
     while name in points:

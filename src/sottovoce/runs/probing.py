@@ -1,9 +1,9 @@
-"""Probes: what an encoder knows of every task without being trained for it, as SUPERB asks (Yang et al. 2021, 2105.01051).
+"""Probes: the quality of a frozen encoder on every task, as in SUPERB (Yang et al. 2021, 2105.01051).
 
     frozen encoder ─ hidden states ─▶ learned sum ─▶ small head ─▶ the task's metric
 
-A probe is a recipe whose stages train nothing but a head. The same probes of two encoders say what compression has cost,
-where no single task can.
+A probe is a recipe whose stages train nothing but a head. Probing two encoders with the same recipes shows what compression
+has cost across tasks.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ PROBES = {task: f"probe-{task}" for task in TASKS}
 """Task -> the recipe of its probe that comes with sottovoce."""
 
 FRAME = 0.02
-"""Seconds of a frame, in which it is labeled who speaks."""
+"""Length of a frame in seconds, for which diarization data are labeled."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What the probes of one model found.
+    """Results of the probes of one model.
 
     Args:
-        model: as it was named.
-        cost: of its encoder, for one second.
+        model: name of the model, as it was given.
+        cost: cost of its encoder, for one second of audio.
         scores: (name of the probe, name of its test set) -> the task's main score.
     """
 
@@ -77,26 +77,26 @@ def probe(
 ) -> list[ProbeResult]:
     """Probe the encoders of some models, one after another, with the same recipes.
 
-    What is finished is not done again: the same call goes on where it was stopped. Models are not kept, results are.
+    The same call resumes where it stopped, and finished probes are not repeated. Results are kept, trained heads are not.
 
     Args:
         models: directories or hub ids of anything `SpeechEncoder.from_pretrained` loads, or of task models, whose heads are
             left out.
-        folder: for the runs, one of each model and recipe.
-        recipes: YAML files, or names of recipes; all of their stages are ``fine_tune`` with ``freeze: true``. What they say
-            of the encoder is replaced.
-        steps, seed: in place of those of the recipes.
-        changes: to the recipes, ``path=value``.
-        smoke_test: make data and steps small: does it run?
+        folder: folder for the runs, one for each model and recipe.
+        recipes: YAML files, or names of recipes; all of their stages are ``fine_tune`` with ``freeze: true``. Their encoder
+            section is replaced.
+        steps, seed: replace those of the recipes.
+        changes: changes to the recipes, ``path=value``.
+        smoke_test: whether to use little data and few steps, to test that the probes run.
         console: where progress is shown; default: the terminal.
 
     Returns:
-        one of each model, in order.
+        One result for each model, in order.
 
     Raises:
-        RecipeError: a recipe that is no probe, or one that cannot be read.
+        RecipeError: a recipe that is not a probe, or that cannot be read.
         CheckpointError: a model that cannot be loaded.
-        SottovoceError: data are at fault.
+        SottovoceError: data are faulty.
     """
     folder = Path(folder)
 
@@ -143,7 +143,7 @@ def _of(data: dict[str, Any], model: str, steps: int | None, seed: int | None) -
 
 
 def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
-    """Raises: RecipeError: something else than a head is trained, nothing is tested, or the encoder's frames do not fit."""
+    """Raises: RecipeError: more than a head is trained, nothing is tested, or the encoder's frames do not fit."""
     for name, entry in zip(recipe.names(), recipe.stages, strict=True):
         if not (isinstance(entry.options, FineTune) and entry.options.freeze):
             raise RecipeError(
@@ -162,7 +162,7 @@ def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
 def _carried_out(recipe: Recipe, place: Path, console: Console | None) -> dict[str, Any]:
     """The results of a probe's tests."""
     run = compress(recipe, place, console=console)
-    # Each has the whole encoder again.
+    # Each saved model has another copy of the encoder.
     shutil.rmtree(run.path / "models", ignore_errors=True)
     results = run.finished(recipe.names()[-1])
     assert results is not None

@@ -1,4 +1,4 @@
-"""What a stage's model went through: the stages on the way to it, in the words of a model card."""
+"""How the model of a stage was made: the stages that lead to it, in the words of a model card."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def stage_lines(recipe: Recipe, stage: str) -> list[str]:
-    """What was done to arrive at the model of a stage, a line for each step. Paths are given by their last part only.
+    """How the model of a stage was made, one line for each step. Only the last part of paths is given.
 
     Args:
-        recipe: of the run.
+        recipe: recipe of the run.
         stage: name of the stage; `START` for the model before all stages.
     """
     source = recipe.encoder.source
@@ -36,6 +36,6 @@ def stage_lines(recipe: Recipe, stage: str) -> list[str]:
 
 
 def data_line(name: str, cuts: Iterable[Cut]) -> str:
-    """How many utterances and hours of a corpus there are."""
+    """The number of utterances and hours of a corpus, in words."""
     lengths = [cut.duration for cut in cuts]
     return f"{name}: {len(lengths):,} utterances, {sum(lengths) / 3600:.2f} h"

@@ -36,13 +36,13 @@ def _one_device(devices: Any) -> Any:
 
 
 class ComputeOptions(Options):
-    """Where a run is computed.
+    """Hardware and precision of a run.
 
     Args:
-        accelerator: ``auto`` is a GPU where there is one.
-        devices: one; training on several is still to come.
-        precision: of activations; weights stay float32.
-        threads: of the CPU; default: as torch finds them. Equal results need equal threads.
+        accelerator: kind of device; ``auto`` takes a GPU if there is one.
+        devices: number of devices; only one is supported.
+        precision: precision of activations; weights remain float32.
+        threads: number of CPU threads; default: as torch chooses. Results are only equal for equal numbers of threads.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
@@ -54,7 +54,7 @@ class ComputeOptions(Options):
         return Compute(self.accelerator, PRECISIONS[self.precision], workers)
 
     def problems(self) -> Iterator[str]:
-        """A device that is not there."""
+        """Report a device that this machine does not have."""
         there = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available()}
         there |= {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         if not there.get(self.accelerator, True):
@@ -62,15 +62,15 @@ class ComputeOptions(Options):
 
 
 class About(Options):
-    """Where a recipe comes from, for those who look for one.
+    """The source of a recipe that reproduces a published system.
 
     Args:
-        system: what is reproduced, in the authors' name for it.
+        system: the authors' name of the system.
         paper: arXiv numbers.
-        published: the authors' own result, with what it was measured on.
-        prepare: commands that make the corpora it needs.
-        differs: constants for which the published code does something else than the paper says, and which was taken;
-            or that have no public source.
+        published: the authors' result, and the data that it was measured on.
+        prepare: commands that make the corpora that the recipe needs.
+        differs: constants on which the published code and the paper disagree, with the choice that was made, and constants
+            without a public source.
     """
 
     system: str
@@ -85,18 +85,18 @@ StageChoice: Any = one_of("StageChoice", STAGES)
 
 
 class Recipe(Options):
-    """A whole run.
+    """The recipe of a whole run.
 
-    A recipe that is made in Python, of sections or of plain data, meets the same checks as one from a file.
+    A recipe that is made in Python, from sections or from plain data, has the same checks as one from a file.
 
     Args:
-        name: of the run.
-        seed: every random choice is a function of it, the stage, the step and the rank.
-        about: where it comes from, of a published system's recipe.
-        encoder, task, data, budget, compute, stages: see their classes.
+        name: name of the run.
+        seed: seed of the run; every random choice is a function of seed, stage, step and rank.
+        about: source of the recipe, if it reproduces a published system.
+        encoder, task, data, budget, compute, stages: the sections of the recipe, see their classes.
 
     Raises:
-        RecipeError: anything is wrong that can be known before something is made; every fault has a line of its own.
+        RecipeError: the recipe is faulty. Every fault that can be found before anything is made has a line of its own.
     """
 
     name: FileName
@@ -114,11 +114,11 @@ class Recipe(Options):
             raise RecipeError(f"recipe: {problem_list(problems, f'{len(problems)} problems')}")
         super().__init__(**sections)
 
-    # Pydantic's own, as far as `model_validate` is concerned: it is used where faults are collected otherwise.
+    # Tells pydantic to treat ``__init__`` as its own, so that `model_validate` collects faults without calling it.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def names(self) -> list[str]:
-        """The stages' names, in order."""
+        """The names of the stages, in order."""
         return [entry.options.name or entry.kind for entry in self.stages]
 
     def resolved(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Recipe(Options):
         return self.model_dump(mode="json", by_alias=True)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong between the parts."""
+        """What is wrong between the sections."""
         yield from self.data.problems()
         yield from (f"compute.{problem}" for problem in self.compute.problems())
         yield from self._trials_problems()
@@ -144,7 +144,7 @@ class Recipe(Options):
                 yield f"{path}.name: {names[k]!r} is taken by an earlier stage; give this one another name"
 
     def _trials_problems(self) -> Iterator[str]:
-        """Test data with trials for a task that has no use for them, or without them for one that has."""
+        """Report test data with trials for a task without trials, or without trials for a task that needs them."""
         sets = {f"data.test.{name}": each for name, each in self.data.test.items()}
         for path, each in (({"data.dev": self.data.dev} if self.data.dev else {}) | sets).items():
             if self.task.options.scored_on_trials and each.trials is None:
@@ -153,7 +153,7 @@ class Recipe(Options):
                 yield f"{path}.trials: {self.task.kind} is not scored on trials; leave them out"
 
     def _batch_problems(self, path: str, batch: int, crop: tuple[float, float] | None) -> Iterator[str]:
-        """More audio in a batch than any machine trains on at once."""
+        """Report more audio in a batch than any machine can train on."""
         if crop is not None and batch * crop[1] > MOST_AUDIO:
             seconds = f"{batch:,} utterances of {crop[1]:g} s are {batch * crop[1]:,.0f} s"
             yield f"{path}.batch: {seconds} of audio at once; at most {MOST_AUDIO:,.0f}; take fewer or shorter ones"
@@ -182,17 +182,17 @@ class Recipe(Options):
 
 
 def recipe_problems(data: Mapping[str, Any]) -> list[str]:
-    """All that can be known to be wrong with a recipe before anything is made, a line for each fault.
+    """All faults of a recipe that can be found before anything is made, one line for each.
 
     Args:
-        data: of the recipe: plain data as a file has them, or sections that have been made.
+        data: the recipe as plain data from a file, or as sections made in Python.
     """
     try:
         return list(Recipe.model_validate(data).problems())
     except ValidationError as error:
         problems = problems_of(error, Recipe)
         faulty = error
-    try:  # what is wrong between the parts too, if the others make a recipe without the faulty entries
+    try:  # faults between sections, too, if the recipe is valid without the faulty entries
         return [*problems, *Recipe.model_validate(_without(data, faulty)).problems()]
     except ValidationError:
         return problems

@@ -1,4 +1,4 @@
-"""A full-scale recipe tried without its corpus: its real models take one real step of every stage."""
+"""A check of a full-scale recipe without its corpus: its real models take one optimizer step in every stage."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ GPUS: dict[str, dict[str, float]] = {
 uses only where it is switched on)."""
 
 UTILIZATION = 0.3
-"""Part of these that training of speech encoders is taken to reach."""
+"""Assumed fraction of these that training of speech encoders reaches."""
 
 
 @dataclass(frozen=True)
 class StageCheck:
-    """What one step of a stage took here, and what all of its steps would take elsewhere.
+    """The cost of one step of a stage on this machine, and an estimate for all steps on another.
 
     Args:
-        name, kind: of the stage.
-        steps: of the full-scale stage; 0 for one that trains nothing.
-        batch: utterances that make one step, gradient accumulation included.
-        crop: seconds of each, the mean of a range; ``None`` where whole utterances are taken.
-        duration: seconds of the one utterance of the step taken here: a crop, or the mean of whole ones.
-        params: of the encoder that the stage starts from.
+        name, kind: name and kind of the stage.
+        steps: number of steps of the full-scale stage; 0 for a stage that trains nothing.
+        batch: number of utterances in one full-scale step, including gradient accumulation.
+        crop: length of each utterance in seconds, the mean of a range; ``None`` for whole utterances.
+        duration: length in seconds of the one utterance of the step that is taken here.
+        params: number of parameters of the encoder that the stage starts from.
         macs: multiply-accumulates of encoders in one step: forward, backward (twice that), recomputation and teacher. Heads
             are not counted.
-        peak: largest resident memory of the process, bytes, at batch 1.
-        seconds: that one step with all around it (loading, slimming with its proof) took here.
+        peak: peak resident memory of the process in bytes, with batch size 1.
+        seconds: running time of the whole stage here with one step, including loading and slimming with its proof.
     """
 
     name: str
@@ -77,18 +77,18 @@ class StageCheck:
 
 
 def check_recipe(path: Path, folder: Path, progress: Callable[[str], None] = lambda name: None) -> list[StageCheck]:
-    """Carry out every stage of a recipe with one optimizer step of one synthetic utterance.
+    """Carry out every stage of a recipe with one optimizer step on one synthetic utterance.
 
-    The networks have their real sizes and random weights, precision and recomputation are the recipe's, slimming meets
-    the recipe's budget and proves itself. It says nothing about results.
+    The networks have their real sizes and random weights. Precision, recomputation and budget are those of the recipe, and
+    slimming is proved. The check says nothing about the quality of results.
 
     Args:
-        path: of the recipe.
-        folder: for models and speech; several times the size of the model.
+        path: path of the recipe.
+        folder: folder for models and speech, which needs several times the size of the model.
         progress: called with the name of each stage before it begins.
 
     Raises:
-        RecipeError: anything is wrong with the recipe.
+        RecipeError: the recipe is faulty.
         SottovoceError: a stage cannot be carried out.
     """
     plain: dict[str, Any] = {}
@@ -138,11 +138,11 @@ def check_recipe(path: Path, folder: Path, progress: Callable[[str], None] = lam
 
 
 TYPICAL = 12.0
-"""Seconds that a whole utterance is counted with: the mean of LibriSpeech."""
+"""Assumed length of a whole utterance in seconds: the mean of LibriSpeech."""
 
 
 class _Networks:
-    """What the networks of a run cost, by the name of the stage that made them."""
+    """The cost of the networks of a run, by the name of the stage that made them."""
 
     def __init__(self, run: RunDirectory):
         self.run = run
@@ -151,7 +151,7 @@ class _Networks:
         return cost(self._network(name)).params
 
     def macs(self, work: StageWork, start: str) -> float:
-        """Of the encoders in one step of a stage."""
+        """Multiply-accumulates of the encoders in one step of a stage."""
         seconds = sum(work.crop) / 2 if work.crop else TYPICAL
         student = cost(self._network(start), seconds).macs
         teacher = cost(self._network(work.teacher), seconds).macs if work.teacher is not None else 0.0

@@ -18,24 +18,24 @@ from ..text.suggestions import did_you_mean
 from .recipe import Recipe, recipe_problems
 
 Scale = Callable[[dict[str, Any]], dict[str, Any]]
-"""Makes another recipe of one, as plain data."""
+"""Turns a recipe into another, as plain data."""
 
 
 def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale: Scale | None = None) -> Recipe:
     """Read and check a recipe.
 
-    ``extends: other.yaml`` takes another recipe (its path counts from this file) and replaces what is given here:
-    sections are merged, lists and values replaced, unless a tag says otherwise, see `merged`. ``${NAME}`` and
+    ``extends: other.yaml`` starts from another recipe (its path is relative to this file) and changes what this file
+    gives: sections are merged, lists and values are replaced, unless a tag says otherwise, see `merged`. ``${NAME}`` and
     ``${NAME:-default}`` stand for environment variables.
 
     Args:
         path: a YAML file, or the name of a recipe that comes with sottovoce.
         changes: ``path=value`` with dots and a YAML value: ``seed=3``, ``data.batch=16``, ``stage.prune.steps=200``
             (a stage by its name).
-        scale: makes a smaller recipe of what the file says, before the changes, see `sottovoce.runs.scaled_down`.
+        scale: turns the recipe of the file into a smaller one before the changes, see `sottovoce.runs.scaled_down`.
 
     Raises:
-        RecipeError: the file cannot be read, or anything is wrong with the recipe; every fault has a line of its own.
+        RecipeError: the file cannot be read, or the recipe is faulty; every fault has a line of its own.
     """
     problems: list[str] = []
     data = expanded(loaded(find_recipe(path)), problems)
@@ -51,15 +51,15 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
 
 
 def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] = ()) -> Recipe:
-    """A recipe of plain data, with all that can be known to be wrong with it before anything is made.
+    """A recipe from plain data, checked for all faults that can be found before anything is made.
 
     Args:
-        data: as a file says it, or `Recipe.resolved` gives it.
-        name: what messages call it.
-        problems: what is known to be wrong with it already.
+        data: the recipe as in a file, or as from `Recipe.resolved`.
+        name: name of the recipe in messages.
+        problems: faults that are known already.
 
     Raises:
-        RecipeError: anything is wrong; every fault has a line of its own.
+        RecipeError: the recipe is faulty; every fault has a line of its own.
     """
     if found := [*problems, *recipe_problems(data)]:
         raise RecipeError(f"{name}: {problem_list(found, f'{len(found)} problems')}")
@@ -75,11 +75,11 @@ def _is_recipe(data: dict[str, Any]) -> bool:
 
 
 STEPS = 30
-"""Of the path of a change; the longest of a real one has ten."""
+"""Maximum number of steps in the path of a change; real paths have at most ten."""
 
 
 def _set_all(data: dict[str, Any], changes: Sequence[str], problems: list[str]) -> None:
-    """Apply the changes, each ``path=value``; what they lead to is checked with the rest."""
+    """Apply the changes, each ``path=value``. The result is checked with the rest of the recipe."""
     given: dict[str, str] = {}
     for change in changes:
         path, sign, text = change.partition("=")

@@ -1,4 +1,4 @@
-"""Everything that a run leaves behind, and what it finds of itself when it is started again.
+"""The files of a run, which are also read when it is resumed.
 
 RUN/
   recipe.yaml              the recipe with everything resolved
@@ -6,10 +6,10 @@ RUN/
   metrics.jsonl            one line for every logged step
   tensorboard/STAGE/       the same for TensorBoard
   checkpoints/STAGE/       the newest training states of a stage that is not finished
-  models/STAGE/            what a stage made, as `save_pretrained` writes it
+  models/STAGE/            the model of a stage, as `save_pretrained` writes it
   objectives/STAGE.safetensors   weights of a stage's loss, which later stages go on with
   stages/STAGE.json        results of a finished stage: it is written last
-  plans/STAGE.json         what stayed
+  plans/STAGE.json         the elements of each unit that were kept
   report.html
 """
 
@@ -34,7 +34,7 @@ from ..text.yaml_text import read_text, yaml_value
 
 LOCK = ".lock"
 STAND_INS = "stand-ins"
-"""Folder of networks that stand for published ones, in a smoke test."""
+"""Folder of random networks that replace published ones in a smoke test."""
 
 
 class RunDirectory:
@@ -66,11 +66,11 @@ class RunDirectory:
         """Lock the run for this process while it works on it. Reading needs no lock.
 
         Args:
-            wait: for a process that is at work on it; otherwise that is an error.
+            wait: whether to wait for another process that works on the run; otherwise that is an error.
             on_wait: called with a line that names the other process, before it is waited for.
 
         Raises:
-            RecipeError: another process is at work on it.
+            RecipeError: another process works on the run.
         """
 
         def busy(owner: str) -> None:
@@ -120,11 +120,11 @@ class RunDirectory:
     def record_recipe(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe, or check that the run was begun with the same one.
 
-        As long as there is no model, nothing has begun, so the recipe is replaced.
+        Before the first model is written, another recipe replaces the recorded one.
 
         Raises:
-            RecipeError: the run was begun with another recipe; it names the keys that differ.
-            CheckpointError: what it was begun with cannot be read.
+            RecipeError: the run was begun with another recipe; the message names the keys that differ.
+            CheckpointError: the recorded recipe cannot be read.
         """
         if not self.recipe.exists() or self.finished(START) is None:
             write_text(self.recipe, yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True))

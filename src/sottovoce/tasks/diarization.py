@@ -1,4 +1,4 @@
-"""Speaker diarization: who spoke when? This trains the local model; voices are clustered with a verification model."""
+"""Speaker diarization: who spoke when? The local model is trained here; a verification model clusters its speakers."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _SLACK = 2
-"""Frames by which an encoder's count may differ from 20 ms steps with a field of 25 ms (a filterbank's field is wider)."""
+"""Frames by which an encoder's count may differ from that of 25 ms windows every 20 ms (a filterbank's window is longer)."""
 
 
 PowersetOptions: Any = constructor_options(PowersetHead)
-"""The section of the head."""
+"""The recipe section of the head."""
 
 
 class NoOptions(Options):
-    """The loss has none."""
+    """Options of the loss, which has none."""
 
 
 class Diarization(Options):
-    """Powerset classes of a few local speakers, learned whatever their order (2310.13025, 2505.24111).
+    """Powerset classes of a few local speakers, with a permutation-invariant loss (2310.13025, 2505.24111).
 
     Args:
         head: see `PowersetHead`.
-        loss: nothing to choose.
-        decisions: how evaluation decides and scores; see `DecisionOptions`.
-        draws: bootstrap draws of intervals.
+        loss: a section without options.
+        decisions: how evaluation makes and scores decisions; see `DecisionOptions`.
+        draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "der"
@@ -69,7 +69,7 @@ class Diarization(Options):
         """The classes: ``nobody``, ``1``, ``2``, ..., ``1+2``, ...
 
         Raises:
-            DataError: turns without a speaker, or nobody speaks anywhere.
+            DataError: turns without a speaker, or no speech at all.
         """
         if not any([turns_of_cut(cut) for cut in cuts]):
             raise DataError(f"diarization: nobody speaks in the {len(cuts)} recordings; they need turns (RTTM)")
@@ -95,7 +95,7 @@ class Diarization(Options):
         return FrameDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Nothing: decisions are the highest class."""
+        """Do nothing: the decision is the class with the highest logit."""
 
     def check(self, test: EvaluationData) -> None:
         for cut in test.cuts:
@@ -105,8 +105,8 @@ class Diarization(Options):
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
         """Local DER, and with a verification model DER and JER of whole recordings.
 
-        Local: every window is a recording of its own, whose speakers are matched with the reference anew; this is what
-        the model answers for, and what it is chosen by. Intervals (95 %) are bootstrapped over recordings.
+        The local DER treats every window as a recording of its own and matches its speakers with the reference separately.
+        It measures the local model alone, and models are chosen by it. 95 % intervals are bootstrapped over recordings.
         """
         with evaluating(model):
             score = local_score(model, test.cuts, self.decisions)
@@ -121,7 +121,7 @@ class Diarization(Options):
         return results
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Nothing to take."""
+        """Do nothing: the task has no threshold."""
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
         def rates(of: Mapping[str, Any]) -> str:

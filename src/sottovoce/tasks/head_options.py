@@ -1,4 +1,4 @@
-"""The section of a recipe for a head, made from the head's constructor: the one place where its options stand."""
+"""The section of a recipe for a head, made from the head's constructor, which is the only definition of its options."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..heads.registry import HEADS
 from ..options import OneOf, Options, one_of
 
 NO_OPTIONS = frozenset({"shape"})
-"""Keywords of constructors that are no options of a recipe: what is left after pruning."""
+"""Arguments of constructors that recipes cannot set: the shape after pruning."""
 
 
 class ConstructorOptions(Options):
-    """Base of what `constructor_options` makes."""
+    """Base of the sections that `constructor_options` makes."""
 
     builder: ClassVar[Callable[..., Any]]
-    """The class whose keywords these are."""
+    """The class whose keyword arguments are the options."""
 
     @model_validator(mode="after")
     def _go_together(self) -> ConstructorOptions:
@@ -35,11 +35,11 @@ class ConstructorOptions(Options):
 
 @cache
 def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()) -> Any:
-    """A section with a field for each keyword of a class: its type and bounds, its default, its description.
+    """A section with a field for each keyword argument of a class, with its type, bounds, default and description.
 
     Args:
         builder: the class, such as a head.
-        given: keywords that the recipe leaves to others, such as the number of outputs.
+        given: arguments that are not set by the recipe, such as the number of outputs.
 
     Returns:
         A subclass of `ConstructorOptions`.
@@ -59,7 +59,7 @@ def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()
 
 
 def _written(default: Any) -> Any:
-    """The default of a constructor as recipes write it: of a choice with options, these below its name."""
+    """The default of a constructor as recipes write it; options of a choice are written below its name."""
     if not isinstance(default, Mapping):
         return default
     kind, options = split_choice(default)
@@ -72,14 +72,14 @@ def _field_type(annotation: Any) -> Any:
     if kind is Annotated:
         return _marked(*inner)
     if kind in (typing.Union, types.UnionType):
-        return typing.Union[tuple(map(_field_type, inner))]  # noqa: UP007 - of a tuple that is made here
+        return typing.Union[tuple(map(_field_type, inner))]  # noqa: UP007 - the tuple is made here
     if kind is Sequence:
         return list[_field_type(inner[0])]  # type: ignore[misc]
     return annotation
 
 
 def _marked(base: Any, *marks: Any) -> Any:
-    """A type with the marks that `sottovoce.heads.options` has."""
+    """A type with the annotations of `sottovoce.heads.options` as pydantic checks them."""
     found = _field_type(base)
     for mark in marks:
         if isinstance(mark, KindsOf):
@@ -108,12 +108,12 @@ def option_values(section: Options) -> dict[str, Any]:
 
 
 def chosen_config(chosen: OneOf) -> dict[str, Any]:
-    """What a model's config says of a choice: ``{"kind": "mhfa", "width": 128, ...}``, choices inside it likewise."""
+    """A choice, and choices inside it, as a model's config writes them: ``{"kind": "mhfa", "width": 128, ...}``."""
     return {"kind": chosen.kind, **option_values(chosen.options)}
 
 
 def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
-    """What the section ``Args`` of a docstring says of each argument."""
+    """The text for each argument in the section ``Args`` of a docstring."""
     text = inspect.cleandoc(documented.__doc__ or "")
     section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
     found: dict[str, str] = {}
@@ -127,6 +127,6 @@ def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
 EMBEDDER_SECTIONS: Mapping[str, Any] = {
     name: constructor_options(head) for name, head in HEADS.items() if issubclass(head, Embedder)
 }
-"""The heads that make one vector of an utterance, by the name that recipes use."""
+"""The sections of the heads that turn an utterance into one vector, by the name that recipes use."""
 
 EmbedderChoice: Any = one_of("EmbedderChoice", EMBEDDER_SECTIONS)

@@ -1,4 +1,4 @@
-"""Spoken-language understanding: what does an utterance ask for, and with which details?"""
+"""Spoken-language understanding: the intent and the slots of an utterance."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Intent(Options):
     """Intents and slots: questions with one answer each, or (with the head ``ctc`` or ``transducer``) a sequence of labels.
 
     Args:
-        head: a pooling head, which answers questions, or ``ctc`` or ``transducer``, which spell slots out.
-        loss: see its class.
-        intents: fields that say what an utterance asks for; SLURP has ``intent`` (``<scenario>_<action>``), ``scenario``
-            and ``action``. All of them together are its intent.
-        slots: types of slots to fill, or ``all`` that the training data has. A field of that name counts before the list
-            of slots.
-        split: field by which results are broken down, where recordings have it: the microphone of SLURP.
-        together: field of recordings that are drawn together for intervals, where they have no speakers: the sentence.
-        draws: bootstrap draws of intervals.
+        head: a pooling head, which classifies, or ``ctc`` or ``transducer``, which spell out the slots.
+        loss: options of the loss, see `IntentLoss`.
+        intents: fields with the intent of an utterance; SLURP has ``intent`` (``<scenario>_<action>``), ``scenario`` and
+            ``action``. The intent consists of all of them.
+        slots: types of slots to fill, or ``all`` that the training data has. A field with the name of the type takes
+            precedence over the list of slots.
+        split: field by which results are broken down, such as the microphone in SLURP. Recordings may lack it.
+        together: field whose values group recordings in the bootstrap if they have no speakers, such as the sentence.
+        draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "exact_match"
@@ -76,16 +76,16 @@ class Intent(Options):
 
     @property
     def form(self) -> Formulation:
-        """How meanings become outputs."""
+        """How intents and slots are mapped to outputs of the head."""
         if self.head.kind in SEQUENCE_SECTIONS:
             return SequenceFormulation(self.head)
         return ClassFormulation(self.head, self.intents, self.slots)
 
     def meaning(self, cut: Cut) -> Semantics:
-        """What a cut means.
+        """The intents and slots of a cut.
 
         Raises:
-            DataError: it does not say.
+            DataError: the cut lacks them.
         """
         return cut_semantics(cut, self.intents, self.slots)
 
@@ -93,7 +93,7 @@ class Intent(Options):
         """Names of the outputs, from the training data alone.
 
         Raises:
-            DataError: a cut without an intent or slots, or all of them mean the same.
+            DataError: a cut without an intent or slots, or all cuts have the same ones.
         """
         return self.form.labels([self.meaning(cut) for cut in cuts])
 
@@ -116,7 +116,7 @@ class Intent(Options):
         return self.form.distillation_loss(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Nothing: the likeliest answer is taken."""
+        """Do nothing: the decision is the most likely answer."""
 
     def check(self, test: EvaluationData) -> None:
         for cut in test.cuts:
@@ -124,23 +124,23 @@ class Intent(Options):
             self._drawn_with(cut)
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
-        """What `score` gives for the model's understanding of every recording."""
+        """The results of `score` for the model's predictions on every recording."""
         found = {name: each.semantics for name, each in understand(model, test.cuts).items()}
         return self.score(test.cuts, found, model.config.labels or ())
 
     def score(self, cuts: Sequence[Cut], found: Mapping[str, Semantics], labels: Sequence[str]) -> dict[str, Any]:
         """Exact match, accuracy of intents, F1 of slots and SLU-F1 over every recording, with 95 % intervals.
 
-        A recording without a prediction is wrong. What training data never had cannot be understood; it counts as wrong,
-        and the results name it.
+        A recording without a prediction counts as wrong. So do intents and slots that the training data lacks; the results
+        list them.
 
         Args:
             cuts: the recordings.
-            found: what each was understood as, by its id.
-            labels: names of the outputs, which are from training data.
+            found: the prediction for each recording, by its id.
+            labels: names of the outputs, from the training data.
 
         Raises:
-            DataError: a recording does not say what it means.
+            DataError: a recording without reference intents or slots.
         """
         gold = {cut.id: self.meaning(cut) for cut in cuts}
         groups = {cut.id: self._drawn_with(cut) for cut in cuts}
@@ -197,7 +197,7 @@ class Intent(Options):
         return text
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Nothing: no threshold decides."""
+        """Do nothing: the task has no threshold."""
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
         parts = []
@@ -221,15 +221,15 @@ _RATE_NAMES = {
 
 @torch.no_grad()
 def understand(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, SLUPrediction]:
-    """What each cut means to a model, by its id; batched by length, each what it would be alone.
+    """The predicted intents and slots of each cut, by its id. Cuts are batched by length, which does not change the results.
 
     Args:
-        model: it is put into evaluation mode for the time being.
-        cuts: they are loaded batch by batch.
+        model: the model; it is in evaluation mode during the call.
+        cuts: the utterances; they are loaded batch by batch.
 
     Raises:
         AudioError: a cut cannot be read.
-        InferenceError: the model gives NaN or infinity for one.
+        InferenceError: an output of the model is NaN or infinite.
     """
     with evaluating(model):
         reader = slu_interpreter(model)

@@ -1,4 +1,4 @@
-"""Recognition: what was said, by CTC or a transducer over characters or pieces of words."""
+"""Speech recognition by CTC or a transducer over characters or pieces of words."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 class Recognition(Options):
-    """CTC or a transducer over characters, or over pieces of words; WER with an interval by speaker.
+    """CTC or a transducer over characters or pieces of words, scored by WER with confidence intervals over speakers.
 
     Args:
         head: ``ctc`` or ``transducer``.
-        loss: see its class.
-        pieces: size of a vocabulary of byte-pair pieces, the blank included; ``None`` for characters.
-        alphabet: characters that transcripts keep, besides the blank; on both sides of the scoring too.
-        lower: transcripts are written in lower case.
-        beam: of the beam search in evaluations; ``None`` is greedy.
-        worst: how many alignments the results keep, those with most errors.
-        draws: bootstrap draws of intervals.
+        loss: options of the loss, see `RecognitionLoss`.
+        pieces: size of a vocabulary of byte-pair pieces, including the blank; ``None`` for characters.
+        alphabet: characters that are kept, besides the space, in transcripts and in both texts that are scored.
+        lower: whether transcripts are converted to lower case.
+        beam: width of the beam search in evaluations; ``None`` for a greedy search.
+        worst: number of alignments in the results, those with most errors.
+        draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "wer"
@@ -75,14 +75,14 @@ class Recognition(Options):
         return self
 
     def normalizer(self) -> TextNormalizer:
-        """How transcripts are written before anything is done with them."""
+        """The text normalization that is applied to all transcripts."""
         return spelling(self.alphabet, lower=self.lower)
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """The vocabulary of the training transcripts, the blank first.
 
         Raises:
-            DataError: a cut without a transcript, or nothing of it is left; or too few pieces for the characters.
+            DataError: a cut whose transcript is missing or empty after normalization, or fewer pieces than characters.
         """
         normalizer = self.normalizer()
         texts = [transcript(cut, normalizer) for cut in cuts]
@@ -110,13 +110,13 @@ class Recognition(Options):
         return sequence_distillation_loss(student, teacher, temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Nothing: the search needs no more than the weights."""
+        """Do nothing: the search needs only the weights."""
 
     def references(self, cuts: Sequence[Cut]) -> dict[str, str]:
-        """What is said in each cut, by its id.
+        """The normalized reference transcript of each cut, by its id.
 
         Raises:
-            DataError: a cut without a transcript, or nothing of it is left.
+            DataError: a cut whose transcript is missing or empty after normalization.
         """
         normalizer = self.normalizer()
         return {cut.id: transcript(cut, normalizer) for cut in cuts}
@@ -125,7 +125,7 @@ class Recognition(Options):
         self.references(test.cuts)
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
-        """WER and CER over all of the data, with 95 % intervals over speakers, or utterances where one has no speaker."""
+        """WER and CER over all data, with 95 % intervals over speakers, or over utterances if one has no speaker."""
         normalizer = self.normalizer()
         references = self.references(test.cuts)
         recognizer = text_decoder(model, beam=self.beam)
@@ -154,11 +154,11 @@ class Recognition(Options):
 
     def _rate(self, name: str, score: RecognitionScore, speakers: Mapping[str, str] | None) -> dict[str, Any]:
         if len(score.utterances) < 2:
-            return {name: score.rate}  # nothing to draw from
+            return {name: score.rate}  # the bootstrap has nothing to draw from
         return interval_fields(name, score.interval(speakers, draws=self.draws))
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Nothing: no threshold decides."""
+        """Do nothing: the task has no threshold."""
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
         text = f"WER {100 * numbers['wer']:.2f} %"
@@ -175,16 +175,16 @@ def _only_speaker(cut: Cut) -> str | None:
 
 @torch.no_grad()
 def recognize(model: TaskNetwork, cuts: Sequence[Cut], recognizer: TextSearch) -> dict[str, str]:
-    """What is said in each cut, by its id; batched by length, each what it would be alone.
+    """The recognized text of each cut, by its id. Cuts are batched by length, which does not change the results.
 
     Args:
-        model: it is put into evaluation mode for the time being.
-        cuts: they are loaded and decoded batch by batch.
-        recognizer: the search.
+        model: the model; it is in evaluation mode during the call.
+        cuts: the utterances; they are loaded and decoded batch by batch.
+        recognizer: the search that finds the text in the outputs.
 
     Raises:
         AudioError: a cut cannot be read.
-        InferenceError: the model gives NaN or infinity for one.
+        InferenceError: an output of the model is NaN or infinite.
     """
     with evaluating(model):
         found: dict[str, str] = {}

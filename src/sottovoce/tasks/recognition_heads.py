@@ -1,4 +1,4 @@
-"""What a recognizer can be made of, as recipes write it: heads, and their loss."""
+"""Recipe sections of recognizers: heads, and their loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .head_options import constructor_options
 SEQUENCE_SECTIONS: Mapping[str, Any] = {
     name: constructor_options(head, given=("outputs",)) for name, head in {"ctc": CTC, "transducer": Transducer}.items()
 }
-"""The heads that give a sequence of labels, by the name that recipes use; the labels say how many outputs they have."""
+"""The heads for sequences of labels, by the name that recipes use. The labels determine their number of outputs."""
 
 RecognitionHead: Any = one_of("RecognitionHead", SEQUENCE_SECTIONS)
 
@@ -24,11 +24,11 @@ class RecognitionLoss(Options):
     """The loss of either head.
 
     Args:
-        per: what it is a mean over. ``label``: each utterance counts per label of its own (CTC), or all labels of a batch
-            alike (transducer). ``utterance``: each utterance as a whole.
-        ctc: weight of the auxiliary CTC loss beside 1 of the transducer's; default: 0.2 where the head has that output.
-        warmup: steps over which CTC hands over to the transducer: the weight of the transducer's loss rises from 0 to
-            1, that of CTC falls from 1 to ``ctc``. CTC costs little and finds the first alignments faster.
+        per: how the loss is averaged. ``utterance``: over utterances. ``label``: with CTC, over utterances after each loss
+            is divided by its number of labels; with a transducer, over all labels of the batch.
+        ctc: weight of the auxiliary CTC loss, with 1 for the transducer loss; default: 0.2 if the head has that output.
+        warmup: steps over which the weight of the transducer loss rises from 0 to 1 and that of CTC falls from 1 to
+            ``ctc``. CTC costs little and finds the first alignments faster.
     """
 
     per: Literal["label", "utterance"] = "label"
@@ -36,7 +36,7 @@ class RecognitionLoss(Options):
     warmup: int = Field(0, ge=0)
 
     def check(self, head: Any) -> None:
-        """Raises: ValueError: options of the loss that the head has no use for."""
+        """Raises: ValueError: options of the loss that do not apply to the head."""
         if head.kind == "ctc" and (self.ctc is not None or self.warmup):
             raise ValueError("ctc and warmup are for the head transducer; with ctc leave them out")
         if head.kind == "transducer" and not head.options.ctc and (self.ctc or self.warmup):

@@ -1,4 +1,4 @@
-"""The tasks there are, by the name that recipes and models use."""
+"""All tasks, by the name that recipes and models use."""
 
 from ..options import Options
 from ..plugins import Registry

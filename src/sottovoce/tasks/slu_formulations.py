@@ -1,4 +1,4 @@
-"""The two forms of understanding: questions with one answer each, or a sequence of labels."""
+"""Two formulations of spoken-language understanding: questions with one answer each, or a sequence of labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 ReadSemantics = Callable[["Cut"], Semantics]
-"""The meaning of a cut."""
+"""Returns the intents and slots of a cut."""
 
 IntentHead: Any = one_of("IntentHead", {**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
 
@@ -36,9 +36,9 @@ class IntentLoss(Options):
     """The loss.
 
     Args:
-        smoothing: of the right answers to questions (label smoothing, 1512.00567).
+        smoothing: label smoothing of the answers to questions (1512.00567).
         questions: whether the cross-entropies of several questions are added or averaged.
-        per, ctc, warmup: of a sequence, see `RecognitionLoss`.
+        per, ctc, warmup: for sequences only, see `RecognitionLoss`.
     """
 
     smoothing: float = Field(0.0, ge=0, lt=1)
@@ -49,11 +49,11 @@ class IntentLoss(Options):
 
     @property
     def sequence(self) -> RecognitionLoss:
-        """What of it is about sequences."""
+        """The options for sequences."""
         return RecognitionLoss(per=self.per, ctc=self.ctc, warmup=self.warmup)
 
     def check(self, head: Any) -> None:
-        """Raises: ValueError: options of the loss that the head has no use for."""
+        """Raises: ValueError: options of the loss that do not apply to the head."""
         if head.kind in SEQUENCE_SECTIONS:
             if self.smoothing:
                 raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
@@ -63,13 +63,13 @@ class IntentLoss(Options):
 
 
 class Formulation(Protocol):
-    """How meanings become outputs of a head."""
+    """How intents and slots are mapped to outputs of a head."""
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
-        """Names of the outputs that training data needs."""
+        """Names of the outputs that training data with these intents and slots needs."""
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> Targets:
-        """What batches carry."""
+        """The targets that batches carry."""
 
     def head(self, labels: Sequence[str]) -> dict[str, Any]:
         """Config of the head."""
@@ -78,18 +78,18 @@ class Formulation(Protocol):
         """The loss."""
 
     def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
-        """What it costs outputs to differ from a teacher's."""
+        """The distance between the outputs of student and teacher."""
 
     def unknown(self, meaning: Semantics, labels: Sequence[str]) -> list[str]:
-        """What of a meaning no output can say."""
+        """The intents and slots that no output can express."""
 
 
 class ClassFormulation:
-    """One linear map behind a pooling head: the outputs of all questions side by side.
+    """A pooling head and one linear map, whose outputs are the concatenated answers to all questions.
 
     Args:
         chosen: the pooling head.
-        intents, slots: what is asked; ``all`` asks for every slot of the training data.
+        intents, slots: the questions; ``all`` for every type of slot in the training data.
     """
 
     def __init__(self, chosen: Any, intents: Sequence[str], slots: Sequence[str] | Literal["all"]):
@@ -128,7 +128,7 @@ class SequenceFormulation:
     """CTC or a transducer over intents, slots and the letters of fillers.
 
     Args:
-        chosen: options of the head.
+        chosen: the head.
     """
 
     def __init__(self, chosen: Any):

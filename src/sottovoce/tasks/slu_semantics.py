@@ -1,4 +1,4 @@
-"""What the utterances of a corpus mean, as their cuts say it."""
+"""Intents and slots of the utterances of a corpus, read from their cuts."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 SlotSelection: TypeAlias = Sequence[str] | Literal["all"]
-"""Types of slots, or all that a cut has."""
+"""Types of slots, or ``all`` that a cut has."""
 
 
 def cut_semantics(cut: Cut, intents: Sequence[str], slots: SlotSelection) -> Semantics:
     """Intents and slots of a cut.
 
-    An intent is a custom field. A slot is a custom field of its name, where there is one, and otherwise those of its type
-    in the field ``slots`` (``[{"type": "size", "filler": "large"}]`` or ``{"size": "large"}``). A slot that is empty or
-    ``none`` is not filled.
+    An intent is a custom field. The fillers of a slot are the custom field with the name of its type, if there is one, and
+    otherwise the entries of this type in the field ``slots`` (``[{"type": "size", "filler": "large"}]`` or
+    ``{"size": "large"}``). A slot that is empty or ``none`` is not filled.
 
     Args:
         cut: the utterance.
-        intents: fields, each of which it must have.
-        slots: which are of interest.
+        intents: names of fields, all of which the cut must have.
+        slots: types of slots to read.
 
     Raises:
-        DataError: an intent is missing; nothing says whether a slot is filled; ``slots`` has another form.
+        DataError: an intent is missing, no field tells whether a slot is filled, or ``slots`` has another form.
     """
     found = {}
     for name in intents:
@@ -56,10 +56,10 @@ def cut_semantics(cut: Cut, intents: Sequence[str], slots: SlotSelection) -> Sem
 
 
 def listed_slots(cut: Cut) -> list[Slot] | None:
-    """What the field ``slots`` lists, in its order; ``None`` where there is no such field.
+    """The entries of the field ``slots``, in order; ``None`` if there is no such field.
 
     Raises:
-        DataError: it has another form.
+        DataError: the field has another form.
     """
     lists = [place.custom["slots"] for place in (*cut.supervisions, cut) if place.custom and "slots" in place.custom]
     if not lists:

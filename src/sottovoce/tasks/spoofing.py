@@ -1,4 +1,4 @@
-"""Anti-spoofing: is this a person's voice as it was recorded, or was it made or changed by a machine?"""
+"""Anti-spoofing: whether a recording is bona fide speech, or was made or changed by a machine."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ SPOOF, BONAFIDE = CLASSES
 class SpoofLoss(Options):
     """The loss.
 
-    ``cross_entropy`` weighs the two classes (there are many more spoofed recordings in the field's corpora).
-    ``one_class`` (Zhang et al. 2021) pulls bona fide speech towards one direction and keeps everything else away from
-    it, so that attacks that were never heard also stay away.
+    ``cross_entropy`` weights the two classes, since most corpora have many more spoofed recordings. ``one_class`` (Zhang et
+    al. 2021) pulls bona fide speech toward one direction and pushes everything else away from it, which generalizes better
+    to unseen attacks.
     """
 
     kind: Literal["cross_entropy", "one_class"] = "cross_entropy"
@@ -51,18 +51,18 @@ class SpoofLoss(Options):
 
     @property
     def middle(self) -> float:
-        """The cosine between the two margins."""
+        """The cosine halfway between the two margins."""
         return (self.margin_bonafide + self.margin_spoof) / 2
 
 
 class Spoofing(Options):
-    """An embedding of each recording and two classes; scores are calibrated log-likelihood ratios, higher = bona fide.
+    """An embedding of each recording and two classes. Scores are calibrated log-likelihood ratios, higher for bona fide.
 
     Args:
-        head, loss: see their classes.
-        label: field of a recording that says ``bonafide`` or ``spoof``.
-        attack, codec: fields by which results are broken down, where recordings have them.
-        draws: bootstrap draws of intervals.
+        head, loss: options of the head and of the loss.
+        label: field of a recording with the value ``bonafide`` or ``spoof``.
+        attack, codec: fields by which results are broken down. Recordings may lack them.
+        draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "min_dcf"
@@ -79,10 +79,10 @@ class Spoofing(Options):
     draws: int = Field(1000, ge=1, le=100_000)
 
     def label_of(self, cut: Cut) -> str:
-        """What a recording is.
+        """The label of a recording, ``bonafide`` or ``spoof``.
 
         Raises:
-            DataError: it does not say, or something else.
+            DataError: the label is missing or has another value.
         """
         found = cut_field(cut, self.label)
         if found is None:
@@ -92,10 +92,10 @@ class Spoofing(Options):
         return found
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
-        """Spoofed and bona fide, in this order.
+        """The classes ``spoof`` and ``bonafide``, in this order.
 
         Raises:
-            DataError: a recording without a label, or none of one kind.
+            DataError: a recording without a label, or a class without recordings.
         """
         found = {self.label_of(cut) for cut in cuts}
         if len(found) < 2:
@@ -129,19 +129,20 @@ class Spoofing(Options):
         return ClassDistillationLoss(temperature)
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Forget the calibration of an earlier stage; the new one is made on development data, see `set_threshold`."""
+        """Remove the calibration of an earlier stage; the new one is fitted on development data, see `set_threshold`."""
         model.scoring.forget()
 
     def check(self, test: EvaluationData) -> None:
         self.labels(test.cuts)
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
-        """ASVspoof 5 track 1: minDCF, EER (nearest point), and of calibrated models actDCF and Cllr; by attack, codec.
+        """The metrics of ASVspoof 5 track 1, over all recordings and by attack and codec: minDCF, EER (nearest point), and for
+        calibrated models actDCF and Cllr.
 
-        Intervals (95 %) are bootstrapped over speakers where recordings have them, else over recordings.
+        95 % intervals are bootstrapped over speakers if recordings name them, and otherwise over recordings.
 
         Raises:
-            DataError: a recording without a label, or none of one kind.
+            DataError: a recording without a label, or a class without recordings.
         """
         kinds = np.array([self.label_of(cut) == BONAFIDE for cut in test.cuts])
         raw = model.scoring.scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()
@@ -162,7 +163,7 @@ class Spoofing(Options):
         if len(set(attacks)) > 1:
             for name, metric in rates.items():
                 results[f"{name}_by_attack"] = breakdown(metric, llrs, kinds, attacks=attacks).attacks
-        # A codec of which there are recordings of one kind only has no error rate of its own.
+        # There is no error rate for a codec whose recordings are all of one class.
         whole = np.array([len({k for k, c in zip(kinds, codecs, strict=True) if c == name}) == 2 for name in codecs])
         if len({c for c, both in zip(codecs, whole, strict=True) if both}) > 1:
             chosen = [c for c, both in zip(codecs, whole, strict=True) if both]
@@ -176,7 +177,7 @@ class Spoofing(Options):
         return results
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Calibrate on the development data."""
+        """Set the calibration from an evaluation on development data."""
         model.scoring.fit(**numbers["calibration"])
 
     def summary(self, numbers: Mapping[str, Any]) -> str:

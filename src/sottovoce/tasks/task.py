@@ -1,4 +1,4 @@
-"""What a task is: a small value that says which head, loss and metric. The training loop knows nothing else of it."""
+"""The interface of a task: its head, loss and metric. The training loop uses nothing else of it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Objective(nn.Module, ABC):
-    """What a task wants of its outputs: a loss that may have weights of its own, which are no part of the model.
+    """The loss of a task. It may have weights of its own, which are not part of the model.
 
     Args:
-        labels: names of the classes, in the order of the numbers that batches carry.
+        labels: names of the classes, in the order of the class numbers in batches.
     """
 
     def __init__(self, labels: Sequence[str]):
@@ -38,9 +38,9 @@ class Objective(nn.Module, ABC):
         """Called before each forward pass with the number of the optimizer step."""
 
     def load_matching(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
-        """Go on from the weights of an objective over other ``labels``; for how many of its own there were any.
+        """Load the weights of an objective over other ``labels``. Returns the number of own labels whose weights were found.
 
-        Where the labels differ, nothing is taken over, unless an objective knows how to.
+        By default nothing is loaded if the labels differ.
         """
         if list(labels) != self.labels:
             return 0
@@ -48,7 +48,7 @@ class Objective(nn.Module, ABC):
         return len(self.labels)
 
     def of(self, output: TaskOutput, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of what a model made of a batch, and values to log."""
+        """The loss for the output of a model on a batch, and values to log."""
         assert output.output is not None
         return self(output.output, batch | {"frames": output.output_lengths})
 
@@ -57,18 +57,18 @@ class Objective(nn.Module, ABC):
         """The loss, and values to log.
 
         Args:
-            output: of the model.
-            batch: what it was made of, and ``frames`` ``[B]``: how many frames of each output are no padding.
+            output: output of the model.
+            batch: the batch, with ``frames`` ``[B]``: the number of valid frames of each output.
         """
 
 
 @dataclass(frozen=True)
 class EvaluationData:
-    """What a model is tested on.
+    """Data that a model is evaluated on.
 
     Args:
         cuts: the utterances.
-        trials: pairs of them, where a task compares.
+        trials: pairs of utterances, for a task that is scored on trials.
     """
 
     cuts: Sequence[Cut]
@@ -76,33 +76,33 @@ class EvaluationData:
 
 
 class Task(Protocol):
-    """One task with its options. A task is one file with such a class, and one line in `TASKS`; in another
-    package, one entry point of the group ``sottovoce.tasks``."""
+    """One task with its options. A task is one file with such a class, and one line in `TASKS`; in another package, one
+    entry point of the group ``sottovoce.tasks``."""
 
     metric: str
-    """Key of the number, in what `evaluate` returns, by which models are chosen."""
+    """Key of the metric, in the results of `evaluate`, by which models are chosen."""
 
     better: Literal["lower", "higher"]
-    """Which direction of the metric is better."""
+    """Whether lower or higher values of the metric are better."""
 
     scored_on_trials: bool
-    """Whether test data must bring trials."""
+    """Whether test data must have trials."""
 
     least_speakers: int
-    """Training speakers that it needs, where test data brings trials: the others may be held out for development."""
+    """Minimum number of training speakers for a task that is scored on trials; others can be held out for development."""
 
     whole_utterances: bool
-    """Whether it only learns from whole utterances: no part of one is labeled."""
+    """Whether training needs whole utterances, because labels apply to a whole utterance and not to a crop."""
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
-        """Names of the classes that training data has, in the order of the numbers that batches carry.
+        """Names of the classes in the training data, in the order of the class numbers in batches.
 
         Raises:
             DataError: data that the task cannot learn from.
         """
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Targets:
-        """What batches of these cuts carry for the objective over these classes.
+        """The targets that batches of these cuts carry for an objective over these classes.
 
         Raises:
             DataError: a cut without a label, or with one that is not among the classes.
@@ -112,51 +112,51 @@ class Task(Protocol):
         """Config of a model with this task's head on an encoder.
 
         Args:
-            encoder: of the model.
-            train: training data, for a head whose outputs depend on it; the model's ``labels`` name them then.
+            encoder: config of the encoder.
+            train: training data, for a head whose outputs depend on it; ``labels`` of the config then name the outputs.
 
         Raises:
             DataError: training data that such a task cannot learn from.
         """
 
     def with_loss(self, changes: Mapping[str, Any]) -> Task:
-        """This task with other options of its loss."""
+        """A copy of this task with changed options of its loss."""
 
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
         """The loss over these classes."""
 
     def distillation_loss(self, student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
-        """What it costs outputs to differ from those of a teacher for the same task.
+        """The distance between the outputs of a student and of a teacher for the same task.
 
         Raises:
-            DistillationError: a temperature, where outputs are no classes.
+            DistillationError: a temperature for outputs that are not classes.
         """
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Fit on training data what evaluation needs besides weights."""
+        """Fit whatever evaluation needs besides weights, such as a mean embedding, on training data."""
 
     def check(self, test: EvaluationData) -> None:
-        """Look at test data before anything is trained, without hearing it: whatever would keep `evaluate` from scoring.
+        """Check before any training, and without reading audio, that `evaluate` can score this test data.
 
         Raises:
             DataError: data that cannot be scored.
         """
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
-        """Every metric of the task, with intervals, and its ``protocol`` in words.
+        """Every metric of the task with confidence intervals, and the scoring ``protocol`` in words.
 
         Raises:
             DataError: data that cannot be scored.
         """
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Take from an evaluation on development data what decisions need (a threshold)."""
+        """Set the threshold or calibration from the results of an evaluation on development data."""
 
     def summary(self, numbers: Mapping[str, Any]) -> str:
         """The result of an evaluation in a few words."""
 
 
 def interval_fields(name: str, interval: Interval) -> dict[str, Any]:
-    """A metric with its interval, as the results of an evaluation keep it."""
+    """A metric with its interval, as fields of the results of an evaluation."""
     bounds = {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}
     return {name: interval.value, f"{name}_interval": bounds}

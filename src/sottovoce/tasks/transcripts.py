@@ -1,4 +1,4 @@
-"""Transcripts of cuts, and how they are written: one spelling for learning and for scoring."""
+"""Transcripts of cuts, and their normalization, which is the same for training and for scoring."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz'"
 
 
 def spelling(alphabet: str = ALPHABET, *, lower: bool = True) -> TextNormalizer:
-    """Only the characters of an alphabet; all others part words.
+    """A normalizer that keeps only the characters of an alphabet. All other characters separate words.
 
-    Texts are brought to Unicode's composed form (NFKC) and a typographic apostrophe to a plain one before.
+    Before that, texts are brought to Unicode's composed form (NFKC), and typographic apostrophes become plain ones.
 
     Args:
-        alphabet: characters that stay, besides the blank.
-        lower: write everything in lower case first.
+        alphabet: characters that are kept, besides the space.
+        lower: whether to convert everything to lower case first.
 
     >>> spelling().apply("Don\u2019t STOP \u2013 twenty-one!")
     "don't stop twenty one"
@@ -44,7 +44,7 @@ def _plain(text: str, lower: bool) -> str:
 
 
 def cut_text(cut: Cut) -> str:
-    """The transcript of a cut as it is written: the texts of its supervisions in order of time; empty where there is none."""
+    """The unnormalized transcript of a cut: the texts of its supervisions in order of time; empty if there is none."""
     ordered = sorted(cut.supervisions, key=lambda supervision: supervision.start)
     return " ".join(supervision.text for supervision in ordered if supervision.text)
 
@@ -53,7 +53,7 @@ def transcript(cut: Cut, normalizer: TextNormalizer) -> str:
     """The normalized text of a cut.
 
     Raises:
-        DataError: there is none, or nothing of it is left.
+        DataError: the text is missing, or empty after normalization.
     """
     text = cut_text(cut)
     if not text.strip():
@@ -67,7 +67,7 @@ def transcript(cut: Cut, normalizer: TextNormalizer) -> str:
 
 
 def warn_lost_characters(cuts: Sequence[Cut], alphabet: str, *, lower: bool) -> None:
-    """Warn of letters and digits in transcripts that an alphabet does not have: the words they were in are torn."""
+    """Warn of letters and digits in transcripts that an alphabet lacks, because they split the words that they are in."""
     lost: dict[str, str] = {}
     for cut in cuts:
         for character in _plain(cut_text(cut), lower):

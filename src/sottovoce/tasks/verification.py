@@ -1,4 +1,4 @@
-"""Speaker verification: did the same person say both?"""
+"""Speaker verification: whether two utterances are of one speaker."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 
 
 class Verification(Options):
-    """An embedding of each utterance, softmax over the training speakers, cosine scores.
+    """An embedding of each utterance, trained by classification of the training speakers and scored by the cosine.
 
     Args:
-        head: what makes the embedding.
+        head: the head that makes the embedding.
         loss: options of the loss.
-        scoring: what happens to the scores.
-        mean_of: at most so many training utterances give the mean that is taken away before scoring.
-        draws: bootstrap draws of intervals.
+        scoring: how trials are scored, see `Scoring`.
+        mean_of: maximum number of training utterances for the mean embedding that scoring subtracts.
+        draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "eer"
@@ -66,7 +66,7 @@ class Verification(Options):
 
     @property
     def least_speakers(self) -> int:
-        """Training speakers that are needed."""
+        """Minimum number of training speakers."""
         return max(2, self.scoring.as_norm.top if self.scoring.as_norm is not None else 0)
 
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
@@ -109,7 +109,7 @@ class Verification(Options):
         return EmbeddingDistillationLoss()
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
-        """Fit the mean that scoring takes away, on utterances spread evenly over the training data; then the rest."""
+        """Fit the scoring: the mean, on utterances spread evenly over the training data, then back-end and cohort."""
         chosen = [train[k] for k in evenly_spaced(len(train), self.mean_of)]
         model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
         if self.scoring.needs_speakers:
@@ -123,7 +123,7 @@ class Verification(Options):
             cut_speaker(cut)
 
     def scored(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> TrialScores:
-        """Scores of all trials before calibration, and what calibration needs besides.
+        """Uncalibrated scores of all trials, and the quality measures that calibration needs.
 
         Raises:
             DataError: trials name utterances that are not among ``cuts``.
@@ -134,14 +134,14 @@ class Verification(Options):
         return score(model.scoring, embed_all(model, chosen), [cut.duration for cut in chosen], left, right)
 
     def scores(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
-        """Scores of all trials; log-likelihood ratios where the model is calibrated. Raises as `scored`."""
+        """Scores of all trials; log-likelihood ratios if the model is calibrated. Raises the same errors as `scored`."""
         return calibrated_scores(model.scoring, self.scored(model, cuts, trials))
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
-        """EER (interpolated, and on the convex hull of the ROC) and minDCF (p_target 0.01); of calibrated models also
-        actDCF and Cllr; with 95 % intervals bootstrapped by speaker where speakers are known; the DET curve.
+        """EER (interpolated, and on the convex hull of the ROC), minDCF (p_target 0.01) and the DET curve; for calibrated
+        models also actDCF and Cllr. 95 % intervals are bootstrapped by speaker if speakers are known.
 
-        Of a model that is to be calibrated and is not yet, also what `set_threshold` needs to calibrate it on these trials.
+        For a model that is still to be calibrated, the results also hold what `set_threshold` needs for that.
         """
         cuts, trials = test.cuts, _trials(test)
         scored = self.scored(model, cuts, trials)
@@ -175,7 +175,7 @@ class Verification(Options):
         return results
 
     def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
-        """Calibrate on the development trials, where that is wanted, and decide at their equal-error point."""
+        """Calibrate on the development trials if the recipe asks for it, and set the threshold to their equal-error point."""
         model.scoring.threshold.fill_(numbers["threshold"])
         if "calibration" in numbers:
             set_calibration(model.scoring, numbers["calibration"])
@@ -198,7 +198,7 @@ def _trials(test: EvaluationData) -> Trials:
 
 
 def _utterances(cuts: Sequence[Cut], trials: Trials) -> list[Cut]:
-    """The cuts that trials are over, in the order of their first appearance.
+    """The cuts that trials name, in the order of their first appearance.
 
     Raises:
         DataError: trials name utterances that are not among ``cuts``.
@@ -211,7 +211,7 @@ def _utterances(cuts: Sequence[Cut], trials: Trials) -> list[Cut]:
 
 
 def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float:
-    """The score at which misses and false alarms are as nearly equal as they get."""
+    """The score at which the rates of misses and false alarms are closest to each other."""
     order = np.sort(scores)
     misses = np.searchsorted(np.sort(scores[targets]), order) / targets.sum()
     alarms = 1 - np.searchsorted(np.sort(scores[~targets]), order) / (~targets).sum()
@@ -219,12 +219,12 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:
-    """At most so many of ``count`` places, evenly."""
+    """At most ``most`` evenly spaced indices below ``count``."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def evenly_spaced_by_speaker(cuts: Sequence[Cut], most: int) -> list[Cut]:
-    """At most so many utterances of each speaker, evenly over what there are."""
+    """At most ``most`` utterances of each speaker, evenly spaced."""
     of: dict[str, list[Cut]] = {}
     for cut in cuts:
         of.setdefault(str(cut_speaker(cut)), []).append(cut)

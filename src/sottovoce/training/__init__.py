@@ -1,16 +1,16 @@
-"""The engine that trains: one loop on Lightning, which knows nothing of recipes or of particular tasks.
+"""Training: one loop on Lightning, independent of recipes and of particular tasks.
 
-`loop`              `fit`: the training loop, which resumes exactly. `TrainingSetup`: what it needs to know of a stage
-`terms`             the summands of a loss: the task's, distillation, the budget of gates
-`clipping`          gradients clipped at a fixed norm, or at a percentile of the last ones
-`loss_scaling`      steps that half precision has to leave out
+`loop`              `fit`: the training loop, which resumes exactly; `TrainingSetup`: its settings for a stage
+`terms`             the terms of a loss: the task's, distillation, the budget of gates
+`clipping`          gradients clipped at a fixed norm, or at a percentile of recent norms
+`loss_scaling`      steps that are skipped in half precision
 `schedules`         learning rates by step
 `selection`         which weights training ends with, chosen on development data
 `checkpoints`       training states on disk
 `adapters`          low-rank adapters (LoRA), attached and merged
 `masking`           masks on an encoder's features while it trains
 `random_chunks`     chunks of random size for encoders that learn to stream
-`filters`           mel filters as the first convolution of a new encoder
+`filters`           mel filters as initial weights of the first convolution of a new encoder
 `progress`          the progress bar
 `randomness`        every random choice as a function of seed, stage, step and rank
 `steps`             callbacks that are called once after each optimizer step

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, Hu et al. 2021) on the linear maps of an encoder, by peft, and back without a trace."""
+"""Low-rank adapters (LoRA, Hu et al. 2021) on the linear maps of an encoder: attached by peft, and merged again."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def attach_adapters(encoder: nn.Module, targets: Iterable[str], *, rank: int, al
     Args:
         encoder: changed in place.
         targets: ends of module paths: ``attention.q``, ``feed_forward.up``.
-        rank: of the adapters.
-        alpha: their sum is scaled by ``alpha / rank``.
-        dropout: before them.
+        rank: rank of the adapters.
+        alpha: the output of an adapter is scaled by ``alpha / rank``.
+        dropout: dropout probability on the input of the adapters.
 
     Returns:
-        how many adapters there are.
+        The number of adapters.
 
     Raises:
-        TrainingError: a target that no linear map has.
+        TrainingError: a target that matches no linear map.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -39,7 +39,7 @@ def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
     """Paths of the linear maps that end in one of ``targets``.
 
     Raises:
-        TrainingError: a target that no linear map has.
+        TrainingError: a target that matches no linear map.
     """
     linears = [path for path, module in encoder.named_modules() if isinstance(module, nn.Linear)]
     chosen: dict[str, None] = {}
@@ -54,9 +54,9 @@ def targeted(encoder: nn.Module, targets: Iterable[str]) -> list[str]:
 
 @torch.no_grad()
 def merge_adapters(encoder: nn.Module) -> None:
-    """Add every adapter to the weight that it belongs to, and take it off: the encoder is a plain one again.
+    """Add every adapter to its weight and remove it, so that the encoder has plain linear maps again.
 
-    The product is made in float64 and rounded once.
+    The product is computed in float64 and rounded once.
     """
     from peft.tuners.lora import LoraLayer
 

@@ -1,4 +1,4 @@
-"""Training states on disk: written whole, the newest kept."""
+"""Training states on disk. They are written atomically, and only the newest is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .steps import StepCallback
 
 
 class StraightToDisk(TorchCheckpointIO):
-    """Writes a training state as it goes. Lightning's own way builds it in memory first: another three times the model."""
+    """Writes a training state directly to disk. Lightning first builds it in memory, which takes three times the model."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with path_in_errors(Path(path)), open(path, "wb") as file:
@@ -34,12 +34,12 @@ _NAME = re.compile(r"step-(\d+)\.ckpt")
 
 
 class Checkpoints(StepCallback):
-    """Saves the training state every so many optimizer steps and after the last one.
+    """Saves the training state at regular optimizer steps and after the last one.
 
-    Put it last in the list of callbacks: what the others have counted at a step is then part of the state.
+    It must be last in the list of callbacks, so that the state includes what the others have counted at a step.
 
     Args:
-        directory: where to; older states there are deleted once the new one is whole.
+        directory: directory of the states; older ones are deleted once the new one is complete.
         every: steps between two states.
         last: the last step.
     """
@@ -54,7 +54,7 @@ class Checkpoints(StepCallback):
         path = self.directory / f"step-{step:08d}.ckpt"
         older = states(self.directory)
         path.parent.mkdir(parents=True, exist_ok=True)
-        trainer.save_checkpoint(partial_of(path))  # every rank takes part, one of them writes
+        trainer.save_checkpoint(partial_of(path))  # all ranks must call it; one of them writes
         if trainer.is_global_zero:
             move_into_place(path)
             for each in older:
@@ -63,11 +63,11 @@ class Checkpoints(StepCallback):
 
 
 def states(directory: Path) -> list[Path]:
-    """The whole training states in a directory, oldest first."""
+    """The complete training states in a directory, oldest first."""
     found = [each for each in directory.glob("step-*.ckpt") if _NAME.fullmatch(each.name)]
     return sorted(found, key=lambda each: each.name)
 
 
 def newest(directory: Path) -> Path | None:
-    """The training state to go on from."""
+    """The newest training state in a directory; ``None`` if there is none."""
     return next(reversed(states(directory)), None)

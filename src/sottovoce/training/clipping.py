@@ -1,4 +1,4 @@
-"""How gradients are clipped: at a norm that is given, or at a percentile of the norms so far."""
+"""Gradient clipping, at a fixed norm or at a percentile of recent norms."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class Clipping(nn.Module, ABC):
-    """Scales gradients down in place; what it remembers is part of the training state."""
+    """Scales gradients down in place. Its buffers are part of the training state."""
 
     def forward(self, weights: Sequence[Tensor]) -> Tensor:
-        """Clip the gradients of ``weights`` together; their norm before that."""
+        """Clip the gradients of all ``weights`` together. Returns their norm before clipping."""
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         nn.utils.clip_grads_with_norm_(list(weights), self.limit(norm), norm)
@@ -21,11 +21,11 @@ class Clipping(nn.Module, ABC):
 
     @abstractmethod
     def limit(self, norm: Tensor) -> float:
-        """The largest norm, now that a step has ``norm``."""
+        """The largest norm that is allowed for a step with this ``norm``."""
 
 
 class FixedClipping(Clipping):
-    """Clips at ``largest``."""
+    """Clips at the norm ``largest``."""
 
     def __init__(self, largest: float):
         super().__init__()
@@ -36,11 +36,11 @@ class FixedClipping(Clipping):
 
 
 class AutoClip(Clipping):
-    """Clips at a percentile of the last norms, the present one included (Seetharaman et al. 2020, 2007.14469).
+    """Clips at a percentile of the last norms, including the current one (Seetharaman et al. 2020, 2007.14469).
 
     Args:
-        percentile: 0..100; 100 never clips.
-        history: norms that are remembered.
+        percentile: percentile of the norms, 0..100; 100 never clips.
+        history: number of norms that are kept.
     """
 
     norms: Tensor
@@ -49,11 +49,11 @@ class AutoClip(Clipping):
     def __init__(self, percentile: float = 90.0, history: int = 1000):
         super().__init__()
         self.percentile, self.history = percentile, history
-        self.register_buffer("norms", torch.zeros(history))  # a ring
+        self.register_buffer("norms", torch.zeros(history))  # a ring buffer
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     def limit(self, norm: Tensor) -> float:
-        if torch.isfinite(norm):  # a step that mixed precision is going to skip says nothing
+        if torch.isfinite(norm):  # mixed precision skips a step with another norm
             self.norms[int(self.seen) % self.history] = norm
             self.seen += 1
         count = min(int(self.seen), self.history)

@@ -1,7 +1,7 @@
-"""How the first convolution of a new waveform encoder starts: as band-pass filters on the mel scale (LEAF, 2101.08596).
+"""Initial weights of the first convolution of a new waveform encoder: band-pass filters on the mel scale (LEAF, 2101.08596).
 
-Published checkpoints have learned their filters from thousands of hours. A network that is trained from nothing for
-minutes cannot; with filters to begin with it learns about as fast as one that is given a mel filterbank.
+Published checkpoints have learned their filters from thousands of hours of speech. A network that is trained from scratch for
+minutes cannot do that. With these filters it learns about as fast as a network with a mel filterbank.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ..quantities import SAMPLE_RATE
 LOWEST, HIGHEST = 60.0, 7600.0
 PRE_EMPHASIS = 0.97
 PHASES = 4
-"""Cosine, sine and their negatives: behind a rectifier their sum is nearly the envelope."""
+"""Cosine, sine and their negatives: after a rectifier their sum approximates the envelope."""
 
 
 def mel_filters(channels: int, kernel: int) -> Tensor:
-    """Windowed cosines and sines ``[channels, kernel]`` of mel-spaced frequencies, four phases of each.
+    """Windowed cosines and sines ``[channels, kernel]`` at mel-spaced frequencies, with four phases each.
 
-    Their gains rise with frequency as those of a pre-emphasis do, for the spectrum of speech falls.
+    Their gains rise with frequency like a pre-emphasis, because the spectrum of speech falls.
 
     Raises:
-        TrainingError: channels that are no multiple of 4, or a kernel under 10 ms, in which low bands do not fit.
+        TrainingError: ``channels`` is not a multiple of 4, or the kernel is shorter than 10 ms, too short for low bands.
     """
     if channels % PHASES or kernel < SAMPLE_RATE // 100:
         raise TrainingError(

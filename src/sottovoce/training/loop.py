@@ -1,4 +1,4 @@
-"""The one training loop: a Lightning module that adds up terms, and `fit`, which resumes exactly."""
+"""The training loop: a Lightning module that sums the terms of a loss, and `fit`, which resumes exactly."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from .terms import Term, Values, weight_groups, weighted_sum
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how a stage is computed.
+    """Hardware and precision of a stage.
 
     Args:
-        accelerator, precision: as Lightning understands them.
-        workers: processes that prepare batches; 0 prepares them in the training process.
+        accelerator, precision: arguments of Lightning's trainer.
+        workers: number of processes that prepare batches; 0 prepares them in the training process.
     """
 
     accelerator: str = "auto"
@@ -44,21 +44,21 @@ class Compute:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """What the loop needs to know of one stage.
+    """Settings of the training loop for one stage.
 
     Args:
-        name, seed: what its random choices are a function of, besides step and rank.
-        steps: optimizer updates.
-        batches: (rank, world) -> the batches of that process, by step; with ``accumulate`` of them for each step.
-        terms: summands of the loss.
-        encoder_lr, head_lr, weight_decay: of the two groups of weights.
-        rate: factor of the weights' learning rates at each step.
-        encoder_gradient: factor of the gradients of the encoder's weights, before any clipping; not of its gates.
-        accumulate: batches whose gradients make one step.
-        clip: makes what limits the norm of the weights' gradient; ``None`` for no limit. Gates and multipliers are never
-            clipped: what they should do does not depend on how steep the weights are.
+        name, seed: name of the stage and seed of the run, which determine all random choices with step and rank.
+        steps: number of optimizer updates.
+        batches: (rank, world size) -> the batches of that process in order, ``accumulate`` of them for each step.
+        terms: terms of the loss.
+        encoder_lr, head_lr, weight_decay: peak learning rates of encoder and head, and the weight decay of both.
+        rate: step -> factor of these learning rates.
+        encoder_gradient: factor of the gradients of the encoder's weights, not of its gates, before any clipping.
+        accumulate: number of batches whose gradients are accumulated for one step.
+        clip: makes the gradient clipping of the weights; ``None`` for no clipping. Gates and multipliers are never
+            clipped, because their updates should not depend on the gradients of the weights.
         checkpoint_every: steps between training states on disk.
-        recompute: keep no activations of layers, compute them again in the backward pass.
+        recompute: whether activations of layers are recomputed in the backward pass to save memory.
     """
 
     name: str
@@ -79,7 +79,7 @@ class TrainingSetup:
 
 
 class TrainingModule(LightningModule):
-    """Model and terms under one optimizer, every random choice a function of (seed, stage, step, rank)."""
+    """Model and terms under one optimizer. Every random choice is a function of (seed, stage, step, rank)."""
 
     def __init__(self, model: TaskModel, setup: TrainingSetup, workers: int = 0):
         super().__init__()
@@ -95,7 +95,7 @@ class TrainingModule(LightningModule):
 
     @property
     def training_setup(self) -> TrainingSetup:
-        """What the module is trained on."""
+        """The settings that the module is trained with."""
         return self._setup
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -113,7 +113,7 @@ class TrainingModule(LightningModule):
         if not torch.isfinite(loss):
             if self.scaler is not None:
                 self.logged = logged
-                return loss * torch.nan  # or gradients could be finite, and the step be made
+                return loss * torch.nan  # otherwise gradients could be finite, and the step would not be skipped
             raise TrainingError(
                 f"stage {setup.name}: the loss is {loss.item()} at step {step}; lower the learning rate or clip gradients"
             )
@@ -134,7 +134,7 @@ class TrainingModule(LightningModule):
 
     @property
     def scaler(self) -> GradScaler | None:
-        """What scales the loss in half precision."""
+        """The loss scaler of half precision; ``None`` in other precisions."""
         return getattr(self.trainer.precision_plugin, "scaler", None)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -145,7 +145,7 @@ class TrainingModule(LightningModule):
             self.logged = {**self.logged, "skipped": self.skipped.count.float()}
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: object, **__: object) -> None:
-        # Called after unscaling in mixed precision.
+        # In mixed precision this is called after unscaling.
         if (factor := self._setup.encoder_gradient) != 1:
             for weight in self.model.encoder.parameters():
                 if weight.grad is not None:
@@ -154,7 +154,7 @@ class TrainingModule(LightningModule):
             self.clipping([p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]])
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        # Lightning asks for it after it has restored the step.
+        # Lightning calls this after it has restored the step.
         start = self.trainer.global_step * self._setup.accumulate
         steps = _From(start, self._setup.steps * self._setup.accumulate)
         batches = self._setup.batches(self.global_rank, self.trainer.world_size)
@@ -162,7 +162,7 @@ class TrainingModule(LightningModule):
 
 
 def freeze_statistics(part: torch.nn.Module) -> None:
-    """Let the batch norms of an encoder or head without trainable weights use and keep the statistics that they have."""
+    """Keep the batch-norm statistics of an encoder or head without trainable weights, and use them in training, too."""
     for module in part.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
@@ -173,7 +173,7 @@ def _one(step: int) -> float:
 
 
 class _From(Sampler[int]):
-    """``start, start + 1, ...``: without a length, so that Lightning takes the whole stage for one epoch."""
+    """``start, start + 1, ...``, without a length, so that Lightning treats the whole stage as one epoch."""
 
     def __init__(self, start: int, stop: int):
         self.start, self.stop = start, stop
@@ -186,14 +186,14 @@ def fit(model: TaskModel, setup: TrainingSetup, compute: Compute, directory: Pat
     """Train ``model`` in place, from the newest training state in ``directory`` if there is one.
 
     The state holds weights, optimizer, gates, multipliers, ramp and step. Data and random choices are functions of the
-    step, so training that was killed at any point ends in the same weights as training that was not (on a CPU, with the same
+    step, so interrupted and resumed training ends in the same weights as uninterrupted training (on a CPU, with the same
     number of threads).
 
     Args:
-        model: the network; hooks of gates are on it already.
-        setup: what to train it on.
-        compute: on what.
-        directory: for training states.
+        model: the network, with the hooks of gates attached.
+        setup: settings of the stage.
+        compute: hardware and precision.
+        directory: directory of the training states.
     """
     if setup.recompute:
         model.gradient_checkpointing_enable()
@@ -217,7 +217,7 @@ def fit(model: TaskModel, setup: TrainingSetup, compute: Compute, directory: Pat
             callbacks=[*setup.callbacks, Checkpoints(directory, setup.checkpoint_every, setup.steps)],
         )
         if compute.precision == "16-mixed" and trainer.strategy.root_device.type == "cpu":
-            # Lightning takes bfloat16 instead there, and says so in a warning.
+            # On a CPU Lightning would replace float16 by bfloat16, with a warning.
             trainer.strategy.precision_plugin = MixedPrecision("16-mixed", "cpu")
         try:
             trainer.fit(module, ckpt_path=newest(directory), weights_only=True)
@@ -232,17 +232,17 @@ def fit(model: TaskModel, setup: TrainingSetup, compute: Compute, directory: Pat
             model.eval()
     if (warning := module.skipped.final_warning(setup.steps)) is not None:
         warnings.warn(warning, stacklevel=2)
-    # What comes next (slimming with its proof, say) needs the memory of gradients, optimizer and, once the caller lets go of
-    # its terms, teachers.
+    # Free gradients and optimizer for what follows, such as slimming with its proof. Teachers are freed when the caller
+    # drops its terms.
     for callback in setup.callbacks:
-        for name in ("log", "log_dict"):  # Lightning's, methods of the module
+        for name in ("log", "log_dict"):  # set by Lightning; they are methods of the module
             vars(callback).pop(name, None)
     del trainer, module
     gc.collect()
 
 
 class _quiet(warnings.catch_warnings):
-    """Without Lightning's remarks on loaders, loggers and devices, which do not hold for this loop."""
+    """Suppresses Lightning's hints about loaders, loggers and devices, which do not apply to this loop."""
 
     def __enter__(self) -> None:
         super().__enter__()

@@ -1,5 +1,5 @@
-"""Steps that half precision has to leave out: the loss is scaled up so that small gradients survive, and large ones may
-become infinite. Such a step changes nothing, the scale is halved, and training goes on.
+"""Skipped steps in half precision: the loss is scaled up so that small gradients do not underflow, and large gradients may
+become infinite. A step with infinite gradients is skipped, the scale is halved, and training continues.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import TrainingError
 
 LEAST_SCALE = 1e-4
-"""Below this it is no matter of scale any more: 30 steps in a row from where it starts, 2^16."""
+"""Below this scale the loss itself is at fault. From the initial 2^16 that takes 30 skipped steps in a row."""
 
 
 class SkippedSteps(nn.Module):
-    """Counts the steps that were left out; the number is part of the training state.
+    """Counts skipped steps. The number is part of the training state.
 
     Args:
-        stage: what errors call it.
+        stage: name of the stage, for messages.
     """
 
     count: Tensor
@@ -34,12 +34,12 @@ class SkippedSteps(nn.Module):
         self._statistics: list[tuple[Tensor, Tensor]] = []
 
     def remember(self, model: nn.Module) -> None:
-        """Running statistics as they are before a batch, whose activations may be infinite."""
+        """Store the running statistics before a batch, whose activations may be infinite."""
         norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
         self._statistics += [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
 
     def watch(self, scaler: GradScaler, step: Callable[[], Any]) -> None:
-        """Make a step, and count it if it was left out.
+        """Call ``step``. If it was skipped, count it and restore the running statistics.
 
         Raises:
             TrainingError: the scale has collapsed.
@@ -48,7 +48,7 @@ class SkippedSteps(nn.Module):
         step()
         if scaler.get_scale() < before:
             self.count += 1
-            for buffer, value in reversed(self._statistics):  # of several batches, those before the first
+            for buffer, value in reversed(self._statistics):  # with several batches, the values before the first one
                 buffer.copy_(value)
             if before < LEAST_SCALE:
                 raise TrainingError(
@@ -59,10 +59,10 @@ class SkippedSteps(nn.Module):
         self._statistics.clear()
 
     def final_warning(self, steps: int) -> str | None:
-        """A warning about the steps that were left out, of ``steps`` in all; ``None`` where there were none.
+        """A warning about skipped steps, out of ``steps`` in total; ``None`` if there were none.
 
         Raises:
-            TrainingError: none of them was made.
+            TrainingError: all steps were skipped.
         """
         count = int(self.count)
         if count and count == steps:

@@ -1,11 +1,10 @@
-"""Masks on the features of an encoder while it trains: stretches of time and bands of frequency become silent.
+"""Masks that set time spans and frequency bands of an encoder's features to zero during training.
 
     filterbank     on the log-mel features, whose mean is 0: SpecAugment (Park et al. 2019, 1904.08779)
-    waveform       on the projected features, stretches of frames and runs of channels: as wav2vec 2.0 fine-tunes
+    waveform       on the projected features, spans of frames and of channels: as in fine-tuning of wav2vec 2.0
 
-They are drawn from torch's global generator, which the loop sets before each forward pass as a function of (seed, stage,
-step, rank). They only act while the encoder is in training mode, and are attached from outside for one stage: a teacher
-is not masked, and neither is an evaluation in between.
+Masks are drawn from torch's global generator, which the loop seeds before each forward pass by (seed, stage, step, rank).
+They are attached to the encoder for one stage and act only in training mode, so neither teachers nor evaluations are masked.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from ..quantities import SAMPLE_RATE
 
 
 class Mask(Protocol):
-    """Something that makes parts of features silent."""
+    """A mask that sets parts of features to zero."""
 
     def kept(self, features: Tensor, frames: Tensor, step: float, bands: int) -> Tensor:
-        """What is kept of ``features[B, T, C]``, as a mask that broadcasts against them.
+        """The kept parts of ``features[B, T, C]``, as a mask that broadcasts to them.
 
         Args:
-            features: only their size matters.
-            frames: ``[B]`` valid ones.
+            features: the features, of which only the shape is used.
+            frames: number of valid frames ``[B]``.
             step: seconds from one frame to the next.
-            bands: the channels are so many bands, one or several times over.
+            bands: number of frequency bands; the channels are these bands, once or repeated.
         """
 
 
 @dataclass(frozen=True)
 class TimeMask:
-    """Stretches of time.
+    """Masks time spans.
 
     Args:
-        count: of each utterance.
-        per_second: and so many more for each second of it.
-        longest: seconds; each stretch is drawn evenly from 0 to that.
-        share: no stretch is longer than this share of the utterance.
+        count: number of spans in each utterance.
+        per_second: additional spans for each second of the utterance.
+        longest: maximum length of a span in seconds; lengths are uniform from 0.
+        share: maximum length of a span as a fraction of the utterance.
     """
 
     count: int = 2
@@ -62,11 +61,11 @@ class TimeMask:
 
 @dataclass(frozen=True)
 class FrequencyMask:
-    """Bands of frequency; behind a waveform front end, runs of feature channels.
+    """Masks frequency bands, or with a waveform front end spans of feature channels.
 
     Args:
-        count: of each utterance.
-        widest: share of all bands; each mask is drawn evenly from 0 to that.
+        count: number of spans in each utterance.
+        widest: maximum width of a span as a fraction of all bands; widths are uniform from 0.
     """
 
     count: int = 2
@@ -80,7 +79,7 @@ class FrequencyMask:
 
 
 def _spans(size: int, most: int, counts: Tensor, widest: Tensor, inside: Tensor) -> Tensor:
-    """``[B, size]``: True in ``counts[B]`` (up to ``most``) random spans, each up to ``widest[B]``, within ``inside[B]``."""
+    """A mask ``[B, size]``, True in ``counts[B]`` (up to ``most``) random spans of up to ``widest[B]`` within ``inside[B]``."""
     drawn = torch.rand(2, most, len(counts), 1).to(counts.device)  # on the CPU: the same on every device
     width = drawn[0] * widest[:, None]
     start = drawn[1] * (inside[:, None] - width)

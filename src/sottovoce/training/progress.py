@@ -1,4 +1,4 @@
-"""What a person sees of a stage while it trains."""
+"""The progress display of a training stage."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .steps import StepCallback
 
 
 class ProgressBar(StepCallback):
-    """A bar with loss, task metric, sparsity against its target, and milliseconds a step.
+    """A progress bar with loss, task metric, sparsity and its target, and milliseconds for each step.
 
-    In a terminal it moves; elsewhere a line is printed at every tenth of the stage.
+    Outside a terminal, a line is printed at every tenth of the stage instead.
 
     Args:
-        console: where to.
+        console: the console to print to.
         stage: name of the stage.
-        steps: its length.
+        steps: number of optimizer steps of the stage.
     """
 
     def __init__(self, console: Console, stage: str, steps: int):
@@ -69,7 +69,7 @@ class ProgressBar(StepCallback):
 
 
 def step_summary(values: dict[str, float], milliseconds: Milliseconds) -> str:
-    """The numbers that matter, in one line."""
+    """The most important values in one line."""
     parts = [f"loss {values['loss']:.3f}"]
     if "task/accuracy" in values:
         parts.append(f"accuracy {100 * values['task/accuracy']:.0f} %")

@@ -1,4 +1,4 @@
-"""Chunks of another size in every training step, so that one model streams at several latencies, and without a stream."""
+"""Random chunk sizes in training, so that one model works at several streaming latencies and without streaming."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .randomness import seed_of
 
 
 class RandomChunks(Callback):
-    """Draws what the frames of some encoders see, anew for every batch; after it, they see what their configs say.
+    """Draws chunks of encoders for every batch. After the batch, the chunks of their configs apply again.
 
-    A teacher that streams sees what its student sees: neither more, which cannot be imitated, nor less.
+    A streaming teacher gets the same chunks as its student, because a student cannot imitate outputs with more context.
 
     Args:
-        encoders: all get the draw; the first one's config says of which sizes.
-        seed, stage: what a draw is a function of, besides step, batch of the step, and rank.
+        encoders: the encoders that get the drawn chunks; the config of the first one has the sizes to draw from.
+        seed, stage: seed and stage name, which determine a draw with step, batch of the step, and rank.
     """
 
     def __init__(self, *encoders: EncoderNetwork, seed: int, stage: str):
@@ -39,7 +39,7 @@ class RandomChunks(Callback):
 
 
 def draw_chunks(config: EncoderConfig, seed: int) -> Chunks | None:
-    """What frames see in one step; ``None`` for everything."""
+    """The chunks of one step; ``None`` for attention over the whole utterance."""
     chance = random.Random(seed)
     if chance.random() < config.full_context:
         return None

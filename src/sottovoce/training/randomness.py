@@ -8,7 +8,7 @@ import torch
 
 
 def seed_of(*place: int | str) -> int:
-    """A 63-bit seed that depends on every part of ``place`` and on nothing else (no process, no platform).
+    """A 63-bit seed that depends only on the parts of ``place``, not on process or platform.
 
     >>> seed_of(0, "prune", 7) == seed_of(0, "prune", 7), seed_of(0, "prune", 7) == seed_of(0, "prune", 8)
     (True, False)
@@ -18,10 +18,10 @@ def seed_of(*place: int | str) -> int:
 
 
 def begin_step(seed: int, stage: str, micro_step: int, rank: int) -> None:
-    """Set torch's generators for one forward and backward pass: dropout and masks then depend on the step alone."""
+    """Seed torch's generators for one forward and backward pass, so that dropout and masks do not depend on earlier steps."""
     torch.manual_seed(seed_of(seed, stage, micro_step, rank))
 
 
 def gate_seed(seed: int, stage: str, step: int) -> int:
-    """The seed of a step's gates: the same on every rank, and in every micro-step of an accumulated step."""
+    """The seed of the gates in a step. It is the same on every rank, and in every micro-step of an accumulated step."""
     return seed_of(seed, stage, "gates", step)

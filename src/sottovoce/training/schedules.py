@@ -1,4 +1,4 @@
-"""How the learning rate of the weights goes: a factor for every step."""
+"""Learning-rate schedules of the weights, as a factor for every step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def schedule(steps: int, *, warmup: int = 0, decay: Decay = "cosine", final: flo
     """Factor of the learning rate at each step: rises linearly over ``warmup`` steps, then decays to ``final``.
 
     Args:
-        steps: of the whole stage.
+        steps: number of steps of the stage.
         warmup: steps until the full rate is reached.
-        decay: what happens after that.
+        decay: shape of the decay after the warm-up.
         final: factor at the last step.
 
     >>> rate = schedule(10, warmup=2, decay="linear")

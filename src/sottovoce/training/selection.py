@@ -1,4 +1,4 @@
-"""Which weights a stage ends with: chosen and averaged on development data, and on nothing else."""
+"""The final weights of a stage: checkpoints chosen on development data only, and averaged."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Evaluate = Callable[[Any], Mapping[str, Any]]
 
 
 class CheckpointSelection(StepCallback):
-    """Evaluates on development data every so many steps, and remembers the weights of each time.
+    """Evaluates on development data at regular steps, and stores the weights of each evaluation.
 
     Args:
-        evaluate: model -> numbers; among them ``metric``.
-        metric: the number by which weights are chosen.
-        lower: whether less of it is better.
-        every: steps between evaluations; the last step is always one.
+        evaluate: model -> results, including ``metric``.
+        metric: key of the result by which weights are chosen.
+        lower: whether lower values of the metric are better.
+        every: steps between evaluations; the last step is always evaluated.
         last: the last step.
-        directory: for the weights.
-        write_metrics: called with the step and its numbers, named ``dev/...``.
+        directory: directory of the stored weights.
+        write_metrics: called with the step and its results, named ``dev/...``.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class CheckpointSelection(StepCallback):
         self.evaluated = [(int(step), float(value)) for step, value in state["evaluated"]]
 
     def chosen(self, keep: str, average: int) -> list[int]:
-        """The steps whose weights are taken: the last ``average``, or as many around the best."""
+        """The steps whose weights are averaged: the last ``average`` evaluated ones, or as many around the best."""
         steps = [step for step, _ in self.evaluated]
         if keep == "last":
             return steps[-average:]
@@ -84,7 +84,7 @@ class CheckpointSelection(StepCallback):
         return steps[first : first + average]
 
     def finish(self, model: nn.Module, keep: str, average: int) -> list[int]:
-        """Put the chosen weights, averaged, into the model."""
+        """Load the average of the chosen weights into the model. Returns their steps."""
         steps = self.chosen(keep, average)
         model.load_state_dict(averaged([load_file(self.path(step)) for step in steps]))
         return steps
@@ -94,7 +94,7 @@ def averaged(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of several models' tensors.
 
     Raises:
-        TrainingError: the models differ in structure: an average of different structures is none of them.
+        TrainingError: the models differ in structure, so they cannot be averaged.
     """
     first = states[0]
     for other in states[1:]:

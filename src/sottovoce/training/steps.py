@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class StepCallback(Callback, ABC):
-    """Lightning calls its callbacks after every *batch*; this one after every optimizer step, with its number (from 1)."""
+    """A callback that is called after every optimizer step with its number from 1. Lightning's are called after every batch."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -23,4 +23,4 @@ class StepCallback(Callback, ABC):
 
     @abstractmethod
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
-        """After optimizer step ``step``."""
+        """Called after optimizer step ``step``."""

@@ -1,4 +1,4 @@
-"""The summands of a training loss. Each has its own state and parameters, and a method that is called when a step begins."""
+"""The terms of a training loss. Each has its own state and parameters, and a method that is called when a step begins."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Values = dict[str, Tensor]
 
 
 class Term(nn.Module, ABC):
-    """One summand.
+    """One term.
 
     Args:
-        name: in logs.
-        weight: it is multiplied by.
+        name: name in logs.
+        weight: factor of the term in the loss.
     """
 
     labels: Sequence[str] = ()
-    """Names of the classes, where batches must carry labels for it."""
+    """Names of the classes, if the term needs labels in batches."""
 
     def __init__(self, name: str, weight: float = 1.0):
         super().__init__()
@@ -46,7 +46,7 @@ class Term(nn.Module, ABC):
         """The unweighted loss, and values to log."""
 
     def groups(self) -> list[dict[str, Any]]:
-        """Optimizer groups; the key ``scheduled`` says whether the weights' schedule moves them."""
+        """Optimizer groups. The key ``scheduled`` says whether the learning-rate schedule of the weights applies."""
         return []
 
 
@@ -54,8 +54,8 @@ class TaskTerm(Term):
     """The task's own loss.
 
     Args:
-        objective: of the task; its parameters (a classifier, say) are trained and are no part of the model.
-        lr, weight_decay: for these parameters.
+        objective: the loss of the task. Its parameters, such as a classifier, are trained but are not part of the model.
+        lr, weight_decay: learning rate and weight decay of these parameters.
     """
 
     def __init__(self, objective: Objective, *, weight: float, lr: float, weight_decay: float):
@@ -75,12 +75,12 @@ class TaskTerm(Term):
 
 
 class DistillationTerm(Term):
-    """Distillation from a frozen teacher: of its hidden states, of its outputs, or of both.
+    """Distillation of the hidden states of a frozen teacher, of its outputs, or of both.
 
     Args:
         features: the distance of hidden states; ``None`` for none.
-        logits: that of outputs; ``None`` for none. With both, the teacher runs once for each batch.
-        lr: of the projections behind the student's hidden states.
+        logits: the distance of outputs; ``None`` for none. With both, the teacher runs once for each batch.
+        lr: learning rate of the projections after the student's hidden states.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class DistillationTerm(Term):
 
     @property
     def teacher(self) -> EncoderNetwork:
-        """The encoder that is imitated."""
+        """The teacher's encoder."""
         if self.features is not None:
             return self.features.teacher
         assert self.logits is not None
@@ -127,11 +127,11 @@ class DistillationTerm(Term):
 
 
 class BudgetTerm(Term):
-    """The penalty that drives the gates of a `Pruner` down to its budget.
+    """The penalty that drives the gates of a `Pruner` to its budget.
 
     Args:
-        pruner: of the network or of a part of it. The schedule of the weights does not move its learning rates.
-        seed, stage: what the gates of a step are a function of, besides the step.
+        pruner: the pruner of the network or of a part of it. The learning-rate schedule of the weights does not apply to it.
+        seed, stage: seed and stage name, which determine the random gates with the step.
     """
 
     def __init__(self, pruner: Pruner, *, seed: int, stage: str):
@@ -154,7 +154,7 @@ def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:
 
 
 def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Optimizer groups of the model: encoder and head, each with (matrices) and without (vectors) weight decay."""
+    """Optimizer groups of the model: for encoder and head one with weight decay (matrices) and one without (vectors)."""
     groups = []
     for name, module, lr in (("encoder", model.encoder, encoder_lr), ("head", model.head, head_lr)):
         parameters = [p for p in module.parameters() if p.requires_grad and p.numel()]
@@ -167,7 +167,7 @@ def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight
 
 
 def weighted_sum(terms: list[Term], model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
-    """The weighted sum of all terms, and everything they log."""
+    """The weighted sum of all terms, and all values to log."""
     total = torch.zeros((), device=batch["waveform"].device)
     logged: Values = {}
     for term in terms:

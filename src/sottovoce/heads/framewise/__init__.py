@@ -1,6 +1,6 @@
 """Heads with an output for every frame.
 
-`powerset_head`      sets of speakers, for diarization
+`powerset_head`      sets of active speakers, for diarization
 `frame_classifier`   one linear map
-`frame_head`         what heads whose output has frames have in common
+`frame_head`         base class of heads whose output has frames
 """

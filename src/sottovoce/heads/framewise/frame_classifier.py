@@ -1,4 +1,4 @@
-"""Every frame into classes by one linear map."""
+"""Classification of every frame by one linear map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FrameClassifier(LayerSumHead):
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        classes: Outputs. Whether they exclude one another depends on the training: SUPERB's are speakers, each talking or not.
+        classes: Number of outputs. Training decides whether they are exclusive: in SUPERB each is one speaker, active or not.
     """
 
     auto_class = "AutoModelForAudioFrameClassification"
@@ -30,11 +30,11 @@ class FrameClassifier(LayerSumHead):
         return self.output.out_features
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, T, classes]`` logits; those of frames from ``lengths[B]`` on mean nothing."""
+        """``[B, T, classes]`` logits; those of frames beyond ``lengths[B]`` are meaningless."""
         return self.output(self.fused(hidden_states))
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["output.weight"])]
 
     def macs(self) -> list[MacTerm]:

@@ -1,4 +1,4 @@
-"""What the heads have in common whose output has frames."""
+"""Base class of heads whose output has frames."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..options import Stride
 
 
 class FrameHead(LayerSumHead):
-    """A head on one sequence that is made of all hidden states::
+    """A head on one sequence that is made from all hidden states::
 
         hidden states ─ Σ w ─▶ every `downsampling` frames into one ─▶ [B, T', D]
         [L+1, B, T, D]         └── not where that is 1 ──┘
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
-        fusion: ``sum`` of all hidden states under softmax weights, or what the encoder gives out (``last``) alone.
-        downsampling: Frames that become one before the head.
+        fusion: ``sum`` of all hidden states under softmax weights, or the encoder's output (``last``) alone.
+        downsampling: Number of consecutive frames that are merged into one before the head.
     """
 
     def __init__(
@@ -34,19 +34,19 @@ class FrameHead(LayerSumHead):
         self.downsampling = Downsampling(stream, downsampling) if downsampling > 1 else None
 
     def fused(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, T', D]`` of ``L + 1`` hidden states ``[B, T, D]`` with ``lengths[B]`` valid frames."""
+        """One sequence ``[B, T', D]`` from ``L + 1`` hidden states ``[B, T, D]`` with ``lengths[B]`` valid frames."""
         x = super().fused(hidden_states)
         return x if self.downsampling is None else self.downsampling(x, lengths)
 
     def output_lengths(self, lengths: Any) -> Any:
-        """Frames of the output, of so many frames (a number, or a tensor of numbers) of the hidden states."""
+        """Frames of the output for ``lengths`` frames of the hidden states (a number, or a tensor of numbers)."""
         return lengths if self.downsampling is None else self.downsampling.frames(lengths)
 
     def macs(self) -> list[MacTerm]:
         return [] if self.downsampling is None else [self.every_frame("downsampling.weight")]
 
     def every_frame(self, parameter: str) -> MacTerm:
-        """The product with ``parameter`` at each frame of the output."""
+        """The MACs of the product with ``parameter`` at each frame of the output."""
 
         def times(timing: Timing) -> float:
             return self.output_lengths(timing.frames)

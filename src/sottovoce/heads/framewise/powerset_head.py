@@ -1,4 +1,4 @@
-"""Who of a few local speakers speaks in each frame: the head of a diarization model (2505.24111)."""
+"""Which of a few local speakers are active in each frame: the head of a diarization model (2505.24111)."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _NEVER = -1e4  # as a logit; float16 holds it
 
 
 class PowersetHead(LayerSumHead):
-    """Layer sum, projection, Conformers, and a class for each set of speakers::
+    """Layer sum, projection, Conformer layers, and a class for each set of speakers::
 
         hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
         [L+1, B, T, D]          [B, T, 256]
 
-    The Conformers have no positional encoding, and a LayerNorm in their convolution module (a batch says nothing about
-    another). Their units can be pruned with those of the encoder; their width stays.
+    The Conformer layers have no positional encoding, and a LayerNorm in their convolution module, so that no utterance
+    depends on its batch. Their units can be pruned with those of the encoder; their model width is fixed.
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
-        speakers: Most speakers in one window; see `sottovoce.diarization.powerset.Powerset`.
-        at_once: Most speakers in one frame.
+        speakers: Maximum number of speakers in one window; see `sottovoce.diarization.powerset.Powerset`.
+        at_once: Maximum number of speakers in one frame.
         width: Width of the Conformer layers.
-        blocks: Conformer layers.
+        blocks: Number of Conformer layers.
         inner: Feed-forward units of each layer.
         heads: Attention heads of each layer.
         kernel: Convolution taps of each layer.
         dropout: Dropout inside the layers.
-        shape: what is left of the Conformers after pruning; ``None`` where nothing has been pruned.
+        shape: widths that remain of the Conformer layers after pruning; ``None`` for an unpruned head.
 
     Raises:
-        CheckpointError: more speakers at once than there are, or heads that do not divide the width.
+        CheckpointError: ``at_once`` exceeds ``speakers``, or ``heads`` does not divide the width.
     """
 
     auto_class = "AutoModelForAudioFrameClassification"
@@ -82,7 +82,7 @@ class PowersetHead(LayerSumHead):
 
     @staticmethod
     def check(options: OptionValues) -> None:
-        """Check that the speakers suffice, and that heads divide the width.
+        """Check that ``at_once`` is at most ``speakers``, and that ``heads`` divides the width.
 
         Raises:
             CheckpointError: they do not.
@@ -97,10 +97,10 @@ class PowersetHead(LayerSumHead):
         return self.output.out_features
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, T, classes]`` logits; in frames from ``lengths[B]`` on nobody speaks.
+        """``[B, T, classes]`` logits; in frames beyond ``lengths[B]`` they say that nobody speaks.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         x = self.norm(self.project(self.fused(hidden_states)))
         mask = None
@@ -116,7 +116,7 @@ class PowersetHead(LayerSumHead):
         return torch.where(mask[..., None], logits, silent)
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["project.weight"])]
 
     def macs(self) -> list[MacTerm]:

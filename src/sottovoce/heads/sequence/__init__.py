@@ -1,4 +1,4 @@
-"""Heads that give a sequence of labels.
+"""Heads whose output is decoded into a sequence of labels.
 
 `ctc`                     a label or the blank for every frame
 `transducer`              a stateless predictor and a joiner

@@ -1,4 +1,4 @@
-"""Frames into labels or the blank: what CTC learns and a search decodes."""
+"""The CTC head: a label or the blank for every frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..layer_sum_head import LayerCombination
 from ..options import Dropout, Stride, Width
 
 BLANK = 0
-"""The output that says "no label here" (Graves et al. 2006)."""
+"""Index of the blank, the output for "no label here" (Graves et al. 2006)."""
 
 _NEVER = -1e4  # as a logit; float16 holds it
 
@@ -27,16 +27,16 @@ class CTC(FrameHead):
         hidden states ─ fused ─▶ inner ─▶ norm ─▶ GELU ─▶ output ─▶ [B, T, outputs]
         [L+1, B, T, D]           └────── not where width is None ──────┘
 
-    The norm stands behind the inner map and not on the stream: hidden states of pre-norm encoders grow with depth, and
-    a norm over channels that may go would have to know which of them are kept.
+    The norm follows the inner map and is not applied to the residual stream, because a norm over channels that can be
+    pruned would have to know which of them remain.
 
     Args:
         stream, layers: see `FrameHead`.
-        outputs: Labels and the blank, which is output 0.
-        width: Units of the inner map; ``None`` (``null``) for one linear map, as in the stock CTC classes.
+        outputs: Number of labels including the blank, which is output 0.
+        width: Units of the inner map; ``None`` (``null``) for a single linear map, as in the CTC classes of Transformers.
         fusion: ``sum`` of all hidden states under softmax weights, or the encoder's output (``last``) alone.
         dropout: Dropout before the output.
-        downsampling: Frames that become one before the head.
+        downsampling: Number of consecutive frames that are merged into one before the head.
     """
 
     auto_class = "AutoModelForCTC"
@@ -62,14 +62,14 @@ class CTC(FrameHead):
 
     @property
     def size(self) -> int:
-        """Outputs."""
+        """Number of outputs."""
         return self.outputs
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, T, outputs]`` logits; frames from ``output_lengths(lengths)`` on say the blank.
+        """``[B, T, outputs]`` logits; frames beyond ``output_lengths(lengths)`` predict the blank.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         x = self.fused(hidden_states, lengths)
         if self.inner is not None and self.norm is not None:
@@ -83,7 +83,7 @@ class CTC(FrameHead):
         return torch.where(inside[..., None], logits, silent)
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["output.weight" if self.inner is None else "inner.weight"])]
 
     def macs(self) -> list[MacTerm]:

@@ -1,4 +1,4 @@
-"""The joiner of a transducer: what a frame and the labels before it say about the next label."""
+"""The joiner of a transducer: predicts the next label from a frame and the labels so far."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...encoder.units import Gateable, Unit, rows, site
 class Joiner(nn.Module):
     """``output(tanh(encoder(frame) + predictor(state)))``: the logits of the next label or the blank (1303.5778).
 
-    Its inner width is a unit that can be pruned, of the kind ``joiner``. What it costs is told by the transducer, which
-    knows how many frames there are.
+    Its inner width is a unit of the kind ``joiner``, which can be pruned. The transducer counts its MACs, because it knows
+    the number of frames.
 
     Args:
-        stream: the residual stream that the frames are states of.
-        predictor: size of the predictor's states, ``E``.
-        outputs: labels and the blank, ``V``.
-        width: inner units, ``J``.
+        stream: the residual stream, whose channels the frames have.
+        predictor: width of the predictor's states, ``E``.
+        outputs: number of labels including the blank, ``V``.
+        width: number of inner units, ``J``.
     """
 
     def __init__(self, stream: ResidualStream, predictor: int, outputs: int, *, width: int = 512):
@@ -31,13 +31,13 @@ class Joiner(nn.Module):
         self.output = nn.Linear(width, outputs)
 
     def forward(self, frames: Tensor, states: Tensor) -> Tensor:
-        """Logits ``[..., V]`` of projected ``frames[..., J]`` and ``states[..., J]`` that broadcast."""
+        """Logits ``[..., V]`` of projected ``frames[..., J]`` and ``states[..., J]``, whose other dimensions broadcast."""
         return self.output(self.inner((frames + states).tanh()))
 
     def gated_weight(self) -> Tensor:
-        """``output.weight``, times the gates of the inner units if there are any.
+        """``output.weight``, multiplied by the gates of the inner units if there are any.
 
-        The loss makes the hidden layer itself and never calls `inner`; there a gate on a unit is one on its column.
+        The loss computes the hidden layer itself and never calls `inner`. A gate on a unit then acts on its column here.
         """
         weight = self.output.weight
         return weight * self.inner(torch.ones(1, weight.shape[1], dtype=weight.dtype, device=weight.device))

@@ -1,4 +1,4 @@
-"""The predictor of a transducer that remembers the last few labels and nothing else."""
+"""A stateless predictor of a transducer: it sees only the last few labels."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from ...encoder.layers.safe_convolution import Conv1d
 
 
 class LabelEmbedding(nn.Embedding):
-    """Vectors of unit variance: the small ones of language models leave nothing for the joiner to see."""
+    """Embedding initialized with unit variance: with the small values of language models the joiner sees hardly any of it."""
 
     def initialize(self) -> None:
         nn.init.normal_(self.weight)
 
 
 class StatelessPredictor(nn.Module):
-    """What the last few labels say about the next: an embedding and one convolution (2003.07705; icefall's decoder).
+    """An embedding and one convolution over the last few labels (2003.07705; icefall's decoder).
 
-    It remembers nothing else, so a decoder can keep what it made of a context and merge prefixes that end alike.
+    Since there is no other state, a decoder can cache the result of each context and merge prefixes with the same ending.
 
     Args:
-        outputs: labels and the blank, ``V``.
-        size: of the embedding and of the result, ``E``.
-        context: labels that it sees; with 1 there is no convolution.
-        blank: stands before the first label.
+        outputs: number of labels including the blank, ``V``.
+        size: width of the embedding and of the result, ``E``.
+        context: number of labels that it sees; with 1 there is no convolution.
+        blank: the label that fills the context before the first label.
     """
 
     def __init__(self, outputs: int, *, size: int = 512, context: int = 2, blank: int = 0):
         super().__init__()
         self.size, self.context, self.blank = size, context, blank
         self.embedding = LabelEmbedding(outputs, size)
-        # Groups of four channels, as in icefall: the embedding has room enough to arrange itself.
+        # Groups of four channels, as in icefall; the embedding learns to place related channels in one group.
         groups = size // 4 if size % 4 == 0 else 1
         self.convolution = Conv1d(size, size, context, groups=groups, bias=False) if context > 1 else None
 

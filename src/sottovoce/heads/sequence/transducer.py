@@ -21,13 +21,13 @@ from .predictor import StatelessPredictor
 
 
 class Joint(NamedTuple):
-    """What goes into the additive joiner at the nodes of a batch of lattices.
+    """The inputs of the additive joiner for a batch of lattices.
 
     Args:
-        frames: ``[B, T, J]`` projected.
-        states: ``[B, U + 1, J]`` projected, of the predictor, the first before any label.
-        weight: ``[V, J]`` of the last linear map.
-        bias: ``[V]``.
+        frames: projected frames ``[B, T, J]``.
+        states: projected states ``[B, U + 1, J]`` of the predictor, the first before any label.
+        weight: weight ``[V, J]`` of the last linear map.
+        bias: its bias ``[V]``.
     """
 
     frames: Tensor
@@ -37,7 +37,7 @@ class Joint(NamedTuple):
 
 
 class Transducer(FrameHead):
-    """Predictor and joiner, with a CTC output beside them if wanted (Graves 2012, 1211.3711)::
+    """Predictor and joiner, with an optional CTC output (Graves 2012, 1211.3711)::
 
         hidden states ─ fused ─▶ frames ─▶ joiner ─▶ logits of the next label, or the blank
                                    │         ▲
@@ -46,14 +46,14 @@ class Transducer(FrameHead):
 
     Args:
         stream, layers: see `FrameHead`.
-        outputs: labels and the blank, ``V``; the blank is output 0.
-        predictor: Size of the predictor's embedding, ``E``.
-        context: Labels that the predictor sees.
+        outputs: number of labels including the blank, ``V``; the blank is output 0.
+        predictor: Width of the predictor's embedding, ``E``.
+        context: Number of labels that the predictor sees.
         width: Inner units of the joiner, ``J``.
         ctc: Whether there is a CTC output for an auxiliary loss.
         fusion: ``sum`` of all hidden states under softmax weights, or the encoder's output (``last``) alone.
-        downsampling: Frames that become one before the head.
-        shape: what is left of the widths after pruning; ``None`` where nothing has been pruned.
+        downsampling: Number of consecutive frames that are merged into one before the head.
+        shape: widths that remain after pruning; ``None`` for an unpruned head.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class Transducer(FrameHead):
 
     @property
     def size(self) -> int:
-        """Outputs."""
+        """Number of outputs."""
         return self.outputs
 
     def forward(
         self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None, *, targets: Tensor | None = None
     ) -> Tensor:
-        """The frames ``[B, T, D]`` that the loss and search start from; with ``targets[B, U]`` the logits
-        ``[B, T, U + 1, V]`` of all nodes of their lattices (memory!)."""
+        """The frames ``[B, T, D]`` that the loss and the search start from. With ``targets[B, U]``, the logits
+        ``[B, T, U + 1, V]`` of all lattice nodes, which take much memory."""
         frames = self.fused(hidden_states, lengths)
         if targets is None:
             return frames
@@ -95,16 +95,16 @@ class Transducer(FrameHead):
         return self.joiner(self.project(frames)[:, :, None], states[:, None])
 
     def project(self, frames: Tensor) -> Tensor:
-        """``[..., J]``: frames ``[..., D]`` as the joiner adds them."""
+        """Frames ``[..., D]`` projected to the width of the joiner, ``[..., J]``."""
         return self.joiner.encoder(frames)
 
     def joint(self, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Joint:
-        """What the joiner makes the logits of frames ``[B, T, D]`` and labels ``targets[B, U]`` from.
+        """The joiner's inputs for frames ``[B, T, D]`` and labels ``targets[B, U]``.
 
-        Beyond ``target_lengths[B]`` targets may be anything.
+        Targets beyond ``target_lengths[B]`` are ignored.
         """
         inside = frame_mask(target_lengths.to(targets.device), targets.shape[1])
-        labels = targets.masked_fill(~inside, self.blank)  # padding may be anything, -1 for one
+        labels = targets.masked_fill(~inside, self.blank)  # padding may have any value, such as -1
         states = self.joiner.predictor(self.predictor(labels.clamp(0, self.outputs - 1)))
         return Joint(self.project(frames), states, self.joiner.gated_weight(), self.joiner.output.bias)
 
@@ -116,8 +116,8 @@ class Transducer(FrameHead):
         return [] if self.ctc is None else [self.stream.part(reads=["ctc.weight"])]
 
     def macs(self) -> list[MacTerm]:
-        # One evaluation of predictor and joiner a frame: what greedy search needs while it says nothing. Labels come
-        # at most once a frame or so; most contexts are met again and not computed.
+        # One evaluation of predictor and joiner for each frame, as greedy search needs for blanks. Further evaluations for
+        # labels are few, and most contexts are cached.
         used = ["predictor.convolution"] if self.predictor.convolution is not None else []
         used += [f"joiner.{name}" for name in ("encoder", "predictor", "output")]
         return [*super().macs(), *(self.every_frame(f"{name}.weight") for name in used)]

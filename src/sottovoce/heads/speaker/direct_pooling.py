@@ -1,4 +1,4 @@
-"""Hidden states straight into a pooling: what a strong encoder needs (w2v-BERT 2.0 for verification, 2510.04213)."""
+"""Pooling of hidden states without a frame-level network, for strong encoders (w2v-BERT 2.0 for verification, 2510.04213)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 
 class DirectPooling(SpeakerEmbedder):
-    """Layer adapters and a pooling over all of them; or a layer sum, a linear map and a pooling.
+    """Layer adapters and a pooling of all their outputs; or a layer sum, a linear map and a pooling.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
-        width: Outputs of a linear map before the pooling. It is needed where the fusion is a sum of layers, because the
-            channels of a sum are the encoder's own and may be pruned.
-        size: Entries of the embedding.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
+        width: Output channels of a linear map before the pooling. It is required if the fusion is a sum of layers, because
+            the channels of a sum are those of the encoder and can be pruned.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
 
     Raises:
-        CheckpointError: a layer sum, and no width.
+        CheckpointError: a layer sum without a width.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DirectPooling(SpeakerEmbedder):
 
     @staticmethod
     def check(options: OptionValues) -> None:
-        """Check that there is a width behind a sum of layers.
+        """Check that a sum of layers is followed by a linear map with a width.
 
         Raises:
             CheckpointError: there is none.

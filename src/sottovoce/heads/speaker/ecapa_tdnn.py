@@ -20,20 +20,20 @@ DILATIONS = (2, 3, 4)
 
 
 class ECAPA(SpeakerEmbedder):
-    """Three squeeze-excitation Res2 blocks, their outputs together, channel-attentive statistics.
+    """Three squeeze-excitation Res2 blocks, a layer on their concatenated outputs, and channel-attentive statistics.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
-        channels: Channels of the blocks; 512 (6.2 M parameters on 80 features) or 1024 (14.7 M) in the paper.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
+        channels: Channels of the blocks; in the paper 512 (6.2 M parameters on 80 features) or 1024 (14.7 M).
         scale: Groups of channels inside a block.
-        bottleneck: Inner units of the squeeze-excitation.
-        wide: Channels of the frames that are pooled.
-        size: Entries of the embedding.
+        bottleneck: Hidden units of the squeeze-excitation.
+        wide: Channels of the last frame-level layer, whose output is pooled.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
 
     Raises:
-        CheckpointError: the channels do not make equal groups.
+        CheckpointError: the channels cannot be divided into equal groups.
     """
 
     check = staticmethod(check_groups)
@@ -79,7 +79,7 @@ class ECAPAEncoder(FrameEncoder):
 
 
 class ECAPABlock(nn.Module):
-    """Dense, Res2 over time, dense, squeeze-excitation, and past all of it."""
+    """Pointwise layer, Res2 over time, pointwise layer, squeeze-excitation, with a residual connection around all of them."""
 
     def __init__(self, channels: int, dilation: int, scale: int, bottleneck: int):
         super().__init__()

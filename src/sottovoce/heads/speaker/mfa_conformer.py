@@ -1,4 +1,4 @@
-"""MFA-Conformer: the outputs of all blocks of a Conformer, side by side, under attentive statistics (2203.15249)."""
+"""MFA-Conformer: the concatenated outputs of all Conformer blocks, and attentive statistics (2203.15249)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from .pooling_head import FrameEncoder, SpeakerEmbedder
 class MFAConformer(SpeakerEmbedder):
     """Conformer blocks with relative positions; the outputs of all of them are normalized and pooled together.
 
-    The published network halves 10 ms frames first; frames here have 20 ms already.
+    The published network first downsamples 10 ms frames by 2. That step is left out, because these frames have 20 ms.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
         width: Width of the Conformer layers.
-        blocks: Conformer layers.
+        blocks: Number of Conformer layers.
         inner: Feed-forward units of each layer.
         heads: Attention heads of each layer.
         kernel: Convolution taps of each layer.
         dropout: Dropout inside the layers.
-        size: Entries of the embedding.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
-        shape: what is left of the blocks after pruning; ``None`` where nothing has been pruned.
+        shape: widths that remain of the blocks after pruning; ``None`` for an unpruned head.
 
     Raises:
-        CheckpointError: heads that do not fill the width.
+        CheckpointError: ``width`` is not a multiple of ``2 * heads``.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MFAConformer(SpeakerEmbedder):
 
     @staticmethod
     def check(options: OptionValues) -> None:
-        """Check that every head has an even width, as relative positions need it.
+        """Check that every attention head has an even width, which relative positions require.
 
         Raises:
             CheckpointError: it does not.
@@ -79,7 +79,7 @@ class MFAConformer(SpeakerEmbedder):
 
 
 class ConformerEncoder(FrameEncoder):
-    """The blocks, and the norm over all their outputs."""
+    """The blocks, and a norm over their concatenated outputs."""
 
     reads = ("entry.weight",)
 

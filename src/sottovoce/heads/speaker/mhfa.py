@@ -1,4 +1,4 @@
-"""Multi-head factorized attentive pooling: the small strong head on all hidden states (2210.01273)."""
+"""Multi-head factorized attentive pooling: a small head on all hidden states (2210.01273)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .pooling_head import PoolingHead
 class MHFA(PoolingHead):
     """Pools the hidden states of all layers and frames into one vector.
 
-    Keys and values are each a softmax-weighted sum over layers, compressed to a few dimensions; the keys say, for each
-    head, how much each frame counts::
+    Keys and values are each a softmax-weighted sum over layers, projected to a few dimensions. The keys give the attention
+    weight of each frame for each attention head::
 
         hidden states ─┬─ Σ wᵏ ─▶ keys   ─▶ [B, T, heads] ─▶ softmax over T ─┐
         [L+1, B, T, D] └─ Σ wᵛ ─▶ values ─▶ [B, T, width] ───────────────────┴─▶ [B, heads · width] ─▶ [B, size]
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
-        width: Dimensions that keys and values are compressed to.
+        width: Dimensions that keys and values are projected to.
         heads: Attention heads.
-        size: Entries of the embedding.
+        size: Dimension of the embedding.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MHFA(PoolingHead):
         nn.init.ones_(self.value_weights)
 
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """How much each frame counts for each head, and its values: ``[B, T, heads + width]``."""
+        """The attention score of each frame for each attention head, and its values: ``[B, T, heads + width]``."""
         self._check(hidden_states)
         keys = self.keys(weighted_sum(hidden_states, self.key_weights))
         values = self.values(weighted_sum(hidden_states, self.value_weights))
@@ -67,7 +67,7 @@ class MHFA(PoolingHead):
         return self.project(pooled.flatten(1))
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["keys.weight", "values.weight"])]
 
     def macs(self) -> list[MacTerm]:

@@ -1,4 +1,4 @@
-"""The x-vector network in its plainest form: time-delay layers without norms, and statistics."""
+"""The plain x-vector network: time-delay layers without norms, and statistics pooling."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ..options import EmbeddingSize, OptionValues, Widths
 
 
 class PlainXVector(LayerSumHead, Embedder):
-    """One vector of an utterance (Snyder et al. 2018, as in SUPERB, 2105.01051)::
+    """A speaker embedding (Snyder et al. 2018, as in SUPERB, 2105.01051)::
 
         hidden states ─ fused ─▶ projector ─▶ time-delay layers ─▶ mean, deviation over T ─▶ embedding ─▶ [B, size]
         [L+1, B, T, D]                        convolution, ReLU                                └▶ classifier
 
-    Time-delay layers see whole windows only, so ``T`` shrinks by their context. The classifier is what training put an
-    angular loss on; it belongs to the checkpoints there are, and its output is what stock code calls logits.
+    Time-delay layers are not padded, so ``T`` shrinks by their context. The classifier was trained with an angular loss. It
+    is part of the stock checkpoints, and its output is what Transformers calls logits.
 
     Args:
         stream, layers, fusion: see `LayerSumHead`.
-        channels: Channels of each time-delay layer; the projector makes as many as the first.
-        kernels: Frames that each layer spans.
-        dilations: Frames from one tap of a layer to the next.
-        size: Entries of the embedding.
+        channels: Channels of each time-delay layer; the projector has as many as the first.
+        kernels: Taps of each layer.
+        dilations: Frames from one tap of each layer to the next.
+        size: Dimension of the embedding.
 
     Raises:
         CheckpointError: lists of different lengths.
@@ -108,7 +108,7 @@ class PlainXVector(LayerSumHead, Embedder):
             )
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["projector.weight"])]
 
     def macs(self) -> list[MacTerm]:

@@ -1,7 +1,7 @@
-"""Frames into one vector: mean, mean and deviation, and the same under learned attention.
+"""Pooling of frames into one vector: mean, mean and standard deviation, and both with learned attention weights.
 
-Every pooling takes frames ``[B, T, C]`` and a mask ``[B, T]`` that is True on the frames that count; the others have no
-influence. Frames may be shared by many masks: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
+Every pooling takes frames ``[B, T, C]`` and a mask ``[B, T]`` that is True on the frames to pool; the others are ignored.
+Several masks can share the same frames: ``[1, T, C]`` with ``[K, T]`` gives ``[K, ...]``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..frames import MaskedBatchNorm1d
 from ..options import Choice, KindsOf, Width, build_choice
 
 _LEAST = 1e-4
-"""Least variance: the gradient of a deviation at 0 is infinite, and one frame has none."""
+"""Lower bound of the variance: it is 0 for a single frame, where the gradient of the standard deviation is infinite."""
 
 
 class Pooling(nn.Module, ABC):
-    """Frames of ``channels`` into one vector of ``size``."""
+    """Turns frames with ``channels`` into one vector with ``size`` entries."""
 
     size: int
 
@@ -55,11 +55,11 @@ class Statistics(Pooling):
 
 
 class Attentive(Pooling):
-    """Statistics under one weight a frame (Okabe et al. 2018): ``softmax over T of v · tanh(W x + b)``.
+    """Statistics with one weight for each frame (Okabe et al. 2018): ``softmax over T of v · tanh(W x + b)``.
 
     Args:
-        channels: of the frames.
-        bottleneck: Inner units of the attention.
+        channels: channels of the frames.
+        bottleneck: Hidden units of the attention.
     """
 
     def __init__(self, channels: int, *, bottleneck: Width = 128):
@@ -76,14 +76,14 @@ class Attentive(Pooling):
 
 
 class ChannelAttentive(Pooling):
-    """Statistics under a weight for every frame and channel, which depend on the whole utterance (2005.07143).
+    """Statistics with a weight for every frame and channel that depends on the whole utterance (2005.07143).
 
         x, mean x, deviation x ─▶ bottleneck ─▶ ReLU ─▶ batch norm ─▶ tanh ─▶ [B, T, C] ─▶ softmax over T
 
     Args:
-        channels: of the frames.
-        bottleneck: Inner units of the attention.
-        context: Whether the attention also takes in mean and deviation of the whole utterance.
+        channels: channels of the frames.
+        bottleneck: Hidden units of the attention.
+        context: Whether the attention also sees the mean and standard deviation of the whole utterance.
     """
 
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = True):
@@ -96,7 +96,7 @@ class ChannelAttentive(Pooling):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         hidden = self.hidden(x)
-        if self.context is not None:  # the same for all frames, so it is multiplied once
+        if self.context is not None:  # the same for all frames, so it is computed once
             hidden = hidden + self.context(statistics(x, uniform_weights(x, mask)))[:, None]
         hidden = self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
         return statistics(x, attention_weights(self.score(torch.tanh(hidden)), mask))
@@ -118,13 +118,13 @@ def build_pooling(channels: int, chosen: Choice) -> Pooling:
     """The pooling that a config describes: ``"mean"``, or with options ``{"kind": "attentive", "bottleneck": 128}``.
 
     Raises:
-        CheckpointError: a kind that is not there, or options that it does not have.
+        CheckpointError: an unknown kind, or options that it does not have.
     """
     return build_choice(POOLINGS, chosen, channels)
 
 
 def uniform_weights(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Weights ``[B, T, 1]`` that make a plain mean over valid frames."""
+    """Equal weights ``[B, T, 1]`` for all valid frames."""
     if mask is None:
         return x.new_full((1, x.shape[1], 1), 1 / x.shape[1])
     return (mask / mask.sum(1, keepdim=True)).to(x.dtype)[..., None]
@@ -138,7 +138,7 @@ def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def statistics(x: Tensor, weights: Tensor) -> Tensor:
-    """Mean and standard deviation ``[B, 2 C]`` of ``x[B, T, C]`` under weights that sum to 1 over time."""
+    """Mean and standard deviation ``[B, 2 C]`` of ``x[B, T, C]`` with weights that sum to 1 over time."""
     wide = at_least_float32(x)
     mean = (weights * wide).sum(1)
     variance = (weights * (wide - mean[:, None]).square()).sum(1)

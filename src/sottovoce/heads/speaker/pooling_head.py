@@ -1,4 +1,4 @@
-"""Heads that make one vector of an utterance in two halves: frames, and a pooling of those that a mask chooses."""
+"""Heads that make a speaker embedding in two steps: a frame-level network, and a pooling of the frames in a mask."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ from .pooling import build_pooling
 
 
 class PoolingHead(Embedder):
-    """A head whose frames a diarization pipeline computes once and pools once for each speaker, under that speaker's mask."""
+    """A head whose frames a diarization pipeline computes once, and then pools for each speaker with that speaker's mask."""
 
     @abstractmethod
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """What there is to pool, ``[B, T, F]``, from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Frames ``[B, T, F]`` to pool, from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
 
     @abstractmethod
     def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, size]`` of ``frames[B, T, F]`` where ``mask[B, T]`` is True (some must be).
+        """Embeddings ``[B, size]`` of the frames of ``frames[B, T, F]`` on which ``mask[B, T]`` is True, at least one each.
 
-        The frames of one utterance, ``[1, T, F]``, may be given with many masks ``[K, T]``.
+        The frames of one utterance, ``[1, T, F]``, can be pooled with several masks ``[K, T]``.
         """
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Embeddings ``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         frames = self.frames(hidden_states, lengths)
         return self.pool(frames, mask_if_padded(lengths, frames.shape[1]))
 
 
 class FrameEncoder(nn.Module, ABC):
-    """The frame-level network of a speaker embedder: ``[B, inputs, T] -> [B, width, T]``, as many frames out as in."""
+    """The frame-level network of a speaker embedder: ``[B, inputs, T] -> [B, width, T]``. It keeps the number of frames."""
 
     width: int
-    """Channels out."""
+    """Number of output channels."""
 
     reads: tuple[str, ...]
-    """The weights whose dimension 1 reads the input."""
+    """Names of the weights whose dimension 1 reads the input."""
 
     @abstractmethod
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, width, T]``; ``mask[B, T]`` is True on frames that are no padding."""
+        """``[B, width, T]``; ``mask[B, T]`` is True on frames that are not padding."""
 
     def initialize(self) -> None:
-        """Give bare parameters their first values, see `Head.initialize`."""
+        """Initialize bare parameters, see `Head.initialize`."""
 
 
 class VectorNorm(nn.BatchNorm1d):
-    """Batch norm of one vector an utterance, ``[B, C] -> [B, C]``.
+    """Batch norm of one vector for each utterance, ``[B, C] -> [B, C]``.
 
-    A batch of one has no statistics: it is brought to the running ones, as in evaluation, and they stay as they are.
+    A batch of one has no statistics, so it uses the running ones, as in evaluation, and does not update them.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,19 +74,19 @@ class VectorNorm(nn.BatchNorm1d):
 
 
 class SpeakerEmbedder(PoolingHead):
-    """LayerAggregation, trunk, pooling, embedding: the shape that all published speaker embedders have::
+    """Layer aggregation, trunk, pooling and a linear map: the structure of all published speaker embedders here::
 
         hidden states ─▶ fusion ─▶ trunk ─▶ pooling ─▶ norm ─▶ embed ─▶ [B, size]
         [L+1, B, T, D]   [B, C, T]  [B, C', T]  [B, P]
 
     Args:
         layers: number of hidden states, ``L + 1``.
-        fusion: makes one stream of frames of them.
-        trunk: what happens to each frame in its context.
+        fusion: makes one sequence of frames from them.
+        trunk: the frame-level network.
         pooled: the pooling, as configs write it (see `build_pooling`).
-        size: of the embedding.
-        norm: batch norm of what was pooled.
-        out_norm: batch norm of the embedding.
+        size: dimension of the embedding.
+        norm: whether the pooled vector passes a batch norm.
+        out_norm: whether the embedding passes a batch norm.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""RawNet3's trunk (2203.08488): Res2 blocks with feature-map scaling, on features."""
+"""RawNet3 (2203.08488) without its filterbank: Res2 blocks with feature-map scaling on the hidden states of an encoder."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ DILATIONS = (2, 3, 4)
 
 
 class RawNet3(SpeakerEmbedder):
-    """Three Res2 blocks, their outputs together, channel-attentive statistics.
+    """Three Res2 blocks, a layer on their concatenated outputs, and channel-attentive statistics.
 
-    What goes past the first block is always mapped (the published network leaves the map out where widths are equal), so that
-    the stream may lose channels.
+    The shortcut of the first block always has a linear map, so that the residual stream can lose channels. (The published
+    network has none where widths are equal.)
 
-    The published network brings the 1 ms steps of a filterbank of its own to 15 ms with two max poolings. Frames here
-    have 20 ms already, so neither is there.
+    The published network reduces the 1 ms steps of its own filterbank to 15 ms by two max poolings. Both are left out,
+    because these frames have 20 ms.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
         channels: Channels of the blocks.
         scale: Groups of channels inside a block.
-        wide: Channels of the frames that are pooled.
-        size: Entries of the embedding.
+        wide: Channels of the last frame-level layer, whose output is pooled.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
 
     Raises:
-        CheckpointError: the channels do not make equal groups.
+        CheckpointError: the channels cannot be divided into equal groups.
     """
 
     check = staticmethod(check_groups)
@@ -89,7 +89,7 @@ class RawNet3Encoder(FrameEncoder):
 
 
 class RawNet3Block(nn.Module):
-    """Dense, Res2 over time, dense, past all of it (through a linear map if ``mapped``); then feature-map scaling."""
+    """Pointwise layer, Res2 over time, pointwise layer, a shortcut (linear if ``mapped``), then feature-map scaling."""
 
     def __init__(self, inputs: int, channels: int, dilation: int, scale: int, *, mapped: bool):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Res2Net's groups of channels: each takes in the output of the one before (Gao et al. 2019)."""
+"""The channel groups of Res2Net: the input of each includes the output of the group before (Gao et al. 2019)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Groups: TypeAlias = Annotated[int, Between(2, 256)]
 
 
 def check_groups(options: OptionValues) -> None:
-    """Check that ``channels`` make ``scale`` groups of one size.
+    """Check that ``channels`` can be divided into ``scale`` equal groups.
 
     Raises:
         CheckpointError: they do not.
@@ -28,7 +28,7 @@ def check_groups(options: OptionValues) -> None:
 
 
 def cascade_groups(x: Tensor, maps: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
-    """``x[B, C, T]`` in ``len(maps) + 1`` equal groups of channels; the last goes through as it is::
+    """Apply ``maps`` to ``x[B, C, T]`` in ``len(maps) + 1`` equal groups of channels; the last group is unchanged::
 
     x₁ ─▶ f₁ ─▶ y₁ ┐        x₂ + y₁ ─▶ f₂ ─▶ y₂ ...        xₙ ─▶ yₙ
     """

@@ -1,4 +1,4 @@
-"""SKA-TDNN: kernels of several sizes, and attention that chooses among them (2204.01005)."""
+"""SKA-TDNN: convolutions with kernels of several sizes, and attention that weights them (2204.01005)."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ KERNELS = (5, 7)
 
 
 class SKATDNN(SpeakerEmbedder):
-    """Maps over bins and time, then three Res2 blocks over time, both with selective kernels.
+    """Two-dimensional convolutions over bins and time, then three Res2 blocks over time, both with selective kernels.
 
-    The published network has 80 mel bins, every 10 ms, halved in its front part. Here a linear map makes the bins of
-    whatever is fused, and the time step stays.
+    The published network takes 80 mel bins every 10 ms and halves the frame rate in its front part. Here a linear map makes
+    the bins from the hidden states, and the frame rate is unchanged.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
-        bins: Bins that a linear map makes for the front part, which halves their number twice.
-        maps: Maps of the front part.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
+        bins: Outputs of the linear map before the front part, which halves their number twice.
+        maps: Feature maps of the front part.
         channels: Channels of the blocks over time.
         scale: Groups of channels inside a block.
-        bottleneck: Inner units of the squeeze-excitation.
-        wide: Channels of the frames that are pooled.
-        size: Entries of the embedding.
+        bottleneck: Hidden units of the squeeze-excitation.
+        wide: Channels of the last frame-level layer, whose output is pooled.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
 
     Raises:
-        CheckpointError: the channels do not make equal groups.
+        CheckpointError: the channels cannot be divided into equal groups.
     """
 
     check = staticmethod(check_groups)
@@ -103,13 +103,13 @@ class SKATDNNEncoder(FrameEncoder):
 
 
 class SelectiveKernel(nn.Module):
-    """How much each of several kernels counts, from a summary: ``[B, n] -> [kernels, B, n]``, sum 1 over kernels.
+    """Weights of several kernels from a summary: ``[B, n] -> [kernels, B, n]``; they sum to 1 over the kernels.
 
     Args:
-        size: of the summary.
-        hidden: units between.
-        kernels: to choose from.
-        uses: Calls in one pass.
+        size: width ``n`` of the summary.
+        hidden: hidden units.
+        kernels: number of kernels.
+        uses: calls in one forward pass, for counting MACs.
     """
 
     def __init__(self, size: int, hidden: int, kernels: int, uses: int = 1):
@@ -127,15 +127,15 @@ class SelectiveKernel(nn.Module):
 
 
 def sum_branches(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """The sum of what several branches make, each times its weights."""
+    """The weighted sum of the outputs of several branches."""
     return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True)]).sum(0)
 
 
 class SpectralBlock(nn.Module):
-    """Convolution over bins and time, kernels selected for each bin, then for each map; past all of it.
+    """Convolutions over bins and time with kernels selected for each bin, then for each map, and a residual connection.
 
     Args:
-        maps, bins: of the input ``[B, maps, bins, T]``.
+        maps, bins: sizes of the input ``[B, maps, bins, T]``.
     """
 
     def __init__(self, maps: int, bins: int):
@@ -157,7 +157,7 @@ class SpectralBlock(nn.Module):
 
 
 class SKABlock(nn.Module):
-    """Dense, Res2 over time with selected kernels, dense, squeeze-excitation, and past all of it."""
+    """Pointwise layer, Res2 with selected kernels, pointwise layer, squeeze-excitation, with a residual connection."""
 
     def __init__(self, channels: int, dilation: int, scale: int, bottleneck: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The x-vector: a time-delay network under statistics pooling (Snyder et al. 2018)."""
+"""The x-vector: a time-delay network and statistics pooling (Snyder et al. 2018)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
 
 CONTEXT = ((5, 1), (3, 2), (3, 3), (1, 1))
-"""(taps, dilation) of each layer; the last, wide one has one tap."""
+"""(taps, dilation) of the layers of ``channels``; the wide layer after them has one tap."""
 
 
 class XVector(SpeakerEmbedder):
-    """Four layers of ``channels`` that see 15 frames, one of ``wide``; mean and deviation; a linear map to ``size``.
+    """Four layers of ``channels`` that see 15 frames, one of ``wide``, mean and standard deviation, a linear map to ``size``.
 
     Args:
-        stream, layers: of the encoder, see `Head`.
+        stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
         channels: Channels of the first four layers; 512 in the paper.
         wide: Channels of the last layer, which is pooled; 1500 in the paper.
-        size: Entries of the embedding.
+        size: Dimension of the embedding.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
     """

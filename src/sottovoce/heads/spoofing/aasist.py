@@ -24,14 +24,15 @@ from .residual_map import ResidualMap
 from .spectral_maps import MaskedBatchNorm2d
 
 TEMPERATURES = 2.0, 100.0
-"""Of attention within one sort of nodes, and of attention over both."""
+"""Temperatures of attention within one kind of nodes, and of attention over both kinds."""
 
 PLAIN_SUM = {"kind": "sum", "normalize": False}
-"""The batch norm behind the projection brings features to one size, and keeps what is lasting about a recording."""
+"""A layer sum that is not normalized over the utterance, which would remove constant properties of a recording. The batch
+norm after the projection scales the features instead."""
 
 
 class AASIST(Embedder):
-    """One vector of an utterance, from graphs over its spectrum and over its time::
+    """An embedding from graphs over the spectrum and over the time of an utterance::
 
         hidden states ─ fusion ─▶ project ─▶ map [B, 1, 128, T] ─▶ max of 3 x 3 ─▶ residual convolutions [B, 64, 42, T/3]
                   ┌─ attention over time ─▶ 42 spectral nodes ─▶ graph attention ─▶ half ─┐
@@ -39,15 +40,15 @@ class AASIST(Embedder):
                   └─ attention over bands ─▶ T/3 temporal nodes ─▶ graph attention ─▶ half ┘    attention, the larger
                                                                                              of both ─▶ readout [B, 160]
 
-    The readout is the largest and the mean of each sort of nodes, and the stack node. Published for crops of 64,600
-    samples; here an utterance of any length gives what it gives alone, for nodes of padding are left out. (Three frames
-    that are not whole at the end still make a node, so that one frame is enough.)
+    The readout is the largest absolute value and the mean over each kind of nodes, and the stack node. The published network
+    takes crops of 64,600 samples, this one any length. Nodes of padding are masked, so an utterance has the same embedding
+    in a batch and alone. (One or two frames left over at the end also make a node, so one frame is enough.)
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
-        bands: Features that hidden states are projected to.
-        channels: Channels of the residual convolutions; the last is the width of nodes.
+        bands: Number of features that hidden states are projected to.
+        channels: Channels of each residual convolution; the last is also the width of nodes.
         width: Width of nodes after stack attention; the embedding has five times as many entries.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`; the paper takes the ``last``.
     """
@@ -97,10 +98,10 @@ class AASIST(Embedder):
                 module.initialize()
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, 5 * width]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Embeddings ``[B, 5 * width]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         self._check(hidden_states)
         x = self.fusion(hidden_states, mask_if_padded(lengths, hidden_states[0].shape[1]))
@@ -132,12 +133,12 @@ class AASIST(Embedder):
 
 
 class Branch(nn.Module):
-    """Two rounds of stack attention, half of the nodes dropped in between; the second adds to the first.
+    """Two rounds of stack attention with a pooling to half of the nodes in between. The second is added to the first.
 
     Args:
-        inputs: width of nodes.
-        width: after it.
-        nodes: how many spectral and temporal nodes come in.
+        inputs: width of the input nodes.
+        width: width of nodes after attention.
+        nodes: numbers of spectral and temporal input nodes.
     """
 
     def __init__(self, inputs: int, width: int, nodes: Sequence[Nodes]):
@@ -154,13 +155,13 @@ class Branch(nn.Module):
         self.initialize()
 
     def initialize(self) -> None:
-        """First values."""
+        """Initialize the bare parameters."""
         nn.init.normal_(self.stack)
 
     def forward(
         self, spectral: Tensor, temporal: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Spectral nodes, temporal nodes, stack node, and which temporal nodes there are."""
+        """Spectral nodes, temporal nodes, stack node, and the mask of temporal nodes."""
         start = self.stack.expand(len(spectral), 1, -1)
         temporal, spectral, stack = self.first(temporal, spectral, start, _both(mask, spectral))
         spectral, _ = self.pool[0](spectral)
@@ -172,18 +173,18 @@ class Branch(nn.Module):
 
 @dataclass(frozen=True)
 class Nodes:
-    """How many nodes there are: of time one for three frames, of the spectrum always the same; halved so often.
+    """The number of nodes: one for every three frames, or a fixed number of spectral nodes; halved by each pooling.
 
     Args:
-        fixed: spectral nodes; ``None`` for nodes of time.
-        halvings: how often a `GraphPool` has been passed.
+        fixed: number of spectral nodes; ``None`` for temporal nodes.
+        halvings: number of `GraphPool` layers before.
     """
 
     fixed: int | None = None
     halvings: int = 0
 
     def half(self) -> Nodes:
-        """Behind one more `GraphPool`."""
+        """The number of nodes after one more `GraphPool`."""
         return Nodes(self.fixed, self.halvings + 1)
 
     def __call__(self, timing: Timing) -> int:
@@ -194,7 +195,7 @@ class Nodes:
 
 
 def _both(mask: Tensor | None, spectral: Tensor) -> Tensor | None:
-    """The mask of temporal nodes, then spectral ones, of which there are always all."""
+    """The mask of temporal nodes followed by spectral nodes, none of which is padding."""
     return None if mask is None else torch.cat([mask, mask.new_ones(spectral.shape[:2])], dim=1)
 
 
@@ -204,7 +205,7 @@ def _larger(branches: Sequence[tuple[Tensor, Tensor, Tensor, Tensor | None]]) ->
 
 
 def _readout(nodes: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The largest absolute value and the mean over the nodes that there are, ``[B, D]`` each."""
+    """The largest absolute value and the mean over the valid nodes, ``[B, D]`` each."""
     if mask is None:
         return nodes.abs().amax(1), nodes.mean(1)
     nodes = nodes.masked_fill(~mask[..., None], 0.0)

@@ -1,6 +1,6 @@
 """Graph attention over spectral and temporal nodes (AASIST; Jung et al. 2021, arXiv 2110.01200).
 
-``N``: nodes of a graph, ``K``: nodes that are kept. Graphs of a batch are padded; ``mask[B, N]`` says which nodes there are.
+``N``: nodes of a graph; ``K``: nodes that are kept. Graphs of a batch are padded; ``mask[B, N]`` is True on valid nodes.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from ...encoder.units import MacTerm, Timing
 from ..frames import MaskedBatchNorm1d
 
 Count: TypeAlias = Callable[[Timing], int]
-"""How many nodes a graph has, as a function of how long the utterance is."""
+"""The number of nodes of a graph as a function of the length of the utterance."""
 
 DROPOUT = 0.2
-"""Of nodes before attention."""
+"""Dropout on nodes before attention."""
 
 POOL_DROPOUT = 0.3
-"""Of nodes before they are scored."""
+"""Dropout on nodes before a `GraphPool` scores them."""
 
 PAIRS = 2**24
-"""Products of pairs that are held at a time where no gradient needs them: 64 MiB."""
+"""Products of pairs in memory at a time when no gradient is needed: 64 MiB in float32."""
 
 
 class PairScores(nn.Module):
-    """How much one node has to say to another, ``w · tanh(P (x_i ∘ y_j) + b) / temperature``: ``[B, kinds, N, M]``.
+    """Attention scores of pairs of nodes, ``w · tanh(P (x_i ∘ y_j) + b) / temperature``: ``[B, kinds, N, M]``.
 
     Args:
         inputs: width of nodes.
         inner: rows of ``P``.
-        temperature: what scores are divided by.
-        kinds: vectors ``w``: there is one score for each.
+        temperature: divisor of the scores.
+        kinds: number of vectors ``w``; there is one score for each.
     """
 
     def __init__(self, inputs: int, inner: int, *, temperature: float, kinds: int = 1):
@@ -48,14 +48,14 @@ class PairScores(nn.Module):
         self.initialize()
 
     def initialize(self) -> None:
-        """First values."""
+        """Initialize the bare parameters."""
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)
         nn.init.xavier_normal_(self.score)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         B, N, _ = x.shape
-        # P (x_i ∘ y_j) = (P diag x_i) y_j: one matrix product, and nothing of N · M · D is ever held.
+        # P (x_i ∘ y_j) = (P diag x_i) y_j: one matrix product, without a tensor of size N · M · D.
         block = N if torch.is_grad_enabled() else max(1, PAIRS // (B * y.shape[1] * len(self.bias)))
         scores = [self._rows(rows, y) for rows in x.split(block, dim=1)]
         return torch.cat(scores, dim=2) / self.temperature
@@ -68,15 +68,15 @@ class PairScores(nn.Module):
 
 
 class GraphAttention(nn.Module):
-    """Each node becomes a mixture of all nodes, weighed by how well they go together::
+    """Each node becomes a mixture of all nodes, weighted by pairwise scores::
 
         a_ij = softmax_j score(x_i, x_j),     y_i = SELU(norm(O Σ_j a_ij x_j + S x_i))
 
     Args:
         inputs, outputs: width of nodes, before and after.
-        temperature: of the scores.
-        nodes: how many there are.
-        kinds: sorts of pairs, each with scores of its own, see `StackAttention`.
+        temperature: divisor of the scores.
+        nodes: number of nodes.
+        kinds: number of kinds of pairs, each with scores of its own, see `StackAttention`.
     """
 
     def __init__(self, inputs: int, outputs: int, *, temperature: float, nodes: Count, kinds: int = 1):
@@ -94,7 +94,7 @@ class GraphAttention(nn.Module):
         return self.mix(x, self.pairs(x, x)[:, 0], mask)
 
     def mix(self, x: Tensor, scores: Tensor, mask: Tensor | None) -> Tensor:
-        """Nodes after attention with scores ``[B, N, N]``."""
+        """Nodes ``[B, N, outputs]`` after attention with scores ``[B, N, N]``."""
         x = self.others(_attention(scores, mask) @ x) + self.own(x)
         return F.selu(self.norm(x.transpose(1, 2), mask).transpose(1, 2))
 
@@ -110,15 +110,15 @@ class GraphAttention(nn.Module):
 
 
 class StackAttention(nn.Module):
-    """Graph attention over nodes of two sorts at once, and a stack node that gathers from all of them (HS-GAL).
+    """Graph attention over two kinds of nodes at once, and a stack node that attends to all of them (HS-GAL).
 
-    Pairs within the first sort, within the second and across have scores of their own. The stack node listens to every
-    node; no node listens to it.
+    Pairs within the first kind, within the second and across have scores of their own. The stack node attends to every
+    node; no node attends to it.
 
     Args:
         inputs, outputs: width of nodes, before and after.
-        temperature: of the scores.
-        first, second: how many nodes of each sort there are.
+        temperature: divisor of the scores.
+        first, second: number of nodes of each kind.
     """
 
     def __init__(self, inputs: int, outputs: int, *, temperature: float, first: Count, second: Count):
@@ -136,12 +136,12 @@ class StackAttention(nn.Module):
     def forward(
         self, first: Tensor, second: Tensor, stack: Tensor, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Nodes of both sorts ``[B, N, outputs]`` and the stack node ``[B, 1, outputs]``.
+        """Nodes of both kinds ``[B, N, outputs]`` and the stack node ``[B, 1, outputs]``.
 
         Args:
             first, second: nodes ``[B, N, inputs]``.
             stack: the stack node ``[B, 1, inputs]``.
-            mask: ``[B, N]`` of the nodes of both sorts, one after another.
+            mask: mask ``[B, N]`` of the nodes of both kinds, the first kind before the second.
         """
         count = first.shape[1]
         x = torch.cat([enter(nodes) for enter, nodes in zip(self.enter, (first, second), strict=True)], dim=1)
@@ -166,11 +166,11 @@ class StackAttention(nn.Module):
 
 
 class GraphPool(nn.Module):
-    """Keeps the half of the nodes that scores highest, each multiplied by its score; at least one.
+    """Keeps the half of the nodes with the highest scores, at least one, each multiplied by its score.
 
     Args:
-        width: of nodes.
-        nodes: how many there are.
+        width: width of nodes.
+        nodes: number of nodes before pooling.
     """
 
     def __init__(self, width: int, *, nodes: Count):
@@ -180,7 +180,7 @@ class GraphPool(nn.Module):
         self.score = nn.Linear(width, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """The nodes that stay ``[B, K, D]``, the highest score first, and which of them there are ``[B, K]``."""
+        """The nodes that are kept ``[B, K, D]``, the highest score first, and their mask ``[B, K]``."""
         scores = self.score(self.dropout(x)).sigmoid()  # [B, N, 1]
         ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, -1.0)
         most = nodes_kept(x.shape[1])
@@ -196,10 +196,10 @@ class GraphPool(nn.Module):
 
 
 def nodes_kept(nodes: int) -> int:
-    """How many of so many nodes a `GraphPool` keeps."""
+    """The number of nodes that a `GraphPool` keeps."""
     return max(nodes // 2, 1)
 
 
 def _attention(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """``softmax`` over the last dimension of ``[B, N, M]``, over the nodes that there are."""
+    """``softmax`` over the valid nodes in the last dimension of ``[B, N, M]``."""
     return (scores if mask is None else scores.masked_fill(~mask[:, None], float("-inf"))).softmax(-1)

@@ -1,4 +1,4 @@
-"""The largest of each three frames and three features: how a map of hidden states is made coarse before it is read."""
+"""Max pooling of a map of hidden states over windows of three frames and three features."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from torch.nn import functional as F
 from ...encoder.layers.frame_masks import frame_mask, mask_if_padded
 
 POOL = 3
-"""Frames, and features, of which one place of the map is the largest."""
+"""Size and stride of the window, in frames and in features."""
 
 Frames = TypeVar("Frames", int, Tensor)
 
 
 def pooled_columns(frames: Frames) -> Frames:
-    """Columns of the map of so many frames; one or two frames that are left over make one too."""
+    """The number of columns of the pooled map; one or two frames left over also make a column."""
     return -(-frames // POOL)
 
 
 def pooled_map(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """The largest of each three frames and three features, and which columns are no padding.
+    """The pooled map of each utterance, and the mask of its columns.
 
     Args:
-        x: ``[B, T, F]``.
+        x: projected hidden states ``[B, T, F]``.
         lengths: ``[B]`` valid frames.
 
     Returns:
-        ``[B, 1, F // 3, ceil(T / 3)]``, 0 where there is only padding; and a mask ``[B, ceil(T / 3)]``, ``None`` where
-        there is no padding.
+        ``[B, 1, F // 3, ceil(T / 3)]``, 0 where there is only padding; and a mask ``[B, ceil(T / 3)]``, ``None`` if there
+        is no padding.
     """
     T = x.shape[1]
     inside, mask = mask_if_padded(lengths, T), None

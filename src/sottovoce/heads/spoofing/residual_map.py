@@ -12,16 +12,16 @@ from ...encoder.units import MacTerm, Timing
 from .spectral_maps import MaskedBatchNorm2d
 
 KERNEL = 2, 3
-"""Bands and columns that a convolution sees."""
+"""Size of a convolution kernel, in bands and in columns."""
 
 
 class ResidualMap(nn.Module):
     """``[B, 1, R, T] -> [B, C, R, T]`` through one `ResidualBlock` for each entry of ``channels``.
 
     Args:
-        channels: of each block.
-        rows: bands, ``R``.
-        columns: ``T`` as a function of how long an utterance is.
+        channels: output channels of each block.
+        rows: number of bands, ``R``.
+        columns: ``T`` as a function of the length of an utterance.
     """
 
     def __init__(self, channels: Sequence[int], *, rows: int, columns: Callable[[Timing], int]):
@@ -33,26 +33,26 @@ class ResidualMap(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``mask[B, T]`` says which columns there are; what stands in the others changes nothing."""
+        """``mask[B, T]`` is True on valid columns; the others do not affect them."""
         for block in self.blocks:
             x = block(x, mask)
         return x
 
 
 class ResidualBlock(nn.Module):
-    """Norm and SELU (not in the first block), two convolutions with the same in between, and a way around them.
+    """Norm and SELU (not in the first block), two convolutions with norm and SELU in between, and a residual connection.
 
     Args:
-        inputs, outputs: channels.
-        rows, columns: of the map.
-        first: whether it is the first.
+        inputs, outputs: number of channels.
+        rows, columns: size of the map, see `ResidualMap`.
+        first: whether it is the first block.
     """
 
     def __init__(self, inputs: int, outputs: int, *, rows: int, columns: Callable[[Timing], int], first: bool):
         super().__init__()
         self.rows, self.columns = rows, columns
         self.norm = None if first else MaskedBatchNorm2d(inputs)
-        # Even kernels over bands: the first convolution adds a row, the second takes it away.
+        # The kernel over bands is even, so the first convolution adds a row and the second removes it.
         self.convolve = Conv2d(inputs, outputs, KERNEL, padding=(1, 1))
         self.middle_norm = MaskedBatchNorm2d(outputs)
         self.again = Conv2d(outputs, outputs, KERNEL, padding=(0, 1))

@@ -1,4 +1,4 @@
-"""Sensitive layer selection (Zhang, Wen, Hu 2024, 10.1145/3664647.3681345): each layer as far as it has something to say."""
+"""Sensitive layer selection (Zhang, Wen, Hu 2024, 10.1145/3664647.3681345): a gate for each layer and utterance."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from .spectral_maps import MaskedBatchNorm2d
 
 
 class SLS(Embedder):
-    """A sigmoid gate for each layer, read off its mean over time; the gated sum of all layers; one vector::
+    """A sigmoid gate for each layer, computed from its mean over time; the gated sum of all layers; one vector::
 
         hidden states ─┬─ mean over T ─▶ sigmoid(linear) ─▶ gates [B, L+1] ─┐
         [L+1, B, T, D] └────────────────────────────────────────────── Σ ───┴─▶ project ─▶ norm ─▶ SELU
                                                       ─▶ max of 3 x 3 ─▶ mean and largest over T ─▶ linear ─▶ SELU [B, size]
 
-    The published head flattens the map of a crop of 64,600 samples, so it takes no other length, and its 3 x 3 windows
-    go over neighboring channels of the stream. Here the map is pooled over time, and made of a projection of the
-    stream, whose channels can then be pruned.
+    The published head flattens the map, so it only takes crops of 64,600 samples, and its 3 x 3 windows cover neighboring
+    channels of the residual stream. Here the map is pooled over time, and it is made from a projection of the stream, so
+    that channels of the stream can be pruned.
 
     Args:
-        stream: the residual stream that the hidden states are states of (`SpeechEncoder.stream`).
+        stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
         layers: number of hidden states, ``L + 1``.
-        width: Features that the sum of the layers is projected to.
-        size: Entries of the embedding.
+        width: Number of features that the sum of the layers is projected to.
+        size: Dimension of the embedding.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class SLS(Embedder):
         return self.output.out_features
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Embeddings ``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
-            ValueError: another number of hidden states than the head was built for.
+            ValueError: the number of hidden states is not the one that the head was built for.
         """
         self._check(hidden_states)
         inside = mask_if_padded(lengths, hidden_states[0].shape[1])
@@ -78,7 +78,7 @@ class SLS(Embedder):
         return state * self.gate(mean).sigmoid()[:, None]
 
     def units(self) -> list[Unit]:
-        # The stream is gated where it is written, so the columns that read it are only sliced.
+        # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
         return [self.stream.part(reads=["gate.weight", "project.weight"])]
 
     def macs(self) -> list[MacTerm]:

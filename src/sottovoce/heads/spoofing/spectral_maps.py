@@ -1,4 +1,4 @@
-"""Operations on maps over bins and time, ``[B, C, F, T]``, that padding in time cannot reach; see `frames`."""
+"""Operations on maps over bins and time, ``[B, C, F, T]``, that padding in time does not affect; see `frames`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class MapConv(Conv2d):
     """Convolution over bins and time that keeps the number of frames.
 
     Args:
-        inputs, outputs: maps.
-        kernel: taps in both directions, an odd number.
-        bins: of the output.
-        stride: over bins.
+        inputs, outputs: number of maps.
+        kernel: number of taps in both directions, odd.
+        bins: number of bins of the output.
+        stride: stride over bins.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, bins: int, *, stride: int = 1, bias: bool = True):
@@ -32,7 +32,7 @@ class MapConv(Conv2d):
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm of each map whose statistics, while training, are those of valid frames."""
+    """Batch norm of each map whose training statistics come from valid frames only."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None or not self.training:

@@ -11,8 +11,8 @@ Stages:
     factorize, prune, slim         change its structure.
 
 What they share:
-    context           what a stage has to work with: earlier models, data, the budget.
-    terms             the summands of the loss.
+    context           the inputs of a stage: earlier models, data, the budget.
+    terms             the terms of the loss.
     training          the training loop with the stage's options.
     plan_execution    a plan carried out, proved and written.
     stage_end         the end of a stage: evaluation, the model and its card on disk.
@@ -39,4 +39,4 @@ STAGES: Registry[type[StageOptions]] = Registry(
         "distill": Distill,
     },
 )
-"""What a recipe's stages can be."""
+"""The kinds of stages that recipes can have."""

@@ -22,9 +22,9 @@ class Adapt(CheckpointSelectionOptions):
     The stage ends with a plain model, the adapters merged into the weights.
 
     Args:
-        rank, alpha: of the adapters.
-        targets: ends of the paths of linear maps.
-        adapter_dropout: before the adapters.
+        rank, alpha: rank and scale of the adapters.
+        targets: ends of the paths of the linear maps that get adapters.
+        adapter_dropout: dropout probability on the input of the adapters.
     """
 
     rank: int = Field(64, ge=1, le=WIDEST)

@@ -1,4 +1,4 @@
-"""What a stage has to work with: models of earlier stages, data, the budget, and where its results go."""
+"""The inputs of a stage: models of earlier stages, data, the budget, and the directory of the run."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class StageResult:
-    """What a stage made.
+    """The result of a stage.
 
     Args:
         model: the network.
-        objective: the task's loss with its own weights, for later stages; ``None`` where no labels have been used.
-        results: what is recorded of the stage, as plain data.
+        objective: the task's loss with its own weights, for later stages; ``None`` if no labels were used.
+        results: the recorded results of the stage, as plain data.
     """
 
     model: TaskModel
@@ -51,18 +51,18 @@ class StageResult:
 
 @dataclass
 class StageContext:
-    """What one stage of one run has to work with.
+    """The inputs of one stage of a run.
 
     Args:
-        name: of the stage.
-        seed: of the run.
+        name: name of the stage.
+        seed: seed of the run.
         previous: name of the stage before.
         run: directory of the run.
-        task: of the recipe.
-        corpora: of the recipe.
-        compute: where and how the stage is computed.
+        task: task of the recipe.
+        corpora: corpora of the recipe.
+        compute: hardware and precision of the stage.
         console: where progress is shown.
-        default_budget: of the recipe, for stages without one of their own.
+        default_budget: budget of the recipe, for stages without one of their own.
     """
 
     name: str
@@ -91,12 +91,12 @@ class StageContext:
         return TaskModel.from_pretrained(str(self.run.model(options.start or self.previous))).train()
 
     def saved_objective(self, options: StageOptions) -> tuple[list[str], dict[str, Tensor]] | None:
-        """Labels and weights of the loss of the stage that this one starts from; ``None`` where it has none."""
+        """Labels and weights of the loss of the stage that this one starts from; ``None`` if it has none."""
         path = self.run.objective(options.start or self.previous)
         return load_objective(path) if path.exists() else None
 
     def start_objective(self, options: StageOptions, model: TaskModel) -> Objective | None:
-        """The loss of the stage that this one starts from, with its weights; ``None`` where it has none."""
+        """The loss of the stage that this one starts from, with its weights; ``None`` if it has none."""
         saved = self.saved_objective(options)
         if saved is None:
             return None
@@ -106,7 +106,7 @@ class StageContext:
         return objective
 
     def source(self, name: str) -> Path | str:
-        """Where a model is that a recipe names: the directory of an earlier stage, or the name itself."""
+        """The source of a model that a recipe names: the directory of an earlier stage, or the name itself."""
         path = self.run.model(name)
         return path if path.exists() else name
 

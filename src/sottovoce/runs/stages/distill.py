@@ -1,4 +1,4 @@
-"""Let a model imitate a teacher, without gates: what a slim model needs to recover."""
+"""Distill a model from a teacher without gates, as a slimmed model needs it to recover."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Distill(CheckpointSelectionOptions):
     """Distillation, with or without the task's loss.
 
     Args:
-        distillation: what is imitated.
-        task: weight of the task's loss; with 0 the audio needs no labels, and the head is only trained where logits are
-            imitated.
+        distillation: the teacher, and which of its states and outputs are distilled.
+        task: weight of the task's loss; with 0 the audio needs no labels, and the head is only trained if logits are
+            distilled.
     """
 
     on_card: ClassVar[tuple[str, ...]] = ("steps", "task", "loss")

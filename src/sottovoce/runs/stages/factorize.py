@@ -20,7 +20,7 @@ from ...recipe.stage_options import StageOptions
 from .context import StageContext, StageResult
 
 HEAD = "head."
-"""How a pattern begins that is of the head."""
+"""Prefix of patterns for the head."""
 
 
 class Factorize(StageOptions):
@@ -29,9 +29,9 @@ class Factorize(StageOptions):
     Args:
         linears: patterns of module paths in the encoder (``layers.*.feed_forward.up``), or in the head (``head.joiner.*``);
             default: every matrix of the encoder's layers.
-        ranks: part of the ranks that stays; ``null`` for all, which leaves the choice to a ``prune`` stage with
+        ranks: fraction of the ranks that is kept; ``null`` for all, which leaves the choice to a ``prune`` stage with
             ``kinds: [rank]``.
-        weighted: by what: ``weights`` alone, or the ``inputs`` of the map in training data.
+        weighted: what the factorization approximates: the ``weights``, or the outputs for the ``inputs`` in training data.
         batches: training batches from which the inputs are taken.
     """
 

@@ -17,7 +17,7 @@ def carry_out_plan(
     """Slim a model, prove that it computes what the gated one does, and write the plan.
 
     Args:
-        at: what the stage has to work with.
+        at: context of the stage.
         model: the network.
         part: what the plan is for: the model or its encoder.
         plan: which elements of each unit stay.

@@ -1,4 +1,4 @@
-"""Learn what can go: gates driven to the budget by a Lagrangian, while the weights follow. Ends with a slim model."""
+"""Learned pruning: a Lagrangian drives gates to the budget while the weights adapt. The stage ends with a slim model."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .training import train
 
 
 class RampOptions(Options):
-    """How the target sparsity rises, from what is measured at the start to the budget.
+    """How the target sparsity rises from the sparsity measured at the start to the budget.
 
     Args:
         form: linear, cosine, quadratic or sigmoid.
-        steps: until the budget is reached; default: 60 % of the stage.
+        steps: number of steps until the budget is reached; default: 60 % of the stage.
     """
 
     form: Literal["linear", "cosine", "quadratic", "sigmoid"] = "linear"
@@ -51,13 +51,13 @@ class GateOptions(Options):
 
 
 class Prune(SlimmingOptions, TrainingStageOptions):
-    """Gates and Lagrangian, with distillation from a teacher, or the task's loss, or both; then slim.
+    """Pruning with gates and a Lagrangian, by distillation from a teacher, the task's loss, or both; then slimming.
 
     Args:
-        distillation: what is imitated; ``null`` for nothing.
-        task: weight of the task's loss; default: 0 with distillation, 1 without. The head is trained by it, and by logits
-            that are imitated.
-        ramp, gates: see their classes.
+        distillation: the teacher, and which of its states and outputs are distilled; ``null`` for no distillation.
+        task: weight of the task's loss; default: 0 with distillation, 1 without. The head is trained by this loss, and by
+            distillation of logits.
+        ramp, gates: see `RampOptions` and `GateOptions`.
     """
 
     on_card: ClassVar[tuple[str, ...]] = ("steps", "budget", "task", "loss")

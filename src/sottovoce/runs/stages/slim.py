@@ -1,4 +1,4 @@
-"""Remove what seems to matter least, without training: what learned pruning has to be better than."""
+"""One-shot pruning by importance scores without training, the baseline for learned pruning."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .plan_execution import carry_out_plan
 
 
 class Slim(SlimmingOptions):
-    """One-shot pruning by scores.
+    """One-shot pruning by importance scores.
 
     Args:
-        method: magnitude of weights, mean activation, or first-order Taylor on the task's loss.
-        batches: training batches that activations and gradients are averaged over.
+        method: the score: magnitude of weights, mean activation, or first-order Taylor expansion of the task's loss.
+        batches: number of training batches over which activations and gradients are averaged.
     """
 
     on_card: ClassVar[tuple[str, ...]] = ("method", "budget")

@@ -21,10 +21,10 @@ def finish(at: StageContext, recipe: Recipe, product: StageResult, *, evaluate: 
 
     Args:
         at: what the stage had to work with.
-        recipe: of the run.
-        product: what the stage made.
-        evaluate: on development and test data.
-        began: when, as `time.perf_counter` counts.
+        recipe: recipe of the run.
+        product: result of the stage.
+        evaluate: whether to evaluate on development and test data.
+        began: time at which the stage began, from `time.perf_counter`.
     """
     model = product.model.eval()
     results = dict(product.results)
@@ -58,7 +58,7 @@ def _evaluations(at: StageContext, model: TaskModel) -> dict[str, Any]:
 
 
 def _history(at: StageContext, recipe: Recipe, results: Mapping[str, Any]) -> History:
-    """What the model card says of the way to this model, and of its results."""
+    """How this model was made and its results, for the model card."""
     lines = stage_lines(recipe, at.name)
     if "equality" in results:
         lines.append(f"slim network equals the gated one: largest relative difference {results['equality']:.1e}")

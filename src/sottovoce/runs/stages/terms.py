@@ -1,4 +1,4 @@
-"""The summands of a stage's loss, from its options."""
+"""The terms of a stage's loss, made from its options."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .context import StageContext
 def task_term(at: StageContext, options: TrainingStageOptions, model: TaskModel, weight: float = 1.0) -> TaskTerm:
     """The task's loss over the labels of the training data.
 
-    It goes on from the weights of the stage before for those labels that both have, and reports how many are new.
+    Its weights are loaded from the stage before for the labels that both have. The number of new labels is reported.
 
     Args:
-        at: what the stage has to work with.
-        options: of the stage.
+        at: context of the stage.
+        options: options of the stage.
         model: the network that is trained.
-        weight: of the term in the sum.
+        weight: weight of the term in the sum.
     """
     # Where outputs are classes, the labels were fixed when the head was made.
     labels = at.task.labels(at.train_cuts(options))
@@ -42,10 +42,10 @@ def distillation_term(
     """Distillation of hidden states and outputs from a teacher.
 
     Args:
-        at: what the stage has to work with.
-        options: of the stage.
+        at: context of the stage.
+        options: options of the stage.
         model: the student.
-        distillation: which teacher, and what of it.
+        distillation: the teacher, and which of its states and outputs are distilled.
     """
     logits = _logits_distillation(at, options, model, distillation)
     features = None

@@ -24,10 +24,10 @@ def train(at: StageContext, options: TrainingStageOptions, model: TaskModel, ter
     """Train a model in place, and choose its weights where the stage evaluates on development data.
 
     Args:
-        at: what the stage has to work with.
-        options: of the stage.
+        at: context of the stage.
+        options: options of the stage.
         model: the network.
-        terms: of the loss.
+        terms: terms of the loss.
 
     Returns:
         what is recorded of it, as plain data.

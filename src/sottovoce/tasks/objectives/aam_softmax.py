@@ -15,17 +15,16 @@ class AAMSoftmax(nn.Module):
         logit of the true class   s cos(θ + m)
         logit of another class    s cos(θ)          of the ``hardest`` others: s cos(θ - m')
 
-    A speaker may have several centers, of which the nearest counts (sub-center ArcFace), and the most confusable other
-    speakers may get a margin of their own (inter-top-K, 2110.05042). It lives only in training: it is no part of the
-    saved model.
+    A speaker may have several centers, of which the nearest counts (sub-center ArcFace), and the most similar other
+    speakers may get a margin of their own (inter-top-K, 2110.05042). The loss is not part of the saved model.
 
     Args:
         size: width of the embedding.
         classes: number of speakers.
         margin: ``m`` in radians; change it with `set_margin`.
         scale: ``s``.
-        centers: centers of each speaker.
-        hardest: how many of the other speakers get ``hardest_margin``; 0 for none.
+        centers: number of centers of each speaker.
+        hardest: number of other speakers that get ``hardest_margin``; 0 for none.
         hardest_margin: ``m'`` in radians at the full margin.
     """
 
@@ -59,24 +58,24 @@ class AAMSoftmax(nn.Module):
     def cosines(self, embedding: Tensor) -> Tensor:
         """Cosine ``[B, classes]`` of ``embedding[B, E]`` to the nearest center of every speaker."""
         B = embedding.shape[0]
-        # In float32 whatever the autocast: a margin of 0.2 is about 6 units in the last place of bfloat16 near 1.
+        # Always in float32, even under autocast: near 1 a margin of 0.2 is about 6 units in the last place of bfloat16.
         with torch.autocast(embedding.device.type, enabled=False):
             cosine = F.linear(F.normalize(embedding.float()), F.normalize(self.weight.float()))
         return cosine.view(B, self.classes, self.centers).amax(-1)
 
     def forward(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss, and the fraction of the batch whose true speaker is the nearest.
+        """Mean loss, and the fraction of the batch whose nearest speaker is the true one.
 
         Args:
-            embedding: ``[B, E]``.
-            labels: ``[B]`` int64 speakers.
+            embedding: embeddings ``[B, E]``.
+            labels: speaker numbers ``[B]``, int64.
         """
         cosine = self.cosines(embedding)
         accuracy = (cosine.argmax(1) == labels).float().mean()
         true = F.one_hot(labels, self.classes).bool()
         logits = torch.where(true, _with_margin(cosine, self.margin), cosine)
         if self.hardest:
-            # Confusable others are pulled nearer: cos(θ - m'), and never past θ = 0.
+            # The hardest other speakers appear nearer: cos(θ - m'), but never beyond θ = 0.
             rivals = cosine.masked_fill(true, -2.0).topk(self.hardest, dim=1).indices
             nearer = _with_margin(cosine, -self.hardest_margin)
             chosen = torch.zeros_like(true).scatter_(1, rivals, torch.ones_like(rivals, dtype=torch.bool))
@@ -85,10 +84,10 @@ class AAMSoftmax(nn.Module):
 
 
 def _with_margin(cosine: Tensor, margin: float) -> Tensor:
-    """``cos(θ + margin)``, continued so that it never turns back: linearly past θ = π - margin; 1 below θ = -margin."""
+    """``cos(θ + margin)``, continued monotonically: linearly beyond θ = π - margin, and as 1 below θ = -margin."""
     sine = (1 - cosine.square()).clamp(min=1e-7).sqrt()
     turned = cosine * math.cos(margin) - sine * math.sin(margin)
     if margin >= 0:
-        # Past π - m the cosine would rise again, and with it the reward for being wrong.
+        # Beyond π - m the cosine would rise again and reward wrong decisions.
         return torch.where(cosine > math.cos(math.pi - margin), turned, cosine - margin * math.sin(margin))
     return torch.where(cosine < math.cos(margin), turned, torch.ones_like(cosine))

@@ -1,4 +1,4 @@
-"""CTC as what a task wants of its outputs."""
+"""CTC as the objective of a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..task import Objective
 
 
 class CTCObjective(Objective):
-    """CTC; an utterance with fewer frames than its labels need adds nothing; the first such utterance gives a warning."""
+    """CTC. An utterance with fewer frames than its labels need adds nothing, and the first one gives a warning."""
 
     def __init__(self, labels: Sequence[str], options: RecognitionLoss):
         super().__init__(labels)
@@ -43,14 +43,14 @@ class CTCObjective(Objective):
 
 
 def check_transcripts(batch: Batch) -> None:
-    """Raises: DataError: a batch of audio alone."""
+    """Raises: DataError: a batch without transcripts."""
     if "tokens" not in batch:
         raise DataError("recognition: this data has no transcripts; set the weight of the task loss to 0")
 
 
 def ctc_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """CTC of every utterance ``[B]``, of ``logits[B, T, V]``; and which of them have too few frames, and so add nothing."""
-    # In float32 whatever the autocast: probabilities of whole utterances are far out of bfloat16's reach.
+    """CTC losses ``[B]`` of ``logits[B, T, V]``, and a mask ``[B]`` of utterances with too few frames, which add nothing."""
+    # Always in float32, even under autocast: bfloat16 cannot represent log-probabilities of whole utterances precisely.
     log_probs = logits.float().log_softmax(-1).transpose(0, 1)
     lengths = batch["frames"], batch["token_lengths"]
     each = F.ctc_loss(log_probs, batch["tokens"], *lengths, BLANK, "none", zero_infinity=True)
@@ -58,6 +58,6 @@ def ctc_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def frames_needed(batch: Batch) -> Tensor:
-    """``[B]``: one for each label, and a blank between equal labels side by side."""
+    """The least number of frames ``[B]``: one for each label, and one for a blank between neighboring equal labels."""
     tokens = batch["tokens"]
     return batch["token_lengths"] + ((tokens[:, 1:] == tokens[:, :-1]) & (tokens[:, 1:] != BLANK)).sum(1)

@@ -1,11 +1,11 @@
-"""Distillation of a transducer: at every node of the lattice, what comes next (Panchapagesan et al. 2021, 2011.06110).
+"""Distillation of a transducer at every node of the lattice (Panchapagesan et al. 2021, 2011.06110).
 
-A transducer has ``V`` outputs at each of ``T (U + 1)`` nodes, far too many to be compared one by one. Of a node three
-things matter to the transcript: the blank, the next label, and everything else together::
+A transducer has ``V`` outputs at each of ``T (U + 1)`` nodes, far too many to be compared one by one. Three probabilities
+of a node matter to the transcript: those of the blank, of the next label, and of all other outputs together::
 
     z[t, u] ──softmax──▶  p(blank)   p(label u + 1)   1 - both        at u = U there is no next label
 
-The logits are made for some thousand nodes at a time and made again for the gradient, so they never exist together.
+The logits are computed for some thousand nodes at a time and recomputed for the gradient, so they are never all in memory.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _NEVER = float("-inf")
 
 
 class LatticeDistillationLoss(DistillationLoss):
-    """Of frames ``[B, T, D]`` that a transducer starts from: `lattice_divergence` on the transcripts of the batch.
+    """`lattice_divergence` for the transcripts of a batch, from the frames ``[B, T, D]`` that a transducer starts from.
 
     Args:
-        student, teacher: the heads; they are looked at anew at every step.
-        labels: the vocabulary of both, the blank included.
+        student, teacher: the heads. Their current weights are used at every step.
+        labels: the vocabulary of both, including the blank.
         temperature: see `lattice_divergence`.
     """
 
@@ -60,18 +60,18 @@ def lattice_divergence(
     temperature: float = 1.0,
     cells: int | None = None,
 ) -> Tensor:
-    """``T² KL`` between the three collapsed outputs of teacher and student, a mean over all nodes of a batch.
+    """``temperature² · KL`` between the three collapsed outputs of teacher and student, as the mean over all nodes of a batch.
 
-    The paper adds the nodes up; a mean has the same size for short and long utterances.
+    The paper sums over the nodes; the mean does not depend on the length of the utterances.
 
     Args:
-        student, teacher: what goes into their joiners (`Transducer.joint`); inner widths ``J`` may differ.
-        targets: ``[B, U]`` labels, never the blank; anything beyond ``target_lengths``.
+        student, teacher: inputs of their joiners (`Transducer.joint`); inner widths ``J`` may differ.
+        targets: ``[B, U]`` labels without the blank; values beyond ``target_lengths`` are ignored.
         lengths: ``[B]`` frames, 1 to ``T``.
         target_lengths: ``[B]`` labels, 0 to ``U``.
-        blank: which of the ``V`` outputs is the blank.
-        temperature: logits are divided by it before they are collapsed.
-        cells: nodes whose logits are held at one time.
+        blank: index of the blank among the ``V`` outputs.
+        temperature: divisor of the logits before they are collapsed.
+        cells: number of nodes whose logits are in memory at a time.
 
     Returns:
         A scalar, at least float32.
@@ -82,7 +82,7 @@ def lattice_divergence(
     B, T, _ = student.frames.shape
     check_targets(targets, lengths, target_lengths, (B, T, student.states.shape[1], len(student.bias)), blank)
     device = student.frames.device
-    # Autograd holds several tensors of the size of the logits where `rnnt_loss` holds one.
+    # Autograd keeps several tensors of the size of the logits; `rnnt_loss` keeps one.
     cells = cells or CELLS.get(device.type, CELLS_ELSEWHERE) // 4
     parts, nodes = [], 0
     for b, (frames, labels) in enumerate(zip(lengths.tolist(), target_lengths.tolist(), strict=True)):
@@ -103,7 +103,7 @@ def lattice_divergence(
 
 
 def _distance(told: Tensor, following: Tensor, blank: int, temperature: float, *part: Tensor) -> Tensor:
-    """Divergence from the log-probabilities ``told[t, U + 1, 3]``, summed over the nodes of a part of a lattice."""
+    """Divergence from the teacher's log-probabilities ``told[t, U + 1, 3]``, summed over the nodes of a part of a lattice."""
     each = told.exp() * (told - collapsed(Joint(*part), following, blank, temperature))
     return each.masked_fill(told == _NEVER, 0.0).sum()
 
@@ -112,7 +112,7 @@ def collapsed(joint: Joint, following: Tensor, blank: int, temperature: float = 
     """Log-probabilities of the blank, the next label and everything else, ``[t, U + 1, 3]``, of one utterance.
 
     Args:
-        joint: frames ``[t, J]``, states ``[U + 1, J]``, and the joiner's last linear map.
+        joint: the joiner's inputs: frames ``[t, J]``, states ``[U + 1, J]``, and its last linear map.
         following: ``[U + 1]`` the next label of each state; the blank where there is none.
         blank, temperature: see `lattice_divergence`.
     """
@@ -120,7 +120,7 @@ def collapsed(joint: Joint, following: Tensor, blank: int, temperature: float = 
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
     label = following.expand(logits.shape[:2])[..., None]
     said = logits.gather(2, label)[..., 0].masked_fill(following == blank, _NEVER)
-    # Summed without the two rather than as 1 - both, of which nothing would be left where they are likely.
+    # Summed over the other outputs: 1 - p(blank) - p(label) would lose all precision where both are likely.
     taken = F.pad(label, (0, 1), value=blank)
     others = logits.scatter(2, taken, _NEVER).logsumexp(2)
     return torch.stack([logits[..., blank], said, others], 2).log_softmax(2)

@@ -1,4 +1,4 @@
-"""The transducer loss of logits that some other joiner has made."""
+"""The transducer loss from the logits of any joiner."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def rnnt_loss_from_logits(
 ) -> Tensor:
     """``-log P(targets)`` over all alignments (Graves 2012, 1211.3711), for any joiner.
 
-    The gradient has the size of the logits, and nothing else has; `rnnt_loss`, for the additive joiner, does without
-    both.
+    Besides the logits only their gradient has the size of the logits. `rnnt_loss`, for the additive joiner, needs neither
+    in memory.
 
     Args:
-        logits: ``[B, T, U + 1, V]``, not normalized; float32 or float64.
-        targets: ``[B, U]`` labels, never the blank; anything beyond ``target_lengths``.
+        logits: unnormalized logits ``[B, T, U + 1, V]``, float32 or float64.
+        targets: ``[B, U]`` labels without the blank; values beyond ``target_lengths`` are ignored.
         lengths: ``[B]`` frames, 1 to ``T``.
         target_lengths: ``[B]`` labels, 0 to ``U``.
-        blank: which of the ``V`` outputs is the blank.
+        blank: index of the blank among the ``V`` outputs.
         reduction: ``mean`` over utterances (not over labels), ``sum``, or ``none``.
 
     Returns:
@@ -57,7 +57,7 @@ class _FromLogits(torch.autograd.Function):
         following = torch.cat([targets, targets.new_full((B, 1), blank)], 1)
         following = following.masked_fill(~frame_mask(target_lengths, U1), blank)
         following = following[:, None, :, None].expand(B, T, U1, 1)
-        # One by one: the log-sum makes a copy of what it sums.
+        # One utterance at a time, because logsumexp copies its input.
         normalizer = torch.stack([each.logsumexp(-1) for each in logits])
         label = logits.gather(3, following)[..., 0] - normalizer
         lattices = sum_alignments(logits[..., blank] - normalizer, label, lengths, target_lengths)

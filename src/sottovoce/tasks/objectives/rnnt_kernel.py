@@ -1,13 +1,13 @@
 """The transducer loss over all alignments, without the tensor of all logits.
 
-The joiner's logits at frame ``t`` after ``u`` labels, and the gradient of the loss by them, are
+The joiner's logits at frame ``t`` after ``u`` labels, and the gradient of the loss with respect to them, are
 
     z[t, u] = weight · tanh(encoder[t] + predictor[u]) + bias
     ∂loss/∂z[t, u, v] = (b + l) softmax(z[t, u])[v] - b [v is blank] - l [v is label u + 1]
 
-where ``b`` and ``l`` say how often alignments of the targets take the blank and the label there. So the lattice needs
-two numbers a node, and the logits ``[B, T, U + 1, V]`` need never exist together: they are made for some thousand nodes
-at a time, and made again for the gradient where they could not be kept.
+where ``b`` and ``l`` are the probabilities that an alignment of the targets takes the blank and the label there. So the
+lattice needs two numbers for each node, and the logits ``[B, T, U + 1, V]`` are never all in memory: they are computed for
+some thousand nodes at a time, and recomputed for the gradient if they could not be kept.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .rnnt_lattice import check_targets, sum_alignments
 Reduction = Literal["mean", "sum", "none"]
 
 CELLS = {"cpu": 1 << 14}
-"""Nodes whose logits exist at one time, by type of device; more on an accelerator, which has to be kept busy."""
+"""Number of nodes whose logits are in memory at a time, by type of device; an accelerator needs more to be kept busy."""
 CELLS_ELSEWHERE = 1 << 17
 
 _SMALLEST = 1e-18
-"""An arc taken less often than this changes no gradient, and times a small softmax it would be slow: a denormal."""
+"""Arcs with a smaller probability do not affect the gradient; their products with the softmax would be slow denormals."""
 
 
 def rnnt_loss(
@@ -46,21 +46,21 @@ def rnnt_loss(
 ) -> Tensor:
     """``-log P(targets)`` over all alignments (Graves 2012, 1211.3711), from the inputs of an additive tanh joiner.
 
-    Under ``mean`` and ``sum`` the gradient is computed with the loss, while the logits are there; under ``none`` in the
-    backward pass, which makes the logits a second time. Utterances are not padded to each other.
+    With ``mean`` and ``sum`` the gradient is computed together with the loss, while the logits are in memory. With ``none``
+    it is computed in the backward pass, which recomputes the logits. Nothing is computed for padding of the batch.
 
     Args:
-        encoder: ``[B, T, J]`` projected frames.
-        predictor: ``[B, U + 1, J]`` projected states of the predictor, the first before any label.
-        weight: ``[V, J]`` of the joiner's last linear map.
-        bias: ``[V]``.
-        targets: ``[B, U]`` labels, never the blank; anything beyond ``target_lengths``.
+        encoder: projected frames ``[B, T, J]``.
+        predictor: projected states ``[B, U + 1, J]`` of the predictor, the first before any label.
+        weight: weight ``[V, J]`` of the joiner's last linear map.
+        bias: its bias ``[V]``.
+        targets: ``[B, U]`` labels without the blank; values beyond ``target_lengths`` are ignored.
         lengths: ``[B]`` frames, 1 to ``T``.
         target_lengths: ``[B]`` labels, 0 to ``U``.
-        blank: which of the ``V`` outputs is the blank.
+        blank: index of the blank among the ``V`` outputs.
         reduction: ``mean`` over utterances (not over labels), ``sum``, or ``none``.
-        cells: nodes ``(t, u)`` whose logits are held at one time; memory is about ``4 cells (2 J + V)`` bytes. An
-            utterance that fits is computed with one pass less.
+        cells: number of nodes ``(t, u)`` whose logits are in memory at a time, in about ``4 cells (2 J + V)`` bytes. The
+            logits of an utterance that fits are not recomputed.
 
     Returns:
         A scalar, or ``[B]``; at least float32. Infinite, with a gradient of zero, where the targets are impossible.
@@ -73,7 +73,7 @@ def rnnt_loss(
     if cells is None:
         cells = CELLS.get(encoder.device.type, CELLS_ELSEWHERE)
     kind = encoder.device.type
-    # The products are in the precision of the surroundings; sums, softmax and lattice are at least in float32.
+    # Matrix products use the autocast precision; sums, softmax and lattice use at least float32.
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else encoder.dtype
     inputs = [x.to(dtype) for x in (encoder, predictor, weight, bias)]
     scale = None
@@ -123,13 +123,13 @@ class _Problem(NamedTuple):
 
 
 def _solve(p: _Problem, scale: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Losses ``[B]``, and (with ``scale[B]``) the gradients of ``sum(scale · losses)`` by the four inputs."""
+    """Losses ``[B]``, and with ``scale[B]`` the gradients of ``sum(scale · losses)`` with respect to the four inputs."""
     wide = torch.promote_types(p.encoder.dtype, torch.float32)
     losses = p.encoder.new_zeros(p.lengths.shape, dtype=wide)
     gradients = () if scale is None else tuple(torch.zeros_like(x, dtype=wide) for x in p[:4])
     for members, frames, labels in _groups(p.lengths.tolist(), p.target_lengths.tolist(), p.cells):
         chosen = torch.tensor(members, device=losses.device)
-        # Only as many frames and labels as the group has: what a batch pads is never computed.
+        # Only as many frames and labels as the group has, so nothing is computed for padding of the batch.
         part = p._replace(
             encoder=p.encoder[chosen, :frames],
             predictor=p.predictor[chosen, : labels + 1],
@@ -147,7 +147,10 @@ def _solve(p: _Problem, scale: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...
 
 
 def _groups(lengths: list[int], target_lengths: list[int], cells: int) -> list[tuple[list[int], int, int]]:
-    """Utterances (numbers, most frames, most labels) whose padded lattices have at most ``cells`` nodes, or one alone."""
+    """Groups of utterances (indices, most frames, most labels) whose padded lattices together have at most ``cells`` nodes.
+
+    An utterance with a larger lattice is a group of its own.
+    """
     groups: list[tuple[list[int], int, int]] = []
     for b in sorted(range(len(lengths)), key=lambda b: (lengths[b], target_lengths[b])):
         frames, labels = lengths[b], target_lengths[b]
@@ -162,17 +165,17 @@ def _groups(lengths: list[int], target_lengths: list[int], cells: int) -> list[t
 
 
 def _group(p: _Problem, scale: Tensor | None, gradients: tuple[Tensor, ...]) -> Tensor:
-    """Losses of a few utterances; with ``scale`` their gradients are added to ``gradients``."""
+    """Losses of one group of utterances; with ``scale`` their gradients are added to ``gradients``."""
     G, T, J = p.encoder.shape
     U1, wide = p.predictor.shape[1], torch.promote_types(p.encoder.dtype, torch.float32)
     step = max(1, p.cells // (G * U1))
     spans = [slice(start, min(start + step, T)) for start in range(0, T, step)]
     blank, label = (p.encoder.new_empty((G, T, U1), dtype=wide) for _ in range(2))
-    following = torch.cat([p.targets, p.targets.new_full((G, 1), p.blank)], 1)  # the last has none: never looked at
+    following = torch.cat([p.targets, p.targets.new_full((G, 1), p.blank)], 1)  # no label follows the last state
     following = following.masked_fill(~frame_mask(p.target_lengths, U1), p.blank)
     block = None
     for span in spans:
-        block = None  # freed before the next one is made
+        block = None  # freed before the next block is made
         block = _Block(p, span, following)
         blank[:, span], label[:, span] = block.log_probabilities(p.blank)
     lattices = sum_alignments(blank, label, p.lengths, p.target_lengths)
@@ -180,7 +183,7 @@ def _group(p: _Problem, scale: Tensor | None, gradients: tuple[Tensor, ...]) -> 
         weights = scale.view(G, 1, 1)
         taken = [x.masked_fill(x < _SMALLEST, 0).to(wide) * weights for x in (lattices.blanks, lattices.labels)]
         for span in reversed(spans):
-            # Backwards, because the last block is still there.
+            # In reverse order, because the last block is still in memory.
             if block is None:
                 block = _Block(p, span, following)
             block.add_gradients(p, span, taken[0][:, span], taken[1][:, span], gradients)
@@ -205,13 +208,13 @@ class _Block:
         self.normalizer = highest + self.sums.log()
 
     def log_probabilities(self, blank: int) -> tuple[Tensor, Tensor]:
-        """Of the blank and of the next label, ``[G, t, U + 1]`` each."""
+        """Log-probabilities of the blank and of the next label, ``[G, t, U + 1]`` each."""
         return tuple((x - self.normalizer).view(self.shape) for x in (self.blank_logit, self.label_logit))  # type: ignore[return-value]
 
     def add_gradients(
         self, p: _Problem, span: slice, blanks: Tensor, labels: Tensor, gradients: tuple[Tensor, ...]
     ) -> None:
-        """Add what arcs taken ``blanks, labels [G, t, U + 1]`` times give. The block is used up."""
+        """Add the gradients for arcs with probabilities ``blanks, labels [G, t, U + 1]``. This overwrites the block."""
         encoder, predictor, weight, bias = gradients
         b, l = blanks.reshape(-1), labels.reshape(-1)
         by_logits = self.exponentials.mul_(((b + l) / self.sums)[:, None])

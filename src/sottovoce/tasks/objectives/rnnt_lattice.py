@@ -1,4 +1,4 @@
-"""All alignments of a transducer at once: their total probability, and how often each arc is taken.
+"""The total probability of all alignments of a transducer, and the probability of each arc.
 
 At a node ``(t, u)`` an alignment has passed ``t`` frames and ``u`` labels; two arcs leave it::
 
@@ -7,8 +7,8 @@ At a node ``(t, u)`` an alignment has passed ``t`` frames and ``u`` labels; two 
     u = 0     ·──▶·──▶·──▶·
             t = 0          T - 1
 
-The probability of reaching a node (``alpha``) and that of getting from it to the end (``beta``) are one recursion: the
-second is the first on the mirrored lattice. Both run together, one anti-diagonal ``d = t + u`` at a time.
+The probability of reaching a node (``alpha``) and that of getting from it to the end (``beta``) share one recursion, since
+``beta`` is ``alpha`` on the mirrored lattice. Both run together, one anti-diagonal ``d = t + u`` at a time.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NEVER = float("-inf")
 
 
 class Lattices(NamedTuple):
-    """What `sum_alignments` returns.
+    """The result of `sum_alignments`.
 
     Args:
-        losses: ``[B]`` float64, ``-log P(targets)``; infinite where no alignment has a probability.
-        blanks: ``[B, T, U + 1]`` float64, the probability given the targets that the alignment takes the blank there.
+        losses: ``[B]`` float64, ``-log P(targets)``; infinite if every alignment has probability 0.
+        blanks: ``[B, T, U + 1]`` float64, the probability, given the targets, that the alignment takes the blank there.
         labels: the same for the next label.
     """
 
@@ -40,11 +40,11 @@ class Lattices(NamedTuple):
 
 
 def sum_alignments(blank: Tensor, label: Tensor, lengths: Tensor, target_lengths: Tensor) -> Lattices:
-    """Sum over all alignments (Graves 2012, 1211.3711), in float64 whatever the input.
+    """Sum over all alignments (Graves 2012, 1211.3711), always in float64.
 
     Args:
         blank: ``[B, T, U + 1]`` log-probability of the blank at each node.
-        label: ``[B, T, U + 1]`` log-probability of the next label (anything where there is none).
+        label: ``[B, T, U + 1]`` log-probability of the next label (ignored where there is none).
         lengths: ``[B]`` frames, 1 to ``T``.
         target_lengths: ``[B]`` labels, 0 to ``U``.
     """
@@ -68,7 +68,7 @@ def sum_alignments(blank: Tensor, label: Tensor, lengths: Tensor, target_lengths
     start = torch.cat([blank.new_zeros(B), mirrored_blank[:, 0, 0]])
     alpha, beta = _reach(waits, says, start).split(B)
     beta = mirrored(beta)
-    total = beta[:, :1, :1]  # -inf where the targets are impossible, and then no arc is ever taken
+    total = beta[:, :1, :1]  # -inf if the targets are impossible; all arcs then have probability 0
 
     after_blank = F.pad(beta[:, 1:], (0, 0, 0, 1), value=_NEVER)
     after_blank = after_blank.masked_fill((t == frames - 1) & (u == labels), 0.0)
@@ -83,7 +83,7 @@ def _reach(waits: Tensor, says: Tensor, start: Tensor) -> Tensor:
     """Log-sum over the paths from ``(0, 0)`` to each node ``[N, T, U + 1]``, from the arcs that lead into each."""
     N, T, U1 = waits.shape
     waits_by, says_by = (_skew(arcs).permute(2, 0, 1).contiguous().unbind() for arcs in (waits, says))  # D of [N, U1]
-    # One more column on the left: what lies below u = 0 is never reached.
+    # One more column on the left, for u = -1, which is never reached.
     reached = waits.new_full((T + U1 - 1, N, U1 + 1), _NEVER)
     reached[0, :, 1] = start
     here, below = reached[:, :, 1:].unbind(), reached[:, :, :-1].unbind()

@@ -9,19 +9,19 @@ from ...errors import DataError
 from .rnnt_kernel import CELLS, CELLS_ELSEWHERE
 
 _NODE = 224
-"""Bytes for each node of the largest lattice: measured; some 28 numbers in float64 while alignments are summed."""
+"""Measured bytes for each node of the largest lattice: about 28 float64 numbers while alignments are summed."""
 
 
 def rnnt_bytes(lengths: Tensor, target_lengths: Tensor, width: int, outputs: int, cells: int) -> int:
-    """About what `rnnt_loss` takes beside its inputs, in bytes.
+    """Estimated memory of `rnnt_loss` without its inputs, in bytes.
 
     Args:
-        lengths, target_lengths: ``[B]`` frames and labels.
+        lengths, target_lengths: ``[B]`` numbers of frames and labels.
         width, outputs: ``J`` and ``V`` of the joiner.
-        cells: as for `rnnt_loss`.
+        cells: see `rnnt_loss`.
     """
     frames, labels = lengths.cpu().long(), target_lengths.cpu().long()
-    # Small lattices are computed together, up to as many nodes as there are cells; a larger one alone.
+    # Small lattices are computed together, up to ``cells`` nodes; a larger lattice is computed alone.
     largest = max(int((frames * (labels + 1)).max()), min(cells, int((frames * (labels + 1)).sum())))
     gradients = 2 * 4 * len(frames) * int(frames.max() + labels.max() + 1) * width
     return _NODE * largest + 4 * min(cells, largest) * (2 * width + outputs) + gradients
@@ -30,15 +30,15 @@ def rnnt_bytes(lengths: Tensor, target_lengths: Tensor, width: int, outputs: int
 def check_memory(
     lengths: Tensor, target_lengths: Tensor, width: int, outputs: int, device: torch.device, free: int | None = None
 ) -> None:
-    """Check that `rnnt_loss` of a batch fits.
+    """Check that `rnnt_loss` of a batch fits into memory.
 
     Args:
         lengths, target_lengths, width, outputs: see `rnnt_bytes`.
-        device: of the tensors.
-        free: bytes that there are; default: what the system says, and no check where it says nothing.
+        device: device of the tensors.
+        free: free bytes; by default what the system reports, without a check if it reports nothing.
 
     Raises:
-        DataError: it does not fit; says what would help.
+        DataError: it does not fit; the message says what would help.
     """
     free = free_bytes(device) if free is None else free
     needed = rnnt_bytes(lengths, target_lengths, width, outputs, CELLS.get(device.type, CELLS_ELSEWHERE))
@@ -54,7 +54,7 @@ def check_memory(
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that can still be had on a device; ``None`` where nothing says so."""
+    """Free memory of a device in bytes; ``None`` if the system does not report it."""
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached

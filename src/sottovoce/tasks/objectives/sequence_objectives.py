@@ -1,4 +1,4 @@
-"""The loss of a sequence of labels, by the head that makes it: CTC or a transducer."""
+"""The loss for sequences of labels, chosen by the head: CTC or a transducer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sequence_objective(model: TaskNetwork, labels: Sequence[str], loss: Recognit
 
 
 def sequence_distillation_loss(student: TaskNetwork, teacher: TaskNetwork, temperature: float) -> DistillationLoss:
-    """What it costs the student's outputs to differ from the teacher's."""
+    """The distance between the outputs of student and teacher."""
     if isinstance(student.head, Transducer):
         return LatticeDistillationLoss(student.head, teacher.head, student.config.labels or (), temperature)
     return FrameDistillationLoss(temperature)

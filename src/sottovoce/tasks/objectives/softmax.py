@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Softmax(nn.Module):
-    """Cross-entropy over speakers behind a linear map. It lives only in training: it is no part of the saved model.
+    """A linear map and cross-entropy over speakers. It is not part of the saved model.
 
     Args:
         size: width of the embedding.
@@ -22,11 +22,11 @@ class Softmax(nn.Module):
         nn.init.xavier_normal_(self.weight)
 
     def forward(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss, and the fraction of the batch whose true speaker is the likeliest.
+        """Mean loss, and the fraction of the batch whose most likely speaker is the true one.
 
         Args:
-            embedding: ``[B, E]``.
-            labels: ``[B]`` int64 speakers.
+            embedding: embeddings ``[B, E]``.
+            labels: speaker numbers ``[B]``, int64.
         """
         logits = F.linear(embedding.float(), self.weight, self.bias)
         return F.cross_entropy(logits, labels), (logits.argmax(1) == labels).float().mean()

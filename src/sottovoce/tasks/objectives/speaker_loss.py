@@ -1,4 +1,4 @@
-"""What a speaker embedding learns from: the speakers of the training data, told apart with or without a margin."""
+"""Losses of speaker embeddings: classification of the training speakers, with or without a margin."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .softmax import Softmax
 class SpeakerLoss(Options):
     """The loss: ``aam``, see `AAMSoftmax`, or ``softmax``, which has no further options.
 
-    ESPnet-SPK's constants are margin 0.3, scale 30, 3 centers, 5 hardest speakers and 0.06 for them; a large-margin
-    stage takes margin 0.5 and none of the hardest.
+    ESPnet-SPK uses margin 0.3, scale 30, 3 centers, and 5 hardest speakers with margin 0.06. Its large-margin stage uses
+    margin 0.5 and no hardest speakers.
     """
 
     kind: Literal["aam", "softmax"] = "aam"
@@ -41,11 +41,11 @@ class SpeakerLoss(Options):
         return self
 
     def changed(self, changes: Mapping[str, Any]) -> SpeakerLoss:
-        """These options with others in place of some.
+        """A copy of these options with some changed.
 
         Raises:
             ValidationError: unknown options, or values out of range.
-            DataError: changes that would need another classifier than the one trained before.
+            DataError: changes that alter the classifier, which must be the same in all stages.
         """
         found = type(self).model_validate({**self.model_dump(), **changes})
         for name in ("kind", "centers"):
@@ -60,7 +60,7 @@ class SpeakerLoss(Options):
 
 
 class SpeakerObjective(Objective):
-    """A classifier over speakers, whose margin grows with the steps if it has one."""
+    """A classifier over speakers. Its margin, if it has one, grows over the first steps."""
 
     def __init__(self, size: int, speakers: Sequence[str], options: SpeakerLoss):
         super().__init__(speakers)
@@ -72,7 +72,7 @@ class SpeakerObjective(Objective):
             self.loss.set_margin(min(step / self.ramp, 1.0) if self.ramp else 1.0)
 
     def load_matching(self, labels: Sequence[str], weights: Mapping[str, Tensor]) -> int:
-        """Take over the rows of the speakers that were there before; a large-margin stage often has fewer."""
+        """Copy the classifier rows of the speakers that an earlier stage had, too; a large-margin stage often has fewer."""
         known = {label: k for k, label in enumerate(labels)}
         pairs = [(k, known[label]) for k, label in enumerate(self.labels) if label in known]
         own, others = ([pair[side] for pair in pairs] for side in (0, 1))

@@ -1,4 +1,4 @@
-"""The transducer's loss as what a task wants of its outputs, with CTC beside it."""
+"""The transducer loss with an auxiliary CTC loss as the objective of a task."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def transducer_loss(
 
 
 class TransducerObjective(Objective):
-    """The full-sum transducer loss plus CTC, which leads at first if a warm-up is asked for.
+    """The full-sum transducer loss plus CTC. With a warm-up, CTC has the larger weight at first.
 
     ::
 
@@ -39,22 +39,22 @@ class TransducerObjective(Objective):
 
     Args:
         labels: the vocabulary.
-        options: see its class.
-        head: of the model that is trained. It is no part of the objective, and is looked at anew at every step.
+        options: options of the loss, see `RecognitionLoss`.
+        head: head of the model that is trained. It is not a submodule; its current weights are used at every step.
     """
 
     def __init__(self, labels: Sequence[str], options: RecognitionLoss, head: Transducer):
         super().__init__(labels)
         self.per, self.warmup = options.per, options.warmup
         self.ctc = options.ctc_weight if head.ctc is not None else 0.0
-        self._head = (head,)  # in a tuple: not a module of this one
+        self._head = (head,)  # in a tuple, so that it is not registered as a submodule
         self._share = 1.0
 
     def begin(self, step: int) -> None:
         self._share = min(step / self.warmup, 1.0) if self.warmup else 1.0
 
     def forward(self, output: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of frames ``[B, T, D]``.
+        """The loss and values to log, from frames ``[B, T, D]``.
 
         Raises:
             DataError: a batch without transcripts, or one whose lattices do not fit into memory.

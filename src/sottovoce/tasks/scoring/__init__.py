@@ -1,6 +1,6 @@
-"""From a model and data to scores.
+"""Scoring of models on data.
 
 `embedding`            embeddings of many utterances
-`speaker_scoring`      trials: back-end, AS-norm and calibration
+`speaker_scoring`      scores of trials: back-end, AS-norm and calibration
 `diarization_scores`   error rates of windows and of whole recordings
 """

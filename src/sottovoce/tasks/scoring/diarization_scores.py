@@ -42,19 +42,18 @@ class VbxOptions(Options):
 
 
 class DecisionOptions(Options):
-    """How evaluation decides and scores.
+    """How evaluation makes and scores decisions.
 
     Args:
-        embedding: a speaker model; with it whole recordings are scored too.
-        plda: a file of its PLDA (``sottovoce plda``): whole recordings are then clustered by VBx.
-        vbx: its constants, see `VBxOptions`.
-        window, step: seconds of a window, and (whole recordings) from one to the next.
-        median: frames of the median filter.
-        linkage, threshold: what the distance of clusters is, and from which on they are of different speakers; see
-            `AHCOptions`.
-            With VBx this is where it starts from.
-        collar: seconds around each boundary of the reference, on each side, that are not scored.
-        skip_overlap: leave out where several speak.
+        embedding: a speaker model, with which whole recordings are scored, too.
+        plda: file with the PLDA of this speaker model (see ``sottovoce plda``); whole recordings are then clustered by VBx.
+        vbx: constants of VBx, see `VBxOptions`.
+        window, step: length of a window, and for whole recordings the time from one window to the next, in seconds.
+        median: length of the median filter in frames.
+        linkage, threshold: the distance of two clusters, and the distance from which on they are different speakers; see
+            `AHCOptions`. VBx starts from these clusters.
+        collar: seconds before and after each boundary of the reference that are not scored.
+        skip_overlap: whether overlapping speech is excluded from the score.
     """
 
     embedding: str | None = None
@@ -82,10 +81,10 @@ class DecisionOptions(Options):
         return self
 
     def settings(self) -> DiarizationSettings:
-        """Of the pipeline.
+        """Settings of the diarization pipeline.
 
         Raises:
-            DataError: no PLDA can be read, or the step is longer than the window.
+            DataError: the PLDA cannot be read, or the step is longer than the window.
         """
         plda = None if self.plda is None else PLDA.load(self.plda)
         return DiarizationSettings(
@@ -101,8 +100,8 @@ class DecisionOptions(Options):
         """The speaker model, if whole recordings are scored.
 
         Raises:
-            CheckpointError: it cannot be loaded, or is for something else.
-            DataError: the PLDA is of another one.
+            CheckpointError: the speaker model cannot be loaded, or is for another task.
+            DataError: the PLDA belongs to another speaker model.
         """
         if self.embedding is None:
             return None
@@ -116,7 +115,7 @@ class DecisionOptions(Options):
 
 
 def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
-    """Errors of each window (named ``recording@seconds``), its speakers matched on their own; no time counts twice."""
+    """Errors of each window (named ``recording@seconds``) with its own matching of speakers. No time is scored twice."""
     local = SegmentationModel(model)
     settings = DiarizationSettings(window=options.window, step=options.window, median=options.median)
     reference: dict[str, list[Turn]] = {}
@@ -160,14 +159,14 @@ def threshold_scores(
     thresholds: Sequence[float],
     protocol: Protocol | None = None,
 ) -> dict[float, DiarizationScore]:
-    """Errors of the whole pipeline at each threshold of clustering; the networks run once.
+    """Errors of the whole pipeline at each clustering threshold. The networks run once.
 
     Args:
-        local, embedder: the models.
+        local, embedder: the local model and the speaker model.
         cuts: recordings with turns.
-        settings: everything but the threshold.
-        thresholds: distances, 0..2.
-        protocol: of scoring.
+        settings: settings of the pipeline; their threshold is not used.
+        thresholds: cosine distances, 0..2.
+        protocol: collar and treatment of overlap.
     """
     at = {each: replace(settings, ahc=replace(settings.ahc, threshold=each)) for each in thresholds}
     system: dict[float, dict[str, list[Turn]]] = {each: {} for each in thresholds}
@@ -182,14 +181,14 @@ def threshold_scores(
 
 
 def best_threshold(scores: Mapping[float, DiarizationScore]) -> float:
-    """The threshold with the lowest DER; of several, the middle one, which is safest elsewhere."""
+    """The threshold with the lowest DER; the middle one of several, which is most robust on other data."""
     lowest = min(score.der for score in scores.values())
     best = sorted(threshold for threshold, score in scores.items() if score.der == lowest)
     return best[len(best) // 2]
 
 
 def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, Any]:
-    """DER with its interval over recordings, and its parts."""
+    """DER with its confidence interval over recordings, and its components."""
     results: dict[str, Any] = {"der": score.der}
     errors, speech = (dict.fromkeys(recordings, 0.0) for _ in range(2))
     for file in score.files:
@@ -207,7 +206,7 @@ def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -
 
 
 def scored_regions(cut: Cut) -> list[Region]:
-    """The cut's UEM where it has one, else all of it."""
+    """The regions of the cut that are scored: its UEM if it has one, otherwise all of it."""
     regions = (cut.custom or {}).get("uem")
     return [(float(a), float(b)) for a, b in regions] if regions else [(0.0, cut.duration)]
 

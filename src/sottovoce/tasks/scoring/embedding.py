@@ -1,4 +1,4 @@
-"""Embeddings of many utterances: batched by length, each what it would be alone."""
+"""Embeddings of many utterances, batched by length."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
-    Padding is exact, so how utterances are batched changes nothing but the time it takes. Of an utterance of more than a
-    minute it is the mean over equal parts, as of a file (`sottovoce.data.audio.long_audio.speech_parts`).
+    Padding does not affect outputs, so batching changes only the running time. An utterance of more than a minute is cut
+    into equal parts, and its embedding is the mean of theirs (`sottovoce.data.audio.long_audio.speech_parts`).
 
     Args:
-        model: it is put into evaluation mode for the time being.
-        cuts: utterances; they are loaded batch by batch.
+        model: the model; it is in evaluation mode during the call.
+        cuts: the utterances; they are loaded batch by batch.
 
     Raises:
         AudioError: an utterance cannot be read.
-        InferenceError: the model gives NaN or infinity for one.
+        InferenceError: an output of the model is NaN or infinite.
     """
     with evaluating(model):
         whole = {id(cut): _parts(cut) for cut in cuts}

@@ -1,9 +1,9 @@
-"""How trials are scored beyond the cosine: a back-end, adaptive s-norm and calibration with quality measures.
+"""Scoring of trials beyond the cosine: a back-end, adaptive s-norm and calibration with quality measures.
 
     embedding ─▶ less mean ─▶ linear map ─▶ cosine ─▶ AS-norm ─▶ calibration ─▶ log-likelihood ratio
                  └── fitted on training speech ───────────────┘  └ on development trials
 
-Each is left out where a recipe does not ask for it. What was fitted lies in the model (`CosineScoring`).
+Each step is optional. The model holds what was fitted (`CosineScoring`).
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ Measure = Literal["duration", "magnitude", "cohort"]
 
 
 class CalibrationOptions(Options):
-    """Scores into log-likelihood ratios, by logistic regression on ``data.dev``, which is never test data.
+    """Calibration of scores to log-likelihood ratios by logistic regression on ``data.dev``, which is never test data.
 
     Args:
-        measures: Quality measures of the two utterances that the regression takes in besides the score (QMF): the
-            logarithm of their ``duration``, of the ``magnitude`` of their embeddings, and the mean score of their nearest
-            ``cohort`` speakers; of each the lower and the higher.
+        measures: Quality measures of the two utterances that the regression uses besides the score (QMF): the logarithm
+            of their ``duration``, the logarithm of the ``magnitude`` of their embeddings, and the mean score of their
+            nearest ``cohort`` speakers. The lower and the higher value of each are used.
     """
 
     measures: list[Measure] = []
@@ -94,10 +94,10 @@ class Scoring(Options):
     """How trials are scored.
 
     Args:
-        back_end: linear map before the cosine.
-        as_norm: against training speakers.
-        calibration: on development trials.
-        utterances: most utterances of a speaker that back-end and cohort are made of.
+        back_end: linear map before the cosine; ``None`` for none.
+        as_norm: adaptive s-norm against training speakers; ``None`` for none.
+        calibration: calibration on development trials; ``None`` for none.
+        utterances: maximum number of utterances of each speaker from which back-end and cohort are fitted.
     """
 
     back_end: BackEnd | None = None
@@ -117,10 +117,10 @@ class Scoring(Options):
         return self.back_end is not None or self.as_norm is not None
 
     def config(self, speakers: int) -> dict[str, Any]:
-        """Options of `CosineScoring` with so many training speakers.
+        """Options of `CosineScoring` for this number of training speakers.
 
         Raises:
-            DataError: AS-norm with fewer training speakers than it needs.
+            DataError: fewer training speakers than AS-norm needs.
         """
         found: dict[str, Any] = {}
         if self.back_end is not None:
@@ -137,10 +137,10 @@ class Scoring(Options):
         return found
 
     def fit(self, scoring: CosineScoring, embeddings: Tensor, speakers: Sequence[str]) -> None:
-        """Fit back-end and cohort on ``embeddings[N, E]`` (on the CPU) of training speech, whose mean is known already.
+        """Fit back-end and cohort on ``embeddings[N, E]`` of training speech, on the CPU. The mean must be fitted before.
 
         Raises:
-            DataError: the model was made without a back-end, or these embeddings do not allow for it.
+            DataError: the model was made without a back-end, or it cannot be fitted on these embeddings.
         """
         if self.back_end is not None:
             if scoring.map is None:
@@ -154,11 +154,11 @@ class Scoring(Options):
 
 @dataclass(frozen=True)
 class TrialScores:
-    """Trials with what is known of them.
+    """Scores and quality measures of trials.
 
     Attributes:
-        scores: ``[N]``, not calibrated.
-        measures: ``[N]`` each, by the name of the column in the calibration.
+        scores: uncalibrated scores ``[N]``.
+        measures: quality measures ``[N]``, by their name in the calibration.
     """
 
     scores: Floats
@@ -177,17 +177,17 @@ def score(
     """Scores of trials between utterances.
 
     Args:
-        scoring: of the model.
-        embeddings: ``[U, E]`` of the utterances, on the CPU.
-        seconds: ``[U]`` their durations.
-        left, right: ``[N]`` utterance of each side.
-        names: ``[U]`` what errors call the utterances.
+        scoring: the scoring of the model.
+        embeddings: embeddings ``[U, E]`` of the utterances, on the CPU.
+        seconds: durations ``[U]`` of the utterances.
+        left, right: indices ``[N]`` of the utterances on both sides of each trial.
+        names: names ``[U]`` of the utterances, for messages.
 
     Raises:
         DataError: an embedding cannot be compared (it is zero, or all its scores against the cohort are the same).
     """
     unit = _exact(scoring).centered(embeddings.double()).numpy()
-    if (nothing := np.flatnonzero(np.linalg.norm(unit, axis=1) < 0.5)).size:  # all others are 1 long
+    if (nothing := np.flatnonzero(np.linalg.norm(unit, axis=1) < 0.5)).size:  # all others have length 1
         name = names[nothing[0]] if names else f"utterance {nothing[0]}"
         raise DataError(
             f"{name}: nothing is left of its embedding under the mean and the linear map of the model, so it compares with"
@@ -202,7 +202,7 @@ def score(
 
 
 def _exact(scoring: CosineScoring) -> CosineScoring:
-    """A float64 copy on the CPU: scores against a cohort are small differences."""
+    """A float64 copy on the CPU, because differences of scores against a cohort are small."""
     return deepcopy(scoring).cpu().double()
 
 
@@ -229,7 +229,7 @@ def _measures(
 
 
 def calibration_of(scoring: CosineScoring) -> Calibration | None:
-    """The model's calibration; ``None`` where it has none."""
+    """The model's calibration; ``None`` if it has none."""
     if scoring.calibration is None or not scoring.calibrated:
         return None
     slope, *weights, offset = scoring.calibration.double().tolist()
@@ -237,23 +237,23 @@ def calibration_of(scoring: CosineScoring) -> Calibration | None:
 
 
 def calibrated_scores(scoring: CosineScoring, scored: TrialScores) -> Floats:
-    """Log-likelihood ratios of trials; their scores where the model is not calibrated."""
+    """Log-likelihood ratios of trials, or their scores if the model is not calibrated."""
     calibration = calibration_of(scoring)
     return scored.scores if calibration is None else calibration.apply(scored.scores, scored.measures)
 
 
 def fit_trial_calibration(scored: TrialScores, targets: NDArray[np.bool_], names: Sequence[str]) -> Calibration:
-    """A calibration on these trials; its weights in the order of ``names``.
+    """A calibration on these trials, with weights in the order of ``names``.
 
     Raises:
-        DataError: as `fit_calibration`.
+        DataError: see `fit_calibration`.
     """
     found = fit_calibration(scored.scores, targets, scored.measures)
     return Calibration(found.slope, found.offset, {name: found.measures[name] for name in names}, found.prior)
 
 
 def set_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
-    """Take over what `fit_trial_calibration` found, as plain data.
+    """Set the calibration of a model from the results of an evaluation, as plain data.
 
     Raises:
         DataError: the model was made without a calibration.
@@ -266,14 +266,14 @@ def set_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
 
 
 def reset_calibration(scoring: CosineScoring) -> None:
-    """Be without a calibration and a threshold, as a model whose weights have changed is."""
+    """Remove calibration and threshold, which are invalid after the weights of the model have changed."""
     scoring.threshold.fill_(float("nan"))
     if scoring.calibration is not None:
         scoring.calibrated.fill_(False)
 
 
 def describe_scoring(scoring: CosineScoring) -> str:
-    """How scores come about, for a person."""
+    """How scores are computed, in words."""
     parts = ["cosine less mean"]
     if scoring.map is not None:
         parts.append(f"linear back-end to {scoring.map.shape[1]} dimensions")
