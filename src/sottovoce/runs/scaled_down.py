@@ -1,8 +1,8 @@
-"""A recipe for real data and real models as one that runs here: the same stages with everything else made small.
+"""A full-scale recipe as one that runs on any machine: the same stages with everything else made small.
 
-Both work on a recipe as plain data, before it is checked:
+Both functions work on a recipe as plain data, before it is checked:
 
-    smoke_test   a tiny encoder of the same kind, synthetic speech of the same task, a few steps a stage: does it run?
+    smoke_test   a tiny encoder of the same kind, synthetic speech of the same task, a few steps for each stage: does it run?
     dry_run      the encoder at its size with random weights, synthetic speech, one step a stage of one utterance: does it fit?
 """
 
@@ -32,7 +32,7 @@ Plain = dict[str, Any]
 TOY_STEPS = 4
 
 COHORT = 2
-"""Of the few speakers there are, so many are the nearest to an utterance in AS-norm."""
+"""Number of cohort speakers that AS-norm uses for each utterance; a smoke test has few speakers."""
 
 _SPEECH: dict[str, Plain] = {
     "verification": {"speakers_train": 4, "speakers_dev": 3, "speakers_test": 3, "utterances": 4},
@@ -51,13 +51,13 @@ _SPEECH: dict[str, Plain] = {
 }
 
 _LESS: dict[str, Plain] = {task: {"speakers_train": 2, "utterances": 3} for task in ("verification", "spoofing")}
-"""For networks of real size: what these tasks fit at the end of a stage takes all training speech."""
+"""Less speech for networks of real size, because these tasks embed all training speech at the end of a stage."""
 
 _TINY_CONFIG: Plain = {
     "hidden_size": 32,
     "layers": TINY_LAYERS,
     "heads": 4,
-    "ffn": 128,  # much that can go, so that the budgets of large networks can be met
+    "ffn": 128,  # wide enough to be pruned to the budgets of large networks
     "convolution": 24,
     "positional_groups": 4,
     "positional_taps": [16],
@@ -68,7 +68,8 @@ _TINY_CONFIG: Plain = {
 def smoke_test(data: Plain, folder: Path) -> Plain:
     """The recipe as a smoke test, which takes seconds on any machine.
 
-    A recipe may say in a section ``smoke_test`` what else has to be smaller (a head, a vocabulary); it is merged in.
+    A section ``smoke_test`` of the recipe, if there is one, is merged in; it reduces whatever else must be smaller, such as
+    a head or a vocabulary.
 
     Args:
         data: the recipe as plain data.
@@ -133,7 +134,7 @@ def dry_run(data: Plain, folder: Path) -> Plain:
 
 
 def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
-    """What a stage imitates, its teacher a stand-in if it is a published encoder."""
+    """The distillation section of a stage, with a stand-in for a teacher that is a published encoder."""
     distillation: Plain = options.get("distillation") or {}
     if (teacher := distillation.get("teacher")) in published_encoders():
         distillation["teacher"] = stood_in(teacher, folder, tiny=tiny)
@@ -141,10 +142,10 @@ def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
 
 
 def _layers(encoder: Plain) -> tuple[int, int]:
-    """Layers of the encoder of a recipe, at its size and in a smoke test."""
+    """The number of layers of a recipe's encoder, at full size and in a smoke test."""
     if not (source := encoder.get("from")):
         return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
-    if os.path.exists(source):  # taken as it is
+    if os.path.exists(source):  # a local model is used as it is
         return 2 * (load_pretrained(source, encoder_only=True).config.num_hidden_layers,)
     if source in published_encoders():
         return published_config(source).num_hidden_layers, TINY_LAYERS
@@ -152,7 +153,7 @@ def _layers(encoder: Plain) -> tuple[int, int]:
 
 
 def _fewer(chosen: list[int], layers: int, left: int) -> list[int]:
-    """Hidden states of a network of so many layers as those of one that has fewer left."""
+    """Indices of hidden states for a network with ``layers`` layers, mapped to one with ``left`` layers."""
     return sorted({round(k * left / layers) for k in chosen})
 
 
@@ -181,15 +182,15 @@ def _from(encoder: Plain, source: str) -> Plain:
 
 
 def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
-    """Where a network with random weights is that stands for a checkpoint; one that is here is taken as it is.
+    """The path of a random network that replaces a checkpoint. A local model is used as it is.
 
     Args:
-        source: a published encoder, or a model of a run of a recipe that comes with sottovoce.
-        folder: for stand-ins.
-        tiny: a few thousand parameters, instead of its real size.
+        source: a published encoder, or a model from a run of a recipe that comes with sottovoce.
+        folder: folder of the stand-ins.
+        tiny: whether the stand-in has a few thousand parameters instead of the real size.
 
     Raises:
-        RecipeError: neither, and not here.
+        RecipeError: ``source`` is neither of them, and not a local model.
     """
     if os.path.exists(source):
         return source
@@ -202,7 +203,7 @@ def stood_in(source: str, folder: Path, *, tiny: bool) -> str:
 
 
 def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
-    """The config of an encoder that is not here."""
+    """The config of an encoder that is not a local model."""
     if source in published_encoders():
         return published_config(source, tiny=tiny)
     encoder = encoder_of_run(source)
@@ -232,7 +233,7 @@ def encoder_of_run(source: str) -> Plain:
 
 
 def _speech(data: Plain) -> Plain:
-    """Of what size synthetic speech is for the recipe's task."""
+    """The options of synthetic speech for the recipe's task."""
     task = next(iter(data["task"]))
     return {"task": task, **_SPEECH[task]}
 
@@ -278,14 +279,14 @@ def _own_data(data: Plain, options: Plain) -> None:
 
 
 def _invented(effect: Any) -> Any:
-    """An effect without the recordings that it takes from files."""
+    """An effect with synthetic signals in place of recordings from files."""
     if not isinstance(effect, dict):
         return effect
     return {kind: {k: v for k, v in (options or {}).items() if k != "files"} for kind, options in effect.items()}
 
 
 def _stages(data: Plain) -> list[Plain]:
-    """The options of every stage, to be changed in place."""
+    """The options of every stage, which can be changed in place."""
     stages = [entry if isinstance(entry, dict) else {entry: {}} for entry in data["stages"]]
     data["stages"] = [{kind: options or {} for kind, options in entry.items()} for entry in stages]
     return [options for entry in data["stages"] for options in entry.values()]

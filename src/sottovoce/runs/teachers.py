@@ -1,4 +1,4 @@
-"""Teachers whose outputs are imitated: models for the same task, with a trained head."""
+"""Teachers for distillation of outputs: models for the same task with a trained head."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..recipe.encoder_options import head_fault
 
 
 def load_teacher(source: str | Path) -> TaskModel:
-    """A task model to imitate.
+    """Load a task model as a teacher.
 
     Raises:
-        RecipeError: an encoder without a head.
-        CheckpointError: it cannot be loaded.
+        RecipeError: the model has no head.
+        CheckpointError: the model cannot be loaded.
     """
     model = load_pretrained(source)
     if not isinstance(model, TaskModel):
@@ -24,10 +24,10 @@ def load_teacher(source: str | Path) -> TaskModel:
 
 
 def check_teacher(teacher: TaskModel, student: TaskModel) -> None:
-    """Check that the outputs of two models mean the same, one by one.
+    """Check that each output of two models has the same meaning.
 
     Raises:
-        RecipeError: another task or kind of head, other labels, sizes or frames.
+        RecipeError: task, kind of head, labels, sizes or frames differ.
     """
     if fault := head_fault(teacher.config, student.config, "the student") or _outputs_fault(teacher, student):
         raise RecipeError(f"{fault}; take a teacher for the same task and labels, or leave logits out")
