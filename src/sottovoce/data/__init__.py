@@ -1,6 +1,6 @@
-"""Corpora in, batches out. Imports point down this list only.
+"""From corpora to batches. A subpackage imports only from those below it in this list.
 
-Rooms:
+Subpackages:
     synthesis/: synthetic corpora, simulated conversations, copy synthesis.
     batches/: training and evaluation batches, samplers, augmentation, targets.
     corpora/: Lhotse cuts, importing and checking corpora, their layouts, RTTM and UEM.

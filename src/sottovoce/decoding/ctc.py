@@ -42,7 +42,7 @@ def ctc_beam_search(
     weight: float = 0.5,
     bonus: float = 0.0,
 ) -> list[Hypothesis]:
-    """The best label sequences, each by the sum over its alignments (prefix beam search, Hannun et al. 2014, 1408.2873).
+    """The best label sequences, scored by the sum over their alignments, by prefix beam search (Hannun et al. 2014, 1408.2873).
 
         score = log P(labels | speech) + weight · log P(labels) + bonus · number of labels
 
@@ -50,8 +50,8 @@ def ctc_beam_search(
         log_probs: ``[T, V]`` natural log-probabilities of one utterance, without padding.
         blank: index of the blank output.
         beam: number of prefixes that are kept after each frame.
-        tokens: number of the likeliest labels of a frame by which prefixes are extended; by default all. With a language
-            model, which scores every extension, about 20 save much time.
+        tokens: number of labels, the likeliest of each frame, by which prefixes are extended; ``None`` for all. With a
+            language model, which scores every extension, a value of about 20 saves much time.
         language: a language model over labels or words, see `language_model`.
         weight: weight of the language model.
         bonus: score added for each label, because language models prefer short results.

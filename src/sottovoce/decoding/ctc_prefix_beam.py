@@ -13,12 +13,12 @@ from .language_model import LanguageModel, State
 Floats = NDArray[np.floating[Any]]
 FrameChain = Any
 """The frames of the labels of a prefix as a linked list ``(frames of the labels before, frame of the last label)``, or
-``None`` for no label. Prefixes share the lists of their common beginnings."""
+``None`` if there are no labels. Prefixes with a common beginning share its list."""
 
 _NEVER = -np.inf
 
 PRUNING_MARGIN = 15.0
-"""A prefix of a stream is dropped at this log-probability below the best: at 3 in 10 million."""
+"""A prefix of a stream is dropped if its log-probability is lower than that of the best by this (a ratio of 3e-7)."""
 
 
 def frames_from_chain(chain: FrameChain) -> list[int]:
@@ -68,7 +68,7 @@ class CTCPrefixBeamSearch:
             self.frames += 1
 
     def hypotheses(self) -> list[Hypothesis]:
-        """The hypotheses if the utterance ended here, the best first, without the committed labels."""
+        """The hypotheses as if the utterance ended here, the best first, without the committed labels."""
         found, beams, tree = [], self._beams, self._tree
         for node, acoustic, times in zip(beams.nodes.tolist(), beams.totals().tolist(), beams.times, strict=True):
             score = acoustic + tree.extras[node] + tree.ending(node)
@@ -78,9 +78,9 @@ class CTCPrefixBeamSearch:
     def commit(self, force: bool = False) -> list[tuple[int, int]]:
         """Commit the labels that all prefixes have in common, which cannot change any more, and remove them from the search.
 
-        Two kinds of prefixes are dropped before, which would delay the commitment: those that are less likely than the best
-        by `PRUNING_MARGIN`, and those that end like a likelier one (with the same label and the same state of the language
-        model), as both have the same future.
+        Two kinds of prefixes would delay this and are dropped first: those that are less likely than the best by
+        `PRUNING_MARGIN`, and those with the same last label and language model state as a likelier prefix, as both are
+        extended in the same way.
 
         Args:
             force: drop all prefixes but the best, so that all its labels are committed.
@@ -136,7 +136,7 @@ class _Prefixes:
         return found
 
     def added(self, nodes: NDArray[np.int64], labels: NDArray[np.int64]) -> Floats | float:
-        """Score ``[K, labels]`` that the language model and the bonus add for each label after each prefix."""
+        """The score ``[K, labels]`` that language model and bonus add for each label after each of ``K`` prefixes."""
         if self.language is None:
             return self.bonus
         states, wanted = [self.states[node] for node in nodes.tolist()], labels.tolist()
@@ -190,7 +190,7 @@ class _Beams:
 
     Args:
         nodes: ``[K]`` nodes of the prefixes.
-        in_blank, in_label: ``[K]`` log-probabilities that the alignment ends in a blank, or in the last label.
+        in_blank, in_label: ``[K]`` log-probabilities of the alignments that end in a blank, and in the last label.
         times: frames of the labels of each prefix.
     """
 
@@ -212,13 +212,13 @@ class _Beams:
         K, nodes, totals = len(self.nodes), self.nodes, self.totals()
         last = np.array([tree.last[node] for node in nodes.tolist()])
         in_blank = totals + frame[blank]
-        # The same label again only makes it longer; a repetition needs a blank between the two.
+        # The last label again only prolongs it; to repeat a label, a blank must come between.
         in_label = np.where(last >= 0, self.in_label + frame[last], _NEVER)
         longer = totals[:, None] + frame[labels]
         again = labels == last[:, None]
         longer[again] = (self.in_blank[:, None] + frame[labels])[again]
 
-        # A longer prefix may be in the beam already: then its probability is added to that entry.
+        # If an extended prefix is in the beam already, its probability is added to that entry.
         place = {node: k for k, node in enumerate(nodes.tolist())}
         parent = np.array([place.get(tree.parents[node], -1) for node in nodes.tolist()])
         child = np.flatnonzero(parent >= 0)

@@ -15,7 +15,7 @@ class Hypothesis:
         tokens: the labels, without blanks.
         score: the score that hypotheses are ranked by: ``acoustic`` plus the score of the language model and the bonus.
         acoustic: natural log-probability of all alignments of these labels that were in the beam.
-        frames: the frame in which each label appears, in the likeliest step to it.
+        frames: index of the frame in which each label is emitted, in the likeliest alignment that was found.
     """
 
     tokens: tuple[int, ...]
@@ -25,7 +25,7 @@ class Hypothesis:
 
 
 def check_search(**at_least_one: int | None) -> None:
-    """Check that the options of a search are at least 1, where they are given.
+    """Check that the given options of a search are at least 1; ``None`` is allowed.
 
     Raises:
         DataError: an option is below 1.

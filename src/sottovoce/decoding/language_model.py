@@ -32,8 +32,8 @@ class TokenModel:
 
     Args:
         ngram: the n-gram over tokens.
-        tokens: ``[V]`` tokens of each output, mostly one; those of the blank are not used.
-        skipped: a token that is not scored at the beginning: the mark of the beginning of a word.
+        tokens: ``[V]`` the tokens of each output, usually one; those of the blank are not used.
+        skipped: a token that is not scored at the beginning of the utterance, such as the mark of a word beginning.
     """
 
     def __init__(self, ngram: NGram, tokens: Sequence[Sequence[str]], skipped: str | None = None):
@@ -61,7 +61,7 @@ class WordModel:
     Args:
         ngram: the n-gram over words.
         vocabulary: ``[V]`` text of each output. A word ends at a blank or ``▁`` in the text, and at the end.
-        known: gives the word of the n-gram for a spelled word, ``None`` for an unknown one; by default the word itself.
+        known: function from a spelled word to the word of the n-gram (``None`` if it is unknown); by default the identity.
     """
 
     def __init__(self, ngram: NGram, vocabulary: Sequence[str], known: Callable[[str], str | None] | None = None):

@@ -26,7 +26,7 @@ class NGram:
         order: length of the longest n-gram.
         probabilities: n-gram -> natural log-probability of its last word.
         backoffs: n-gram -> natural log of its back-off weight.
-        unknown: natural log-probability of an unknown word, where the model has none of `UNKNOWNS`.
+        unknown: natural log-probability of an unknown word, if the model has none of `UNKNOWNS`.
         name: name of the model in messages.
     """
 
@@ -88,7 +88,7 @@ def read_arpa(path: str | Path) -> NGram:
         \end\
 
     Raises:
-        DataError: the file cannot be read, or breaks the format; the line is named.
+        DataError: the file cannot be read, or does not follow the format (the message gives the line).
     """
     return _Reader(Path(path)).read()
 
@@ -103,7 +103,7 @@ class _Reader:
     def _lines(self) -> Iterator[str]:
         for number, line in lines(self.path):
             self.number = number
-            # Not split(): a word may hold an exotic blank, but never these.
+            # Not split(), as a word may contain other Unicode blanks.
             if line := line.strip(" \t"):
                 yield line
 
@@ -117,7 +117,7 @@ class _Reader:
         return line
 
     def read(self) -> NGram:
-        # What stands before \data\ is a comment.
+        # All text before \data\ is a comment.
         while self._next("\\data\\") != "\\data\\":
             pass
         counts, line = self._counts()
@@ -127,7 +127,7 @@ class _Reader:
             line = self._section(order, count, highest=order == len(counts))
         if line != "\\end\\":
             raise self._fault(f"{line[:60]!r} where \\end\\ is expected")
-        for _ in self.lines:  # to the end, where damage of a packed file shows
+        for _ in self.lines:  # to the end, so that damage of a compressed file is detected
             pass
         return NGram(len(counts), self.probabilities, self.backoffs, name=str(self.path))
 

@@ -1,4 +1,4 @@
-"""Matching an n-gram language model to the labels of a recognizer: which of its words the labels can spell, and how.
+"""Matching of an n-gram language model to the labels of a recognizer: which words the labels can spell, and how.
 
     labels          words of the model            taken as
     ' ' a b c       the  cat  sat                 words, spelled by labels
@@ -6,7 +6,7 @@
     ▁ a ▁the c      ▁the  c  a                    pieces, the labels themselves
     ▁ a ▁the c      a  c  t  h  e  <space>        characters, several to a label
 
-Case is ignored where the labels, or the words of the model, have one case only.
+Case is ignored if the labels or the words of the model have only one case.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORD_MARKS = ("|", "\u2581", "<space>", "<SPACE>", "[space]", "[SPACE]", "<sp>",
 """Marks for the blank between words in models over characters; an ARPA file cannot contain the blank itself."""
 
 FEW, MOST = 0.1, 0.9
-"""A model is refused if a smaller share of its words (or labels) than the first matches; below the second it is warned."""
+"""If a smaller share of words (or labels) than the first matches, the model is refused; below the second, a warning."""
 
 
 class LanguageModelWarning(UserWarning):
@@ -50,7 +50,7 @@ def match_language_model(ngram: NGram, labels: Sequence[str]) -> LanguageModel:
 
 
 class WordLookup:
-    """The words of an n-gram by their spelling, without regard to case where case has no meaning.
+    """Look-up of the words of an n-gram by their spelling, which ignores case if case has no meaning.
 
     Args:
         ngram: the n-gram.
@@ -63,7 +63,7 @@ class WordLookup:
         self.cases = _cases(labels), _cases(words)
         self.folds = min(map(len, self.cases)) == 1 and self.cases[0] != self.cases[1]
         self.by_fold: dict[str, str] = {}
-        self.doubtful = 0  # words that another one differs from in case alone
+        self.doubtful = 0  # number of words that differ only in case from a likelier word
         if self.folds:
             for word in sorted(words, key=lambda each: (-ngram.probabilities[each,], each)):
                 self.doubtful += self.by_fold.setdefault(word.lower(), word) != word
@@ -111,7 +111,7 @@ def _token_model(
             f"has no mark for the blank between words (such as {WORD_MARKS[0]} or {WORD_MARKS[2]}), so blanks are not"
             " scored and words not told apart",
         )
-    # If sentences of the n-gram do not begin with the mark, one before the first word is not scored.
+    # If sentences of the n-gram do not begin with the mark, a mark before the first word is not scored.
     leading = (mark or boundary) if characters else None
     skipped = leading if leading and (BEGIN, leading) not in ngram.probabilities else None
     return TokenModel(ngram, of_label, skipped)
@@ -134,7 +134,7 @@ def _word_model(
 
 
 def _report_match(ngram: NGram, known: WordLookup, count: int, lacking: Sequence[str], of: str, can: str) -> None:
-    """Warn where case is ignored or not everything matches; raise an error where hardly anything does."""
+    """Warn if case is ignored or only a part matches; raise an error if hardly anything matches."""
     share = 1 - len(lacking) / max(count, 1)
     matched = f"{of} only {count - len(lacking)} {can}"
     if share < FEW:
@@ -167,7 +167,7 @@ def _special(text: str) -> bool:
 
 
 def _cases(texts: Iterable[str]) -> frozenset[str]:
-    """The cases of the letters: a subset of ``upper`` and ``lower``."""
+    """The cases that occur in the letters: a subset of ``upper`` and ``lower``."""
     letters = {c for text in texts if not _special(text) for c in text if c.lower() != c.upper()}
     return frozenset("upper" if c.isupper() else "lower" for c in letters)
 

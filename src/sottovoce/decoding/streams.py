@@ -14,7 +14,7 @@ MAX_UNCOMMITTED_FRAMES = 500
 
 
 class StreamingSearch(Protocol):
-    """A search that takes frames as they arrive; one for each utterance."""
+    """A search that takes frames as they arrive. Each utterance needs a new search."""
 
     def push(self, frames: Tensor) -> list[TimedLabel]:
         """Take the next frames. Returns the newly committed labels, which cannot change any more."""
@@ -62,8 +62,8 @@ class CTCGreedyStream:
 
 
 class CTCBeamStream:
-    """Prefix beam search; a label is committed when all prefixes that are likely enough contain it. The time of a label is the
-    frame in which it appeared.
+    """Prefix beam search; a label is committed when all prefixes that are likely enough contain it. The time of a label is
+    the frame in which it is emitted.
 
     Args:
         search: a new search.

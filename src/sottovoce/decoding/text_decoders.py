@@ -122,7 +122,7 @@ class CTCDecoder:
         ngram: a language model for the beam search.
         weight: weight of the language model.
         bonus: score added for each label, because language models prefer short results.
-        tokens: number of the likeliest labels of a frame by which prefixes are extended.
+        tokens: number of labels, the likeliest of each frame, by which prefixes are extended.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class CTCDecoder:
 
 
 def _merge_aliases(scores: Tensor, first: Sequence[int]) -> Tensor:
-    """Log-probabilities ``[T, V]``, where those of outputs with the same text are added up in the ``first`` of them."""
+    """Log-probabilities ``[T, V]``, where the probabilities of outputs with the same text are summed in the ``first``."""
     joined = torch.zeros_like(scores, dtype=torch.float64)
     joined.index_add_(1, torch.tensor(first), scores.double().exp())
     return joined.log().to(scores.dtype)

@@ -21,7 +21,7 @@ class TimedLabel:
 class Word:
     """A word and its time, from the start of the first frame with one of its labels to the end of the last.
 
-    CTC and transducers are not trained to align labels: expect times that are a tenth of a second late, and too short.
+    CTC and transducers are not trained to align labels: words are often about 0.1 s late, and too short.
 
     Args:
         text: the word.
@@ -37,7 +37,7 @@ class WordBuilder:
     """Joins labels, as they arrive, into words.
 
     Args:
-        vocabulary: vocabulary of the labels. A word ends where the text of a label has a space.
+        vocabulary: vocabulary of the labels. A word ends at a space in the text of a label.
         step: seconds from one frame to the next.
     """
 
@@ -47,7 +47,7 @@ class WordBuilder:
 
     @property
     def begun(self) -> str:
-        """The beginning of the word that is not complete yet."""
+        """The text so far of the word that is not complete yet."""
         return self._text
 
     def push(self, labels: Iterable[TimedLabel]) -> list[Word]:

@@ -13,21 +13,21 @@ from .ctc_prefix_beam import FrameChain, frames_from_chain
 from .hypothesis import Hypothesis, check_search
 
 MOST_CONTEXTS = 20_000
-"""Most label contexts whose predictor state is cached (40 MB at 512 numbers each)."""
+"""Maximum number of label contexts whose predictor state is cached (40 MB at 512 numbers each)."""
 
 
 @torch.no_grad()
 def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_symbols: int = 10) -> list[list[int]]:
-    """The likeliest output at every step; all utterances of a batch together.
+    """The likeliest output at every step, for all utterances of a batch together.
 
     Args:
         head: head of the model, with predictor and joiner.
         frames: ``[B, T, J]`` from `Transducer.project`.
         lengths: ``[B]`` numbers of valid frames.
-        max_symbols: most labels in one frame.
+        max_symbols: maximum number of labels in one frame.
 
     Raises:
-        DataError: ``max_symbols`` below 1.
+        DataError: ``max_symbols`` is below 1.
     """
     check_search(max_symbols=max_symbols)
     B, T, _ = frames.shape
@@ -54,7 +54,7 @@ def transducer_greedy(head: Transducer, frames: Tensor, lengths: Tensor, *, max_
 def transducer_beam_search(
     head: Transducer, frames: Tensor, *, beam: int = 8, max_symbols: int = 3
 ) -> list[Hypothesis]:
-    """The best label sequences of one utterance, each by the sum over its alignments (Graves 2012, 1211.3711).
+    """The best label sequences of one utterance, scored by the sum over their alignments (Graves 2012, 1211.3711).
 
     All prefixes advance from frame to frame together. Within a frame each may be extended by up to ``max_symbols`` labels, and
     prefixes that become equal are merged by adding their probabilities.
@@ -63,13 +63,13 @@ def transducer_beam_search(
         head: head of the model, with predictor and joiner.
         frames: ``[T, J]`` from `Transducer.project`, without padding.
         beam: number of prefixes that are kept after each frame, and after each label within one.
-        max_symbols: most labels in one frame.
+        max_symbols: maximum number of labels in one frame.
 
     Returns:
         At most ``beam`` hypotheses, the best first.
 
     Raises:
-        DataError: a beam or ``max_symbols`` below 1.
+        DataError: ``beam`` or ``max_symbols`` is below 1.
     """
     check_search(beam=beam, max_symbols=max_symbols)
     joiner = CachedJoiner(head)
@@ -105,14 +105,14 @@ def advance_beam(frame: Tensor, kept: Beam, joiner: CachedJoiner, beam: int, max
         flat = scores.ravel()
         best = np.argpartition(-flat, beam - 1)[:beam] if beam < flat.size else np.arange(flat.size)
         if len(ended) >= beam:
-            # Extensions that are below the whole beam can only become less likely.
+            # Extensions less likely than all of the beam are dropped, as they can only become less likely.
             best = best[flat[best] > sorted(ended.values())[-beam]]
         best = best[flat[best] > -np.inf]
         if not len(best):
             break
         rows, tokens = np.divmod(best, scores.shape[1])
         extensions = zip(rows.tolist(), tokens.tolist(), flat[best].tolist(), strict=True)
-        # All of these differ, as each has one prefix that it extends.
+        # All extensions differ, as each has its own pair of prefix and label.
         before = list(active.values())
         active = {(*prefixes[row], token): (score, (before[row][1], now)) for row, token, score in extensions}
     best_first = sorted(ended.items(), key=lambda item: -item[1])[:beam]

@@ -20,10 +20,10 @@ class TransducerGreedyStream:
 
     Args:
         head: head of the model, with predictor and joiner.
-        max_symbols: most labels in one frame.
+        max_symbols: maximum number of labels in one frame.
 
     Raises:
-        DataError: ``max_symbols`` below 1.
+        DataError: ``max_symbols`` is below 1.
     """
 
     def __init__(self, head: Transducer, *, max_symbols: int = 10):
@@ -65,10 +65,10 @@ class TransducerBeamStream:
     Args:
         head: head of the model, with predictor and joiner.
         beam: number of prefixes that are kept after each frame, and after each label within one.
-        max_symbols: most labels in one frame.
+        max_symbols: maximum number of labels in one frame.
 
     Raises:
-        DataError: a beam or ``max_symbols`` below 1.
+        DataError: ``beam`` or ``max_symbols`` is below 1.
     """
 
     def __init__(self, head: Transducer, *, beam: int = 8, max_symbols: int = 3):
@@ -77,7 +77,7 @@ class TransducerBeamStream:
         self._joiner = CachedJoiner(head)
         self._beam = START
         self._frame = self._last_commit = 0
-        self._known = 0  # committed labels at the beginning of every prefix, kept as context of the predictor
+        self._known = 0  # number of committed labels at the beginning of every prefix, the context of the predictor
 
     @torch.no_grad()
     def push(self, frames: Tensor) -> list[TimedLabel]:
@@ -92,7 +92,7 @@ class TransducerBeamStream:
         return committed
 
     def _prune(self, force: bool) -> None:
-        """Drop prefixes that are too unlikely, and those that end like a likelier one, which have the same predictor state."""
+        """Drop prefixes that are too unlikely, and those with the same predictor state as a likelier one."""
         best, context = next(iter(self._beam.values()))[0], self.head.predictor.context
         hopeful: dict[tuple[int, ...], tuple[int, ...]] = {}
         for prefix, (score, _) in self._beam.items():
@@ -101,7 +101,7 @@ class TransducerBeamStream:
         self._beam = {prefix: self._beam[prefix] for prefix in list(hopeful.values())[: 1 if force else None]}
 
     def _commit(self) -> list[TimedLabel]:
-        """Commit the labels that all prefixes have in common; of these, only the context of the predictor is kept."""
+        """Commit the labels that all prefixes have in common; prefixes keep only the predictor's context of them."""
         common = tuple(commonprefix(list(self._beam)))
         committed = self._timed(common)
         context = min(len(common), self.head.predictor.context)

@@ -3,8 +3,8 @@
     characters   <blank>  ' '  '  a  b  c ...            "a cab"  ->  a, ' ', c, a, b
     pieces       <blank>  ▁  a  b  c  ▁c  ab  ▁cab ...   "a cab"  ->  ▁ + a, ▁cab
 
-Pieces are byte-pair encoding (Sennrich et al. 2016, 1508.07909). Pieces are listed in the order in which they were
-learned, which is the order of merges, so that no second table is needed (as in GPT's tokenizers). ``▁`` marks the beginning
+Pieces are those of byte-pair encoding (Sennrich et al. 2016, 1508.07909), listed in the order in which they were learned.
+This is the order of merges, so that no second table is needed (as in GPT's tokenizers). ``▁`` marks the beginning
 of a word, as in SentencePiece; a vocabulary with this label consists of pieces.
 """
 
@@ -31,7 +31,7 @@ def pieces_of(texts: Iterable[str], size: int) -> list[str]:
 
     Args:
         texts: the texts to learn from.
-        size: number of labels; small texts may give fewer.
+        size: number of labels, including the blank; small texts may give fewer.
 
     Raises:
         DataError: the texts have more different characters than ``size`` allows.
@@ -83,10 +83,10 @@ class Vocabulary:
         return len(self.labels)
 
     def encode(self, text: str) -> list[int]:
-        """The labels of a text with single blanks between words; in upper case if the vocabulary has no lower case.
+        """The labels of a text, with single spaces between words; in upper case if no label has lower case.
 
         Raises:
-            DataError: no label has one of the characters.
+            DataError: a character of the text is in no label.
         """
         text = text.upper() if self.of_capitals else text
         spelled = f"{MARK}{text.replace(' ', MARK)}" if self.of_pieces else text
@@ -99,6 +99,6 @@ class Vocabulary:
         return self._merging.encode(text).ids
 
     def decode(self, labels: Iterable[int]) -> str:
-        """The text of labels, without blank labels and with single spaces between words."""
+        """The text of labels, with single spaces between words; blank labels are skipped."""
         text = "".join(self.spelling.texts[label] for label in labels if label)
         return " ".join(text.split())

@@ -4,7 +4,7 @@ Modules:
     pipeline: `diarize`, and its steps `segment`, `embed_speakers` and `reconstruct`; `DiarizationSettings`.
     models: task models as segmentation and embedding models of the pipeline.
     audio_file, windows: audio of any length, and windows over it.
-    powerset, loss: the classes of segmentation models, and their permutation-invariant loss.
+    powerset, loss: the output classes of segmentation models, and their permutation-invariant loss.
     pooling: embeddings of the speakers of each window.
     ahc, vbx, plda: clustering of embeddings.
     assignment, stitching: from clusters of windows to turns.

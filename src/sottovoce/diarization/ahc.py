@@ -1,7 +1,7 @@
 """Agglomerative hierarchical clustering (AHC) of speaker embeddings, stopped at a threshold or a number of speakers.
 
-The distances of ``N`` embeddings are ``N² / 2`` numbers: the 27,000 embeddings of three hours would need 2.9 GB. So at most
-``cap`` of them are clustered (4,000: 64 MB, twice that while linking), and the others join the nearest centroid.
+``N`` embeddings have ``N² / 2`` distances: the 27,000 embeddings of three hours would need 2.9 GB. So at most ``cap`` of
+the embeddings are clustered (4,000 need 64 MB, twice that during linkage), and the others join the nearest centroid.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class AHCOptions:
     """Options of `cluster_ahc`.
 
     Args:
-        threshold: distance (0..2) at which clusters count as different speakers.
-        linkage: the distance of two clusters: ``average``, the mean cosine distance of their embeddings, or ``centroid``,
-            the Euclidean distance of their means, embeddings scaled to length 1 (2505.24111).
-        smallest: least embeddings of a speaker; smaller clusters join the nearest speaker. A tenth of all embeddings is
-            always enough, so that short recordings keep their speakers.
-        cap: most embeddings that are clustered.
+        threshold: distance (0..2) above which clusters count as different speakers.
+        linkage: the distance of two clusters: ``average`` for the mean cosine distance of their embeddings, or ``centroid``
+            for the Euclidean distance of the means of their unit-length embeddings (arXiv 2505.24111).
+        smallest: minimum number of embeddings of a speaker; smaller clusters join the nearest speaker. A tenth of all
+            embeddings is always enough, so that short recordings keep their speakers.
+        cap: maximum number of embeddings that are clustered.
 
     Raises:
-        DataError: a value out of its range.
+        DataError: a value is out of its range.
     """
 
     threshold: float = 0.7
@@ -57,9 +57,9 @@ class AHCOptions:
 def cluster_ahc(embeddings: Floats, options: AHCOptions | None = None, count: SpeakerCount | None = None) -> Ints:
     """Cluster numbers ``[N]``, from 0 in the order of appearance, of ``embeddings[N, E]``.
 
-    The dendrogram is cut at the threshold. If that gives too few or too many speakers, it is cut where the allowed number
-    appears with the fewest merges more or less; if no cut has so many clusters of the smallest size, smaller ones count. There
-    are never more clusters than embeddings.
+    The dendrogram is cut at the threshold. If that gives too few or too many speakers, the nearest cut with an allowed
+    number of speakers is taken. If no cut has so many clusters of at least the smallest size, clusters of any size count.
+    There are never more clusters than embeddings.
 
     Args:
         embeddings: ``[N, E]``.
@@ -104,8 +104,8 @@ def relabel_by_appearance(labels: Ints) -> Ints:
 def dendrogram(unit: Floats, by: str = "average") -> Floats:
     """The dendrogram ``[N - 1, 4]`` of unit vectors ``[N, E]``, in SciPy's format.
 
-    With centroid linkage a merge may have a smaller distance than the one before; it then gets the distance of that merge, so
-    that distances never fall.
+    With centroid linkage, a merge may have a smaller distance than the merge before it. It then gets the distance of the
+    merge before, so that distances never fall.
     """
     from scipy.cluster.hierarchy import linkage  # slow to import, and not always needed
     from scipy.spatial.distance import pdist
@@ -121,7 +121,7 @@ def cut_dendrogram(tree: Floats, merges: int) -> Ints:
     parent = np.arange(N + merges)
     for k, (a, b) in enumerate(tree[:merges, :2].astype(np.int64)):
         parent[a] = parent[b] = N + k
-    for node in range(N + merges - 1, -1, -1):  # parents have higher numbers, so theirs are known
+    for node in range(N + merges - 1, -1, -1):  # parents have higher numbers, so their clusters are known
         parent[node] = parent[parent[node]]
     return np.unique(parent[:N], return_inverse=True)[1]
 
@@ -129,8 +129,8 @@ def cut_dendrogram(tree: Floats, merges: int) -> Ints:
 def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
     """The similarity at which two Gaussians of equal variance, fitted to ``similarities[P]``, are equally likely.
 
-    VBx uses it as the threshold of its initial clustering (Landini et al. 2022): one Gaussian is of pairs of the same speaker,
-    the other of different speakers.
+    VBx uses it as the threshold of its initial clustering (Landini et al. 2022): one Gaussian is for pairs of the same speaker,
+    the other for pairs of different speakers.
     """
     s = np.asarray(similarities, np.float64).ravel()
     weights, variance, square = np.array([0.5, 0.5]), float(s.var()), float(s @ s / len(s))
@@ -160,7 +160,7 @@ def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
         places = np.flatnonzero(speakers == wanted)
         if len(places):
             break
-    # If the threshold leaves only small clusters, the nearest cut with a speaker is taken.
+    # If all clusters at the threshold are too small, this is the nearest cut with a speaker.
     merges = int(places[np.abs(places - at_threshold).argmin()])
     labels = cut_dendrogram(tree, merges)
     sizes = np.bincount(labels)

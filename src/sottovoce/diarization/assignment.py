@@ -11,7 +11,7 @@ from .ahc import unit_vectors
 def assign(
     embeddings: NDArray[np.floating], active: NDArray[np.bool_], centers: NDArray[np.floating]
 ) -> NDArray[np.int64]:
-    """The cluster of each local speaker ``[W, K]``, -1 for one that does not speak.
+    """The cluster of each local speaker ``[W, K]``; -1 for a local speaker that does not speak.
 
     In each window, different clusters are assigned so that the sum of cosines is largest. If a window has more speakers than
     there are clusters, the others are assigned to their nearest cluster, so that no speech is lost.
@@ -21,7 +21,7 @@ def assign(
         active: ``[W, K]`` whether a local speaker speaks.
         centers: ``[C, E]`` centroids of the clusters.
     """
-    similarity = unit_vectors(embeddings) @ unit_vectors(centers).T  # W, K, C
+    similarity = unit_vectors(embeddings) @ unit_vectors(centers).T  # [W, K, C]
     found = np.full(active.shape, -1, np.int64)
     for window in np.flatnonzero(active.any(1)):
         speakers = np.flatnonzero(active[window])

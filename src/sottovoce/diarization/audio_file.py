@@ -18,12 +18,12 @@ from .windows import Wave
 
 
 class AudioFile:
-    """Decodes a file block by block; each call starts at its beginning.
+    """Decodes a file block by block; each call starts again at the beginning of the file.
 
     Args:
         path: the file, in any format that `read_audio` reads.
         channel: the channel to use of a file with several, counted from 0, or ``"mix"``.
-        seconds: duration of a block.
+        seconds: duration of a block in seconds.
 
     Attributes:
         duration: duration of the file in seconds.

@@ -1,4 +1,4 @@
-"""The permutation-invariant loss of segmentation models: speakers of a window have no order."""
+"""The loss of segmentation models, which is permutation-invariant because the speakers of a window have no order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .powerset import Powerset
 def powerset_loss(
     powerset: Powerset, scores: Tensor, reference: Tensor, lengths: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Permutation-invariant negative log-likelihood of powerset classes, a mean over valid frames.
+    """Permutation-invariant negative log-likelihood of powerset classes: the mean over valid frames.
 
     The speakers of the reference are permuted so that it differs from the decoded scores in the fewest frames. The targets are
     the powerset classes of the permuted reference.
@@ -21,7 +21,7 @@ def powerset_loss(
     Args:
         powerset: the classes.
         scores: ``[B, T, classes]`` logits.
-        reference: ``[B, T, K]`` of 0 and 1.
+        reference: ``[B, T, K]``, 1 if the speaker is active in the frame, otherwise 0.
         lengths: ``[B]`` numbers of valid frames; ``None`` if all frames are valid.
 
     Returns:

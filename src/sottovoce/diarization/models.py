@@ -45,7 +45,8 @@ class EmbeddingModel:
     length 1.
 
     Raises:
-        CheckpointError: it is not a verification model, its head does not pool frames, or they are not 20 ms apart.
+        CheckpointError: the model is not a verification model, its head does not pool frames, or its frames are not 20 ms
+            apart.
     """
 
     def __init__(self, model: TaskNetwork):

@@ -1,4 +1,4 @@
-"""Diarization of recordings of any length: segmentation in windows, clustering of speaker embeddings, reconstruction.
+"""Diarization of recordings of any length: segmentation of windows, clustering of speaker embeddings, reconstruction.
 
     audio ─▶ windows ─▶ segmentation model ─▶ median ──────┬─▶ number of speakers ────────────┐
       │                                                    └─▶ masks ─┐                       ▼
@@ -45,12 +45,13 @@ class DiarizationSettings:
     """The settings of the pipeline.
 
     Args:
-        window, step: seconds of a window, and from one window to the next. Half the step doubles the cost of segmentation.
+        window, step: seconds of a window, and seconds from one window to the next. Halving the step doubles the cost of
+            segmentation.
         median: width of the median filter of the segmentation in frames; odd.
-        batch: windows in a batch of the segmentation model.
-        alone: seconds without overlap that are enough for an embedding; a local speaker with less is embedded from all of
-            its speech.
-        clean: seconds without overlap that a local speaker needs for its embedding to be used in the clustering.
+        batch: number of windows in a batch of the segmentation model.
+        alone: seconds of speech without overlap that are enough for an embedding; a local speaker with less is embedded
+            from all of its speech.
+        clean: seconds of speech without overlap that a local speaker must have for its embedding to be clustered.
         ahc: options of agglomerative clustering, which with ``vbx`` gives the initial clusters.
         vbx: options of VBx clustering, which needs ``plda``; ``None`` for agglomerative clustering alone.
         plda: PLDA of the embedding model.
@@ -85,7 +86,7 @@ class DiarizationSettings:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The output of the segmentation model.
+    """The output of the segmentation model for ``W`` windows of ``T`` frames with ``K`` local speakers.
 
     Attributes:
         activity: ``[W, T, K]`` whether each local speaker speaks, in each frame of each window.
@@ -102,7 +103,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class SpeakerEmbeddings:
-    """The output of the embedding model.
+    """The output of the embedding model for the local speakers of all windows.
 
     Attributes:
         vectors: ``[W, K, E]`` embedding of each local speaker; zeros for one that does not speak.
@@ -127,22 +128,22 @@ def diarize(
     name: str = "diarization",
     progress: Progress | None = None,
 ) -> list[Turn]:
-    """The turns of a recording. Speakers are called ``speaker1``, ``speaker2``, ... in the order of appearance.
+    """The turns of a recording. Speakers are named ``speaker1``, ``speaker2``, ... in the order of appearance.
 
     Args:
-        audio: gives blocks at 16 kHz, see `AudioFile`; it is called twice.
-        segmentation_model: gives scores of powerset classes.
+        audio: function that returns blocks at 16 kHz, see `AudioFile`; it is called twice.
+        segmentation_model: function from waveforms ``[B, S]`` to scores ``[B, T, classes]`` of powerset classes.
         embedder: the embedding model; not needed for audio of one window.
         powerset: the classes of the segmentation model.
         settings: settings of the pipeline.
-        count: the known, least or most speakers. Fewer than the least give a `SpeakerCountWarning`.
-        strict: make fewer speakers than the least an error.
+        count: bounds on the number of speakers. Fewer speakers than the minimum give a `SpeakerCountWarning`.
+        strict: whether fewer speakers than the minimum are an error.
         name: name of the recording in messages.
         progress: called after each batch of windows.
 
     Raises:
         DataError: the audio has several windows and there is no embedding model, the segmentation model has another number
-            of classes, or, if ``strict``, there are fewer speakers than the least.
+            of classes, or, if ``strict``, there are fewer speakers than the minimum.
         AudioError: the audio cannot be read to its end.
     """
     settings, count = settings or DiarizationSettings(), count or SpeakerCount()
@@ -170,7 +171,7 @@ def segment(
 ) -> Segmentation:
     """Run the segmentation model on all windows; its decisions are smoothed by a median filter."""
     size = round(settings.window * SAMPLE_RATE)
-    # A window of 8 s has 399 frames and not 400, so adjacent windows are one frame closer.
+    # A window of 8 s has 399 frames, so windows may be at most 399 frames apart, not 400.
     hop = min(max(1, round(settings.step * SAMPLE_RATE / FRAME_STEP)), frame_count(size)) * FRAME_STEP
     decided: list[NDArray[np.bool_]] = []
     starts: list[int] = []
@@ -234,11 +235,11 @@ def reconstruct(
     settings: DiarizationSettings,
     count: SpeakerCount | None = None,
 ) -> list[Turn]:
-    """The turns of a recording from its segmentation and embeddings. Without embeddings (for one window) local speakers are the
-    speakers, at most as many as ``count`` allows, those that speak longest.
+    """The turns of a recording from its segmentation and embeddings. Without embeddings (for a single window), the speakers
+    are the local speakers that speak longest, at most as many as ``count`` allows.
 
-    This is fast compared with `segment` and `embed_speakers`, which do not depend on the settings of clustering: to compare
-    settings, call it again.
+    This is much faster than `segment` and `embed_speakers`, which do not depend on the settings of clustering: to compare
+    such settings, only this function need be called again.
     """
     count = count or SpeakerCount()
     activity = segmentation.activity
@@ -253,7 +254,7 @@ def reconstruct(
     if embeddings is not None:
         clusters = cluster_speakers(embeddings, settings, count)
     spoken = stitch_windows(activity, segmentation.starts, clusters, counts, count.least)
-    # Clusters without a frame are no speakers; the others are numbered in the order of appearance.
+    # Clusters without a frame are dropped; the others are numbered in the order of appearance.
     present = np.flatnonzero(spoken.any(0))
     present = present[np.argsort(spoken[:, present].argmax(0), kind="stable")]
     names = [f"speaker{place}" for place in range(1, len(present) + 1)]
@@ -263,7 +264,7 @@ def reconstruct(
 def cluster_speakers(
     embeddings: SpeakerEmbeddings, settings: DiarizationSettings, count: SpeakerCount
 ) -> NDArray[np.int64]:
-    """The cluster of each local speaker ``[W, K]``, -1 for one that does not speak."""
+    """The cluster of each local speaker ``[W, K]``; -1 for a local speaker that does not speak."""
     clear = embeddings.clear
     if clear.sum() < max(count.least, 1):
         clear = embeddings.active
@@ -271,7 +272,7 @@ def cluster_speakers(
     labels = _clustered(vectors, settings, count)
     found = assign(embeddings.vectors, embeddings.active, centroids(vectors, labels))
     if len(np.unique(found[embeddings.active])) < min(count.least, int(labels.max()) + 1):
-        # The assignment left clusters empty, as embeddings are nearly equal: those that formed a cluster stay in it.
+        # The assignment left clusters empty, as embeddings are nearly equal: keep the clusters of the clustering.
         found[clear] = labels
     return found
 

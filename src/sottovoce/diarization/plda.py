@@ -20,9 +20,9 @@ class PLDA:
     """A linear map of embeddings into the space that `cluster_vbx` works in.
 
     Attributes:
-        mean: ``[E]`` taken away first.
-        transform: ``[R, E]``, the directions in which speakers differ most first.
-        phi: ``[R]`` between-speaker variances along them; within a speaker it is 1.
+        mean: ``[E]``, which is subtracted first.
+        transform: ``[R, E]``; the first directions are those in which speakers differ most.
+        phi: ``[R]`` between-speaker variances along the directions; the within-speaker variances are 1.
     """
 
     mean: Floats
@@ -37,7 +37,7 @@ class PLDA:
         """Check that the PLDA is for embeddings of dimension ``size``.
 
         Raises:
-            DataError: it was fitted to another speaker model.
+            DataError: the PLDA was fitted to embeddings of another dimension.
         """
         if len(self.mean) != size:
             raise DataError(
@@ -56,11 +56,11 @@ class PLDA:
         Args:
             embeddings: ``[N, E]``.
             speakers: ``[N]`` speaker of each embedding.
-            ridge: fraction of the mean within-speaker variance that is added to its diagonal, as little data leaves it
-                singular.
+            ridge: fraction of the mean within-speaker variance that is added to the diagonal of the within-speaker
+                covariance, which is singular if there is little data.
 
         Raises:
-            DataError: fewer than two speakers, no speaker with two embeddings, or speakers who do not differ.
+            DataError: there are fewer than two speakers, no speaker has two embeddings, or the speakers do not differ.
         """
         embeddings = np.asarray(embeddings, np.float64)
         names, place, sizes = np.unique(speakers, return_inverse=True, return_counts=True)
@@ -87,7 +87,7 @@ class PLDA:
         return cls(mean, directions.T[keep], phi[keep])
 
     def save(self, path: str | Path) -> Path:
-        """Write ``.safetensors``."""
+        """Write the PLDA as ``.safetensors``."""
         from safetensors.numpy import save
 
         arrays = {"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}
@@ -96,7 +96,7 @@ class PLDA:
 
     @classmethod
     def load(cls, path: str | Path) -> PLDA:
-        """Read what `save` wrote.
+        """Read a PLDA that `save` wrote.
 
         Raises:
             DataError: the file is missing or not a PLDA, or its tensors do not fit together.

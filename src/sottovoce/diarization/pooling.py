@@ -1,8 +1,8 @@
 """Embeddings of the local speakers of every window, from frames that are encoded once.
 
-Windows whose step is a tenth of their length contain every frame ten times. The embedding model encodes each frame only
-once (those of a margin twice), and its frames are pooled under the mask of each local speaker as they arrive. Only the
-frames of a window and a block are held, however long the recording is.
+If the step is a tenth of the window, every frame is in ten windows. The embedding model encodes each frame only once (or
+twice, in the margin of a block), and the frames are pooled under the mask of each local speaker as they arrive. Only the
+frames of a window and a block are in memory, however long the recording is.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ def frames_in_order(
 
     Args:
         embedder: the embedding model.
-        blocks: consecutive audio.
+        blocks: consecutive waveforms ``[S]`` at 16 kHz.
         count: number of frames in all.
-        core, margin: new seconds in each block that is encoded, and seconds of context on each side.
+        core, margin: seconds of new audio in each block that is encoded, and seconds of context on each side.
     """
     new, around = round(core * SAMPLE_RATE / FRAME_STEP), round(margin * SAMPLE_RATE / FRAME_STEP)
     at, held = 0, torch.zeros(0, 1)  # the first frame that was not yielded yet, and the frames from there on
     for start, wave in sliding_windows(blocks, samples_for_frames(new + 2 * around), new * FRAME_STEP):
         stretch = embedder.frames(torch.from_numpy(np.ascontiguousarray(wave))[None])[0].cpu().half()
-        if start:  # after the margin, frames have more context than in the block before
+        if start:  # from the middle of the overlap on, frames have more context in the new block
             yield held[: start + around - at]
             at = start + around
         held = stretch[at - start :]
-    lacking = count - at - len(held)  # a front end with a larger receptive field may give a frame less
+    lacking = count - at - len(held)  # a front end with a larger receptive field may give one frame less
     yield F.pad(held, (0, 0, 0, lacking))  # or more: negative padding removes them
 
 
@@ -62,7 +62,7 @@ def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int6
 
     Args:
         activity: ``[W, T, K]`` whether each local speaker speaks.
-        least: frames without overlap that are enough; a speaker with fewer is embedded from all of its frames.
+        least: number of frames without overlap that are enough; a speaker with fewer is embedded from all of its frames.
 
     Returns:
         Masks ``[W, T, K]``, and the number of frames ``[W, K]`` in which each speaks alone.
@@ -73,14 +73,14 @@ def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int6
 
 
 def frames_of_windows(pieces: Iterable[Tensor], starts: NDArray[np.int64], length: int) -> Iterator[Tensor]:
-    """The frames ``[T, F]`` of each window, as soon as they are complete; only frames that are still needed are held.
+    """The frames ``[T, F]`` of each window, as soon as they are complete; frames are dropped when no longer needed.
 
     Args:
         pieces: consecutive frames ``[t, F]``.
         starts: ``[W]`` first frame of each window, in order.
         length: frames of a window; the last windows may have fewer.
     """
-    at, held = 0, torch.zeros(0)  # the frames from there on
+    at, held = 0, torch.zeros(0)  # `held` has the frames from `at` on
     waiting = deque(starts.tolist())
     for piece in pieces:
         held = torch.cat([held, piece]) if len(held) else piece
@@ -106,7 +106,7 @@ def pool_windows(
         pieces: consecutive frames, see `frames_in_order`.
         starts: ``[W]`` first frame of each window, in order.
         masks: ``[W, T, K]`` frames of each local speaker.
-        done: called with the number of frames that are processed.
+        done: called with the number of frames that are processed so far.
     """
     W, T, K = masks.shape
     found: NDArray[np.float32] | None = None

@@ -20,12 +20,12 @@ class Powerset:
     """The classes of a segmentation model.
 
     Args:
-        speakers: most speakers in a window, ``K``.
-        at_once: most speakers in a frame.
+        speakers: maximum number of speakers in a window, ``K``.
+        at_once: maximum number of speakers in a frame.
 
     Attributes:
         sets: the speakers of each class: nobody, each alone, each pair, ...
-        members: ``[classes, K]`` of 0 and 1.
+        members: ``[classes, K]``, 1 if the speaker is in the class, otherwise 0.
 
     Raises:
         DataError: unless ``1 <= at_once <= speakers <= 8``.
@@ -55,8 +55,8 @@ class Powerset:
     def encode(self, active: Tensor) -> Tensor:
         """Class ``[...]`` of ``active[..., K]`` (0 or 1).
 
-        If more speakers are active than a class can have, the first of the largest subsets is taken.
+        If more speakers are active than a class can have, the first class with the most of them is taken.
         """
         members = self.members.to(active.device)
-        # The products are the number of right speakers minus the wrong ones: the highest is the nearest set.
+        # Each product is the number of right minus wrong speakers of a class: the highest is the nearest class.
         return (active.to(members.dtype) @ (2 * members - 1).t()).argmax(-1)

@@ -9,7 +9,7 @@ from ..errors import DataError
 
 
 class SpeakerCountWarning(UserWarning):
-    """Fewer speakers were found than were asked for."""
+    """Fewer speakers were found than the required minimum."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class SpeakerCount:
     """Bounds on the number of speakers.
 
     Args:
-        least: least number of speakers.
-        most: most number of speakers; ``None`` for no upper bound.
+        least: minimum number of speakers.
+        most: maximum number of speakers; ``None`` for no upper bound.
 
     Raises:
         DataError: no number is within the bounds.
@@ -36,10 +36,10 @@ class SpeakerCount:
 
     @classmethod
     def of(cls, known: int | None = None, least: int | None = None, most: int | None = None) -> SpeakerCount:
-        """Bounds from a known number, or from a least and a most number.
+        """Bounds from a known number of speakers, or from a minimum and a maximum.
 
         Raises:
-            DataError: both are given, or no number is within the bounds.
+            DataError: a known number and bounds are given, or no number is within the bounds.
         """
         if known is not None:
             if least is not None or most is not None:
@@ -53,7 +53,7 @@ class SpeakerCount:
         return count if self.most is None else min(count, self.most)
 
     def check(self, found: int, voices: int, name: str = "diarization", *, strict: bool = False) -> None:
-        """Warn where fewer speakers were found than were asked for. More than the most are never found.
+        """Warn if fewer speakers than the minimum were found. More than the maximum are never found.
 
         Args:
             found: number of speakers in the result.

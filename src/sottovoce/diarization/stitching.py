@@ -1,4 +1,4 @@
-"""From the segmentation of windows and their clusters to turns: smoothing, speaker counting, aggregation."""
+"""From the segmentation of windows and the clusters of their speakers to turns: smoothing, counting, aggregation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def speaker_counts(activity: Flags, starts: Ints, frames: int) -> Ints:
 
 
 def most_active(activity: Flags, most: int) -> Flags:
-    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; that of the others is set to zero."""
+    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; the activity of the others is set to zero."""
     order = np.argsort(-activity.sum((0, 1)), kind="stable")
     kept = np.zeros(activity.shape[2], np.bool_)
     kept[order[:most]] = True
@@ -44,14 +44,14 @@ def most_active(activity: Flags, most: int) -> Flags:
 
 
 def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
-    """Activity ``[frames, C]`` of clusters: in each frame the clusters that are active in most windows, as many as counted.
+    """Activity ``[frames, C]`` of clusters: in each frame, the ``counts`` clusters that are active in the most windows.
 
     Args:
         activity: ``[W, T, K]`` activity of the local speakers.
         starts: ``[W]`` first frame of each window.
         clusters: ``[W, K]`` cluster of each local speaker, -1 for none.
         counts: ``[frames]`` number of active speakers.
-        least: least number of clusters that get a frame, see `keep_outvoted_clusters`.
+        least: minimum number of clusters that get a frame, see `keep_outvoted_clusters`.
     """
     frames, C = len(counts), int(clusters.max(initial=-1)) + 1
     votes = np.zeros((frames, C), np.float32)
@@ -71,13 +71,13 @@ def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, 
 def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
     """Give frames to clusters that are outvoted everywhere, until at least ``least`` clusters have a frame.
 
-    A cluster gets the frames in which it has the fewest votes too few, in place of the active cluster with the fewest votes,
-    or without replacement. No cluster loses more than half of its frames. Clusters with most votes come first.
+    A cluster gets the frames in which it lacks the fewest votes. There it replaces the active cluster with the fewest votes, if
+    any cluster is active. No cluster loses more than half of its frames. Clusters with the most votes come first.
 
     Args:
         spoken: ``[frames, C]`` activity of the clusters; changed in place.
         votes: ``[frames, C]`` number of windows in which each cluster is active.
-        least: least number of clusters that should have a frame.
+        least: minimum number of clusters that should have a frame.
     """
     before = spoken.sum(0)
     length = before.copy()
@@ -106,7 +106,7 @@ def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int
 
 
 def turns_from_frames(active: Flags, names: list[str], duration: float) -> list[Turn]:
-    """Turns of ``active[frames, C]``; a frame stands for the 20 ms around its middle, and the first and last frame also for
+    """Turns of ``active[frames, C]``; a frame represents the 20 ms around its middle, and the first and last frame also
     the audio before and after them."""
     frames = len(active)
     offset = (FRAME_LENGTH - FRAME_STEP) / 2 / SAMPLE_RATE

@@ -1,9 +1,9 @@
 """VBx: Bayesian HMM clustering of speaker embeddings (Landini et al. 2022, 2012.14952).
 
 Speakers are the states of a hidden Markov model with self-loop probability ``loop``. Each has a latent vector
-``y ~ N(0, I)``, and its embeddings are ``N(V y, I)`` in a space with between-speaker variances ``phi``. Redundant speakers
-lose their probability. Without a loop (a Bayesian GMM) the order of embeddings has no influence; diarization pipelines use
-this form, as embeddings of overlapping windows have no single order. Equation numbers are those of the paper.
+``y ~ N(0, I)``, and its embeddings are ``N(V y, I)`` in a space with between-speaker variances ``phi``. The probability of
+redundant speakers goes to 0. Without a loop (a Bayesian GMM) the order of embeddings has no influence; diarization
+pipelines use this form, as embeddings of overlapping windows have no single order. Equation numbers are those of the paper.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class VBxOptions:
         fa, fb: scales of the acoustic likelihood and of the prior on speakers (F_A and F_B of the paper); a smaller ``fa`` or
             larger ``fb`` gives fewer speakers.
         loop: probability of staying with a speaker; 0 for the GMM.
-        rounds: most iterations.
-        tolerance: the iteration stops when the evidence lower bound grows by less.
+        rounds: maximum number of iterations.
+        tolerance: the iteration stops when the evidence lower bound grows by less than this.
 
     Raises:
-        DataError: a value out of its range.
+        DataError: a value is out of its range.
     """
 
     fa: float = 0.07
@@ -97,14 +97,15 @@ def cluster_vbx(embeddings: Floats, phi: Floats, start: Floats, options: VBxOpti
 
 
 def initial_responsibilities(labels: NDArray[np.int64], sharpness: float = 5.0) -> Floats:
-    """Initial responsibilities ``[N, S]`` from cluster numbers ``[N]``: mostly the own cluster, and a little of the others."""
+    """Initial responsibilities ``[N, S]`` from cluster numbers ``[N]``: high for the own cluster, low for the others."""
     return softmax(sharpness * np.eye(int(labels.max()) + 1)[labels], axis=1)
 
 
 def _chain(evidence: Floats, prior: Floats, loop: float) -> tuple[Floats, Floats, float]:
     """The forward-backward algorithm: responsibilities ``[N, S]``, the new prior, and the log-likelihood.
 
-    A step stays with probability ``loop`` or draws a speaker from the prior, so that no transition matrix is needed.
+    Each step keeps the speaker with probability ``loop``, and otherwise draws one from the prior, so that no transition matrix
+    is needed.
     """
     N, S = evidence.shape
     tiny = 1e-300
@@ -126,6 +127,6 @@ def _chain(evidence: Floats, prior: Floats, loop: float) -> tuple[Floats, Floats
 
 
 def _logsum(x: Floats) -> float:
-    """``logsumexp``; that of SciPy takes ten times as long for a few numbers, and this runs twice for each embedding."""
+    """``logsumexp``, ten times as fast as that of SciPy for a few numbers; it runs twice for each embedding."""
     top = x.max()
     return float(top + np.log(np.exp(x - top).sum()))

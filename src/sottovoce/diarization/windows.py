@@ -26,12 +26,12 @@ def sliding_windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tup
     """Windows and the frame at which each starts; together they contain every frame.
 
     Args:
-        blocks: consecutive audio.
-        size: samples of a window; shorter audio is one window.
-        hop: samples from one window to the next.
+        blocks: consecutive waveforms ``[S]`` at 16 kHz.
+        size: number of samples of a window; shorter audio is one window.
+        hop: number of samples from one window to the next.
 
     Raises:
-        DataError: the windows would leave gaps, or not start at a frame.
+        DataError: the windows would leave gaps, or would not start at a frame.
     """
     if hop % FRAME_STEP or not 0 < hop <= frame_count(size) * FRAME_STEP:
         raise DataError(
@@ -39,7 +39,7 @@ def sliding_windows(blocks: Iterable[Wave], size: int, hop: int) -> Iterator[tup
             " multiple of 0.02 s, and no more than the window"
         )
     pending = np.zeros(0, np.float32)
-    start = 0  # first sample of `pending`; `yielded` says whether the window from there has been yielded
+    start = 0  # first sample of `pending`; `yielded`: whether the window that starts there has been yielded
     yielded = False
     for block in blocks:
         pending = np.concatenate([pending, block])

@@ -1,8 +1,8 @@
-"""Scores in, numbers out; NumPy and SciPy only.
+"""Metrics of scores, texts and diarizations. They need only NumPy and SciPy.
 
 Modules:
-    detection/: EER, detection cost, Cllr, calibration, score normalization, anti-spoofing, trials. The common ones are
-        imported from here: ``from sottovoce.metrics import eer``.
+    detection/: EER, detection cost, Cllr, calibration, score normalization, anti-spoofing, trials. The common metrics
+        can be imported from this package: ``from sottovoce.metrics import eer``.
     recognition, edits: word and character error rates, and their alignment.
     diarization, speaker_time, unscored_zones: diarization and Jaccard error rates.
     semantics, slots: accuracy of intents, slot F1, SLU-F1.

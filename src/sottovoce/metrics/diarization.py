@@ -30,11 +30,11 @@ class Protocol:
     """The options of scoring.
 
     Attributes:
-        collar: seconds that are not scored on EACH side of every boundary of the reference, as in md-eval and dscore
-            (pyannote.metrics takes the total, which is twice this).
-        skip_overlap: do not score where the reference has two or more speakers.
-        frame: seconds of a frame of the Jaccard error rate: 10 ms in dscore, by which published results are computed. The
-            Jaccard error rate does not depend on the collar or ``skip_overlap``.
+        collar: seconds that are not scored on each side of every boundary of the reference, as in md-eval and dscore
+            (in pyannote.metrics, ``collar`` is the total of both sides).
+        skip_overlap: whether to leave out time in which the reference has two or more speakers.
+        frame: seconds of a frame of the Jaccard error rate: 0.01 in dscore and in published results. The Jaccard error rate
+            does not depend on ``collar`` or ``skip_overlap``.
     """
 
     collar: Seconds = 0.0
@@ -57,14 +57,14 @@ class FileErrors:
     """Errors in one recording, in seconds of speaker time (two speakers at once count twice).
 
     Attributes:
-        name: the recording.
-        speech: scored reference speaker time.
+        name: name of the recording.
+        speech: speaker time of the reference that is scored.
         miss: time of reference speakers beyond the number of system speakers.
         false_alarm: time of system speakers beyond the number of reference speakers.
-        confusion: time of speakers that are assigned to another speaker.
+        confusion: time of speakers that are mistaken for another speaker.
         unscored: time that the reference excludes (NOSCORE, NON-LEX).
-        jaccard: Jaccard error of each reference speaker, 0 to 1.
-        mapping: reference speaker of each system speaker that has one.
+        jaccard: reference speaker -> its Jaccard error, 0 to 1.
+        mapping: system speaker -> the reference speaker that it is paired with, if there is one.
     """
 
     name: str
@@ -92,17 +92,17 @@ class FileErrors:
 
     @property
     def jer(self) -> float:
-        """Mean Jaccard error of the reference speakers; without any, 1 if the system speaks and 0 if not."""
+        """Mean Jaccard error of the reference speakers; without any, 1 if the system has speech, otherwise 0."""
         return float(np.mean(list(self.jaccard.values()))) if self.jaccard else float(self.false_alarm > 0)
 
 
 @dataclass(frozen=True)
 class DiarizationScore:
-    """Errors summed over recordings; rates are sums over sums.
+    """Errors summed over recordings; rates are ratios of these sums.
 
     Attributes:
         files: errors of each recording.
-        protocol: what was scored.
+        protocol: the options of scoring.
         uem: whether scored regions were given; otherwise each recording is scored from the first to the last boundary
             of reference and system.
         missing: recordings that the system does not have; they count as recordings without system speech.
@@ -146,7 +146,7 @@ class DiarizationScore:
 
     @property
     def jer(self) -> float:
-        """Mean over all reference speakers of all recordings."""
+        """Mean Jaccard error over all reference speakers of all recordings."""
         return float(np.mean([error for file in self.files for error in file.jaccard.values()]))
 
     def interval(self, *, draws: int = 1000, level: float = 0.95, seed: int = 0) -> Interval:
@@ -196,8 +196,9 @@ def score_diarization(
     reference speakers once for each recording, so that they share the most time. As in md-eval the pairing is found on all
     time inside the UEM and outside NOSCORE zones, before collars, overlaps and NON-LEX zones are taken out (`Zones`).
 
-    The Jaccard error of a reference speaker is ``1 - shared / (either)`` with the system speaker it is paired with (1
-    without one), in the pairing that makes their mean smallest (DIHARD II).
+    The Jaccard error of a reference speaker is ``1 - shared / either``: the time in which both it and its paired system
+    speaker speak, divided by the time in which either speaks; it is 1 without a pair. The pairing is the one with the
+    smallest mean error (DIHARD II).
 
     Args:
         reference: turns by recording. Overlapping turns of one speaker count as one.
@@ -208,11 +209,11 @@ def score_diarization(
         zones: unscored zones of the reference by recording. Default: those of the reference, if `read_rttm` read it.
 
     Returns:
-        The errors of each recording and in all.
+        The errors of each recording, and their sums.
 
     Raises:
-        DataError: no recordings, recordings of ``system`` (or of either, with ``uem``) that are not scored, turns or
-            regions that end before they start or are not finite, or no reference speech where it is scored.
+        DataError: there are no recordings; ``system``, or with ``uem`` also ``reference``, has recordings that are not
+            scored; turns or regions end before they start, or are not finite; or the scored time has no reference speech.
     """
     protocol = protocol or Protocol()
     scored = sorted(reference if uem is None else uem)
@@ -299,10 +300,10 @@ def _length(regions: Ints) -> int:
 def _jaccard(
     ref: Ints, hyp: Ints, given: Ints | None, zones: Ints, names: list[str], frame: Seconds
 ) -> dict[str, float]:
-    """Jaccard error of each reference speaker that has a frame; the content of a frame is that at its beginning."""
+    """Jaccard error of each reference speaker that has a frame. A frame has the speakers of its first moment."""
 
     def number(times: Floats) -> Ints:
-        """The first frame that begins at a time or later."""
+        """Index of the first frame that begins at each of these times or later."""
         near = np.rint(times / frame).astype(np.int64)
         near += (
             frame * near < times
@@ -313,8 +314,8 @@ def _jaccard(
         return np.concatenate([number(np.stack([times[:, 0] / TICKS, ends], 1)), times[:, 2:]], axis=1)
 
     def turns(times: Ints) -> Ints:
-        # Onset plus duration in floating point, against multiples of the step: these are the roundings of dscore, which
-        # sometimes move a boundary by a frame. They change the second decimal of published numbers.
+        # The end is onset plus duration in floating point, with the rounding errors of dscore: they sometimes move a
+        # boundary by a frame, which changes the second decimal of published numbers.
         return frames(times, times[:, 0] / TICKS + (times[:, 1] - times[:, 0]) / TICKS)
 
     of_ref, of_hyp = turns(ref), turns(hyp)

@@ -17,13 +17,13 @@ _STEPS: tuple[Step, ...] = ("hit", "substitution", "deletion", "insertion")
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
     """The alignment with the fewest errors and, among those, the fewest substitutions.
 
-    Every alignment of ``R`` reference and ``H`` hypothesis words has ``H - R`` more insertions than deletions, so that all
-    such alignments have the same three counts. (SCTK's weights 4, 3, 3 also prefer words that match, but sometimes accept one
-    more error for a match; the number of errors is then larger than here.)
+    Every alignment of ``R`` reference and ``H`` hypothesis words has ``H - R`` more insertions than deletions, so all optimal
+    alignments have the same three counts. (SCTK's weights 4, 3, 3 also prefer words that match, but sometimes accept one
+    more error for a match; the number of errors is then larger than with this function.)
 
-    Time and memory (one byte each) grow with ``R H``: ten thousand words by ten thousand take 100 MB.
+    Time and memory are proportional to ``R H``, at one byte per pair: ten thousand words by ten thousand take 100 MB.
     """
-    # Equal beginnings and ends are always matched, which covers most of the output of a good system.
+    # Equal beginnings and ends are matched first; they are most of the output of a good system.
     shorter = min(len(reference), len(hypothesis))
     start = next((k for k in range(shorter) if reference[k] != hypothesis[k]), shorter)
     room = shorter - start
@@ -42,7 +42,7 @@ def _middle(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
     ref = np.array([number[word] for word in reference], np.int64)
     hyp = np.array([number[word] for word in hypothesis], np.int64)
     rows, columns = len(ref), len(hyp)
-    gap = rows + columns + 1  # cost of an error; a substitution costs 1 more, which all together is less than an error
+    gap = rows + columns + 1  # cost of an error; a substitution costs 1 more, in sum less than an error
     across = gap * np.arange(columns + 1)
     steps = np.zeros((rows, columns + 1), np.uint8)
     cost = across
@@ -68,9 +68,9 @@ def _middle(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
 
 
 def format_alignment(path: Alignment, *, width: int = 110) -> str:
-    """An alignment as text, folded at ``width``; errors are in capitals, gaps are stars.
+    """An alignment as text, wrapped at ``width`` characters; errors are in capitals, gaps are asterisks.
 
-    >>> print(show(align("the cat sat".split(), "the hat sat down".split())))
+    >>> print(format_alignment(align("the cat sat".split(), "the hat sat down".split())))
     REF: the CAT sat ****
     HYP: the HAT sat DOWN
              S       I

@@ -1,7 +1,7 @@
 """Confidence intervals for metrics over trials, bootstrapped by speaker.
 
 Trials that share a speaker are not independent, so that resampling single trials gives intervals that are far too narrow.
-Instead speakers are drawn with replacement, and a trial counts as often as its speakers were drawn.
+Instead, speakers are drawn with replacement, and a trial counts as often as its speakers were drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .detection.roc import Floats, check_scores
 Codes = NDArray[np.intp]
 
 Metric = Callable[..., float]
-"""``metric(scores, targets, weights) -> number``, as `eer`, `rocch_eer`, `min_dcf`, `cllr`."""
+"""``metric(scores, targets, weights) -> number``, such as `eer`, `rocch_eer`, `min_dcf` or `cllr`."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
     Attributes:
         value: the metric on the original trials.
         low, high: bounds of the interval.
-        level: share of the bootstrap distribution between the bounds.
+        level: fraction of the bootstrap distribution between the bounds.
         draws: number of bootstrap draws.
         speakers: number of speakers that were resampled.
     """
@@ -59,7 +59,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The confidence interval of a metric over trials, for the choice of speakers.
+    """The confidence interval of a metric over trials, when speakers are resampled.
 
     Of ``K`` speakers, ``K`` are drawn with replacement; speaker ``s`` is drawn ``c[s]`` times. A trial of two speakers then
     counts ``c[a] c[b]`` times, and a trial of a speaker with itself ``c[a]`` times (copies of a speaker are not compared as
@@ -79,8 +79,8 @@ def bootstrap(
         The metric with its interval.
 
     Raises:
-        DataError: sizes differ, a target trial has two speakers or a non-target trial one, the targets are of fewer than
-            two speakers, or an argument is out of range.
+        DataError: sizes differ, a target trial has two different speakers or a non-target trial only one, fewer than two
+            speakers have target trials, or an argument is out of range.
     """
     return _interval([scores], lambda one: one[0], metric, targets, left, right, draws, level, seed)
 
@@ -99,8 +99,8 @@ def bootstrap_difference(
 ) -> Interval:
     """The confidence interval of ``metric(scores) - metric(others)`` for two systems on the same trials.
 
-    Both are measured on the same draws of speakers, so that what is hard for both cancels. If the interval excludes 0, the
-    systems differ. That two intervals of `bootstrap` overlap does not mean that the systems are equally good.
+    Both are measured on the same draws of speakers, so that effects of hard speakers on both systems cancel. If the interval
+    excludes 0, the systems differ. Two overlapping intervals of `bootstrap` do not show that systems are equally good.
 
     Args:
         metric: the metric, as a function of ``(scores, targets, weights)``.
@@ -124,7 +124,7 @@ def bootstrap_groups(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The confidence interval of a metric over single recordings, for the choice of their groups (such as speakers).
+    """The confidence interval of a metric over single recordings, when their groups (such as speakers) are resampled.
 
     A draw without targets or without non-targets is repeated.
 
@@ -136,7 +136,7 @@ def bootstrap_groups(
         draws, level, seed: as `bootstrap`.
 
     Raises:
-        DataError: sizes differ, fewer than two groups, or an argument is out of range.
+        DataError: sizes differ, there are fewer than two groups, or an argument is out of range.
     """
     scores, kinds, _ = check_scores(scores, targets, None)
     _check_draws(draws, level)

@@ -1,7 +1,7 @@
 """Confidence intervals for ratios of sums: DER over files, WER over utterances or speakers.
 
-Groups are drawn with replacement and the sums are taken again. What belongs to a group (the words of an utterance, the turns
-of a meeting) is not independent, and stays together.
+Groups are drawn with replacement and the sums are computed again. The errors in a group (an utterance, a meeting) are not
+independent, so a group is drawn as a whole.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .intervals import Interval
 def bootstrap_ratio(
     errors: ArrayLike, totals: ArrayLike, *, draws: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """The percentile interval of ``sum(errors) / sum(totals)``, for the choice of groups.
+    """The bootstrap percentile interval of ``sum(errors) / sum(totals)``, when groups are resampled.
 
     A draw in which all totals are 0 is repeated.
 
     Args:
-        errors: ``[G]`` errors of each group (seconds, words).
+        errors: ``[G]`` errors of each group, in seconds, words or any other unit.
         totals: ``[G]`` total of each group, in the same unit.
         draws: number of bootstrap draws.
         level: coverage of the interval.

@@ -18,7 +18,7 @@ Unit: TypeAlias = Literal["word", "character"]
 
 @dataclass(frozen=True)
 class TextNormalizer:
-    """A normalization of references and hypotheses; its name is part of every result."""
+    """A normalization of references and hypotheses; its name is kept in every result."""
 
     name: str
     apply: Callable[[str], str]
@@ -45,10 +45,10 @@ class Utterance:
     """Errors in one utterance.
 
     Attributes:
-        name: its id.
-        total: reference words (or characters).
-        substitutions, deletions, insertions: errors.
-        path: the alignment they are counted from.
+        name: id of the utterance.
+        total: number of reference words (or characters).
+        substitutions, deletions, insertions: number of errors of each kind.
+        path: the alignment in which the errors are counted.
     """
 
     name: str
@@ -74,7 +74,7 @@ class RecognitionScore:
     Attributes:
         utterances: the errors of each utterance.
         unit: the unit of errors: words or characters.
-        normalizer: name of the normalization of both sides.
+        normalizer: name of the normalization of references and hypotheses.
     """
 
     utterances: tuple[Utterance, ...]
@@ -86,7 +86,7 @@ class RecognitionScore:
 
     @property
     def total(self) -> int:
-        """Reference words (or characters)."""
+        """Number of reference words (or characters)."""
         return self._sum("total")
 
     @property
@@ -111,7 +111,7 @@ class RecognitionScore:
         return self.errors / self.total
 
     def worst(self, count: int = 5) -> list[Utterance]:
-        """The utterances with most errors; ``str`` of each shows its alignment."""
+        """The ``count`` utterances with the most errors; ``str`` of each shows its alignment."""
         return sorted(self.utterances, key=lambda utterance: (-utterance.errors, utterance.name))[:count]
 
     def interval(
@@ -125,8 +125,8 @@ class RecognitionScore:
         """The rate with its bootstrap interval.
 
         Args:
-            speakers: speaker of each utterance, to resample speakers, which is right where a few speakers have many
-                utterances; ``None`` resamples utterances.
+            speakers: utterance -> speaker, to resample speakers, as is right if a few speakers have many utterances;
+                ``None`` resamples utterances.
             draws, level, seed: as `bootstrap_ratio`.
 
         Raises:
@@ -166,16 +166,16 @@ def score_recognition(
     """Align every utterance and sum the errors.
 
     Args:
-        references: text by utterance.
-        hypotheses: text by utterance, for the same utterances; an empty text where nothing was recognized.
+        references: utterance -> text.
+        hypotheses: utterance -> text, for the same utterances; an empty text if nothing was recognized.
         unit: ``word`` (split at blanks) or ``character`` (of the words joined by single blanks, which count).
-        normalizer: normalization of both sides.
+        normalizer: normalization of references and hypotheses.
 
     Returns:
-        The errors of each utterance and in all.
+        The errors of each utterance, and their sums.
 
     Raises:
-        DataError: the two sides do not have the same utterances, there are none, or the references hold no words.
+        DataError: references and hypotheses are not of the same utterances, there are none, or references have no words.
     """
     if unit not in ("word", "character"):
         raise DataError(f"recognition: unit must be 'word' or 'character', got {unit!r}")

@@ -27,7 +27,7 @@ class Semantics:
     slots: tuple[Slot, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Whether intents and slots are the same, in any order."""
+        """Whether intents and slots are the same; order does not matter."""
         return (
             isinstance(other, Semantics)
             and dict(self.intents) == dict(other.intents)
@@ -38,16 +38,16 @@ class Semantics:
 
 
 EMPTY = Semantics()
-"""The semantics that count for an utterance without a prediction."""
+"""The semantics that are assumed for an utterance without a prediction."""
 
 
 class SemanticScore:
     """Gold semantics against predictions; an utterance without a prediction counts as wrong.
 
     Args:
-        gold: gold semantics by utterance.
-        found: predicted semantics by utterance.
-        groups: group of each utterance for intervals, such as its speaker; ``None`` resamples single utterances.
+        gold: utterance -> gold semantics.
+        found: utterance -> predicted semantics.
+        groups: utterance -> its group for intervals, such as its speaker; ``None`` resamples single utterances.
 
     Raises:
         DataError: there are no gold utterances, or predictions for other utterances.
@@ -81,7 +81,7 @@ class SemanticScore:
         return self._share(lambda gold, found: (float(gold == found), 1.0))
 
     def slot_accuracy(self, types: Sequence[str]) -> Fraction:
-        """Share of the slots of these types that are filled, or left empty, as in the gold semantics."""
+        """Share of the slots of these types that are filled correctly, or correctly left empty."""
 
         def right(gold: Semantics, found: Semantics) -> float:
             return sum(_fillers(gold, kind) == _fillers(found, kind) for kind in types)
@@ -89,7 +89,7 @@ class SemanticScore:
         return self._share(lambda gold, found: (right(gold, found), float(len(types))))
 
     def slot_f1(self) -> Fraction:
-        """F1 of slots, of which type and filler must be right, micro-averaged."""
+        """Micro-averaged F1 of slots; a slot is right if type and filler are."""
         return self._f1(exact_counts)
 
     def slu_f1(self) -> Fraction:

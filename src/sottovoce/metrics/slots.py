@@ -1,7 +1,7 @@
 """Counts of right and wrong slots: F1 of exact slots, and the SLU-F1 of SLURP, which gives partial credit (2011.13205).
 
-SLU-F1 sums two tables of counts. In each, a slot of the right type is a hit, and the distance of its filler is added to both
-the false alarms and the misses::
+SLU-F1 sums two tables of counts, by words and by letters. In each, a slot of the right type is a hit, and the distance of
+its filler is added to both the false alarms and the misses::
 
     gold       date: tomorrow morning      place: paris
     found      date: tomorrow              artist: paris
@@ -22,7 +22,7 @@ Slot: TypeAlias = tuple[str, str]
 """Type and filler."""
 
 Distance: TypeAlias = Callable[[str, str], float]
-"""``distance(gold, found) -> number``; 0 where they are equal."""
+"""``distance(gold, found) -> number``; 0 if both are equal."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Counts:
 
 
 def exact_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
-    """Counts of the slots of an utterance, of which type and filler must be right."""
+    """Counts of the slots of an utterance; type and filler must be right."""
     left = list(gold)
     hits = 0
     for slot in found:
@@ -59,7 +59,7 @@ def exact_counts(gold: Sequence[Slot], found: Sequence[Slot]) -> Counts:
 
 
 def distance_counts(gold: Sequence[Slot], found: Sequence[Slot], distance: Distance) -> Counts:
-    """Counts of the slots of an utterance, of which the type must be right; wrong fillers count by their distance.
+    """Counts of the slots of an utterance; the type must be right, and a wrong filler counts by its distance.
 
     Every found slot, in order, is matched to the nearest gold slot of its type that is still free, as in SLURP's scorer.
     """
@@ -77,13 +77,13 @@ def distance_counts(gold: Sequence[Slot], found: Sequence[Slot], distance: Dista
 
 
 def word_distance(gold: str, found: str) -> float:
-    """Word errors over the words of the gold filler; it can exceed 1."""
+    """Word errors divided by the number of words of the gold filler; it can exceed 1."""
     words = gold.split()
     return _errors(words, found.split()) / max(len(words), 1)
 
 
 def character_distance(gold: str, found: str) -> float:
-    """Character errors over the characters of the longer filler, 0..1."""
+    """Character errors divided by the number of characters of the longer filler, 0..1."""
     return _errors(list(gold), list(found)) / max(len(gold), len(found), 1)
 
 

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 TICKS = 1_000_000
-"""Ticks per second: times are whole ticks, so that no boundary moves by rounding."""
+"""Ticks per second: times are whole ticks, so that rounding errors cannot move a boundary."""
 
 
 LONGEST = 1e9
@@ -25,7 +25,7 @@ LONGEST = 1e9
 
 
 def to_ticks(turns: Turns, what: str) -> tuple[Ints, list[str]]:
-    """``[N, 3]`` start tick, end tick and speaker index of each turn, and the names of the speakers."""
+    """The turns as ``[N, 3]`` of start tick, end tick and speaker index, and the names of the speakers."""
     listed = list(turns)
     names = sorted({speaker for _, _, speaker in listed})
     number = {name: place for place, name in enumerate(names)}
@@ -55,7 +55,7 @@ def activity_by_piece(ref: Ints, hyp: Ints, inside: Ints, outside: Ints) -> tupl
 
     Returns:
         ``lengths [P]`` in ticks; ``of_ref [R, P]`` and ``of_hyp [H, P]`` of 0 and 1, the activity of each speaker; and
-        ``inside [P]`` and ``outside [P]``, whether a piece lies in these stretches.
+        ``inside [P]`` and ``outside [P]``, whether a piece lies in the stretches of the argument of that name.
     """
     edges = np.unique(np.concatenate([times[:, :2].ravel() for times in (ref, hyp, inside, outside)]))
     pieces = max(len(edges) - 1, 0)

@@ -5,7 +5,8 @@
                                   a boundary of a turn or a word
     SPEAKER  |-------------|
 
-A zone that no boundary of a turn follows extends to the end of the recording, which is not annotated after it.
+If no boundary of a turn or a word follows the last zone, it extends to the end of the recording, as nothing is annotated
+after it.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from ..quantities import Seconds
 Stretch = tuple[Seconds, Seconds]
 
 REACH = 0.5
-"""Most seconds around a non-lexical sound that are not scored either."""
+"""Maximum number of seconds on each side of a non-lexical sound that are not scored either."""
 
 
 class Zones(NamedTuple):
     """The unscored zones of one recording.
 
     Attributes:
-        noscore: stretches that are excluded.
+        noscore: stretches that are excluded from scoring and from the pairing of speakers.
         nonlexical: stretches of non-lexical sounds, such as laughs.
-        words: stretches of words, which limit the zones around non-lexical sounds.
+        words: stretches of words, at whose boundaries the zones around non-lexical sounds end.
     """
 
     noscore: Sequence[Stretch] = ()
@@ -36,7 +37,11 @@ class Zones(NamedTuple):
     words: Sequence[Stretch] = ()
 
     def unscored(self, turns: Iterable[tuple[Seconds, Seconds, str]]) -> tuple[list[Stretch], list[Stretch]]:
-        """Stretches that are excluded entirely, and stretches that are only not scored, for the turns of the reference."""
+        """Stretches that are excluded from scoring and pairing, and stretches that are excluded only from scoring.
+
+        Args:
+            turns: the turns of the reference.
+        """
         spoken = [(start, end) for start, end, _ in turns]
         everywhere = _extended(self.noscore, spoken, self.words, 0.0)
         return everywhere, _extended(self.nonlexical, spoken, self.words, REACH)

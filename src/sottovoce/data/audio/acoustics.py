@@ -1,6 +1,6 @@
-"""What rooms, microphones and other people do to a waveform.
+"""Effects of rooms, microphones and background speakers on a waveform.
 
-Pure functions: whatever is random comes from an explicit generator. Waveforms are ``[S]`` float32 at 16 kHz.
+All functions are pure: random numbers come from the ``generator`` argument. Waveforms are ``[S]`` float32 at 16 kHz.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def crop(wave: Wave, length: int, generator: np.random.Generator) -> Wave:
 
 
 def crop_start(size: int, length: int, generator: np.random.Generator) -> int:
-    """Where in a waveform of ``size`` samples a random crop begins."""
+    """The first sample of a random crop of ``length`` samples from a waveform of ``size`` samples."""
     if size > length:
         return int(generator.integers(size - length + 1))
     return int(generator.integers(size)) if size < length else 0
@@ -43,7 +43,7 @@ def power(wave: Wave) -> float:
 
 
 def mix(speech: Wave, noise: Wave, snr: float) -> Wave:
-    """Add noise at a signal-to-noise ratio of ``snr`` decibels; where noise or speech is silent, speech is returned."""
+    """Add noise at a signal-to-noise ratio of ``snr`` decibels; if noise or speech is silent, return the speech."""
     speech_power, noise_power = power(speech), power(noise)
     if speech_power == 0 or noise_power == 0:
         return speech
@@ -51,7 +51,7 @@ def mix(speech: Wave, noise: Wave, snr: float) -> Wave:
 
 
 def convolve(wave: Wave, response: Wave) -> Wave:
-    """FFT convolution, cut to the length of the waveform."""
+    """Convolve by FFT; the result is cut to the length of ``wave``."""
     import scipy.fft  # slow to import, and needed only where sounds are made
 
     size = scipy.fft.next_fast_len(len(wave) + len(response) - 1, real=True)
@@ -68,14 +68,14 @@ def reverberate(wave: Wave, response: Wave) -> Wave:
 
 
 def colored_noise(length: int, slope: float, generator: np.random.Generator) -> Wave:
-    """Noise whose power falls by ``slope`` decibels an octave: 0 is white, 3 pink, 6 brown; power 1."""
+    """Noise of power 1, whose spectrum falls by ``slope`` decibels per octave: 0 is white, 3 pink, 6 brown."""
     import scipy.fft  # slow to import, and needed only where sounds are made
 
     size = scipy.fft.next_fast_len(length, real=True)
     spectrum = scipy.fft.rfft(generator.standard_normal(size, dtype=np.float32))
     frequency = np.arange(len(spectrum), dtype=np.float32)
     frequency[0] = 1.0
-    # Below 50 Hz it stays flat, or brown noise would be nothing but rumble.
+    # The spectrum is flat below 50 Hz; otherwise nearly all power of brown noise would lie there.
     spectrum *= np.maximum(frequency, 50 * size / SAMPLE_RATE) ** np.float32(-slope / (20 * np.log10(2)))
     noise = scipy.fft.irfft(spectrum, size)[:length]
     return (noise / np.sqrt(power(noise))).astype(np.float32, copy=False)
@@ -92,7 +92,7 @@ def room_response(t60: float, ratio: float, generator: np.random.Generator) -> W
     length = max(2, round(t60 * SAMPLE_RATE))
     seconds = np.arange(length, dtype=np.float32) / SAMPLE_RATE
     tail = generator.standard_normal(length, dtype=np.float32) * np.exp(-np.log(1e3) / t60 * seconds)
-    tail[: round(0.002 * SAMPLE_RATE)] = 0.0  # the first wall is at least a step away
+    tail[: round(0.002 * SAMPLE_RATE)] = 0.0  # no reflection arrives within 2 ms of the direct sound
     energy = float(np.sum(np.square(tail, dtype=np.float64)))
     if energy > 0:
         tail *= np.sqrt(10 ** (-ratio / 10) / energy)
@@ -104,10 +104,10 @@ def channel_response(depth: float, generator: np.random.Generator, *, low: float
     """Impulse response (256 taps, linear phase) of a microphone or line: smooth, random, optionally band-limited.
 
     Args:
-        depth: standard deviation of its gain in decibels, at points an octave apart.
+        depth: standard deviation in decibels of the gains, which are drawn at points an octave apart.
         generator: draws the gains.
-        low: hertz below which nothing passes.
-        high: hertz above which nothing passes.
+        low: lower cutoff frequency in hertz.
+        high: upper cutoff frequency in hertz.
     """
     taps = 256
     frequency = np.arange(taps // 2 + 1) * SAMPLE_RATE / taps
@@ -121,7 +121,7 @@ def channel_response(depth: float, generator: np.random.Generator, *, low: float
 
 
 def babble(voices: Sequence[Wave], length: int, generator: np.random.Generator) -> Wave:
-    """Several voices at equal power, each from a random start; power 1 (0 without voices)."""
+    """The sum of several voices at equal power, each from a random start. Its power is 1, or 0 without voices."""
     total = np.zeros(length, dtype=np.float32)
     for voice in voices:
         total += _normalized(crop(voice, length, generator))

@@ -20,7 +20,7 @@ def resolve_channel(channel: Channel | None, channels: int, name: str) -> Channe
     """The channel of a file to use, as a number or ``"mix"``.
 
     Args:
-        channel: the channel that the user chose, or ``None``, which is enough for a file with one channel.
+        channel: the channel that the user chose; ``None`` is allowed for a file with one channel.
         channels: the number of channels in the file.
         name: the file's name in error messages.
 

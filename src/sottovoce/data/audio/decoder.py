@@ -17,21 +17,21 @@ from .formats.lengths import decoder_inputs
 from .sources import local_file, name_of
 
 RATES = 1_000, 1_000_000
-"""Lowest and highest sample rate that is accepted; a header with another one is damaged."""
+"""Lowest and highest accepted sample rate; a header with any other rate counts as damaged."""
 
 CHANNELS = 512
-"""Most channels that are accepted: more than the largest microphone arrays have."""
+"""Maximum number of channels: more than the largest microphone arrays have."""
 
 HEADERLESS = {".raw", ".pcm", ".s16", ".s16le", ".s8", ".u8", ".f32", ".f32le", ".ul", ".al", ".vox", ".lin"}
 """Suffixes of files that hold samples without a header."""
 
 _ENDLESS = 2**45
-"""A number of samples from here on is a placeholder for an unknown length."""
+"""A number of samples that is this large or larger is a placeholder for an unknown length."""
 
 _BLOCK = 2**18
 
 _SIZELESS = ("PAF", "SDS")
-"""Containers with other bytes between the samples, so that sizes do not give the number of samples."""
+"""Containers with other bytes between the samples, so that the number of samples does not follow from the size."""
 
 
 class Decoder:
@@ -40,13 +40,13 @@ class Decoder:
     Args:
         files: open files at their beginning; several are the parts of a chained or joined file.
         name: the file's name in error messages.
-        samples: samples per channel to decode, where that is known to be fewer than libsndfile finds.
+        samples: number of samples per channel to decode, if libsndfile would decode too many; ``None`` for all.
 
     Attributes:
         frames: samples per channel.
         rate: samples a second.
         channels: number of channels.
-        kind: the type of the samples in libsndfile's terms (``PCM_16``, ...).
+        kind: libsndfile's name of the sample type (``PCM_16``, ...).
 
     Raises:
         AudioError: the rate or the number of channels is out of range, or the parts differ in one of them.
@@ -83,10 +83,10 @@ class Decoder:
         return self.kind not in UNSEEKABLE and all(file.seekable() for file in self._files)
 
     def seek(self, first: int) -> None:
-        """Move to the sample number ``first``; files that are not seekable are decoded up to it.
+        """Move to sample ``first``; a file that is not seekable is decoded up to it.
 
         Raises:
-            AudioError: it cannot be decoded.
+            AudioError: the audio before that sample cannot be decoded.
         """
         if self.seekable:
             with self._faults():
@@ -103,7 +103,7 @@ class Decoder:
         """The next samples ``[count, channels]``; fewer only where the decodable audio ends.
 
         Raises:
-            AudioError: they cannot be decoded.
+            AudioError: the samples cannot be decoded.
         """
         parts = []
         with self._faults():
@@ -120,7 +120,7 @@ class Decoder:
         return np.concatenate(parts) if parts else np.zeros((0, self.channels), dtype)
 
     def blocks(self, count: int, dtype: str = "float32") -> Iterator[NDArray[np.float32]]:
-        """The next ``count`` samples, a block at a time.
+        """The next ``count`` samples, in blocks ``[S, channels]``.
 
         Raises:
             AudioError: fewer samples can be decoded than the header promises.
@@ -170,7 +170,7 @@ def open_audio_bytes(
     Args:
         content: all bytes of the file.
         name: the file's name in error messages.
-        descriptor: the descriptor of the open file, where the bytes are a file on disk.
+        descriptor: the descriptor of the open file, if the bytes are those of a file on disk.
         thorough: see `decoder_inputs`.
 
     Raises:
@@ -186,14 +186,14 @@ def open_audio_bytes(
 
 
 def _file(content: FileBytes, pieces: tuple[Piece, ...] | None, descriptor: int | None) -> soundfile.SoundFile:
-    # Opened by descriptor: given a name, libsndfile decides by its suffix (a.raw) and fails on names that are not UTF-8.
+    # Opened by descriptor: given a name, libsndfile goes by the suffix (a.raw) and fails on names that are not UTF-8.
     if pieces is None and descriptor is not None:
         return soundfile.SoundFile(descriptor, closefd=False)
     return soundfile.SoundFile(content.opened(*(pieces or ())))
 
 
 def _samples(file: soundfile.SoundFile, content: FileBytes, name: str) -> int | None:
-    """Samples per channel by the header, for codecs with a fixed sample size: libsndfile may decode a few bytes too many.
+    """Samples per channel by the header, for codecs with a fixed sample size, where libsndfile may decode a few too many.
 
     Raises:
         AudioError: libsndfile would decode fewer samples than the file has.
@@ -212,7 +212,7 @@ def _samples(file: soundfile.SoundFile, content: FileBytes, name: str) -> int | 
 
 
 def truncated_error(name: str, promised: float, decodable: float) -> AudioError:
-    """The error for audio of which fewer seconds can be decoded than its header promises."""
+    """The error for audio of which only ``decodable`` of the ``promised`` seconds can be decoded."""
     return AudioError(
         f"{name}: cut off: the header promises {promised:.3f} s, but only {decodable:.3f} s can be decoded; copy or convert"
         " the file again"

@@ -13,7 +13,7 @@ from ...errors import AudioError
 from .spool import copy_stream
 
 LONGEST = 3_600.0
-"""Most seconds that ffmpeg may work on one file; it decodes more than a hundred times faster than the audio lasts."""
+"""Time limit of ffmpeg for one file, in seconds; it decodes more than a hundred times faster than real time."""
 
 _FIRST_BYTES: dict[str, tuple[tuple[int, bytes], ...]] = {
     "MP4 (m4a, mp4, mov, 3gp)": ((4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide")),
@@ -36,7 +36,7 @@ _DEMUXERS = "mov,matroska,webm,asf,aac,amr,ac3,eac3,wv,ape,tta,flv,avi,mpeg"
 
 
 def container_of(first: bytes) -> str | None:
-    """The container, if it is one that only ffmpeg reads; else ``None``.
+    """The name of the container, if only ffmpeg reads it; otherwise ``None``.
 
     Args:
         first: the first 16 bytes of a file.
@@ -97,7 +97,7 @@ def decode_to_wav(path: Path, into: BinaryIO, name: str, container: str) -> None
 
 
 def _reason(lines: list[str]) -> str:
-    """The first message of ffmpeg, without the address of the module that wrote it."""
+    """The first error message of ffmpeg, without the name and address of the ffmpeg module."""
     if any("exactly one stream" in line or "only one" in line for line in lines):
         return "it has several audio tracks; extract one with 'ffmpeg -i IN -map 0:a:0 OUT.wav'"
     if any("matches no streams" in line for line in lines):

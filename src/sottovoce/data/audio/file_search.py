@@ -1,4 +1,4 @@
-"""The files below a folder, without hidden ones and those that macOS puts beside others (``._*``)."""
+"""The files below a folder, without hidden files, which include those of macOS (``._*``)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def find_files(folder: Path, suffixes: Collection[str] | None = None, *, links: 
 
     Args:
         folder: the folder to search.
-        suffixes: suffixes of the files, in lower case.
-        links: whether links to folders are followed.
+        suffixes: suffixes of the files, in lower case; ``None`` for all files.
+        links: whether symbolic links to folders are followed.
     """
     found, seen = FoundFiles(), set[str]()
     for place, folders, names in os.walk(folder, followlinks=links):
@@ -64,7 +64,7 @@ def find_files(folder: Path, suffixes: Collection[str] | None = None, *, links: 
 
 
 def audio_files(path: str | Path) -> list[Path]:
-    """All audio files below a folder, sorted; a file, standard input or a named pipe gives itself.
+    """All audio files below a folder, sorted. For a file, standard input or a named pipe, a list of it alone.
 
     Raises:
         AudioError: the path does not exist, or the folder has no audio files.

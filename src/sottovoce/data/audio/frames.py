@@ -15,10 +15,10 @@ FRAME_LENGTH = 400
 
 
 def frame_count(samples: int) -> int:
-    """The number of frames in so many samples at 16 kHz: 8 s have 399."""
+    """The number of frames in a number of samples at 16 kHz: 8 s have 399 frames."""
     return max(0, (samples - FRAME_LENGTH) // FRAME_STEP + 1)
 
 
 def samples_for_frames(frames: int) -> int:
-    """The fewest samples at 16 kHz that have so many frames."""
+    """The smallest number of samples at 16 kHz that has this number of frames."""
     return (frames - 1) * FRAME_STEP + FRAME_LENGTH

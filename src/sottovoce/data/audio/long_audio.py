@@ -19,22 +19,22 @@ from .reading import SilenceWarning, as_waveform, checked_mono, is_silent, log_r
 from .sources import name_of
 
 LONGEST = 60.0
-"""Most seconds of a part: not much longer than the utterances that models are trained on."""
+"""Maximum length of a part in seconds: not much longer than the utterances that models are trained on."""
 
 
 def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel | None = None) -> Iterator[Tensor]:
-    """Read a file of any format and rate piece by piece, as a microphone would deliver it; resampled without seams.
+    """Read a file of any format and rate piece by piece, as a microphone delivers it. Resampling is continuous over pieces.
 
     Args:
         path: the file.
-        seconds: length of each piece.
-        channel: which channel of a file with several, or ``"mix"``.
+        seconds: length of each piece in seconds.
+        channel: the channel to use of a file with several, or ``"mix"``.
 
     Yields:
         ``[S]`` float32 at 16 kHz; some may be empty where the file is resampled.
 
     Raises:
-        AudioError: as `read_audio`, when the reading reaches the fault. Files of any length and silent files are read.
+        AudioError: as `read_audio`, but only when reading reaches the fault; long and silent files are no error.
     """
     done, name = 0, name_of(path)
     with open_audio(path) as file:
@@ -52,7 +52,7 @@ def audio_pieces(path: str | Path, seconds: Seconds = 0.1, *, channel: Channel |
 
 
 def speech_parts(path: str | Path, *, channel: Channel | None = None) -> Iterator[Tensor]:
-    """The fewest equal parts of a file that are not longer than `LONGEST`; a shorter file is one part.
+    """A file split into as few equal parts as possible, none longer than `LONGEST`; a shorter file is one part.
 
     Parts that are digital silence are left out, as they hold nothing to score.
 

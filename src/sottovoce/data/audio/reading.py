@@ -1,4 +1,4 @@
-"""Audio files as encoders take them: one channel, 16 kHz, float32, and checked."""
+"""Reading of audio files in the form that encoders take (one channel, 16 kHz, float32), with checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 LARGEST = 2**30
-"""Most samples of one channel that are held in memory at once: 18 hours at 16 kHz."""
+"""Maximum number of samples of one channel in memory at once: 18 hours at 16 kHz."""
 
 _STEP = 1 / 32_768
 """One step of 16-bit audio."""
@@ -45,11 +45,11 @@ def read_audio(
 
     libsndfile reads wav, flac, ogg, opus, mp3 and many more; ffmpeg, where it is installed, reads m4a, mp4, webm, wma,
     aac and others. Other sample rates are resampled by soxr, which is logged once for each rate. Digital silence gives a
-    `SilenceWarning`; callers that score the audio refuse it by `refuse_silence`.
+    `SilenceWarning`; callers that score the audio refuse silence with `refuse_silence`.
 
     Args:
-        path: the file; or ``-`` for standard input, or a named pipe, which are copied to disk first.
-        channel: which channel of a file with several, counted from 0; ``"mix"`` for the mean of all.
+        path: the file; or ``-`` for standard input, or a named pipe. The last two are copied to disk first.
+        channel: the channel to use of a file with several, counted from 0; ``"mix"`` for the mean of all.
         start: seconds to skip at the beginning.
         duration: seconds to read; ``None`` reads to the end.
 
@@ -125,7 +125,7 @@ def as_waveform(samples: NDArray[np.float32], rate: int, name: str, *, channel: 
         )
     if is_silent(mono):
         warnings.warn(f"{name}: digital silence ({len(mono) / SAMPLE_RATE:.2f} s)", SilenceWarning, stacklevel=3)
-    import torch  # here, so that what only looks at headers need not wait for it
+    import torch  # here, because callers that only read headers do not need it
 
     return torch.from_numpy(mono)
 
@@ -184,7 +184,7 @@ def audio_shape(path: str | Path) -> tuple[int, int, int]:
     """``(samples, rate, channels)`` of all audio in a file; see `sottovoce.data.audio.formats.lengths`.
 
     Raises:
-        AudioError: the file is missing, empty, not audio or visibly cut off.
+        AudioError: the file is missing, empty, not audio or, by its header, cut off.
     """
     with open_audio(path) as file:
         return file.frames, file.rate, file.channels

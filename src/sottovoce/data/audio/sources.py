@@ -1,7 +1,7 @@
 """The sources of audio that a user can name, and the file on disk that libsndfile opens for each.
 
-A file is itself. Standard input (``-``) and named pipes can be read only once, so they are copied into a temporary
-file first; containers that only ffmpeg reads are decoded into one.
+A file is opened as it is. Standard input (``-``) and named pipes can be read only once, so they are copied into a temporary
+file first. A container that only ffmpeg reads is decoded into a temporary file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def name_of(path: str | Path) -> str:
 
 
 def printable(path: str | Path) -> str:
-    """A path as text that every terminal and file can hold; bytes that are no UTF-8 as ``\\xe9``."""
+    """A path as text that every terminal and file can hold; bytes that are not UTF-8 become ``\\xe9``."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -85,7 +85,7 @@ def _standard_input() -> Path:
 
 
 def _named_pipe(path: Path, name: str) -> Path:
-    """What was written to the pipe until its writer closed it. What is written later is not read."""
+    """A copy of everything that is written to the pipe until its writer closes it; later data is not read."""
 
     def write(file: BinaryIO) -> None:
         with path.open("rb") as stream:

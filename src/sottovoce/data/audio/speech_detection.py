@@ -11,7 +11,7 @@ from .frames import FRAME_LENGTH, FRAME_STEP, frame_count
 
 _QUIETEST = -90.0
 _FLOOR = 45.0
-"""Decibels below the level of speech; a background that is even quieter counts as this loud."""
+"""The level of the background is taken to be at most this many decibels below the level of speech."""
 
 
 def detect_speech(
@@ -24,9 +24,9 @@ def detect_speech(
 
     Args:
         wave: ``[S]`` at 16 kHz.
-        share: position of the threshold, 0..1.
-        shortest: seconds; shorter stretches are dropped as clicks.
-        pause: seconds; shorter pauses are part of the speech around them.
+        share: position of the threshold between background (0) and speech (1).
+        shortest: shortest stretch of speech in seconds; shorter ones are dropped as clicks.
+        pause: shortest pause in seconds; shorter ones are part of the speech around them.
     """
     T = frame_count(len(wave))
     if T == 0 or not np.any(wave):

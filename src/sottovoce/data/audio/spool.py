@@ -15,10 +15,10 @@ from typing import BinaryIO
 from ...errors import AudioError
 
 LARGEST = 4 * 2**30 - 2**20
-"""Most bytes of one copy: 37 hours at 16 kHz and 16 bits. A stream that never ends must not fill the disk."""
+"""Maximum size of one copy in bytes: 37 hours at 16 kHz and 16 bits. A stream that never ends must not fill the disk."""
 
 _KEPT = 8
-"""Most copies kept at a time, of those that can be made again."""
+"""Maximum number of copies kept at a time, of those that can be written again."""
 
 _BLOCK = 2**20
 
@@ -29,12 +29,12 @@ _reproducible: OrderedDict[Hashable, Path] = OrderedDict()
 
 
 def temporary_copy(key: Hashable, write: Callable[[BinaryIO], None], *, reproducible: bool) -> Path:
-    """The copy that belongs to a key; it is written at the first call.
+    """The path of the copy that belongs to a key; the copy is written at the first call.
 
     Args:
-        key: identifies the bytes.
-        write: writes them into a new file.
-        reproducible: whether the bytes can be read again later. If so, only the copies that were used last are kept.
+        key: identifies the audio.
+        write: writes the audio into a new file.
+        reproducible: whether the copy can be written again later. If so, only the most recently used copies are kept.
     """
     with _lock:
         kept: dict[Hashable, Path] | OrderedDict[Hashable, Path] = _reproducible if reproducible else _once
@@ -59,7 +59,7 @@ def _written(write: Callable[[BinaryIO], None]) -> Path:
         except OSError as error:
             path.unlink()
             raise AudioError(f"{path}: a temporary copy of the audio cannot be written ({error.strerror})") from error
-        except BaseException:  # also where the user stops it; raised again
+        except BaseException:  # also KeyboardInterrupt; raised again
             path.unlink()
             raise
     return path

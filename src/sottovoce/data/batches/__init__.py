@@ -2,7 +2,7 @@
 
 Modules:
     batches: `StepBatches` for training, `EvaluationBatches`, and their `BatchLoader`.
-    samplers: which utterance comes at which position.
+    samplers: the order of the utterances.
     targets: the labels of a batch: classes, SLU classes, token sequences.
     speaker_activity: the targets of diarization.
     augment, rawboost, codecs: data augmentation.

@@ -1,7 +1,7 @@
 """Data augmentation: rooms, microphones and lines, noise, and babble.
 
-An effect is called with the waveforms of a batch and a random generator. It has no state: the same generator gives the
-same audio. Several effects are applied in order.
+Each class is an effect, or a source of noise or impulse responses for one. An effect is called with the waveforms of a batch
+and a random generator. It has no state: the same generator gives the same audio. Several effects are applied in order.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RecordedNoise:
     """A source of recorded noise: a random stretch of a random file.
 
     Args:
-        paths: audio files, of which only the stretch that is needed is read. A shorter file is repeated.
+        paths: audio files. Only the stretch that is needed is read; a shorter file is repeated.
         channel: the channel to use of files with several, or ``"mix"``.
 
     Raises:
@@ -78,7 +78,7 @@ class RecordedNoise:
 
 
 class RecordedRooms:
-    """A source of recorded impulse responses: a random file.
+    """A source of recorded impulse responses: each is a random file.
 
     Arguments and errors are those of `RecordedNoise`.
     """

@@ -1,6 +1,6 @@
-"""Batches as pure functions of (seed, step, rank): step 7000 is the same audio whatever was loaded before.
+"""Batches as pure functions of (seed, step, rank): the batch of step 7000 does not depend on the batches before.
 
-So a run that was killed and resumed ends in the same weights as an uninterrupted one: loaders have no state to restore.
+Loaders have no state to restore, so a run that was killed and resumed ends in the same weights as an uninterrupted one.
 
     step      0        1        2
     rank 0  [0 1 2]  [6 7 8]  ...      position = (step * world + rank) * batch_size + index in the batch;
@@ -33,10 +33,10 @@ Batch: TypeAlias = dict[str, Any]
 """``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``ids`` list; and the entries of `Targets`."""
 
 _QUANTUM = SAMPLE_RATE // 10
-"""Random crop lengths are multiples of this, so that encoders see (and cache for) few different lengths."""
+"""Random crop lengths are multiples of this number of samples, so that encoders see few different lengths."""
 
 _STREAM = 1
-"""Key of the random numbers of batches, which differ from those of the samplers."""
+"""Part of the seed of a batch, which keeps its random numbers apart from those of the samplers."""
 
 
 class StepBatches(Dataset[Batch]):
@@ -45,14 +45,14 @@ class StepBatches(Dataset[Batch]):
     Args:
         cuts: the utterances.
         batch_size: utterances in a batch, on each rank.
-        seed: seed of the order, the crops and the augmentation.
+        seed: seed of the order of utterances, the crops and the augmentation.
         crop: length of the crops in seconds, or the range from which one length is drawn for each batch; a shorter
             utterance is repeated. ``None`` takes whole utterances and pads them; a batch then holds utterances of similar
             length.
         effects: the augmentation, applied in order to the cropped waveforms.
         targets: the labels of the cuts; ``None`` for unlabeled audio.
-        balanced: draw every class equally often, each once in as many utterances as there are classes. Otherwise every
-            utterance comes once in a pass over the corpus.
+        balanced: draw every class equally often: once in each round over all classes. Otherwise every utterance
+            comes once in each pass over the corpus.
         cache: type of the `AudioCache` ("int16", "float16") that keeps all decoded audio in memory; ``None`` for none.
         rank, world: rank of this process, and number of processes.
 
@@ -130,7 +130,7 @@ class StepBatches(Dataset[Batch]):
         return low if low == high else int(generator.integers(-(-low // _QUANTUM), high // _QUANTUM + 1)) * _QUANTUM
 
     def _crop(self, index: int, length: int, generator: np.random.Generator) -> tuple[Wave, int]:
-        """A random crop and the sample where it begins; of long audio only the crop is decoded, where the format allows it."""
+        """A random crop and the sample where it begins; if the format allows it, only the crop of long audio is decoded."""
         cut = self.cuts[index]
         size = None if self.cache is not None else seekable_samples(cut)
         if size is None or size <= length:
@@ -139,7 +139,7 @@ class StepBatches(Dataset[Batch]):
             return wrapped_stretch(wave, start, length), start
         start = crop_start(size, length, generator)
         stretch = load_stretch(cut, start, length).numpy()
-        # A manifest may list a sample more than the file has.
+        # A manifest may list one sample more than the file has.
         return stretch if len(stretch) == length else wrapped_stretch(self._wave(index), start, length), start
 
     def _wave(self, index: int) -> Wave:
@@ -151,8 +151,8 @@ class EvaluationBatches(Dataset[Batch]):
 
     Args:
         cuts: the utterances.
-        batch_size: most utterances in a batch.
-        max_seconds: most seconds of a batch, padding included; an utterance longer than that is alone in its batch.
+        batch_size: maximum number of utterances in a batch.
+        max_seconds: maximum seconds of a batch, including padding; a longer utterance is alone in its batch.
 
     Raises:
         DataError: as `StepBatches`.
@@ -172,7 +172,7 @@ class EvaluationBatches(Dataset[Batch]):
             raise DataError(f"batches: batch_size {batch_size} and max_seconds {max_seconds} must be positive")
         self.batches: list[list[Cut]] = []
         for cut in cuts:
-            # The longest of a batch is the newest, and all are padded to it.
+            # Cuts are sorted by length, so the batch is padded to the cut that is added last.
             full = not self.batches or len(self.batches[-1]) == batch_size
             if full or (len(self.batches[-1]) + 1) * cut.duration > max_seconds:
                 self.batches.append([])
@@ -196,7 +196,7 @@ def collate(waves: Sequence[Wave], ids: Sequence[str]) -> Batch:
 
 
 class BatchLoader(DataLoader[Batch]):
-    """A ``DataLoader`` that draws nothing from global random numbers and passes errors of workers on as they are.
+    """A ``DataLoader`` that does not use the global random generator, and raises errors of workers unchanged.
 
     An error about the user's data in a worker is raised as the same one-line error as without workers.
 

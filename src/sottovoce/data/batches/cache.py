@@ -23,7 +23,7 @@ _LARGEST = 4 * 2**30
 
 
 class AudioCache:
-    """The waveforms of cuts, as two bytes a sample in one array.
+    """The waveforms of cuts, two bytes per sample, in one array.
 
     Workers that are forked share the array. ``int16`` holds 16-bit files exactly and clips beyond full scale;
     ``float16`` keeps 11 significant bits at any level.
@@ -68,12 +68,12 @@ _latest: tuple[str, AudioCache] | None = None
 def audio_cache(cuts: Sequence[Cut], kind: str) -> AudioCache:
     """The `AudioCache` of these cuts; for the same cuts as in the last call it is the same object.
 
-    The stages of a run mostly train on the same audio, and decoding and resampling it takes minutes. Only the last cache
-    is kept.
+    The stages of a run mostly train on the same audio, which takes minutes to decode and resample. Only the last cache is
+    kept.
     """
     global _latest
     digest = hashlib.sha256(json.dumps([kind, *(cut.to_dict() for cut in cuts)], default=str).encode()).hexdigest()
     if _latest is None or _latest[0] != digest:
-        _latest = None  # two at once need not fit into memory
+        _latest = None  # two caches at once may not fit into memory
         _latest = digest, AudioCache(cuts, kind)
     return _latest[1]

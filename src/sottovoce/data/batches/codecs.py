@@ -1,4 +1,4 @@
-"""Augmentation by real codecs: audio is encoded and decoded in memory by libsndfile, which removes their delay."""
+"""Augmentation by real codecs: audio is encoded and decoded in memory by libsndfile, which removes the delay of the codec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
 
 PEAK = np.float32(0.75)
-"""The peak, as a fraction of full scale, at which waveforms are coded, so that they neither clip nor lose precision."""
+"""Waveforms are scaled to this peak (1 is full scale) before coding, so that they neither clip nor lose precision."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Codec:
     """A codec and its settings.
 
     Args:
-        format, subtype: names in libsndfile; without them audio is only resampled to ``rate`` and back.
-        rate: sample rate of the coded audio: 8,000 removes everything above 4 kHz.
-        compression: range of libsndfile's compression level (0 least, 1 most), for codecs that have one.
+        format, subtype: libsndfile's names of container and codec; ``None`` only resamples to ``rate`` and back.
+        rate: sample rate of the coded audio in hertz: 8,000 removes everything above 4 kHz.
+        compression: range of libsndfile's compression level (0 to 1, 1 is the strongest), for codecs that have one.
     """
 
     format: str | None = None
@@ -66,7 +66,7 @@ CODECS = {
     "adpcm": Codec("WAV", "IMA_ADPCM"),
     "narrow": Codec(),
 }
-"""Codecs by name; ``narrow`` is the band of a telephone without a codec."""
+"""Codecs by name; ``narrow`` is resampling to the telephone band without a codec."""
 
 
 class Coding:
@@ -77,7 +77,7 @@ class Coding:
         codecs: keys of `CODECS`.
 
     Raises:
-        DataError: an unknown codec, none at all, or one that this machine's libsndfile does not have.
+        DataError: a codec is unknown, there are none, or the installed libsndfile does not support one.
     """
 
     def __init__(self, probability: float = 0.5, codecs: Sequence[str] = tuple(CODECS)) -> None:

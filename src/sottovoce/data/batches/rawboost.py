@@ -34,10 +34,10 @@ def notch_filter(
 
     Args:
         generator: draws all parameters.
-        gain: range of the largest gain in decibels.
+        gain: range of the maximum gain of the filter, in decibels.
         bands: number of bands that are removed.
         center, width: ranges of the center and width of each band, in hertz.
-        taps: range of the taps of the filter for each band.
+        taps: range of the number of taps of the filter for each band.
     """
     filters: NDArray[np.float64] = np.ones(1)
     for _ in range(bands):
@@ -56,8 +56,8 @@ def convolutive(wave: Wave, generator: np.random.Generator, *, powers: int = 5, 
     Args:
         wave: ``[S]``.
         generator: draws the filters.
-        powers: highest power: 1 is the linear part alone, 5 has harmonics up to the fifth.
-        bias: range of the decibels by which harmonics are weaker.
+        powers: highest power: 1 is the linear part alone, 5 adds harmonics up to the fifth.
+        bias: range of the attenuation of the higher powers, in decibels.
     """
     total = _filtered(wave, notch_filter(generator))
     for power in range(2, powers + 1):
@@ -66,13 +66,13 @@ def convolutive(wave: Wave, generator: np.random.Generator, *, powers: int = 5, 
 
 
 def impulsive(wave: Wave, generator: np.random.Generator, *, share: float = 0.1, gain: float = 2.0) -> Wave:
-    """Impulsive noise that depends on the signal: some samples become larger or smaller by a random multiple of themselves.
+    """Impulsive noise that depends on the signal: a random multiple of itself is added to each of some samples.
 
     Args:
         wave: ``[S]``.
         generator: draws the samples and their factors.
-        share: largest share of the samples; the share is drawn uniformly up to it.
-        gain: largest multiple.
+        share: maximum fraction of samples that are changed; the fraction is drawn uniformly between 0 and it.
+        gain: maximum absolute value of the multiple.
     """
     count = int(len(wave) * generator.uniform(0, share))
     places = generator.permutation(len(wave))[:count]
@@ -120,7 +120,7 @@ class RawBoost:
             (ASVspoof 2021 LA) and 3 for compressed speech (DF).
 
     Raises:
-        DataError: another algorithm.
+        DataError: the algorithm is not one of 1 to 8.
     """
 
     probability: float = 1.0
@@ -149,6 +149,6 @@ def _filtered(wave: Wave, taps: Wave) -> Wave:
 
 
 def _unclipped(wave: Wave) -> Wave:
-    """Scale to full scale where the waveform exceeds it."""
+    """Scale the waveform down to full scale if it exceeds it."""
     peak = np.abs(wave).max(initial=0.0)
     return wave / peak if peak > 1 else wave

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WHOLE, _OWN, _BUCKETS = 2, 3, 4
-"""Keys of the random numbers of each sampler, which differ from those of the batches."""
+"""Part of the seed of each sampler, which keeps its random numbers apart from those of the batches."""
 
 
 def permutation(size: int, *key: int) -> NDArray[np.int64]:
@@ -17,7 +17,7 @@ def permutation(size: int, *key: int) -> NDArray[np.int64]:
     return np.random.default_rng(key).permutation(size)
 
 
-@lru_cache(maxsize=4)  # a pass over a large corpus asks for the same one again and again
+@lru_cache(maxsize=4)  # all positions of a pass use the same permutation
 def _shuffle(size: int, seed: int, turn: int) -> NDArray[np.int64]:
     return permutation(size, seed, _WHOLE, turn)
 
@@ -41,10 +41,10 @@ class Shuffled:
 class Balanced:
     """Rounds over the classes: each class once in a round, with its next utterance.
 
-    The utterances of a class come in permutations, so that none is repeated before all were used.
+    The utterances of a class come in permutations, so that no utterance is repeated before all have been used.
 
     Args:
-        labels: class of each utterance.
+        labels: ``[N]`` class of each utterance.
         seed: seed of the permutations.
     """
 
@@ -68,8 +68,8 @@ class Bucketed:
     pass; then the buckets are shuffled. The first bucket is filled up with random utterances.
 
     Args:
-        durations: durations of the utterances.
-        run: utterances in a bucket: those of a step on all ranks.
+        durations: ``[N]`` durations of the utterances, in any unit.
+        run: number of utterances in a bucket: those of one step on all ranks.
         seed: seed of the permutations.
     """
 
@@ -92,6 +92,6 @@ class Bucketed:
         noisy = self.durations * (1 + self.JITTER * generator.uniform(-1, 1, size))
         filling = generator.integers(size, size=self.runs * self.run - size)
         order = np.argsort(noisy, kind="stable")
-        # The filling stands before the shortest: padding short utterances to a long one costs least there.
+        # The random utterances join the shortest ones, where padding to a long one costs least.
         runs = np.concatenate([filling, order]).reshape(self.runs, self.run)
         return runs[generator.permutation(self.runs)].reshape(-1)

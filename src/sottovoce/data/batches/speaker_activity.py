@@ -23,7 +23,7 @@ def turns_of_cut(cut: Cut) -> list[Turn]:
     """The turns of the speakers in a cut, in seconds from its start.
 
     Raises:
-        DataError: a supervision without a speaker.
+        DataError: a supervision has no speaker.
     """
     turns = []
     for each in cut.supervisions:
@@ -46,7 +46,7 @@ class SpeakerActivity(Targets):
         speakers: number of columns, ``K``.
 
     Raises:
-        DataError: a supervision without a speaker.
+        DataError: a supervision has no speaker.
     """
 
     def __init__(self, cuts: Sequence[Cut], speakers: int) -> None:

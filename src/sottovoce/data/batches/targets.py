@@ -1,4 +1,4 @@
-"""The labels of training audio, and their form in a batch."""
+"""The labels of training audio, and the tensors of a batch that they become."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Tokens(Targets):
     """
 
     _SLACK = SAMPLE_RATE // 100
-    """Samples by which resampling may change the length of a whole cut."""
+    """Maximum difference in samples between a whole cut and its listed length, as resampling may change the length."""
 
     def __init__(self, cuts: Sequence[Cut], encode: Callable[[Cut], Sequence[int]]) -> None:
         self._tokens = {cut.id: torch.tensor(list(encode(cut)), dtype=torch.int64) for cut in cuts}
@@ -146,7 +146,7 @@ class Tokens(Targets):
         """All labels of a cut.
 
         Raises:
-            DataError: the stretch is not the whole cut, as it is not known which labels belong to a part.
+            DataError: the stretch is not the whole cut, so that it is unknown which labels belong to it.
         """
         if start or abs(samples - cut.duration * SAMPLE_RATE) > self._SLACK:
             raise DataError(

@@ -1,4 +1,4 @@
-"""Unlabeled speech from a file or folder, in batches for calibration, sensitivity and the like."""
+"""Unlabeled speech from a file or folder, in batches for calibration, sensitivity and similar uses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def speech_batches(
 
     Args:
         path: a file or a folder.
-        most: most files that are read, spread evenly over the folder.
-        seconds: length that is read of each file, from its beginning.
+        most: maximum number of files to read, spread evenly over the folder.
+        seconds: seconds to read of each file, from its beginning.
         channel: the channel to use of files with several, or ``"mix"``.
 
     Raises:

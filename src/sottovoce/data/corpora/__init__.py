@@ -2,10 +2,10 @@
 
 Modules:
     manifests: `import_corpus`: a corpus of any layout becomes one manifest for each split.
-    layouts/: the layouts of corpora on disk, a registry.
-    validation, audio_extraction: what the import checks, and writes as FLAC.
-    cuts: cuts and manifests in and out; `load_cut`.
-    cut_checks: why a cut cannot be used, by its manifest alone.
+    layouts/: a registry of the layouts of corpora on disk.
+    validation, audio_extraction: the checks of the import, and the audio that it writes as FLAC.
+    cuts: reading and writing of manifests; making and loading of cuts.
+    cut_checks: checks of a cut that need only its manifest.
     audio_check: `check_audio`: all audio of a manifest, decoded.
     cut_records, summary: manifests without Lhotse, and their statistics.
     rttm: RTTM and UEM files.

@@ -1,4 +1,4 @@
-"""A check of all audio of a manifest by decoding it: faults, and what looks suspicious."""
+"""A check that decodes all audio of a manifest, and reports faults and suspicious audio."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 CLIPPED = 1e-3
-"""Audio counts as clipped from this share of samples at full scale that are next to another one."""
+"""Audio counts as clipped if at least this fraction of its samples is at full scale, next to another such sample."""
 
 _FULL = 0.9999
-"""A sample counts as full scale from here on: 16-bit audio reaches 0.99997 on the positive side."""
+"""A sample of at least this magnitude counts as full scale: 16-bit audio reaches 0.99997 on the positive side."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class AudioCheck:
 
     Attributes:
         faults: audio that cannot be used (missing, truncated, NaN, not as listed); each names its file and cut.
-        notes: audio that can be used and may be wrong (silent, clipped).
+        notes: audio that can be used but is suspicious (silent, clipped).
         cuts, files: number of cuts and files that were checked.
         seconds: seconds of audio that were decoded.
     """
@@ -49,15 +49,15 @@ class AudioCheck:
 
 
 def refuse_missing(cuts: Sequence[Cut], name: str) -> None:
-    """Raise an error where files of cuts are missing or empty, or cuts are unusable. No file is opened, so it is quick.
+    """Raise an error if files of cuts are missing or empty, or if cuts are unusable. No file is opened.
 
     Args:
         cuts: cuts of any type.
         name: the name of the manifest in error messages.
 
     Raises:
-        DataError: with the number of missing files and the first of them; or with the first cut that is unusable, see
-            `cut_faults`.
+        DataError: files are missing (the message gives their number and the first of them), or a cut is unusable (the
+            message gives the first one, see `cut_faults`).
     """
     files = dict.fromkeys(file for cut in cuts for file in audio_files_of(cut))
     absent = [file for file in files if not (os.path.isfile(file) and os.path.getsize(file))]
@@ -91,7 +91,7 @@ def check_audio(cuts: Iterable[Cut], progress: Callable[[int, int], None] | None
 
 
 def _file_of(cut: Cut) -> str | None:
-    """The one file that a cut is a stretch of; ``None`` for a mixed or transformed cut."""
+    """The file of a cut that is a stretch of a single file; ``None`` for a mixed or transformed cut."""
     if channel_of(cut) is None:
         return None
     source = cut.recording.sources[0]

@@ -1,4 +1,4 @@
-"""Audio that is not in a file of its own (in an archive, the output of a command) is written as FLAC files."""
+"""Writing of audio that is not in a file of its own (in an archive, the output of a command) to FLAC files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def extract_audio(rows: Sequence[CorpusRow], folder: Path, faults: list[str]) ->
     Args:
         rows: the rows of a corpus.
         folder: the folder in which ``audio`` is created.
-        faults: list to which audio is added that cannot be fetched or decoded; its rows are left out.
+        faults: list to which a fault is added for audio that cannot be fetched or decoded; its rows are left out.
 
     Returns:
         The rows, each with the path of a file.
@@ -58,7 +58,7 @@ class DecodedFile:
 
 
 def with_decoded_files(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
-    """The rows; where only ffmpeg reads a file, its decoded audio takes the place of the file."""
+    """The rows, in which every file that only ffmpeg reads is replaced by its decoded audio."""
     contents: dict[Path, DecodedFile] = {}
     return [
         replace(row, content=contents.setdefault(row.path, DecodedFile(row.path)))
@@ -78,7 +78,7 @@ def _place(folder: Path, number: int, row: CorpusRow) -> Path:
 def _write(row: CorpusRow, place: Path) -> str | None:
     """Fetch, decode and write the audio of a row; returns the fault, if there is one."""
     assert row.content is not None
-    fetched = place.with_suffix(".fetched")  # a file on disk, in which truncated audio is found out
+    fetched = place.with_suffix(".fetched")  # a file on disk, so that truncated audio is detected
     try:
         encoded = row.content()
     except (AudioError, OSError) as error:

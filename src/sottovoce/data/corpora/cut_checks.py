@@ -1,4 +1,4 @@
-"""Checks of a cut by its manifest alone: training, import and check refuse the same cuts."""
+"""Checks of a cut by its manifest alone. Training, import and ``data check`` all use them, so they refuse the same cuts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 TOLERANCE = 0.1
-"""Seconds by which a listed time may differ from that of the file."""
+"""Maximum difference in seconds between a listed time and that of the file."""
 
 
 def cut_faults(cut: Cut) -> list[str]:
-    """Why training and evaluation cannot use a cut; an empty list where they can. No file is opened.
+    """The faults for which training and evaluation cannot use a cut; empty if they can. No file is opened.
 
     Args:
         cut: a cut of any type.
@@ -64,14 +64,14 @@ def _audio_faults(cut: Cut) -> list[str]:
 
 
 def _transform_fault(transform: Any) -> str | None:
-    """Why a transform of Lhotse cannot be applied here, found by applying it to a tenth of a second."""
+    """Why a transform of Lhotse cannot be applied on this machine, found by applying it to 0.1 s of audio."""
     from lhotse.augmentation import AudioTransform
 
     try:
         if isinstance(transform, dict):
             transform = AudioTransform.from_dict(transform)
         transform(np.zeros((1, SAMPLE_RATE // 10), np.float32), SAMPLE_RATE)
-    except Exception as error:  # whatever its many backends raise
+    except Exception as error:  # the backends of Lhotse raise errors of many types
         name = transform.get("name") if isinstance(transform, dict) else type(transform).__name__
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return f"is transformed by {name}, which Lhotse cannot do here ({reason})"
@@ -79,7 +79,7 @@ def _transform_fault(transform: Any) -> str | None:
 
 
 def supervision_faults(cut: Cut) -> list[str]:
-    """The supervisions that lie outside of a cut. Those that are partly inside are allowed, as cutting makes them."""
+    """Faults for supervisions that lie outside of a cut. They may be partly outside, as after cutting a recording."""
     return [
         f"the supervision {each.id} from {each.start:.3f} to {each.end:.3f} s is not inside its {cut.duration:.3f} s"
         for each in cut.supervisions

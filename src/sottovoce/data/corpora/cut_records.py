@@ -1,7 +1,7 @@
 """Manifests read as plain records, without Lhotse and torch, which take seconds to import.
 
-Cuts of one recording, as nearly all are, are read with exactly the fields and types of Lhotse. Where a line is anything
-else, Lhotse reads the manifest, or reports what is wrong with it.
+Cuts of one recording, as nearly all are, are read with exactly the fields and types of Lhotse. If any line
+is not such a cut, Lhotse reads the manifest, or reports what is wrong with it.
 """
 
 from __future__ import annotations

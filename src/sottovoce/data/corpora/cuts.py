@@ -1,4 +1,4 @@
-"""Lhotse cuts in and out: the form in which every corpus reaches training and evaluation."""
+"""Making, reading and writing of Lhotse cuts, the form in which every corpus reaches training and evaluation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def require_lhotse() -> None:
-    """Raise an error where Lhotse is missing.
+    """Raise an error if Lhotse is missing.
 
     Raises:
         DataError: Lhotse is not installed.
@@ -55,7 +55,7 @@ def make_cut(
     segments: Iterable[tuple[float, float, str | None, str | None]] | None = None,
     cut_custom: dict[str, object] | None = None,
 ) -> Cut:
-    """A cut of one channel of a file, or of a stretch of it, with one supervision over all of it or several.
+    """A cut of one channel of a file or of a stretch of it, with one supervision over the whole cut, or several.
 
     Args:
         name: id of the cut, by which trials refer to it.
@@ -63,12 +63,12 @@ def make_cut(
         samples, rate: samples per channel and sample rate, by the file's header.
         speaker, text, gender: fields of the supervision.
         custom: further fields of the supervision.
-        stretch: where the cut starts and ends in the file, in seconds; ``None`` for all of it.
-        channel: the channel, or ``"mix"`` for the mean of all, which becomes a MultiCut with the custom field ``channel``.
+        stretch: start and end of the cut in the file, in seconds; ``None`` for the whole file.
+        channel: the channel, or ``"mix"`` for the mean of all, which makes a MultiCut with the custom field ``channel``.
         channels: number of channels of the file.
-        recording: id of the recording; the name by default.
-        segments: start and end in seconds from the start of the cut, speaker and text of each supervision, in place of
-            the one over all.
+        recording: id of the recording; by default ``name``.
+        segments: start and end (in seconds from the start of the cut), speaker and text of each supervision; ``None``
+            for one supervision over the whole cut.
         cut_custom: further fields of the cut.
     """
     from lhotse import MonoCut, MultiCut, Recording, SupervisionSegment
@@ -108,7 +108,7 @@ def make_cut(
 
 
 def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
-    """Write ``.jsonl.gz``, whole or not at all; the same cuts give the same bytes.
+    """Write a ``.jsonl.gz`` manifest, completely or not at all; the same cuts give the same bytes.
 
     Raises:
         DataError: the name does not end in ``.jsonl.gz``, a text cannot be encoded, or the file cannot be written.
@@ -131,7 +131,7 @@ def write_cuts(cuts: Iterable[Cut], path: str | Path) -> Path:
 def read_cuts(path: str | Path) -> CutSet:
     """Read a manifest of cuts.
 
-    A relative path of audio is resolved against the folder of the manifest where it leads to a file, and otherwise against
+    A relative path of audio is resolved against the folder of the manifest if a file exists there, and otherwise against
     the working directory, as in Lhotse.
 
     Args:
@@ -139,7 +139,7 @@ def read_cuts(path: str | Path) -> CutSet:
 
     Raises:
         DataError: Lhotse is missing; the file is missing, damaged, empty or not a manifest of cuts; or two cuts have
-            one id.
+            the same id.
     """
     require_lhotse()
     from lhotse import CutSet
@@ -163,7 +163,7 @@ def read_cuts(path: str | Path) -> CutSet:
     except DataError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        # What Lhotse raises on fields that it does not expect.
+        # Lhotse raises these on fields that it does not expect.
         raise DataError(f"{path}: not a manifest of cuts, or damaged, after line {number} ({error})") from error
     if not cuts:
         raise DataError(f"{path}: no cuts in it")
@@ -174,7 +174,7 @@ def manifests_of(path: str | Path) -> list[Path]:
     """The manifest itself, or those in a folder, sorted.
 
     Raises:
-        DataError: none is in the folder.
+        DataError: the folder has no manifest.
     """
     path = Path(path)
     if not path.is_dir():
@@ -187,7 +187,7 @@ def manifests_of(path: str | Path) -> list[Path]:
 
 
 def resolve_audio_paths(cut: Cut, folder: Path) -> Cut:
-    """Resolve relative paths of audio against the folder of the manifest, where that leads to a file."""
+    """Resolve relative paths of audio against the folder of the manifest, if a file exists there."""
     for part in getattr(cut, "tracks", None) or [cut]:
         recording = getattr(getattr(part, "cut", part), "recording", None)
         for source in recording.sources if recording is not None else []:
@@ -245,9 +245,9 @@ def channel_of(cut: Cut) -> Channel | None:
 
 
 def seekable_samples(cut: Cut) -> int | None:
-    """Samples of a cut from which `load_stretch` can read a part; ``None`` for a cut that has to be decoded whole.
+    """Number of samples of a cut, if `load_stretch` can read a part of it; ``None`` if it must be decoded as a whole.
 
-    A stretch that is resampled differs at its edges, and not all formats seek to the exact sample.
+    It must be if it is resampled, which changes the edges of a stretch, or if its format does not seek to the exact sample.
     """
     if channel_of(cut) is None:
         return None
@@ -266,7 +266,7 @@ def load_stretch(cut: Cut, start: int, samples: int) -> Tensor:
     source = cut.recording.sources[0]
     first = round(cut.start * SAMPLE_RATE) + start
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SilenceWarning)  # a pause is no silent file
+        warnings.simplefilter("ignore", SilenceWarning)  # a stretch of silence is normal
         return read_audio(
             source.source,
             channel=channel_of(cut),
@@ -279,7 +279,7 @@ def load_cut(cut: Cut) -> Tensor:
     """The waveform of a cut: ``[S]`` float32 at 16 kHz.
 
     Raises:
-        AudioError: as `read_audio`; or Lhotse cannot load a cut that is no stretch of one file.
+        AudioError: as `read_audio`; or a cut is not a stretch of one file, and Lhotse cannot load it.
     """
     if (channel := channel_of(cut)) is not None:
         recording, source = cut.recording, cut.recording.sources[0]
@@ -291,7 +291,7 @@ def load_cut(cut: Cut) -> Tensor:
     cut = load_into_memory(cut)
     try:
         samples = cut.load_audio()
-    except Exception as error:  # Lhotse raises whatever its many backends raise
+    except Exception as error:  # the backends of Lhotse raise errors of many types
         raise AudioError(f"cut {cut.id}: Lhotse cannot load it ({str(error).splitlines()[0]})") from error
     if samples is None:
         raise AudioError(f"cut {cut.id}: has no audio: it is a {type(cut).__name__} without a recording")

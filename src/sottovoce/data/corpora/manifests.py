@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _SHOWN = 20
-"""Faults of a corpus that the message lists; the error holds all."""
+"""Number of faults that the message lists; the attribute ``faults`` of the error has all."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,9 @@ def import_corpus(
 ) -> dict[str, Path]:
     """Check a corpus and write ``<out>/<split>.jsonl.gz``.
 
-    Every row is checked before anything is written: the file exists, its header can be read, it is mono, whole, long
-    enough for one encoder frame and as long as the corpus says; stretches and segments lie inside it; names are unique.
+    Every row is checked before anything is written: the file exists, its header can be read, it is mono (or a
+    channel is chosen), complete, long enough for one encoder frame and of the listed duration; stretches and segments lie
+    inside it; names are unique.
     The audio stays where it is. Only audio that is not in a file of its own (in an archive, the output of a command) or that
     needs ffmpeg is written to ``<out>/audio/<split>`` as FLAC.
 
@@ -71,8 +72,8 @@ def import_corpus(
         layout: name of the layout, a key of `LAYOUTS`.
         skip_faulty: leave out utterances whose audio is faulty instead of stopping. Faults of the listing itself
             always stop.
-        left_out: list to which a line is added for each utterance that is left out; without it they are logged.
-        split: name of the split, for a corpus that consists of one.
+        left_out: list to which a line is added for each utterance that is left out; ``None`` logs them.
+        split: name of the split, for a corpus that consists of a single split.
         channel: the channel to use of files with several, counted from 0; ``"mix"`` for the mean of all.
         progress: called as ``progress(done, total)`` after each file whose header is read.
         options: options of the layout, see its function.
@@ -83,7 +84,7 @@ def import_corpus(
     Raises:
         PluginError: no layout has this name.
         DataError: the layout has no such option, ``out`` cannot be written, or a channel was chosen for a corpus that
-            says itself which channels it is of.
+            itself specifies the channels.
         CorpusError: the corpus has faults (all are listed).
     """
     require_lhotse()
@@ -105,7 +106,7 @@ def import_corpus(
         faults.append(f"{source}: no utterances found")
     rows = _checked_names(rows, split, faults)
     if faults and any(row.content is not None for row in rows):
-        raise CorpusError(source, faults)  # before hours of decoding
+        raise CorpusError(source, faults)  # early, as decoding may take hours
     with _staged(out) as staging:
         placed = extract_audio(with_decoded_files(rows), staging, faulty)
         headers = read_headers([row.path for row in placed], progress)
@@ -133,7 +134,7 @@ def import_corpus(
 
 
 def _has_channel(row: CorpusRow) -> bool:
-    """Whether the corpus itself says which channel of a file a row is."""
+    """Whether the corpus itself specifies the channel of a row."""
     return row.channel is not None or row.side is not None or row.cut is not None
 
 
@@ -174,7 +175,7 @@ def _staged(out: Path) -> Iterator[Path]:
             yield staging
     finally:
         for each in made:
-            with contextlib.suppress(OSError):  # not empty: all went well
+            with contextlib.suppress(OSError):  # the folder is not empty after a success, and stays
                 each.rmdir()
 
 

@@ -4,7 +4,7 @@
     NOSCORE meeting1 1 60.000 9.000 <NA> <NA> <NA> <NA> <NA>      left out of scores; NON-LEX too, see `Zones`
     meeting1 1 0.000 1800.000                                     recording, channel, start, end
 
-Times are kept to the microsecond: what is written reads back as the same numbers.
+Times are rounded to microseconds, so that times that are written and read again are the same numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ...quantities import Seconds
 from ...text.text_files import lines
 
 _SHOWN = 20
-"""Faults of a file that are listed before "and n more"."""
+"""Number of faults of a file that are listed before "and n more"."""
 
 _DIGITS = 6
 """Decimals of a second that are kept: times are whole microseconds."""
@@ -85,7 +85,7 @@ def read_rttm(path: str | Path) -> Rttm:
 
     Raises:
         DataError: the file is missing or not text; or, all listed with their lines: an unknown record, a wrong number
-            of columns, an onset below 0, a duration that is not above 0, times beyond any recording, a speaker
+            of columns, an onset below 0, a duration that is not above 0, times beyond any recording, the speaker
             ``<NA>``, a second channel of one recording.
     """
     rttm = Rttm()
@@ -217,8 +217,8 @@ def _read(
     Args:
         path: the file.
         take: reads one line.
-        relevant: whether the channel of a line has to agree with that of the other lines of its recording.
-        column: the column of the recording, which that of the channel follows.
+        relevant: tells whether the channel of a line must be the same as in the other lines of its recording.
+        column: index of the column of the recording; the channel is in the next column.
     """
     faults: list[str] = []
     channels: dict[str, tuple[str, int]] = {}
@@ -257,7 +257,7 @@ def _rounded(seconds: float) -> float:
 
 
 def _text(seconds: float) -> str:
-    """Three decimals, more where they are needed."""
+    """A time in seconds with three decimals, or more if they are needed."""
     text = f"{seconds:.{_DIGITS}f}"
     return text[: 3 - _DIGITS] + text[3 - _DIGITS :].rstrip("0")
 

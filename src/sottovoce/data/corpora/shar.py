@@ -1,7 +1,7 @@
-"""Audio inside the tars of Lhotse Shar, read where it lies.
+"""Audio inside the tars of Lhotse Shar, which is read without unpacking the tars.
 
-Lhotse itself streams Shar, which is fast, but makes the batch of step 7000 depend on all batches before. Here a corpus has
-an index (its manifest of cuts) with the position of every recording in its tar, so that batches stay functions of (seed,
+Lhotse itself streams Shar, which is fast, but then the batch of step 7000 depends on all batches before it. Here a corpus
+has an index (its manifest of cuts) with the position of every recording in its tar, so that batches stay functions of (seed,
 step, rank) and the audio is not copied.
 
     cuts.000000.jsonl.gz   recording.000000.tar  |header|audio of a cut|header|its Recording|header|...
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 SHAR = "shar"
-"""The ``type`` of an ``AudioSource`` in a tar, which Lhotse does not load by itself."""
+"""The ``type`` of an ``AudioSource`` in a tar, which Lhotse alone cannot load."""
 
 _SOURCE = re.compile(r"(.+)#(\d+)\+(\d+)")
 
@@ -41,7 +41,7 @@ class Member:
 
     Attributes:
         tar: the tar.
-        offset, size: the first byte of the file in the tar, and its number of bytes.
+        offset, size: position of the first byte of the file in the tar, and its number of bytes.
     """
 
     tar: Path
@@ -53,7 +53,7 @@ class Member:
 
     @classmethod
     def of(cls, source: str) -> Member:
-        """Parse a source as ``str`` writes it.
+        """Parse a source: the text that ``str`` gives for a `Member`.
 
         Raises:
             AudioError: the text is not such a source.
@@ -107,7 +107,7 @@ def index_shard(tar: Path) -> tuple[dict[str, Member], dict[str, Recording]]:
     audio: dict[str, Member] = {}
     recordings: dict[str, Recording] = {}
     try:
-        with tarfile.open(tar, "r:") as archive:  # not compressed: Lhotse writes it so, and files can be found in it
+        with tarfile.open(tar, "r:") as archive:  # not compressed, so that files have positions
             for member in archive:
                 name, _, ending = member.name.rpartition(".")
                 if ending == "json" and (file := archive.extractfile(member)) is not None:
@@ -115,7 +115,7 @@ def index_shard(tar: Path) -> tuple[dict[str, Member], dict[str, Recording]]:
                 elif ending not in ("nodata", "nometa"):
                     audio[name] = Member(tar.resolve(), member.offset_data, member.size)
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        # What Lhotse and tarfile raise on content that they do not expect.
+        # Lhotse and tarfile raise these on content that they do not expect.
         raise DataError(f"{tar}: cannot be read as a shard of recordings ({error})") from error
     return audio, recordings
 
@@ -126,7 +126,7 @@ def in_shar(cut: Cut) -> bool:
 
 
 def load_into_memory(cut: Cut) -> Cut:
-    """The same cut, with its audio from tars in memory, where Lhotse can decode it.
+    """The same cut, with its audio from tars in memory, from which Lhotse can decode it.
 
     Raises:
         AudioError: as `Member.read`.
@@ -174,6 +174,6 @@ def export_shar(cuts: Iterable[Cut], out: str | Path, *, shard_size: int = 1_000
             from_memory.to_shar(work, fields={"recording": "flac"}, shard_size=shard_size, warn_unused_fields=False)
     except SottovoceError:
         raise
-    except Exception as error:  # Lhotse raises whatever its many backends raise
+    except Exception as error:  # the backends of Lhotse raise errors of many types
         raise DataError(f"{out}: Lhotse cannot write it ({str(error).splitlines()[0]})") from error
     return out

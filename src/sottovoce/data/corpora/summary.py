@@ -28,7 +28,7 @@ class Summary:
         cuts, recordings: number of cuts and recordings.
         seconds: duration of all cuts.
         speech, overlap: seconds with one or more, and with two or more speakers, for cuts with several segments.
-        scored: seconds inside UEM regions, ``None`` where there are none.
+        scored: seconds inside UEM regions; ``None`` if there are no regions.
         speakers: number of cuts of each speaker.
         genders: number of supervisions of each gender.
         texts: number of supervisions with a text.
@@ -127,7 +127,7 @@ def _count(fields: dict[str, Counter[str]], custom: dict[str, Any]) -> None:
 
 
 def _spoken(cut: Cut | CutRecord) -> tuple[Seconds, Seconds]:
-    """Seconds with one or more, and with two or more speakers; turns of one speaker that overlap count once."""
+    """Seconds with one or more, and with two or more speakers; overlapping turns of the same speaker count once."""
     edges: list[tuple[Seconds, int, str]] = []
     for number, supervision in enumerate(cut.supervisions):
         who = supervision.speaker if supervision.speaker is not None else f"#{number}"

@@ -1,4 +1,4 @@
-"""A row of a corpus checked against its audio: it becomes a cut, or a fault."""
+"""Checks of the rows of a corpus against their audio: each row becomes a cut, or a fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _THREADS = 8
-"""Headers that are read at once: reading them waits for a disk or a network."""
+"""Number of headers that are read at once, as reading waits for the disk or network."""
 
 
 class AudioHeader(NamedTuple):
@@ -37,7 +37,7 @@ class AudioHeader(NamedTuple):
 def read_headers(
     paths: Iterable[Path], progress: Callable[[int, int], None] | None = None
 ) -> dict[Path, AudioHeader | str]:
-    """The header of every file, each read once; a message where it cannot be read."""
+    """The header of every file, or a message if it cannot be read; each file is read once."""
     wanted = list(dict.fromkeys(paths))
     found: dict[Path, AudioHeader | str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -53,7 +53,7 @@ def _header(path: Path) -> AudioHeader | str:
         return AudioHeader(path.resolve(), *audio_shape(path))
     except AudioError as error:
         return str(error)
-    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
+    except (OSError, ValueError) as error:  # a name that is too long, or has a NUL in it
         return f"{path!r}: cannot be a file ({getattr(error, 'strerror', None) or error})"
 
 
@@ -65,13 +65,13 @@ def cut_from_row(
     channel: Channel | None,
     folder: Path,
 ) -> Cut | None:
-    """The cut of a row; ``None``, with an entry in ``faults``, where its audio does not fit.
+    """The cut of a row; ``None``, with an entry in ``faults``, if the row does not fit its audio.
 
     Args:
         row: a row whose file is in ``headers``.
         headers: the result of `read_headers`.
         faults: list to which a fault is added.
-        channel: the channel to use of several, or ``"mix"``.
+        channel: the channel to use of files with several, or ``"mix"``.
         folder: paths of extracted audio are written relative to this folder, and move with the manifest.
     """
     if row.cut is not None:
@@ -124,7 +124,7 @@ def cut_from_row(
 
 
 def _audio_mismatch(row: CorpusRow, header: AudioHeader, channel: Channel | None) -> str | None:
-    """Why a file cannot be the audio of a row; ``None`` where it can."""
+    """Why a file cannot be the audio of a row; ``None`` if it can."""
     length = header.samples / header.rate
     start, end = row.start or 0.0, length if row.end is None else row.end
     seconds = min(end, length) - start
@@ -149,7 +149,7 @@ def _audio_mismatch(row: CorpusRow, header: AudioHeader, channel: Channel | None
 def _inside(
     segment: Segment, length: float, row: CorpusRow, faults: list[str]
 ) -> tuple[float, float, str | None, str | None] | None:
-    """A segment as `make_cut` takes it; ``None``, with a fault, where it is not inside the row's audio."""
+    """A segment in the form that `make_cut` takes; ``None``, with a fault, if it is not inside the row's audio."""
     if segment.start >= length or segment.end > length + TOLERANCE:
         name = f"{segment.speaker or 'a segment'} from {segment.start:.3f} to {segment.end:.3f} s"
         faults.append(f"{segment.where}: {name}, but {row.path} lasts {length:.3f} s")

@@ -4,7 +4,7 @@ A synthetic corpus for a task is one subclass of `Synthesis` in one file, and on
 package, one entry point of the group ``sottovoce.syntheses``.
 
 Public names:
-    synthesize: makes the synthetic corpus of a task, or reuses it.
+    synthesize: makes the synthetic corpus of a task, or reuses it if it exists.
     SYNTHESES: the registry of synthetic corpora, by task.
     Synthesis: the base class of their options.
     SyntheticCorpus: the files of a synthetic corpus.

@@ -23,7 +23,7 @@ Scene: TypeAlias = Literal["rooms", "dry"]
 """``rooms``: reverberant and noisy, through microphones and telephones; ``dry``: close to a good microphone."""
 
 SPLIT_KEYS = {"train": 1, "test": 2, "dev": 4}
-"""Random numbers of a split are seeded by (seed, key of the split, ...); the keys 3 and 5 are those of trials."""
+"""Random numbers of a split are seeded by (seed, key of the split, ...). The keys 3 and 5 are used for trials."""
 
 
 class Synthesis(Bounded, ABC):
@@ -31,14 +31,14 @@ class Synthesis(Bounded, ABC):
 
     Attributes:
         seed: seed of all random numbers; the same options give the same bytes.
-        speakers_train, speakers_dev, speakers_test: number of speakers in each split, half of each sex. No speaker and no
-            voice variant of espeak-ng is in two splits. A split without speakers is not written.
+        speakers_train, speakers_dev, speakers_test: number of speakers in each split, half of them of each sex. No
+            speaker and no voice variant of espeak-ng is in two splits. A split without speakers is not written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     FORMAT: ClassVar[int] = 1
-    """Version of the synthesis; a corpus of another version is not reused."""
+    """Version of the synthesis. A corpus of another version is not reused."""
 
     seed: int = Field(0, ge=0, le=SEEDS)
     speakers_train: int = Field(ge=2)
@@ -72,6 +72,6 @@ def write_wave(folder: Path, name: str, wave: Wave) -> None:
     """Write ``<folder>/<name>`` as 16-bit WAV."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = io.BytesIO()  # soundfile itself would flush each file to the disk
+    file = io.BytesIO()  # in memory first: soundfile would flush each file to the disk, which is slow
     soundfile.write(file, wave, SAMPLE_RATE, subtype="PCM_16", format="WAV")
     path.write_bytes(file.getvalue())

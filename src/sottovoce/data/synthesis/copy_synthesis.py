@@ -1,7 +1,7 @@
-"""Spoofed training data by copy synthesis: bona fide speech, analyzed and resynthesized by vocoders (2210.10570).
+"""Spoofed training data by copy synthesis: bona fide speech, analyzed and resynthesized by vocoders (arXiv 2210.10570).
 
-A countermeasure needs many attacks on many voices. A recording and its copy differ only in the artifacts of the vocoder, so
-these are all that can be learned.
+A countermeasure must be trained on many attacks and many voices. A recording and its copy differ only in the artifacts of
+the vocoder, so that a model can learn only these.
 """
 
 from __future__ import annotations
@@ -46,25 +46,26 @@ def copy_synthesize(
 ) -> Path:
     """Write stretches of bona fide speech and copies of them, as 16-bit FLAC and one manifest of cuts.
 
-    Stretches and copies are written in the same format, which so gives nothing away. The methods take turns, so that all
-    are equally frequent.
+    Stretches and copies are written in the same format, so that the format does not reveal the label. The methods are used
+    in turn, so that all are equally frequent.
 
     Args:
         cuts: cuts of speech; those labeled as spoofed are left out.
-        folder: folder of ``audio/`` and the manifest, which appear when both are complete.
+        folder: folder for ``audio/`` and the manifest, which are moved there when both are complete.
         methods: keys of `ATTACKS`.
-        copies: copies of each stretch, by different methods.
-        seconds: length of a stretch; a shorter utterance is one stretch.
-        stretches: most stretches of one utterance. They do not overlap; digital silence is left out.
+        copies: number of copies of each stretch, by different methods.
+        seconds: length of a stretch in seconds; a shorter utterance is one stretch.
+        stretches: maximum number of stretches of one utterance. They do not overlap; digital silence is left out.
         seed: the same seed gives the same files.
-        progress: called as ``progress(done, total)``, in utterances.
+        progress: called as ``progress(done, total)`` after each utterance.
 
     Returns:
-        The manifest. ``label`` is ``bonafide`` or ``spoof``, ``attack`` of copies the method.
+        The path of the manifest. Field ``label`` is ``bonafide`` or ``spoof``; for copies, ``attack`` is the method.
 
     Raises:
-        DataError: an unknown method, more copies than methods, no bona fide speech, or a corpus in the folder already.
-        AudioError: an utterance that cannot be read.
+        DataError: a method is unknown, there are more copies than methods or no bona fide speech, or the folder already
+            holds a corpus.
+        AudioError: an utterance cannot be read.
     """
     if unknown := [name for name in methods if name not in ATTACKS]:
         raise DataError(f"copies: there is no method {unknown[0]!r}; {did_you_mean(unknown[0], ATTACKS)}")
@@ -83,7 +84,7 @@ def copy_synthesize(
             (staging / "audio").replace(folder / "audio")
             (staging / MANIFEST).replace(folder / MANIFEST)
     finally:
-        with contextlib.suppress(OSError):  # not empty: all went well, or it was there before
+        with contextlib.suppress(OSError):  # not empty: after a success, or if it existed before
             folder.rmdir()
     return folder / MANIFEST
 
@@ -128,7 +129,7 @@ def _stretches(wave: Wave, length: int, most: int, key: Sequence[int]) -> list[t
 
 def _written(folder: Path, cut: Cut, place: int, wave: Wave, method: str | None) -> Cut:
     name = f"{cut.id}-{place}" + (f"-{method}" if method else "")
-    path = folder / "audio" / (name.replace("%", "%25").replace("/", "%2F") + ".flac")  # a/b and a_b are two files
+    path = folder / "audio" / (name.replace("%", "%25").replace("/", "%2F") + ".flac")  # no two ids share a file
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         soundfile.write(path, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16")

@@ -63,12 +63,12 @@ class SyntheticCorpus:
 
     @property
     def dev(self) -> Path:
-        """Manifest of the cuts for development, of other speakers."""
+        """Manifest of the cuts for development, whose speakers are in no other split."""
         return self.cuts("dev")
 
     @property
     def test(self) -> Path:
-        """Manifest of the cuts for tests, of other speakers again."""
+        """Manifest of the cuts for tests, whose speakers are in no other split."""
         return self.cuts("test")
 
     @property
@@ -88,7 +88,7 @@ def synthesis_of(task: str, options: Mapping[str, object], *, spelling: Callable
 
     Raises:
         PluginError: there is no synthetic corpus for this task.
-        DataError: an option is unknown, or a value makes no sense.
+        DataError: an option is unknown, or a value is not allowed.
     """
     return check_options(SYNTHESES.find(task), options, f"synthesize {task}", spelling=spelling)
 
@@ -98,15 +98,15 @@ def synthesize(
 ) -> SyntheticCorpus:
     """Make the synthetic corpus of a task, or reuse it if it exists.
 
-    The same arguments give the same corpus. The folder gets its name only when the corpus is complete; a folder that
-    already holds the corpus of these arguments is left as it is. Of several processes that call this at once, one makes
-    the corpus and the others wait.
+    The same arguments give the same corpus. The folder ``out`` appears only when the corpus is complete. A folder that
+    already holds the corpus of these arguments is left unchanged. If several processes call this at once, one makes the
+    corpus and the others wait.
 
     Args:
         out: the folder; it must not exist, be empty, or hold this corpus.
         task: a key of `SYNTHESES`.
-        progress: called after each audio file.
-        options: the options of the task's class.
+        progress: called as ``progress(done, total)`` after each audio file.
+        options: attributes of the task's subclass of `Synthesis`.
 
     Raises:
         DataError: as `synthesis_of`; ``out`` holds something else or cannot be written; espeak-ng or Lhotse is missing.
@@ -127,7 +127,7 @@ def synthesize(
             progress(done, total)
 
     with unwritable(out), new_folder(out) as work:
-        if not _is_made(out, settings):  # by another process, meanwhile
+        if not _is_made(out, settings):  # another process has made it meanwhile
             synthesis.write(work, file_done)
             write_json(work / _SETTINGS, settings)
     return SyntheticCorpus(out)

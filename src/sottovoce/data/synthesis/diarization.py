@@ -30,24 +30,24 @@ from .turn_timing import WholeMilliseconds, speaker_order, turn_starts
 from .utterances import synthesize_speech
 
 _SHORT = 1.6
-"""Seconds of a short turn and its pause, from which the number of turns that may be needed is estimated."""
+"""Seconds of a short turn with its pause, from which the largest number of turns that may be needed is estimated."""
 
 _MILLISECOND = SAMPLE_RATE // 1_000
 _TAIL = 500
 
 
 class DiarizationSynthesis(Synthesis):
-    """Conversations of a few voices in one room, with ``<split>.rttm`` and ``<split>.uem``.
+    """Conversations of a few speakers in one room, with ``<split>.rttm`` and ``<split>.uem``.
 
-    A turn begins and ends where its voice exceeds 1 % of its peak, before the room adds its reverberation; turns lie on
-    milliseconds. Names of recordings are those of the files without their ending, as RTTM wants them.
+    A turn begins and ends where its voice exceeds 1 % of its peak, before the room adds its reverberation; times are
+    whole milliseconds. Recordings are named by their files without the suffix, as is usual in RTTM.
 
     Attributes:
         conversations_train, conversations_dev, conversations_test: number of recordings in each split.
         seconds: approximate duration of a conversation.
-        voices: fewest and most speakers of a conversation.
-        overlap: duration of overlapped speech over the duration of all speech, exact in each conversation; three never
-            speak at once.
+        voices: minimum and maximum number of speakers in a conversation.
+        overlap: duration of overlapped speech divided by the duration of all speech, exact in each conversation. At most
+            two speakers speak at once.
         pause: mean pause in seconds between two turns that do not overlap.
         scene: see `Scene`.
     """
@@ -120,7 +120,7 @@ class DiarizationSynthesis(Synthesis):
             yield self._mixed(plan, waves, np.random.default_rng([*key, number, 3]))
 
     def _plan(self, voices: list[Voice], generator: np.random.Generator) -> list[tuple[Voice, str]]:
-        """Speaker and text of each turn. There are more turns than needed, as durations are known only after synthesis."""
+        """Speaker and text of each turn; more turns than needed, as durations are known only after synthesis."""
         few, many = self.voices
         present = [voices[k] for k in generator.permutation(len(voices))[: generator.integers(few, many + 1)]]
         turns = max(len(present), int(np.ceil(self.seconds / _SHORT)))
@@ -152,7 +152,7 @@ class DiarizationSynthesis(Synthesis):
 
     def _turns_needed(self, plan: list[tuple[Voice, str]], durations: list[WholeMilliseconds]) -> int:
         """The number of turns that fill the duration; each speaker has at least one."""
-        apart = 1_000 * self.pause * (1 - self.overlap)  # some turns have no pause before them
+        apart = 1_000 * self.pause * (1 - self.overlap)  # mean pause per turn, as overlapping turns have none
         ends = np.cumsum([duration / (1 + self.overlap) + apart for duration in durations])
         needed = int(np.searchsorted(ends, 1_000 * self.seconds)) + 1
         return min(max(needed, len({voice.name for voice, _ in plan})), len(plan))

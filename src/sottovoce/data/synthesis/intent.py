@@ -11,9 +11,9 @@ from .utterances import Prompt, UtteranceSynthesis, balanced_choice
 
 
 class IntentSynthesis(UtteranceSynthesis):
-    """Commands with native accents, labeled as SLURP is: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
-    and ``slots``. Every intent is equally frequent, so that a split with enough utterances has all of
-    them."""
+    """Commands with native accents, labeled as in SLURP: ``intent`` (``<scenario>_<action>``), ``scenario``, ``action``
+    and ``slots``. Every intent is equally frequent, so that a split with enough utterances has
+    all of them."""
 
     speakers_train: int = Field(40, ge=2)
     speakers_dev: int = Field(8, ge=0)

@@ -29,7 +29,7 @@ class RecognitionSynthesis(UtteranceSynthesis):
 
     Attributes:
         styles: ``sentence`` and ``question`` (made up from some 200 words), ``command`` (as in a corpus for intents) and
-            ``digits`` (3 to 7 of them); one alone is a task that a small network can learn in minutes.
+            ``digits`` (3 to 7 digits). A small network can learn a single style in minutes.
     """
 
     speakers_train: int = Field(40, ge=2)

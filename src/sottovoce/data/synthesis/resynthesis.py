@@ -1,4 +1,4 @@
-"""Speech that is analyzed and resynthesized, as vocoders, voice converters and splicers do: attacks to detect.
+"""Speech that is analyzed and resynthesized, as by vocoders, voice conversion and splicing: attacks to detect.
 
 Each method takes a waveform ``[S]`` (float32, 16 kHz) and a random generator, and returns a waveform of the same length and
 words. Source-filter methods share one estimate of the pitch.
@@ -28,7 +28,7 @@ _WINDOW = torch.hann_window(_FFT)
 
 
 def _stft(wave: Wave) -> NDArray[np.complex64]:
-    """``[257, T]``; a sample lies in four frames."""
+    """The STFT ``[257, T]``, with four frames for each sample."""
     spectrum = torch.stft(torch.from_numpy(wave), _FFT, _HOP, window=_WINDOW, return_complex=True)
     return np.asarray(spectrum.numpy(), np.complex64)
 
@@ -44,7 +44,7 @@ def _phases(shape: tuple[int, ...], width: float, generator: np.random.Generator
 
 
 def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Generator) -> Wave:
-    """The waveform of a magnitude spectrogram, from random phases: Griffin and Lim 1984, accelerated (Perraudin 2013)."""
+    """The waveform of a magnitude spectrogram, from random phases, by fast Griffin-Lim (1984; Perraudin et al. 2013)."""
     guess = np.asarray(magnitude * _phases(magnitude.shape, np.pi, generator), np.complex64)
     before: NDArray[np.complex64] = np.zeros_like(guess)
     for _ in range(_ROUNDS):
@@ -55,7 +55,7 @@ def _invert(magnitude: NDArray[np.float32], length: int, generator: np.random.Ge
 
 
 def griffin_lim(wave: Wave, generator: np.random.Generator) -> Wave:
-    """The phases are discarded and estimated again from the magnitudes."""
+    """Griffin-Lim: the phases are discarded and estimated again from the magnitudes."""
     return _invert(np.abs(_stft(wave)), len(wave), generator)
 
 
@@ -68,7 +68,7 @@ def mel_griffin_lim(wave: Wave, generator: np.random.Generator) -> Wave:
 
 
 def _mel_bank(bands: int) -> NDArray[np.float64]:
-    """Triangles ``[bands, 257]`` at equal distances in mel."""
+    """Triangular filters ``[bands, 257]`` at equal distances in mel."""
     edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700), bands + 2) / 2595) - 1)
     hertz = np.linspace(0, SAMPLE_RATE / 2, _FFT // 2 + 1)
     rising = (hertz - edges[:-2, None]) / np.diff(edges)[:-1, None]
@@ -88,7 +88,7 @@ def lpc(wave: Wave, generator: np.random.Generator, order: int = 20) -> Wave:
     lead, window = _FFT // 2, np.hanning(_FFT + 1)[:-1]
     padded, padded_source = (np.pad(each, (_FFT + lead, _FFT)) for each in (wave, source))
     out = np.zeros(len(padded))
-    for start in range(lead, len(padded) - _FFT + 1, _FFT // 2):  # windows that overlap by half add up to 1
+    for start in range(lead, len(padded) - _FFT + 1, _FFT // 2):  # windows overlap by half, and add up to 1
         spectrum = np.fft.rfft(padded[start : start + _FFT] * window, 2 * _FFT)
         lags = np.fft.irfft(np.abs(spectrum) ** 2)[: order + 1]
         lags[0] = lags[0] * 1.0001 + 1e-9
@@ -110,7 +110,7 @@ def cepstral(wave: Wave, generator: np.random.Generator, order: int = 30) -> Wav
 
 
 def _excitation(wave: Wave, generator: np.random.Generator) -> Wave:
-    """Pulses at the pitch where a frame is voiced, noise elsewhere; power about 1."""
+    """Pulses at the pitch in voiced frames, noise in the others; power about 1."""
     voiced, pitch = _pitch(wave)
     frame = np.minimum(np.arange(len(wave)) // _HOP, len(pitch) - 1)
     cycles = np.floor(np.cumsum(pitch[frame] / SAMPLE_RATE))
@@ -144,7 +144,7 @@ def sinusoidal(wave: Wave, generator: np.random.Generator) -> Wave:
 
 
 def splice(wave: Wave, generator: np.random.Generator) -> Wave:
-    """Each unit of 60 ms is replaced by the most similar one from elsewhere in the recording (unit selection)."""
+    """Each unit of 60 ms is replaced by the most similar unit from elsewhere in the recording (unit selection)."""
     unit, fade = 960, 160
     span = unit + fade
     starts = np.arange(0, max(len(wave) - span, 1), unit // 4)
@@ -160,7 +160,7 @@ def splice(wave: Wave, generator: np.random.Generator) -> Wave:
 
 
 def _log_spectrum(piece: Wave) -> NDArray[np.float64]:
-    """``[129]``: every eighth line of the spectrum of at most 2048 samples."""
+    """The log spectrum ``[129]`` of at most 2048 samples: every eighth bin."""
     return np.log(np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 2048))[::8] + 1e-3)
 
 
@@ -174,7 +174,7 @@ def pitch_shift(wave: Wave, generator: np.random.Generator) -> Wave:
     out, previous = np.zeros(length + size), reach
     for place in range(0, length, hop):
         wanted = round(place / factor) + reach
-        natural = padded[previous + hop : previous + hop + size]  # what would follow the piece before
+        natural = padded[previous + hop : previous + hop + size]  # the natural continuation of the previous piece
         near = np.correlate(padded[wanted - reach : wanted + reach + size], natural, "valid")
         previous = wanted if place == 0 else wanted - reach + int(near.argmax())
         previous = min(previous, len(padded) - size - hop)
@@ -184,7 +184,7 @@ def pitch_shift(wave: Wave, generator: np.random.Generator) -> Wave:
 
 
 def folded(wave: Wave, generator: np.random.Generator) -> Wave:
-    """Band-limited to 4 kHz, and the upper half filled with a mirror of the lower: cheap bandwidth extension."""
+    """Band-limited to 4 kHz; the band above is filled with a mirror image of the band below, as a crude extension."""
     low = scipy.signal.resample_poly(wave, 1, 2).astype(np.float32)
     mirrored = np.zeros(2 * len(low), np.float32)
     mirrored[::2] = low
@@ -211,14 +211,14 @@ ATTACKS: dict[str, Attack] = {
 
 
 def resynthesize(wave: Wave, attack: str, generator: np.random.Generator) -> Wave:
-    """A recording resynthesized by a method, at the same length and power, and not above full scale.
+    """A recording resynthesized by a method, with the same length and power, and not above full scale.
 
     Args:
         wave: ``[S]`` float32 at 16 kHz, at least one frame (25 ms).
         attack: a key of `ATTACKS`.
         generator: draws the random numbers of the method.
     """
-    # Methods divide by the power: noise at -120 dB of full scale is added, for digital silence.
+    # Methods divide by the power, so noise at -120 dB of full scale is added in case of digital silence.
     made = ATTACKS[attack](wave + 1e-6 * colored_noise(len(wave), 0.0, generator), generator)
     level = power(made)
     made = made * np.float32(np.sqrt(power(wave) / level)) if level > 0 else made

@@ -27,10 +27,10 @@ def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, momen
     """A dry voice in a room with background noise, recorded by a microphone.
 
     Args:
-        wave: the voice, ``[S]``.
-        others: voices for the background.
-        room: draws what stays the same in a session.
-        moment: draws what differs between utterances.
+        wave: the voice, ``[S]`` at 16 kHz.
+        others: voices for background babble.
+        room: generator of the values that are the same in all utterances of a session.
+        moment: generator of the values that differ between utterances.
     """
     t60, ratio, slope = room.uniform(0.2, 0.8), room.uniform(-3, 8), room.uniform(0, 6)
     crowd, snr, telephone = room.random() < 0.4, room.uniform(6, 20), room.random() < 0.3
@@ -47,7 +47,7 @@ def in_room(wave: Wave, others: Sequence[Wave], room: np.random.Generator, momen
 
 
 def close_talking(wave: Wave, moment: np.random.Generator) -> Wave:
-    """A voice close to a good microphone: with a little pink noise, at a random level."""
+    """A voice close to a good microphone, with a little pink noise, at a random level."""
     return at_level(mix(wave, colored_noise(len(wave), 3.0, moment), _FLOOR), moment.uniform(-30, -22))
 
 
@@ -59,7 +59,7 @@ def at_level(wave: Wave, decibels: float) -> Wave:
 
 
 def trim(wave: Wave, margin: float = 0.1) -> Wave:
-    """Remove the silence around a voice but for ``margin`` seconds; empty if there is no sound."""
+    """Remove all but ``margin`` seconds of the silence around a voice; empty if there is no sound."""
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     around = round(margin * SAMPLE_RATE)
     return wave[max(0, loud[0] - around) : loud[-1] + max(around, 1)] if len(loud) else wave[:0]

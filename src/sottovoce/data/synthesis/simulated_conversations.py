@@ -6,7 +6,7 @@
       corpus.json                  the options of the simulation
 
 Speakers take turns, pause and interrupt one another. The turns are found by `detect_speech`, which is reliable because the
-utterances are clean. Rooms, lines and noise are added by the augmentation in training.
+utterances are clean. Reverberation, channels and noise are added by the augmentation in training.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class ConversationStyle:
     """The statistics of conversations.
 
     Args:
-        speakers: fewest and most speakers in a conversation.
-        seconds: shortest and longest conversation, in seconds.
-        turn: median duration of a turn in seconds; one in twenty is five times shorter or longer.
-        overlap: share of the turns that begin before the turn before has ended.
-        pause: mean pause in seconds between other turns.
+        speakers: minimum and maximum number of speakers in a conversation.
+        seconds: minimum and maximum duration of a conversation, in seconds.
+        turn: median duration of a turn in seconds; about one turn in twenty is five times shorter or longer, or more.
+        overlap: probability that a turn of another speaker begins before the previous turn has ended.
+        pause: mean pause in seconds between turns that do not overlap.
         spread: standard deviation of the levels of speakers, in decibels.
 
     Raises:
-        DataError: a value out of its range.
+        DataError: a value is out of its range.
     """
 
     speakers: tuple[int, int] = (2, 4)
@@ -87,15 +87,15 @@ def simulate_conversations(
 ) -> dict[str, Path]:
     """Make conversations, or reuse them if they exist; returns the manifest of each split.
 
-    The same arguments give the same corpus. The folder gets its name only when the corpus is complete.
+    The same arguments give the same corpus. The folder ``out`` appears only when the corpus is complete.
 
     Args:
-        voices: split -> utterances of one speaker each.
+        voices: split -> its utterances, each of a single speaker.
         out: the folder; it must not exist, be empty, or hold this corpus.
         conversations: split -> number of conversations.
         style: statistics of the conversations.
         seed: seed of all random numbers.
-        progress: called after each conversation.
+        progress: called as ``progress(done, total)`` after each conversation.
 
     Raises:
         DataError: a split has fewer speakers than a conversation, ``out`` holds something else or cannot be written, or
@@ -111,7 +111,7 @@ def simulate_conversations(
     pools = {split: _SpeakerPool(split, voices[split], style) for split in conversations}
     done, total = 0, sum(conversations.values())
     with unwritable(out), new_folder(out) as partial:
-        if _is_made(out, settings):  # by another process, meanwhile
+        if _is_made(out, settings):  # another process has made it meanwhile
             return made
         for number, (split, pool) in enumerate(pools.items()):
             (partial / "audio" / split).mkdir(parents=True)
@@ -154,7 +154,7 @@ class _SpeakerPool:
     """The speakers of a split and their utterances.
 
     Raises:
-        DataError: a cut without a speaker, or fewer speakers than a conversation may have.
+        DataError: a cut has no speaker, or there are fewer speakers than a conversation may have.
     """
 
     def __init__(self, split: str, cuts: Sequence[Cut], style: ConversationStyle) -> None:
@@ -169,7 +169,7 @@ class _SpeakerPool:
                 f"conversations: {split} has {len(self.names)} speakers, fewer than the {style.speakers[1]} of the"
                 " largest conversation"
             )
-        # A few hundred megabytes at most; decoding again and again would take most of the time.
+        # The cache takes a few hundred megabytes at most; without it, decoding would take most of the time.
         self.at_common_level = lru_cache(maxsize=512)(self._at_common_level)
 
     def _at_common_level(self, name: str, place: int) -> tuple[Wave, list[Stretch]]:
@@ -216,8 +216,8 @@ def _conversation(
 def _plan(
     count: int, seconds: float, style: ConversationStyle, generator: np.random.Generator
 ) -> Iterator[tuple[int, float, float]]:
-    """Turns as speaker, start and duration in seconds; at most two speakers at once, and nobody overlaps himself."""
-    now, before, last = generator.exponential(style.pause), 0.0, -1  # ends of the last turn and of the turns before
+    """Turns as (speaker, start, duration) in seconds. At most two speakers speak at once, and no speaker twice at once."""
+    now, before, last = generator.exponential(style.pause), 0.0, -1  # the latest and the second-latest end of a turn
     while True:
         start = now + generator.exponential(style.pause)
         others = [who for who in range(count) if who != last]
@@ -237,18 +237,18 @@ def _plan(
 
 @dataclass(frozen=True)
 class _TurnStart:
-    """A position in an utterance at which a turn begins: the stretch of speech number ``first``."""
+    """A position in an utterance at which a turn begins: its stretch of speech with index ``first``."""
 
     wave: Wave
     stretches: list[Stretch]
     first: int
 
     def turn(self, seconds: float) -> tuple[Wave, list[Stretch]]:
-        """The waveform of a turn of at most so many seconds, and its stretches of speech."""
+        """The waveform of a turn of at most ``seconds``, and its stretches of speech."""
         start = self.stretches[self.first][0]
         end = min(start + seconds, self.stretches[-1][1])
         wave = self.wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].copy()
-        fade = round(0.01 * SAMPLE_RATE)  # a word that is cut off would click
+        fade = round(0.01 * SAMPLE_RATE)  # without it, a word that is cut off would click
         if len(wave) > 2 * fade:
             ramp = np.linspace(0, 1, fade, dtype=np.float32)
             wave[:fade] *= ramp

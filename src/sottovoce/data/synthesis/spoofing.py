@@ -1,4 +1,4 @@
-"""Synthetic bona fide recordings, and resynthesized ones as spoofs."""
+"""Synthetic recordings as bona fide speech, and resynthesized recordings as spoofs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ UNSEEN = ("mel_griffin_lim", "cepstral", "pitch_shift", "sinusoidal")
 class SpoofingSynthesis(UtteranceSynthesis):
     """Bona fide recordings in rooms, and recordings of the same kind that were resynthesized.
 
-    espeak-ng is itself a synthesizer: bona fide means that a recording is not processed after its microphone, and models
-    learn to detect vocoders. No sentence is said twice, so that nothing is learned by comparison. ``label`` is ``bonafide``
-    or ``spoof``, and ``attack`` (of spoofed ones) the name of the method.
+    espeak-ng is itself a synthesizer, so bona fide only means that a recording is not processed after the microphone, and
+    models learn to detect vocoders. Every sentence is used once, so that spoofs have no bona fide original. ``label`` is
+    ``bonafide`` or ``spoof``, and ``attack`` is the name of the method of a spoofed recording.
 
     Attributes:
-        utterances: utterances of each speaker, bona fide and spoofed together.
+        utterances: number of utterances of each speaker, bona fide and spoofed together.
         spoofed: number of spoofed recordings for each bona fide one.
-        attacks: methods (keys of `ATTACKS`) in all splits.
-        held_out: further methods, in the test split only.
+        attacks: methods (keys of `ATTACKS`) that are used in all splits.
+        held_out: further methods that are used in the test split only.
     """
 
     speakers_train: int = Field(24, ge=2)

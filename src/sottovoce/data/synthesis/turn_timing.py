@@ -15,7 +15,7 @@ _LEAD = 500
 """Silence before the first turn, in milliseconds."""
 
 _SAME = 0.15
-"""Probability that the same speaker goes on after a pause."""
+"""Probability that the same speaker continues after a pause."""
 
 
 def speaker_order(turns: int, speakers: int, generator: np.random.Generator) -> list[int]:
@@ -42,27 +42,27 @@ def turn_starts(
         carl                                                |--------|          <- pause
 
     A turn of another speaker may begin in the second half of the turn before it, and its own second half is then free of
-    overlap. Turns are drawn until the total overlap is reached; where halves are not enough, turns overlap by more.
+    overlap. Overlaps are drawn until their total is reached; if halves of turns are not enough, turns overlap by more.
 
     Args:
-        durations: durations of the turns, in order.
-        speakers: speakers of the turns.
+        durations: ``[N]`` durations of the turns in milliseconds, in order.
+        speakers: ``[N]`` speaker of each turn.
         generator: draws pauses and overlaps.
-        overlap: duration of overlapped speech over the duration of all speech.
+        overlap: duration of overlapped speech divided by the duration of all speech.
         pause: mean pause in seconds between two turns that do not overlap.
 
     Raises:
-        DataError: these turns cannot overlap so much.
+        DataError: these turns cannot have so much overlap.
     """
-    # Speech lasts as long as all turns together, minus the overlap O, which is counted once: O / (D - O) = overlap.
+    # With total duration D of the turns and total overlap O, speech lasts D - O, so that O / (D - O) = overlap.
     missing = round(sum(durations) * overlap / (1 + overlap))
-    overlaps = [0] * (len(durations) + 1)  # overlap of each turn with the one before
+    overlaps = [0] * (len(durations) + 1)  # overlap of each turn with the previous turn
     changes = [k for k in range(1, len(speakers)) if speakers[k] != speakers[k - 1]]
     for k in generator.permutation(changes).tolist():
         room = min(durations[k - 1], durations[k]) // 2
         overlaps[k] = min(missing, round(room * generator.uniform(0.2, 1.0)))
         missing -= overlaps[k]
-    for k in changes:  # up to where a third speaker would overlap
+    for k in changes:  # up to the limit at which a third speaker would overlap
         room = min(durations[k - 1] - overlaps[k - 1], durations[k] - overlaps[k + 1])
         more = min(missing, max(room - overlaps[k], 0))
         overlaps[k] += more

@@ -1,4 +1,4 @@
-"""Synthetic corpora of single utterances: each speaker talks in several sessions, each in a room of its own."""
+"""Synthetic corpora of single utterances: each speaker talks in several sessions, and each session has its own room."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class UtteranceSynthesis(Synthesis):
     No room is in two splits.
 
     Attributes:
-        utterances: utterances of each speaker, at least one in each session.
+        utterances: number of utterances of each speaker, at least one in each session.
         scene: see `Scene`.
-        native: whether only native accents are used; the others read English letters in their own way, which cannot be
-            transcribed.
+        native: whether only native accents are used. Foreign accents read English by their own spelling rules, so their
+            speech does not match the transcript.
     """
 
     native: ClassVar[bool] = True
@@ -80,7 +80,7 @@ class UtteranceSynthesis(Synthesis):
         """
 
     def process(self, planned: PlannedUtterance, wave: Wave) -> Wave:
-        """Process a recording; by default it stays as it is."""
+        """Process a recording; by default it is unchanged."""
         return wave
 
     def add(self, folder: Path, split: str, script: Sequence[PlannedUtterance]) -> None:
@@ -156,9 +156,9 @@ class UtteranceSynthesis(Synthesis):
 
 
 def balanced_choice(count: int, place: int, *key: int) -> int:
-    """The item (of ``count``) at a place of an endless sequence of permutations.
+    """The item (0 to ``count - 1``) at a place of an endless sequence of permutations.
 
-    So all items are equally frequent. The order differs between permutations, or a speaker would always get the same items.
+    All items are equally frequent. The order differs between permutations, so that a speaker gets different items.
     """
     turn, number = divmod(place, count)
     return int(np.random.default_rng([*key, turn]).permutation(count)[number])

@@ -1,4 +1,4 @@
-"""Synthetic speakers for verification, and trials."""
+"""Synthetic corpora for speaker verification, with trials."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _TARGETS, _NEAREST = 40, 3
 
 
 class VerificationSynthesis(UtteranceSynthesis):
-    """Utterances of 2 to 5 seconds, and trials: for each test speaker up to 40 pairs across sessions and sentences, as
-    many against any other speaker and as many against one of the three nearest of its sex."""
+    """Utterances of 2 to 5 seconds, and trials: for each test speaker up to 40 target pairs from different sessions and
+    sentences, as many pairs with any other speaker, and as many with one of the three nearest speakers of the same sex."""
 
     native: ClassVar[bool] = False
 

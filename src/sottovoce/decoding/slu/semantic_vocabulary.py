@@ -2,7 +2,7 @@
 
     order a large iced mocha  ->  intent=order  slot:size l a r g e  slot:drink i c e d ' ' m o c h a
 
-Fillers are open: any filler can be spelled with the characters of the training fillers.
+The set of fillers is open: any filler can be spelled with the characters of the training fillers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SemanticVocabulary:
         return cls([BLANK, *sorted(intents), *sorted(slots), *sorted(letters)])
 
     def encode(self, meaning: Semantics) -> list[int]:
-        """The labels of semantics.
+        """The labels of the semantics of an utterance.
 
         Raises:
             DataError: an intent, slot or character is not in the vocabulary.
@@ -65,8 +65,8 @@ class SemanticVocabulary:
     def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """The best path of each utterance, from logits ``output[B, T, V]`` with ``lengths[B]`` valid frames.
 
-        The probability of a label is the highest in its frames, and that of a slot the lowest of its labels. Of several
-        intents of a field the likeliest is kept.
+        The probability of a label is the highest in its frames; that of a slot is the lowest of its labels. If a field
+        has several intents, the likeliest is kept.
         """
         found = []
         for logits, length in zip(output, lengths.tolist(), strict=True):
@@ -88,7 +88,7 @@ class SemanticVocabulary:
             elif len(label) > 1:
                 name, _, what = label.partition("=")
                 intents[name] = max(intents.get(name, (0.0, "")), (probability, what))
-            elif slots:  # characters before the first slot belong to none
+            elif slots:  # characters before the first slot are ignored
                 kind, letters, least = slots[-1]
                 slots[-1] = (kind, [*letters, label], min(least, probability))
         filled = tuple((kind, " ".join("".join(letters).split())) for kind, letters, _ in slots)

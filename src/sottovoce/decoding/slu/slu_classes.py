@@ -20,7 +20,7 @@ class SLUClasses:
     """The classes of a model for each intent field and slot, and their interpretation.
 
     Args:
-        labels: name of each output, ``field=class`` or ``slot:type=filler``; those of a field or slot are consecutive.
+        labels: ``[C]`` name of each output, ``field=class`` or ``slot:type=filler``; those of a field or slot are adjacent.
 
     Attributes:
         classes: intent field or slot -> its classes, in the order of the outputs.
@@ -102,7 +102,7 @@ class SLUClasses:
 
 
 def filler_of(meaning: Semantics, kind: str) -> str:
-    """The filler of a slot, ``none`` where it is empty.
+    """The filler of a slot; ``none`` if it is empty.
 
     Raises:
         DataError: the slot is filled twice.

@@ -32,12 +32,12 @@ class TransducerReader:
     def understand(self, output: Tensor, lengths: Tensor) -> list[SLUPrediction]:
         """The prediction for each utterance, from ``output[B, T, D]`` with ``lengths[B]`` valid frames.
 
-        The probability of a label is that of the joiner in its frame, and that of a slot the lowest of its labels. Of
-        several intents of a field the likeliest is kept.
+        The probability of a label is that of the joiner in its frame; that of a slot is the lowest of its labels. If a
+        field has several intents, the likeliest is kept.
         """
         like = next(
             self.head.joiner.encoder.parameters(), output
-        )  # for its device and precision; int8 layers have no parameters
+        )  # a tensor that gives device and precision, as int8 layers have no parameters
         frames = self.head.project(output.to(like))
         return [
             self.vocabulary.read(self._labels(each[:length]))

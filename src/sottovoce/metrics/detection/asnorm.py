@@ -2,7 +2,7 @@
 
     s' = 1/2 [ (s - mean_e) / std_e + (s - mean_t) / std_t ]
 
-where mean and std are those of the ``top`` highest scores of the enrollment ``e`` and of the test ``t`` against a cohort
+where ``mean`` and ``std`` are those of the ``top`` highest scores of the enrollment ``e``, or the test ``t``, against a cohort
 of speakers that are in no trial (Matejka et al., "Analysis of score normalization in multilingual speaker
 recognition", Interspeech 2017: the variant AS-norm1).
 """
@@ -19,7 +19,7 @@ from ...errors import DataError
 from .roc import Floats
 
 _BLOCK = 4096
-"""Embeddings that are scored against the cohort in one block."""
+"""Number of embeddings that are scored against the cohort in one block."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def cohort_means(embeddings: ArrayLike, speakers: Sequence[str]) -> Floats:
 
     Args:
         embeddings: ``[N, D]`` embeddings of the cohort, centered like those of the trials.
-        speakers: ``[N]`` speaker of each.
+        speakers: ``[N]`` speaker of each embedding.
 
     Raises:
-        DataError: sizes differ, there are none, or an embedding is zero or not finite.
+        DataError: sizes differ, there are no embeddings, or an embedding is zero or not finite.
     """
     unit = _unit(embeddings, "cohort")
     if len(speakers) != len(unit):
@@ -63,8 +63,8 @@ def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 30
         top: number of cohort speakers that are used for each embedding.
 
     Raises:
-        DataError: widths differ, ``top`` is below 2 or above ``K``, an embedding is zero or not finite, or the top
-            scores of one are all the same.
+        DataError: dimensions ``D`` differ, ``top`` is below 2 or above ``K``, an embedding is zero or not finite, or all
+            ``top`` scores of an embedding are the same.
     """
     unit, cohort_unit = _unit(embeddings, "trials"), _unit(cohort, "cohort")
     if unit.shape[1] != cohort_unit.shape[1]:

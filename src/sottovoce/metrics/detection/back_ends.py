@@ -12,15 +12,15 @@ from .roc import Floats
 
 
 def scatter(embeddings: ArrayLike, speakers: Sequence[str], ridge: float) -> tuple[Floats, Floats]:
-    """Covariances ``[D, D]`` within speakers, and between the means of speakers.
+    """Covariance ``[D, D]`` within speakers, and covariance ``[D, D]`` of the means of speakers.
 
     Args:
         embeddings: ``[N, D]``.
-        speakers: ``[N]``.
-        ridge: value added to the diagonal of the first, as a fraction of its mean.
+        speakers: ``[N]`` speaker of each embedding.
+        ridge: value that is added to the diagonal of the covariance within speakers, as a fraction of its mean.
 
     Raises:
-        DataError: sizes differ, values that are not finite, fewer than two speakers, or no speaker with two embeddings.
+        DataError: sizes differ, values are not finite, there are fewer than two speakers, or no speaker has two embeddings.
     """
     values = np.asarray(embeddings, np.float64)
     if values.ndim != 2 or len(values) != len(speakers) or not np.isfinite(values).all():
@@ -37,7 +37,7 @@ def scatter(embeddings: ArrayLike, speakers: Sequence[str], ridge: float) -> tup
 
 
 def wccn(embeddings: ArrayLike, speakers: Sequence[str], *, ridge: float = 1.0) -> Floats:
-    """The WCCN map ``[D, D]``, after which the within-speaker covariance is the identity (Hatch et al. 2006).
+    """The matrix ``[D, D]`` of WCCN, which makes the within-speaker covariance the identity (Hatch et al. 2006).
 
     Arguments and errors are those of `scatter`.
 
@@ -53,11 +53,11 @@ def wccn(embeddings: ArrayLike, speakers: Sequence[str], *, ridge: float = 1.0) 
 
 
 def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridge: float = 0.01) -> Floats:
-    """The LDA map ``[D, dimensions]``: the directions with the largest ratio of between- to within-speaker variance.
+    """The matrix ``[D, dimensions]`` of LDA: the directions with the largest ratio of between- to within-speaker variance.
 
     Args:
         embeddings, speakers, ridge: as for `scatter`.
-        dimensions: number of directions; fewer than speakers, and at most ``D``.
+        dimensions: number of directions: less than the number of speakers, and at most ``D``.
 
     Raises:
         DataError: as `scatter` and `wccn`, or there are too many dimensions.

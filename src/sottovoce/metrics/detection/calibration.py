@@ -28,13 +28,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted calibration; plain data.
+    """A fitted calibration.
 
     Attributes:
         slope: weight of the score.
-        offset: added to the sum.
+        offset: constant that is added to the weighted sum.
         measures: weight of each quality measure, by name.
-        prior: prior probability of a target at which the fit was made. The ratios are valid for every prior.
+        prior: prior probability of a target in the objective of the fit. The ratios are valid for every prior.
     """
 
     slope: float
@@ -46,11 +46,11 @@ class Calibration:
         """Natural-log likelihood ratios ``[N]`` of ``scores[N]``.
 
         Args:
-            scores: higher means more likely a target (a bona fide recording).
+            scores: ``[N]``, higher means more likely a target (a bona fide recording).
             measures: the quality measures that were used in the fit, ``[N]`` each.
 
         Raises:
-            DataError: scores or measures are not finite, not of one length, or not those of the fit.
+            DataError: scores or measures are not finite, lengths differ, or the measures are not those of the fit.
         """
         columns = _columns(scores, measures, list(self.measures))
         llrs: Floats = columns @ np.array([self.slope, *self.measures.values()]) + self.offset
@@ -69,7 +69,7 @@ class Calibration:
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
-        """Read what `save` wrote.
+        """Read a calibration that `save` wrote.
 
         Raises:
             DataError: the file is missing or is not a calibration.
@@ -102,12 +102,12 @@ def fit_calibration(
 
         prior mean over targets log(1 + e^-(llr + L)) + (1 - prior) mean over non-targets log(1 + e^(llr + L))
 
-    which at prior 0.5 is Cllr (times log 2). It is convex. A low prior gives more weight to high thresholds. A
-    minute ridge on the weights of standardized inputs keeps the fit finite where one threshold separates all trials, and has
-    no effect otherwise.
+    which at prior 0.5 is Cllr (times log 2). The objective is convex. A low prior gives more weight to high thresholds. A
+    tiny ridge penalty on the weights of standardized inputs keeps the fit finite if one threshold separates all trials;
+    otherwise its effect is negligible.
 
     Args:
-        scores: ``[N]``.
+        scores: ``[N]``, higher means more likely a target (a bona fide recording).
         targets: ``[N]``, true or 1 for target trials (bona fide recordings).
         measures: quality measures by name, ``[N]`` each.
         weights: ``[N]`` weight of each trial; default 1.
@@ -115,8 +115,8 @@ def fit_calibration(
         ridge: strength of the ridge, not negative.
 
     Raises:
-        DataError: scores or measures that are not finite or do not fit together, one kind of trial only, a score that
-            is the same in all trials, or arguments out of range.
+        DataError: scores or measures are not finite or lengths differ, there is only one kind of trial, all scores are
+            the same, or an argument is out of range.
     """
     if not 0 < prior < 1 or ridge < 0:
         raise DataError(f"calibration: prior must lie between 0 and 1, ridge not below 0, got {prior} and {ridge}")
@@ -133,7 +133,7 @@ def fit_calibration(
     inputs = np.concatenate([(columns - center) / spread, np.ones((len(scores), 1))], axis=1)
     sign = np.where(targets, 1.0, -1.0)
     strength = np.full(inputs.shape[1], ridge)
-    strength[-1] = 0.0  # the offset is free
+    strength[-1] = 0.0  # the offset has no penalty
 
     def odds(theta: Floats) -> Floats:
         found: Floats = sign * (inputs @ theta + logit(prior))

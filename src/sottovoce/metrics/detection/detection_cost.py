@@ -22,7 +22,7 @@ def min_dcf(
 
         DCF(t) = [c_miss p_target P_miss(t) + c_fa (1 - p_target) P_fa(t)] / min(c_miss p_target, c_fa (1 - p_target))
 
-    so that 1 is the cost of always giving the cheaper of the two answers.
+    so that 1 is the cost of always accepting or always rejecting, whichever is cheaper.
 
     Args:
         scores: ``[N]``, higher means more likely a target.

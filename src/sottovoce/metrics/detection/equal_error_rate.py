@@ -1,4 +1,4 @@
-"""The equal error rate of a detector, by the two definitions of published results."""
+"""The equal error rate of a detector, by the two definitions that are common in published results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .roc import OperatingPoints, convex_hull, operating_points
 def eer(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Interpolated equal error rate: where the line between neighboring operating points crosses miss = false alarm.
 
-    Most papers on speaker verification report it. `rocch_eer` is never larger.
+    Most papers on speaker verification report this rate. `rocch_eer` is never larger.
 
     Args:
         scores: ``[N]``, higher means more likely a target.

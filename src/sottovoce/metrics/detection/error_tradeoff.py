@@ -24,12 +24,12 @@ class DET:
 
 
 def det(scores: ArrayLike, targets: ArrayLike, *, most: int = 200) -> DET:
-    """The curve of a detector, thinned out to the points that are visible in a plot.
+    """The DET curve of a detector, reduced to the points that are visible in a plot.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
         targets: ``[N]``, true or 1 for target trials.
-        most: most points that are kept, evenly spaced along the drawn curve.
+        most: maximum number of points that are kept, evenly spaced along the plotted curve.
 
     Raises:
         DataError: as `operating_points`.
@@ -45,11 +45,11 @@ def det(scores: ArrayLike, targets: ArrayLike, *, most: int = 200) -> DET:
 
 
 def probit(rates: ArrayLike, least: float) -> Floats:
-    """Error rates on the axes of the plot, on which two normal distributions give a straight line.
+    """Error rates on the normal-deviate scale of a DET plot, on which normally distributed scores give a straight line.
 
     Args:
-        rates: fractions.
-        least: rates nearer to 0 or 1 are clipped, as 0 and 1 lie at infinity.
+        rates: error rates as fractions, of any shape.
+        least: rates are clipped to ``least`` and ``1 - least``, as 0 and 1 lie at infinity.
     """
     found: Floats = ndtri(np.clip(np.asarray(rates, np.float64), least, 1 - least))
     return found

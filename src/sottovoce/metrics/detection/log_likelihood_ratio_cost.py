@@ -29,7 +29,7 @@ def cllr(llrs: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) 
 
 
 def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Cllr after the best monotone calibration of the scores, which measures discrimination alone.
+    """Cllr after the best monotone calibration of the scores, so that it measures discrimination alone.
 
     Arguments and errors are those of `cllr`; the scores need not be calibrated.
     """
@@ -38,9 +38,7 @@ def min_cllr(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = 
     from scipy.optimize import isotonic_regression  # slow to import, and not always needed
 
     posterior = isotonic_regression(of_targets / (of_targets + of_others), weights=of_targets + of_others).x
-    with np.errstate(
-        divide="ignore"
-    ):  # a score above or below all errors is certain: its ratio is infinite, its cost 0
+    with np.errstate(divide="ignore"):  # a score beyond which there are no errors has an infinite ratio and cost 0
         llrs = np.log(posterior) - np.log1p(-posterior) - np.log(odds)
         on_targets = np.where(of_targets > 0, np.logaddexp(0.0, -llrs), 0.0)
         on_others = np.where(of_others > 0, np.logaddexp(0.0, llrs), 0.0)

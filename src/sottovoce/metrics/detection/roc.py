@@ -28,7 +28,7 @@ class OperatingPoints:
 
 
 def operating_points(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> OperatingPoints:
-    """All operating points of some scores; equal scores are accepted or rejected together.
+    """All operating points of the scores; equal scores are accepted or rejected together.
 
     Args:
         scores: ``[N]``, higher means more likely a target.
@@ -36,21 +36,20 @@ def operating_points(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike |
         weights: ``[N]`` weight of each trial (for the bootstrap); default 1.
 
     Raises:
-        DataError: shapes differ, a score is NaN or infinite, labels other than 0 and 1, or one of the two classes
-            is absent.
+        DataError: shapes differ, a score is NaN or infinite, a label is not 0 or 1, or one of the two classes is absent.
     """
     values, of_targets, of_others = weighted_counts(scores, targets, weights)
     miss = np.concatenate([[0.0], np.cumsum(of_targets)]) / of_targets.sum()
     false_alarm = 1.0 - np.concatenate([[0.0], np.cumsum(of_others)]) / of_others.sum()
-    miss[-1], false_alarm[-1] = 1.0, 0.0  # sums of fractions do not always end exactly there
+    miss[-1], false_alarm[-1] = 1.0, 0.0  # sums of fractions are not always exact
     return OperatingPoints(miss, false_alarm, np.concatenate([values, [np.inf]]))
 
 
 def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> OperatingPoints:
-    """The operating points on the lower convex hull of the ROC, which the best monotone calibration reaches.
+    """The operating points on the lower convex hull of the ROC, which are those of the best monotone calibration.
 
-    They are found by pool-adjacent-violators: the fraction of targets, made monotone in the score, is constant on each edge of
-    the hull.
+    They are found by the pool-adjacent-violators algorithm: the fraction of targets, made monotone in the score, is constant
+    on each edge of the hull.
 
     Raises:
         DataError: as `operating_points`.
@@ -66,7 +65,7 @@ def convex_hull(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
 
 
 def weighted_counts(scores: ArrayLike, targets: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
-    """The distinct scores with nonzero weight, rising, and the weights of targets and of non-targets at each.
+    """The distinct scores with nonzero weight, rising, and the summed weights of targets and of non-targets at each score.
 
     Raises:
         DataError: as `operating_points`.

@@ -1,4 +1,4 @@
-"""The metrics of anti-spoofing of ASVspoof 5 (track 1), and their breakdown by attack and codec.
+"""The anti-spoofing metrics of ASVspoof 5 (track 1), and their breakdown by attack and codec.
 
 A score is higher the more likely the recording is bona fide; "target" in the other metrics is "bona fide" here.
 """
@@ -27,7 +27,7 @@ Metric = Callable[[ArrayLike, ArrayLike], float]
 
 
 def nearest_point(points: OperatingPoints) -> int:
-    """Index of the operating point whose miss and false-alarm rates are closest; the first of several."""
+    """Index of the operating point whose miss and false-alarm rates are closest; the first one if several are."""
     # Rounded, because gaps that are equal as fractions may differ as floating-point numbers.
     return int(np.argmin(np.round(np.abs(points.miss - points.false_alarm), 12)))
 
@@ -35,8 +35,8 @@ def nearest_point(points: OperatingPoints) -> int:
 def nearest_eer(scores: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Equal error rate of ASVspoof: the mean of miss and false alarm at the operating point where they are closest.
 
-    `eer`, which is usual in speaker verification, interpolates instead; the two differ by up to half a step of the ROC.
-    Equal scores are accepted or rejected together (the challenge's script ranks bona fide ones first).
+    `eer`, which is usual in speaker verification, interpolates instead; the two rates differ by up to half a step of the ROC.
+    Equal scores are accepted or rejected together (the script of the challenge ranks bona fide recordings first).
 
     Args:
         scores: ``[N]``, higher means more likely bona fide.
@@ -81,7 +81,7 @@ class SpoofingScore:
     """The four metrics of ASVspoof 5 track 1.
 
     Attributes:
-        min_dcf: the primary metric; needs no calibration.
+        min_dcf: the primary metric, which needs no calibration.
         act_dcf, cllr: metrics of the scores as log-likelihood ratios.
         eer: `nearest_eer`.
         bonafide, spoofed: number of recordings of each kind.
@@ -128,11 +128,11 @@ class Breakdown:
     """A metric by attack and codec.
 
     Attributes:
-        pooled: the metric over all trials.
-        attacks: all bona fide recordings against the spoofed ones of each attack.
-        codecs: bona fide and spoofed recordings of each codec.
-        cells: ``(attack, codec)``: the spoofed recordings of both against the bona fide ones of the codec, where there
-            are such recordings.
+        pooled: the metric over all recordings.
+        attacks: attack -> the metric over all bona fide recordings and the spoofed recordings of the attack.
+        codecs: codec -> the metric over the bona fide and spoofed recordings of the codec.
+        cells: ``(attack, codec)`` -> the metric over the bona fide recordings of the codec and the spoofed recordings of
+            both, if there are any.
     """
 
     pooled: float
@@ -141,7 +141,7 @@ class Breakdown:
     cells: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """A table: attacks down, codecs across."""
+        """A table with a row for each attack and a column for each codec."""
         columns = list(self.codecs)
         wide = max([6, *map(len, self.attacks)])
         widths = [max(8, len(codec) + 1) for codec in columns]
@@ -166,14 +166,14 @@ def breakdown(
     """A metric by attack, by codec, and by both.
 
     Args:
-        metric: ``metric(scores, bonafide) -> number``, as `nearest_eer` or `spoof_min_dcf`.
-        scores: ``[N]``.
+        metric: ``metric(scores, bonafide) -> number``, such as `nearest_eer` or `spoof_min_dcf`.
+        scores: ``[N]``, higher means more likely bona fide.
         bonafide: ``[N]``, true or 1 for bona fide recordings.
         attacks: ``[N]`` attack of each recording; those of bona fide recordings are ignored.
         codecs: ``[N]`` codec of each recording.
 
     Raises:
-        DataError: sizes differ, the scores are unusable, or a codec has recordings of one kind only (it is named).
+        DataError: sizes differ, the scores are unusable, or a codec has recordings of only one kind.
     """
     scores, kinds, _ = check_scores(scores, bonafide, None)
     pooled = metric(scores, kinds)

@@ -1,6 +1,6 @@
 """Spoofing-aware speaker verification: a-DCF of one score, and t-DCF of a countermeasure in front of a recognizer.
 
-Trials are of three kinds: ``target`` and ``nontarget`` (bona fide, the claimed speaker or another) and ``spoof``.
+Trials are of three kinds: ``target`` (bona fide, the claimed speaker), ``nontarget`` (bona fide, another speaker), ``spoof``.
 Priors and costs are those of ASVspoof 2019, 2021 and 5: P_tar 0.9405, P_non 0.0095, P_spoof 0.05; a miss costs 1, a
 false alarm of either kind 10.
 """
@@ -48,11 +48,11 @@ def a_dcf(scores: ArrayLike, kinds: Sequence[str], costs: Costs | None = None) -
 
         a-DCF(t) = c_miss p_target P_miss(t) + c_nontarget p_nontarget P_fa,non(t) + c_spoof p_spoof P_fa,spoof(t)
 
-    divided by the cheaper of accepting all and rejecting all (0.595 by default).
+    divided by the cost of accepting all or rejecting all, whichever is lower (0.595 by default).
 
     Args:
-        scores: ``[N]``, higher means more likely the claimed speaker in person.
-        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` and ``spoof``.
+        scores: ``[N]``, higher means more likely bona fide speech of the claimed speaker.
+        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` or ``spoof``.
         costs: priors and costs.
 
     Returns:
@@ -71,12 +71,12 @@ def a_dcf(scores: ArrayLike, kinds: Sequence[str], costs: Costs | None = None) -
 
 @dataclass(frozen=True)
 class AsvErrors:
-    """Operating point of the speaker recognizer behind a countermeasure, as fractions.
+    """Operating point of the speaker recognizer behind a countermeasure.
 
     Attributes:
-        miss: targets it rejects.
-        false_alarm: non-targets it accepts.
-        spoof_accepted: spoofed trials it accepts.
+        miss: fraction of targets that it rejects.
+        false_alarm: fraction of non-targets that it accepts.
+        spoof_accepted: fraction of spoofed trials that it accepts.
     """
 
     miss: float
@@ -89,15 +89,15 @@ class AsvErrors:
 
 
 def asv_errors(scores: ArrayLike, kinds: Sequence[str]) -> AsvErrors:
-    """Errors of a recognizer at its own equal-error threshold, as the challenges fix it.
+    """Errors of a recognizer at its own equal-error threshold, by the definition of the challenges.
 
-    The threshold is the last rejected score at the point where miss and false alarm of targets and non-targets are closest,
-    and scores at or above it count as accepted. As in the scripts of the challenges, that score so counts as accepted, one
-    trial off the equal-error point; published t-DCFs are computed in this way.
+    The threshold is the highest rejected score at the operating point where miss and false-alarm rates (of targets and
+    non-targets) are closest. Scores at or above the threshold count as accepted, and so does this score itself: the errors
+    are one score off the equal-error point. The scripts of the challenges do this, and so published t-DCFs.
 
     Args:
         scores: ``[N]`` scores of the recognizer.
-        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` and ``spoof``.
+        kinds: ``[N]`` kind of each trial: ``target``, ``nontarget`` or ``spoof``.
 
     Raises:
         DataError: as `a_dcf`.
@@ -122,9 +122,9 @@ def min_t_dcf(
         C1 = p_target c_miss - C0
         C2 = p_spoof c_spoof asv.spoof_accepted
 
-    the legacy form of 2019 is ``(C1 P_miss + C2 P_fa) / min(C1, C2)``: a perfect countermeasure has 0. The revised form
-    of 2021 (Kinnunen et al., TASLP 2020) is ``(C0 + C1 P_miss + C2 P_fa) / (C0 + min(C1, C2))``: the recognizer's own
-    errors remain. Numbers of the two forms cannot be compared, so there is no default.
+    the legacy form of 2019 is ``(C1 P_miss + C2 P_fa) / min(C1, C2)``, which is 0 for a perfect countermeasure. The
+    revised form of 2021 (Kinnunen et al., TASLP 2020) is ``(C0 + C1 P_miss + C2 P_fa) / (C0 + min(C1, C2))``, which
+    includes the errors of the recognizer. The two forms cannot be compared, so there is no default.
 
     Args:
         scores: ``[N]`` scores of the countermeasure, higher means more likely bona fide.

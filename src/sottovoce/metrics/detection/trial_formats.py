@@ -1,6 +1,6 @@
 """The formats of lists of trials, and their detection.
 
-VoxCeleb        1 id10270/a/1.wav id10270/b/2.wav     label first or last
+VoxCeleb        1 id10270/a/1.wav id10270/b/2.wav     with the label first or last
 CN-Celeb        id00800-enroll test/id00800-1.wav 1
 Kaldi, SITW     utt-a utt-b target                    or nontarget
 VOiCES          utt-a utt-b tgt                       or imp, or nontgt
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ...errors import DataError
 
 WORDS = [("target", "nontarget"), ("tgt", "nontgt"), ("tgt", "imp"), ("1", "0")]
-"""Labels of trials of the same and of different speakers; words before numbers, which may also be names of utterances."""
+"""Pairs of labels for the same and for different speakers. Numbers are last, as they may also be names of utterances."""
 
 _NAMED = {
     "enroll": ("modelid", "model", "enrol", "enroll", "enrolment", "enrollment"),
@@ -34,7 +34,7 @@ class TrialFormat(NamedTuple):
 
     Attributes:
         enroll, test, label: indices of the columns; ``label`` is ``None`` if a key file has the labels.
-        words: labels of the same and of different speakers.
+        words: the label for the same speaker, and the label for different speakers.
         columns: number of columns, ``None`` if it is not fixed.
         named: whether the first line names the columns.
     """
@@ -64,14 +64,14 @@ _FORMATS = [TrialFormat(*((0, 1, 2) if last else (1, 2, 0)), words) for words in
 
 
 def detect_format(lines: Sequence[NumberedFields], *, labeled: bool = True) -> TrialFormat:
-    """The format that fits all lines, or else the one that fits most, preferring formats that fit the first line.
+    """The format that fits all lines; if none does, the one that fits the most lines, preferring those that fit the first.
 
     Args:
-        lines: number and columns of each line.
+        lines: line number and columns of each line.
         labeled: whether the lines contain labels.
 
     Raises:
-        DataError: two formats fit all lines, or none fits any.
+        DataError: two formats fit all lines, or no format fits any line.
     """
     fitting = [trial_format for trial_format in _FORMATS if all(trial_format.fits(fields) for _, fields in lines)]
     named = _named(lines)
@@ -79,7 +79,7 @@ def detect_format(lines: Sequence[NumberedFields], *, labeled: bool = True) -> T
         return named
     if not labeled:
         return TrialFormat(0, 1, None, WORDS[-1], columns=None)
-    # Where labels are words, columns of 1 and 0 are names of utterances.
+    # If a format with words as labels fits, columns of 1 and 0 are names of utterances.
     fitting = [trial_format for trial_format in fitting if trial_format.words == fitting[0].words]
     if len({trial_format.label for trial_format in fitting}) > 1:
         raise DataError(f"line {lines[0][0]}: {' '.join(lines[0][1])[:80]!r} and all others may be {fitting[0]!s} or"

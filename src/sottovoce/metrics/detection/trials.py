@@ -15,7 +15,7 @@ from ...text.text_files import lines
 from .trial_formats import NumberedFields, TrialFormat, detect_format
 
 _SHOWN = 10
-"""Faults of a file that a message lists."""
+"""Number of faults of a file that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Trials:
     Attributes:
         left: ``[N]`` names of the enrollment utterances.
         right: ``[N]`` names of the test utterances.
-        targets: ``[N]`` bool, true where both are the same speaker.
+        targets: ``[N]`` bool, true if both utterances are of the same speaker.
         file_format: format of the file, such as ``1|0 <enroll> <test>``.
         lines: ``[N]`` line number of each trial.
     """
@@ -57,12 +57,13 @@ def read_trials(path: str | Path, *, key: str | Path | None = None, enroll: str 
     Args:
         path: a text file with columns separated by blanks or tabs.
         key: the file with the labels of the trials, if the list has none (NIST SRE).
-        enroll: the file with the utterance of each enrollment (CN-Celeb's ``enroll.lst``): ``<enrollment> <utterance>``.
+        enroll: the file with the utterance of each enrollment, in lines ``<enrollment> <utterance>`` (CN-Celeb's
+            ``enroll.lst``).
 
     Raises:
-        DataError: a file is missing, empty or not text; lines have different formats (with their numbers), or two formats
-            fit; a trial is not in the key; an enrollment is unknown, or has several utterances; or all trials have the same
-            label.
+        DataError: a file is missing, empty or not text; lines have different formats (the message gives their
+            numbers), or two formats fit; a trial is not in the key; an enrollment is unknown, or has several utterances; or
+            all trials have the same label.
     """
     path = Path(path)
     found, trial_format = _rows(path, "trials", labeled=key is None)
@@ -126,7 +127,7 @@ def _rows(path: Path, what: str, *, labeled: bool) -> tuple[list[NumberedFields]
 
 
 def _key(path: Path) -> Mapping[tuple[str, str], str]:
-    """The label of each trial."""
+    """The label of each trial ``(enrollment, test)`` in a key file."""
     found, trial_format = _rows(path, "trials", labeled=True)
     if trial_format.label is None:
         raise DataError(f"{path}: a key has labels, and this has '{trial_format}' only")

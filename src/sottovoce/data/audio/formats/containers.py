@@ -1,6 +1,6 @@
 """Where the audio of a file begins and ends, by the header of its container.
 
-    container    says its length as                        where it does not say it
+    container    form of the length                        if the length is missing
     WAV, RF64    size of the data chunk (RF64: in ds64)    0 or a placeholder, as programs write to a pipe: to the end
     W64          64-bit size of the data chunk             the same
     AIFF, SVX    size of the SSND or BODY chunk            the same
@@ -8,9 +8,9 @@
     AU           size in the header                        0 or a placeholder: to the end
     SPHERE       samples x channels x bytes                no sample_count: to the end
     VOC          sizes of its blocks of sound              0: to the end
-    AVR, MPC, SDS, WVE, MAT4, MAT5, HTK    samples         always said
-    IRCAM, PAF, PVF, XI                                    never said: to the end
-    FLAC         samples; see `flac_frames`                0: the last frame says where it stands
+    AVR, MPC, SDS, WVE, MAT4, MAT5, HTK    samples         never missing
+    IRCAM, PAF, PVF, XI                                    always missing: to the end
+    FLAC         samples; see `flac_frames`                0: the last frame has its position
     Ogg          pages; see `ogg_pages`
     MP3          an optional first frame; see `mpeg`       counted
 
@@ -35,7 +35,7 @@ FRAME_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM
 """Bytes of one sample of one channel, for codecs with a fixed sample size."""
 
 _SLACK = 2**16
-"""A placeholder is the largest number, or half of it, minus a header or rounded down to whole samples."""
+"""Bytes by which a placeholder may differ from the largest number or half of it: a header, or whole samples."""
 
 
 _MPEG = (0x50, 0x55)
@@ -43,7 +43,7 @@ _MPEG = (0x50, 0x55)
 
 
 class DamagedAudio(ValueError):
-    """Damaged audio that a decoder would pass over, or report only on standard output; the text says where it is."""
+    """Damaged audio that a decoder would skip, or report only on standard output; the message gives the position."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class AudioSpan:
 
     Attributes:
         start: the first byte of the audio.
-        end: the byte after the last, by the header; ``None`` where the header has no length and the audio goes on to the
+        end: the byte after the audio, by the header; ``None`` if the header has no length and the audio goes on to the
             end of the file.
         next_file: the byte at which another file would begin, if one was appended to this one.
         size_patch: ``(position, bytes)`` to write into the header so that libsndfile decodes to the end of the file;
-            ``None`` where it does so without.
+            ``None`` if no patch is needed.
         truncate: whether libsndfile must not see the bytes after ``end``.
-        blocks: ``(start, stop)`` of the parts of the audio, where other bytes lie between them.
-        mpeg: whether the audio is an MPEG stream, which contains its own length.
+        blocks: ``(start, stop)`` in bytes of each part of the audio, if other bytes lie between them.
+        mpeg: whether the audio is an MPEG stream, whose length follows from its frames.
     """
 
     start: int
@@ -94,7 +94,7 @@ def audio_span(content: FileBytes) -> AudioSpan | None:
 
 
 def is_placeholder(size: int, bits: int = 32) -> bool:
-    """Whether a size is the placeholder that programs write when they do not know it, as on a pipe."""
+    """Whether a size is the placeholder that programs write when the size is unknown, as on a pipe."""
     return any(-_SLACK <= size - most <= (0 if most == 2**bits else _SLACK) for most in (2 ** (bits - 1), 2**bits)) or (
         bits == 32 and -_SLACK <= size - 0x7F000000 <= _SLACK  # sox, of AIFF
     )
@@ -268,7 +268,7 @@ def _sds(content: FileBytes) -> AudioSpan:
     count = low | mid << 7 | high << 14
     end = 21 + 127 * -(-count // (120 // -(-bits // 7)))
     for place in range(21, min(end, len(content)), 127):
-        if content[place : place + 2] != b"\xf0\x7e":  # of which libsndfile tells standard output
+        if content[place : place + 2] != b"\xf0\x7e":  # libsndfile reports this only on standard output
             raise DamagedAudio(f"damaged: no packet of samples at byte {place}")
     return AudioSpan(21, end)
 
@@ -295,7 +295,7 @@ def _matlab5(content: FileBytes) -> AudioSpan:
     (first,) = _unpack(content, 132, f"{order}I")
     place = 144 + first + 32
     kind, named = _unpack(content, place, f"{order}II")
-    place += 8 if kind >> 16 else 8 + -(-named // 8) * 8  # a short name stands in its own tag
+    place += 8 if kind >> 16 else 8 + -(-named // 8) * 8  # a short name is stored in its own tag
     _, size = _unpack(content, place, f"{order}II")
     return AudioSpan(place + 8, place + 8 + size)
 
@@ -320,4 +320,4 @@ _PARSERS: tuple[tuple[bytes, int, Callable[[FileBytes], AudioSpan | None]], ...]
 
 BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b"caff\0\1", b".snd", b"NIST_1A\n", b"fLaC",
               b"Creative Voice File", b"2BIT", b"ALawSoundFile**", b"MATLAB 5.0")  # fmt: skip
-"""First bytes of files, by which one that was appended to another is recognized."""
+"""First bytes of files, by which a file that was appended to another one is recognized."""

@@ -1,4 +1,4 @@
-"""The frames of a FLAC file: where its audio really ends, when its header has no length or a wrong one.
+"""The frames of a FLAC file, by which the end of the audio is found if the header has no length or a wrong one.
 
 A frame begins with a synchronization code and its number, and ends with a checksum (RFC 9639, section 9).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from .file_bytes import FileBytes
 
 _FARTHEST = 2**17
-"""The last frame must begin in this many bytes before the end: one of 8 channels, 24 bits, 4,608 samples has 110,592."""
+"""The last frame is searched in this many bytes at the end; 4,608 samples of 8 channels and 24 bits take 110,592."""
 
 _BLOCKS = {1: 192, **{k: 576 << (k - 2) for k in range(2, 6)}, **{k: 256 << (k - 8) for k in range(8, 16)}}
 
@@ -40,7 +40,7 @@ def samples_to_end(content: FileBytes) -> int | None:
 
 
 def _end_of_audio(content: FileBytes) -> int:
-    """The end of the file without the tags that other programs append."""
+    """The position at which the audio ends, before any tags that other programs appended."""
     end = len(content)
     while True:
         if content[end - 128 : end - 125] == b"TAG" and end >= 128:
@@ -53,11 +53,11 @@ def _end_of_audio(content: FileBytes) -> int:
 
 
 def _numbered(head: bytes, content: FileBytes) -> int | None:
-    """The samples up to the end of a frame, if ``head`` is the beginning of one."""
+    """Number of samples up to the end of the frame that ``head`` begins; ``None`` if no frame begins there."""
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
         return None
     size, rate = head[2] >> 4, head[2] & 15
-    length = 8 - (head[4] ^ 0xFF).bit_length() if head[4] >= 0x80 else 1  # bytes of a number as UTF-8 writes it
+    length = 8 - (head[4] ^ 0xFF).bit_length() if head[4] >= 0x80 else 1  # bytes of the number, coded like UTF-8
     if size == 0 or rate == 15 or length > 7 or (length == 1 and head[4] >= 0x80):
         return None
     number = head[4] & (0x7F if length == 1 else 0x7F >> length)

@@ -1,4 +1,4 @@
-"""How long an audio file is: one rule for every reader, from its header, its bytes and what libsndfile decodes.
+"""The length of an audio file, by one rule for every reader: from its header, its bytes and what libsndfile decodes.
 
 A file with less audio than its header promises is refused, and so is one of which libsndfile would decode only a part.
 Where the header has no length or a wrong one (a stream, several files chained), libsndfile is given a file spliced from
@@ -26,8 +26,8 @@ def decoder_inputs(content: FileBytes, name: str, *, thorough: bool) -> DecoderI
     Args:
         content: the bytes of the file.
         name: the file's name in error messages.
-        thorough: whether to check the end of a FLAC file and look for another one after it. That takes longer than to
-            read a short stretch, so it is left out for stretches of files that were checked before.
+        thorough: whether to check the end of a FLAC file and look for another file after it. This takes longer than
+            reading a short stretch, so it is skipped for stretches of files that were checked before.
 
     Raises:
         AudioError: the file has less audio than its header promises, or another file follows its end.
@@ -71,7 +71,7 @@ def _shifted(pieces: tuple[Piece, ...] | None, start: int, end: int) -> tuple[Pi
 
 
 def _after_id3(content: FileBytes) -> int:
-    """Where a file with a foreign ID3 tag in front begins; 0 for an MP3 file, to which the tag belongs."""
+    """The position after an ID3 tag in front of a file that is not MP3; otherwise 0, as MP3 files have such tags."""
     head = content[:10]
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
@@ -114,7 +114,7 @@ def _decodes_to_end(content: FileBytes) -> bool:
 
 def _mpeg(content: FileBytes) -> DecoderInputs:
     if mpeg.frame_at(content[:4]) is None and content[:3] != b"ID3":
-        return (None,)  # a container that never says its length, or nothing that is known
+        return (None,)  # a container without a length, or an unknown one
     try:
         parts = mpeg.parts(content)
     except mpeg.NoFrames:

@@ -1,7 +1,7 @@
-"""The frames of an MP3 file, which need not state how many there are, and may be several files joined together.
+"""The frames of an MP3 file, which may have no length in it, and may consist of several files joined together.
 
-Each part begins with a frame that states its length (Xing, Info), where the encoder wrote one. In a part without it the
-frames are counted, and libsndfile is given such a frame in front.
+Each part begins with a frame that gives its length (Xing, Info), if the encoder wrote one. In a part without it the
+frames are counted, and libsndfile is given such a frame in front of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Frame:
 
 
 def frame_at(head: bytes) -> Frame | None:
-    """The frame whose header is these 4 bytes; ``None`` where they are no header, or one of free bit rate."""
+    """The frame with this header of 4 bytes; ``None`` if they are not a header, or have a free bit rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer, kbits, rate = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3), head[2] >> 4, head[2] >> 2 & 3
@@ -94,7 +94,7 @@ class Part:
 
     @property
     def counts_itself(self) -> bool:
-        """Whether the stated number includes the Xing frame itself, as some encoders count: all bytes are present."""
+        """Whether ``stated`` includes the Xing frame itself, as some encoders count, although no frame is missing."""
         complete = self.size is not None and self.size <= self.stop - self.start
         return self.stated is not None and self.frames == self.stated - 1 and complete
 
@@ -111,7 +111,7 @@ class Part:
         """An Info frame with the number of frames, for a part without one."""
         head = bytearray(self.head)
         head[1] |= 1  # without a checksum
-        for kbits in range(1, 15):  # the smallest with room for it
+        for kbits in range(1, 15):  # the lowest bit rate whose frame has room for the fields
             head[2] = kbits << 4 | head[2] & 0x0C
             frame = frame_at(bytes(head))
             if frame is not None and frame.size >= 4 + frame.side + 16:
@@ -125,14 +125,14 @@ def parts(content: FileBytes) -> list[Part]:
 
     Raises:
         NoFrames: the file has no frames.
-        ValueError: other bytes lie between the frames; the text says where.
+        ValueError: other bytes lie between the frames; the message says where.
     """
     found: list[Part] = []
     place = _first_frame(content)
     while place < len(content):
         frame = frame_at(content[place : place + 4])
         if frame is not None and place + frame.size > len(content):
-            break  # the stream was stopped inside a frame; where a length is stated, that shows as missing frames
+            break  # the file ends inside a frame; if it has a length, frames are found missing
         part = found[-1] if found else None
         if frame is None or (part is not None and not frame.same_stream(part.frame)):
             after = _next_frame(content, _after_tags(content, place))
@@ -155,14 +155,14 @@ def parts(content: FileBytes) -> list[Part]:
 
 
 def _first_frame(content: FileBytes) -> int:
-    """Where the first complete frame begins, after tags and the rest of a frame in which a stream began."""
+    """Where the first complete frame begins, after tags and a partial frame at the beginning of a recorded stream."""
     if (found := _next_frame(content, _after_tags(content, 0))) is None:
         raise NoFrames("no MPEG frames in it")
     return found
 
 
 def _next_frame(content: FileBytes, place: int) -> int | None:
-    """Where the next frame begins that is followed by another one of its stream, or by the end of the file."""
+    """Where the next frame begins, after which another frame of the same stream or the end of the file must follow."""
     while 0 <= place < len(content):
         if (frame := frame_at(content[place : place + 4])) is not None:
             after = place + frame.size
@@ -196,7 +196,7 @@ def _after_tags(content: FileBytes, place: int) -> int:
 
 
 def _info(content: FileBytes, place: int, frame: Frame) -> tuple[int | None, int | None, int] | None:
-    """Of a Xing or Info frame: frames that follow, bytes of all frames, and samples to leave out at both ends."""
+    """Numbers in a Xing or Info frame: frames that follow, bytes of all frames, and samples to drop at both ends."""
     if frame.layer != 3:
         return None
     info = content[place + 4 + frame.side : place + 4 + frame.side + 150]

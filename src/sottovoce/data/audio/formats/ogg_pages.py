@@ -13,7 +13,7 @@ def streams(content: FileBytes) -> list[tuple[int, int]]:
     """``(start, stop)`` in bytes of each of the chained streams.
 
     Raises:
-        ValueError: a page is missing, damaged or truncated, or a stream has no last page; the text says which.
+        ValueError: a page is missing, damaged or truncated, or a stream has no last page; the message says which.
     """
     found: list[tuple[int, int]] = []
     place, start, began, ended = 0, 0, False, True

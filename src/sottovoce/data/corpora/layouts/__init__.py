@@ -1,4 +1,4 @@
-"""Layouts of corpora on disk: each reads one form in which corpora are published, and gives a row for every utterance.
+"""Layouts of corpora on disk: each reads one form in which corpora are published, and returns a row for every utterance.
 
 A layout is one function in one file, and one line in `LAYOUTS` or, in another package, one entry point:
 
@@ -42,6 +42,6 @@ LAYOUTS: Registry[Layout] = Registry("layout", "sottovoce.layouts", _OWN)
 """Layouts by the name that ``import_corpus(layout=...)``, recipes and ``sottovoce data import`` use."""
 
 LAYOUTS_OF_CUTS = {"lhotse"}
-"""Layouts of finished cuts, in which the channel is chosen already, so that none can be chosen at import."""
+"""Layouts of finished cuts, whose channels are fixed, so that none can be chosen at import."""
 
 __all__ = ["LAYOUTS_OF_CUTS", "LAYOUTS", "Layout", "CorpusRow", "Segment"]

@@ -1,4 +1,4 @@
-"""Protocols of ASVspoof 2019, 2021 and 5. All are separated by blanks, the ``.tsv`` of ASVspoof 5 too.
+"""Protocols of ASVspoof 2019, 2021 and 5. Columns are separated by blanks, also in the ``.tsv`` of ASVspoof 5.
 
     2019, 2021 train/dev   LA_0079 LA_T_1138215 - - bonafide
     2021 LA keys           LA_0009 LA_E_9332881 alaw ita_tx A07 spoof notrim eval
@@ -6,7 +6,7 @@
     5                      T_4850 T_0000000000 F - - - AC3 A05 spoof -
     5, challenge time      T_4850 T_0000000000 F - A05 spoof
 
-They are distinguished by the number of columns, which is the same in the whole file.
+The protocol is recognized by the number of columns, which is the same in the whole file.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SPLIT = re.compile(r"(?:^|[._])(train|trn|dev|eval)(?=[._]|$)")
 def asvspoof_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row for each file, with ``label`` (bonafide or spoof), ``attack``, ``codec`` and the other fields of the protocol.
 
-    The split is the ``subset`` of 2021's keys (progress, eval, hidden: only ``eval`` is what papers report), otherwise
-    the word in the name of the file.
+    The split is the ``subset`` of the 2021 keys (progress, eval, hidden; papers report ``eval``). In the other protocols
+    it is taken from the name of the file.
 
     Args:
         source: the protocol, such as ``ASVspoof2019.LA.cm.train.trn.txt``, ``trial_metadata.txt``, ``ASVspoof5.train.tsv``.
-        audio: folder with ``<file>.flac`` anywhere below; default: the folder of the protocol.
+        audio: folder that contains ``<file>.flac`` at any depth; default: the folder of the protocol.
     """
     index = AudioIndex(audio or source.parent)
     named = _SPLIT.search(source.name)

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def folder_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
-    """One row for each audio file; the first folder of its path is the speaker, and the path its name in trials."""
+    """One row for each audio file; the first folder of its path is the speaker, and the path is its name in trials."""
     if not source.is_dir():
         faults.append(f"{source}: not a folder; the layout is <speaker>/.../<file>.wav inside a folder")
         return []

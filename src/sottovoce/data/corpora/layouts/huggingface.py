@@ -23,12 +23,12 @@ _FIELDS = ("name", "speaker", "text", "gender", "duration")
 
 
 def huggingface_layout(source: Path, faults: list[str], *, columns: Mapping[str, str] | None = None) -> list[CorpusRow]:
-    """One row for each example. Audio inside the dataset is written beside the cuts.
+    """One row for each example. Audio inside the dataset is written to files beside the cuts.
 
     Args:
         source: the saved dataset, a folder of ``<split>-00000-of-00002.parquet``, or one such file.
-        columns: our name of a column (``audio``, ``name``, ``speaker``, ``text``, ``gender``, ``label`` ...) -> its name in
-            the dataset. The audio is found by its type.
+        columns: name of a field (``audio``, ``name``, ``speaker``, ``text``, ``gender``, ``label`` ...) -> name of its
+            column in the dataset. By default the column of audio is found by its type.
 
     Raises:
         DataError: ``datasets`` is not installed.
@@ -38,7 +38,7 @@ def huggingface_layout(source: Path, faults: list[str], *, columns: Mapping[str,
                         "run: pip install datasets")  # fmt: skip
     try:
         splits = _open(source)
-    except Exception as error:  # pyarrow, fsspec and datasets each have their own
+    except Exception as error:  # pyarrow, fsspec and datasets have errors of their own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         faults.append(f"{source}: neither a saved dataset nor Parquet ({reason})")
         return []
@@ -84,7 +84,7 @@ def _rows(source: Path, split: str, dataset: Any, columns: Mapping[str, str], fa
     try:
         dataset = dataset.cast_column(audio, Audio(decode=False))
     except (TypeError, ValueError, NotImplementedError) as error:
-        # What the casts of datasets raise, by the type of the column.
+        # The casts of `datasets` raise different errors, by the type of the column.
         faults.append(f"{source} {split}: the column {audio!r} holds no audio ({str(error).splitlines()[0]})")
         return
     our_names = {theirs: ours for ours, theirs in columns.items()}
@@ -133,5 +133,5 @@ def _text(value: object) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON can hold it; dates and the like become text."""
+    """The value in a form that JSON can hold; other types, such as dates, become text."""
     return json.loads(json.dumps(value, default=str))

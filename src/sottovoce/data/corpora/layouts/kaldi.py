@@ -45,7 +45,7 @@ class _File(NamedTuple):
     complete: bool
 
     def lacks(self, key: str) -> bool:
-        """Whether a key is missing. False if that may only follow from a fault that is reported already."""
+        """Whether a key is missing; false if the file could not be read to its end, which is reported already."""
         return self.complete and key not in self.keys
 
 
@@ -69,12 +69,12 @@ def kaldi_layout(
     allow_pipes: bool = False,
     allow_overlap: bool = False,
 ) -> list[CorpusRow]:
-    """One row for each utterance; without ``segments``, every recording is one.
+    """One row for each utterance; without ``segments``, every recording is one utterance.
 
     Args:
         source: the directory.
-        audio: folder of relative paths; default: the directory, or the working directory where the file exists there.
-        allow_pipes: run the commands that ``wav.scp`` may have in place of files; their output is written as FLAC.
+        audio: folder that paths are relative to; default: the directory, or the working directory if the file exists there.
+        allow_pipes: run the commands that ``wav.scp`` has in place of files; their output is written as FLAC.
         allow_overlap: allow segments of one speaker to overlap.
     """
     if not source.is_dir():
@@ -133,7 +133,7 @@ def _described(row: CorpusRow, files: Mapping[str, _File]) -> CorpusRow:
 
 
 def _pairs(path: Path, faults: list[str], *, needed: bool = False) -> _File:
-    """Key -> the rest of the line. A repeated key is a fault, and so is one without a value, except in ``text``."""
+    """Key -> the rest of its line. A repeated key is a fault, and so is a key without a value, except in ``text``."""
     if not needed and not path_exists(path):
         return _File({}, set(), exists=False, complete=True)
     found: dict[str, _Line] = {}
@@ -201,7 +201,7 @@ def _channel(text: str, where: str, faults: list[str]) -> int | None:
 
 
 def _overlaps(rows: list[CorpusRow]) -> list[str]:
-    """Faults for segments of one recording and speaker that overlap: nobody says two things at once."""
+    """Faults for overlapping segments of the same recording and speaker."""
     by_speaker: dict[tuple[str, str], list[CorpusRow]] = defaultdict(list)
     for row in rows:
         if row.recording is not None and row.speaker is not None:
@@ -225,7 +225,7 @@ class _Pipe:
         self.command, self.where = command, where
 
     def __call__(self) -> bytes:
-        # A shell, because Kaldi's lines are shell: pipes within them, quotes and redirections are usual.
+        # In a shell, because these lines are shell commands, often with pipes, quotes and redirections.
         done = subprocess.run(self.command, shell=True, capture_output=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             messages = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lhotse_layout(source: Path, faults: list[str]) -> list[CorpusRow]:
-    """One row for each cut, with the cut as it is. The audio of a Shar directory stays in its tars.
+    """One row for each cut, which contains the cut unchanged. The audio of a Shar directory stays in its tars.
 
     Args:
         source: the CutSet, or the Shar directory.
@@ -36,7 +36,7 @@ def _cuts(path: Path, faults: list[str]) -> list[tuple[str, Cut]]:
             cut = deserialize_item(item)
             if is_cut := type(cut).__name__.endswith("Cut"):
                 cut.duration, cut.supervisions  # noqa: B018  (computed for some types of cuts, so that damage shows here)
-        except Exception as error:  # whatever its dozens of classes raise on fields that they do not expect
+        except Exception as error:  # the classes of Lhotse raise errors of many types on fields that they do not expect
             faults.append(f"{where}: no cut of Lhotse ({type(error).__name__}: {error})")
             continue
         if is_cut and isinstance(cut.id, str):

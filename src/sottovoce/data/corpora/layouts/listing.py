@@ -1,4 +1,4 @@
-"""What layouts share: reading lines, JSON lines and times, and finding the audio files that a list names."""
+"""Functions that layouts share: they read lines, JSON lines and times, and find the audio files that a list names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_json_lines(path: Path, faults: list[str]) -> Iterator[tuple[str, JsonOb
 
 
 def parse_seconds(value: object, what: str, where: str, faults: list[str]) -> float | None:
-    """A finite number of seconds, 0 or more; ``None``, with a fault, where the value is not one."""
+    """``value`` as a finite number of seconds, 0 or more; otherwise ``None``, and a fault is added."""
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
@@ -61,7 +61,7 @@ def parse_seconds(value: object, what: str, where: str, faults: list[str]) -> fl
 
 
 def resolve_path(folder: Path, name: str) -> Path:
-    """``name`` relative to ``folder``; where that does not exist, relative to the working directory if that does."""
+    """``name`` relative to ``folder``, or relative to the working directory if it exists only there."""
     return Path(name) if not path_exists(folder / name) and path_exists(Path(name)) else folder / name
 
 
@@ -90,7 +90,7 @@ class AudioIndex:
         self._found: dict[str, list[Path]] | None = None
 
     def find(self, name: str) -> Path:
-        """The file of a name.
+        """The file with this name.
 
         Raises:
             LookupError: no file has this name, or several have.

@@ -23,11 +23,11 @@ _FIELDS = {"audio_filepath", "duration", "text", "offset", "speaker", "gender", 
 def nemo_layout(source: Path, faults: list[str], *, audio: Path | None = None) -> list[CorpusRow]:
     """One row for each line, named by its ``audio_filepath`` and its offset, if it has one.
 
-    The names of lines with the same file and offset (two speakers at once) also get the speaker, the duration or a number.
+    If lines have the same file and offset (two speakers at once), the speaker, duration or a number is added to their names.
 
     Args:
         source: the manifest (``.json`` or ``.jsonl``).
-        audio: folder of relative paths; default: the folder of the manifest.
+        audio: folder that paths are relative to; default: the folder of the manifest.
     """
     folder = audio or source.parent
     references = References(faults)

@@ -1,4 +1,4 @@
-"""What every layout returns: one row for each utterance or recording, not yet checked against its audio."""
+"""The result of every layout: one row for each utterance or recording, not yet checked against its audio."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Segment:
 
     Attributes:
         start, end: seconds from the beginning of the row's audio.
-        where: file and line of the segment, for error messages.
+        where: file and line of the segment in error messages.
         speaker, text: ``None`` where the corpus does not have them.
     """
 
@@ -35,30 +35,30 @@ class CorpusRow:
     """An utterance or recording as a corpus lists it, which becomes one cut.
 
         file       |---------------------------------------------|
-        row             start |----------------------| end             (the whole file where they are None)
-        segments                |--anna--|  |-anna-|                   (one over the whole row where they are None)
+        row             start |----------------------| end             (the whole file if they are None)
+        segments                |--anna--|  |-anna-|                   (one over the whole row if it is None)
                                        |---ben---|
         regions               |-----------------|                      (the parts that are scored: the file's UEM)
 
     Attributes:
         name: id of the cut, by which trials refer to it.
         path: the audio file.
-        where: file and line of the row, for error messages (``manifest.tsv line 7``).
-        split: name of the split that it belongs to.
+        where: file and line of the row in error messages (``manifest.tsv line 7``).
+        split: name of the split that the row belongs to.
         speaker, text, gender: ``None`` where the corpus does not have them.
-        duration: duration in seconds by the corpus, checked against the audio.
-        custom: further fields of the supervision; of the cut where there are ``segments``. Layouts agree on ``label``
-            (bonafide, spoof), ``attack``, ``codec``, ``intent`` and ``slots`` (``[{"type": ..., "filler": ...}]``).
-        recording: id of the recording, where several rows are parts of one; otherwise the name.
+        duration: listed duration in seconds, which is checked against the audio.
+        custom: further fields of the supervision, or of the cut if there are ``segments``. Names that all layouts use:
+            ``label`` (bonafide, spoof), ``attack``, ``codec``, ``intent`` and ``slots`` (``[{"type": ..., "filler": ...}]``).
+        recording: id of the recording, if several rows are parts of it; otherwise ``name``.
         start, end: the part of the file that the row consists of, in seconds.
         channel: the channel of the file that the row consists of.
-        side: the same for files that may hold either both sides of a call or only one of them.
-        segments: who speaks when; may be empty.
+        side: as ``channel``, but for a file that may hold both sides of a call or only this one.
+        segments: the turns of the row; empty if nobody speaks, ``None`` for one segment over the whole row.
         regions: the parts that are scored, kept as ``cut.uem``.
         unscored: the parts that are not scored, taken out of ``cut.uem``; an end may be infinite.
-        content: returns the bytes of an encoded audio file, where the audio is not in a file of its own. It is written
-            as FLAC beside the cuts. Rows with the same object share the file.
-        cut: the finished cut, where the corpus consists of cuts already.
+        content: a function that returns the bytes of an encoded audio file, if the audio is not in a file of its own. It is
+            written as FLAC beside the cuts. Rows with the same ``content`` object share the file.
+        cut: the finished cut, if the corpus consists of cuts already.
     """
 
     name: str
@@ -83,5 +83,6 @@ class CorpusRow:
 
 
 Layout: TypeAlias = Callable[..., list[CorpusRow]]
-"""``layout(source, faults, *, ...) -> rows`` reads a corpus, and adds to ``faults`` what it cannot read, with file and line.
-The keyword arguments after ``faults`` are the options of the layout; each has a type and a default."""
+"""``layout(source, faults, *, ...) -> rows`` reads a corpus, and adds a message with file and line to ``faults`` for
+everything that it cannot read. The keyword arguments after ``faults`` are the options of the layout; each has a type and a
+default."""

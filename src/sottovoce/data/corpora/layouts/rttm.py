@@ -18,17 +18,17 @@ def rttm_layout(
 ) -> list[CorpusRow]:
     """One row for each recording, with a segment for every turn.
 
-    A recording that only the UEM names has no turns: nobody speaks in it.
+    A recording that only the UEM contains has no turns, as nobody speaks in it.
 
     Args:
         source: an RTTM file or a folder of them.
-        audio: folder with ``<recording>.wav`` anywhere below; default: the folder of the source.
-        uem: a UEM file or a folder of them, with a region of every recording.
+        audio: folder that contains ``<recording>.wav`` at any depth; default: the folder of the source.
+        uem: a UEM file or a folder of them, with at least one region of every recording.
     """
     turns, unscored = read_turns(source, faults)
     regions = read_regions(uem, faults) if uem is not None else {}
     index = AudioIndex(audio or (source if source.is_dir() else source.parent))
-    if regions:  # without any the UEM could not be read, which is reported already
+    if regions:  # if there are none, the UEM could not be read, which is reported already
         faults += [f"{turns[name][0].where}: {uem} has no region of {name}" for name in turns if name not in regions]
     rows = []
     for name in sorted(turns.keys() | regions.keys()):

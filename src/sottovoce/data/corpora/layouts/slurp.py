@@ -1,6 +1,6 @@
 """SLURP: ``train.jsonl``, ``train_synthetic.jsonl``, ``devel.jsonl`` and ``test.jsonl``, and the recordings they name.
 
-A line is a sentence with all its recordings. The gold intent is ``<scenario>_<action>``; the field ``intent`` is an older,
+Each line is a sentence with all its recordings. The gold intent is ``<scenario>_<action>``; the field ``intent`` is an older,
 finer label, which is kept as ``slurp_intent``. Real recordings were made by a headset (their names end in ``-headset``)
 and by a distant microphone at the same time; the field ``microphone`` is ``headset`` or ``far``.
 """
@@ -20,8 +20,8 @@ def slurp_layout(source: Path, faults: list[str], *, audio: Path | None = None) 
     """One row for each recording: the sentence as ``text``, ``intent``, ``scenario``, ``action``, ``slots`` and ``microphone``.
 
     Args:
-        source: folder of the four lists, of which those that exist are read; or one list.
-        audio: folder above ``slurp_real`` and ``slurp_synth``; default: the folder of the lists.
+        source: folder with any of the four lists; or one list.
+        audio: folder that contains ``slurp_real`` and ``slurp_synth``; default: the folder of the lists.
     """
     folder = source if source.is_dir() else source.parent
     lists = [folder / f"{split}.jsonl" for split in SPLITS] if source.is_dir() else [source]
@@ -50,7 +50,7 @@ def _rows(item: dict[str, Any], split: str, index: AudioIndex, where: str, fault
         slots = [_slot(entity, item["tokens"]) for entity in item.get("entities", [])]
         files = [recording["file"] for recording in item["recordings"]]
         statuses = [recording.get("status") for recording in item["recordings"]]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:  # JSON of any shape, of which one shape is read
+    except (KeyError, IndexError, TypeError, AttributeError) as error:  # valid JSON of another form
         faults.append(f"{where}: an entity or recording is not as in SLURP ({type(error).__name__}: {error})")
         return []
     custom = {

@@ -5,10 +5,10 @@
 
 ``path`` is required; it is relative to the folder of the table, and also the name of the utterance in trials. Known columns
 are ``split``, ``speaker``, ``duration``, ``gender`` (or ``sex``), ``text``, ``rttm`` and ``uem`` (files), ``slots`` (JSON:
-slot -> value) and ``seglst`` (JSON: segments with words). All further columns are kept as custom fields. Columns of other
-names are mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. ``name`` (the name of the utterance), ``start`` and
-``end`` (a part of the file, in seconds) have these meanings only where they are mapped, because tables have columns of
-these names with other meanings. Parts of one file without names are named by their start.
+slot -> value) and ``seglst`` (JSON: segments with words). All further columns are kept as custom fields. Columns with
+other names can be mapped: ``{"path": "file", "speaker": "spk", "label": "cls"}``. ``name`` (the name of the utterance),
+``start`` and ``end`` (a part of the file, in seconds) have these meanings only if they are mapped, because tables often
+have columns of these names with other meanings. Parts of a file that have no name are named by their start.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ def table_layout(
     uem: Path | None = None,
     quotes: Quotes | None = None,
 ) -> list[CorpusRow]:
-    """Rows of a table, or of ``manifest.tsv`` in a folder.
+    """The rows of a table, or of ``manifest.tsv`` in a folder.
 
     Args:
-        source: the table, or the folder of ``manifest.tsv``.
-        columns: our name of a column -> its name in the table.
-        audio: folder of relative paths; default: the folder of the table. A path without a suffix is searched below it.
+        source: the table, or the folder that contains ``manifest.tsv``.
+        columns: known name of a column -> its name in the table.
+        audio: folder that paths are relative to, and below which paths without a suffix are searched; default: the folder
+            of the table.
         rttm, uem: files or folders with the turns and scored regions of the recordings, named by the stem of their file.
         quotes: ``csv`` where cells are quoted as in CSV, ``none`` where quotes are text; by default ``none`` where tabs
             separate them, and ``csv`` otherwise. Cells of ``slots`` and ``seglst`` are read either way.
@@ -75,7 +76,7 @@ def table_layout(
 
 
 def _header(table: TableRows, mapped: Mapping[str, str], faults: list[str]) -> list[str] | None:
-    """Our names of the columns; ``None``, with a fault, where the table cannot be read."""
+    """The known names of the columns; ``None``, with a fault, if the table cannot be read."""
     header, where = table.header, f"{table.path} line {table.line}"
     columns = f"among {header[:12]} ({SEPARATORS[table.separator]}-separated)"
     if not table.quoted and any(name.startswith('"') for name in header):
@@ -88,7 +89,7 @@ def _header(table: TableRows, mapped: Mapping[str, str], faults: list[str]) -> l
         faults.append(f"{where}: a column is named twice: {header}")
         return None
     our_names = {theirs: ours for ours, theirs in mapped.items()}
-    # A column that has the name of a mapped one, but is not it, keeps its content under another name.
+    # A column whose name is a known one that is mapped to another column is renamed.
     named = [our_names.get(name, f"{name}_column" if name in mapped else name) for name in header]
     if "path" not in named:
         hint = "; map it with columns path=..." if header else ""

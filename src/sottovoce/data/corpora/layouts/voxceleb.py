@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 def voxceleb_layout(source: Path, faults: list[str], *, trials: Path | None = None) -> list[CorpusRow]:
-    """One row for each file, whose first folder is the speaker; with ``trials`` only files that occur in a trial.
+    """One row for each file, whose first folder is the speaker; with ``trials``, only for files that occur in a trial.
 
     A trial may name a file by its path, with or without suffix, or with ``-`` between the folders as in Kaldi; the cut gets
     the name that the trials use.
 
     Args:
-        source: the folder above the speakers.
+        source: the folder that contains the folders of the speakers.
         trials: a list of trials, whose utterances must exist and whose labels must agree with the folders.
     """
     rows = [replace(row, custom=_session(row.name)) for row in folder_layout(source, faults)]
@@ -33,7 +33,7 @@ def voxceleb_layout(source: Path, faults: list[str], *, trials: Path | None = No
 
 
 def _session(name: str) -> dict[str, str]:
-    """The video, where each has a folder, as the field ``session``."""
+    """The field ``session``: the video, if each video has a folder."""
     _, *video, _ = name.split("/")
     return {"session": "/".join(video)} if video else {}
 

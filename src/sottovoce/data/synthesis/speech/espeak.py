@@ -1,8 +1,8 @@
-"""Speech from text by espeak-ng, each utterance a function of its request alone.
+"""Speech from text by espeak-ng, where each utterance depends on its request alone.
 
 espeak-ng keeps its state in global variables, so that its output depends on all earlier utterances and on its random
-numbers. So a child process loads the library once and forks for every utterance: each fork starts from the same state, with
-the same random seed. A crash of the library is then an error of one utterance.
+numbers. Therefore a child process loads the library once and forks for every utterance. Each fork starts from the same state
+and random seed, and a crash of the library becomes an error of one utterance.
 
 The library is GPL; it is loaded in that child process only, from the wheel of the optional extra ``demo``.
 """
@@ -28,20 +28,20 @@ from ....text import plain_json
 from . import espeak_worker
 
 ESPEAK_RATE = espeak_worker.RATE
-"""Sample rate of espeak-ng."""
+"""Sample rate of espeak-ng, in hertz."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A text and how to say it.
+    """A text, and the voice and manner in which it is spoken.
 
     Attributes:
         text: the words.
         accent: a language of espeak-ng, whose sounds and rhythm are used (``en-us``, ``de``, ...).
-        variant: the voice variant: formants, voice quality (``f3``, ``klatt2``, ...).
-        pitch: 0..99, 50 is the variant's own.
-        range: 0..99, range of the intonation; 50 is the variant's own.
-        rate: words a minute, 80..450.
+        variant: voice variant of espeak-ng (``f3``, ``klatt2``, ...), which sets formants and voice quality.
+        pitch: base pitch, 0..99; 50 is that of the variant.
+        range: range of the intonation, 0..99; 50 is that of the variant.
+        rate: words per minute, 80..450.
     """
 
     text: str
@@ -53,10 +53,10 @@ class Utterance:
 
 
 def require_espeak() -> Path:
-    """The folder of the wheel that carries espeak-ng.
+    """The folder of the installed wheel that contains espeak-ng.
 
     Raises:
-        DataError: it is not installed.
+        DataError: the wheel is not installed.
     """
     spec = importlib.util.find_spec("espeakng_loader")
     if spec is None or spec.origin is None:
@@ -68,15 +68,15 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
     """Say each utterance, in order.
 
     Returns:
-        One waveform ``[S]`` at 22,050 Hz in [-1, 1) for each, as they are made.
+        One waveform ``[S]`` at 22,050 Hz in [-1, 1) for each utterance, as soon as it is made.
 
     Raises:
         DataError: espeak-ng is not installed, cannot be loaded, or fails on an utterance (an unknown accent or
-            variant, nothing to say).
+            variant, or an empty text).
     """
     wheel = require_espeak()
     variants = wheel / "espeak-ng-data" / "voices" / "!v"
-    for utterance in utterances:  # espeak-ng itself would use another voice without a message
+    for utterance in utterances:  # for an unknown voice, espeak-ng would use another one without a message
         if not (variants / utterance.variant).is_file():
             raise DataError(f"espeak-ng: no voice variant {utterance.variant!r} among those of its wheel")
         if not utterance.text.strip():
@@ -99,7 +99,7 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.float32]]:
             fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         try:
             child.stdin.write(plain_json.dumps([asdict(utterance) for utterance in utterances]).encode())
-            child.stdin.close()  # the child reads everything before it answers: neither waits for the other
+            child.stdin.close()  # the child reads all requests before it answers, so there is no deadlock
             for utterance in utterances:
                 header = child.stdout.read(4)
                 size = struct.unpack("<i", header)[0] if len(header) == 4 else -1

@@ -31,14 +31,14 @@ class Library:
     """
 
     def __init__(self, library: str, data: str) -> None:
-        # Its buffer for the path of the data is short and truncates longer ones: change there and pass ".".
+        # The library truncates long paths of the data, so the folder becomes the working directory and "." is passed.
         os.chdir(os.path.dirname(data))
         self._library = ctypes.CDLL(library)
         if self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _NO_EXIT) != RATE:
             raise RuntimeError("espeak-ng cannot load the data of its wheel")
         self._pieces: list[bytes] = []
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-        self._callback = kind(self._receive)  # kept: the library holds only a bare pointer to it
+        self._callback = kind(self._receive)  # kept alive: the library holds only a bare pointer
         self._library.espeak_SetSynthCallback(self._callback)
 
     def _receive(self, samples: Any, count: int, events: int | None) -> int:
@@ -50,7 +50,7 @@ class Library:
         """16-bit samples of a request, the fields of an `Utterance`.
 
         Raises:
-            RuntimeError: the library refuses it.
+            RuntimeError: the library reports an error.
         """
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         if self._library.espeak_SetVoiceByName(f"{request['accent']}+{request['variant']}".encode()) != 0:
@@ -65,10 +65,10 @@ class Library:
 
 
 def main() -> None:
-    """Answer each request from a fork; stop at the first that fails."""
+    """Answer each request in a fork; stop at the first request that fails."""
     requests = json.load(sys.stdin)
     library = Library(*sys.argv[1:])
-    gc.freeze()  # a collection in a fork would copy every page
+    gc.freeze()  # otherwise garbage collection in a fork would copy every memory page
     for request in requests:
         if (fork := os.fork()) == 0:
             status = 1

@@ -68,7 +68,7 @@ def sentence(generator: np.random.Generator) -> str:
 
 
 def question(generator: np.random.Generator) -> str:
-    """``where did the old teacher hide a mirror``: 6 to 9 lower-case words."""
+    """One question of 6 to 9 lower-case words, such as ``where did the old teacher hide a mirror``."""
     words = [_pick(QUESTIONS, generator), "did", _pick(DETERMINERS, generator)]
     if generator.random() < 0.4:
         words.append(_pick(ADJECTIVES, generator))
@@ -77,7 +77,7 @@ def question(generator: np.random.Generator) -> str:
 
 
 def digits(generator: np.random.Generator) -> str:
-    """3 to 7 digits, in words."""
+    """3 to 7 random digits, as words."""
     return " ".join(_pick(DIGITS, generator) for _ in range(generator.integers(3, 8)))
 
 

@@ -1,4 +1,4 @@
-"""Invented speakers for synthetic speech: voice variant, accent, length of vocal tract, pitch, melody and tempo."""
+"""Invented speakers for synthetic speech: voice variant, accent, vocal tract length, pitch, intonation and rate."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ ACCENTS = (
     *NATIVE,
     *("de", "nl", "sv", "es", "it", "fr", "pl", "da", "nb", "fi", "cs", "ro", "hu", "pt", "el", "ca"),
 )
-"""Languages of espeak-ng that read English text with their sounds and rhythm; the foreign ones by their own spelling."""
+"""Languages of espeak-ng that read English text with their own sounds and rhythm, and foreign ones also by their own
+spelling rules."""
 
 SPLITS = ("train", "test", "dev")
-"""The splits of a corpus, in the order in which their voices are drawn: those of a split do not depend on later ones."""
+"""The splits of a corpus, in the order in which their voices are drawn: the voices of a split do not depend on later splits."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Voice:
         sex: sex of the voice variant.
         variant: voice variant of espeak-ng.
         accent: language of espeak-ng.
-        tract: factor on all formants; below 1 for a longer vocal tract than the variant's.
+        tract: factor on all formants of the variant; below 1 for a longer vocal tract.
         pitch, range, rate: as in `Utterance`.
     """
 
@@ -67,12 +68,12 @@ class Voice:
             self.variant,
             pitch=int(np.clip(self.pitch + generator.normal(0, 6), 0, 99)),
             range=int(np.clip(self.range + generator.normal(0, 10), 0, 99)),
-            # Formants are shifted by resampling, whose change of the tempo is compensated here.
+            # Formants are shifted by resampling, which also changes the rate; this is compensated here.
             rate=round(np.clip(self.rate + generator.normal(0, 8), 110, 230) / self.tract),
         )
 
     def distance(self, other: Voice) -> float:
-        """A distance of two voices by their parameters; about 1 for two voices of the same sex."""
+        """The distance of two voices by their parameters, typically about 1 for voices of the same sex."""
         differences = (
             (self.tract - other.tract) / 0.06,
             (self.pitch - other.pitch) / 14,
@@ -88,7 +89,7 @@ class Voice:
 def draw_voices(
     counts: Mapping[str, int], generator: np.random.Generator, accents: Sequence[str] = ACCENTS
 ) -> dict[str, list[Voice]]:
-    """Random speakers for each split, half of each sex; no voice variant is in two splits.
+    """Random speakers for each split, half of them of each sex; no voice variant is in two splits.
 
     Where a split has more speakers than variants, several speakers share a variant and differ in the other parameters.
 
@@ -98,7 +99,7 @@ def draw_voices(
         accents: the accents to draw from.
 
     Raises:
-        DataError: a split has 1 speaker.
+        DataError: a split has exactly one speaker.
     """
     for split, count in counts.items():
         if count == 1:

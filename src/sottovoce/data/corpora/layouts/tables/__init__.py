@@ -1,4 +1,4 @@
-"""What layouts with lists and tables share.
+"""Code that layouts of lists and tables share.
 
 Modules:
     cells: the rows and cells of a table.

@@ -1,4 +1,4 @@
-"""Annotations of the recordings in a table, from its columns or files beside it: turns, regions, words, slots."""
+"""Annotations of the recordings in a table, from its columns or from further files: turns, regions, words, slots."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .cells import unquote_json
 from .turns import References, read_turns
 
 _SAME = 0.011
-"""Seconds by which the times of a turn may differ between two references, which may be rounded."""
+"""Maximum difference in seconds between the times of a turn in two references, which may be rounded."""
 
 
 class Annotations:
     """Turns and scored regions of the recordings in a table.
 
     Args:
-        folder: folder of relative paths in the columns ``rttm`` and ``uem``.
-        rttm, uem: files or folders for the whole table; ``None`` where it has columns for them, or no such annotations.
+        folder: folder that paths in the columns ``rttm`` and ``uem`` are relative to.
+        rttm, uem: files or folders for the whole table; ``None`` if the table has columns for them, or no such annotations.
         faults: list to which faults are added.
     """
 
@@ -32,7 +32,7 @@ class Annotations:
         self._references = References(faults)
 
     def turns(self, fields: Mapping[str, str], path: Path, where: str) -> tuple[list[Segment] | None, Sequence[Region]]:
-        """The segments of a recording, ``None`` where the table has none; and the regions that are not scored."""
+        """The segments of a recording (``None`` if the table has no turns), and the regions that are not scored."""
         turns: list[Segment] | None = None
         unscored: Sequence[Region] = ()
         if self._turns is not None:
@@ -57,7 +57,7 @@ class Annotations:
         return None
 
     def _check_stem(self, path: Path, where: str) -> None:
-        """Report files of the same stem, by which turns and regions are looked up."""
+        """Report different files of the same stem, as turns and regions are looked up by it."""
         if (other := self._used.setdefault(path.stem, path)) != path:
             self.faults.append(f"{where}: {path} and {other} are both {path.stem} in the references; map a column rttm")
 

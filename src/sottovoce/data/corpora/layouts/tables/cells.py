@@ -3,7 +3,7 @@
     tab                  path <tab> text          quotes are text: "yes" keeps its quotes
     comma, semicolon     path,text                quoted as in RFC 4180: "yes, well" is one cell
 
-The separator is found in the first line: a tab if it has one, but in a ``.csv`` file the most frequent separator.
+The separator is taken from the first line: a tab if it has one, but in a ``.csv`` file the most frequent separator.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DOUBLED = re.compile(r'"(?![\[{]).*"".*"')
 
 _log = logging.getLogger(__name__)
 
-csv.field_size_limit(LONGEST)  # all words of a meeting are one cell
+csv.field_size_limit(LONGEST)  # a cell may hold all words of a meeting
 
 
 class TableRows:
@@ -101,7 +101,7 @@ class TableRows:
 
 
 def _trimmed(cell: str) -> str:
-    """A cell without the blanks around it; a cell of blanks only stays, because somebody wrote them."""
+    """A cell without the blanks around it; a cell that consists of blanks is left unchanged."""
     return cell.strip(" ") or cell
 
 

@@ -27,10 +27,10 @@ class Turns(NamedTuple):
 
 
 class References:
-    """The RTTM and UEM files to which the lines of a list refer, each read once.
+    """The RTTM and UEM files to which the lines of a list refer; each is read once.
 
     Args:
-        faults: list to which faults of the files are added, and each line whose recording is missing in its file.
+        faults: list to which faults of the files are added, and a fault for each line whose recording is not in its file.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -39,7 +39,7 @@ class References:
         self._regions: dict[Path, dict[str, list[Region]]] = {}
 
     def turns(self, source: Path, recording: str, where: str) -> tuple[list[Segment], list[Region]]:
-        """The segments of a recording, and its regions that are not scored. In an RTTM without turns nobody speaks."""
+        """The segments of a recording, and its regions that are not scored. An RTTM without turns is valid: nobody speaks."""
         if source not in self._turns:
             self._turns[source] = read_turns(source, self.faults)
         found = self._turns[source]
@@ -53,7 +53,7 @@ class References:
         if source not in self._regions:
             self._regions[source] = read_regions(source, self.faults)
         found = self._regions[source]
-        if found and recording not in found:  # without any the UEM could not be read, which is reported already
+        if found and recording not in found:  # if there are none, the UEM could not be read, which is reported already
             self.faults.append(f"{where}: {source} has no region of {recording}")
         return found.get(recording)
 
@@ -108,7 +108,7 @@ def _files(source: Path, ending: str, faults: list[str]) -> list[Path]:
 
 
 def _split_faults(path: Path, error: DataError) -> list[str]:
-    """The faults of a file one by one; its reader reports them in one line."""
+    """The faults of a file as a list, from the error in which its reader joins them."""
     text = str(error).removeprefix(f"{path}: ")
     return [f"{path} {each}" if each.startswith("line ") else f"{path}: {each}" for each in _FAULT.split(text)]
 

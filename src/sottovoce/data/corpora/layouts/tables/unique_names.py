@@ -1,4 +1,4 @@
-"""Unique names for the utterances of lists without names, of which several may have the same file and start."""
+"""Unique names for utterances of lists that have no names, where several may have the same file and start."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SUFFIXES: list[Callable[[CorpusRow], str | None]] = [
     lambda row: None if row.speaker is None else f"#{row.speaker}",
     lambda row: None if row.duration is None and row.end is None else f"+{exact_time(row.duration or row.end or 0.0)}",
 ]
-"""What can distinguish rows of the same name, the best first."""
+"""Functions that give a suffix by which rows of the same name may differ, in order of preference."""
 
 
 def with_unique_names(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
-    """Rows whose names are the same get their start, speaker, duration or a number appended; duplicate rows stay duplicates."""
+    """Make equal names different by adding start, speaker, duration or a number. Duplicate rows keep the same name."""
     by_name: dict[str, dict[str, CorpusRow]] = defaultdict(dict)
     for row in rows:
         by_name[row.name].setdefault(_content(row), row)
@@ -37,5 +37,5 @@ def with_unique_names(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
 
 
 def _content(row: CorpusRow) -> str:
-    """All fields of a row but its place, as a text."""
+    """All fields of a row except its file and line, as text."""
     return repr(replace(row, where=""))
