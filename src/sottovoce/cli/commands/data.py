@@ -250,7 +250,7 @@ def export_shar(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the shards.")],
     shard_size: Annotated[int, typer.Option(help="Cuts in a shard.")] = 1_000,
 ) -> None:
-    """Write cuts with their audio as Lhotse Shar: a few large files that training reads in order."""
+    """Write cuts with their audio as Lhotse Shar: a few large files in place of many small ones."""
     from sottovoce.data.corpora.cuts import read_cuts
     from sottovoce.data.corpora.shar import export_shar as library
 
