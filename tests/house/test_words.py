@@ -124,7 +124,9 @@ def test_names_that_were_given_up_are_gone():
 
 
 def test_everything_is_spelled_as_torch_and_transformers_spell_it():
-    assert places(BRITISH) == []
+    # What synthetic voices say is data: a word spelled anew sounds another way in some accents.
+    spoken = "src/sottovoce/data/synthesis/speech/sentences.py"
+    assert [place for place in places(BRITISH) if not place.startswith(spoken)] == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ ADJECTIVES = (
     "famous; gentle; broken; polished; royal; sharp; foolish; patient; orange; rough"
 )
 PEOPLE = (
-    "teacher; captain; farmer; judge; sailor; painter; neighbor; child; doctor; singer; uncle; shepherd; queen; "
+    "teacher; captain; farmer; judge; sailor; painter; neighbour; child; doctor; singer; uncle; shepherd; queen; "
     "baker; thief; engineer; cousin; gardener; nurse; visitor; boy; woman; lawyer; driver"
 )
 VERBS = (
