@@ -15,6 +15,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,7 +210,7 @@ def _overlaps(rows: list[CorpusRow]) -> list[str]:
     faults = []
     for (_, speaker), segments in by_speaker.items():
         segments.sort(key=lambda row: row.start or 0.0)
-        for first, second in zip(segments, segments[1:], strict=False):
+        for first, second in pairwise(segments):
             if first.end is None or (second.start or 0.0) < first.end:
                 faults.append(
                     f"{second.where}: {second.name} overlaps {first.name} ({first.where}), also of {speaker};"
