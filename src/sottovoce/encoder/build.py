@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from .checks.config_rules import WITHOUT_LAYERS
 from .config import EncoderConfig
 from .frontend.feature_norm import RunningNorm, UtteranceNorm
 from .frontend.filterbank import Filterbank
+from .frontend.samples import SampleFrontEnd
 from .frontend.waveform_frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
 from .layers.layer_builder import LayerOptions
 from .layers.positional_convolution import PositionalConvolution
@@ -30,7 +32,7 @@ def residual_stream(config: EncoderConfig) -> ResidualStream:
     index = rotary_pairs(ids, config.head_dim) if config.position == "rotary" else one_channel_each(len(ids))
     positional = config.original_shape["positional"]
     strata = len(positional["groups"]) if positional is not None else 1
-    return ResidualStream(ids, config.original_hidden_size, index, strata)
+    return ResidualStream(ids, config.original_hidden_size, index, strata, fixed=config.front_end in WITHOUT_LAYERS)
 
 
 FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
@@ -40,7 +42,9 @@ FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
 }
 
 
-def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd | FilterbankFrontEnd:
+def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd | FilterbankFrontEnd | SampleFrontEnd:
+    if config.front_end == "samples":
+        return SampleFrontEnd(config.fixed_samples)
     channels = config.shape["frontend"].get("channels")
     filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, FEATURE_NORMS[config.feature_norm]())
     inputs = channels[-1] if channels else filterbank.size

@@ -8,7 +8,15 @@ from typing import Any
 
 from ..errors import CheckpointError
 from .checks.checked_config import CheckedConfig
-from .checks.config_rules import RULES, WIDTH, WIDTHS, check_against_original, check_shape
+from .checks.config_rules import (
+    RULES,
+    WIDTH,
+    WIDTHS,
+    WITHOUT_LAYERS,
+    check_against_original,
+    check_shape,
+    check_without_layers,
+)
 from .checks.values import check, short
 from .frontend.filterbank import HOP, STACK
 from .streaming.chunks import Chunks
@@ -24,7 +32,10 @@ class EncoderConfig(CheckedConfig):
         shape: widths of every part, see `uniform_shape`. Lists of ids may be given as ranges (``"0-11,14"``).
         original_shape: the shape before any pruning, to which the fractions of a budget refer; default: ``shape``.
         family: the family of the checkpoint that it came from (``wavlm``, ``hubert``, ...), for conversion back.
-        front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank, two frames stacked).
+        front_end: ``waveform`` (convolutions), ``filterbank`` (log filterbank, two frames stacked), or ``samples`` (the
+            waveform itself, for an encoder without layers, see `without_layers`).
+        fixed_samples: (``samples``) number of samples that every utterance is repeated or cut to; ``None``: utterances stay
+            as long as they are.
         filterbank_bins, filterbank_scale: see `Filterbank`; the defaults are those of w2v-BERT 2.0.
         feature_norm: statistics that normalize the bins: of the ``utterance`` for each bin, its ``level`` over all bins
             together, or ``running`` over the last 10 s for each bin, for a stream.
@@ -73,6 +84,7 @@ class EncoderConfig(CheckedConfig):
         original_shape: Shape | None = None,
         family: str = "wavlm",
         front_end: str = "waveform",
+        fixed_samples: int | None = None,
         filterbank_bins: int = 80,
         filterbank_scale: str = "mel",
         feature_norm: str = "utterance",
@@ -130,8 +142,13 @@ class EncoderConfig(CheckedConfig):
         self.shape = ids_as_lists(shape) if shape is not None else uniform_shape()
         self.original_shape = ids_as_lists(original_shape) if original_shape is not None else self.shape
         check_against_original(self.shape, self.original_shape)
+        if front_end in WITHOUT_LAYERS:
+            check_without_layers(self.original_shape, given)
+        elif fixed_samples is not None:
+            raise CheckpointError(f"config: fixed_samples is for the front end samples, not {front_end}; leave it out")
         self.family = family
         self.front_end = front_end
+        self.fixed_samples = fixed_samples
         self.filterbank_bins = filterbank_bins
         self.filterbank_scale = filterbank_scale
         self.feature_norm = feature_norm
@@ -178,6 +195,8 @@ class EncoderConfig(CheckedConfig):
     @property
     def samples_per_frame(self) -> int:
         """Number of samples from one frame of the hidden states to the next."""
+        if self.front_end == "samples":
+            return 1
         front = HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
         return front * self.downsampling
 

@@ -11,10 +11,10 @@ class SingleDeviceModule(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the parameters."""
-        return next(self.parameters()).device
+        """The device of the parameters; the CPU where there are none, as in an encoder without layers."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the floating-point parameters."""
-        return next(p.dtype for p in self.parameters() if p.is_floating_point())
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)

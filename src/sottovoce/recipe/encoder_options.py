@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, Field, create_model, model_validator
 
+from ..encoder.checks.config_rules import WITHOUT_LAYERS
 from ..encoder.config import EncoderConfig, uniform_shape
+from ..encoder.frontend.without_layers import FAMILY, NO_LAYERS, PLAIN
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming.encoder_stream import check_streamable
@@ -40,7 +42,7 @@ _CONFIG = {
 DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 
 
-MOST = {"layers": 1_000, "heads": 4_096, "downsampling": 1_000}
+MOST = {"layers": 1_000, "heads": 4_096, "downsampling": 1_000, "fixed_samples": 2**30}
 """Upper bounds of integers that are not widths."""
 
 EMPTY = ("layers", "heads", "ffn", "convolution", "left_positions", "right_positions")
@@ -82,6 +84,8 @@ class _Consistent(Options):
         # By default a new encoder has all attention heads, which together have the residual width.
         if not isinstance(data, dict):
             return data
+        if (front := data.get("front_end")) in WITHOUT_LAYERS:
+            data = {**NO_LAYERS, **PLAIN, "hidden_size": WITHOUT_LAYERS[front], "family": FAMILY[front], **data}
         width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
         if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width <= WIDEST:
             data = {"attention_heads": heads, "head_dim": width // heads, **data}

@@ -17,6 +17,7 @@ import torch
 
 from ..checkpoints.published_configs import TINY_LAYERS, published_config, published_encoders
 from ..distillation.features import check_layers
+from ..encoder.checks.config_rules import WITHOUT_LAYERS
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
 from ..errors import RecipeError
@@ -144,7 +145,8 @@ def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
 def _layers(encoder: Plain) -> tuple[int, int]:
     """The number of layers of a recipe's encoder, at full size and in a smoke test."""
     if not (source := encoder.get("from")):
-        return (encoder.get("config") or {}).get("layers", 12), TINY_LAYERS
+        config = encoder.get("config") or {}
+        return (0, 0) if config.get("front_end") in WITHOUT_LAYERS else (config.get("layers", 12), TINY_LAYERS)
     if os.path.exists(source):  # a local model is used as it is
         return 2 * (load_pretrained(source, encoder_only=True).config.num_hidden_layers,)
     if source in published_encoders():
@@ -161,6 +163,8 @@ def _smaller(encoder: Plain, folder: Path) -> Plain:
     if encoder.get("from"):
         return _from(encoder, stood_in(encoder["from"], folder, tiny=True))
     config = dict(encoder["config"])
+    if config.get("front_end") in WITHOUT_LAYERS:
+        return encoder
     if config.get("heads") != 0:  # layers without attention stay so
         config.pop("attention_heads", None)
         config.pop("head_dim", None)

@@ -34,7 +34,7 @@ TAPS = 4096
 UNITS = 2**20
 
 CHOICES = {
-    "front_end": ("waveform", "filterbank"),
+    "front_end": ("waveform", "filterbank", "samples"),
     "filterbank_scale": ("mel", "linear"),
     "feature_norm": ("utterance", "level", "running"),
     "conv_norm": ("group", "layer"),
@@ -66,6 +66,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(FLAGS, FLAG),
     **dict.fromkeys(PROBABILITIES, PROBABILITY),
     "family": TEXT,
+    "fixed_samples": or_none(whole(1, 2**30)),
     "filterbank_bins": whole(1, TAPS),
     "conv_kernel": several(whole(1, TAPS), 1, 64),
     "conv_stride": several(whole(1, TAPS), 1, 64),
@@ -248,3 +249,29 @@ def check_against_original(shape: Any, original: Any) -> None:
             raise CheckpointError(f"config: shape.{where} has {min(strange)}, which the original shape has not")
     if not shape["residual"]:
         raise CheckpointError("config: shape.residual is empty; an encoder needs one channel at least")
+
+
+WITHOUT_LAYERS = {"samples": 1}
+"""Front end of an encoder without layers -> the width of its frames."""
+
+
+def check_without_layers(shape: Any, fields: Mapping[str, Any]) -> None:
+    """Check the config of an encoder without layers.
+
+    Args:
+        shape: its shape.
+        fields: its other fields.
+
+    Raises:
+        CheckpointError: it has a part that such an encoder lacks, or another width than its front end.
+    """
+    front = fields["front_end"]
+    wanted = {"layer": "pre_norm", "position": "none", "downsampling": 1, "final_norm": False}
+    found = {name: fields[name] for name in wanted}
+    wanted |= {"layers": [], "positional": None, "residual": list(range(WITHOUT_LAYERS[front]))}
+    for name, value in (found | {name: shape[name] for name in ("layers", "positional", "residual")}).items():
+        if value != wanted[name]:
+            raise CheckpointError(
+                f"config: {name} is {short(value)}; front_end {front} is for an encoder without layers, where it is"
+                f" {short(wanted[name])}"
+            )

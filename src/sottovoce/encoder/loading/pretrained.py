@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 from transformers.utils import logging
@@ -202,6 +203,8 @@ class StrictLoading:
         code = portable_files(self) if portable else {}
         with without_report():
             super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
+        if not self.state_dict():  # Transformers writes no file for an encoder that has no weights
+            save_file({}, Path(directory) / "model.safetensors")
         for weights in Path(directory).glob("*.safetensors"):
             apply_umask(weights)
         feature_extractor().save_pretrained(directory)

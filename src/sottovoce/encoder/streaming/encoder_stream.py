@@ -48,6 +48,8 @@ class StreamableEncoder(Protocol):
 def streaming_problems(config: EncoderConfig) -> list[str]:
     """The reasons why an encoder cannot work chunk by chunk, each with its remedy; empty if it can."""
     found = []
+    if not config.shape["layers"]:
+        found.append("has no layers")
     if config.front_end == "filterbank" and config.feature_norm != "running":
         found.append("normalizes features over the whole utterance (use feature_norm: running)")
     if config.front_end == "waveform" and config.normalize:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
+from ...encoder.checks.config_rules import WITHOUT_LAYERS
 from ...recipe.packaged import known_recipes
 from ...recipe.yaml_file import plain_recipe
 
@@ -52,6 +53,8 @@ def _encoder(encoder: dict[str, Any], size: int | None) -> str:
         name = source.removeprefix("runs/").replace("/models/", ": ")
         return name if size is None else f"{name}, {_millions(size)}"
     config = encoder.get("config") or {}
+    if (front := config.get("front_end")) in WITHOUT_LAYERS:
+        return f"no layers, {front}"
     return f"new, {config.get('layers', 12)} x {config.get('hidden_size', 768)}"
 
 
