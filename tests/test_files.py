@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from sottovoce.errors import DataError
-from sottovoce.files import check_writable, unwritable, whole_file, write_tensors, write_text
+from sottovoce.files import check_writable, unwritable, whole_directory, whole_file, write_tensors, write_text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
@@ -40,6 +40,20 @@ def test_after_an_error_the_file_is_as_before(tmp_path):
         partial.write_text("half")
         raise KeyError
     assert path.read_text() == "before\n" and [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_after_an_error_the_folder_is_as_before(tmp_path):
+    path = tmp_path / "folder"
+    with whole_directory(path) as partial:
+        (partial / "a").write_text("before")
+    with pytest.raises(KeyError), whole_directory(path) as partial:
+        (partial / "b").write_text("half")
+        raise KeyError
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+    assert [each.read_text() for each in path.iterdir()] == ["before"]
+    with whole_directory(path) as partial:
+        (partial / "b").write_text("after")
+    assert [each.name for each in path.iterdir()] == ["b"]
 
 
 def test_others_may_read_tensors_as_any_other_file(tmp_path):

@@ -145,6 +145,7 @@ def test_units_of_a_head_have_rows_of_their_own(head, rows):
     assert {
         name: [w.label for w in by_name[name].widths] for name in by_name if by_name[name].path.startswith("head")
     } == rows
+    assert all(w.kept == w.of > 0 for name in rows for w in by_name[name].widths)
     in_head = sum(layer.params for name, layer in by_name.items() if name.startswith("head"))
     assert in_head == sum(p.numel() for p in model.head.parameters())
     assert sum(layer.params for layer in found.layers) == sum(p.numel() for p in model.parameters())

@@ -39,8 +39,9 @@ def held(tmp_path):
 
 def test_the_second_is_told_whose_it_is(held, tmp_path):
     child, ours = held
+    recipe = read_recipe(write(toy(tmp_path, stages=[{"fine_tune": {"steps": 1}}]), tmp_path / "recipe.yaml"))
     with pytest.raises(RecipeError) as caught:
-        compress("demo", tmp_path / "run")
+        compress(recipe, tmp_path / "run")
     assert str(caught.value).startswith(f"{tmp_path}/run: process {child.pid} on {socket.gethostname()}, since 20")
     assert "--wait" in str(caught.value) and len(str(caught.value).splitlines()) == 1
     assert {each.name for each in (tmp_path / "run").iterdir()} == {".lock", ".lock.owner"}  # nothing was made
