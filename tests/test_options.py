@@ -2,7 +2,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from sottovoce.errors import DataError
-from sottovoce.options import Options, check_options, one_of, problems_of
+from sottovoce.options import OneOf, Options, check_options, one_of, problems_of
 from sottovoce.text.suggestions import did_you_mean
 
 
@@ -16,7 +16,9 @@ class Slim(Options):
     method: str = "magnitude"
 
 
-Stage = one_of("Stage", {"prune": Prune, "slim": Slim})
+@one_of({"prune": Prune, "slim": Slim})
+class Stage(OneOf[Prune | Slim]):
+    """Pruning or slimming."""
 
 
 class Recipe(Options):

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sottovoce.recipe.augmentation import MASKS, effects, masks
+from sottovoce.recipe.augmentation import effects, masks
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked
@@ -104,7 +104,7 @@ def test_a_recipe_names_them_among_its_augmentation(tmp_path):
     recipe = read_recipe(write(plain, tmp_path / "a.yaml"))
     chosen = recipe.data.augment
     assert [type(each) for each in masks(chosen)] == [TimeMask, FrequencyMask] and len(effects(chosen)) == 1
-    assert masks(chosen)[0].longest == 0.1 and set(MASKS) == {"time_mask", "frequency_mask"}
+    assert masks(chosen)[0].longest == 0.1
 
     def losses(name, recipe):
         compress(recipe, tmp_path / name)

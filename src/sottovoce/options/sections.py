@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from pydantic import ConfigDict, create_model, model_serializer, model_validator
 
@@ -16,8 +16,11 @@ class Options(Bounded):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class OneOf(Options):
-    """Base of the sections that `one_of` makes."""
+Section = TypeVar("Section")
+
+
+class OneOf(Options, Generic[Section]):
+    """Base of the sections that `one_of` completes; ``OneOf[Section]`` says what the chosen sections have in common."""
 
     @model_validator(mode="before")
     @classmethod
@@ -30,7 +33,7 @@ class OneOf(Options):
         return data
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> OneOf:
+    def _exactly_one(self) -> OneOf[Section]:
         if len(self.model_fields_set) != 1:
             raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
         return self
@@ -45,25 +48,36 @@ class OneOf(Options):
         return next(iter(self.model_fields_set))
 
     @property
-    def options(self) -> Any:
+    def options(self) -> Section:
         """The section under the key."""
         return getattr(self, self.kind)
 
 
-def one_of(name: str, choices: Mapping[str, type[Options]]) -> type[OneOf]:
-    """A model of a section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
+Chosen = TypeVar("Chosen", bound=OneOf[Any])
+
+
+def one_of(choices: Mapping[str, type]) -> Callable[[type[Chosen]], type[Chosen]]:
+    """Complete a section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
 
     Its instances have ``kind`` (the key) and ``options`` (the section under the key).
 
     >>> class Sine(Options):
     ...     hertz: float
-    >>> tone = one_of("Tone", {"sine": Sine}).model_validate({"sine": {"hertz": 440}})
+    >>> @one_of({"sine": Sine})
+    ... class Tone(OneOf[Sine]):
+    ...     pass
+    >>> tone = Tone.model_validate({"sine": {"hertz": 440}})
     >>> tone.kind, tone.options.hertz
     ('sine', 440.0)
 
     Args:
-        name: The name of the model.
         choices: The model of the section under each key.
     """
     fields: dict[str, Any] = {key: (model | None, None) for key, model in choices.items()}
-    return create_model(name, __base__=OneOf, **fields)
+
+    def complete(section: type[Chosen]) -> type[Chosen]:
+        return create_model(
+            section.__name__, __base__=section, __doc__=section.__doc__, __module__=section.__module__, **fields
+        )
+
+    return complete

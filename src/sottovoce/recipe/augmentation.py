@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from glob import glob
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ from ..data.batches.augment import (
 from ..data.batches.codecs import CODECS, Coding
 from ..data.batches.rawboost import PARALLEL, RawBoost
 from ..errors import RecipeError
-from ..options import Options, one_of
+from ..options import OneOf, Options, one_of
 from ..training.masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -101,7 +101,7 @@ class FrequencyMaskOptions(Options):
         return FrequencyMask(**self.model_dump())
 
 
-MASKS: dict[str, type[Options]] = {"time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions}
+MaskOptions: TypeAlias = TimeMaskOptions | FrequencyMaskOptions
 
 
 class CodecOptions(Options):
@@ -124,28 +124,35 @@ class RawBoostOptions(Options):
         return RawBoost(self.probability, self.algorithm)
 
 
-Augmentation: Any = one_of(
-    "Augmentation",
+EffectOptions: TypeAlias = (
+    ReverberationOptions | ChannelOptions | NoiseOptions | BabbleOptions | CodecOptions | RawBoostOptions
+)
+
+
+@one_of(
     {
         "reverberation": ReverberationOptions,
         "channel": ChannelOptions,
         "noise": NoiseOptions,
         "babble": BabbleOptions,
-        **MASKS,
+        "time_mask": TimeMaskOptions,
+        "frequency_mask": FrequencyMaskOptions,
         "codec": CodecOptions,
         "rawboost": RawBoostOptions,
-    },
+    }
 )
+class Augmentation(OneOf[EffectOptions | MaskOptions]):
+    """One effect on the training audio, or one mask."""
 
 
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
     """The effects on audio in a section, in order."""
-    return [each.options.build() for each in chosen if each.kind not in MASKS]
+    return [each.options.build() for each in chosen if not isinstance(each.options, MaskOptions)]
 
 
 def masks(chosen: Sequence[Augmentation]) -> list[Mask]:
     """The masks in a section, in order."""
-    return [each.options.build() for each in chosen if each.kind in MASKS]
+    return [each.options.build() for each in chosen if isinstance(each.options, MaskOptions)]
 
 
 def _found(pattern: str) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,7 +27,7 @@ from ..data.synthesis.resynthesis import ATTACKS
 from ..data.synthesis.simulated_conversations import ConversationStyle, simulate_conversations
 from ..data.synthesis.verification import TRIAL_FILES
 from ..errors import DataError, RecipeError
-from ..options import Options, known_keys, one_of, problems_of
+from ..options import OneOf, Options, known_keys, one_of, problems_of
 from ..options.bounds import MOST_SECONDS, SEEDS
 from ..text.suggestions import did_you_mean
 from .amounts import FileName, Length
@@ -52,6 +52,19 @@ class PreparedCorpus(NamedTuple):
 
     splits: Mapping[str, Path]
     trials: Mapping[str, Path] = {}
+
+
+class CorpusSource(Protocol):
+    """What the sections of corpora have in common."""
+
+    def splits(self) -> list[str] | None:
+        """The names of the splits; ``None`` if they are unknown before the corpus is prepared."""
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong inside the section."""
+
+    def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
+        """Make the corpus inside ``folder``, unless it exists already."""
 
 
 class VariantOptions(Options):
@@ -198,9 +211,9 @@ class ManifestOptions(Options):
         return PreparedCorpus(given | indexed)
 
 
-VoicesOptions: Any = one_of(
-    "VoicesOptions", {"synthesize": SynthesisOptions, "import": ImportOptions, "cuts": ManifestOptions}
-)
+@one_of({"synthesize": SynthesisOptions, "import": ImportOptions, "cuts": ManifestOptions})
+class VoicesOptions(OneOf[CorpusSource]):
+    """A corpus of single speakers."""
 
 
 class ConversationOptions(Options):
@@ -304,13 +317,14 @@ class CopySynthesisOptions(Options):
         return PreparedCorpus({self.split: made})
 
 
-CorpusOptions: Any = one_of(
-    "CorpusOptions",
+@one_of(
     {
         "synthesize": SynthesisOptions,
         "import": ImportOptions,
         "cuts": ManifestOptions,
         "converse": ConversationOptions,
         "copies": CopySynthesisOptions,
-    },
+    }
 )
+class CorpusOptions(OneOf[CorpusSource]):
+    """A corpus: where it comes from."""

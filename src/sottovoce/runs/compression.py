@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import cast
 
 import torch
 from rich.console import Console
@@ -22,7 +23,7 @@ from .preflight import evaluation_problems, preflight_problems
 from .recipe import Recipe
 from .recipe_file import checked_recipe, read_recipe
 from .run_directory import RunDirectory
-from .stages.context import StageContext, StageResult
+from .stages.context import StageContext, StageResult, StageRun
 from .stages.stage_end import finish
 
 StageWrapper = Callable[[str, Callable[[], StageResult]], StageResult]
@@ -83,7 +84,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
             stage = _stage_run(recipe, directory, corpora, console, name, previous)
             began = time.perf_counter()
             torch.manual_seed(seed_of(recipe.seed, name, "begin"))  # for new weights, such as a classifier's
-            product = around(name, partial(entry.options.run, stage))
+            product = around(name, partial(cast(StageRun, entry.options).run, stage))
             finish(stage, recipe, product, evaluate=entry.options.evaluate, began=began)
         else:
             console.print(f"{name}: finished before", highlight=False, markup=False)

@@ -10,7 +10,7 @@ import torch
 from pydantic import BeforeValidator, Field, ValidationError
 
 from ..errors import RecipeError
-from ..options import Options, one_of, problem_list, problems_of, short_repr
+from ..options import OneOf, Options, one_of, problem_list, problems_of, short_repr
 from ..options.bounds import SEEDS
 from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
@@ -20,6 +20,7 @@ from ..recipe.stage_names import START
 from ..recipe.stage_options import StageOptions
 from ..recipe.training_stage_options import TrainingStageOptions
 from ..tasks.registry import TASKS
+from ..tasks.task import Task
 from ..text.suggestions import did_you_mean
 from ..training.loop import Compute
 from .stages import STAGES
@@ -80,8 +81,14 @@ class About(Options):
     differs: list[str] = []
 
 
-TaskChoice: Any = one_of("TaskChoice", TASKS)
-StageChoice: Any = one_of("StageChoice", STAGES)
+@one_of(TASKS)
+class TaskChoice(OneOf[Task]):
+    """The task of a recipe."""
+
+
+@one_of(STAGES)
+class StageChoice(OneOf[StageOptions]):
+    """One stage of a recipe."""
 
 
 class Recipe(Options):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -21,7 +21,8 @@ from ..heads.framewise.powerset_head import PowersetHead
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
-from .head_options import constructor_options
+from ..text.plain_data import PlainData, number_in, table_in
+from .head_options import ConstructorOptions, with_options_of
 from .scoring.diarization_scores import DecisionOptions, local_score, numbers_of, recording_score
 from .task import EvaluationData, Objective
 
@@ -32,8 +33,12 @@ _SLACK = 2
 """Frames by which an encoder's count may differ from that of 25 ms windows every 20 ms (a filterbank's window is longer)."""
 
 
-PowersetOptions: Any = constructor_options(PowersetHead)
-"""The recipe section of the head."""
+@with_options_of(PowersetHead)
+class PowersetOptions(ConstructorOptions):
+    """The recipe section of the head."""
+
+    speakers: int
+    at_once: int
 
 
 class NoOptions(Options):
@@ -56,7 +61,7 @@ class Diarization(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
-    head: PowersetOptions = PowersetOptions()
+    head: PowersetOptions = PowersetOptions.model_validate({})
     loss: NoOptions = NoOptions()
     decisions: DecisionOptions = DecisionOptions()
     draws: int = Field(1000, ge=1, le=100_000)
@@ -85,7 +90,7 @@ class Diarization(Options):
         head = {"kind": "powerset", **self.head.model_dump()}
         return TaskConfig(encoder=encoder, head=head, task="diarization", labels=self._names())
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Diarization:
+    def with_loss(self, changes: PlainData) -> Diarization:
         return self.model_copy(update={"loss": NoOptions.model_validate(dict(changes))})
 
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> DiarizationObjective:
@@ -102,7 +107,7 @@ class Diarization(Options):
             turns_of_cut(cut)
         self.decisions.embedder()
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """Local DER, and with a verification model DER and JER of whole recordings.
 
         The local DER treats every window as a recording of its own and matches its speakers with the reference separately.
@@ -120,18 +125,20 @@ class Diarization(Options):
                 }
         return results
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Do nothing: the task has no threshold."""
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
-        def rates(of: Mapping[str, Any]) -> str:
-            parts = f"miss {100 * of['miss']:.2f}, false alarm {100 * of['false_alarm']:.2f}"
-            return f"DER {100 * of['der']:.2f} % ({parts}, confusion {100 * of['confusion']:.2f})"
+    def summary(self, numbers: PlainData) -> str:
+        def rates(of: PlainData) -> str:
+            der, miss, false_alarm, confusion = (
+                100 * number_in(of, name) for name in ("der", "miss", "false_alarm", "confusion")
+            )
+            return f"DER {der:.2f} % (miss {miss:.2f}, false alarm {false_alarm:.2f}, confusion {confusion:.2f})"
 
         text = f"{rates(numbers)}; {numbers['protocol']}"
         if "recordings" in numbers:
-            whole = numbers["recordings"]
-            text = f"{rates(whole)}, JER {100 * whole['jer']:.2f} %; {whole['protocol']}; local {rates(numbers)}"
+            whole = table_in(numbers, "recordings")
+            text = f"{rates(whole)}, JER {100 * number_in(whole, 'jer'):.2f} %; {whole['protocol']}; local {rates(numbers)}"
         return text
 
 

@@ -24,7 +24,7 @@ NO_OPTIONS = frozenset({"shape"})
 class ConstructorOptions(Options):
     """Base of the sections that `constructor_options` makes."""
 
-    builder: ClassVar[Callable[..., Any]]
+    builder: ClassVar[Callable[..., object]]
     """The class whose keyword arguments are the options."""
 
     @model_validator(mode="after")
@@ -34,16 +34,24 @@ class ConstructorOptions(Options):
 
 
 @cache
-def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()) -> Any:
+def constructor_options(builder: Callable[..., object], given: Collection[str] = ()) -> type[ConstructorOptions]:
     """A section with a field for each keyword argument of a class, with its type, bounds, default and description.
 
     Args:
         builder: the class, such as a head.
         given: arguments that are not set by the recipe, such as the number of outputs.
-
-    Returns:
-        A subclass of `ConstructorOptions`.
     """
+    return _completed(ConstructorOptions, builder, given)
+
+
+def with_options_of(builder: Callable[..., object]) -> Callable[[type[ConstructorOptions]], type[ConstructorOptions]]:
+    """Complete a section that names some options of a class itself, for type checkers; see `constructor_options`."""
+    return lambda section: _completed(section, builder)
+
+
+def _completed(
+    section: type[ConstructorOptions], builder: Callable[..., object], given: Collection[str] = ()
+) -> type[ConstructorOptions]:
     texts = argument_texts(builder)
     fields: dict[str, Any] = {}
     for name, option in options_of(builder).items():
@@ -52,7 +60,7 @@ def constructor_options(builder: Callable[..., Any], given: Collection[str] = ()
         default = ... if option.needed else _written(option.default)
         field = Field(default, validate_default=True, description=texts.get(name))
         fields[name] = (_field_type(option.annotation), field)
-    made = create_model(f"{builder.__name__}Options", __base__=ConstructorOptions, **fields)
+    made = create_model(f"{builder.__name__}Options", __base__=section, **fields)
     made.builder = builder
     made.__doc__ = inspect.cleandoc(builder.__doc__ or "").partition("\n")[0]
     return made
@@ -93,12 +101,12 @@ def _marked(base: Any, *marks: Any) -> Any:
 
 
 @cache
-def _choice(kinds: KindsOf) -> type[OneOf]:
+def _choice(kinds: KindsOf) -> type[OneOf[ConstructorOptions]]:
     sections = {name: constructor_options(builder) for name, builder in kinds.builders.items()}
-    return one_of(kinds.noun.title().replace(" ", ""), sections)
+    return one_of(sections)(create_model(kinds.noun.title().replace(" ", ""), __base__=OneOf[ConstructorOptions]))
 
 
-def option_values(section: Options) -> dict[str, Any]:
+def option_values(section: Options) -> dict[str, object]:
     """The options of a section as a model's config writes them: ``{"width": 128, "pooling": {"kind": "mean"}}``."""
     found = section.model_dump()
     for name in type(section).model_fields:
@@ -107,12 +115,12 @@ def option_values(section: Options) -> dict[str, Any]:
     return found
 
 
-def chosen_config(chosen: OneOf) -> dict[str, Any]:
+def chosen_config(chosen: OneOf[ConstructorOptions]) -> dict[str, object]:
     """A choice, and choices inside it, as a model's config writes them: ``{"kind": "mhfa", "width": 128, ...}``."""
     return {"kind": chosen.kind, **option_values(chosen.options)}
 
 
-def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
+def argument_texts(documented: object) -> dict[str, str]:
     """The text for each argument in the section ``Args`` of a docstring."""
     text = inspect.cleandoc(documented.__doc__ or "")
     section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
@@ -124,9 +132,12 @@ def argument_texts(documented: Callable[..., Any]) -> dict[str, str]:
     return found
 
 
-EMBEDDER_SECTIONS: Mapping[str, Any] = {
+EMBEDDER_SECTIONS: Mapping[str, type[ConstructorOptions]] = {
     name: constructor_options(head) for name, head in HEADS.items() if issubclass(head, Embedder)
 }
 """The sections of the heads that turn an utterance into one vector, by the name that recipes use."""
 
-EmbedderChoice: Any = one_of("EmbedderChoice", EMBEDDER_SECTIONS)
+
+@one_of(EMBEDDER_SECTIONS)
+class EmbedderChoice(OneOf[ConstructorOptions]):
+    """A head that turns an utterance into one vector."""

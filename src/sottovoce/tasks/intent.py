@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -22,10 +22,11 @@ from ..metrics.semantics import Fraction, Semantics, SemanticScore
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from ..text.plain_data import PlainData
 from .recognition_heads import SEQUENCE_SECTIONS
 from .slu_formulations import ClassFormulation, Formulation, IntentHead, IntentLoss, SequenceFormulation
 from .slu_semantics import cut_semantics
-from .task import EvaluationData, Objective, interval_fields
+from .task import EvaluationData, Objective, interval_fields, rate_text
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -52,7 +53,7 @@ class Intent(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
-    head: IntentHead = IntentHead(pooled={"width": 256, "fusion": {"sum": {}}})
+    head: IntentHead = IntentHead.model_validate({"pooled": {"width": 256, "fusion": {"sum": {}}}})
     loss: IntentLoss = IntentLoss()
     intents: list[str] = ["intent"]
     slots: list[str] | Literal["all"] = []
@@ -104,7 +105,7 @@ class Intent(Options):
         labels = self.labels(train)
         return TaskConfig(encoder=encoder, head=self.form.head(labels), task="intent", labels=labels)
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Intent:
+    def with_loss(self, changes: PlainData) -> Intent:
         loss = IntentLoss.model_validate({**self.loss.model_dump(), **changes})
         loss.check(self.head)
         return self.model_copy(update={"loss": loss})
@@ -123,12 +124,12 @@ class Intent(Options):
             self.meaning(cut)
             self._drawn_with(cut)
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """The results of `score` for the model's predictions on every recording."""
         found = {name: each.semantics for name, each in understand(model, test.cuts).items()}
         return self.score(test.cuts, found, model.config.labels or ())
 
-    def score(self, cuts: Sequence[Cut], found: Mapping[str, Semantics], labels: Sequence[str]) -> dict[str, Any]:
+    def score(self, cuts: Sequence[Cut], found: Mapping[str, Semantics], labels: Sequence[str]) -> dict[str, object]:
         """Exact match, accuracy of intents, F1 of slots and SLU-F1 over every recording, with 95 % intervals.
 
         A recording without a prediction counts as wrong. So do intents and slots that the training data lacks; the results
@@ -145,7 +146,7 @@ class Intent(Options):
         gold = {cut.id: self.meaning(cut) for cut in cuts}
         groups = {cut.id: self._drawn_with(cut) for cut in cuts}
         score = SemanticScore(gold, found, groups)
-        results: dict[str, Any] = {"recordings": len(gold), **self._rates("exact_match", score.exact_match())}
+        results: dict[str, object] = {"recordings": len(gold), **self._rates("exact_match", score.exact_match())}
         if self.intents:
             results |= self._rates("intent_accuracy", score.intent_accuracy())
         if len(self.intents) > 1:
@@ -164,13 +165,13 @@ class Intent(Options):
     def _drawn_with(self, cut: Cut) -> str:
         return cut_speaker(cut) or cut_field(cut, self.together) or cut.id
 
-    def _rates(self, name: str, rate: Fraction) -> dict[str, Any]:
+    def _rates(self, name: str, rate: Fraction) -> dict[str, object]:
         interval = rate.interval(draws=self.draws)
         return {name: rate.value} if interval is None else interval_fields(name, interval)
 
     def _by_split(
         self, cuts: Sequence[Cut], gold: Mapping[str, Semantics], found: Mapping[str, Semantics]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         kinds = {cut.id: kind for cut in cuts if (kind := cut_field(cut, self.split)) is not None}
         parts = {}
         for kind in sorted(set(kinds.values())):
@@ -196,17 +197,14 @@ class Intent(Options):
             text += f"; {sum(unknown.values())} labels are unknown to training and count as wrong, such as {first!r}"
         return text
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Do nothing: the task has no threshold."""
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: PlainData) -> str:
         parts = []
         for key, name in _RATE_NAMES.items():
             if key in numbers:
-                text = f"{name} {100 * numbers[key]:.1f} %"
-                if bounds := numbers.get(f"{key}_interval"):
-                    text += f" [{100 * bounds['low']:.1f}, {100 * bounds['high']:.1f}]"
-                parts.append(text)
+                parts.append(f"{name} {rate_text(numbers, key, 1)}")
         return f"{', '.join(parts)}; {numbers['protocol']}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -21,9 +21,10 @@ from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
 from ..options.bounds import WIDEST
+from ..text.plain_data import PlainData, number_in
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import RecognitionHead, RecognitionLoss
-from .task import EvaluationData, Objective, interval_fields
+from .task import EvaluationData, Objective, interval_fields, rate_text
 from .transcripts import ALPHABET, spelling, transcript, warn_lost_characters
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Recognition(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
-    head: RecognitionHead = RecognitionHead(ctc={})
+    head: RecognitionHead = RecognitionHead.model_validate({"ctc": {}})
     loss: RecognitionLoss = RecognitionLoss()
     pieces: int | None = Field(None, ge=3)
     alphabet: str = ALPHABET
@@ -98,7 +99,7 @@ class Recognition(Options):
         head = {"kind": self.head.kind, **self.head.options.model_dump(), "outputs": len(labels)}
         return TaskConfig(encoder=encoder, head=head, task="recognition", labels=labels)
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Recognition:
+    def with_loss(self, changes: PlainData) -> Recognition:
         loss = RecognitionLoss.model_validate({**self.loss.model_dump(), **changes})
         loss.check(self.head)
         return self.model_copy(update={"loss": loss})
@@ -124,7 +125,7 @@ class Recognition(Options):
     def check(self, test: EvaluationData) -> None:
         self.references(test.cuts)
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """WER and CER over all data, with 95 % intervals over speakers, or over utterances if one has no speaker."""
         normalizer = self.normalizer()
         references = self.references(test.cuts)
@@ -134,7 +135,7 @@ class Recognition(Options):
         letters = score_recognition(references, found, unit="character", normalizer=normalizer)
         speakers = {cut.id: speaker for cut in test.cuts if (speaker := _only_speaker(cut)) is not None}
         by_speaker = len(speakers) == len(test.cuts) and len(set(speakers.values())) > 1
-        results: dict[str, Any] = {
+        results: dict[str, object] = {
             "utterances": len(references),
             "words": words.total,
             "substitutions": words.substitutions,
@@ -152,20 +153,18 @@ class Recognition(Options):
         ) + (f", 95 % interval over {over}" if "wer_interval" in results else "")
         return results
 
-    def _rate(self, name: str, score: RecognitionScore, speakers: Mapping[str, str] | None) -> dict[str, Any]:
+    def _rate(self, name: str, score: RecognitionScore, speakers: Mapping[str, str] | None) -> dict[str, object]:
         if len(score.utterances) < 2:
             return {name: score.rate}  # the bootstrap has nothing to draw from
         return interval_fields(name, score.interval(speakers, draws=self.draws))
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Do nothing: the task has no threshold."""
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
-        text = f"WER {100 * numbers['wer']:.2f} %"
-        if "wer_interval" in numbers:
-            text += f" [{100 * numbers['wer_interval']['low']:.2f}, {100 * numbers['wer_interval']['high']:.2f}]"
+    def summary(self, numbers: PlainData) -> str:
         counts = ", ".join(f"{numbers[k]} {k[:3]}" for k in ("substitutions", "deletions", "insertions"))
-        return f"{text} ({counts}), CER {100 * numbers['cer']:.2f} %; {numbers['protocol']}"
+        text = f"WER {rate_text(numbers, 'wer')} ({counts}), CER {100 * number_in(numbers, 'cer'):.2f} %"
+        return f"{text}; {numbers['protocol']}"
 
 
 def _only_speaker(cut: Cut) -> str | None:

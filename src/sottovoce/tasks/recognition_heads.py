@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ..heads.sequence.ctc import CTC
 from ..heads.sequence.transducer import Transducer
-from ..options import Options, one_of
-from .head_options import constructor_options
+from ..options import OneOf, Options, one_of
+from .head_options import ConstructorOptions, constructor_options, option_values
 
-SEQUENCE_SECTIONS: Mapping[str, Any] = {
+SEQUENCE_SECTIONS: Mapping[str, type[ConstructorOptions]] = {
     name: constructor_options(head, given=("outputs",)) for name, head in {"ctc": CTC, "transducer": Transducer}.items()
 }
 """The heads for sequences of labels, by the name that recipes use. The labels determine their number of outputs."""
 
-RecognitionHead: Any = one_of("RecognitionHead", SEQUENCE_SECTIONS)
+
+@one_of(SEQUENCE_SECTIONS)
+class RecognitionHead(OneOf[ConstructorOptions]):
+    """The head of a recognizer."""
 
 
 class RecognitionLoss(Options):
@@ -35,11 +38,11 @@ class RecognitionLoss(Options):
     ctc: float | None = Field(None, ge=0)
     warmup: int = Field(0, ge=0)
 
-    def check(self, head: Any) -> None:
+    def check(self, head: OneOf[ConstructorOptions]) -> None:
         """Raises: ValueError: options of the loss that do not apply to the head."""
         if head.kind == "ctc" and (self.ctc is not None or self.warmup):
             raise ValueError("ctc and warmup are for the head transducer; with ctc leave them out")
-        if head.kind == "transducer" and not head.options.ctc and (self.ctc or self.warmup):
+        if head.kind == "transducer" and not option_values(head.options)["ctc"] and (self.ctc or self.warmup):
             raise ValueError("ctc and warmup need a CTC output; give the head ctc: true")
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 from torch import Tensor
@@ -17,8 +17,8 @@ from ..distillation.logits import ClassDistillationLoss, DistillationLoss
 from ..errors import DataError
 from ..metrics.semantics import Semantics
 from ..models.task_network import TaskNetwork
-from ..options import Options, one_of
-from .head_options import EMBEDDER_SECTIONS, chosen_config
+from ..options import OneOf, Options, one_of
+from .head_options import EMBEDDER_SECTIONS, ConstructorOptions, chosen_config
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import SEQUENCE_SECTIONS, RecognitionLoss
 from .task import Objective
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 ReadSemantics = Callable[["Cut"], Semantics]
 """Returns the intents and slots of a cut."""
 
-IntentHead: Any = one_of("IntentHead", {**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
+
+@one_of({**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
+class IntentHead(OneOf[ConstructorOptions]):
+    """The head for intents and slots: an embedder for questions, or a head for sequences."""
 
 
 class IntentLoss(Options):
@@ -52,7 +55,7 @@ class IntentLoss(Options):
         """The options for sequences."""
         return RecognitionLoss(per=self.per, ctc=self.ctc, warmup=self.warmup)
 
-    def check(self, head: Any) -> None:
+    def check(self, head: IntentHead) -> None:
         """Raises: ValueError: options of the loss that do not apply to the head."""
         if head.kind in SEQUENCE_SECTIONS:
             if self.smoothing:
@@ -71,7 +74,7 @@ class Formulation(Protocol):
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> Targets:
         """The targets that batches carry."""
 
-    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+    def head(self, labels: Sequence[str]) -> dict[str, object]:
         """Config of the head."""
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
@@ -92,7 +95,7 @@ class ClassFormulation:
         intents, slots: the questions; ``all`` for every type of slot in the training data.
     """
 
-    def __init__(self, chosen: Any, intents: Sequence[str], slots: Sequence[str] | Literal["all"]):
+    def __init__(self, chosen: IntentHead, intents: Sequence[str], slots: Sequence[str] | Literal["all"]):
         self.chosen, self.intents, self.slots = chosen, intents, slots
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
@@ -109,7 +112,7 @@ class ClassFormulation:
         questions = SLUClasses(labels)
         return SLUTargets(cuts, questions.classes, lambda cut: questions.answers(read(cut)))
 
-    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+    def head(self, labels: Sequence[str]) -> dict[str, object]:
         return {"kind": "classifier", "embedding": chosen_config(self.chosen), "classes": len(labels)}
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:
@@ -131,7 +134,7 @@ class SequenceFormulation:
         chosen: the head.
     """
 
-    def __init__(self, chosen: Any):
+    def __init__(self, chosen: IntentHead):
         self.chosen = chosen
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
@@ -148,7 +151,7 @@ class SequenceFormulation:
 
         return Tokens(cuts, encode)
 
-    def head(self, labels: Sequence[str]) -> dict[str, Any]:
+    def head(self, labels: Sequence[str]) -> dict[str, object]:
         return {**chosen_config(self.chosen), "outputs": len(labels)}
 
     def objective(self, model: TaskNetwork, labels: Sequence[str], loss: IntentLoss) -> Objective:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from ..models.llr_scoring import CLASSES
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from ..text.plain_data import PlainData, number_in
 from .head_options import EmbedderChoice, chosen_config
 from .scoring.embedding import embed
 from .task import EvaluationData, Objective, interval_fields
@@ -71,7 +72,7 @@ class Spoofing(Options):
     least_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
-    head: EmbedderChoice = EmbedderChoice(mhfa={"heads": 32})
+    head: EmbedderChoice = EmbedderChoice.model_validate({"mhfa": {"heads": 32}})
     loss: SpoofLoss = SpoofLoss()
     label: str = "label"
     attack: str = "attack"
@@ -115,7 +116,7 @@ class Spoofing(Options):
         }
         return TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing", labels=[SPOOF, BONAFIDE])
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Spoofing:
+    def with_loss(self, changes: PlainData) -> Spoofing:
         if changes.get("kind", self.loss.kind) != self.loss.kind:
             raise DataError("anti-spoofing: the kind of loss decides on the head, so it is the same in all stages")
         return self.model_copy(update={"loss": SpoofLoss.model_validate({**self.loss.model_dump(), **changes})})
@@ -135,7 +136,7 @@ class Spoofing(Options):
     def check(self, test: EvaluationData) -> None:
         self.labels(test.cuts)
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """The metrics of ASVspoof 5 track 1, over all recordings and by attack and codec: minDCF, EER (nearest point), and for
         calibrated models actDCF and Cllr.
 
@@ -149,7 +150,7 @@ class Spoofing(Options):
         slope, offset = model.scoring.slope.item(), model.scoring.offset.item()
         llrs = slope * raw + offset
         calibration = fit_calibration(raw, kinds)
-        results: dict[str, Any] = {
+        results: dict[str, object] = {
             "bonafide": int(kinds.sum()),
             "spoofed": int((~kinds).sum()),
             "calibration": {"slope": calibration.slope, "offset": calibration.offset},
@@ -172,18 +173,19 @@ class Spoofing(Options):
         counted = "speakers" if any(cut_speaker(cut) for cut in test.cuts) else "recordings"
         results["protocol"] = (
             f"{results['bonafide']} bona fide and {results['spoofed']} spoofed, ASVspoof 5 track 1 costs,"
-            f" 95 % interval over {results['min_dcf_interval']['speakers']} {counted}"
+            f" 95 % interval over {number_in(results, 'min_dcf_interval', 'speakers')} {counted}"
         )
         return results
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Set the calibration from an evaluation on development data."""
-        model.scoring.fit(**numbers["calibration"])
+        model.scoring.fit(number_in(numbers, "calibration", "slope"), number_in(numbers, "calibration", "offset"))
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
-        text = f"minDCF {numbers['min_dcf']:.3f}, EER (nearest point) {100 * numbers['nearest_eer']:.2f} %"
+    def summary(self, numbers: PlainData) -> str:
+        rate = 100 * number_in(numbers, "nearest_eer")
+        text = f"minDCF {number_in(numbers, 'min_dcf'):.3f}, EER (nearest point) {rate:.2f} %"
         if "cllr" in numbers:
-            text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
+            text += f", actDCF {number_in(numbers, 'act_dcf'):.3f}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
         return f"{text}; {numbers['protocol']}"
 
 

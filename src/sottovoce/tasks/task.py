@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -16,6 +16,8 @@ from ..encoder.config import EncoderConfig
 from ..metrics.intervals import Interval
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork, TaskOutput
+from ..options import Options
+from ..text.plain_data import PlainData, number_in
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -94,6 +96,10 @@ class Task(Protocol):
     whole_utterances: bool
     """Whether training needs whole utterances, because labels apply to a whole utterance and not to a crop."""
 
+    @property
+    def loss(self) -> Options:
+        """Options of the loss."""
+
     def labels(self, cuts: Sequence[Cut]) -> list[str]:
         """Names of the classes in the training data, in the order of the class numbers in batches.
 
@@ -119,7 +125,7 @@ class Task(Protocol):
             DataError: training data that such a task cannot learn from.
         """
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Task:
+    def with_loss(self, changes: PlainData) -> Task:
         """A copy of this task with changed options of its loss."""
 
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> Objective:
@@ -142,21 +148,30 @@ class Task(Protocol):
             DataError: data that cannot be scored.
         """
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """Every metric of the task with confidence intervals, and the scoring ``protocol`` in words.
 
         Raises:
             DataError: data that cannot be scored.
         """
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Set the threshold or calibration from the results of an evaluation on development data."""
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
+    def summary(self, numbers: PlainData) -> str:
         """The result of an evaluation in a few words."""
 
 
-def interval_fields(name: str, interval: Interval) -> dict[str, Any]:
+def interval_fields(name: str, interval: Interval) -> dict[str, object]:
     """A metric with its interval, as fields of the results of an evaluation."""
     bounds = {"low": interval.low, "high": interval.high, "level": interval.level, "speakers": interval.speakers}
     return {name: interval.value, f"{name}_interval": bounds}
+
+
+def rate_text(numbers: PlainData, name: str, digits: int = 2) -> str:
+    """A rate in the results of an evaluation in percent, with its interval if it has one: ``5.01 % [4.20, 6.00]``."""
+    text = f"{100 * number_in(numbers, name):.{digits}f} %"
+    if f"{name}_interval" in numbers:
+        low, high = (100 * number_in(numbers, f"{name}_interval", end) for end in ("low", "high"))
+        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return text

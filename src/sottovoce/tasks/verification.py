@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from ..metrics.intervals import Metric, bootstrap
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
+from ..text.plain_data import PlainData, number_in, table_in
 from .head_options import EmbedderChoice, chosen_config
 from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from .scoring.embedding import embed_all
@@ -36,7 +37,7 @@ from .scoring.speaker_scoring import (
     score,
     set_calibration,
 )
-from .task import EvaluationData, interval_fields
+from .task import EvaluationData, interval_fields, rate_text
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
@@ -58,7 +59,7 @@ class Verification(Options):
     scored_on_trials: ClassVar[bool] = True
     whole_utterances: ClassVar[bool] = False
 
-    head: EmbedderChoice = EmbedderChoice(mhfa={})
+    head: EmbedderChoice = EmbedderChoice.model_validate({"mhfa": {}})
     loss: SpeakerLoss = SpeakerLoss()
     scoring: Scoring = Scoring()
     mean_of: int = Field(500, ge=2)
@@ -97,7 +98,7 @@ class Verification(Options):
             task="verification",
         )
 
-    def with_loss(self, changes: Mapping[str, Any]) -> Verification:
+    def with_loss(self, changes: PlainData) -> Verification:
         return self.model_copy(update={"loss": self.loss.changed(changes)})
 
     def objective(self, model: TaskNetwork, labels: Sequence[str]) -> SpeakerObjective:
@@ -137,7 +138,7 @@ class Verification(Options):
         """Scores of all trials; log-likelihood ratios if the model is calibrated. Raises the same errors as `scored`."""
         return calibrated_scores(model.scoring, self.scored(model, cuts, trials))
 
-    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, Any]:
+    def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
         """EER (interpolated, and on the convex hull of the ROC), minDCF (p_target 0.01) and the DET curve; for calibrated
         models also actDCF and Cllr. 95 % intervals are bootstrapped by speaker if speakers are known.
 
@@ -146,7 +147,7 @@ class Verification(Options):
         cuts, trials = test.cuts, _trials(test)
         scored = self.scored(model, cuts, trials)
         scores = calibrated_scores(model.scoring, scored)
-        results: dict[str, Any] = {"trials": len(trials), "targets": int(trials.targets.sum())}
+        results: dict[str, object] = {"trials": len(trials), "targets": int(trials.targets.sum())}
         metrics: dict[str, Metric] = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
         decided = scores
         if model.scoring.calibration is not None:
@@ -170,23 +171,21 @@ class Verification(Options):
         curve = det(scores, trials.targets)
         results["det"] = {"miss": curve.miss.tolist(), "false_alarm": curve.false_alarm.tolist()}
         results["protocol"] = f"{len(trials):,} trials, {describe_scoring(model.scoring)}" + (
-            f", 95 % interval over {results['eer_interval']['speakers']} speakers" if by_speaker else ""
+            f", 95 % interval over {number_in(results, 'eer_interval', 'speakers')} speakers" if by_speaker else ""
         )
         return results
 
-    def set_threshold(self, model: TaskNetwork, numbers: Mapping[str, Any]) -> None:
+    def set_threshold(self, model: TaskNetwork, numbers: PlainData) -> None:
         """Calibrate on the development trials if the recipe asks for it, and set the threshold to their equal-error point."""
-        model.scoring.threshold.fill_(numbers["threshold"])
+        model.scoring.threshold.fill_(number_in(numbers, "threshold"))
         if "calibration" in numbers:
-            set_calibration(model.scoring, numbers["calibration"])
+            set_calibration(model.scoring, table_in(numbers, "calibration"))
 
-    def summary(self, numbers: Mapping[str, Any]) -> str:
-        text = f"EER {100 * numbers['eer']:.2f} %"
-        if "eer_interval" in numbers:
-            text += f" [{100 * numbers['eer_interval']['low']:.2f}, {100 * numbers['eer_interval']['high']:.2f}]"
-        text += f", on the ROC's hull {100 * numbers['rocch_eer']:.2f} %, minDCF {numbers['min_dcf']:.3f}"
+    def summary(self, numbers: PlainData) -> str:
+        hull, min_dcf = 100 * number_in(numbers, "rocch_eer"), number_in(numbers, "min_dcf")
+        text = f"EER {rate_text(numbers, 'eer')}, on the ROC's hull {hull:.2f} %, minDCF {min_dcf:.3f}"
         if "cllr" in numbers:
-            text += f", actDCF {numbers['act_dcf']:.3f}, Cllr {numbers['cllr']:.3f} bits"
+            text += f", actDCF {number_in(numbers, 'act_dcf'):.3f}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
         return f"{text}, {numbers['trials']} trials"
 
 

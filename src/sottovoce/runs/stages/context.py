@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from safetensors import SafetensorError, safe_open
@@ -46,7 +46,14 @@ class StageResult:
 
     model: TaskModel
     objective: Objective | None = None
-    results: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, object] = field(default_factory=dict)
+
+
+class StageRun(Protocol):
+    """What a stage has besides its options."""
+
+    def run(self, at: StageContext) -> StageResult:
+        """Carry out the stage."""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -12,6 +12,7 @@ from ...data.batches.batches import Batch
 from ...errors import DataError
 from ...options import Options
 from ...options.bounds import WIDEST
+from ...text.plain_data import PlainData
 from ..task import Objective
 from .aam_softmax import AAMSoftmax
 from .softmax import Softmax
@@ -40,7 +41,7 @@ class SpeakerLoss(Options):
             raise ValueError(f"plain softmax has no {given[0]}; take it out, or take kind: aam")
         return self
 
-    def changed(self, changes: Mapping[str, Any]) -> SpeakerLoss:
+    def changed(self, changes: PlainData) -> SpeakerLoss:
         """A copy of these options with some changed.
 
         Raises:

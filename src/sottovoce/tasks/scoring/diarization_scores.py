@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -187,9 +187,9 @@ def best_threshold(scores: Mapping[float, DiarizationScore]) -> float:
     return best[len(best) // 2]
 
 
-def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, Any]:
+def numbers_of(score: DiarizationScore, recordings: Sequence[str], draws: int) -> dict[str, object]:
     """DER with its confidence interval over recordings, and its components."""
-    results: dict[str, Any] = {"der": score.der}
+    results: dict[str, object] = {"der": score.der}
     errors, speech = (dict.fromkeys(recordings, 0.0) for _ in range(2))
     for file in score.files:
         name = file.name if file.name in errors else file.name.rpartition("@")[0]

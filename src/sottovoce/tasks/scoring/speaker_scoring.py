@@ -8,10 +8,10 @@ Each step is optional. The model holds what was fitted (`CosineScoring`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,8 +25,9 @@ from ...metrics.detection.back_ends import lda, wccn
 from ...metrics.detection.calibration import Calibration, fit_calibration
 from ...metrics.detection.roc import Floats
 from ...models.cosine_scoring import CosineScoring
-from ...options import Options, one_of
+from ...options import OneOf, Options, one_of
 from ...options.bounds import WIDEST
+from ...text.plain_data import PlainData, number_in
 
 Indices = NDArray[np.intp]
 
@@ -36,7 +37,7 @@ class WCCNOptions(Options):
 
     ridge: float = Field(1.0, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         return {"linear": True}
 
     def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
@@ -49,14 +50,16 @@ class LDAOptions(Options):
     dimensions: int = Field(100, ge=1, le=WIDEST)
     ridge: float = Field(0.01, ge=0, description="added to the covariance, as a fraction of its mean variance")
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         return {"linear": True, "dimensions": self.dimensions}
 
     def fit(self, embeddings: Floats, speakers: Sequence[str]) -> Floats:
         return lda(embeddings, speakers, self.dimensions, ridge=self.ridge)
 
 
-BackEnd: Any = one_of("BackEnd", {"wccn": WCCNOptions, "lda": LDAOptions})
+@one_of({"wccn": WCCNOptions, "lda": LDAOptions})
+class BackEnd(OneOf[WCCNOptions | LDAOptions]):
+    """The back-end."""
 
 
 class ASNormOptions(Options):
@@ -116,13 +119,13 @@ class Scoring(Options):
         """Whether training speech must be embedded speaker by speaker."""
         return self.back_end is not None or self.as_norm is not None
 
-    def config(self, speakers: int) -> dict[str, Any]:
+    def config(self, speakers: int) -> dict[str, object]:
         """Options of `CosineScoring` for this number of training speakers.
 
         Raises:
             DataError: fewer training speakers than AS-norm needs.
         """
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         if self.back_end is not None:
             found |= self.back_end.options.config()
         if self.as_norm is not None:
@@ -252,7 +255,7 @@ def fit_trial_calibration(scored: TrialScores, targets: NDArray[np.bool_], names
     return Calibration(found.slope, found.offset, {name: found.measures[name] for name in names}, found.prior)
 
 
-def set_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
+def set_calibration(scoring: CosineScoring, numbers: PlainData) -> None:
     """Set the calibration of a model from the results of an evaluation, as plain data.
 
     Raises:
@@ -260,8 +263,8 @@ def set_calibration(scoring: CosineScoring, numbers: Mapping[str, Any]) -> None:
     """
     if scoring.calibration is None:
         raise DataError("verification: the model has no calibration to set; name its measures in its config's scoring")
-    weights = [numbers["measures"][name] for name in scoring.measures or []]
-    scoring.calibration.copy_(torch.tensor([numbers["slope"], *weights, numbers["offset"]]))
+    weights = [number_in(numbers, "measures", name) for name in scoring.measures or []]
+    scoring.calibration.copy_(torch.tensor([number_in(numbers, "slope"), *weights, number_in(numbers, "offset")]))
     scoring.calibrated.fill_(True)
 
 
