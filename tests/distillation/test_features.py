@@ -31,13 +31,38 @@ def test_distance_equals_the_formula_over_valid_frames():
     assert got == pytest.approx(distance_by_hand(s.numpy(), t.numpy(), [5, 2], 0.5, 2.0), rel=1e-5)
 
 
+def three_states():
+    generator = torch.Generator().manual_seed(7)
+    s, t = (torch.randn(2, 3, 5, 6, generator=generator) for _ in range(2))  # [B, layer, T, D]
+    return s.unbind(1), t.unbind(1)
+
+
+@pytest.mark.parametrize("l1, cosine, golden", [(1.0, 1.0, 1.1258426904678345), (0.5, 2.0, 0.5046238899230957)])
+def test_several_states_make_the_loss_of_dphubert(l1, cosine, golden):
+    """Golden: `DistillLoss(0, l1, cosine, "raw")`, lightning.py of pyf98/DPHuBERT at c18093f, on the same seeded states."""
+    encoder = tiny_encoder()
+    features = FeatureDistillation(encoder, tiny_encoder(), [0, 1, 2], l1=l1, cosine=cosine)
+    states, targets = three_states()
+    assert features.distance(states, None, targets)[0].item() == pytest.approx(golden, rel=1e-6)
+
+
+def test_mean_and_sum_of_the_states_over_valid_frames():
+    states, targets = three_states()
+    by_hand = [distance_by_hand(s.numpy(), t.numpy(), [5, 2], 1.0, 1.0) for s, t in zip(states, targets, strict=True)]
+    for reduction, wanted in (("mean", sum(by_hand) / 3), ("sum", sum(by_hand))):
+        features = FeatureDistillation(tiny_encoder(), tiny_encoder(), [0, 1, 2], reduction=reduction)
+        total, parts = features.distance(states, torch.tensor([5, 2]), targets)
+        assert total.item() == pytest.approx(wanted, rel=1e-5)
+        assert [parts[f"layer_{k}"].item() for k in range(3)] == pytest.approx(by_hand, rel=1e-5)
+
+
 def test_a_copy_of_the_teacher_is_perfect():
     teacher, student = tiny_encoder(), tiny_encoder()
     features = FeatureDistillation(teacher, student, [0, 1, 2], projections=True)
     x, lengths = speech(), torch.tensor([8000, 5000])
     out = student(x, lengths)
     loss, parts = features(out.hidden_states, out.lengths, x, lengths)
-    assert loss.item() == pytest.approx(-3, abs=1e-5)
+    assert loss.item() == pytest.approx(-1, abs=1e-5)
     assert set(parts) == {"layer_0", "layer_1", "layer_2"}
 
 

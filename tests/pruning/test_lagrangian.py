@@ -21,9 +21,23 @@ def test_ramps_rise_from_0_to_1_and_stay_there(name):
     assert all(a < b for a, b in zip(values[:20], values[1:21], strict=True))
 
 
-def test_forms_of_the_ramps():
-    half = {name: round(ramp(0.25), 4) for name, ramp in RAMPS.items()}
-    assert half == {"linear": 0.25, "cosine": 0.1464, "quadratic": 0.4375, "sigmoid": 0.0701}
+PUBLISHED = {
+    "linear": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875],
+    "cosine": [0.0380602337, 0.1464466094, 0.3086582838, 0.5, 0.6913417162, 0.8535533906, 0.9619397663],
+    "quadratic_slow_start": [0.015625, 0.0625, 0.140625, 0.25, 0.390625, 0.5625, 0.765625],
+}
+"""`get_progressive_sparsity(k, 8, 1.0, form)` for k = 1..7, wedefense/utils/prune_utils.py of zlin0/wedefense at e7287fe; the
+third is called exponential there."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_ramps_of_wedefense(name):
+    assert [ramp_at(RAMPS[name], step, 8, 0.0, 1.0) for step in range(1, 8)] == pytest.approx(PUBLISHED[name], abs=1e-9)
+
+
+def test_forms_of_the_other_ramps():
+    quarter = {name: round(ramp(0.25), 4) for name, ramp in RAMPS.items() if name not in PUBLISHED}
+    assert quarter == {"quadratic_fast_start": 0.4375, "sigmoid": 0.0701}
 
 
 def test_the_ramp_starts_at_the_measured_sparsity():

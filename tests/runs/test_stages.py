@@ -201,7 +201,7 @@ def target_at(form, x, start, end):
     way = {
         "linear": x,
         "cosine": math.sin(math.pi * x / 2) ** 2,
-        "quadratic": x * (2 - x),
+        "quadratic_fast_start": x * (2 - x),
         "sigmoid": 0.5 + 0.5 * math.tanh(5 * (x - 0.5)) / math.tanh(2.5),
     }[form]
     return start + (end - start) * way
@@ -212,7 +212,7 @@ def target_at(form, x, start, end):
     [
         ("linear", {"params": 0.5}),
         ("cosine", {"macs": 0.6, "seconds": 0.5}),
-        ("quadratic", {"per": {"frontend": {"params": 0.7}, "layers": {"params": 0.6}}}),
+        ("quadratic_fast_start", {"per": {"frontend": {"params": 0.7}, "layers": {"params": 0.6}}}),
         ("sigmoid", {"params": 0.6, "macs": 0.7}),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,12 @@ from ..errors import DistillationError
 from .losses import feature_distance
 from .residual import kept_channels
 
+Reduction = Literal["mean", "sum"]
+"""How the distances of several hidden states become one: their mean, or their sum."""
+
 
 class FeatureDistillation(nn.Module):
-    """L1 distance minus cosine between chosen hidden states of student and frozen teacher, summed over the states.
+    """L1 distance minus cosine between chosen hidden states of student and frozen teacher, a mean over the states.
 
     The teacher is not part of the module's state; only the projections are trained and saved. If the residual stream of the
     student is narrower, each of its channels is compared with the channel of the teacher that it was before pruning.
@@ -27,6 +31,8 @@ class FeatureDistillation(nn.Module):
         projections: ``True`` puts a linear map, at first the identity, behind each chosen hidden state of the student.
             Groups of layers, such as ``[[0], [4, 8, 12]]`` of DPHuBERT, share one map each.
         l1, cosine: weights of the L1 distance and of the cosine.
+        reduction: ``mean`` over the chosen states, as DPHuBERT, DiariZen and w2v-BERT-2.0_SV compute it (an L1 loss and a
+            mean cosine over a stack of states), or their ``sum``.
 
     Raises:
         DistillationError: a teacher of another depth or width, a layer that is not there or is named twice, groups that do
@@ -44,13 +50,14 @@ class FeatureDistillation(nn.Module):
         projections: bool | Sequence[Sequence[int]] = False,
         l1: float = 1.0,
         cosine: float = 1.0,
+        reduction: Reduction = "mean",
     ):
         super().__init__()
         _check_sizes(teacher, student)
         check_layers(layers, student.config.num_hidden_layers)
         _check_frames(teacher.config.samples_per_frame, student.config.samples_per_frame)
         self.layers = tuple(layers)
-        self.l1, self.cosine = l1, cosine
+        self.l1, self.cosine, self.reduction = l1, cosine, reduction
         # In a tuple, so that its weights are neither trained, moved, nor saved with this module.
         self._teacher = (teacher.requires_grad_(False).eval(),)
         channels = kept_channels(teacher.shape["residual"], student.shape["residual"])
@@ -83,7 +90,7 @@ class FeatureDistillation(nn.Module):
         waveform: Tensor,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The summed distance, and the distance in each layer by name.
+        """The mean or summed distance, and the distance in each layer by name.
 
         Args:
             hidden_states: the ``L + 1`` hidden states ``[B, T, D]`` of the student.
@@ -104,7 +111,9 @@ class FeatureDistillation(nn.Module):
             if self.projections is not None:
                 state = self.projections[self._map_of[layer]](state)
             parts[f"layer_{layer}"] = feature_distance(state, target, mask, l1=self.l1, cosine=self.cosine)
-        return torch.stack(list(parts.values())).sum(), {name: part.detach() for name, part in parts.items()}
+        distances = torch.stack(list(parts.values()))
+        total = distances.mean() if self.reduction == "mean" else distances.sum()
+        return total, {name: part.detach() for name, part in parts.items()}
 
 
 def identity(width: int) -> nn.Linear:

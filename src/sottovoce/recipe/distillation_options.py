@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from ..checkpoints.origins import name_of
-from ..distillation.features import check_groups, default_layers
+from ..distillation.features import Reduction, check_groups, default_layers
 from ..errors import DistillationError
 from ..options import Options
 from ..text.suggestions import did_you_mean
@@ -44,6 +44,8 @@ class DistillationOptions(Options):
         projections: linear maps after the student's states, initialized to the identity: one for each state, or one for
             each of the groups of layers that are listed, such as ``[[0], [4, 8, 12]]``.
         l1, cosine: weights of the two parts of the distance of hidden states.
+        reduction: the ``mean`` of the distances in all chosen states, as in the published systems, or their ``sum``, which
+            with four states weighs four times as much against the task's loss and the budget.
         weight: weight of the whole distillation loss.
     """
 
@@ -53,6 +55,7 @@ class DistillationOptions(Options):
     projections: bool | list[list[int]] = False
     l1: float = Field(1.0, ge=0)
     cosine: float = Field(1.0, ge=0)
+    reduction: Reduction = "mean"
     weight: float = Field(1.0, gt=0)
 
     @model_validator(mode="after")

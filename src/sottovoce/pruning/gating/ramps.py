@@ -22,13 +22,21 @@ def cosine(x: float) -> float:
     return 0.5 * (1 - math.cos(math.pi * x))
 
 
-def quadratic(x: float) -> float:
+def quadratic_slow_start(x: float) -> float:
+    """Slow at the start, fast at the end: ``x²``, which WeDefense's configurations call exponential."""
+    return x**2
+
+
+def quadratic_fast_start(x: float) -> float:
     """Fast at the start, slow at the end: ``1 - (1 - x)²``, because the last elements are the hardest to remove."""
     return 1 - (1 - x) ** 2
 
 
 def sigmoid(x: float) -> float:
-    """Slow at the start and at the end, steep in the middle."""
+    """Slow at the start and at the end, steep in the middle.
+
+    WeDefense's is the logistic function itself, which begins at 0.0067 and jumps from 0.9933 to 1.
+    """
     low, high = _logistic(-STEEPNESS / 2), _logistic(STEEPNESS / 2)
     return (_logistic(STEEPNESS * (x - 0.5)) - low) / (high - low)
 
@@ -37,7 +45,13 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-RAMPS: dict[str, Ramp] = {"linear": linear, "cosine": cosine, "quadratic": quadratic, "sigmoid": sigmoid}
+RAMPS: dict[str, Ramp] = {
+    "linear": linear,
+    "cosine": cosine,
+    "quadratic_slow_start": quadratic_slow_start,
+    "quadratic_fast_start": quadratic_fast_start,
+    "sigmoid": sigmoid,
+}
 
 
 def ramp_at(ramp: Ramp, step: int, steps: int, start: float, end: float) -> float:

@@ -27,11 +27,11 @@ class RampOptions(Options):
     """How the target sparsity rises from the sparsity measured at the start to the budget.
 
     Args:
-        form: linear, cosine, quadratic or sigmoid.
+        form: linear, cosine, quadratic_slow_start, quadratic_fast_start or sigmoid; see `sottovoce.pruning.gating.ramps`.
         steps: number of steps until the budget is reached; default: 60 % of the stage.
     """
 
-    form: Literal["linear", "cosine", "quadratic", "sigmoid"] = "linear"
+    form: Literal[tuple(RAMPS)] = "linear"  # type: ignore[valid-type]
     steps: int | None = Field(None, ge=1, le=MOST_STEPS)
 
 

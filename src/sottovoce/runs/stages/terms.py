@@ -57,6 +57,7 @@ def distillation_term(
             projections=distillation.projections,
             l1=distillation.l1,
             cosine=distillation.cosine,
+            reduction=distillation.reduction,
         )
     return DistillationTerm(features, logits, weight=distillation.weight, lr=options.lr.encoder)
 
