@@ -15,7 +15,7 @@ from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 from sottovoce.tasks.intent import understand
 from sottovoce.tasks.recognition import recognize
-from sottovoce.tasks.scoring.embedding import embed_all
+from sottovoce.tasks.scoring.embedding import embed_all, outputs_of_all
 from tiny_models import randomized, tiny_config, tiny_model
 
 POOLED = {"kind": "pooled", "width": 8, "size": 6, "fusion": "sum", "pooling": "attentive"}
@@ -95,7 +95,7 @@ def test_evaluation_names_the_utterance(place):
     """The functions that every task's evaluation and every probe go through."""
     cuts = list(read_cuts(place / "test.jsonl.gz"))[:2]
     whose = rf"({cuts[0].id}|{cuts[1].id}): .* are NaN or infinite"
-    for name, evaluate in (("speaker", embed_all), ("detector", embed_all), ("classifier", understand)):
+    for name, evaluate in (("speaker", embed_all), ("detector", outputs_of_all), ("classifier", understand)):
         with pytest.raises(InferenceError, match=whose):
             evaluate(TaskModel.from_pretrained(place / name).eval(), cuts)
     with pytest.raises(InferenceError, match=whose):

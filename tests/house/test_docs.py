@@ -11,15 +11,18 @@ import warnings
 from pathlib import Path
 
 import pytest
+import soundfile
 import transformers as tf
 
 from families import FAMILIES, randomize
 from stock_models import save
+from tiny_models import speech, tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHECKPOINT = "microsoft/wavlm-base-plus"
 RECOGNIZER = "me/my-recognizer"
+SPEAKER = "me/my-voices"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -38,6 +41,10 @@ def workplace(tmp_path_factory) -> Path:
     model.save_pretrained(place / CHECKPOINT)
     tf.Wav2Vec2FeatureExtractor().save_pretrained(place / CHECKPOINT)
     save("wavlm_base", "CTC", place / RECOGNIZER, hidden_size=64, intermediate_size=256)
+    tiny_model().save_pretrained(place / SPEAKER)
+    for name in ("one.wav", "two.wav"):
+        (place / "calls").mkdir(exist_ok=True)
+        soundfile.write(place / "calls" / name, speech(1)[0].numpy(), 16_000)
     return place
 
 

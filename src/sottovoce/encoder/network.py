@@ -22,7 +22,7 @@ from .layers.frame_masks import frame_mask
 from .layers.layer_builder import build_layer
 from .layers.low_rank import use_factors
 from .layers.positions import AttentionSpan
-from .output import EncoderOutput, as_requested
+from .output import EncoderOutput, FrameFeatures, as_requested
 from .single_device import SingleDeviceModule
 from .streaming.cache import LayerCache, StreamState
 from .streaming.chunks import Chunks
@@ -143,6 +143,29 @@ class EncoderNetwork(SingleDeviceModule):
             frames = torch.full((x.shape[0],), T, device=x.device)
         kept = None if output_hidden_states is False else states
         return as_requested(EncoderOutput(last, kept, frames), self.config, return_dict)
+
+    def frame_features(self, waveform: Tensor, lengths: Tensor | None = None, *, layer: int = -1) -> FrameFeatures:
+        """A hidden state of ``waveform[B, S]`` or ``[S]``, for a network that is built on it. Gradients reach the waveform.
+
+        Args:
+            waveform: floats at 16 kHz.
+            lengths: ``[B]`` valid samples of each utterance; ``None``: all ``S``.
+            layer: which of the ``L + 1`` hidden states: 0 is the input of the first layer, ``L`` and -1 the output of the
+                last one. Later layers are not computed.
+
+        Raises:
+            AudioError: a waveform of wrong shape or type, or too short for one frame.
+            IndexError: there is no such hidden state.
+        """
+        count = len(self.layers) + 1
+        if not -count <= layer < count:
+            raise IndexError(
+                f"layer {layer}: there are {count} hidden states; give 0 to {count - 1}, or -1 for the last"
+            )
+        single = waveform.dim() == 1
+        found = self(waveform[None] if single else waveform, lengths, upto=layer % count, return_dict=True)
+        frames = found.hidden_states[-1]
+        return FrameFeatures(frames[0], found.lengths[0]) if single else FrameFeatures(frames, found.lengths)
 
     def forward_chunk(self, waveform: Tensor, state: StreamState) -> EncoderOutput:
         """Encode the next chunk of a stream; `EncoderStream` cuts the chunks and keeps the state.

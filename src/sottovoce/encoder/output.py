@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
 from transformers import PreTrainedConfig
@@ -26,6 +26,18 @@ class EncoderOutput(ModelOutput):
     last_hidden_state: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
+
+
+class FrameFeatures(NamedTuple):
+    """Features of every frame.
+
+    Args:
+        frames: ``[B, T, D]``, or ``[T, D]`` of one waveform without a batch dimension.
+        lengths: ``[B]`` valid frames, or a number without dimensions; frames after them are meaningless.
+    """
+
+    frames: Tensor
+    lengths: Tensor
 
 
 def as_requested(output: Output, config: PreTrainedConfig, return_dict: bool | None) -> Output | tuple[Any, ...]:

@@ -62,6 +62,10 @@ class Classifier(Head):
     def size(self) -> int:
         return self.weight.shape[0]
 
+    @property
+    def embedder(self) -> Embedder:
+        return self.embedding
+
     def initialize(self) -> None:
         nn.init.xavier_uniform_(self.weight)
         if self.bias is not None:

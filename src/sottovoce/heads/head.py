@@ -61,6 +61,11 @@ class Head(nn.Module, ABC):
         """Whether the last hidden state must be the encoder's output, after the final norm if there is one."""
         return False
 
+    @property
+    def embedder(self) -> Embedder | None:
+        """The part that turns an utterance into one vector; ``None`` where there is none."""
+        return None
+
     def logits(self, output: Tensor) -> Tensor:
         """What Transformers calls logits: by default the output of the head itself."""
         return output
@@ -92,3 +97,7 @@ class Embedder(Head):
     """A head that turns an utterance into one vector: ``hidden states -> [B, size]``."""
 
     auto_class = "AutoModelForAudioXVector"
+
+    @property
+    def embedder(self) -> Embedder:
+        return self

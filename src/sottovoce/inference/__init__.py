@@ -4,6 +4,7 @@ Each takes a model from `sottovoce.models.loading.load`, or the place of one, an
 Nothing here prints. Import each from its module, so that only what is needed is loaded:
 
     verification           `embed`, `verify`: speaker embeddings, and whether two recordings are of one speaker
+    embedding_files        `write_embeddings`: embeddings as numpy, Kaldi or Parquet files
     trial_evaluation       `evaluate`: error rates of a speaker model over a trials file
     spoofing               `detect`: whether a recording is bona fide speech
     recognition            `transcribe`: the text of a recording and the time of each word

@@ -62,7 +62,7 @@ def embed(model: Model, recording: Audio, *, channel: Channel | None = None) -> 
     network = task_model(model, "verification")
     # The head may need several frames, and its error cannot know the name of the file.
     with audio_file(recording, channel) as (file, channel), named(name_of(file)):
-        outputs = [network(part[None].to(network.device)).output[0] for part in speech_parts(file, channel=channel)]
+        outputs = [network.embed(part.to(network.device)) for part in speech_parts(file, channel=channel)]
         return finite_output(torch.stack(outputs).float().mean(0).cpu(), network)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
+from ..encoder.checks.finite_outputs import called
 from ..encoder.checks.inputs import refuse_unknown
 from ..encoder.config import Shape
 from ..encoder.network import ARGUMENTS, EncoderNetwork
-from ..encoder.output import as_requested
+from ..encoder.output import EncoderOutput, FrameFeatures, as_requested
 from ..encoder.single_device import SingleDeviceModule
 from ..encoder.units import Timing
+from ..errors import CheckpointError
 from ..heads.embedders import build
-from ..heads.head import Embedder
+from ..heads.head import Embedder, Head
 from ..heads.options import OptionValues, check_options
 from ..heads.registry import HEADS
 from ..quantities import Seconds
@@ -108,10 +111,9 @@ class TaskNetwork(SingleDeviceModule):
             attention_mask=attention_mask,
             return_dict=True,
         )
-        states = encoded.hidden_states
-        if self.head.reads_encoder_output:
-            states = (*states[:-1], encoded.last_hidden_state)
-        output = self.head(states, encoded.lengths, **({} if targets is None else {"targets": targets}))
+        output = self.head(
+            _read_by(self.head, encoded), encoded.lengths, **({} if targets is None else {"targets": targets})
+        )
         stock = self.scoring if isinstance(self.scoring, LLRScoring) else self.head
         logits, answers = stock.logits(output), self.config.answers
         logits = logits if answers is None else logits[:, : len(answers)]
@@ -126,6 +128,35 @@ class TaskNetwork(SingleDeviceModule):
             output_lengths=ends,
         )
         return as_requested(result, self.config, return_dict)
+
+    def embed(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embeddings ``[B, E]`` of ``waveform[B, S]``, or ``[E]`` of ``[S]``, as a part of another network.
+
+        That of a classifier is what it classifies. Gradients reach the waveform and, unless they are frozen, the weights;
+        `sottovoce.inference.verification.embed` takes files instead.
+
+        Args:
+            waveform: floats at 16 kHz.
+            lengths: ``[B]`` valid samples of each utterance; ``None``: all ``S``.
+
+        Raises:
+            AudioError: a waveform of wrong shape or type, or too short for one frame.
+            CheckpointError: the head makes no embeddings.
+        """
+        embedder = self.head.embedder
+        if embedder is None:
+            raise CheckpointError(
+                f"{called(self)}: the head {self.config.head['kind']} makes no embedding; take frame_features, or a speaker"
+                " model"
+            )
+        batch = waveform[None] if waveform.dim() == 1 else waveform
+        encoded = self.encoder(batch, lengths, return_dict=True)
+        found: Tensor = embedder(_read_by(embedder, encoded), encoded.lengths)
+        return found[0] if waveform.dim() == 1 else found
+
+    def frame_features(self, waveform: Tensor, lengths: Tensor | None = None, *, layer: int = -1) -> FrameFeatures:
+        """A hidden state of the encoder, see `EncoderNetwork.frame_features`."""
+        return self.encoder.frame_features(waveform, lengths, layer=layer)
 
     @property
     def shape(self) -> Shape:
@@ -149,6 +180,13 @@ class TaskNetwork(SingleDeviceModule):
     def shrunk(self, shape: Shape) -> Self:
         """A model of this class with another shape and new random weights."""
         return type(self)(self.config.with_shapes(shape["encoder"], shape["head"]))
+
+
+def _read_by(head: Head, encoded: EncoderOutput) -> Sequence[Tensor]:
+    """The hidden states as a head reads them."""
+    assert encoded.hidden_states is not None and encoded.last_hidden_state is not None
+    states = encoded.hidden_states
+    return (*states[:-1], encoded.last_hidden_state) if head.reads_encoder_output else states
 
 
 def build_scoring(kind: str | None, size: int, options: OptionValues) -> nn.Module | None:

@@ -27,7 +27,7 @@ from ..models.task_network import TaskNetwork
 from ..options import Options
 from ..text.plain_data import PlainData, number_in
 from .head_options import EmbedderChoice, chosen_config
-from .scoring.embedding import embed
+from .scoring.embedding import outputs_of_all
 from .task import EvaluationData, Objective, interval_fields
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Spoofing(Options):
             DataError: a recording without a label, or a class without recordings.
         """
         kinds = np.array([self.label_of(cut) == BONAFIDE for cut in test.cuts])
-        raw = model.scoring.scores(torch.stack(list(embed(model, test.cuts).values()))).double().numpy()
+        raw = model.scoring.scores(outputs_of_all(model, test.cuts)).double().numpy()
         slope, offset = model.scoring.slope.item(), model.scoring.offset.item()
         llrs = slope * raw + offset
         calibration = fit_calibration(raw, kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import numpy as np
@@ -38,6 +39,27 @@ def test_embeddings_are_the_models_output(sottovoce, place, tmp_path):
     wave = torch.from_numpy(soundfile.read(found["names"][3], dtype="float32")[0])[None]
     with torch.no_grad():
         assert np.allclose(tiny_model()(wave).output[0].numpy(), found["embeddings"][3], atol=1e-5)
+
+
+def test_embeddings_as_parquet_and_as_a_kaldi_table(sottovoce, place, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    kaldiio = pytest.importorskip("kaldiio", reason="kaldiio is not installed")
+    for name in ("vectors", "vectors.scp", "vectors.parquet"):
+        said = sottovoce("embed", place / "model", place / "audio" / "test", "-o", tmp_path / name)
+        assert said.code == 0, said
+    found = np.load(tmp_path / "vectors.npz")
+    table, rows = kaldiio.load_scp(str(tmp_path / "vectors.scp")), parquet.read_table(tmp_path / "vectors.parquet")
+    assert list(table) == rows["name"].to_pylist() == found["names"].tolist()
+    for k, name in enumerate(found["names"]):
+        assert np.array_equal(table[name], found["embeddings"][k])
+        assert np.array_equal(np.float32(rows["embedding"][k].as_py()), found["embeddings"][k])
+
+
+def test_without_the_package_of_a_format_nothing_is_embedded(sottovoce, place, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "kaldiio" else find(name))
+    said = sottovoce("embed", place / "no model", place / "audio" / "test", "-o", tmp_path / "vectors.ark")
+    assert said.code == 2 and "pip install kaldiio" in said.err and len(said.err.splitlines()) == 1
 
 
 def test_verify_tells_score_and_decision(sottovoce, place, tmp_path):

@@ -42,15 +42,21 @@ def embed(
     as_json: Json = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A .npz file: `names` and `embeddings` [N, E]; with --json the JSON lines."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="A .npz file (`names` and `embeddings` [N, E]), a Kaldi table (.ark or .scp, both are written) or a .parquet"
+            " file; with --json the JSON lines.",
+        ),
     ] = None,
 ) -> None:
     """Write the speaker embedding of each recording."""
+    from sottovoce.inference.embedding_files import embedding_file
     from sottovoce.inference.inputs import Recording
     from sottovoce.inference.verification import embed as library
 
-    if out is not None and not as_json and out.suffix != ".npz":
-        out = out.with_name(out.name + ".npz")
+    if out is not None and not as_json:
+        out = embedding_file(out)
     run_on_recordings(
         CommonOptions(recordings, channel, skip_faulty, as_json, out),
         on_each(model, "verification", library),
@@ -63,13 +69,9 @@ def embed(
 
 
 def _save(out: Path, found: list[tuple[Recording, Tensor]]) -> None:
-    import numpy as np
+    from sottovoce.inference.embedding_files import write_embeddings
 
-    from sottovoce.files import whole_file
-
-    with whole_file(out) as written, written.open("wb") as file:
-        names = np.array([item.name for item, _ in found])
-        np.savez(file, names=names, embeddings=np.stack([vector.numpy() for _, vector in found]))
+    write_embeddings(out, [item.name for item, _ in found], [vector for _, vector in found])
 
 
 def verify(

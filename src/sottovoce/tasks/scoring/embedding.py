@@ -1,9 +1,9 @@
-"""Embeddings of many utterances, batched by length."""
+"""Embeddings, and outputs of any other kind, of many utterances, batched by length."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 
-@torch.no_grad()
 def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
+    """The embedding (`TaskNetwork.embed`) of each cut, ``[N, E]``; see `outputs_of_all`."""
+    return _computed(model, cuts, model.embed)
+
+
+def outputs_of_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
     Padding does not affect outputs, so batching changes only the running time. An utterance of more than a minute is cut
-    into equal parts, and its embedding is the mean of theirs (`sottovoce.data.audio.long_audio.speech_parts`).
+    into equal parts, and its output is the mean of theirs (`sottovoce.data.audio.long_audio.speech_parts`).
 
     Args:
         model: the model; it is in evaluation mode during the call.
@@ -35,12 +39,17 @@ def embed_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
         AudioError: an utterance cannot be read.
         InferenceError: an output of the model is NaN or infinite.
     """
+    return _computed(model, cuts, lambda waveform, lengths: model(waveform, lengths).output)
+
+
+@torch.no_grad()
+def _computed(model: TaskNetwork, cuts: Sequence[Cut], compute: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     with evaluating(model):
         whole = {id(cut): _parts(cut) for cut in cuts}
         batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
         found: dict[int, Tensor] = {}
         for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):
-            output = model(batch["waveform"].to(model.device), batch["lengths"].to(model.device)).output
+            output = compute(batch["waveform"].to(model.device), batch["lengths"].to(model.device))
             finite_output(output, model, batch["ids"])
             found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
@@ -53,8 +62,3 @@ def _parts(cut: Cut) -> list[Cut]:
     rate = cut.sampling_rate
     bounds = [cut.num_samples * part // count for part in range(count + 1)]
     return [cut.truncate(offset=a / rate, duration=(b - a) / rate) for a, b in pairwise(bounds)]
-
-
-def embed(model: TaskNetwork, cuts: Sequence[Cut]) -> dict[str, Tensor]:
-    """`embed_all`, by the id of the cut."""
-    return dict(zip([cut.id for cut in cuts], embed_all(model, cuts), strict=True))
