@@ -1,8 +1,10 @@
 import pytest
 from pydantic import Field, ValidationError
 
-from sottovoce.errors import DataError
+from sottovoce.data.synthesis.spoofing import SpoofingSynthesis
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.options import OneOf, Options, check_options, one_of, problems_of
+from sottovoce.recipe.data_section import DataOptions
 from sottovoce.text.suggestions import did_you_mean
 
 
@@ -97,3 +99,21 @@ def test_options_of_a_command_are_named_as_they_are_written_there():
         "--stpes: unknown; did you mean '--steps'?",
     ]
     assert check_options(Prune, {"steps": 2}, "prune") == Prune(steps=2)
+
+
+def test_a_section_made_in_python_raises_the_same_lines_as_one_error_of_ours():
+    with pytest.raises(RecipeError) as caught:
+        Prune(steps=0, layrs=[1])
+    assert str(caught.value) == (
+        "Prune: steps: input should be greater than or equal to 1 (got 0); Prune: layrs: unknown; did you mean 'layers'?"
+    )
+    with pytest.raises(
+        RecipeError, match=r"^Recipe: stages\[0\].slim.method: input should be a valid string \(got 3\)$"
+    ):
+        Recipe(name="x", stages=[{"slim": {"method": 3}}])
+    with pytest.raises(RecipeError, match="^DataOptions: corpora: missing; .*batch: input should be greater"):
+        DataOptions(batch=0)
+    with pytest.raises(RecipeError, match="^Stage: give exactly one of prune, slim$"):
+        Stage(prune={"steps": 1}, slim={})
+    with pytest.raises(RecipeError, match="^SpoofingSynthesis: utterances: input should be greater than or equal to 3"):
+        SpoofingSynthesis(utterances=0)

@@ -26,7 +26,7 @@ class PlanError(SottovoceError):
 
 
 class RecipeError(SottovoceError):
-    """A recipe with unknown keys, values out of range or parts that contradict one another."""
+    """A recipe, or a section of one, with unknown keys, values out of range or parts that contradict one another."""
 
 
 class DistillationError(SottovoceError):

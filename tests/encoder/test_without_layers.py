@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from sottovoce.encoder.config import EncoderConfig, uniform_shape
 from sottovoce.encoder.frontend.without_layers import NO_LAYERS, PLAIN, waveform_config
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
-from sottovoce.errors import AudioError, CheckpointError, StreamingError
+from sottovoce.errors import AudioError, CheckpointError, RecipeError, StreamingError
 from sottovoce.models.loading import load
 from sottovoce.pruning.costs import cost
 from sottovoce.recipe.encoder_options import EncoderOptions, new_config
@@ -56,7 +55,7 @@ def test_saved_and_loaded(tmp_path):
 def test_of_a_recipe():
     chosen = EncoderOptions(config={"front_end": "samples", "fixed_samples": 64_600})
     assert new_config(chosen.config).to_dict() == waveform_config(64_600).to_dict()
-    with pytest.raises(ValidationError, match="front_end samples is for an encoder without layers, where it is"):
+    with pytest.raises(RecipeError, match="front_end samples is for an encoder without layers, where it is"):
         EncoderOptions(config={"front_end": "samples", "layers": 2})
 
 

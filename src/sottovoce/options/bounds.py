@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
+
+from ..errors import RecipeError
+from .problems import problems_of
 
 LARGEST = 1_000_000
 """Bound of a number that has none of its own, in both directions: no count, width or rate of a real run is larger."""
@@ -59,9 +62,23 @@ class Bounded(BaseModel):
     """A model that refuses numbers which no real use has: ``batch: 1e12`` is an error before memory is allocated for it.
 
     Every number in it, however deep, gets the bounds that it lacks. Infinity, NaN and ``true`` are not numbers here.
+
+    Raises:
+        RecipeError: unknown options or values that cannot be, where an instance is made in Python; one line names all of
+            them. `model_validate` raises pydantic's error, from which `problems_of` makes lines with paths.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            name = type(self).__name__
+            raise RecipeError("; ".join(f"{name}: {problem}" for problem in problems_of(error, type(self)))) from None
+
+    # Tells pydantic to treat ``__init__`` as its own, so that sections inside sections are validated without calling it.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sottovoce.errors import DataError
+from sottovoce.errors import DataError, RecipeError
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 
 
@@ -48,5 +48,5 @@ def test_a_large_margin_stage_changes_the_margin_and_not_the_classifier():
     for changes in ({"kind": "softmax", "margin": 0.2}, {"centers": 1}):
         with pytest.raises((DataError, ValidationError), match=r"centers|softmax"):
             loss.changed(changes)
-    with pytest.raises(ValidationError, match="plain softmax has no margin"):
+    with pytest.raises(RecipeError, match="plain softmax has no margin"):
         SpeakerLoss(kind="softmax", margin=0.5)
