@@ -26,3 +26,14 @@ def seeded(name: str, like: Tensor, seed: int) -> Tensor:
 def seeded_state(state: Iterable[tuple[str, Tensor]], seed: int) -> dict[str, Tensor]:
     """`seeded` for all entries of a state dict, given as ``state_dict().items()``."""
     return {name: seeded(name, tensor, seed) for name, tensor in state}
+
+
+def lively(name: str, like: Tensor, seed: int) -> Tensor:
+    """`seeded`, with scales of norms around 1 and matrices that keep the scale of their input.
+
+    With plain `seeded` weights the signal in a deep network vanishes among the biases, and with it most differences.
+    """
+    tensor = seeded(name, like, seed)
+    if not name.endswith("weight"):
+        return tensor
+    return 1 + tensor if like.dim() == 1 else tensor * 10 / like[0].numel() ** 0.5

@@ -139,7 +139,7 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
     chosen = {"embedding": str(tmp_path / "speaker"), "step": 0.5, "median": 5, "linkage": "centroid", "threshold": 0.6}
     decisions = {**chosen, "plda": str(tmp_path / "plda.safetensors"), "vbx": {"fa": 0.2, "fb": 1.5, "loop": 0.3}}
     recipe_of = read_recipe(recipe(corpus, steps=1, **decisions))
-    model = recipe_of.encoder.build(recipe_of.task.options, 0, list(read_cuts(corpus / "train.jsonl.gz")))
+    model = recipe_of.encoder.build(recipe_of.task.options, 0, list(read_cuts(corpus / "train.jsonl.gz"))).eval()
     cuts = list(read_cuts(corpus / "test.jsonl.gz"))
     found = recipe_of.task.options.evaluate(model, EvaluationData(cuts))["recordings"]
     settings = DiarizationSettings(

@@ -31,7 +31,9 @@ def conformers(
     dropout: float,
     position: Callable[[int], NoPosition] = lambda heads: NoPosition(),
 ) -> nn.ModuleList:
-    """Conformer layers with a LayerNorm in their convolution modules, so that no utterance depends on its batch.
+    """Conformer layers with batch norm and biases in their convolution modules, as DiariZen and ESPnet have them.
+
+    While training, statistics come from valid frames only; afterwards no utterance depends on its batch.
 
     Args:
         width: model width of the layers.
@@ -53,5 +55,7 @@ def conformers(
         attention_dropout=dropout,
         convolution_dropout=dropout,
         kernel=kernel,
+        convolution_norm="batch",
+        convolution_bias=True,
     )
     return nn.ModuleList(build_layer(stream, layer, options) for layer in layers)

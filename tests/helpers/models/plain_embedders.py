@@ -177,7 +177,8 @@ def mfa_conformer(p: Weights, x: Tensor) -> Tensor:
         reach = (kernel.shape[1] - 1) // 2
         padded = F.pad(y, (reach, kernel.shape[1] - 1 - reach))
         y = sum(kernel[:, t : t + 1] * padded[:, t : t + T] for t in range(kernel.shape[1]))
-        x = x + rows(f"{at}.convolution.project", F.silu(layer_norm(f"{at}.convolution.norm", y.t())))
+        y = batch_norm(p, f"{at}.convolution.norm", y + p[f"{at}.convolution.depthwise.bias"][:, None])
+        x = x + rows(f"{at}.convolution.project", F.silu(y.t()))
         x = x + 0.5 * feed_forward("feed_forward2", x)
         x = layer_norm(f"{at}.final_norm", x)
         outputs.append(x)

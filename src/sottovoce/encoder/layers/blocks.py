@@ -42,12 +42,10 @@ class PostNormLayer(RecomputedLayer):
         return self.feed_forward_norm(x)
 
     def units(self) -> list[Unit]:
-        D = self.stream.width
         out = [self.stream.part(gated_norms=["attention_norm", "feed_forward_norm"])]
-        if self.attention is not None:
-            out.append(block("attention", "attention_block", D, contains=["attention"], fold=WRITES["attention"]))
-        if self.feed_forward is not None:
-            out.append(block("feed_forward", "ffn_block", D, contains=["feed_forward"], fold=WRITES["feed_forward"]))
+        for name, kind in (("attention", "attention_block"), ("feed_forward", "ffn_block")):
+            if getattr(self, name) is not None:
+                out.append(whole_block(self, self.stream, name, kind))
         return out
 
 
@@ -127,20 +125,26 @@ class ConformerLayer(RecomputedLayer):
         return [*normed_blocks(self, self.stream, kinds), self.stream.part(gated_norms=["final_norm"])]
 
 
-WRITES = {
-    "attention": ("attention.out.weight", "attention.out.bias"),
-    "feed_forward": ("feed_forward.down.weight", "feed_forward.down.bias"),
-    "feed_forward1": ("feed_forward1.down.weight", "feed_forward1.down.bias"),
-    "feed_forward2": ("feed_forward2.down.weight", "feed_forward2.down.bias"),
-    "convolution": ("convolution.project.weight",),
+LAST = {
+    "attention": "out",
+    "feed_forward": "down",
+    "feed_forward1": "down",
+    "feed_forward2": "down",
+    "convolution": "project",
 }
 """The last linear map of each block: a soft gate on the block is multiplied in there."""
+
+
+def whole_block(layer: nn.Module, stream: ResidualStream, name: str, kind: str, *norms: str) -> Unit:
+    """The unit of a block, and of the norms that are removed with it."""
+    last = getattr(getattr(layer, name), LAST[name])
+    parameters = ("weight",) if last.bias is None else ("weight", "bias")
+    fold = [f"{name}.{LAST[name]}.{parameter}" for parameter in parameters]
+    return block(name, kind, stream.width, contains=[name, *norms], fold=fold)
 
 
 def normed_blocks(layer: nn.Module, stream: ResidualStream, kinds: dict[str, str]) -> list[Unit]:
     """The units of whole blocks that a layer still has, each with the norm before it, and these norms' part of the stream."""
     present = [name for name in kinds if getattr(layer, name) is not None]
-    blocks = [
-        block(name, kinds[name], stream.width, contains=[name, f"{name}_norm"], fold=WRITES[name]) for name in present
-    ]
+    blocks = [whole_block(layer, stream, name, kinds[name], f"{name}_norm") for name in present]
     return [*blocks, stream.part(norms=[f"{name}_norm" for name in present])]

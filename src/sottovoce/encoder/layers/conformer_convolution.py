@@ -29,6 +29,7 @@ class ConvolutionModule(nn.Module):
         act: name of the activation.
         eps: epsilon of a LayerNorm.
         dropout: dropout probability of the output.
+        bias: whether the three convolutions have biases.
     """
 
     def __init__(
@@ -42,19 +43,20 @@ class ConvolutionModule(nn.Module):
         act: str,
         eps: float,
         dropout: float,
+        bias: bool = False,
     ):
         super().__init__()
         self.stream = stream
         self.padding = (kernel - 1, 0) if causal else ((kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2)
-        self.expand = nn.Linear(stream.width, 2 * channels, bias=False)
-        self.depthwise = Conv1d(channels, channels, kernel, groups=max(channels, 1), bias=False) if channels else None
+        self.expand = nn.Linear(stream.width, 2 * channels, bias=bias)
+        self.depthwise = Conv1d(channels, channels, kernel, groups=channels, bias=bias) if channels else None
         if norm == "batch":
             self.norm: Any = nn.BatchNorm1d(channels) if channels else None
         else:
             self.norm = nn.LayerNorm(channels, eps=eps) if channels else None
         self.act = activation(act)
         self.inner = Gateable()
-        self.project = nn.Linear(channels, stream.width, bias=False)
+        self.project = nn.Linear(channels, stream.width, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cache: LayerCache | None = None) -> Tensor:
@@ -66,10 +68,12 @@ class ConvolutionModule(nn.Module):
             cache: the last inputs of earlier chunks in a stream (causal only); it is updated.
         """
         if self.depthwise is None:
-            return torch.zeros_like(x)
+            bias = self.project.bias
+            return torch.zeros_like(x) if bias is None else self.dropout(bias.expand_as(x))
+        x = F.glu(self.expand(x), dim=-1)
         if mask is not None:  # the depthwise kernel must not read padding
             x = x.masked_fill(~mask[..., None], 0.0)
-        x = F.glu(self.expand(x), dim=-1).transpose(1, 2)
+        x = x.transpose(1, 2)
         x = F.pad(x, self.padding) if cache is None else cache.extend(x, self.padding[0])
         x = self.depthwise(x).transpose(1, 2)
         x = self._batch_norm(x, mask) if isinstance(self.norm, nn.BatchNorm1d) else self.norm(x)
@@ -97,9 +101,13 @@ class ConvolutionModule(nn.Module):
         return out
 
     def units(self) -> list[Unit]:
-        stream = self.stream.part(reads=["expand.weight"], writes=["project.weight"], output="project")
+        biased = self.project.bias is not None
+        writes = ["project.weight", "project.bias"] if biased else ["project.weight"]
+        stream = self.stream.part(reads=["expand.weight"], writes=writes, output="project")
         n = self.project.in_features
         owned = [rows(f"norm.{p}", 0, n) for p in ("weight", "bias")]
+        if biased:
+            owned += [Rows("expand.bias", 0, elements(n, 1, 0, n)), rows("depthwise.bias", 0, n)]
         if isinstance(self.norm, nn.BatchNorm1d):
             owned += [rows(f"norm.{p}", 0, n) for p in ("running_mean", "running_var")]
         channels = Unit(

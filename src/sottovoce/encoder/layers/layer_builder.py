@@ -31,6 +31,7 @@ class LayerOptions:
         kernel: number of taps of a convolution module.
         causal: whether a convolution module sees no later frames.
         convolution_norm: norm inside a convolution module: ``batch`` or ``layer``.
+        convolution_bias: whether the convolutions of a convolution module have biases.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class LayerOptions:
     kernel: int = 31
     causal: bool = False
     convolution_norm: str = "layer"
+    convolution_bias: bool = False
 
 
 def build_layer(
@@ -78,6 +80,7 @@ def build_layer(
             act=options.act,
             eps=options.eps,
             dropout=options.convolution_dropout,
+            bias=options.convolution_bias,
         )
     return ConformerLayer(
         stream,

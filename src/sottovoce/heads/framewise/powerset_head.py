@@ -1,4 +1,4 @@
-"""Which of a few local speakers are active in each frame: the head of a diarization model (2505.24111)."""
+"""Which of a few local speakers are active in each frame: the head of DiariZen (2505.24111)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class PowersetHead(LayerSumHead):
         hidden states ─ Σ w ─▶ project ─▶ norm ─▶ Conformer × 4 ─▶ output ─▶ [B, T, classes]
         [L+1, B, T, D]          [B, T, 256]
 
-    The Conformer layers have no positional encoding, and a LayerNorm in their convolution module, so that no utterance
-    depends on its batch. Their units can be pruned with those of the encoder; their model width is fixed.
+    This is the network of DiariZen's ``model_wavlm_conformer.py``: the weights of the layer sum are free (they may be
+    negative and need not sum to 1), and the Conformer layers have no positional encoding, and batch norm in their convolution
+    modules. Their units can be pruned with those of the encoder; their model width is fixed.
 
     Args:
         stream: the residual stream of the encoder (`SpeechEncoder.stream`), whose channels the hidden states have.
@@ -71,7 +72,7 @@ class PowersetHead(LayerSumHead):
         shape: Shape | None = None,
     ):
         self.check({"speakers": speakers, "at_once": at_once, "width": width, "heads": heads})
-        super().__init__(stream, layers, "sum")
+        super().__init__(stream, layers, "linear")
         self.speakers, self.at_once = speakers, at_once
         self.project = nn.Linear(stream.width, width)
         self.norm = nn.LayerNorm(width)
