@@ -60,6 +60,11 @@ def found(folder, request):
     return result
 
 
+def one_line(printed: str) -> str:
+    """The only line of what a command has printed."""
+    return " ".join(printed.split())
+
+
 def of(step: str):
     return pytest.mark.parametrize("found", [step], indirect=True, ids=[""])
 
@@ -68,6 +73,34 @@ def of(step: str):
 def test_a_layout_is_imported(found):
     assert found["files"] == ["test.jsonl.gz", "train.jsonl.gz"], found["said"]
     assert "bad.txt line 1: 1 parts" in found["faulty"]
+
+
+@of("synthesis")
+def test_a_corpus_is_synthesized(found):
+    """Of the length and the speakers asked for, and again inside the recipe, which trains on it."""
+    assert found["cuts"] == [[0.5, "low"], [0.5, "high"]], found["said"]
+    assert "did you mean '--seconds'?" in found["faulty"]
+
+
+@of("broken")
+def test_what_cannot_be_imported_is_named_where_it_is_asked_for(found):
+    """The package has a broken extension of each kind: every other test passes with it, and these are told why not."""
+    reason = "of whispers cannot be used (RuntimeError: two lines of one fault); update or uninstall that package"
+    for place in ("task", "head", "stage", "layout"):
+        assert f"the {place} 'broken_{place}' {reason}" in one_line(found[place]), place
+    assert (
+        "stages[0]: the stage 'no_stage' of whispers cannot be used (TypeError: it is no subclass" in found["no stage"]
+    )
+    assert f"the head 'broken_head' {reason}" in one_line(found["config"])
+
+
+@of("broken")
+def test_what_cannot_be_imported_is_a_warning_beside_the_lists_of_names(found):
+    usage = found["help"].split("Usage:")[1]
+    for kind in ("task", "head", "stage"):
+        assert f"the {kind} 'broken_{kind}' of whispers cannot be used" in one_line(found["help"])
+        assert f"broken_{kind}" not in usage
+    assert "accent" in usage
 
 
 @of("family")

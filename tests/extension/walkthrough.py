@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
@@ -23,6 +25,7 @@ import yaml
 
 from sottovoce import cost
 from sottovoce.cli.app import main
+from sottovoce.data.corpora.cuts import cut_field, read_cuts
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.units import collect
 from sottovoce.errors import SottovoceError
@@ -67,6 +70,46 @@ def corpus() -> dict[str, Any]:
     return {"said": said, "faulty": faulty, "files": sorted(path.name for path in (FOLDER / "cuts").glob("*"))}
 
 
+def synthesis() -> dict[str, Any]:
+    """A synthetic corpus for the task of the package, made by the command; and with an option that it does not have."""
+    out = FOLDER / "colors"
+    said = text_of("data", "synthesize", "accent", "--out", str(out), "--set", "seconds=0.5", "--speakers-train", "2")
+    faulty = text_of("data", "synthesize", "accent", "--out", str(FOLDER / "none"), "--set", "secnods=0.5")
+    cuts = list(read_cuts(out / "train.jsonl.gz"))
+    return {"said": said, "faulty": faulty, "cuts": [(cut.duration, cut_field(cut, "accent")) for cut in cuts]}
+
+
+def broken() -> dict[str, Any]:
+    """What is said where an extension that cannot be imported is asked for, and where it stands in a list."""
+    data = yaml.safe_load((FOLDER / "recipe.yaml").read_text())
+    found = {}
+    for name, changes in {
+        "task": {"task": "broken_task"},
+        "head": {"task": {"accent": {"head": "broken_head"}}},
+        "stage": {"stages": ["broken_stage"]},
+        "no stage": {"stages": ["no_stage"]},
+        "layout": {"data": data["data"] | {"corpora": {"x": {"import": {"path": ".", "layout": "broken_layout"}}}}},
+    }.items():
+        path = FOLDER / "broken.yaml"
+        path.write_text(yaml.safe_dump(data | changes))
+        found[name] = text_of("compress", str(path), "--run", str(FOLDER / "no run"))
+    found["config"] = text_of("inspect", str(model_with_head("broken_head")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # the tests run this file without warnings
+        found["help"] = text_of("compress", "--help")
+    return found
+
+
+def model_with_head(kind: str) -> Path:
+    """A model directory whose config names another head."""
+    place = FOLDER / "other head"
+    shutil.copytree(RUN / "models" / "slim", place, dirs_exist_ok=True)
+    config = json.loads((place / "config.json").read_text())
+    config["head"] = {"kind": kind}
+    (place / "config.json").write_text(json.dumps(config))
+    return place
+
+
 def family() -> dict[str, Any]:
     """A stock model of the new family, and how far ours is from it."""
     from whispers.murmur import MurmurConfig, MurmurModel
@@ -100,8 +143,11 @@ def recipe() -> dict[str, Any]:
         "encoder": {"from": str(MURMUR)},
         "task": {"accent": {"head": head}},
         "data": {
-            "corpora": {"ledger": {"import": {"path": str(LEDGER), "layout": "ledger", "separator": "|"}}},
-            "train": ["ledger/train"],
+            "corpora": {
+                "ledger": {"import": {"path": str(LEDGER), "layout": "ledger", "separator": "|"}},
+                "colors": {"synthesize": {"task": "accent", "speakers_train": 2}},
+            },
+            "train": ["ledger/train", "colors/train"],
             "test": {"others": {"cuts": "ledger/test"}},
             "hold_out": 0,
             "batch": 2,
@@ -161,7 +207,18 @@ def portable() -> dict[str, Any]:
     return {"refusal": refusal, "files": sorted(path.name for path in place.iterdir())}
 
 
-STEPS: tuple[Callable[[], Any], ...] = (help_texts, corpus, family, recipe, model, inspection, report, portable)
+STEPS: tuple[Callable[[], Any], ...] = (
+    help_texts,
+    corpus,
+    synthesis,
+    family,
+    recipe,
+    broken,
+    model,
+    inspection,
+    report,
+    portable,
+)
 
 
 def walk() -> None:

@@ -25,7 +25,7 @@ _TINY_PARTS = {
 
 def published_encoders() -> dict[str, Family]:
     """The hub ids of published encoders whose sizes are known, and their families."""
-    return {source: family for family in FAMILIES.values() for source in family.published}
+    return {source: family for _, family in FAMILIES.usable() for source in family.published}
 
 
 def published_config(source: str, *, tiny: bool = False) -> EncoderConfig:

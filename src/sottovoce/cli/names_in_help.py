@@ -6,9 +6,12 @@ The registries are imported only when the help is printed, so that commands star
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from sottovoce.plugins import Registry
 
 
 class PruneCommand(TyperCommand):
@@ -17,7 +20,7 @@ class PruneCommand(TyperCommand):
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.encoder.unit_kinds import KINDS
 
-        add_to_help(self, "kinds", f"Known: {', '.join(KINDS)}.")
+        add_to_help(self, "kinds", f"Known: {', '.join(usable_names(KINDS))}.")
         super().format_help(*arguments)
 
 
@@ -29,9 +32,14 @@ class CompressCommand(TyperCommand):
         from sottovoce.runs.stages import STAGES
         from sottovoce.tasks.registry import TASKS
 
-        tasks, stages, heads = (", ".join(names) for names in (list(TASKS), list(STAGES), list(EMBEDDERS)))
+        tasks, stages, heads = (", ".join(usable_names(registry)) for registry in (TASKS, STAGES, EMBEDDERS))
         add_to_help(self, "recipe", f"Tasks: {tasks}; stages: {stages}; heads that make an embedding: {heads}.")
         super().format_help(*arguments)
+
+
+def usable_names(registry: Registry[Any]) -> list[str]:
+    """The names of a registry. There is a warning for each that cannot be used, because its package is broken."""
+    return [name for name, _ in registry.usable()]
 
 
 def add_to_help(command: TyperCommand, parameter: str, text: str) -> None:

@@ -72,7 +72,7 @@ def noun_of(kind: str) -> str:
 
 def rounded_kinds() -> dict[str, int]:
     """The kinds whose widths are rounded, and to which multiple."""
-    return {name: kind.round_to for name, kind in KINDS.items() if kind.round_to > 1}
+    return {name: kind.round_to for name, kind in KINDS.usable() if kind.round_to > 1}
 
 
 def kind_at(path: str) -> str | None:
@@ -81,7 +81,7 @@ def kind_at(path: str) -> str | None:
     >>> kind_at("layers.3.attention.heads")
     'head'
     """
-    for name, kind in KINDS.items():
+    for name, kind in KINDS.usable():
         if any(fnmatchcase(path, pattern) for pattern in kind.paths):
             return name
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import ConfigDict, create_model, model_serializer, model_validator
 
@@ -22,15 +23,21 @@ Section = TypeVar("Section")
 class OneOf(Options, Generic[Section]):
     """Base of the sections that `one_of` completes; ``OneOf[Section]`` says what the chosen sections have in common."""
 
+    faults: ClassVar[Mapping[str, Exception]] = MappingProxyType({})
+    """Why some keys cannot be chosen."""
+
     @model_validator(mode="before")
     @classmethod
     def _bare_name(cls, data: Any) -> Any:
         # `- slim` alone reads naturally; an empty section has all its defaults.
         if isinstance(data, str):
-            return {data: {}}
-        if isinstance(data, dict):
-            return {key: {} if value is None else value for key, value in data.items()}
-        return data
+            data = {data: {}}
+        if not isinstance(data, dict):
+            return data
+        for key in data:
+            if key in cls.faults:
+                raise ValueError(str(cls.faults[key]))
+        return {key: {} if value is None else value for key, value in data.items()}
 
     @model_validator(mode="after")
     def _exactly_one(self) -> OneOf[Section]:
@@ -56,7 +63,9 @@ class OneOf(Options, Generic[Section]):
 Chosen = TypeVar("Chosen", bound=OneOf[Any])
 
 
-def one_of(choices: Mapping[str, type]) -> Callable[[type[Chosen]], type[Chosen]]:
+def one_of(
+    choices: Mapping[str, type], faults: Mapping[str, Exception] = MappingProxyType({})
+) -> Callable[[type[Chosen]], type[Chosen]]:
     """Complete a section that is written as exactly one key out of ``choices``: ``- prune: {steps: 100}``.
 
     Its instances have ``kind`` (the key) and ``options`` (the section under the key).
@@ -72,12 +81,15 @@ def one_of(choices: Mapping[str, type]) -> Callable[[type[Chosen]], type[Chosen]
 
     Args:
         choices: The model of the section under each key.
+        faults: Why further keys cannot be chosen, for example because the package that declares one is broken.
     """
     fields: dict[str, Any] = {key: (model | None, None) for key, model in choices.items()}
 
     def complete(section: type[Chosen]) -> type[Chosen]:
-        return create_model(
+        made = create_model(
             section.__name__, __base__=section, __doc__=section.__doc__, __module__=section.__module__, **fields
         )
+        made.faults = faults
+        return made
 
     return complete

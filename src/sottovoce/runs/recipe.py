@@ -81,12 +81,23 @@ class About(Options):
     differs: list[str] = []
 
 
-@one_of(TASKS)
+def _section(entry: object) -> type[Options]:
+    """The entry of a registry as a section of recipes.
+
+    Raises:
+        TypeError: it is no class of options.
+    """
+    if isinstance(entry, type) and issubclass(entry, Options):
+        return entry
+    raise TypeError("it is no subclass of sottovoce.options.Options")
+
+
+@one_of(*TASKS.made_of(_section))
 class TaskChoice(OneOf[Task]):
     """The task of a recipe."""
 
 
-@one_of(STAGES)
+@one_of(*STAGES.made_of(_section))
 class StageChoice(OneOf[StageOptions]):
     """One stage of a recipe."""
 

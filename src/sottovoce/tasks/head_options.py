@@ -132,12 +132,14 @@ def argument_texts(documented: object) -> dict[str, str]:
     return found
 
 
+_SECTIONS, HEAD_FAULTS = HEADS.made_of(lambda head: constructor_options(head) if issubclass(head, Embedder) else None)
+
 EMBEDDER_SECTIONS: Mapping[str, type[ConstructorOptions]] = {
-    name: constructor_options(head) for name, head in HEADS.items() if issubclass(head, Embedder)
+    name: section for name, section in _SECTIONS.items() if section is not None
 }
 """The sections of the heads that turn an utterance into one vector, by the name that recipes use."""
 
 
-@one_of(EMBEDDER_SECTIONS)
+@one_of(EMBEDDER_SECTIONS, HEAD_FAULTS)
 class EmbedderChoice(OneOf[ConstructorOptions]):
     """A head that turns an utterance into one vector."""

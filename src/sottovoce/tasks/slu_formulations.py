@@ -18,7 +18,7 @@ from ..errors import DataError
 from ..metrics.semantics import Semantics
 from ..models.task_network import TaskNetwork
 from ..options import OneOf, Options, one_of
-from .head_options import EMBEDDER_SECTIONS, ConstructorOptions, chosen_config
+from .head_options import EMBEDDER_SECTIONS, HEAD_FAULTS, ConstructorOptions, chosen_config
 from .objectives.sequence_objectives import sequence_distillation_loss, sequence_objective
 from .recognition_heads import SEQUENCE_SECTIONS, RecognitionLoss
 from .task import Objective
@@ -30,7 +30,7 @@ ReadSemantics = Callable[["Cut"], Semantics]
 """Returns the intents and slots of a cut."""
 
 
-@one_of({**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS})
+@one_of({**EMBEDDER_SECTIONS, **SEQUENCE_SECTIONS}, HEAD_FAULTS)
 class IntentHead(OneOf[ConstructorOptions]):
     """The head for intents and slots: an embedder for questions, or a head for sequences."""
 

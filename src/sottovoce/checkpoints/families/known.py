@@ -46,10 +46,10 @@ def family_of(model_type: str | None, name: str) -> Family:
     if (family := find_family(model_type)) is not None:
         return family
     what = "its config.json has no model_type" if model_type is None else f"model_type {model_type!r} is not supported"
-    known = [each.model_type for each in FAMILIES.values()]
+    known = [each.model_type for _, each in FAMILIES.usable()]
     raise CheckpointError(f"{name}: {what}; {did_you_mean(str(model_type), known)}")
 
 
 def find_family(model_type: str | None) -> Family | None:
     """The family of stock models with this ``model_type``; ``None`` where none is known."""
-    return next((family for family in FAMILIES.values() if family.model_type == model_type), None)
+    return next((family for _, family in FAMILIES.usable() if family.model_type == model_type), None)

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from ..inference.channel import ChannelOption
 from ..inference.recordings import exit_with_faults
-from ..names_in_help import one_of_in_help
+from ..names_in_help import one_of_in_help, usable_names
 from .data_copies import copies
 
 data = typer.Typer(name="data", help="Make, import, check and show corpora.", no_args_is_help=True)
@@ -28,7 +28,7 @@ class _ImportCommand(TyperCommand):
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.corpora.layouts import LAYOUTS
 
-        one_of_in_help(self, "layout", list(LAYOUTS))
+        one_of_in_help(self, "layout", usable_names(LAYOUTS))
         super().format_help(*arguments)
 
 
@@ -38,7 +38,7 @@ class _SynthesizeCommand(TyperCommand):
     def format_help(self, *arguments: Any) -> None:
         from sottovoce.data.synthesis import SYNTHESES
 
-        one_of_in_help(self, "task", list(SYNTHESES))
+        one_of_in_help(self, "task", usable_names(SYNTHESES))
         super().format_help(*arguments)
 
 

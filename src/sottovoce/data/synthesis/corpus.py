@@ -25,7 +25,6 @@ from .base import Synthesis
 from .diarization import DiarizationSynthesis
 from .intent import IntentSynthesis
 from .recognition import RecognitionSynthesis
-from .speech.espeak import require_espeak
 from .spoofing import SpoofingSynthesis
 from .verification import TRIAL_FILES, VerificationSynthesis
 
@@ -116,7 +115,6 @@ def synthesize(
     settings = {"format": synthesis.FORMAT, "task": task, **synthesis.model_dump(mode="json")}
     if _is_made(out, settings):
         return SyntheticCorpus(out)
-    require_espeak()
     require_lhotse()
     total, done = synthesis.total(), 0
 

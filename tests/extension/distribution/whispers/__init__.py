@@ -7,4 +7,6 @@ plain_mean      a head that a portable copy can carry
 accent          a task
 halve           a stage that shrinks a network
 ledger          a layout of corpora
+colors          a synthetic corpus
+broken          nothing: it cannot be imported, and no other module may suffer from that
 """
