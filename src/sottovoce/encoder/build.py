@@ -7,8 +7,10 @@ from functools import partial
 
 from .checks.config_rules import WITHOUT_LAYERS
 from .config import EncoderConfig
-from .frontend.feature_norm import RunningNorm, UtteranceNorm
+from .frontend.as_stream import AsStream
+from .frontend.feature_norm import FeatureNorm, MeanNorm, NoNorm, RunningNorm, UtteranceNorm
 from .frontend.filterbank import Filterbank
+from .frontend.mel_analysis import TOOLKITS
 from .frontend.samples import SampleFrontEnd
 from .frontend.waveform_frontend import FilterbankFrontEnd, Projection, WaveformFrontEnd
 from .layers.layer_builder import LayerOptions
@@ -35,9 +37,11 @@ def residual_stream(config: EncoderConfig) -> ResidualStream:
     return ResidualStream(ids, config.original_hidden_size, index, strata, fixed=config.front_end in WITHOUT_LAYERS)
 
 
-FEATURE_NORMS: dict[str, Callable[[], UtteranceNorm | RunningNorm]] = {
+FEATURE_NORMS: dict[str, Callable[[], FeatureNorm]] = {
     "utterance": UtteranceNorm,
     "level": partial(UtteranceNorm, level=True),
+    "mean": MeanNorm,
+    "none": NoNorm,
     "running": RunningNorm,
 }
 
@@ -46,7 +50,15 @@ def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd
     if config.front_end == "samples":
         return SampleFrontEnd(config.fixed_samples)
     channels = config.shape["frontend"].get("channels")
-    filterbank = Filterbank(config.filterbank_bins, config.filterbank_scale, FEATURE_NORMS[config.feature_norm]())
+    filterbank = Filterbank(
+        config.filterbank_bins,
+        config.filterbank_scale,
+        FEATURE_NORMS[config.feature_norm](),
+        TOOLKITS[config.filterbank],
+        config.stacked_windows,
+    )
+    if config.front_end == "features":
+        return FilterbankFrontEnd(filterbank, AsStream())
     inputs = channels[-1] if channels else filterbank.size
     projection = Projection(
         inputs, stream, eps=config.norm_eps, dropout=config.projection_dropout, norm=config.projection_norm

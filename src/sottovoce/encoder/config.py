@@ -18,7 +18,7 @@ from .checks.config_rules import (
     check_without_layers,
 )
 from .checks.values import check, short
-from .frontend.filterbank import HOP, STACK
+from .frontend.mel_analysis import HOP
 from .streaming.chunks import Chunks
 
 Shape = dict[str, Any]
@@ -32,13 +32,15 @@ class EncoderConfig(CheckedConfig):
         shape: widths of every part, see `uniform_shape`. Lists of ids may be given as ranges (``"0-11,14"``).
         original_shape: the shape before any pruning, to which the fractions of a budget refer; default: ``shape``.
         family: the family of the checkpoint that it came from (``wavlm``, ``hubert``, ...), for conversion back.
-        front_end: ``waveform`` (convolutions), ``filterbank`` (log filterbank, two frames stacked), or ``samples`` (the
-            waveform itself, for an encoder without layers, see `without_layers`).
+        front_end: ``waveform`` (convolutions) or ``filterbank`` (log filterbank); for an encoder without layers (see
+            `without_layers`) ``samples`` (the waveform itself) or ``features`` (the log filterbank itself).
         fixed_samples: (``samples``) number of samples that every utterance is repeated or cut to; ``None``: utterances stay
             as long as they are.
-        filterbank_bins, filterbank_scale: see `Filterbank`; the defaults are those of w2v-BERT 2.0.
+        filterbank, filterbank_bins, filterbank_scale, stacked_windows: see `Filterbank`; ``filterbank`` is a name in
+            `mel_analysis.TOOLKITS`. The defaults are those of w2v-BERT 2.0.
         feature_norm: statistics that normalize the bins: of the ``utterance`` for each bin, its ``level`` over all bins
-            together, or ``running`` over the last 10 s for each bin, for a stream.
+            together, the ``mean`` alone for each bin, ``running`` over the last 10 s for each bin, for a stream; or
+            ``none``.
         normalize: bring each waveform to zero mean and unit variance first.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalizes the first
             one over time, ``layer`` each one over channels.
@@ -85,8 +87,10 @@ class EncoderConfig(CheckedConfig):
         family: str = "wavlm",
         front_end: str = "waveform",
         fixed_samples: int | None = None,
+        filterbank: str = "seamless",
         filterbank_bins: int = 80,
         filterbank_scale: str = "mel",
+        stacked_windows: int = 2,
         feature_norm: str = "utterance",
         normalize: bool = False,
         conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
@@ -149,8 +153,10 @@ class EncoderConfig(CheckedConfig):
         self.family = family
         self.front_end = front_end
         self.fixed_samples = fixed_samples
+        self.filterbank = filterbank
         self.filterbank_bins = filterbank_bins
         self.filterbank_scale = filterbank_scale
+        self.stacked_windows = stacked_windows
         self.feature_norm = feature_norm
         self.normalize = normalize
         self.conv_kernel = list(conv_kernel)
@@ -197,7 +203,7 @@ class EncoderConfig(CheckedConfig):
         """Number of samples from one frame of the hidden states to the next."""
         if self.front_end == "samples":
             return 1
-        front = HOP * STACK if self.front_end == "filterbank" else prod(self.conv_stride)
+        front = prod(self.conv_stride) if self.front_end == "waveform" else HOP * self.stacked_windows
         return front * self.downsampling
 
     @property

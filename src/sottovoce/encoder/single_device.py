@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class SingleDeviceModule(nn.Module):
-    """A module on one device, whose parameters all have the same floating-point dtype."""
+    """A module on one device, whose tensors all have the same floating-point dtype."""
 
     @property
     def device(self) -> torch.device:
-        """The device of the parameters; the CPU where there are none, as in an encoder without layers."""
-        return next((p.device for p in self.parameters()), torch.device("cpu"))
+        """The device of the tensors; the CPU where there are none, as in some encoders without layers."""
+        return next((each.device for each in self._tensors()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the floating-point parameters."""
-        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+        return next((each.dtype for each in self._tensors() if each.is_floating_point()), torch.float32)
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return chain(self.parameters(), self.buffers())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, Field, create_model, model_validator
 
-from ..encoder.checks.config_rules import WITHOUT_LAYERS
+from ..encoder.checks.config_rules import WITHOUT_LAYERS, width_without_layers
 from ..encoder.config import EncoderConfig, uniform_shape
-from ..encoder.frontend.without_layers import FAMILY, NO_LAYERS, PLAIN
+from ..encoder.frontend.without_layers import NO_LAYERS, PLAIN
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming.encoder_stream import check_streamable
@@ -39,6 +39,7 @@ _CONFIG = {
     for name, parameter in inspect.signature(EncoderConfig.__init__).parameters.items()
     if name not in ("self", "shape", "original_shape", "stock", "kwargs", *STREAMING)
 }
+_WIDTHS = {name: _CONFIG[name].default for name in ("filterbank_bins", "stacked_windows")}
 DROPOUTS = tuple(name for name in _CONFIG if name.endswith("dropout"))
 
 
@@ -85,7 +86,8 @@ class _Consistent(Options):
         if not isinstance(data, dict):
             return data
         if (front := data.get("front_end")) in WITHOUT_LAYERS:
-            data = {**NO_LAYERS, **PLAIN, "hidden_size": WITHOUT_LAYERS[front], "family": FAMILY[front], **data}
+            data = {**NO_LAYERS, **PLAIN[front], **data}
+            data = {"hidden_size": width_without_layers({**_WIDTHS, **data}), **data}
         width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
         if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width <= WIDEST:
             data = {"attention_heads": heads, "head_dim": width // heads, **data}
@@ -93,7 +95,9 @@ class _Consistent(Options):
 
 
 NewEncoder = create_model("NewEncoder", __base__=_Consistent, **_fields())
-NewEncoder.__doc__ = "A randomly initialized encoder: arguments of `uniform_shape` and `EncoderConfig`."
+NewEncoder.__doc__ = """A randomly initialized encoder: arguments of `uniform_shape` and `EncoderConfig`.
+
+``front_end: samples`` or ``features`` makes an encoder without layers, which needs no other field."""
 
 
 class StreamingOptions(Options):

@@ -34,9 +34,10 @@ TAPS = 4096
 UNITS = 2**20
 
 CHOICES = {
-    "front_end": ("waveform", "filterbank", "samples"),
+    "front_end": ("waveform", "filterbank", "samples", "features"),
+    "filterbank": ("seamless", "wespeaker", "3d_speaker", "espnet"),
     "filterbank_scale": ("mel", "linear"),
-    "feature_norm": ("utterance", "level", "running"),
+    "feature_norm": ("utterance", "level", "mean", "running", "none"),
     "conv_norm": ("group", "layer"),
     "layer": ("post_norm", "pre_norm", "conformer"),
     "position": ("none", "gated_relative_bias", "relative_key", "rotary", "relative"),
@@ -68,6 +69,7 @@ RULES: dict[str, Rule] = {
     "family": TEXT,
     "fixed_samples": or_none(whole(1, 2**30)),
     "filterbank_bins": whole(1, TAPS),
+    "stacked_windows": whole(1, 64),
     "conv_kernel": several(whole(1, TAPS), 1, 64),
     "conv_stride": several(whole(1, TAPS), 1, 64),
     "downsampling": whole(1, 64),
@@ -251,8 +253,13 @@ def check_against_original(shape: Any, original: Any) -> None:
         raise CheckpointError("config: shape.residual is empty; an encoder needs one channel at least")
 
 
-WITHOUT_LAYERS = {"samples": 1}
-"""Front end of an encoder without layers -> the width of its frames."""
+WITHOUT_LAYERS = ("samples", "features")
+"""Front ends of encoders without layers."""
+
+
+def width_without_layers(fields: Mapping[str, Any]) -> int:
+    """The width of the frames of an encoder without layers, from the fields of its config."""
+    return 1 if fields["front_end"] == "samples" else fields["filterbank_bins"] * fields["stacked_windows"]
 
 
 def check_without_layers(shape: Any, fields: Mapping[str, Any]) -> None:
@@ -268,7 +275,7 @@ def check_without_layers(shape: Any, fields: Mapping[str, Any]) -> None:
     front = fields["front_end"]
     wanted = {"layer": "pre_norm", "position": "none", "downsampling": 1, "final_norm": False}
     found = {name: fields[name] for name in wanted}
-    wanted |= {"layers": [], "positional": None, "residual": list(range(WITHOUT_LAYERS[front]))}
+    wanted |= {"layers": [], "positional": None, "residual": list(range(width_without_layers(fields)))}
     for name, value in (found | {name: shape[name] for name in ("layers", "positional", "residual")}).items():
         if value != wanted[name]:
             raise CheckpointError(

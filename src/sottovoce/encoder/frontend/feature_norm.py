@@ -1,8 +1,9 @@
-"""Normalization of log-mel features to mean 0 and variance 1, over the utterance or over the past."""
+"""Normalization of log-mel features: over the utterance or over the past, in mean and variance or in the mean alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -41,6 +42,23 @@ class UtteranceNorm:
         x = torch.where(valid, x - mean, 0)
         variance = x.square().sum(self.dims, keepdim=True) / (count - 1).clamp(min=1)
         return x / (variance + 1e-7).sqrt()
+
+
+class MeanNorm:
+    """The mean of each bin over the whole utterance is subtracted, as Kaldi's toolkits do in front of speaker models."""
+
+    def __call__(self, x: Tensor, valid: Tensor) -> Tensor:
+        """``[B, W, bins] -> [B, W, bins]``: mean 0 where ``valid[B, W, 1]``, 0 elsewhere."""
+        mean = torch.where(valid, x, 0).sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp(min=1)
+        return torch.where(valid, x - mean, 0)
+
+
+class NoNorm:
+    """The levels as they are."""
+
+    def __call__(self, x: Tensor, valid: Tensor) -> Tensor:
+        """``[B, W, bins] -> [B, W, bins]``: unchanged where ``valid[B, W, 1]``, 0 elsewhere."""
+        return torch.where(valid, x, 0)
 
 
 @dataclass
@@ -88,6 +106,9 @@ class RunningNorm:
             stats.windows, stats.count = whole[:, -HORIZON:], before + x.shape[1]
         x = (x - PRIOR_MEAN - mean) / variance.sqrt()
         return x if valid is None else torch.where(valid, x, 0)
+
+
+FeatureNorm: TypeAlias = UtteranceNorm | MeanNorm | NoNorm | RunningNorm
 
 
 def _sliding(x: Tensor, last: int) -> Tensor:

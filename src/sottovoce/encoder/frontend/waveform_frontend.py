@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -16,8 +17,9 @@ from ..layers.norms import TimeNorm, normalize_waveform
 from ..loading.recomputed import RecomputedLayer
 from ..stream import ResidualStream, one_channel_each
 from ..units import Gateable, MacTerm, Rows, Site, Timing, Unit, rows, site
+from .as_stream import AsStream
 from .feature_norm import RunningStats
-from .filterbank import FFT, HOP, STACK, WINDOW, Filterbank
+from .filterbank import Filterbank
 
 EARLY_LAYERS = 2
 """Number of convolutions at the start whose activations take far more memory than those of all others."""
@@ -241,21 +243,32 @@ class WaveformFrontEnd(nn.Module):
 
 
 class FilterbankFrontEnd(nn.Module):
-    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a filterbank (w2v-BERT 2.0)."""
+    """``waveform [B, S], lengths [B] -> stream [B, T, D], frames [B]`` through a filterbank.
 
-    min_samples = 560  # two windows of 400 samples, 160 apart, make one stacked frame
-    hop = HOP * STACK
+    Args:
+        filterbank: the features.
+        projection: the map into the residual stream, as in w2v-BERT 2.0; or the features are the stream.
+    """
 
-    def __init__(self, filterbank: Filterbank, projection: Projection):
+    def __init__(self, filterbank: Filterbank, projection: Projection | AsStream):
         super().__init__()
         self.filterbank = filterbank
         self.projection = projection
 
+    @property
+    def min_samples(self) -> int:
+        """The least number of samples that makes a frame."""
+        return self.filterbank.min_samples
+
+    @property
+    def hop(self) -> int:
+        """Number of samples from one frame to the next."""
+        return self.filterbank.hop
+
     def timing(self, samples: int) -> Timing:
         """The number of frames at each stage for an utterance of ``samples`` samples."""
-        windows = max(0, samples - WINDOW + HOP) // HOP
         frames = self.filterbank.frames(samples)
-        return Timing(samples, frames, (windows, frames))
+        return Timing(samples, frames, (self.filterbank.windows(samples), frames))
 
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """``[B, S], [B] -> [B, T, D], [B]``: the stream and the valid frames; without lengths, all are valid."""
@@ -269,11 +282,12 @@ class FilterbankFrontEnd(nn.Module):
         return self.from_features(self.filterbank.forward_chunk(waveform, stats))
 
     def macs(self) -> list[MacTerm]:
-        return [MacTerm(lambda t: t.levels[0] * (FFT // 2 + 1) * self.filterbank.bins)]
+        return [MacTerm(lambda t: t.levels[0] * self.filterbank.macs)]
 
     def from_features(self, features: Tensor) -> Tensor:
-        """``[B, T, F] -> [B, T, D]`` for stacked features, such as the 160 of the stock feature extractor."""
-        return self.projection(features.to(next(self.projection.parameters()).dtype))
+        """``[B, T, F] -> [B, T, D]`` for features of frames, such as the 160 of w2v-BERT's stock feature extractor."""
+        tensors = chain(self.projection.parameters(), self.projection.buffers())
+        return self.projection(features.to(next(tensors).dtype))
 
 
 def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:

@@ -19,12 +19,19 @@ NO_LAYERS: dict[str, Any] = {
 }
 """Arguments of `uniform_shape` for an encoder without layers, besides its width."""
 
-PLAIN: dict[str, Any] = {"layer": "pre_norm", "position": "none"}
-"""Fields of an `EncoderConfig` without layers: nothing is normalized after the front end."""
-
-
-FAMILY = {"samples": "waveform"}
-"""Front end -> the family of its encoder without layers."""
+_PLAIN: dict[str, Any] = {"layer": "pre_norm", "position": "none"}
+PLAIN: dict[str, dict[str, Any]] = {
+    "samples": {"family": "waveform", "front_end": "samples", **_PLAIN},
+    "features": {
+        "family": "filterbank",
+        "front_end": "features",
+        "filterbank": "wespeaker",
+        "stacked_windows": 1,
+        "feature_norm": "mean",
+        **_PLAIN,
+    },
+}
+"""Front end -> the fields of an `EncoderConfig` without layers: nothing is normalized after the front end."""
 
 
 def waveform_config(fixed_samples: int | None = None) -> EncoderConfig:
@@ -37,6 +44,20 @@ def waveform_config(fixed_samples: int | None = None) -> EncoderConfig:
         CheckpointError: a number of samples that is out of range.
     """
     shape = uniform_shape(hidden_size=1, **NO_LAYERS)
-    return EncoderConfig(
-        shape=shape, family=FAMILY["samples"], front_end="samples", fixed_samples=fixed_samples, **PLAIN
-    )
+    return EncoderConfig(shape=shape, fixed_samples=fixed_samples, **PLAIN["samples"])
+
+
+def filterbank_config(toolkit: str = "wespeaker", bins: int = 80, norm: str = "mean") -> EncoderConfig:
+    """An encoder whose hidden state is the log filterbank itself: a frame every 10 ms.
+
+    Args:
+        toolkit: whose filterbank, see `mel_analysis.TOOLKITS`.
+        bins: number of mel bins.
+        norm: ``feature_norm`` of `EncoderConfig`.
+
+    Raises:
+        CheckpointError: an unknown name, or a number that is out of range.
+    """
+    shape = uniform_shape(hidden_size=bins, **NO_LAYERS)
+    fields = PLAIN["features"] | {"filterbank": toolkit, "filterbank_bins": bins, "feature_norm": norm}
+    return EncoderConfig(shape=shape, **fields)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ...errors import AudioError, StreamingError
 from ...quantities import SAMPLE_RATE, Seconds
 from ..config import EncoderConfig
+from ..frontend.mel_analysis import CENTERED
 from ..frontend.waveform_frontend import FilterbankFrontEnd, WaveformFrontEnd, check_lengths
 from ..output import EncoderOutput
 from ..stream import ResidualStream
@@ -51,7 +52,9 @@ def streaming_problems(config: EncoderConfig) -> list[str]:
     if not config.shape["layers"]:
         found.append("has no layers")
     if config.front_end == "filterbank" and config.feature_norm != "running":
-        found.append("normalizes features over the whole utterance (use feature_norm: running)")
+        found.append("has no running norm of its features (use feature_norm: running)")
+    if config.front_end == "filterbank" and config.filterbank in CENTERED:
+        found.append(f"has the windows of {config.filterbank}, which look ahead (use filterbank: seamless)")
     if config.front_end == "waveform" and config.normalize:
         found.append("normalizes the whole waveform (use normalize: false)")
     if config.front_end == "waveform" and config.conv_norm == "group":

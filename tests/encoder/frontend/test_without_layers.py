@@ -62,7 +62,7 @@ def test_of_a_recipe():
 def refused(**fields):
     shape = uniform_shape(**{"hidden_size": 1, **NO_LAYERS, **fields.pop("shape", {})})
     with pytest.raises(CheckpointError) as caught:
-        EncoderConfig(**{"shape": shape, "front_end": "samples", **PLAIN, **fields})
+        EncoderConfig(**{"shape": shape, **PLAIN["samples"], **fields})
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
