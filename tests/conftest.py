@@ -35,6 +35,14 @@ def cases(data) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def released_models(data) -> Path:
+    """Released models of other projects, beside the shared corpora; or a skip."""
+    if not (place := data.parent / "models").is_dir():
+        pytest.skip("no folder of models beside the shared corpora")
+    return place
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     import torch

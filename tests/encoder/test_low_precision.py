@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from families import FAMILIES, randomize, speech
 from sottovoce.encoder.config import EncoderConfig
+from sottovoce.encoder.frontend.without_layers import waveform_config
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.encoder.streaming.chunks import Chunks
 from sottovoce.encoder.streaming.encoder_stream import EncoderStream
@@ -31,6 +32,7 @@ HEAD_OPTIONS = {
     "ska_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7, "bins": 10, "maps": 4},
     "plain_xvector": {"channels": [8, 8, 8, 8, 12], "size": 7},
     "aasist": {"bands": 13, "channels": [3, 4, 4], "width": 5},
+    "sinc_aasist": {"filters": 7, "taps": 9, "channels": [3, 4, 4], "width": 5},
     "sls": {"width": 10, "size": 6},
     "classifier": {"classes": 3, "embedding": {"kind": "aasist", "bands": 13, "channels": [3, 4], "width": 5}},
     "ctc": {"outputs": 5, "width": 8},
@@ -39,6 +41,9 @@ HEAD_OPTIONS = {
     "powerset": {"speakers": 2, "width": 8, "blocks": 1, "inner": 8, "heads": 2, "kernel": 31},
     "transducer": {"outputs": 5, "predictor": 12, "width": 8},
 }
+ON_THE_WAVEFORM = ("sinc_aasist",)
+"""Heads with a front end of their own."""
+
 HOW = pytest.mark.parametrize(
     ("dtype", "autocast"),
     [
@@ -101,7 +106,8 @@ def test_heads_run_no_low_precision_convolution(kind, dtype, autocast):
     torch.manual_seed(0)
     head = {"kind": kind, **HEAD_OPTIONS[kind]}
     labels = [str(i) for i in range(head["outputs"])] if "outputs" in head else None
-    model = randomized(TaskModel(TaskConfig(encoder=tiny_config(1), head=head, labels=labels)))
+    encoder = waveform_config() if kind in ON_THE_WAVEFORM else tiny_config(1)
+    model = randomized(TaskModel(TaskConfig(encoder=encoder, head=head, labels=labels)))
     inputs = {"targets": torch.tensor([[1, 2, 3], [4, 1, 0]])} if kind == "transducer" else {}
     samples = (7200, 6500) if kind == "plain_xvector" else (2600, 1900)  # whose layers need 16 frames
     assert not in_low_precision(model, dtype, autocast, samples, **inputs).low

@@ -22,7 +22,7 @@ def test_a_unit_s_name_tells_its_kind(family):
 
 
 def test_the_table_says_what_is_rounded_and_what_is_pruned_by_default():
-    assert rounded_kinds() == {"conv": 8, "ffn": 16, "convolution": 16, "residual": 16, "joiner": 16}
+    assert rounded_kinds() == {"conv": 8, "ffn": 16, "convolution": 16, "residual": 16, "joiner": 16, "map": 8}
     assert GATED == ("conv", "head", "ffn")
     assert noun_of("head") == "head" and noun_of("conv") == "channel" and noun_of("nobody's") == "element"
 

@@ -8,6 +8,7 @@
 `published_configs`   sizes of published encoders, for networks with random weights
 `origins`             name and license of the checkpoint that weights come from
 `families/`           one file for each family: its config and the names of its tensors
+`released/`           whole models as their authors released them, one file for each system
 `formats/`            one file for each format of files, and the parts that they share
 """
 

@@ -24,6 +24,7 @@ from .formats.preprocessor import normalization
 from .formats.stock import Loaded
 from .formats.tensors import READERS, only_tensors, read_torch
 from .origins import origin
+from .released.known import released_format, released_hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,7 +52,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
 
     Args:
         name: a directory or hub id of a stock Transformers model of any head class (or of sottovoce), its weights file, an
-            original WavLM ``.pt``, or a pruned checkpoint of DPHuBERT or DiariZen.
+            original WavLM ``.pt``, a pruned checkpoint of DPHuBERT or DiariZen, or a released model, see `released`.
         files: the files of a directory or hub id, if they are known already.
         options: for the hub: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, ``force_download``,
             ``subfolder``.
@@ -64,6 +65,10 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
     """
     path = Path(name)
     with one_line_errors(str(name)):
+        if (released := released_format(path)) is not None:
+            whole = released.load(path)
+            weights = {k.removeprefix("encoder."): v for k, v in whole.weights.items() if k.startswith("encoder.")}
+            return whole.fields["encoder"], weights, whole.notes
         return load_file(path) if is_file(path) else load_model(files or locate(path, options))
 
 
@@ -98,10 +103,13 @@ def _directory_of(path: Path, content: Mapping[str, Any]) -> Directory:
     files = Directory(path.parent)
     if files.find("config.json") is not None:
         return files
+    if (hint := released_hint(content)) is not None:
+        raise CheckpointError(f"{path}: {hint}")
     held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
         f"{path}: an unknown format (it holds {held}, ...) and no config.json beside it. Known are stock "
-        "Transformers directories, original WavLM files (cfg, model) and pruned ones (state_dict, config)"
+        "Transformers directories, original WavLM files (cfg, model), pruned ones (state_dict, config), and AASIST with its"
+        " .conf beside it"
     )
 
 
@@ -120,10 +128,11 @@ def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded
 def load_task(
     name: str | os.PathLike[str], files: Files | None = None, **options: Any
 ) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
-    """Read a stock checkpoint with its head.
+    """Read a checkpoint in another format with its head.
 
     Args:
-        name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`, or its weights file.
+        name: a directory or hub id of a stock class whose head is known, see `task_heads.HEADS`, or its weights file; or a
+            released model, see `released`.
         files: see `load`.
         options: see `load`.
 
@@ -135,6 +144,8 @@ def load_task(
     """
     path, weights = Path(name), None
     with one_line_errors(str(name)):
+        if (released := released_format(path)) is not None:
+            return released.load(path)
         if is_file(path):
             content = _content(path)
             if _file_format(content) is not None:
@@ -160,8 +171,15 @@ def _load_task(
     return {"encoder": config, **head.fields}, ours, found.notes + more
 
 
-def has_task(fields: Mapping[str, Any]) -> bool:
-    """Whether a ``config.json`` is that of a stock class whose head `load_task` can keep."""
+def has_task(name: str | os.PathLike[str], fields: Mapping[str, Any]) -> bool:
+    """Whether `load_task` can read a model with its head: a released one, or a stock class with a head that is known.
+
+    Args:
+        name: a directory, file or hub id.
+        fields: content of its ``config.json``; empty where there is none.
+    """
+    if released_format(Path(name)) is not None:
+        return True
     family = find_family(model_type(fields))
     return family is not None and task_heads.head_class(family, fields) is not None
 

@@ -23,8 +23,23 @@ def name_of(source: str) -> str:
     return source if HUB_ID.fullmatch(source) and ".." not in source else Path(source).resolve().name
 
 
+MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy"
+"""The sentence with which the MIT license begins."""
+
+
 def license(files: Files) -> str | None:
-    """The license in the card (``README.md``) of a checkpoint; ``None`` where it has none."""
+    """The license in the card (``README.md``) of a checkpoint, or ``mit`` if the license beside it (``LICENSE``) is that;
+    ``None`` where neither says one."""
+    return _of_card(files) or _of_text(files)
+
+
+def _of_text(files: Files) -> str | None:
+    if (path := files.find("LICENSE")) is None:
+        return None
+    return "mit" if MIT in path.read_text(encoding="utf-8", errors="replace") else None
+
+
+def _of_card(files: Files) -> str | None:
     if (path := files.find("README.md")) is None:
         return None
     try:

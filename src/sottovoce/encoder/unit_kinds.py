@@ -53,6 +53,7 @@ _OWN = {
     "residual": UnitKind("element", "width", ("*residual",), round_to=16),
     "rank": UnitKind("rank", "rank", ("*.ranks",)),
     "joiner": UnitKind("unit", "width", ("*joiner.width",), round_to=16),
+    "map": UnitKind("channel", "map channels", ("*map.inner.[0-9]*",), short="map", round_to=8),
     "attention_block": UnitKind("block", "attention", ("*attention",)),
     "ffn_block": UnitKind("block", "ffn", ("*feed_forward", "*feed_forward[0-9]")),
     "convolution_block": UnitKind("block", "convolution", ("*convolution",)),

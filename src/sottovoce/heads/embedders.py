@@ -21,6 +21,7 @@ from .speaker.rawnet3 import RawNet3
 from .speaker.ska_tdnn import SKATDNN
 from .speaker.x_vector import XVector
 from .spoofing.aasist import AASIST
+from .spoofing.sinc_aasist import SincAASIST
 from .spoofing.sls import SLS
 
 GROUP = "sottovoce.heads"
@@ -36,6 +37,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "ska_tdnn": SKATDNN,
     "plain_xvector": PlainXVector,
     "aasist": AASIST,
+    "sinc_aasist": SincAASIST,
     "sls": SLS,
 }
 

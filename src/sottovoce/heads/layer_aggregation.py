@@ -21,6 +21,9 @@ class LayerAggregation(nn.Module, ABC):
 
     width: int
 
+    reads_encoder_output: ClassVar[bool] = False
+    """See `Head.reads_encoder_output`."""
+
     @abstractmethod
     def forward(self, hidden_states: Sequence[Tensor], mask: Tensor | None = None) -> Tensor:
         """``[B, width, T]``; ``mask[B, T]`` is True on frames that are no padding."""
@@ -70,9 +73,10 @@ class LayerSum(LayerAggregation):
 
 
 class LastLayer(LayerSum):
-    """The last hidden state alone."""
+    """The last hidden state alone, after the encoder's final norm if there is one."""
 
     weighted = False
+    reads_encoder_output = True
 
     def combined(self, hidden_states: Sequence[Tensor]) -> Tensor:
         return hidden_states[-1]

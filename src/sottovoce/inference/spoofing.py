@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -39,7 +40,8 @@ def detect(model: Model, recording: Audio, *, channel: Channel | None = None) ->
     """Decide whether a recording is bona fide.
 
     A recording of more than a minute is cut into equal parts of at most a minute (`speech_parts`), and its score is the
-    mean of theirs, so memory does not grow with its length.
+    mean of theirs, so memory does not grow with its length. A model for recordings of one length (``fixed_samples`` of its
+    encoder) judges the start of the first part, and repeats what is shorter.
 
     Args:
         model: an anti-spoofing model, or the place of one.
@@ -53,9 +55,10 @@ def detect(model: Model, recording: Audio, *, channel: Channel | None = None) ->
     """
     network = task_model(model, "spoofing")
     with audio_file(recording, channel) as (file, channel), named(name_of(file)):
-        outputs = [
-            network(part[None].to(network.device)).output.float() for part in speech_parts(file, channel=channel)
-        ]
+        parts = speech_parts(file, channel=channel)
+        if network.config.encoder.fixed_samples is not None:
+            parts = islice(parts, 1)
+        outputs = [network(part[None].to(network.device)).output.float() for part in parts]
         score = finite_output(network.scoring.scores(torch.cat(outputs).double()).mean(), network)
         llr = finite_output(network.scoring.slope * score + network.scoring.offset, network)
     return Detection(score.item(), llr.item() if network.scoring.calibrated else None)

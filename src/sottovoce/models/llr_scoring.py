@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor, nn
 
@@ -9,10 +11,17 @@ CLASSES = ("spoof", "bonafide")
 """Names of the two classes, in the order of the outputs."""
 
 
+Score: TypeAlias = Literal["difference", "bonafide"]
+"""The score of two logits: the second minus the first, or the second alone, as in the published AASIST (main.py)."""
+
+
 class LLRScoring(nn.Module):
     """Calibrated log-likelihood ratios: ``slope * score + offset``.
 
     The score of a recording is the logit of the second class minus that of the first, or the only output of the model.
+
+    Args:
+        score: ``bonafide`` takes the logit of the second class alone.
 
     Attributes:
         slope: factor of the score, fitted on development data; 1 before.
@@ -24,16 +33,18 @@ class LLRScoring(nn.Module):
     offset: Tensor
     calibrated: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, *, score: Score = "difference") -> None:
         super().__init__()
+        self.score = score
         self.register_buffer("slope", torch.tensor(1.0))
         self.register_buffer("offset", torch.tensor(0.0))
         self.register_buffer("calibrated", torch.tensor(False))
 
-    @staticmethod
-    def scores(output: Tensor) -> Tensor:
+    def scores(self, output: Tensor) -> Tensor:
         """Scores ``[B]`` of ``output[B, 1 | 2]``; higher is more likely the second class."""
-        return output[..., -1] - output[..., 0] if output.shape[-1] == 2 else output[..., 0]
+        if output.shape[-1] == 1 or self.score == "bonafide":
+            return output[..., -1]
+        return output[..., -1] - output[..., 0]
 
     @torch.no_grad()
     def fit(self, slope: float, offset: float) -> None:

@@ -133,12 +133,12 @@ def is_own_task_model(source: str | Path) -> bool:
 
 
 def is_task_model(source: str | Path) -> bool:
-    """Whether there is a task model: one of sottovoce, or of a stock class with a head that is known.
+    """Whether there is a task model: one of sottovoce, a released one, or of a stock class with a head that is known.
 
     Raises:
         CheckpointError: nothing there, or a config that cannot be read.
     """
-    return is_own_task_model(source) or foreign_formats(source).has_task(config_fields(source))
+    return is_own_task_model(source) or foreign_formats(source).has_task(source, config_fields(source))
 
 
 def config_fields(source: str | Path) -> dict[str, object]:

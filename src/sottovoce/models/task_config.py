@@ -40,7 +40,7 @@ class TaskConfig(CheckedConfig):
         head: the kind of the head and its options: ``{"kind": "mhfa", ...}``.
         scoring: how outputs become scores: ``cosine`` compares two embeddings, ``llr`` is the calibrated log-likelihood ratio
             of one output; ``None`` for other tasks.
-        scoring_options: options of `CosineScoring`.
+        scoring_options: options of `CosineScoring` or `LLRScoring`.
         task: what the model was trained for: ``verification``, ``spoofing``, ``recognition``, ``diarization`` or
             ``intent``; for stock models also ``classification`` and ``frame classification``.
         labels: names of the outputs, if outputs are classes. With a ``ctc`` or ``transducer`` head they are the vocabulary,

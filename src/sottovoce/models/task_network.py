@@ -195,7 +195,7 @@ def build_scoring(kind: str | None, size: int, options: OptionValues) -> nn.Modu
     Args:
         kind: ``cosine``, ``llr`` or ``None``.
         size: width of the output of the head.
-        options: options of `CosineScoring`.
+        options: options of `CosineScoring` or `LLRScoring`.
 
     Raises:
         CheckpointError: an option that the scoring does not have, or a value that does not fit it.
@@ -203,4 +203,4 @@ def build_scoring(kind: str | None, size: int, options: OptionValues) -> nn.Modu
     if kind is None:
         return None
     check_options(CosineScoring if kind == "cosine" else LLRScoring, options, f"scoring {kind}")
-    return CosineScoring(size, **options) if kind == "cosine" else LLRScoring()
+    return CosineScoring(size, **options) if kind == "cosine" else LLRScoring(**options)

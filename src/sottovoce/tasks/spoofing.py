@@ -21,7 +21,7 @@ from ..metrics.detection.calibration import fit_calibration
 from ..metrics.detection.log_likelihood_ratio_cost import cllr
 from ..metrics.detection.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
 from ..metrics.intervals import bootstrap_groups
-from ..models.llr_scoring import CLASSES
+from ..models.llr_scoring import CLASSES, Score
 from ..models.task_config import TaskConfig
 from ..models.task_network import TaskNetwork
 from ..options import Options
@@ -61,6 +61,8 @@ class Spoofing(Options):
 
     Args:
         head, loss: options of the head and of the loss.
+        score: the score of a recording before it is calibrated: the ``difference`` of both logits, or that of ``bonafide``
+            speech alone, as of the published AASIST. A model with one output has no choice.
         label: field of a recording with the value ``bonafide`` or ``spoof``.
         attack, codec: fields by which results are broken down. Recordings may lack them.
         draws: number of bootstrap draws for confidence intervals.
@@ -74,6 +76,7 @@ class Spoofing(Options):
 
     head: EmbedderChoice = EmbedderChoice.model_validate({"mhfa": {"heads": 32}})
     loss: SpoofLoss = SpoofLoss()
+    score: Score = "difference"
     label: str = "label"
     attack: str = "attack"
     codec: str = "codec"
@@ -114,7 +117,14 @@ class Spoofing(Options):
             "classes": 1 if angular else 2,
             "angular": angular,
         }
-        return TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing", labels=[SPOOF, BONAFIDE])
+        return TaskConfig(
+            encoder=encoder,
+            head=head,
+            scoring="llr",
+            scoring_options={"score": self.score},
+            task="spoofing",
+            labels=[SPOOF, BONAFIDE],
+        )
 
     def with_loss(self, changes: PlainData) -> Spoofing:
         if changes.get("kind", self.loss.kind) != self.loss.kind:

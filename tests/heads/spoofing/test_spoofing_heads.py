@@ -1,10 +1,12 @@
-"""AASIST and SLS: padding, any length, cost, slimming, saved and portable; the parts of AASIST by loops."""
+"""AASIST, also on the waveform, and SLS: padding, length, cost, slimming, saved, portable; parts of AASIST by loops."""
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from sottovoce.encoder.frontend.without_layers import waveform_config
 from sottovoce.encoder.units import collect
+from sottovoce.errors import AudioError, CheckpointError
 from sottovoce.heads.spoofing.graph_attention import PAIRS, GraphAttention, GraphPool, PairScores, StackAttention
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
@@ -16,15 +18,21 @@ from tiny_models import output_elsewhere, randomized, speech, tiny_config
 EMBEDDINGS = {
     "aasist": {"kind": "aasist", "bands": 13, "channels": [3, 4, 4], "width": 5},
     "aasist-adapters": {"kind": "aasist", "bands": 9, "channels": [3, 4], "fusion": {"kind": "adapters", "width": 3}},
+    "aasist-drawn": {"kind": "aasist", "bands": 13, "channels": [3, 4, 4], "residual": "drawn", "fusion": "last"},
+    "sinc_aasist": {"kind": "sinc_aasist", "filters": 7, "taps": 9, "channels": [3, 4, 4], "width": 5},
+    "sinc_aasist-drawn": {"kind": "sinc_aasist", "filters": 7, "taps": 9, "channels": [3, 4], "residual": "drawn"},
     "sls": {"kind": "sls", "width": 10, "size": 6},
 }
 KINDS = pytest.mark.parametrize("kind", EMBEDDINGS)
+GRAPHS = pytest.mark.parametrize("kind", [kind for kind in EMBEDDINGS if "aasist" in kind])
+ON_STATES = pytest.mark.parametrize("kind", [kind for kind in EMBEDDINGS if "sinc" not in kind])
 
 
 def model(kind, **options):
     torch.manual_seed(0)
     head = {"kind": "classifier", "classes": 2, "embedding": {**EMBEDDINGS[kind], **options}}
-    found = TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing"))
+    encoder = waveform_config() if kind.startswith("sinc") else tiny_config()
+    found = TaskModel(TaskConfig(encoder=encoder, head=head, scoring="llr", task="spoofing"))
     return with_statistics(randomized(found)).eval()
 
 
@@ -70,10 +78,27 @@ def test_costs_are_those_counted(kind):
     assert cost.parts["head"].params == sum(p.numel() for p in found.head.parameters())
 
 
-@KINDS
+@GRAPHS
+def test_channels_inside_residual_blocks_are_units(kind):
+    found = model(kind)
+    units = {name: unit for name, unit in collect(found).units.items() if unit.kind == "map"}
+    assert list(units) == [f"head.embedding.map.inner.{i}" for i in range(len(EMBEDDINGS[kind]["channels"]))]
+    keep = {name: [unit.size - 1] if i else [0, 2] for i, (name, unit) in enumerate(units.items())}
+    small, equality = slim_and_verify(
+        found, Plan(keep, {name: unit.size for name, unit in collect(found).units.items()})
+    )
+    assert equality.worst < 1e-9
+    sizes = {name: len(kept) for name, kept in keep.items()}
+    assert small.head.shape == {"embedding": {"map": {"inner": [*sizes.values()]}}}
+    predicted, counted = CostModel(found, 1.0).cost(sizes), CostModel(small, 1.0).cost()
+    assert predicted.params == counted.params == sum(p.numel() for p in small.parameters())
+    assert predicted.macs == pytest.approx(counted.macs) and counted.macs < CostModel(found, 1.0).cost().macs
+
+
+@ON_STATES
 def test_the_head_follows_a_narrower_stream(kind):
     found = model(kind)
-    assert all(name.startswith("encoder.") for name in collect(found).units)
+    assert all(unit.kind == "map" or name.startswith("encoder.") for name, unit in collect(found).units.items())
     small, equality = slim_and_verify(found, Plan.to_shape(found, {"encoder.residual": 10, "ffn": [5, 0]}))
     assert equality.worst < 1e-9
     if kind != "aasist-adapters":
@@ -101,24 +126,45 @@ def test_it_learns_from_every_parameter(kind):
     found = model(kind).train()
     out = found(speech(4), torch.tensor([8000, 5000, 8000, 7000])).output
     out.square().sum().backward()
-    idle = [n for n, p in found.head.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    learned = [(n, p) for n, p in found.head.named_parameters() if p.requires_grad]
+    assert {n.split(".")[-2] for n, p in found.head.named_parameters() if not p.requires_grad} <= {"norm"}
+    idle = [n for n, p in learned if p.grad is None or not p.grad.abs().sum() > 0]
     # A bias before a softmax, or before a norm that takes it away, does nothing.
     assert {n.split(".")[-1] for n in idle} <= {"bias"}, idle
 
 
-def test_the_published_size():
-    """AASIST has 297,866 parameters (the authors' repository), with 23 spectral nodes that are read off the waveform.
+def test_what_the_head_on_the_waveform_refuses():
+    found = model("sinc_aasist")
+    least = 3**4 + 8
+    assert found.head.embedding.least_samples == least and found(torch.randn(1, least)).output.isfinite().all()
+    with pytest.raises(AudioError, match=f"an utterance of {least - 1} samples; this network needs at least {least}"):
+        found(torch.randn(2, 200), torch.tensor([200, least - 1]))
+    for changes, message in (
+        ({"taps": 8}, "filters of 8 taps have no middle"),
+        ({"masked": 8}, "8 of 7 filters cannot be masked"),
+        ({"ratios": [0.5]}, "1 ratios; there are three poolings"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            model("sinc_aasist", **changes)
+    head = {"kind": "classifier", "embedding": {"kind": "sinc_aasist"}}
+    with pytest.raises(
+        CheckpointError, match="reads the waveform, and the encoder gives 3 hidden states of 16 channels"
+    ):
+        TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr", task="spoofing"))
 
-    On hidden states there are 42, a projection, a weight for each layer, and an attention that makes nodes of the map
-    where AASIST took the largest value; the rest is the same.
-    """
-    head = {"kind": "classifier", "embedding": {"kind": "aasist"}}
-    aasist = TaskModel(TaskConfig(encoder=tiny_config(), head=head, scoring="llr")).head.embedding
-    assert aasist.size == 160 and aasist.bands.shape == (42, 64)
-    of_states = (aasist.project, aasist.places, aasist.places_norm, aasist.map_norm)
-    kept = sum(p.numel() for p in aasist.parameters()) - sum(p.numel() for m in of_states for p in m.parameters())
-    kept -= aasist.fusion.weights.numel() + (42 - 23) * 64
-    assert kept + 160 * 2 + 2 == 297_866  # with its classifier
+
+def test_training_silences_neighboring_filters():
+    found = model("sinc_aasist", masked=6).head.embedding
+    whole = found._filters()
+    assert whole.abs().sum(1).gt(0).all()
+    found.train()
+    torch.manual_seed(0)
+    silenced = [found._filters().abs().sum(1) == 0 for _ in range(200)]
+    assert {int(each.sum()) for each in silenced} == set(range(6))  # one less than the number: as theirs
+    for each in silenced:
+        places = each.nonzero().flatten()
+        assert not len(places) or places[-1] - places[0] + 1 == len(places)
+    assert torch.stack(silenced).any(0).all()
 
 
 def test_pair_scores_by_loops():
@@ -197,12 +243,13 @@ def test_stack_attention_by_loops():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
-def test_graph_pool_keeps_the_better_half(count):
-    pool = randomized(GraphPool(4, nodes=lambda t: count)).eval()
+@pytest.mark.parametrize("ratio", [0.5, 0.7])
+def test_graph_pool_keeps_the_better_ones(count, ratio):
+    pool = randomized(GraphPool(4, nodes=lambda t: count, ratio=ratio)).eval()
     x = torch.randn(2, 8, 4)
     mask = torch.arange(8)[None] < torch.tensor([[8], [count]])
     kept, inside = pool(x, mask)
     scores = torch.sigmoid(x[1, :count] @ pool.score.weight[0] + pool.score.bias)
-    best = sorted(range(count), key=lambda i: -scores[i])[: max(1, count // 2)]
+    best = sorted(range(count), key=lambda i: -scores[i])[: max(1, int(count * ratio))]
     assert inside[1].sum() == len(best) and inside[0].all()
     assert torch.allclose(kept[1][inside[1]], torch.stack([x[1, i] * scores[i] for i in best]))

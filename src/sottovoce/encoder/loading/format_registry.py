@@ -39,8 +39,8 @@ class ForeignFormats(Protocol):
             CheckpointError: as `load`; or the head is unknown, or its tokenizer is missing or does not fit.
         """
 
-    def has_task(self, fields: Mapping[str, Any]) -> bool:
-        """Whether the content of a ``config.json`` is that of a stock class whose head `load_task` reads."""
+    def has_task(self, name: str | os.PathLike[str], fields: Mapping[str, Any]) -> bool:
+        """Whether `load_task` reads the head of a model, whose ``config.json`` holds ``fields`` (empty: it has none)."""
 
     def from_transformers(
         self, model: PreTrainedModel, *, normalize: bool | None = None

@@ -113,6 +113,10 @@ class SpeakerEmbedder(PoolingHead):
     def size(self) -> int:
         return self.embed.out_features
 
+    @property
+    def reads_encoder_output(self) -> bool:
+        return self.fusion.reads_encoder_output
+
     def initialize(self) -> None:
         self.fusion.initialize()
         self.trunk.initialize()

@@ -1,6 +1,7 @@
 """Heads that make embeddings for anti-spoofing.
 
-`aasist`   graphs over spectrum and time
-`sls`      a gate for each hidden state
-`graph_attention`, `residual_map`, `spectral_maps`, `map_pooling`   their building blocks
+`aasist`        graphs over spectrum and time, on hidden states
+`sinc_aasist`   the same on the waveform, as first published
+`sls`           a gate for each hidden state
+`stack_graphs`, `graph_attention`, `residual_map`, `spectral_maps`, `map_pooling`, `sinc_filters`   their building blocks
 """

@@ -166,16 +166,17 @@ class StackAttention(nn.Module):
 
 
 class GraphPool(nn.Module):
-    """Keeps the half of the nodes with the highest scores, at least one, each multiplied by its score.
+    """Keeps the nodes with the highest scores, at least one, each multiplied by its score.
 
     Args:
         width: width of nodes.
         nodes: number of nodes before pooling.
+        ratio: the share of the nodes that is kept, rounded down.
     """
 
-    def __init__(self, width: int, *, nodes: Count):
+    def __init__(self, width: int, *, nodes: Count, ratio: float = 0.5):
         super().__init__()
-        self.nodes = nodes
+        self.nodes, self.ratio = nodes, ratio
         self.dropout = nn.Dropout(POOL_DROPOUT)
         self.score = nn.Linear(width, 1)
 
@@ -183,21 +184,21 @@ class GraphPool(nn.Module):
         """The nodes that are kept ``[B, K, D]``, the highest score first, and their mask ``[B, K]``."""
         scores = self.score(self.dropout(x)).sigmoid()  # [B, N, 1]
         ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, -1.0)
-        most = nodes_kept(x.shape[1])
+        most = nodes_kept(x.shape[1], self.ratio)
         chosen = ranked.topk(most, dim=1).indices[..., None]
         kept = (x * scores).gather(1, chosen.expand(-1, -1, x.shape[2]))
         if mask is None:
             return kept, None
-        counts = (mask.sum(1) // 2).clamp(min=1)
+        counts = (mask.sum(1).double() * self.ratio).long().clamp(min=1)
         return kept, frame_mask(counts, most)
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(self.nodes, "score.weight")]
 
 
-def nodes_kept(nodes: int) -> int:
+def nodes_kept(nodes: int, ratio: float) -> int:
     """The number of nodes that a `GraphPool` keeps."""
-    return max(nodes // 2, 1)
+    return max(int(nodes * ratio), 1)
 
 
 def _attention(scores: Tensor, mask: Tensor | None) -> Tensor:

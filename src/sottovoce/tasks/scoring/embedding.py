@@ -29,7 +29,8 @@ def outputs_of_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
     """The model's output for each cut, ``[N, E]`` on the CPU in float32, in the order of ``cuts``.
 
     Padding does not affect outputs, so batching changes only the running time. An utterance of more than a minute is cut
-    into equal parts, and its output is the mean of theirs (`sottovoce.data.audio.long_audio.speech_parts`).
+    into equal parts, and its output is the mean of theirs (`sottovoce.data.audio.long_audio.speech_parts`); a model for
+    utterances of one length takes the first part alone.
 
     Args:
         model: the model; it is in evaluation mode during the call.
@@ -45,7 +46,8 @@ def outputs_of_all(model: TaskNetwork, cuts: Sequence[Cut]) -> Tensor:
 @torch.no_grad()
 def _computed(model: TaskNetwork, cuts: Sequence[Cut], compute: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     with evaluating(model):
-        whole = {id(cut): _parts(cut) for cut in cuts}
+        only_start = model.config.encoder.fixed_samples is not None
+        whole = {id(cut): _parts(cut)[: 1 if only_start else None] for cut in cuts}
         batches = EvaluationBatches([part for parts in whole.values() for part in parts], max_seconds=LONGEST)
         found: dict[int, Tensor] = {}
         for chosen, batch in zip(batches.batches, BatchLoader(batches), strict=True):

@@ -1,0 +1,7 @@
+"""Whole models as their authors released them: encoder, head and settings, one file for each system.
+
+`known`         which of them a file or folder is
+`whole_model`   what a reader returns
+`aasist`        AASIST and AASIST-L on the waveform
+`aasist_names`  the names of their tensors
+"""
