@@ -24,7 +24,7 @@ from .formats.preprocessor import normalization
 from .formats.stock import Loaded
 from .formats.tensors import READERS, only_tensors, read_torch
 from .origins import origin
-from .released.known import released_format, released_hint
+from .released.known import released_files, released_format, released_hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -108,8 +108,8 @@ def _directory_of(path: Path, content: Mapping[str, Any]) -> Directory:
     held = ", ".join(map(str, list(content)[:5]))
     raise CheckpointError(
         f"{path}: an unknown format (it holds {held}, ...) and no config.json beside it. Known are stock "
-        "Transformers directories, original WavLM files (cfg, model), pruned ones (state_dict, config), and AASIST with its"
-        " .conf beside it"
+        "Transformers directories, original WavLM files (cfg, model), pruned ones (state_dict, config), and released models:"
+        f" {released_files()}"
     )
 
 

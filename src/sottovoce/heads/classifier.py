@@ -15,6 +15,7 @@ from ..encoder.units import MacTerm
 from ..errors import CheckpointError
 from .embedders import EMBEDDERS, build
 from .head import Embedder, Head
+from .speaker.pooling_head import VectorNorm
 
 
 class Classifier(Head):
@@ -25,6 +26,8 @@ class Classifier(Head):
         classes: number of classes.
         embedding: the embedding head as a config: ``{"kind": "mhfa", ...}``.
         angular: outputs are cosines between the embedding and a learned direction for each class, instead of logits.
+        activated: the embedding passes a batch norm and a ReLU on its way to the classes, as in WeDefense
+            (wedefense/models/projections.py: Linear).
         shape: widths that remain of the embedding head after pruning, under ``embedding``; ``None`` for an unpruned head.
 
     Raises:
@@ -42,6 +45,7 @@ class Classifier(Head):
         classes: int = 2,
         embedding: Mapping[str, Any],
         angular: bool = False,
+        activated: bool = False,
         shape: Shape | None = None,
     ):
         super().__init__()
@@ -54,6 +58,7 @@ class Classifier(Head):
             {"embedding": s} for s in (self.embedding.shape, self.embedding.original_shape)
         )
         self.angular = angular
+        self.norm = VectorNorm(self.embedding.size) if activated else None
         self.weight = nn.Parameter(torch.empty(classes, self.embedding.size))
         self.bias = None if angular else nn.Parameter(torch.zeros(classes))
         self.initialize()
@@ -74,6 +79,8 @@ class Classifier(Head):
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
         """``[B, classes]`` logits, or cosines if ``angular``."""
         embedding = self.embedding(hidden_states, lengths)
+        if self.norm is not None:
+            embedding = F.relu(self.norm(embedding))
         if self.angular:
             return F.linear(F.normalize(embedding, dim=-1), F.normalize(self.weight, dim=-1))
         return F.linear(embedding, self.weight, self.bias)

@@ -112,9 +112,23 @@ def to_ours(
     Raises:
         CheckpointError: tensors are missing, left over, of another shape or not finite; the message has their foreign names.
     """
+    return renamed(blueprint(EncoderNetwork, config), tensors, table, name)
+
+
+def renamed(
+    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], table: KeyMap, name: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights for any module of ours, see `to_ours`.
+
+    Args:
+        expected: names and shapes of the tensors of the module.
+        tensors, table, name: see `to_ours`.
+
+    Raises:
+        CheckpointError: see `to_ours`.
+    """
     # The message has the names in the file, because the user can find those there.
     check_finite({theirs: each for theirs, each in tensors.items() if table.ours(theirs)}, name)
-    expected = blueprint(EncoderNetwork, config)
     weights: dict[str, Tensor] = {}
     left_out, surplus, misshapen = [], [], []
     for theirs, tensor in tensors.items():

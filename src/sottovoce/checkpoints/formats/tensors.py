@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,21 @@ def read_torch(path: Path) -> Any:
                     f"{path}: holds pickled objects ({found[1]}), which could run code: refused. Save plain tensors instead"
                 ) from None
             raise CheckpointError(f"{path}: damaged, or not a torch file; copy it again from its source") from None
+
+
+def peeked(path: Path, suffixes: Sequence[str]) -> object:
+    """The content of a torch file by its names, whose tensors are not read yet; ``None`` for any other file.
+
+    Args:
+        path: a file or folder.
+        suffixes: endings of the names of files that are looked into.
+    """
+    if path.suffix not in suffixes or not path.is_file() or not zipfile.is_zipfile(path):
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # whoever reads the file says what is wrong with it; the unpickler may raise any exception
+        return None
 
 
 def _check_inflation(path: Path) -> None:

@@ -4,4 +4,7 @@
 `whole_model`   what a reader returns
 `aasist`        AASIST and AASIST-L on the waveform
 `aasist_names`  the names of their tensors
+`wedefense`     detectors of WeDefense
+`wedefense_back_ends`   their back ends as heads of ours
+`foreign_yaml`  configs of other programs
 """

@@ -25,6 +25,8 @@ from .whole_model import WholeModel
 
 CONF = ".conf"
 
+FILES = f"AASIST (.pth with its {CONF})"
+
 BLOCKS = 6
 """Number of residual blocks; the last width in ``filts`` is that of three of them."""
 

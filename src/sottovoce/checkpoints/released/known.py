@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import aasist
+from . import aasist, wedefense
 from .whole_model import WholeModel
 
 
 class ReleasedFormat(Protocol):
     """A module that reads the released models of one system."""
+
+    FILES: str
+    """What they are, in a few words for messages."""
 
     def claims(self, path: Path) -> bool:
         """Whether a file or folder is in this format, by its name and what is beside it; nothing large is read."""
@@ -27,7 +30,7 @@ class ReleasedFormat(Protocol):
         """What a file is and lacks, if these are the names of tensors of this system; ``None`` for others."""
 
 
-RELEASED: tuple[ReleasedFormat, ...] = (aasist,)
+RELEASED: tuple[ReleasedFormat, ...] = (aasist, wedefense)
 
 
 def released_format(path: Path) -> ReleasedFormat | None:
@@ -38,3 +41,8 @@ def released_format(path: Path) -> ReleasedFormat | None:
 def released_hint(names: Mapping[str, object]) -> str | None:
     """What a file of tensors with these names is and lacks; ``None`` if it is not known."""
     return next((found for each in RELEASED if (found := each.hint(names)) is not None), None)
+
+
+def released_files() -> str:
+    """All formats in words."""
+    return ", ".join(each.FILES for each in RELEASED)
