@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from seeded_weights import seeded_state
 from sottovoce.tasks.objectives.aam_softmax import AAMSoftmax
 
 
@@ -19,7 +20,7 @@ def by_hand(loss, x, labels, margin, rivals_margin=0.0, rivals=0):
         logits = [math.cos(a) for a in angles]
         logits[label] = math.cos(angles[label] + margin)
         for k in others[:rivals]:
-            logits[k] = math.cos(max(angles[k] - rivals_margin, 0.0))
+            logits[k] = math.cos(angles[k] - rivals_margin)
         scaled = [loss.scale * l for l in logits]
         total += math.log(sum(math.exp(l) for l in scaled)) - scaled[label]
     return total / len(labels)
@@ -32,6 +33,41 @@ def test_equals_the_formula(centers, rivals):
     x, labels = torch.randn(8, 5, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 4, 5, 0, 1])
     got, _ = loss(x, labels)
     assert abs(got.item() - by_hand(loss, x, labels, 0.3, 0.06, rivals)) < 1e-4
+
+
+# The class ArcMarginProduct_intertopk_subcenter of wenet-e2e/wespeaker at dfa74195, wespeaker/models/projections.py, of size
+# 16, with 10 speakers, K 3, mp 0.06, k_top 5 and scale 30, `seeded_weights` with seed 11, and cross-entropy:
+# after its update(margin); as constructed, which is how espnet/espnet at 2b0ed3cb runs it, in
+# espnet2/spk/loss/aamsoftmax_subcenter_intertopk.py; and with its cos_mp and sin_mp set to those of 0.06.
+PUBLISHED = {
+    ("espnet", 0.2): 12.58611011505127,
+    ("paper", 0.2): 14.172411918640137,
+    ("wespeaker", 0.2): 14.172411918640137,
+    ("espnet", 0.3): 15.510371208190918,
+    ("paper", 0.3): 17.105484008789062,
+    ("wespeaker", 0.3): 17.884668350219727,
+    ("espnet", 0.5): 21.287519454956055,
+    ("paper", 0.5): 22.883201599121094,
+    ("wespeaker", 0.5): 25.180025100708008,
+}
+
+
+@pytest.mark.parametrize("penalty, margin", PUBLISHED)
+def test_the_published_penalties_of_the_hardest_speakers(penalty, margin):
+    loss = AAMSoftmax(16, 10, margin=margin, scale=30.0, centers=3, hardest=5, penalty=penalty)
+    loss.load_state_dict(seeded_state(loss.state_dict().items(), 11))
+    x, labels = torch.randn(12, 16, generator=torch.Generator().manual_seed(11)), torch.arange(12) % 10
+    got = loss(x, labels)[0].item()
+    rivals_margin = {"paper": 0.06, "wespeaker": 0.06 * margin / 0.2, "espnet": 0.0}[penalty]
+    assert got == pytest.approx(by_hand(loss, x, labels, margin, rivals_margin, rivals=5), rel=1e-5)
+    assert got == pytest.approx(PUBLISHED[penalty, margin], rel=2e-6)
+
+
+def test_the_penalty_of_wespeaker_grows_with_the_margin():
+    loss = AAMSoftmax(16, 10, margin=0.3, centers=3, hardest=5, penalty="wespeaker")
+    halves = AAMSoftmax(16, 10, margin=0.15, centers=3, hardest=5, penalty="wespeaker")
+    loss.set_margin(0.5)
+    assert loss.hardest_margin == pytest.approx(0.045) == halves.hardest_margin
 
 
 def test_margin_makes_it_harder_and_ramps():

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+Penalty = Literal["paper", "wespeaker", "espnet"]
+"""How large the margin of the most similar other speakers is, see `AAMSoftmax`."""
+
+_USUAL_MARGIN = 0.2  # the margin at which wespeaker's penalty equals the paper's
 
 
 class AAMSoftmax(nn.Module):
@@ -16,7 +23,13 @@ class AAMSoftmax(nn.Module):
         logit of another class    s cos(θ)          of the ``hardest`` others: s cos(θ - m')
 
     A speaker may have several centers, of which the nearest counts (sub-center ArcFace), and the most similar other
-    speakers may get a margin of their own (inter-top-K, 2110.05042). The loss is not part of the saved model.
+    speakers may get a margin of their own (inter-top-K, 2110.05042). Its size depends on the ``penalty``:
+
+        paper       m' = hardest_margin                 as in 2110.05042
+        wespeaker   m' = hardest_margin · m / 0.2       as in wespeaker, models/projections.py
+        espnet      m' = 0                              as ESPnet-SPK runs: it never calls the update that would set m'
+
+    The loss is not part of the saved model.
 
     Args:
         size: width of the embedding.
@@ -25,7 +38,8 @@ class AAMSoftmax(nn.Module):
         scale: ``s``.
         centers: number of centers of each speaker.
         hardest: number of other speakers that get ``hardest_margin``; 0 for none.
-        hardest_margin: ``m'`` in radians at the full margin.
+        hardest_margin: ``m'`` in radians at the full margin; of ``wespeaker`` at a margin of 0.2.
+        penalty: how large the margin of the ``hardest`` is.
     """
 
     def __init__(
@@ -38,6 +52,7 @@ class AAMSoftmax(nn.Module):
         centers: int = 1,
         hardest: int = 0,
         hardest_margin: float = 0.06,
+        penalty: Penalty = "paper",
     ):
         super().__init__()
         self.classes = classes
@@ -45,9 +60,10 @@ class AAMSoftmax(nn.Module):
         self.scale = scale
         self.full_margin = margin
         self.hardest = min(hardest, classes - 1)
-        self.full_hardest_margin = hardest_margin
+        scales = {"paper": 1.0, "wespeaker": margin / _USUAL_MARGIN, "espnet": 0.0}
+        self.full_hardest_margin = hardest_margin * scales[penalty]
         self.weight = nn.Parameter(torch.empty(classes * centers, size))
-        nn.init.xavier_normal_(self.weight)
+        nn.init.xavier_uniform_(self.weight)
         self.set_margin(1.0)
 
     def set_margin(self, fraction: float) -> None:
@@ -75,7 +91,7 @@ class AAMSoftmax(nn.Module):
         true = F.one_hot(labels, self.classes).bool()
         logits = torch.where(true, _with_margin(cosine, self.margin), cosine)
         if self.hardest:
-            # The hardest other speakers appear nearer: cos(θ - m'), but never beyond θ = 0.
+            # The hardest other speakers appear nearer: cos(θ - m').
             rivals = cosine.masked_fill(true, -2.0).topk(self.hardest, dim=1).indices
             nearer = _with_margin(cosine, -self.hardest_margin)
             chosen = torch.zeros_like(true).scatter_(1, rivals, torch.ones_like(rivals, dtype=torch.bool))
@@ -84,10 +100,10 @@ class AAMSoftmax(nn.Module):
 
 
 def _with_margin(cosine: Tensor, margin: float) -> Tensor:
-    """``cos(θ + margin)``, continued monotonically: linearly beyond θ = π - margin, and as 1 below θ = -margin."""
+    """``cos(θ + margin)``; beyond θ = π - margin, where it would rise again and reward wrong decisions, ``cos(θ) + cos(margin)
+    - 1``, which goes on from there, as in wespeaker, ESPnet and WeDefense."""
     sine = (1 - cosine.square()).clamp(min=1e-7).sqrt()
     turned = cosine * math.cos(margin) - sine * math.sin(margin)
-    if margin >= 0:
-        # Beyond π - m the cosine would rise again and reward wrong decisions.
-        return torch.where(cosine > math.cos(math.pi - margin), turned, cosine - margin * math.sin(margin))
-    return torch.where(cosine < math.cos(margin), turned, torch.ones_like(cosine))
+    if margin <= 0:
+        return turned
+    return torch.where(cosine > math.cos(math.pi - margin), turned, cosine + math.cos(margin) - 1)

@@ -14,15 +14,15 @@ from ...options import Options
 from ...options.bounds import WIDEST
 from ...text.plain_data import PlainData
 from ..task import Objective
-from .aam_softmax import AAMSoftmax
+from .aam_softmax import AAMSoftmax, Penalty
 from .softmax import Softmax
 
 
 class SpeakerLoss(Options):
     """The loss: ``aam``, see `AAMSoftmax`, or ``softmax``, which has no further options.
 
-    ESPnet-SPK uses margin 0.3, scale 30, 3 centers, and 5 hardest speakers with margin 0.06. Its large-margin stage uses
-    margin 0.5 and no hardest speakers.
+    ESPnet-SPK uses margin 0.3 (0.5 in joint training), scale 30 and 3 centers; it configures 5 hardest speakers with margin
+    0.06, which have no effect in its code (``penalty: espnet``).
     """
 
     kind: Literal["aam", "softmax"] = "aam"
@@ -32,6 +32,7 @@ class SpeakerLoss(Options):
     centers: int = Field(1, ge=1, le=WIDEST, description="centers of each speaker")
     hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
     hardest_margin: float = Field(0.06, ge=0, lt=1.5)
+    penalty: Penalty = Field("paper", description="size of that margin: of the paper, of wespeaker, or none as in ESPnet")
 
     @model_validator(mode="after")
     def _no_margin_without_angles(self) -> SpeakerLoss:
