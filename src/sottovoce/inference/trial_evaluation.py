@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from ..data.audio.channels import Channel, resolve_channel
 from ..data.audio.file_search import audio_files
 from ..data.audio.reading import audio_shape
+from ..data.audio.segments import Segments
 from ..data.corpora.audio_check import refuse_missing
 from ..data.corpora.cuts import make_cut, read_cuts
 from ..errors import DataError
 from ..metrics.detection.trials import read_trials
+from ..tasks.scoring.cost_options import DetectionCost
+from ..tasks.scoring.speaker_scoring import scored_by
 from ..tasks.task import EvaluationData
 from ..tasks.verification import Verification
 from .arguments import Model, task_model
@@ -30,6 +33,8 @@ def evaluate(
     enroll: str | Path | None = None,
     draws: int = 1000,
     channel: Channel | None = None,
+    cost: DetectionCost | None = None,
+    segments: Segments | None = None,
 ) -> dict[str, object]:
     """EER and minDCF of a speaker model over a trials file.
 
@@ -42,6 +47,8 @@ def evaluate(
         enroll: a file that names the utterance of each enrollment, where the trials name enrollments.
         draws: draws of the bootstrap for the intervals.
         channel: the channel of files with several, of a folder or a list. Cuts name their channel.
+        cost: priors and costs of minDCF and actDCF; default: a target prior of 0.01, and costs of 1.
+        segments: how trials are scored, see `sottovoce.inference.verification.verify`.
 
     Returns:
         The numbers of `Verification.evaluate`, with intervals by speaker where the data name speakers, and under ``form`` the
@@ -56,7 +63,9 @@ def evaluate(
     network = task_model(model, "verification")
     pairs = read_trials(trials, key=key, enroll=enroll)
     cuts = _cuts(str(data), set(pairs.utterances()), channel)
-    return Verification(draws=draws).evaluate(network, EvaluationData(cuts, pairs)) | {"form": pairs.file_format}
+    task = Verification(draws=draws, cost=cost or DetectionCost())
+    with scored_by(network.scoring, segments):
+        return task.evaluate(network, EvaluationData(cuts, pairs)) | {"form": pairs.file_format}
 
 
 def _cuts(data: str, wanted: set[str], channel: Channel | None) -> list[Cut]:

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from ..data.audio.channels import Channel
 from ..data.audio.long_audio import speech_parts
-from ..data.audio.reading import audio_shape
+from ..data.audio.reading import audio_shape, read_audio
+from ..data.audio.segments import Segments
 from ..data.audio.sources import name_of
 from ..encoder.checks.finite_outputs import finite_output, named
 from ..models.task_network import TaskNetwork
-from ..tasks.scoring.speaker_scoring import calibrated_scores, calibration_of, score
+from ..tasks.scoring.speaker_scoring import calibrated_scores, calibration_of, score, scored_by, segments_of
 from .arguments import Audio, Model, audio_file, task_model
 from .inputs import Recording
 
@@ -26,7 +27,8 @@ class Verdict:
     """Whether two recordings are of one speaker.
 
     Args:
-        score: a cosine (-1..1), or one normalized against other speakers; of a calibrated model a log-likelihood ratio.
+        score: a cosine (-1..1) or, by segments, a negative distance (-2..0); it may be normalized against other speakers. Of
+            a calibrated model a log-likelihood ratio.
         threshold: the score from which on two recordings count as one speaker; ``None`` for a model without one, which was
             never evaluated on development trials.
         calibrated: whether the score is a log-likelihood ratio.
@@ -66,21 +68,46 @@ def embed(model: Model, recording: Audio, *, channel: Channel | None = None) -> 
         return finite_output(torch.stack(outputs).float().mean(0).cpu(), network)
 
 
-def verify(model: Model, a: Audio, b: Audio, *, channel: Channel | None = None) -> Verdict:
+@torch.no_grad()
+def voice(model: Model, recording: Audio, *, channel: Channel | None = None) -> Tensor:
+    """What a model compares of a recording: its embedding ``[E]``, or ``[n, E]`` of its segments if the model scores by these.
+
+    Args:
+        model: a speaker model, or the place of one.
+        recording: what is embedded.
+        channel: the channel of a file with several, see `embed`.
+
+    Raises:
+        AudioError, CheckpointError, InferenceError: see `embed`.
+    """
+    network = task_model(model, "verification")
+    if (segments := segments_of(network.scoring)) is None:
+        return embed(network, recording, channel=channel)
+    with audio_file(recording, channel) as (file, channel), named(name_of(file)):
+        waveform = read_audio(file, channel=channel)
+        return finite_output(network.embed(segments.of(waveform).to(network.device)).float().cpu(), network)
+
+
+def verify(
+    model: Model, a: Audio, b: Audio, *, channel: Channel | None = None, segments: Segments | None = None
+) -> Verdict:
     """Decide whether two recordings are of one speaker.
 
     Args:
         model: a speaker model, or the place of one.
         a, b: the two recordings.
         channel: the channel of files with several, see `embed`.
+        segments: score by these segments, or by the whole recordings if their number is 0; default: as the model was made to.
+            The threshold of the model counts for its own way of scoring only, so with another nothing is decided.
 
     Raises:
         AudioError, CheckpointError, InferenceError: see `embed`.
     """
     network = task_model(model, "verification")
     seconds = [_seconds(each) for each in (a, b)]
-    embeddings = [embed(network, each, channel=channel) for each in (a, b)]
-    return compare_embeddings(network, embeddings, seconds, [(0, 1)], names=[_name(a), _name(b)])[0]
+    with scored_by(network.scoring, segments):
+        voices = [voice(network, each, channel=channel) for each in (a, b)]
+        return compare_embeddings(network, voices, seconds, [(0, 1)], names=[_name(a), _name(b)])[0]
 
 
 def compare_embeddings(
@@ -95,7 +122,7 @@ def compare_embeddings(
 
     Args:
         model: the model that made the embeddings.
-        embeddings: ``N`` embeddings ``[E]``.
+        embeddings: ``N`` embeddings ``[E]``; or ``[n, E]`` of segments, for a model that scores by these, see `voice`.
         seconds: lengths of the ``N`` recordings.
         pairs: the two recordings of each comparison, by their place in ``embeddings``.
         names: names of the ``N`` recordings, for messages.

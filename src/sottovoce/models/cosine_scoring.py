@@ -16,7 +16,7 @@ Measure = Literal["duration low", "duration high", "magnitude low", "magnitude h
 
 
 class CosineScoring(nn.Module):
-    """Cosine similarity of centered embeddings, after a linear map if there is one.
+    """Cosine similarity of centered embeddings, after a linear map if there is one; or the distance of their segments.
 
     It also holds the cohort of score normalization, the calibration and the threshold, so that scores mean the same wherever
     the model is used. `sottovoce.tasks.scoring.speaker_scoring` fits and applies them.
@@ -28,6 +28,9 @@ class CosineScoring(nn.Module):
         cohort: number of speakers against whom scores are normalized; 0 for no normalization.
         top: number of the most similar cohort speakers that count for an embedding.
         measures: quality measures of the calibration; ``None`` for a model without calibration.
+        segments: number of segments of each utterance, whose mean distance is the score; 0 for the cosine of whole
+            utterances.
+        segment_seconds: length of a segment.
 
     Attributes:
         mean: ``[E]`` mean embedding of training speech; 0 before it is fitted.
@@ -61,6 +64,8 @@ class CosineScoring(nn.Module):
         cohort: int = 0,
         top: Annotated[int, Between(2, MOST)] = 300,
         measures: list[Measure] | None = None,
+        segments: Annotated[int, Between(0, 1_000)] = 0,
+        segment_seconds: Annotated[float, Between(0.1, 3_600)] = 3.0,
     ):
         super().__init__()
         if cohort and top > cohort:
@@ -72,6 +77,7 @@ class CosineScoring(nn.Module):
                 "config: scoring cosine: measures name the cohort, and there is none; leave them out, or give it one"
             )
         self.top, self.measures = top, measures
+        self.segments, self.segment_seconds = segments, segment_seconds
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("map", torch.zeros(size, dimensions or size) if linear else None)
         self.register_buffer("cohort", torch.zeros(cohort, dimensions or size) if cohort else None)
@@ -79,6 +85,11 @@ class CosineScoring(nn.Module):
         if measures is not None:
             self.register_buffer("calibrated", torch.tensor(False))
         self.register_buffer("threshold", torch.tensor(float("nan")))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether scores are turned into log-likelihood ratios."""
+        return self.calibration is not None and bool(self.calibrated)
 
     @torch.no_grad()
     def fit_mean(self, embeddings: Tensor) -> None:
@@ -95,5 +106,5 @@ class CosineScoring(nn.Module):
         return centered if self.map is None else F.normalize(centered @ self.map, dim=-1)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Cosine scores ``[N]`` of pairs of embeddings ``a[N, E]`` and ``b[N, E]``."""
+        """Cosine scores ``[N]`` of pairs of embeddings ``a[N, E]`` and ``b[N, E]`` of whole utterances."""
         return (self.centered(a) * self.centered(b)).sum(-1)

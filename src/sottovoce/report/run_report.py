@@ -33,6 +33,7 @@ from sottovoce.report.pictures.training_curves import plots_of_run, plots_pictur
 from sottovoce.report.report_data import Curve, Estimate, Metric, ReportData, Stage
 from sottovoce.runs.run_directory import RunDirectory
 from sottovoce.tasks.registry import TASKS
+from sottovoce.tasks.scoring.cost_options import NAMES, named_cost
 from sottovoce.tasks.task import Task
 
 
@@ -142,18 +143,21 @@ def _metrics(task: str, directory: RunDirectory, stages: Sequence[Stage]) -> lis
     known = _known_metrics(task)
     found: dict[tuple[str, str], dict[str, Estimate]] = defaultdict(dict)
     protocols: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
     for stage in stages:
         for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
             for key in known.keys() & numbers.keys():
                 if numbers[key] is None:  # the score was not finite; the results of the stage give the reason
                     continue
                 interval = numbers.get(f"{key}_interval") or {}
+                names[key, test] = named_cost(key, numbers) if key in NAMES else known[key][0]
                 found[key, test][stage.name] = Estimate(numbers[key], interval.get("low"), interval.get("high"))
             protocols[test] = f"{test}, {numbers['protocol']}"
     order = list(known)
     keys = sorted(found, key=lambda pair: (list(protocols).index(pair[1]), order.index(pair[0])))
     return [
-        Metric(known[key][0], found[key, test], is_rate=known[key][1], protocol=protocols[test]) for key, test in keys
+        Metric(names[key, test], found[key, test], is_rate=known[key][1], protocol=protocols[test])
+        for key, test in keys
     ]
 
 

@@ -19,7 +19,15 @@ from ..encoder.config import EncoderConfig
 from ..errors import DataError
 from ..metrics.detection.calibration import fit_calibration
 from ..metrics.detection.log_likelihood_ratio_cost import cllr
-from ..metrics.detection.spoofing import breakdown, nearest_eer, spoof_act_dcf, spoof_min_dcf
+from ..metrics.detection.spoofing import (
+    C_FALSE_ALARM,
+    C_MISS,
+    P_SPOOF,
+    breakdown,
+    nearest_eer,
+    spoof_act_dcf,
+    spoof_min_dcf,
+)
 from ..metrics.intervals import bootstrap_groups
 from ..models.llr_scoring import CLASSES, Score
 from ..models.task_config import TaskConfig
@@ -27,6 +35,7 @@ from ..models.task_network import TaskNetwork
 from ..options import Options
 from ..text.plain_data import PlainData, number_in
 from .head_options import EmbedderChoice, chosen_config
+from .scoring.cost_options import cost_text
 from .scoring.embedding import outputs_of_all
 from .task import EvaluationData, Objective, interval_fields
 
@@ -163,6 +172,7 @@ class Spoofing(Options):
         results: dict[str, object] = {
             "bonafide": int(kinds.sum()),
             "spoofed": int((~kinds).sum()),
+            "detection_cost": {"p_target": 1 - P_SPOOF, "c_miss": C_MISS, "c_fa": C_FALSE_ALARM},
             "calibration": {"slope": calibration.slope, "offset": calibration.offset},
         }
         rates: dict[str, Callable[..., float]] = {"min_dcf": spoof_min_dcf, "nearest_eer": nearest_eer}
@@ -193,9 +203,9 @@ class Spoofing(Options):
 
     def summary(self, numbers: PlainData) -> str:
         rate = 100 * number_in(numbers, "nearest_eer")
-        text = f"minDCF {number_in(numbers, 'min_dcf'):.3f}, EER (nearest point) {rate:.2f} %"
+        text = f"{cost_text('min_dcf', numbers)}, EER (nearest point) {rate:.2f} %"
         if "cllr" in numbers:
-            text += f", actDCF {number_in(numbers, 'act_dcf'):.3f}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
+            text += f", {cost_text('act_dcf', numbers)}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
         return f"{text}; {numbers['protocol']}"
 
 

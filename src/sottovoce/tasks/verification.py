@@ -14,7 +14,6 @@ from ..data.corpora.cuts import cut_speaker
 from ..distillation.logits import DistillationLoss, EmbeddingDistillationLoss
 from ..encoder.config import EncoderConfig
 from ..errors import DataError, DistillationError
-from ..metrics.detection.detection_cost import act_dcf, min_dcf
 from ..metrics.detection.equal_error_rate import eer, rocch_eer
 from ..metrics.detection.error_tradeoff import det
 from ..metrics.detection.log_likelihood_ratio_cost import cllr
@@ -26,7 +25,8 @@ from ..options import Options
 from ..text.plain_data import PlainData, number_in, table_in
 from .head_options import EmbedderChoice, chosen_config
 from .objectives.speaker_loss import SpeakerLoss, SpeakerObjective
-from .scoring.embedding import embed_all
+from .scoring.cost_options import DetectionCost, cost_text, named_cost
+from .scoring.embedding import embed_all, embed_segments
 from .scoring.speaker_scoring import (
     Scoring,
     TrialScores,
@@ -35,6 +35,7 @@ from .scoring.speaker_scoring import (
     fit_trial_calibration,
     reset_calibration,
     score,
+    segments_of,
     set_calibration,
 )
 from .task import EvaluationData, interval_fields, rate_text
@@ -50,6 +51,7 @@ class Verification(Options):
         head: the head that makes the embedding.
         loss: options of the loss.
         scoring: how trials are scored, see `Scoring`.
+        cost: priors and costs of minDCF and actDCF.
         mean_of: maximum number of training utterances for the mean embedding that scoring subtracts.
         draws: number of bootstrap draws for confidence intervals.
     """
@@ -62,6 +64,7 @@ class Verification(Options):
     head: EmbedderChoice = EmbedderChoice.model_validate({"mhfa": {}})
     loss: SpeakerLoss = SpeakerLoss()
     scoring: Scoring = Scoring()
+    cost: DetectionCost = DetectionCost()
     mean_of: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1, le=100_000)
 
@@ -112,7 +115,10 @@ class Verification(Options):
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit the scoring: the mean, on utterances spread evenly over the training data, then back-end and cohort."""
         chosen = [train[k] for k in evenly_spaced(len(train), self.mean_of)]
-        model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
+        if self.scoring.center:
+            model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
+        else:
+            model.scoring.mean.zero_()
         if self.scoring.needs_speakers:
             chosen = evenly_spaced_by_speaker(train, self.scoring.utterances)
             self.scoring.fit(model.scoring, embed_all(model, chosen), [str(cut_speaker(cut)) for cut in chosen])
@@ -132,15 +138,17 @@ class Verification(Options):
         chosen = _utterances(cuts, trials)
         place = {cut.id: k for k, cut in enumerate(chosen)}
         left, right = (np.array([place[name] for name in side]) for side in (trials.left, trials.right))
-        return score(model.scoring, embed_all(model, chosen), [cut.duration for cut in chosen], left, right)
+        segments = segments_of(model.scoring)
+        embeddings = embed_all(model, chosen) if segments is None else embed_segments(model, chosen, segments)
+        return score(model.scoring, embeddings, [cut.duration for cut in chosen], left, right)
 
     def scores(self, model: TaskNetwork, cuts: Sequence[Cut], trials: Trials) -> NDArray[np.float64]:
         """Scores of all trials; log-likelihood ratios if the model is calibrated. Raises the same errors as `scored`."""
         return calibrated_scores(model.scoring, self.scored(model, cuts, trials))
 
     def evaluate(self, model: TaskNetwork, test: EvaluationData) -> dict[str, object]:
-        """EER (interpolated, and on the convex hull of the ROC), minDCF (p_target 0.01) and the DET curve; for calibrated
-        models also actDCF and Cllr. 95 % intervals are bootstrapped by speaker if speakers are known.
+        """EER (interpolated, and on the convex hull of the ROC), minDCF and the DET curve; for calibrated models also
+        actDCF and Cllr. 95 % intervals are bootstrapped by speaker if speakers are known.
 
         For a model that is still to be calibrated, the results also hold what `set_threshold` needs for that.
         """
@@ -148,11 +156,13 @@ class Verification(Options):
         scored = self.scored(model, cuts, trials)
         scores = calibrated_scores(model.scoring, scored)
         results: dict[str, object] = {"trials": len(trials), "targets": int(trials.targets.sum())}
-        metrics: dict[str, Metric] = {"eer": eer, "rocch_eer": rocch_eer, "min_dcf": min_dcf}
+        results["detection_cost"] = self.cost.model_dump()
+        costs = self.cost.metrics(model.scoring.is_calibrated)
+        metrics: dict[str, Metric] = {"eer": eer, "rocch_eer": rocch_eer} | costs
         decided = scores
         if model.scoring.calibration is not None:
-            if model.scoring.calibrated:
-                metrics |= {"act_dcf": act_dcf, "cllr": cllr}
+            if model.scoring.is_calibrated:
+                metrics["cllr"] = cllr
             else:
                 found = fit_trial_calibration(scored, trials.targets, model.scoring.measures)
                 results["calibration"] = {"slope": found.slope, "offset": found.offset, "measures": found.measures}
@@ -170,7 +180,8 @@ class Verification(Options):
                 results[name] = metric(scores, trials.targets)
         curve = det(scores, trials.targets)
         results["det"] = {"miss": curve.miss.tolist(), "false_alarm": curve.false_alarm.tolist()}
-        results["protocol"] = f"{len(trials):,} trials, {describe_scoring(model.scoring)}" + (
+        said = f"{len(trials):,} trials, {describe_scoring(model.scoring)}, {named_cost('min_dcf', results)}"
+        results["protocol"] = said + (
             f", 95 % interval over {number_in(results, 'eer_interval', 'speakers')} speakers" if by_speaker else ""
         )
         return results
@@ -182,10 +193,10 @@ class Verification(Options):
             set_calibration(model.scoring, table_in(numbers, "calibration"))
 
     def summary(self, numbers: PlainData) -> str:
-        hull, min_dcf = 100 * number_in(numbers, "rocch_eer"), number_in(numbers, "min_dcf")
-        text = f"EER {rate_text(numbers, 'eer')}, on the ROC's hull {hull:.2f} %, minDCF {min_dcf:.3f}"
+        hull = 100 * number_in(numbers, "rocch_eer")
+        text = f"EER {rate_text(numbers, 'eer')}, on the ROC's hull {hull:.2f} %, {cost_text('min_dcf', numbers)}"
         if "cllr" in numbers:
-            text += f", actDCF {number_in(numbers, 'act_dcf'):.3f}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
+            text += f", {cost_text('act_dcf', numbers)}, Cllr {number_in(numbers, 'cllr'):.3f} bits"
         return f"{text}, {numbers['trials']} trials"
 
 

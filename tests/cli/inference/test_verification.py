@@ -99,6 +99,22 @@ def test_evaluate_gives_the_same_from_a_manifest_and_a_folder(sottovoce, place, 
     assert "EER" in said and "trials: 1|0 <enroll> <test>\n" in said
 
 
+def test_the_cost_and_the_segments_can_be_chosen(sottovoce, place):
+    arguments = ("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt", "--draws", 5)
+    usual, voxsrc = (sottovoce(*arguments, *more).out for more in ((), ("--p-target", 0.05)))
+    assert "minDCF(p=0.01) " in usual and "minDCF(p=0.05) " in voxsrc
+    assert json.loads(sottovoce(*arguments, "--c-fa", 2, "--json").out)["detection_cost"]["c_fa"] == 2
+    refused = sottovoce(*arguments, "--p-target", 1.5)
+    assert refused.code == 2 and "evaluate: --p-target: " in refused.err and len(refused.err.splitlines()) == 1
+    assert (
+        "mean distance of 2 segments of 0.3 s" in sottovoce(*arguments, "--segments", 2, "--segment-seconds", 0.3).out
+    )
+    pair = ("verify", place / "model", one_file(place), one_file(place), "--json")
+    assert json.loads(sottovoce(*pair, "--segments", 1, "--segment-seconds", 0.3).out)["score"] == pytest.approx(
+        0, abs=1e-3
+    )
+
+
 def test_evaluate_hears_the_channel_that_is_chosen(sottovoce, place, tmp_path):
     """Stereo: one channel is the corpus, the other another speaker's utterance, which gives another result."""
     names = read_trials(place / "trials.txt").utterances()
@@ -121,7 +137,7 @@ def test_evaluate_draws_the_trade_off(sottovoce, place, tmp_path):
 
     path = tmp_path / "det.png"
     said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt", "--det", path)
-    assert said.code == 0 and "on the ROC's hull" in said.out and "cosine less mean" in said.out
+    assert said.code == 0 and "on the ROC's hull" in said.out and "cosine, minDCF(p=0.01)" in said.out
     with Image.open(path) as picture:
         assert picture.format == "PNG" and min(picture.size) > 300
     said = sottovoce("evaluate", place / "model", place / "test.jsonl.gz", place / "trials.txt", "--det", place)

@@ -105,7 +105,7 @@ def test_without_options_the_model_has_room_for_nothing_more(corpus):
     task.calibrate(model, train)
     assert set(model.scoring.state_dict()) == {"mean", "threshold"}
     numbers = task.evaluate(model, test)
-    assert numbers["protocol"].startswith("66 trials, cosine less mean, 95 % interval over 4 speakers")
+    assert numbers["protocol"].startswith("66 trials, cosine less mean, minDCF(p=0.01), 95 % interval over 4 speakers")
     json.dumps(numbers)
 
 

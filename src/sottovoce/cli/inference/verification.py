@@ -28,10 +28,25 @@ from .recordings import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sottovoce.data.audio.segments import Segments
     from sottovoce.inference.inputs import Recording
     from sottovoce.inference.verification import Verdict
 
 Model = Annotated[str, typer.Argument(help="A speaker model, as a run leaves it in models/.")]
+
+SegmentCount = Annotated[
+    int | None,
+    typer.Option(
+        "--segments",
+        help="Score by the mean distance of this many segments of each recording, as ESPnet-SPK does; 0: whole recordings. "
+        "Default: as the model.",
+        min=0,
+        max=1_000,
+    ),
+]
+SegmentSeconds = Annotated[
+    float, typer.Option("--segment-seconds", help="Length of a segment in seconds.", min=0.1, max=3_600)
+]
 
 
 def embed(
@@ -81,6 +96,8 @@ def verify(
         typer.Argument(metavar="A B", help="Two audio files; or @LIST, a text file with two a line, or a trials file."),
     ],
     channel: Channel = None,
+    segments: SegmentCount = None,
+    segment_seconds: SegmentSeconds = 3.0,
     skip_faulty: SkipFaulty = False,
     as_json: Json = False,
     out: Out = None,
@@ -92,9 +109,9 @@ def verify(
     from sottovoce.errors import DataError
     from sottovoce.inference.inputs import LIST, Recording
     from sottovoce.inference.pair_lists import read_pairs
-    from sottovoce.inference.verification import compare_embeddings
-    from sottovoce.inference.verification import embed as library
+    from sottovoce.inference.verification import compare_embeddings, voice
     from sottovoce.models.loading import load
+    from sottovoce.tasks.scoring.speaker_scoring import scored_by
 
     options = CommonOptions(recordings, channel, skip_faulty, as_json, out)
     if len(recordings) == 1 and recordings[0].startswith(LIST):
@@ -110,24 +127,34 @@ def verify(
         network = load(model, task="verification")
 
     def process(item: Recording, _: Any) -> tuple[Tensor, float]:
-        return library(network, item), item.seconds()
+        return voice(network, item), item.seconds()
 
-    voices = dict(run_batch(batch, process))
-    if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
-        print_summary(batch, len(items), None)
-        return
-    place = {item: number for number, item in enumerate(voices)}
-    vectors, seconds = zip(*voices.values(), strict=True)
-    numbers = [(place[a], place[b]) for a, b in chosen]
-    found = compare_embeddings(network, vectors, seconds, numbers, names=[item.name for item in voices])
+    with scored_by(network.scoring, _segments(segments, segment_seconds)):
+        voices = dict(run_batch(batch, process))
+        if not (chosen := [pair for pair in pairs if pair[0] in voices and pair[1] in voices]):
+            print_summary(batch, len(items), None)
+            return
+        place = {item: number for number, item in enumerate(voices)}
+        vectors, seconds = zip(*voices.values(), strict=True)
+        numbers = [(place[a], place[b]) for a, b in chosen]
+        found = compare_embeddings(network, vectors, seconds, numbers, names=[item.name for item in voices])
     if found[0].threshold is None:
-        warn("the model has no threshold (no development trials set one), so it decides nothing", stacklevel=1)
+        why = (
+            "no development trials set one" if segments is None else "another way of scoring than its own needs another"
+        )
+        warn(f"the model has no threshold ({why}), so it decides nothing", stacklevel=1)
     with output(out) as write:
         if not as_json:
             print_columns("two recordings, decision, score, threshold")
         for pair, verdict in zip(chosen, found, strict=True):
             write(json_text(_data(*pair, verdict), out) if as_json else _line(*pair, verdict))
     print_summary(batch, len(items), out)
+
+
+def _segments(count: int | None, seconds: float) -> Segments | None:
+    from sottovoce.data.audio.segments import Segments
+
+    return None if count is None else Segments(count, seconds)
 
 
 def _line(a: Recording, b: Recording, found: Verdict) -> str:
@@ -158,6 +185,13 @@ def evaluate(
         bool, typer.Option("--card", help="Also write the result into the README.md of the model.")
     ] = False,
     channel: Channel = None,
+    p_target: Annotated[
+        float, typer.Option(help="Prior probability of a target in minDCF: 0.01; VoxSRC and ESPnet 0.05.")
+    ] = 0.01,
+    c_miss: Annotated[float, typer.Option(help="Cost of a miss in minDCF.")] = 1.0,
+    c_fa: Annotated[float, typer.Option(help="Cost of a false alarm in minDCF.")] = 1.0,
+    segments: SegmentCount = None,
+    segment_seconds: SegmentSeconds = 3.0,
     as_json: Json = False,
     out: Out = None,
 ) -> None:
@@ -166,13 +200,27 @@ def evaluate(
     from sottovoce.files import check_writable
     from sottovoce.inference.trial_evaluation import evaluate as library
     from sottovoce.models.model_card import add_scores, scores_of
+    from sottovoce.options import check_options
+    from sottovoce.tasks.scoring.cost_options import DetectionCost
     from sottovoce.tasks.verification import Verification
 
     for place in (det, out):
         if place is not None:
             check_writable(place)
+    costs = {"p_target": p_target, "c_miss": c_miss, "c_fa": c_fa}
+    cost = check_options(DetectionCost, costs, "evaluate", spelling=lambda name: f"--{name.replace('_', '-')}")
     with busy(f"evaluating on {trials}"):
-        found: dict[str, Any] = library(model, data, trials, key=key, enroll=enroll, draws=draws, channel=channel)
+        found: dict[str, Any] = library(
+            model,
+            data,
+            trials,
+            key=key,
+            enroll=enroll,
+            draws=draws,
+            channel=channel,
+            cost=cost,
+            segments=_segments(segments, segment_seconds),
+        )
     if det is not None:
         draw_det({Path(model).name: found["det"]}, det)
     if card:
@@ -183,7 +231,7 @@ def evaluate(
         else:
             write(Verification().summary(found))
             write(f"trials: {found['form']}")
-            write(f"{found['protocol']}; EER interpolated; minDCF at p_target 0.01, costs 1 and 1")
+            write(f"{found['protocol']}; EER interpolated")
 
 
 def draw_det(curves: dict[str, dict[str, list[float]]], path: Path) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
 from .roc import Floats
+from .segment_distance import cohort_scores
 
 _BLOCK = 4096
 """Number of embeddings that are scored against the cohort in one block."""
@@ -55,10 +56,11 @@ def cohort_means(embeddings: ArrayLike, speakers: Sequence[str]) -> Floats:
 
 
 def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 300) -> CohortStatistics:
-    """Mean and standard deviation of the ``top`` highest cosines of each embedding with the cohort.
+    """Mean and standard deviation of the ``top`` highest scores of each embedding against the cohort.
 
     Args:
-        embeddings: ``[N, D]`` embeddings of the trials.
+        embeddings: ``[N, D]`` embeddings of the trials, scored by the cosine; or ``[N, n, D]``, those of their segments, see
+            `sottovoce.metrics.detection.segment_distance`.
         cohort: ``[K, D]`` cohort speakers, see `cohort_means`.
         top: number of cohort speakers that are used for each embedding.
 
@@ -66,14 +68,16 @@ def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 30
         DataError: dimensions ``D`` differ, ``top`` is below 2 or above ``K``, an embedding is zero or not finite, or all
             ``top`` scores of an embedding are the same.
     """
-    unit, cohort_unit = _unit(embeddings, "trials"), _unit(cohort, "cohort")
-    if unit.shape[1] != cohort_unit.shape[1]:
-        raise DataError(f"as-norm: embeddings are {unit.shape[1]} wide, those of the cohort {cohort_unit.shape[1]}")
+    values, cohort_unit = np.asarray(embeddings, np.float64), _unit(cohort, "cohort")
+    unit = _unit(values.reshape(-1, values.shape[-1]) if values.ndim == 3 else values, "trials").reshape(values.shape)
+    if unit.shape[-1] != cohort_unit.shape[1]:
+        raise DataError(f"as-norm: embeddings are {unit.shape[-1]} wide, those of the cohort {cohort_unit.shape[1]}")
     if not 2 <= top <= len(cohort_unit):
         raise DataError(f"as-norm: top is {top}, but the cohort has {len(cohort_unit)} speakers; give 2 to that many")
     means, stds = np.empty(len(unit)), np.empty(len(unit))
     for start in range(0, len(unit), _BLOCK):
-        scores = unit[start : start + _BLOCK] @ cohort_unit.T
+        block = unit[start : start + _BLOCK]
+        scores = block @ cohort_unit.T if block.ndim == 2 else cohort_scores(block, cohort_unit)
         nearest = np.partition(scores, len(cohort_unit) - top, axis=1)[:, len(cohort_unit) - top :]
         means[start : start + _BLOCK], stds[start : start + _BLOCK] = nearest.mean(1), nearest.std(1)
     if (stds < 1e-9).any():
@@ -86,7 +90,7 @@ def as_norm(scores: ArrayLike, left: ArrayLike, right: ArrayLike, statistics: Co
     """Normalized scores ``[N]`` of trials.
 
     Args:
-        scores: ``[N]`` cosines.
+        scores: ``[N]`` scores.
         left: ``[N]`` row of the enrollment in ``statistics``.
         right: ``[N]`` row of the test utterance in ``statistics``.
         statistics: statistics of all embeddings in the trials.

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 Penalty = Literal["paper", "wespeaker", "espnet"]
 """How large the margin of the most similar other speakers is, see `AAMSoftmax`."""
 

@@ -32,7 +32,9 @@ class SpeakerLoss(Options):
     centers: int = Field(1, ge=1, le=WIDEST, description="centers of each speaker")
     hardest: int = Field(0, ge=0, description="how many confusable speakers get a margin of their own")
     hardest_margin: float = Field(0.06, ge=0, lt=1.5)
-    penalty: Penalty = Field("paper", description="size of that margin: of the paper, of wespeaker, or none as in ESPnet")
+    penalty: Penalty = Field(
+        "paper", description="size of that margin: of the paper, of wespeaker, or none as in ESPnet"
+    )
 
     @model_validator(mode="after")
     def _no_margin_without_angles(self) -> SpeakerLoss:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ...data.audio.long_audio import LONGEST
+from ...data.audio.segments import Segments
 from ...data.batches.batches import BatchLoader, EvaluationBatches
+from ...data.corpora.cuts import load_cut
 from ...encoder.checks.finite_outputs import finite_output
 from ...encoder.evaluation_mode import evaluating
 from ...models.task_network import TaskNetwork
@@ -55,6 +57,27 @@ def _computed(model: TaskNetwork, cuts: Sequence[Cut], compute: Callable[[Tensor
             finite_output(output, model, batch["ids"])
             found |= dict(zip(map(id, chosen), output.float().cpu(), strict=True))
     return torch.stack([torch.stack([found[id(part)] for part in whole[id(cut)]]).mean(0) for cut in cuts])
+
+
+@torch.no_grad()
+def embed_segments(model: TaskNetwork, cuts: Sequence[Cut], segments: Segments) -> Tensor:
+    """The embedding of each segment of each cut, ``[N, n, E]`` on the CPU in float32, in the order of ``cuts``.
+
+    Args:
+        model: the model; it is in evaluation mode during the call.
+        cuts: the utterances.
+        segments: how they are cut.
+
+    Raises:
+        AudioError: an utterance cannot be read.
+        InferenceError: an output of the model is NaN or infinite.
+    """
+    found = []
+    with evaluating(model):
+        for cut in cuts:
+            output = model.embed(segments.of(load_cut(cut)).to(model.device))
+            found.append(finite_output(output, model, [cut.id] * len(output)).float().cpu())
+    return torch.stack(found)
 
 
 def _parts(cut: Cut) -> list[Cut]:
