@@ -107,4 +107,4 @@ def test_turns_from_files_beside_a_table(tmp_path):
     (cut,) = Corpora(options, tmp_path / "work").cuts("toy/train")
     assert [s.speaker for s in cut.supervisions] == ["toy/anna"] and cut.custom["uem"] == [[0.0, 0.4]]
     absent = DataOptions(corpora={"toy": {"import": source | {"rttm": "absent"}}}, train=["toy/train"])
-    assert list(absent.problems()) == ["data.corpora.toy.import.rttm: absent does not exist"]
+    assert list(absent.problems()) == ["data.corpora.toy: absent does not exist"]

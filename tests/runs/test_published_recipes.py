@@ -39,7 +39,9 @@ SYSTEMS = {
 }
 NAMES = [name for names in SYSTEMS.values() for name in names]
 QUICK = ["hj-separate", "hybrid-spoofing"]
-ABSENT = re.compile(r"does not exist$|is neither a file nor a synthesized corpus$")
+ABSENT = re.compile(
+    r"do(es)? not exist(; `sottovoce recipes show [\w-]+` says how to make (it|them))?$|is neither a file"
+)
 
 
 def full(name):

@@ -10,7 +10,7 @@ converse: {of: {import: {path: /data/read}}}          conversations laid out fro
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -61,7 +61,10 @@ class CorpusSource(Protocol):
         """The names of the splits; ``None`` if they are unknown before the corpus is prepared."""
 
     def problems(self) -> Iterator[str]:
-        """What is wrong inside the section."""
+        """What is wrong inside the section, except for files that are missing."""
+
+    def missing(self) -> list[str]:
+        """Files and folders that should exist and do not."""
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make the corpus inside ``folder``, unless it exists already."""
@@ -130,6 +133,9 @@ class SynthesisOptions(VariantOptions):
         else:
             yield f"task: no corpus is synthesized for {self.task!r}; {did_you_mean(self.task, SYNTHESES)}"
 
+    def missing(self) -> list[str]:
+        return []
+
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make the corpus, unless it exists already."""
         made = synthesize(Path(self.folder or folder), task=self.task, progress=progress, **self.options)
@@ -156,20 +162,22 @@ class ImportOptions(VariantOptions):
         return None if self.split is None else [self.split]  # otherwise known once the corpus has been read
 
     def problems(self) -> Iterator[str]:
-        if not Path(self.path).exists():
-            yield f"path: {self.path} does not exist"
         if self.layout not in LAYOUTS:
             yield f"layout: no layout is called {self.layout!r}; {did_you_mean(self.layout, LAYOUTS)}"
             return
         if self.channel is not None and self.layout in LAYOUTS_OF_CUTS:
             yield f"channel: the cuts of the layout {self.layout} say which channel they are of; leave it out"
-        model = options_model(LAYOUTS[self.layout])
-        if found := list(self.option_problems(model)):
-            yield from found
-            return
-        for name, value in model.model_validate(self.options):
-            if isinstance(value, Path) and not value.exists():
-                yield f"{name}: {value} does not exist"
+        yield from self.option_problems(options_model(LAYOUTS[self.layout]))
+
+    def missing(self) -> list[str]:
+        found = [Path(self.path)]
+        if self.layout in LAYOUTS:
+            model = options_model(LAYOUTS[self.layout])
+            try:
+                found += [value for _, value in model.model_validate(self.options) if isinstance(value, Path)]
+            except ValidationError:
+                return []  # `problems` reports the options that are wrong
+        return _absent(found)
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         splits = import_corpus(
@@ -193,10 +201,15 @@ class ManifestOptions(Options):
     def splits(self) -> list[str] | None:
         return list(self.__pydantic_extra__)
 
+    def only(self, splits: Collection[str]) -> ManifestOptions:
+        """The section with these splits alone."""
+        return ManifestOptions.model_validate({k: v for k, v in self.__pydantic_extra__.items() if k in splits})
+
     def problems(self) -> Iterator[str]:
-        for split, path in self.__pydantic_extra__.items():
-            if not Path(path).exists():
-                yield f"{split}: {path} does not exist"
+        yield from ()
+
+    def missing(self) -> list[str]:
+        return _absent(map(Path, self.__pydantic_extra__.values()))
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         given = {split: Path(path) for split, path in self.__pydantic_extra__.items()}
@@ -209,6 +222,10 @@ class ManifestOptions(Options):
             if split not in indexed:
                 refuse_missing(read(path), str(path))
         return PreparedCorpus(given | indexed)
+
+
+def _absent(paths: Iterable[Path]) -> list[str]:
+    return [str(path) for path in paths if not path.exists()]
 
 
 @one_of({"synthesize": SynthesisOptions, "import": ImportOptions, "cuts": ManifestOptions})
@@ -260,6 +277,9 @@ class ConversationOptions(Options):
             if known is not None and split not in known:
                 yield f"conversations: there is no split {split!r}; {did_you_mean(split, known)}"
 
+    def missing(self) -> list[str]:
+        return self.of.options.missing()
+
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make the conversations, unless they exist already. Returns the manifests of their splits."""
         found = self.of.options.prepare(folder / "voices", None, read).splits
@@ -303,6 +323,9 @@ class CopySynthesisOptions(Options):
         known = self.of.options.splits()
         if known is not None and self.split not in known:
             yield f"split: there is no split {self.split!r}; {did_you_mean(self.split, known)}"
+
+    def missing(self) -> list[str]:
+        return self.of.options.missing()
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
         """Make the copies, unless they exist already."""

@@ -33,12 +33,24 @@ from ..tasks.task import EvaluationData
 from ..text.suggestions import did_you_mean
 from .amounts import MOST_UTTERANCES, Crop, FileName
 from .augmentation import Augmentation
-from .corpus_options import CorpusOptions, ImportOptions, PreparedCorpus, Progress, SynthesisOptions
+from .corpus_options import (
+    CorpusOptions,
+    CorpusSource,
+    ImportOptions,
+    ManifestOptions,
+    PreparedCorpus,
+    Progress,
+    SynthesisOptions,
+)
 from .held_out import HeldOut, hold_out
 
 if TYPE_CHECKING:
     from lhotse import SupervisionSegment
     from lhotse.cut import Cut
+
+
+FILES_NAMED = 3
+"""Number of missing files that a message names."""
 
 
 class TestSet(Options):
@@ -90,11 +102,35 @@ class DataOptions(Options):
     cache: str | None = None
     workers: int = Field(0, ge=0, le=256)
 
-    def problems(self) -> Iterator[str]:
-        """What is wrong between the parts of the section, and with files that should exist."""
+    def used(self, references: Iterable[str] = ()) -> dict[str, CorpusSource]:
+        """The corpora that ``train``, ``dev``, ``test`` and further ``references`` name, manifests only with these splits."""
+        sets = [*self.test.values(), *([self.dev] if self.dev else [])]
+        found: dict[str, set[str]] = {each.trials: set() for each in sets if each.trials in self.corpora}
+        for reference in [*self.train, *references, *(each.cuts for each in sets)]:
+            name, split, _ = _parts(reference)
+            found.setdefault(name, set()).add(split)
+        of = {name: corpus.options for name, corpus in self.corpora.items() if name in found}
+        return {
+            name: each.only(found[name]) if isinstance(each, ManifestOptions) else each for name, each in of.items()
+        }
+
+    def problems(self, references: Iterable[str] = (), made_by: str | None = None) -> Iterator[str]:
+        """What is wrong between the parts of the section, and with files that should exist.
+
+        Args:
+            references: training data of stages that have their own.
+            made_by: the recipe that says how corpora are made, as `sottovoce recipes show` takes it.
+        """
+        used = self.used(references)
         for name, corpus in self.corpora.items():
             for problem in corpus.options.problems():
                 yield f"data.corpora.{name}.{corpus.kind}.{problem}"
+            if (
+                absent := [*used[name].missing(), *(self._absent_beside(name) if made_by else ())]
+                if name in used
+                else []
+            ):
+                yield missing_line(name, absent, made_by)
         for k, reference in enumerate(self.train):
             yield from self.reference_problems(reference, f"data.train[{k}]")
         sets = {f"data.test.{name}": each for name, each in self.test.items()}
@@ -104,24 +140,33 @@ class DataOptions(Options):
                 yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
-            yield from self._trials_problems(each, path)
+            yield from self._trials_problems(each, path, told=made_by is not None)
         if self.hold_out and self.dev is not None:
             yield "data.hold_out: data.dev brings development trials; leave one of the two out"
         if self.hold_out == 1:
             yield "data.hold_out: of 1 speaker there are no trials; hold out 2 or more, or 0"
 
-    def _trials_problems(self, test: TestSet, path: str) -> Iterator[str]:
+    def _absent_beside(self, corpus: str) -> list[str]:
+        """Files with the trials over a corpus that do not exist."""
+        sets = [each for each in (*self.test.values(), self.dev) if each and _parts(each.cuts)[0] == corpus]
+        files = [
+            file for each in sets for file in (each.trials, each.key, each.enroll) if file and file not in self.corpora
+        ]
+        return [file for file in files if not Path(file).is_file()]
+
+    def _trials_problems(self, test: TestSet, path: str, *, told: bool) -> Iterator[str]:
+        """What is wrong with the trials of a test set; files that are missing only if they have not been ``told`` of."""
         beside = {name: file for name in ("key", "enroll") if (file := getattr(test, name)) is not None}
         for name, file in beside.items():
             if test.trials is None or test.trials in self.corpora:
                 yield f"{path}.{name}: belongs to a trials file; give one, or leave it out"
-            elif not Path(file).is_file():
+            elif not Path(file).is_file() and not told:
                 yield f"{path}.{name}: {file} is no file"
         if test.trials is None:
             return
         path += ".trials"
         if (known := self.corpora.get(test.trials)) is None:
-            if not Path(test.trials).is_file():
+            if not Path(test.trials).is_file() and not told:
                 yield f"{path}: {test.trials} is neither a file nor a synthesized corpus"
             return
         over = known.options.trials() if isinstance(known.options, SynthesisOptions) else []
@@ -154,17 +199,39 @@ def _parts(reference: str) -> tuple[str, str, float | None]:
         return name, split, float("nan")
 
 
+def missing_line(corpus: str, files: Sequence[str], made_by: str | None) -> str:
+    """What is missing of a corpus, in one line.
+
+    Args:
+        corpus: name of the corpus.
+        files: its files and folders that do not exist, at least one.
+        made_by: the recipe that says how they are made, as `sottovoce recipes show` takes it; ``None`` if none does.
+
+    >>> missing_line("ami", ["ami/train.jsonl.gz"], "diarizen-base")
+    'data.corpora.ami: ami/train.jsonl.gz does not exist; `sottovoce recipes show diarizen-base` says how to make it'
+    """
+    named = list(dict.fromkeys(files))
+    if len(named) > FILES_NAMED + 1:
+        named = [*named[:FILES_NAMED], f"{len(named) - FILES_NAMED} more files"]
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    one = len(named) == 1
+    how = "" if made_by is None else f"; `sottovoce recipes show {made_by}` says how to make {'it' if one else 'them'}"
+    return f"data.corpora.{corpus}: {listed} {'does' if one else 'do'} not exist{how}"
+
+
 class Corpora:
     """The corpora of a run, made or imported when they are first needed. Each manifest and trials file is read once.
 
     Args:
         options: the data section.
         folder: folder for manifests and synthesized corpora.
+        references: training data of stages that have their own. Corpora and splits that nothing names are not prepared.
     """
 
-    def __init__(self, options: DataOptions, folder: Path):
+    def __init__(self, options: DataOptions, folder: Path, references: Iterable[str] = ()):
         self.options = options
         self.folder = folder
+        self._used = options.used(references)
         self.held_out: HeldOut | None = None
         self._prepared: dict[str, PreparedCorpus] = {}
         self._manifests: dict[Path, Sequence[Cut]] = {}
@@ -180,12 +247,12 @@ class Corpora:
         Raises:
             DataError: a corpus cannot be made or imported.
         """
-        for name in self.options.corpora:
+        for name in self._used:
             self._corpus(name, progress(name) if progress is not None else None)
 
     def _corpus(self, name: str, progress: Progress | None = None) -> PreparedCorpus:
         if name not in self._prepared:
-            options = self.options.corpora[name].options
+            options = self._used.get(name, self.options.corpora[name].options)
             self._prepared[name] = options.prepare(self.folder / name, progress, self._read)
         return self._prepared[name]
 

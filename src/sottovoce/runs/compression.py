@@ -74,7 +74,7 @@ def _carry_out(recipe: Recipe, directory: RunDirectory, console: Console, around
         torch.set_num_threads(recipe.compute.threads)
     directory.record_recipe(recipe.resolved())
     _note_environment(directory, console)
-    corpora = Corpora(recipe.data, directory.path / "data")
+    corpora = Corpora(recipe.data, directory.path / "data", recipe.stage_data())
     corpora.prepare(_corpus_progress(console))
     _hold_out(recipe, corpora, console)
     previous = START

@@ -16,6 +16,7 @@ from ..recipe.amounts import MOST_AUDIO, FileName
 from ..recipe.budget_options import BudgetOptions
 from ..recipe.data_section import DataOptions
 from ..recipe.encoder_options import EncoderOptions
+from ..recipe.packaged import known_recipes
 from ..recipe.stage_names import START
 from ..recipe.stage_options import StageOptions
 from ..recipe.training_stage_options import TrainingStageOptions
@@ -139,13 +140,19 @@ class Recipe(Options):
         """The names of the stages, in order."""
         return [entry.options.name or entry.kind for entry in self.stages]
 
+    def stage_data(self) -> list[str]:
+        """The ``corpus/split`` references of stages that have training data of their own."""
+        stages = [entry.options for entry in self.stages]
+        return [each for stage in stages if isinstance(stage, TrainingStageOptions) for each in stage.train or ()]
+
     def resolved(self) -> dict[str, Any]:
         """Plain data with every default filled in, that reads back as this recipe."""
         return self.model_dump(mode="json", by_alias=True)
 
     def problems(self) -> Iterator[str]:
         """What is wrong between the sections."""
-        yield from self.data.problems()
+        made_by = self.name if self.about is not None and self.about.prepare and self.name in known_recipes() else None
+        yield from self.data.problems(self.stage_data(), made_by)
         yield from (f"compute.{problem}" for problem in self.compute.problems())
         yield from self._trials_problems()
         if self.data.hold_out and not self.task.options.scored_on_trials:

@@ -78,5 +78,17 @@ def step_summary(values: dict[str, float], milliseconds: Milliseconds) -> str:
             parts.append(f"{name} {value:.3f}")
         elif name.startswith("sparsity/"):
             what = name.removeprefix("sparsity/")
-            parts.append(f"{what} {100 * value:.1f} of {100 * values[f'target/{what}']:.1f} % gone")
+            parts.append(f"{what} {sparsity_text(value, values[f'target/{what}'])}")
     return "  ".join([*parts, f"{milliseconds:.0f} ms/step"])
+
+
+def sparsity_text(now: float, target: float) -> str:
+    """How much is removed and how much is to be. A network of factors can be larger than the dense one at first.
+
+    >>> sparsity_text(0.123, 0.8), sparsity_text(-0.409, 0.5)
+    ('12.3 % removed, target 80.0 %', '40.9 % above the dense size, target 50.0 % below it')
+    """
+    if now > -0.0005 and target > -0.0005:
+        return f"{100 * abs(now):.1f} % removed, target {100 * abs(target):.1f} %"
+    above, wanted = (f"{100 * abs(each):.1f} % {'above' if each < 0 else 'below'}" for each in (now, target))
+    return f"{above} the dense size, target {wanted} it"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 
 import pytest
 import yaml
 
+from sottovoce.models.task_model import TaskModel
 from sottovoce.recipe.packaged import PLACES, find_recipe
 from sottovoce.runs import metrics_log
 from sottovoce.runs.run_directory import RunDirectory
+from sottovoce.training.progress import sparsity_text
 from toy_recipe import toy, write
 
 
@@ -128,3 +131,59 @@ def test_a_disk_that_is_full_in_the_middle(sottovoce, recipe, tmp_path, monkeypa
 @pytest.mark.parametrize("path", sorted(p for place in PLACES for p in place.glob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_that_come_with_sottovoce_are_found_by_name(path):
     assert find_recipe(path.stem).samefile(path)
+
+
+def test_a_smoke_test_is_one_recipe_however_its_place_is_written(sottovoce, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = sottovoce("compress", "hybrid-verification", "--smoke-test", "--run", tmp_path / "run", "--no-report")
+    assert first.code == 0 and "four steps a stage" in first.out and "chosen by their scores" in first.out, first
+    again = sottovoce("compress", "hybrid-verification", "--smoke-test", "--run", "run", "--no-report")
+    assert again.code == 0 and "prune: finished before" in again.out, again
+    assert os.listdir(tmp_path) == ["run"]
+    # Without development trials, training speakers that are held out set the threshold, so that `verify` decides.
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "prune"))
+    assert not model.scoring.threshold.isnan()
+
+
+def test_a_faulty_smoke_test_leaves_no_folder_behind(sottovoce, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = sottovoce("compress", "hybrid-verification", "--smoke-test", "--run", "run", "--set", "seed=x")
+    assert said.code == 2 and os.listdir(tmp_path) == [], said
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "hj-macs",
+            [
+                "data.corpora.librispeech: data/librispeech/train-clean-100.jsonl.gz,"
+                " data/librispeech/dev-clean.jsonl.gz, data/librispeech/test-clean.jsonl.gz and"
+                " data/librispeech/test-other.jsonl.gz do not exist; `sottovoce recipes show hj-macs` says how to make them"
+            ],
+        ),
+        (
+            "hybrid-verification",
+            [
+                "data.corpora.voxceleb1: data/voxceleb1/cuts/all.jsonl.gz, data/voxceleb1/veri_test2.txt,"
+                " data/voxceleb1/list_test_all2.txt and data/voxceleb1/list_test_hard2.txt do not exist;"
+                " `sottovoce recipes show hybrid-verification` says how to make them",
+                "data.corpora.voxceleb2: data/voxceleb2/cuts/train.jsonl.gz does not exist;"
+                " `sottovoce recipes show hybrid-verification` says how to make it",
+            ],
+        ),
+    ],
+)
+def test_what_is_missing_of_a_corpus_is_one_line(sottovoce, tmp_path, monkeypatch, name, lines):
+    """And only what the recipe uses: the 360 and 500 hours of LibriSpeech are not in it."""
+    monkeypatch.chdir(tmp_path)
+    said = sottovoce("compress", name)
+    told = [line[line.index("data.") :] for line in said.err.splitlines() if "data." in line]
+    assert said.code == 2 and told == lines
+
+
+def test_sparsity_is_told_in_words():
+    assert sparsity_text(0.123, 0.8) == "12.3 % removed, target 80.0 %"
+    assert sparsity_text(-0.00001, 0.0) == "0.0 % removed, target 0.0 %"
+    assert sparsity_text(-0.409, 0.5) == "40.9 % above the dense size, target 50.0 % below it"
+    assert sparsity_text(0.2, -0.1) == "20.0 % below the dense size, target 10.0 % above it"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sottovoce.runs.recipe import Recipe
+
+
+SMOKE_TEST = (
+    "smoke test: a tiny encoder, synthetic speech, four steps a stage. That is too few to move gates, so what is pruned is "
+    "chosen by their scores; the results only show that the recipe runs."
+)
 
 
 def compress(
@@ -32,21 +42,35 @@ def compress(
         )
 
     screen = console()
-    done = library(
-        read_recipe(recipe, changes or (), _scale(run) if smoke_test else None), run, console=screen, wait=wait
-    )
+    if smoke_test:
+        screen.print(SMOKE_TEST, style="dim", highlight=False, markup=False)
+    chosen = _smoke_test(recipe, changes or (), run) if smoke_test else read_recipe(recipe, changes or ())
+    done = library(chosen, run, console=screen, wait=wait)
     if report:
         screen.print(f"report: {write_report(done.path)}", highlight=False, markup=False)
     else:
         screen.print(f"run: {done.path}", highlight=False, markup=False)
 
 
-def _scale(run: Path | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _smoke_test(recipe: str, changes: Sequence[str], run: Path | None) -> Recipe:
+    """The recipe made small. Its stand-ins lie in the run's directory, which is not left behind if the recipe is faulty."""
+    from sottovoce.errors import SottovoceError
+    from sottovoce.runs.recipe_file import read_recipe
     from sottovoce.runs.run_directory import STAND_INS
     from sottovoce.runs.scaled_down import smoke_test
 
+    made: list[Path] = []
+
     def scaled(data: dict[str, Any]) -> dict[str, Any]:
-        place = run or Path("runs") / f"{data['name']}-smoke-test"
+        # Absolute, so that it is the same recipe however the path of the run is written.
+        place = (run or Path("runs") / f"{data['name']}-smoke-test").absolute()
+        if not place.exists():
+            made.append(place)
         return smoke_test(data, place / STAND_INS)
 
-    return scaled
+    try:
+        return read_recipe(recipe, changes, scaled)
+    except SottovoceError:
+        for place in made:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
