@@ -19,7 +19,7 @@ from sottovoce.runs.recipe_file import read_recipe
 from tiny_models import tiny_config, tiny_model
 from toy_recipe import toy, write
 
-POOLED = {"pooled": {"width": 8, "size": 8, "fusion": {"sum": {"normalize": False}}, "pooling": "statistics"}}
+POOLED = {"pooled": {"width": 8, "size": 8, "fusion": {"sum": {"normalize": "none"}}, "pooling": "statistics"}}
 
 
 def quiet():

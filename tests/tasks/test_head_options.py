@@ -91,13 +91,14 @@ def test_every_head_can_be_chosen_with_its_defaults(kind):
 
 
 def test_choices_inside_a_choice():
-    written = {"pooled": {"width": 96, "fusion": {"linear": {"normalize": False}}, "pooling": "attentive", "size": 8}}
+    written = {"pooled": {"width": 96, "fusion": {"linear": {"normalize": "none"}}, "pooling": "attentive", "size": 8}}
     chosen = EmbedderChoice.model_validate(written)
     assert chosen_config(chosen) == {
         "kind": "pooled",
         "width": 96,
         "size": 8,
-        "fusion": {"kind": "linear", "normalize": False},
+        "norm": False,
+        "fusion": {"kind": "linear", "normalize": "none"},
         "pooling": {"kind": "attentive", "bottleneck": 128},
     }
     assert EmbedderChoice.model_validate(chosen.model_dump()) == chosen

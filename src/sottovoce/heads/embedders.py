@@ -13,7 +13,7 @@ from ..plugins import Registry
 from .head import Embedder, Head
 from .options import check_options
 from .speaker.direct_pooling import DirectPooling
-from .speaker.ecapa_tdnn import ECAPA
+from .speaker.ecapa_tdnn import ECAPA, WespeakerECAPA
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
 from .speaker.plain_xvector import PlainXVector
@@ -32,6 +32,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "pooled": DirectPooling,
     "x_vector": XVector,
     "ecapa_tdnn": ECAPA,
+    "wespeaker_ecapa": WespeakerECAPA,
     "rawnet3": RawNet3,
     "mfa_conformer": MFAConformer,
     "ska_tdnn": SKATDNN,

@@ -26,10 +26,15 @@ def mean_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
     return zero_padding(x, mask).sum(2) / mask.sum(1, keepdim=True)
 
 
+def centered_over_time(x: Tensor, mask: Tensor | None) -> Tensor:
+    """``x[B, C, T]`` with mean 0 of every channel over the utterance; padding is 0."""
+    wide = at_least_float32(x)
+    return zero_padding(wide - mean_over_time(wide, mask)[..., None], mask).to(x.dtype)
+
+
 def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> Tensor:
     """``x[B, C, T]`` with mean 0 and variance 1 of every channel over the utterance; padding is 0."""
-    wide = at_least_float32(x)
-    centered = zero_padding(wide - mean_over_time(wide, mask)[..., None], mask)
+    centered = centered_over_time(at_least_float32(x), mask)
     return (centered * torch.rsqrt(mean_over_time(centered.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
@@ -78,22 +83,39 @@ class ConvBlock(nn.Module):
         return self.norm(F.relu(self.conv(x, mask)), mask)
 
 
+class VectorNorm(nn.BatchNorm1d):
+    """Batch norm of one vector for each utterance, ``[B, C] -> [B, C]``.
+
+    A batch of one has no statistics, so it uses the running ones, as in evaluation, and does not update them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > 1:
+            return super().forward(x)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
 class SqueezeExcitation(nn.Module):
-    """Scales every channel by a weight computed from the whole utterance (Hu et al. 2018).
+    """Scales every channel by a weight computed from the whole utterance (Hu et al. 2018)::
+
+        mean over T ─▶ squeeze ─▶ ReLU ─▶ (norm) ─▶ excite ─▶ sigmoid ─▶ [B, C]
 
     Args:
         channels: channels of the input.
         bottleneck: units of the hidden layer.
+        norm: whether the hidden layer ends in a batch norm.
     """
 
-    def __init__(self, channels: int, bottleneck: int):
+    def __init__(self, channels: int, bottleneck: int, *, norm: bool):
         super().__init__()
         self.squeeze = nn.Linear(channels, bottleneck)
+        self.norm = VectorNorm(bottleneck) if norm else None
         self.excite = nn.Linear(bottleneck, channels)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``[B, C, T] -> [B, C, T]``."""
-        scale = torch.sigmoid(self.excite(F.relu(self.squeeze(mean_over_time(x, mask)))))
+        hidden = F.relu(self.squeeze(mean_over_time(x, mask)))
+        scale = torch.sigmoid(self.excite(hidden if self.norm is None else self.norm(hidden)))
         return x * scale[..., None]
 
     def macs(self) -> list[MacTerm]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..encoder.stream import ResidualStream
 from ..encoder.units import MacTerm, Unit
-from .frames import normalized_over_time
+from .frames import centered_over_time, normalized_over_time
 from .options import Choice, KindsOf, Width, build_choice
 
 
@@ -36,20 +36,24 @@ class LayerAggregation(nn.Module, ABC):
         """Initialize bare parameters, see `Head.initialize`."""
 
 
+Normalization: TypeAlias = Literal["mean", "mean_variance", "none"]
+"""What is normalized over an utterance."""
+
+
 class LayerSum(LayerAggregation):
     """A sum of the hidden states. Its channels are those of the residual stream, and are pruned with them.
 
     Args:
         stream: the residual stream.
         layers: number of hidden states.
-        normalize: Whether every channel is normalized to mean 0 and variance 1 over the utterance. Networks that were
-            designed for acoustic features expect channels of similar scale, which the states of pre-norm encoders lack.
+        normalize: What every channel is normalized by over the utterance: its ``mean``, as ESPnet-SPK and wespeaker do, its
+            ``mean_variance``, or ``none``.
     """
 
     weighted: ClassVar[bool] = True
     """Whether each hidden state has a weight of its own."""
 
-    def __init__(self, stream: ResidualStream, layers: int, *, normalize: bool = True):
+    def __init__(self, stream: ResidualStream, layers: int, *, normalize: Normalization = "mean"):
         super().__init__()
         self.stream, self.layers, self.normalize = stream, layers, normalize
         self.weights = nn.Parameter(torch.empty(layers)) if self.weighted else None
@@ -65,7 +69,9 @@ class LayerSum(LayerAggregation):
 
     def forward(self, hidden_states: Sequence[Tensor], mask: Tensor | None = None) -> Tensor:
         x = self.combined(hidden_states).transpose(1, 2)
-        return normalized_over_time(x, mask) if self.normalize else x
+        if self.normalize == "none":
+            return x
+        return centered_over_time(x, mask) if self.normalize == "mean" else normalized_over_time(x, mask)
 
     def reader(self, *weights: str) -> list[Unit]:
         # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.

@@ -14,8 +14,8 @@ from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.encoder.units import collect
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
-from sottovoce.heads.frames import MaskedBatchNorm1d
-from sottovoce.heads.speaker.pooling_head import PoolingHead, VectorNorm
+from sottovoce.heads.frames import MaskedBatchNorm1d, VectorNorm
+from sottovoce.heads.speaker.pooling_head import PoolingHead
 from sottovoce.heads.spoofing.spectral_maps import MaskedBatchNorm2d
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_model import TaskModel
@@ -29,14 +29,18 @@ ATTENTIVE = {"kind": "channel_attentive", "bottleneck": 5}
 TINY = {
     "x_vector": {"channels": 9, "wide": 11, "size": 7, "fusion": "linear", "pooling": "statistics"},
     "ecapa_tdnn": {**RES2, "bottleneck": 4, "fusion": "sum", "pooling": ATTENTIVE},
+    "wespeaker_ecapa": {
+        **{**RES2, "bottleneck": 4, "out_norm": True, "fusion": "sum"},
+        "pooling": {"kind": "astp", "bottleneck": 5, "context": True},
+    },
     "rawnet3": {**RES2, "fusion": "last", "pooling": ATTENTIVE},
     "mfa_conformer": {
         **{"width": 8, "blocks": 2, "inner": 12, "heads": 2, "kernel": 5, "size": 7},
         **{"fusion": "sum", "pooling": {"kind": "attentive", "bottleneck": 5}},
     },
     "ska_tdnn": {**RES2, "bins": 10, "maps": 4, "bottleneck": 4, "fusion": "linear", "pooling": ATTENTIVE},
-    "pooled": {"size": 7, "fusion": {"kind": "adapters", "width": 5}, "pooling": {**ATTENTIVE, "context": False}},
-    "pooled sum": {"width": 6, "size": 7, "fusion": "sum", "pooling": "mean"},
+    "pooled": {"size": 7, "fusion": {"kind": "adapters", "width": 5}, "pooling": {"kind": "asp", "bottleneck": 5}},
+    "pooled sum": {"width": 6, "size": 7, "fusion": "sum", "pooling": "tstp", "norm": True},
 }
 KINDS = list(TINY)
 
@@ -139,8 +143,8 @@ def test_one_utterance_alone_is_normed_by_running_statistics():
 @pytest.mark.parametrize(
     ("kind", "inputs", "options", "millions"),
     [
-        ("ecapa_tdnn", 80, {}, 6.2),  # 2005.07143, table 1
-        ("ecapa_tdnn", 80, {"channels": 1024}, 14.7),
+        ("ecapa_tdnn", 80, {"channels": 512}, 6.2),  # 2005.07143, table 1
+        ("ecapa_tdnn", 80, {}, 14.7),
         ("x_vector", 24, {}, 4.2),  # Snyder et al. 2018
         ("pooled", 1024, {"width": None}, None),
     ],
@@ -153,10 +157,10 @@ def test_published_sizes(kind, inputs, options, millions):
     if millions is not None:
         assert round(count / 1e6, 1) == millions
         return
-    # 2510.04213: adapters 1024 -> 128 -> 128 on 25 states, statistics of 3,200 channels under attention, 256 numbers.
+    # w2v-BERT-2.0_SV: adapters 1024 -> 128 -> 128 on 25 states, statistics of 3,200 channels under attention, 256 numbers.
     adapters = 25 * (1024 * 128 + 128 + 2 * 128 + 128 * 128 + 128)
-    attention = 3 * 3200 * 128 + 128 + 2 * 128 + 128 * 3200 + 3200
-    assert count == adapters + attention + 2 * 6400 + 6400 * 256 + 256
+    attention = 3200 * 128 + 128 + 2 * 128 + 128 * 3200 + 3200
+    assert count == adapters + attention + 6400 * 256 + 256
 
 
 def test_a_network_on_a_filterbank_alone():
@@ -182,7 +186,10 @@ def test_portable(tmp_path):
     [
         ({"fusion": "mean"}, "the fusion is 'mean'; it can be last, sum, linear, adapters"),
         ({"fusion": {"kind": "sum", "width": 3}}, "fusion sum: .*'width'"),
-        ({"pooling": "max"}, "the pooling is 'max'; it can be mean, statistics, attentive, channel_attentive"),
+        (
+            {"pooling": "max"},
+            "the pooling is 'max'; it can be mean, statistics, tstp, attentive, channel_attentive, asp, astp",
+        ),
         ({"pooling": {"kind": "mean", "bottleneck": 3}}, "pooling mean: .*'bottleneck'"),
         ({"fusion": "sum", "width": None}, "head pooled: behind the fusion sum give a width"),
     ],

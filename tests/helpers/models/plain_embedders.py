@@ -45,13 +45,15 @@ def block(p: Weights, name: str, x: Tensor, dilation: int = 1) -> Tensor:
 
 def squeeze_excitation(p: Weights, name: str, x: Tensor) -> Tensor:
     hidden = linear(p, f"{name}.squeeze", x.mean(1)).relu()
+    if f"{name}.norm.weight" in p:
+        hidden = batch_norm(p, f"{name}.norm", hidden)
     return x * linear(p, f"{name}.excite", hidden).sigmoid()[:, None]
 
 
 # --- fusion and pooling ------------------------------------------------------------------------------------------------
 
 
-def fuse(p: Weights, states: list[Tensor], kind: str, normalize: bool = True) -> Tensor:
+def fuse(p: Weights, states: list[Tensor], kind: str) -> Tensor:
     """``[C, T]`` of states ``[T, D]``."""
     if kind == "adapters":
         parts = []
@@ -64,27 +66,28 @@ def fuse(p: Weights, states: list[Tensor], kind: str, normalize: bool = True) ->
     if kind == "sum":
         weights = weights.exp() / weights.exp().sum()
     x = states[-1] if weights is None else sum(w * s for w, s in zip(weights, states, strict=True))
-    x = x.t()
-    return (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt() if normalize else x
+    return x.t() - x.mean(0)[:, None]
 
 
 def pool(p: Weights, x: Tensor, kind: str) -> Tensor:
-    def statistics(weights: Tensor) -> Tensor:
+    def weighted(weights: Tensor, least: float) -> Tensor:
         mean = (weights * x).sum(1)
         variance = (weights * x**2).sum(1) - mean**2
-        return torch.cat([mean, variance.clamp(min=1e-4).sqrt()])
+        return torch.cat([mean, variance.clamp(min=least).sqrt()])
 
-    even = torch.full_like(x, 1 / x.shape[1])
     if kind == "mean":
         return x.mean(1)
-    if kind == "statistics":
-        return statistics(even)
+    if kind in ("statistics", "tstp"):
+        return torch.cat([x.mean(1), (x.var(1) + (1e-7 if kind == "tstp" else 0)).sqrt()])
     if kind == "attentive":
-        return statistics(linear(p, "score", linear(p, "hidden", x).tanh()).softmax(1))
+        return weighted(linear(p, "score", linear(p, "hidden", x).tanh()).softmax(1), 1e-4)
     hidden = linear(p, "hidden", x)
     if "context.weight" in p:
-        hidden = hidden + linear(p, "context", statistics(even))[:, None]
-    return statistics(linear(p, "score", batch_norm(p, "norm", hidden.relu()).tanh()).softmax(1))
+        deviation = (x.var(1) + 1e-7).sqrt() if kind == "astp" else x.var(1).clamp(1e-4, 1e4).sqrt()
+        hidden = hidden + linear(p, "context", torch.cat([x.mean(1), deviation]))[:, None]
+    hidden = hidden.tanh() if kind == "astp" else batch_norm(p, "norm", hidden.relu())
+    least = {"channel_attentive": 1e-4, "asp": 1e-5, "astp": 1e-7}[kind]
+    return weighted(linear(p, "score", hidden).softmax(1), least)
 
 
 # --- trunks ------------------------------------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ def x_vector(p: Weights, x: Tensor) -> Tensor:
     return x
 
 
-def ecapa_tdnn(p: Weights, x: Tensor) -> Tensor:
+def ecapa_tdnn(p: Weights, x: Tensor, dense: bool = True) -> Tensor:
     def se_res2(name: str, x: Tensor, dilation: int) -> Tensor:
         y = block(p, f"{name}.enter", x)
         scale = 1 + sum(1 for key in p if key.startswith(f"{name}.groups.") and key.endswith("conv.weight"))
@@ -110,9 +113,13 @@ def ecapa_tdnn(p: Weights, x: Tensor) -> Tensor:
 
     x = block(p, "entry", x)
     first = se_res2("blocks.0", x, 2)
-    second = se_res2("blocks.1", x + first, 3)
-    third = se_res2("blocks.2", x + first + second, 4)
+    second = se_res2("blocks.1", x + first if dense else first, 3)
+    third = se_res2("blocks.2", x + first + second if dense else second, 4)
     return conv(p, "aggregate", torch.cat([first, second, third])).relu()
+
+
+def wespeaker_ecapa(p: Weights, x: Tensor) -> Tensor:
+    return ecapa_tdnn(p, x, dense=False)
 
 
 def rawnet3(p: Weights, x: Tensor) -> Tensor:
@@ -233,6 +240,7 @@ TRUNKS = {
     "pooled": pooled,
     "x_vector": x_vector,
     "ecapa_tdnn": ecapa_tdnn,
+    "wespeaker_ecapa": wespeaker_ecapa,
     "rawnet3": rawnet3,
     "mfa_conformer": mfa_conformer,
     "ska_tdnn": ska_tdnn,

@@ -16,11 +16,14 @@ from .pooling_head import FrameEncoder, SpeakerEmbedder
 class DirectPooling(SpeakerEmbedder):
     """Layer adapters and a pooling of all their outputs; or a layer sum, a linear map and a pooling.
 
+    By default this is the head of w2v-BERT-2.0_SV, ``Audio2Vec_based_Adapter`` with its pooling ``ASP``.
+
     Args:
         stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
         width: Output channels of a linear map before the pooling. It is required if the fusion is a sum of layers, because
             the channels of a sum are those of the encoder and can be pruned.
         size: Dimension of the embedding.
+        norm: Whether the pooled vector passes a batch norm.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`.
         pooling: How the frames become one vector, see `pooling`.
 
@@ -35,12 +38,15 @@ class DirectPooling(SpeakerEmbedder):
         *,
         width: Width | None = None,
         size: EmbeddingSize = 256,
+        norm: bool = False,
         fusion: AggregationChoice = "adapters",
-        pooling: PoolingChoice = "channel_attentive",
+        pooling: PoolingChoice = "asp",
     ):
         self.check({"width": width, "fusion": fusion})
         into = build_layer_aggregation(stream, layers, fusion)
-        super().__init__(layers, fusion=into, trunk=FrameProjection(into.width, width), pooled=pooling, size=size)
+        super().__init__(
+            layers, fusion=into, trunk=FrameProjection(into.width, width), pooled=pooling, size=size, norm=norm
+        )
 
     @staticmethod
     def check(options: OptionValues) -> None:

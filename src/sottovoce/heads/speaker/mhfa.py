@@ -11,7 +11,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..layer_aggregation import weighted_sum
 from ..options import Count, EmbeddingSize, Width
-from .pooling import attention_weights
+from .frame_statistics import attention_weights
 from .pooling_head import PoolingHead
 
 

@@ -7,19 +7,16 @@ Several masks can share the same frames: ``[1, T, C]`` with ``[K, T]`` gives ``[
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...encoder.layers.norms import at_least_float32
 from ...encoder.units import MacTerm
 from ..frames import MaskedBatchNorm1d
 from ..options import Choice, KindsOf, Width, build_choice
-
-_LEAST = 1e-4
-"""Lower bound of the variance: it is 0 for a single frame, where the gradient of the standard deviation is infinite."""
+from .frame_statistics import Deviation, attention_weights, statistics, uniform_weights
 
 
 class Pooling(nn.Module, ABC):
@@ -44,14 +41,22 @@ class Mean(Pooling):
 
 
 class Statistics(Pooling):
-    """Mean and standard deviation of each channel (Snyder et al. 2018)."""
+    """Mean and standard deviation of each channel (Snyder et al. 2018), as ESPnet's ``StatsPooling`` has them."""
+
+    deviation: ClassVar[Deviation] = Deviation(least=1e-20, unbiased=True)
 
     def __init__(self, channels: int):
         super().__init__()
         self.size = 2 * channels
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return statistics(x, uniform_weights(x, mask))
+        return statistics(x, uniform_weights(x, mask), self.deviation)
+
+
+class TSTP(Statistics):
+    """The same as wespeaker's ``TSTP`` has them, which adds 1e-7 to the variance."""
+
+    deviation = Deviation(added=1e-7, unbiased=True)
 
 
 class Attentive(Pooling):
@@ -69,16 +74,17 @@ class Attentive(Pooling):
         self.score = nn.Linear(bottleneck, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return statistics(x, attention_weights(self.score(torch.tanh(self.hidden(x))), mask))
+        weights = attention_weights(self.score(torch.tanh(self.hidden(x))), mask)
+        return statistics(x, weights, Deviation(least=1e-4))
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
 
 
 class ChannelAttentive(Pooling):
-    """Statistics with a weight for every frame and channel that depends on the whole utterance (2005.07143).
+    """Statistics with a weight for every frame and channel (2005.07143), as ESPnet's ``ChnAttnStatPooling`` has them::
 
-        x, mean x, deviation x ─▶ bottleneck ─▶ ReLU ─▶ batch norm ─▶ tanh ─▶ [B, T, C] ─▶ softmax over T
+        x, mean x, deviation x ─▶ bottleneck ─▶ ReLU ─▶ batch norm ─▶ [B, T, C] ─▶ softmax over T
 
     Args:
         channels: channels of the frames.
@@ -86,29 +92,85 @@ class ChannelAttentive(Pooling):
         context: Whether the attention also sees the mean and standard deviation of the whole utterance.
     """
 
+    seen: ClassVar[Deviation] = Deviation(least=1e-4, most=1e4, unbiased=True)
+    """The deviation that the attention sees."""
+
+    pooled: ClassVar[Deviation] = Deviation(least=1e-4, most=1e4)
+    """The deviation that is pooled."""
+
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = True):
         super().__init__()
         self.size = 2 * channels
         self.hidden = nn.Linear(channels, bottleneck)
         self.context = nn.Linear(2 * channels, bottleneck, bias=False) if context else None
-        self.norm = MaskedBatchNorm1d(bottleneck)
+        self.norm = self.build_norm(bottleneck)
         self.score = nn.Linear(bottleneck, channels)
+
+    def build_norm(self, bottleneck: int) -> nn.Module | None:
+        """The norm of the hidden layer."""
+        return MaskedBatchNorm1d(bottleneck)
+
+    def activated(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        """The hidden layer ``[B, T, bottleneck]`` behind its activation and norm."""
+        assert self.norm is not None
+        return self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         hidden = self.hidden(x)
         if self.context is not None:  # the same for all frames, so it is computed once
-            hidden = hidden + self.context(statistics(x, uniform_weights(x, mask)))[:, None]
-        hidden = self.norm(F.relu(hidden).transpose(1, 2), mask).transpose(1, 2)
-        return statistics(x, attention_weights(self.score(torch.tanh(hidden)), mask))
+            hidden = hidden + self.context(statistics(x, uniform_weights(x, mask), self.seen))[:, None]
+        weights = attention_weights(self.score(self.activated(hidden, mask)), mask)
+        return statistics(x, weights, self.pooled)
 
     def macs(self) -> list[MacTerm]:
         each = [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
         return each if self.context is None else [*each, MacTerm(lambda timing: 1, "context.weight")]
 
 
+class ASP(ChannelAttentive):
+    """The same as w2v-BERT-2.0_SV's ``ASP`` has them: without context, and without an upper bound of the variance.
+
+    Args:
+        channels, bottleneck, context: see `ChannelAttentive`.
+    """
+
+    pooled = Deviation(least=1e-5)
+
+    def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = False):
+        super().__init__(channels, bottleneck=bottleneck, context=context)
+
+
+class ASTP(ChannelAttentive):
+    """The same as wespeaker's ``ASTP`` has them: tanh in the hidden layer in place of ReLU and batch norm.
+
+    Args:
+        channels, bottleneck, context: see `ChannelAttentive`; wespeaker's context is called ``global_context_att``.
+    """
+
+    seen = Deviation(added=1e-7, unbiased=True)
+    pooled = Deviation(least=1e-7)
+
+    def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = False):
+        super().__init__(channels, bottleneck=bottleneck, context=context)
+
+    def build_norm(self, bottleneck: int) -> nn.Module | None:
+        return None
+
+    def activated(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        return torch.tanh(hidden)
+
+
 POOLINGS = KindsOf(
     "pooling",
-    {"mean": Mean, "statistics": Statistics, "attentive": Attentive, "channel_attentive": ChannelAttentive},
+    {
+        "mean": Mean,
+        "statistics": Statistics,
+        "tstp": TSTP,
+        "attentive": Attentive,
+        "channel_attentive": ChannelAttentive,
+        "asp": ASP,
+        "astp": ASTP,
+    },
 )
 
 PoolingChoice: TypeAlias = Annotated[Choice, POOLINGS]
@@ -121,25 +183,3 @@ def build_pooling(channels: int, chosen: Choice) -> Pooling:
         CheckpointError: an unknown kind, or options that it does not have.
     """
     return build_choice(POOLINGS, chosen, channels)
-
-
-def uniform_weights(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Equal weights ``[B, T, 1]`` for all valid frames."""
-    if mask is None:
-        return x.new_full((1, x.shape[1], 1), 1 / x.shape[1])
-    return (mask / mask.sum(1, keepdim=True)).to(x.dtype)[..., None]
-
-
-def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Weights that sum to 1 over the valid frames of ``scores[B, T, ...]``."""
-    if mask is not None:
-        scores = scores.masked_fill(~mask[..., None], float("-inf"))
-    return scores.softmax(1)
-
-
-def statistics(x: Tensor, weights: Tensor) -> Tensor:
-    """Mean and standard deviation ``[B, 2 C]`` of ``x[B, T, C]`` with weights that sum to 1 over time."""
-    wide = at_least_float32(x)
-    mean = (weights * wide).sum(1)
-    variance = (weights * (wide - mean[:, None]).square()).sum(1)
-    return torch.cat([mean, variance.clamp(min=_LEAST).sqrt()], dim=-1).to(x.dtype)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...encoder.layers.frame_masks import mask_if_padded
 from ...encoder.units import MacTerm, Unit
+from ..frames import VectorNorm
 from ..head import Embedder
 from ..layer_aggregation import LayerAggregation
 from ..options import Choice
@@ -59,18 +59,6 @@ class FrameEncoder(nn.Module, ABC):
 
     def initialize(self) -> None:
         """Initialize bare parameters, see `Head.initialize`."""
-
-
-class VectorNorm(nn.BatchNorm1d):
-    """Batch norm of one vector for each utterance, ``[B, C] -> [B, C]``.
-
-    A batch of one has no statistics, so it uses the running ones, as in evaluation, and does not update them.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if len(x) > 1:
-            return super().forward(x)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class SpeakerEmbedder(PoolingHead):

@@ -169,7 +169,7 @@ class SKABlock(nn.Module):
         )
         self.select = SelectiveKernel(width, max(16, width // 4), len(KERNELS), uses=scale - 1)
         self.leave = ConvBlock(channels, channels)
-        self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
+        self.squeeze_excitation = SqueezeExcitation(channels, bottleneck, norm=True)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         def selected(branches: Any, part: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from sottovoce.encoder.config import Shape
 from sottovoce.encoder.stream import ResidualStream
 from sottovoce.encoder.units import MacTerm, Unit
 from sottovoce.heads.options import Between, EmbeddingSize, Width
-from sottovoce.heads.speaker.pooling import attention_weights
+from sottovoce.heads.speaker.frame_statistics import attention_weights
 from sottovoce.heads.speaker.pooling_head import PoolingHead
 from whispers.lobes import Lobes
 
