@@ -27,6 +27,7 @@ HEAD_OPTIONS = {
     "pooled": {"size": 7},
     "x_vector": {"channels": 9, "wide": 11, "size": 7},
     "ecapa_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
+    "wespeaker_ecapa": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
     "rawnet3": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
     "mfa_conformer": {"width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 17, "size": 7},
     "ska_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7, "bins": 10, "maps": 4},

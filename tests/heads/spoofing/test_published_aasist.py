@@ -30,7 +30,7 @@ EVERY_20TH = [
 def error(residual: str) -> float:
     """The largest error, relative to the largest number."""
     stream = ResidualStream(tuple(range(16)), 16, one_channel_each(16))
-    head = AASIST(stream, 1, fusion={"kind": "last", "normalize": False}, residual=residual).eval()
+    head = AASIST(stream, 1, fusion={"kind": "last", "normalize": "none"}, residual=residual).eval()
     state = their_state(head.state_dict().items(), 6, OTHERS)
     with torch.no_grad():
         for name, tensor in head.state_dict().items():
@@ -52,6 +52,6 @@ def test_as_drawn_it_is_another_network():
 def test_the_published_size():
     """The public class has 317,867 parameters at an embedding of 3, which its last layer maps 160 numbers to."""
     stream = ResidualStream(tuple(range(16)), 16, one_channel_each(16))
-    head = AASIST(stream, 1, fusion={"kind": "last", "normalize": False})
+    head = AASIST(stream, 1, fusion={"kind": "last", "normalize": "none"})
     assert head.size == 160 and head.graphs.bands.shape == (42, 64)
     assert sum(p.numel() for p in head.parameters()) + 3 * 161 == 317_867

@@ -4,5 +4,6 @@
 `x_vector`, `ecapa_tdnn`, `rawnet3`, `mfa_conformer`, `ska_tdnn`   published networks on the hidden states of the encoder
 `plain_xvector`            the head of the stock ``...ForXVector`` classes
 `pooling_head`, `pooling`  base classes: a frame-level network, and a pooling of its frames into one vector
+`frame_statistics`         weighted mean and deviation of frames
 `res2`                     the cascade of channel groups in Res2 blocks
 """

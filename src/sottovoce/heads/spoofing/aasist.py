@@ -22,7 +22,7 @@ from .residual_map import Residual, ResidualMap
 from .spectral_maps import MaskedBatchNorm2d
 from .stack_graphs import StackGraphs
 
-PLAIN_SUM = {"kind": "sum", "normalize": False}
+PLAIN_SUM = {"kind": "sum", "normalize": "none"}
 """A layer sum that is not normalized over the utterance, which would remove constant properties of a recording. The batch
 norm after the projection scales the features instead."""
 
