@@ -33,6 +33,7 @@ HEAD_OPTIONS = {
     "ska_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7, "bins": 10, "maps": 4},
     "plain_xvector": {"channels": [8, 8, 8, 8, 12], "size": 7},
     "aasist": {"bands": 13, "channels": [3, 4, 4], "width": 5},
+    "sinc_rawnet3": {"filters": 8, "channels": 12, "scale": 3, "wide": 10, "size": 7},
     "sinc_aasist": {"filters": 7, "taps": 9, "channels": [3, 4, 4], "width": 5},
     "sls": {"width": 10, "size": 6},
     "classifier": {"classes": 3, "embedding": {"kind": "aasist", "bands": 13, "channels": [3, 4], "width": 5}},
@@ -42,7 +43,7 @@ HEAD_OPTIONS = {
     "powerset": {"speakers": 2, "width": 8, "blocks": 1, "inner": 8, "heads": 2, "kernel": 31},
     "transducer": {"outputs": 5, "predictor": 12, "width": 8},
 }
-ON_THE_WAVEFORM = ("sinc_aasist",)
+ON_THE_WAVEFORM = ("sinc_aasist", "sinc_rawnet3")
 """Heads with a front end of their own."""
 
 HOW = pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from .speaker.ecapa_tdnn import ECAPA, WespeakerECAPA
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
 from .speaker.plain_xvector import PlainXVector
-from .speaker.rawnet3 import RawNet3
+from .speaker.rawnet.rawnet3 import RawNet3
+from .speaker.rawnet.sinc_rawnet3 import SincRawNet3
 from .speaker.ska_tdnn import SKATDNN
 from .speaker.x_vector import XVector
 from .spoofing.aasist import AASIST
@@ -34,6 +35,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "ecapa_tdnn": ECAPA,
     "wespeaker_ecapa": WespeakerECAPA,
     "rawnet3": RawNet3,
+    "sinc_rawnet3": SincRawNet3,
     "mfa_conformer": MFAConformer,
     "ska_tdnn": SKATDNN,
     "plain_xvector": PlainXVector,

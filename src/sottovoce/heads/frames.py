@@ -5,13 +5,15 @@ A mask ``[B, T]`` (`mask_if_padded`) is True on frames that are not padding; ``N
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..encoder.layers.norms import at_least_float32
 from ..encoder.layers.safe_convolution import Conv1d
-from ..encoder.units import MacTerm
+from ..encoder.units import MacTerm, Timing
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -38,7 +40,29 @@ def normalized_over_time(x: Tensor, mask: Tensor | None, eps: float = 1e-5) -> T
     return (centered * torch.rsqrt(mean_over_time(centered.square(), mask) + eps)[..., None]).to(x.dtype)
 
 
-class TimeConv(Conv1d):
+def all_frames(timing: Timing) -> float:
+    """The number of frames of the hidden states."""
+    return timing.frames
+
+
+class PerFrame:
+    """Mixin of modules that multiply for every frame.
+
+    Attributes:
+        count: the number of frames, of an utterance of any length; by default those of the hidden states.
+    """
+
+    count: Callable[[Timing], float] = staticmethod(all_frames)
+
+
+def set_count(module: nn.Module, count: Callable[[Timing], float]) -> None:
+    """Say how many frames a module and its parts see, where they are fewer than the hidden states have."""
+    for each in module.modules():
+        if isinstance(each, PerFrame):
+            each.count = count
+
+
+class TimeConv(PerFrame, Conv1d):
     """Convolution over time that keeps the number of frames; utterances are padded with zeros on both sides.
 
     Args:
@@ -55,7 +79,7 @@ class TimeConv(Conv1d):
         return super().forward(zero_padding(x, mask) if self.kernel_size[0] > 1 else x)
 
     def macs(self) -> list[MacTerm]:
-        return [MacTerm(lambda timing: timing.frames, "weight")]
+        return [MacTerm(self.count, "weight")]
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.units import MacTerm
-from ..frames import MaskedBatchNorm1d
+from ..frames import MaskedBatchNorm1d, PerFrame
 from ..options import Choice, KindsOf, Width, build_choice
 from .frame_statistics import Deviation, attention_weights, statistics, uniform_weights
 
 
-class Pooling(nn.Module, ABC):
+class Pooling(PerFrame, nn.Module, ABC):
     """Turns frames with ``channels`` into one vector with ``size`` entries."""
 
     size: int
@@ -78,7 +78,7 @@ class Attentive(Pooling):
         return statistics(x, weights, Deviation(least=1e-4))
 
     def macs(self) -> list[MacTerm]:
-        return [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+        return [MacTerm(self.count, f"{name}.weight") for name in ("hidden", "score")]
 
 
 class ChannelAttentive(Pooling):
@@ -123,7 +123,7 @@ class ChannelAttentive(Pooling):
         return statistics(x, weights, self.pooled)
 
     def macs(self) -> list[MacTerm]:
-        each = [MacTerm(lambda timing: timing.frames, f"{name}.weight") for name in ("hidden", "score")]
+        each = [MacTerm(self.count, f"{name}.weight") for name in ("hidden", "score")]
         return each if self.context is None else [*each, MacTerm(lambda timing: 1, "context.weight")]
 
 

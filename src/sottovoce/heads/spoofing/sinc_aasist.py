@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...encoder.config import Shape
-from ...encoder.layers.frame_masks import frame_mask
+from ...encoder.layers.frame_masks import frame_mask, mask_if_padded
 from ...encoder.layers.safe_convolution import conv1d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing
-from ...errors import AudioError, CheckpointError
+from ...errors import CheckpointError
 from ..head import Embedder
+from ..on_waveform import check_long_enough, check_reads_waveform
 from ..options import Between, OptionValues, Width, Widths
 from .aasist import initialize_convolutions
 from .map_pooling import POOL
@@ -134,8 +135,8 @@ class SincAASIST(Embedder):
         """
         self._check(hidden_states)
         wave = hidden_states[0].to(self.norm.weight.dtype).transpose(1, 2)
-        S = wave.shape[2]
-        mask = self._mask(lengths, S)
+        check_long_enough(lengths, wave.shape[2], self.least_samples)
+        mask = self._mask(lengths, wave.shape[2])
         x = conv1d(wave, self._filters().to(wave)[:, None]).abs()  # [B, filters, S - taps + 1]
         x = F.max_pool2d(x[:, None], POOL)
         x, mask = self.map(F.selu(self.norm(x, mask)), mask)
@@ -144,15 +145,7 @@ class SincAASIST(Embedder):
 
     def _mask(self, lengths: Tensor | None, samples: int) -> Tensor | None:
         """The mask of the columns of the map; ``None`` where no utterance is padded."""
-        if lengths is not None and lengths.is_meta:
-            return frame_mask((lengths - self.taps + 1) // POOL, (samples - self.taps + 1) // POOL)
-        shortest = samples if lengths is None else int(lengths.min())
-        if shortest < self.least_samples:
-            raise AudioError(
-                f"an utterance of {shortest} samples; this network needs at least {self.least_samples}"
-                f" ({self.least_samples / 16:g} ms at 16 kHz)"
-            )
-        if lengths is None or shortest == samples:
+        if mask_if_padded(lengths, samples) is None or lengths is None:
             return None
         return frame_mask((lengths - self.taps + 1) // POOL, (samples - self.taps + 1) // POOL)
 
@@ -171,20 +164,3 @@ class SincAASIST(Embedder):
             return (timing.frames - self.taps + 1) * self.filters * self.taps
 
         return [MacTerm(filtered)]
-
-
-def check_reads_waveform(kind: str, stream: ResidualStream, layers: int) -> None:
-    """Refuse an encoder that gives something else than the waveform.
-
-    Args:
-        kind: name of the head, for the message.
-        stream, layers: the residual stream and the number of hidden states of the encoder.
-
-    Raises:
-        CheckpointError: it does.
-    """
-    if (stream.original, layers) != (1, 1):
-        raise CheckpointError(
-            f"config: head {kind} reads the waveform, and the encoder gives {layers} hidden states of {stream.width}"
-            " channels; take encoder: {config: {front_end: samples}}"
-        )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...quantities import SAMPLE_RATE
+from ..on_waveform import mel_edges
 
 
 def band_pass_filters(filters: int, taps: int) -> Tensor:
@@ -15,16 +16,7 @@ def band_pass_filters(filters: int, taps: int) -> Tensor:
         filters: number of filters.
         taps: length of each, odd.
     """
-    top = _mel(torch.tensor(SAMPLE_RATE / 2, dtype=torch.float64))
-    edges = _hertz(torch.linspace(0, 1, filters + 1, dtype=torch.float64) * top)[:, None]
+    edges = torch.tensor(mel_edges(0, SAMPLE_RATE / 2, filters), dtype=torch.float64)[:, None]
     places = torch.arange(taps, dtype=torch.float64) - taps // 2
     low_pass = 2 * edges / SAMPLE_RATE * torch.sinc(2 * edges * places / SAMPLE_RATE)
     return (low_pass[1:] - low_pass[:-1]) * torch.hamming_window(taps, periodic=False, dtype=torch.float64)
-
-
-def _mel(hertz: Tensor) -> Tensor:
-    return 2595 * torch.log10(1 + hertz / 700)
-
-
-def _hertz(mel: Tensor) -> Tensor:
-    return 700 * (10 ** (mel / 2595) - 1)
