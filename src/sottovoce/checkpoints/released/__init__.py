@@ -6,5 +6,7 @@
 `aasist_names`  the names of their tensors
 `wedefense`     detectors of WeDefense
 `wedefense_back_ends`   their back ends as heads of ours
+`w2v_bert_sv`   speaker models of w2v-BERT-2.0_SV
+`lora`          LoRA merged into the layers that it changes
 `foreign_yaml`  configs of other programs
 """
