@@ -14,6 +14,7 @@ from .head import Embedder, Head
 from .options import check_options
 from .speaker.direct_pooling import DirectPooling
 from .speaker.ecapa_tdnn import ECAPA, WespeakerECAPA
+from .speaker.maps.resnet import ResNet
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
 from .speaker.plain_xvector import PlainXVector
@@ -39,6 +40,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "mfa_conformer": MFAConformer,
     "ska_tdnn": SKATDNN,
     "plain_xvector": PlainXVector,
+    "resnet": ResNet,
     "aasist": AASIST,
     "sinc_aasist": SincAASIST,
     "sls": SLS,

@@ -1,0 +1,6 @@
+"""Speaker embedders that read the filterbank as a map of bins and time, with two-dimensional convolutions.
+
+`map_block`     the blocks of residual networks
+`map_embedder`  pooling of a map whose frames are farther apart than those of the encoder
+`resnet`        ResNet18 to ResNet293
+"""
