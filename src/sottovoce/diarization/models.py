@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+import torch
 from torch import Tensor
 
 from ..data.audio.frames import FRAME_STEP
@@ -11,6 +14,7 @@ from ..heads.framewise.powerset_head import PowersetHead
 from ..heads.speaker.pooling_head import PoolingHead
 from ..models.task_network import TaskNetwork
 from ..quantities import SAMPLE_RATE
+from .pooling import WindowEmbedder, resampled_masks
 from .powerset import Powerset
 
 
@@ -40,22 +44,35 @@ class SegmentationModel:
         return finite_output(self.model(waves.to(self.model.device)).output.float().cpu(), self.model)
 
 
-class EmbeddingModel:
-    """A verification model in two steps: frames are encoded once and pooled under any mask. Embeddings are centered and of
-    length 1.
+def embedding_model(model: TaskNetwork) -> SpeakerEmbedder:
+    """A verification model as the embedding model of the pipeline.
 
     Raises:
         CheckpointError: the model is not a verification model, its head does not pool frames, or its frames are not 20 ms
-            apart.
+            apart though it has layers.
+    """
+    if not isinstance(model.head, PoolingHead) or model.config.scoring != "cosine":
+        raise CheckpointError(
+            f"{called(model)}: the head {model.config.head['kind']} cannot pool the frames of one speaker; take a speaker "
+            "model with the head mhfa or resnet"
+        )
+    if not model.config.encoder.num_hidden_layers:
+        return WindowEmbeddingModel(model)
+    _check_step(model)
+    return EmbeddingModel(model)
+
+
+class _Embeddings:
+    """What both kinds of embedding models have.
+
+    Embeddings are centered and of length 1 if the model was trained here, which fits their mean. Those of a released model
+    are as its head gives them, so that a PLDA which was released with it fits them.
+
+    Args:
+        model: a verification model whose head pools frames.
     """
 
     def __init__(self, model: TaskNetwork):
-        if not isinstance(model.head, PoolingHead) or model.config.scoring != "cosine":
-            raise CheckpointError(
-                f"{called(model)}: the head {model.config.head['kind']} cannot pool the frames of one speaker; take a speaker "
-                "model with the head mhfa"
-            )
-        _check_step(model)
         self.model = model
 
     @property
@@ -63,7 +80,18 @@ class EmbeddingModel:
         """Dimension of the embeddings."""
         return self.model.head.size
 
-    def frames(self, waves: Tensor) -> Tensor:
+    def pooled(self, frames: Tensor, masks: Tensor) -> Tensor:
+        """Embeddings ``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``.
+
+        Raises:
+            InferenceError: the output has NaN or infinite values.
+        """
+        device = self.model.device
+        pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
+        fitted = self.model.scoring.map is not None or bool(self.model.scoring.mean.any())
+        return finite_output(self.model.scoring.centered(pooled) if fitted else pooled, self.model)
+
+    def encoded(self, waves: Tensor) -> Tensor:
         """Frames ``[B, T, F]`` of ``waves[B, S]``.
 
         Raises:
@@ -72,15 +100,34 @@ class EmbeddingModel:
         frames = self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
         return finite_output(frames, self.model)
 
-    def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
-        """Embeddings ``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``.
+    def whole(self, wave: Tensor) -> Tensor:
+        """The embedding ``[E]`` of all of ``wave[S]``."""
+        frames = self.encoded(wave[None])[0]
+        return self.pooled(frames, torch.ones(1, len(frames), dtype=torch.bool))[0]
 
-        Raises:
-            InferenceError: the output has NaN or infinite values.
-        """
-        device = self.model.device
-        pooled = self.model.head.pool(frames[None].to(device, self.model.dtype), masks.to(device))
-        return finite_output(self.model.scoring.centered(pooled), self.model)
+
+class EmbeddingModel(_Embeddings):
+    """A verification model in two steps: frames are encoded once and pooled under any mask."""
+
+    def frames(self, waves: Tensor) -> Tensor:
+        """Frames ``[B, T, F]`` of ``waves[B, S]``, 20 ms apart."""
+        return self.encoded(waves)
+
+    def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
+        """Embeddings ``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``."""
+        return self.pooled(frames, masks)
+
+
+class WindowEmbeddingModel(_Embeddings, WindowEmbedder):
+    """A verification model without layers, such as a ResNet on a filterbank, which embeds each window by itself."""
+
+    def embed(self, wave: Tensor, masks: Tensor) -> Tensor:
+        frames = self.encoded(wave[None])[0]
+        return self.pooled(frames, resampled_masks(masks, len(frames)))
+
+
+SpeakerEmbedder: TypeAlias = EmbeddingModel | WindowEmbeddingModel
+"""An embedding model of the pipeline."""
 
 
 def _check_step(model: TaskNetwork) -> None:

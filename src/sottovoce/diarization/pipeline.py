@@ -23,15 +23,25 @@ from ..data.audio.frames import FRAME_STEP, frame_count
 from ..data.corpora.rttm import Turn
 from ..errors import DataError
 from ..quantities import SAMPLE_RATE
-from .ahc import AHCOptions, centroids, relabel_by_appearance
+from .ahc import AHCOptions, centroids
 from .assignment import assign
 from .plda import PLDA
-from .pooling import FrameEmbedder, embedding_masks, frames_in_order, pool_windows
+from .pooling import (
+    FrameEmbedder,
+    WindowEmbedder,
+    embed_windows,
+    embedding_masks,
+    frames_in_order,
+    pool_windows,
+)
 from .powerset import Powerset
 from .speaker_count import SpeakerCount
 from .stitching import most_active, smooth_activity, speaker_counts, stitch_windows, turns_from_frames
 from .vbx import VBxOptions, cluster_vbx, initial_responsibilities
 from .windows import Audio, sliding_windows
+
+PRESENT = 1e-7
+"""A prior of VBx above which a speaker exists."""
 
 SegmentationScores = Callable[[Tensor], Tensor]
 """A function from waveforms ``[B, S]`` to scores ``[B, T, classes]`` of powerset classes, every 20 ms."""
@@ -51,7 +61,8 @@ class DiarizationSettings:
         batch: number of windows in a batch of the segmentation model.
         alone: seconds of speech without overlap that are enough for an embedding; a local speaker with less is embedded
             from all of its speech.
-        clean: seconds of speech without overlap that a local speaker must have for its embedding to be clustered.
+        clean: share of a window in which a local speaker must speak alone for its embedding to be clustered, as published
+            a tenth. If there are fewer than two such embeddings, all are clustered.
         ahc: options of agglomerative clustering, which with ``vbx`` gives the initial clusters.
         vbx: options of VBx clustering, which needs ``plda``; ``None`` for agglomerative clustering alone.
         plda: PLDA of the embedding model.
@@ -66,7 +77,7 @@ class DiarizationSettings:
     median: int = 11
     batch: int = 8
     alone: float = 0.2
-    clean: float = 1.0
+    clean: float = 0.1
     ahc: AHCOptions = field(default_factory=AHCOptions)
     vbx: VBxOptions | None = None
     plda: PLDA | None = None
@@ -93,12 +104,15 @@ class Segmentation:
         starts: ``[W]`` first frame of each window.
         frames: number of frames of the recording.
         samples: number of samples of the recording, at 16 kHz.
+        window, hop: samples of a window, and from one window to the next.
     """
 
     activity: NDArray[np.bool_]
     starts: NDArray[np.int64]
     frames: int
     samples: int
+    window: int
+    hop: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,7 @@ class SpeakerEmbeddings:
 def diarize(
     audio: Audio,
     segmentation_model: SegmentationScores,
-    embedder: FrameEmbedder | None,
+    embedder: FrameEmbedder | WindowEmbedder | None,
     *,
     powerset: Powerset | None = None,
     settings: DiarizationSettings | None = None,
@@ -204,13 +218,13 @@ def segment(
     for row, each in zip(activity, decided, strict=True):
         row[: len(each)] = each
     ends = [start + len(each) for start, each in zip(starts, decided, strict=True)]
-    return Segmentation(activity, np.array(starts, np.int64), max(ends, default=0), samples)
+    return Segmentation(activity, np.array(starts, np.int64), max(ends, default=0), samples, size, hop)
 
 
 @torch.no_grad()
 def embed_speakers(
     audio: Audio,
-    embedder: FrameEmbedder,
+    embedder: FrameEmbedder | WindowEmbedder,
     segmentation: Segmentation,
     settings: DiarizationSettings,
     progress: Progress | None = None,
@@ -223,10 +237,14 @@ def embed_speakers(
 
     second = SAMPLE_RATE / FRAME_STEP
     masks, alone = embedding_masks(segmentation.activity, round(settings.alone * second))
-    frames = frames_in_order(embedder, audio(), segmentation.frames)
-    vectors = pool_windows(embedder, frames, segmentation.starts, masks, done)
+    if isinstance(embedder, WindowEmbedder):
+        windows = sliding_windows(audio(), segmentation.window, segmentation.hop)
+        vectors = embed_windows(embedder, (wave for _, wave in windows), segmentation.starts, masks, done)
+    else:
+        frames = frames_in_order(embedder, audio(), segmentation.frames)
+        vectors = pool_windows(embedder, frames, segmentation.starts, masks, done)
     active = np.asarray(masks.any(1), np.bool_)
-    return SpeakerEmbeddings(vectors, active, active & (alone >= settings.clean * second))
+    return SpeakerEmbeddings(vectors, active, active & (alone >= round(settings.clean * masks.shape[1])))
 
 
 def reconstruct(
@@ -266,26 +284,31 @@ def cluster_speakers(
 ) -> NDArray[np.int64]:
     """The cluster of each local speaker ``[W, K]``; -1 for a local speaker that does not speak."""
     clear = embeddings.clear
-    if clear.sum() < max(count.least, 1):
+    if clear.sum() < max(count.least, 2):
         clear = embeddings.active
     vectors = embeddings.vectors[clear].astype(np.float64)
-    labels = _clustered(vectors, settings, count)
-    found = assign(embeddings.vectors, embeddings.active, centroids(vectors, labels))
+    labels, centers = _clustered(vectors, settings, count)
+    found = assign(embeddings.vectors, embeddings.active, centers)
     if len(np.unique(found[embeddings.active])) < min(count.least, int(labels.max()) + 1):
         # The assignment left clusters empty, as embeddings are nearly equal: keep the clusters of the clustering.
         found[clear] = labels
     return found
 
 
-def _clustered(vectors: NDArray[np.float64], settings: DiarizationSettings, count: SpeakerCount) -> NDArray[np.int64]:
-    """Cluster numbers ``[N]`` of embeddings ``[N, E]``."""
+def _clustered(
+    vectors: NDArray[np.float64], settings: DiarizationSettings, count: SpeakerCount
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cluster numbers ``[N]`` of embeddings ``[N, E]``, and the centers ``[C, E]`` of the clusters.
+
+    With VBx, a cluster is a speaker with a responsibility, and its center the mean of all embeddings under that.
+    """
     labels = settings.ahc(vectors, SpeakerCount(count.least) if settings.vbx is not None else count)
     if settings.vbx is not None and settings.plda is not None:
-        found = cluster_vbx(
-            settings.plda.project(vectors), settings.plda.phi, initial_responsibilities(labels), settings.vbx
-        )
-        regrouped = relabel_by_appearance(found.responsibilities.argmax(1))
-        speakers = int(regrouped.max()) + 1
-        # VBx cannot be given a number of speakers: where its result is out of bounds, AHC is used.
-        labels = regrouped if count.nearest(speakers) == speakers else settings.ahc(vectors, count)
-    return labels
+        start = initial_responsibilities(labels, settings.vbx.smoothing)
+        found = cluster_vbx(settings.plda.project(vectors), settings.plda.phi, start, settings.vbx)
+        speakers = np.flatnonzero(found.prior > PRESENT)
+        if count.nearest(len(speakers)) == len(speakers):
+            kept = found.responsibilities[:, speakers]
+            return kept.argmax(1), kept.T @ vectors
+        labels = settings.ahc(vectors, count)  # VBx cannot be given a number of speakers
+    return labels, centroids(vectors, labels)

@@ -11,6 +11,7 @@ from scipy.linalg import eigh
 
 from ..errors import DataError
 from ..files import write_bytes
+from .xvector_transform import XVectorTransform
 
 Floats = NDArray[np.float64]
 
@@ -23,15 +24,23 @@ class PLDA:
         mean: ``[E]``, which is subtracted first.
         transform: ``[R, E]``; the first directions are those in which speakers differ most.
         phi: ``[R]`` between-speaker variances along the directions; the within-speaker variances are 1.
+        before: what embeddings pass first, in a released PLDA; ``E`` is then the dimension behind it.
     """
 
     mean: Floats
     transform: Floats
     phi: Floats
+    before: XVectorTransform | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Dimension of the embeddings."""
+        return len(self.mean) if self.before is None else len(self.before.mean1)
 
     def project(self, embeddings: Floats) -> Floats:
         """The projection ``[N, R]`` of ``embeddings[N, E]``."""
-        return (embeddings - self.mean) @ self.transform.T
+        x = embeddings if self.before is None else self.before(embeddings)
+        return (x - self.mean) @ self.transform.T
 
     def check(self, size: int) -> None:
         """Check that the PLDA is for embeddings of dimension ``size``.
@@ -39,15 +48,15 @@ class PLDA:
         Raises:
             DataError: the PLDA was fitted to embeddings of another dimension.
         """
-        if len(self.mean) != size:
+        if self.inputs != size:
             raise DataError(
-                f"diarization: the PLDA is of embeddings of {len(self.mean)} numbers, and those of the speaker model have"
+                f"diarization: the PLDA is of embeddings of {self.inputs} numbers, and those of the speaker model have"
                 f" {size}; fit one to this model (sottovoce plda)"
             )
 
     def first(self, size: int) -> PLDA:
         """A PLDA with only the first ``size`` directions."""
-        return PLDA(self.mean, self.transform[:size], self.phi[:size])
+        return PLDA(self.mean, self.transform[:size], self.phi[:size], self.before)
 
     @classmethod
     def fit(cls, embeddings: Floats, speakers: NDArray[np.int64], *, ridge: float = 1e-3) -> PLDA:
@@ -91,6 +100,8 @@ class PLDA:
         from safetensors.numpy import save
 
         arrays = {"mean": self.mean, "transform": np.ascontiguousarray(self.transform), "phi": self.phi}
+        if self.before is not None:
+            raise DataError(f"{path}: a released PLDA is used from the folder that it came in; copy that")
         write_bytes(Path(path), save(arrays))
         return Path(path)
 

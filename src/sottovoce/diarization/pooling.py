@@ -7,6 +7,7 @@ frames of a window and a block are in memory, however long the recording is.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.audio.frames import FRAME_STEP, samples_for_frames
+from ..data.audio.frames import FRAME_STEP, frame_count, samples_for_frames
 from ..quantities import SAMPLE_RATE
 from .windows import Wave, sliding_windows
 
@@ -32,6 +33,62 @@ class FrameEmbedder(Protocol):
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
         """Embeddings ``[K, E]`` of ``frames[T, F]`` under each of ``masks[K, T]`` (True: used)."""
+
+
+class WindowEmbedder(ABC):
+    """An embedding model that has to see each window as a whole, because its frames depend on all of the audio.
+
+    Models on a filterbank subtract the mean of each bin over the window, as they were published, and pool frames that are
+    farther apart than those of the masks.
+    """
+
+    @abstractmethod
+    def embed(self, wave: Tensor, masks: Tensor) -> Tensor:
+        """Embeddings ``[K, E]`` of the window ``wave[S]`` under each of ``masks[K, T]``, at the frame step of 20 ms."""
+
+
+def resampled_masks(masks: Tensor, frames: int) -> Tensor:
+    """The masks ``[K, frames]`` of fewer or more frames that span the same time as ``masks[K, T]``.
+
+    A frame takes the value of the nearest one before, as in pyannote. Where nothing would be left of a mask, the frame of
+    its first entry stays.
+    """
+    K, T = masks.shape
+    found = masks[:, torch.arange(frames, device=masks.device) * T // frames]
+    first = masks.int().argmax(1) * frames // T
+    empty = masks.any(1) & ~found.any(1)
+    found[empty, first[empty]] = True
+    return found
+
+
+def embed_windows(
+    embedder: WindowEmbedder,
+    waves: Iterable[Wave],
+    starts: NDArray[np.int64],
+    masks: Flags,
+    done: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Embeddings ``[W, K, E]`` of the masked frames of each window; zeros where a mask is empty.
+
+    Args:
+        embedder: the embedding model.
+        waves: the ``W`` windows ``[S]`` at 16 kHz.
+        starts, masks, done: see `pool_windows`.
+    """
+    W, T, K = masks.shape
+    found: NDArray[np.float32] | None = None
+    for w, wave in enumerate(waves):
+        if done is not None:
+            done(int(starts[w]) + T)
+        active = np.flatnonzero(masks[w].any(0))
+        if not len(active):
+            continue
+        inside = min(T, frame_count(len(wave)))
+        mask = torch.from_numpy(np.ascontiguousarray(masks[w].T[active, :inside]))
+        vectors = embedder.embed(torch.from_numpy(np.ascontiguousarray(wave)), mask).float().cpu().numpy()
+        found = np.zeros((W, K, vectors.shape[1]), np.float32) if found is None else found
+        found[w, active] = vectors
+    return np.zeros((W, K, 1), np.float32) if found is None else found
 
 
 def frames_in_order(

@@ -29,6 +29,7 @@ class VBxOptions:
         loop: probability of staying with a speaker; 0 for the GMM.
         rounds: maximum number of iterations.
         tolerance: the iteration stops when the evidence lower bound grows by less than this.
+        smoothing: how sure the initial clusters are, see `initial_responsibilities`; as published, 7.
 
     Raises:
         DataError: a value is out of its range.
@@ -37,8 +38,9 @@ class VBxOptions:
     fa: float = 0.07
     fb: float = 0.8
     loop: float = 0.0
-    rounds: int = 40
-    tolerance: float = 1e-6
+    rounds: int = 20
+    tolerance: float = 1e-4
+    smoothing: float = 7.0
 
     def __post_init__(self) -> None:
         if min(self.fa, self.fb) <= 0 or not 0 <= self.loop < 1 or self.rounds < 1:
@@ -96,7 +98,7 @@ def cluster_vbx(embeddings: Floats, phi: Floats, start: Floats, options: VBxOpti
     return VBxResult(responsibilities, prior, tuple(bound))
 
 
-def initial_responsibilities(labels: NDArray[np.int64], sharpness: float = 5.0) -> Floats:
+def initial_responsibilities(labels: NDArray[np.int64], sharpness: float = 7.0) -> Floats:
     """Initial responsibilities ``[N, S]`` from cluster numbers ``[N]``: high for the own cluster, low for the others."""
     return softmax(sharpness * np.eye(int(labels.max()) + 1)[labels], axis=1)
 

@@ -9,7 +9,7 @@ from ..data.audio.reading import SilenceWarning
 from ..data.audio.sources import name_of
 from ..data.corpora.rttm import Turn
 from ..diarization.audio_file import AudioFile
-from ..diarization.models import EmbeddingModel, SegmentationModel
+from ..diarization.models import SegmentationModel, embedding_model
 from ..diarization.pipeline import DiarizationSettings, Progress
 from ..diarization.pipeline import diarize as pipeline
 from ..diarization.speaker_count import SpeakerCount
@@ -52,7 +52,7 @@ def diarize(
         InferenceError: an output of a model is NaN or infinite.
     """
     local = SegmentationModel(task_model(model, "diarization"))
-    embedder = None if embedding is None else EmbeddingModel(task_model(embedding, "verification"))
+    embedder = None if embedding is None else embedding_model(task_model(embedding, "verification"))
     if settings is not None and settings.plda is not None and embedder is not None:
         settings.plda.check(embedder.size)
     with audio_file(recording, channel) as (file, channel):

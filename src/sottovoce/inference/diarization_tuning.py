@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.corpora.cuts import read_cuts
-from ..diarization.models import EmbeddingModel, SegmentationModel
+from ..diarization.models import SegmentationModel, embedding_model
 from ..diarization.pipeline import DiarizationSettings
 from ..metrics.diarization import DiarizationScore
 from ..tasks.scoring.diarization_scores import best_threshold, threshold_scores
@@ -55,7 +55,7 @@ def tune(
     """
     settings = settings or DiarizationSettings()
     local = SegmentationModel(task_model(model, "diarization"))
-    embedder = EmbeddingModel(task_model(embedding, "verification"))
+    embedder = embedding_model(task_model(embedding, "verification"))
     if settings.plda is not None:
         settings.plda.check(embedder.size)
     scores = threshold_scores(local, embedder, list(read_cuts(data)), settings, list(thresholds))

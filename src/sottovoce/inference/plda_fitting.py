@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..data.corpora.cuts import cut_speaker, load_cut, read_cuts
-from ..diarization.models import EmbeddingModel
+from ..diarization.models import SpeakerEmbedder, embedding_model
 from ..diarization.plda import PLDA
 from ..errors import DataError
 from ..quantities import SAMPLE_RATE, Seconds
@@ -39,7 +39,7 @@ def plda(model: Model, data: str | Path | Iterable[Cut], *, seconds: Seconds = 2
     """
     if seconds < _SHORTEST:
         raise DataError(f"plda: stretches of --seconds {seconds:g} say little of a voice; take {_SHORTEST:g} s or more")
-    embedder = EmbeddingModel(task_model(model, "verification"))
+    embedder = embedding_model(task_model(model, "verification"))
     cuts = read_cuts(data) if isinstance(data, str | Path) else data
     embeddings = list(_embeddings(embedder, cuts, round(seconds * SAMPLE_RATE)))
     if not embeddings:
@@ -51,7 +51,7 @@ def plda(model: Model, data: str | Path | Iterable[Cut], *, seconds: Seconds = 2
 
 
 @torch.no_grad()
-def _embeddings(embedder: EmbeddingModel, cuts: Iterable[Cut], samples: int) -> Iterator[tuple[str, np.ndarray]]:
+def _embeddings(embedder: SpeakerEmbedder, cuts: Iterable[Cut], samples: int) -> Iterator[tuple[str, np.ndarray]]:
     """Speaker and embedding ``[E]`` of each stretch."""
     for cut in cuts:
         if (speaker := cut_speaker(cut)) is None:
@@ -59,6 +59,4 @@ def _embeddings(embedder: EmbeddingModel, cuts: Iterable[Cut], samples: int) -> 
         for stretch in load_cut(cut).split(samples):
             if len(stretch) < _SHORTEST * SAMPLE_RATE:
                 continue
-            frames = embedder.frames(stretch[None])[0]
-            mask = torch.ones(1, len(frames), dtype=torch.bool)
-            yield speaker, embedder.pool(frames, mask)[0].float().cpu().numpy()
+            yield speaker, embedder.whole(stretch).float().cpu().numpy()

@@ -13,9 +13,9 @@ from ...data.batches.speaker_activity import turns_of_cut
 from ...data.corpora.cuts import load_cut
 from ...data.corpora.rttm import Turn
 from ...diarization.ahc import AHCOptions
-from ...diarization.models import EmbeddingModel, SegmentationModel
+from ...diarization.models import SegmentationModel, SpeakerEmbedder, embedding_model
 from ...diarization.pipeline import DiarizationSettings, embed_speakers, reconstruct, segment
-from ...diarization.plda import PLDA
+from ...diarization.plda_files import read_plda
 from ...diarization.stitching import turns_from_frames
 from ...diarization.vbx import VBxOptions
 from ...diarization.windows import Wave
@@ -52,6 +52,7 @@ class DecisionOptions(Options):
         median: length of the median filter in frames.
         linkage, threshold: the distance of two clusters, and the distance from which on they are different speakers; see
             `AHCOptions`. VBx starts from these clusters.
+        smallest: number of embeddings that a speaker has at least; see `AHCOptions`.
         collar: seconds before and after each boundary of the reference that are not scored.
         skip_overlap: whether overlapping speech is excluded from the score.
     """
@@ -64,6 +65,7 @@ class DecisionOptions(Options):
     median: int = Field(11, ge=1)
     linkage: Literal["average", "centroid"] = "average"
     threshold: float = Field(0.7, ge=0, le=2)
+    smallest: int = Field(13, ge=1)
     collar: float = Field(0.0, ge=0)
     skip_overlap: bool = False
 
@@ -86,17 +88,17 @@ class DecisionOptions(Options):
         Raises:
             DataError: the PLDA cannot be read, or the step is longer than the window.
         """
-        plda = None if self.plda is None else PLDA.load(self.plda)
+        plda = None if self.plda is None else read_plda(self.plda)
         return DiarizationSettings(
             window=self.window,
             step=self.step,
             median=self.median,
-            ahc=AHCOptions(self.threshold, self.linkage),
+            ahc=AHCOptions(self.threshold, self.linkage, self.smallest),
             vbx=None if plda is None else VBxOptions(**self.vbx.model_dump()),
             plda=plda,
         )
 
-    def embedder(self) -> EmbeddingModel | None:
+    def embedder(self) -> SpeakerEmbedder | None:
         """The speaker model, if whole recordings are scored.
 
         Raises:
@@ -105,7 +107,7 @@ class DecisionOptions(Options):
         """
         if self.embedding is None:
             return None
-        embedder = EmbeddingModel(load(self.embedding, task="verification"))
+        embedder = embedding_model(load(self.embedding, task="verification"))
         if (plda := self.settings().plda) is not None:
             plda.check(embedder.size)
         return embedder
@@ -144,7 +146,7 @@ def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOption
 
 
 def recording_score(
-    local: SegmentationModel, embedder: EmbeddingModel, cuts: Sequence[Cut], options: DecisionOptions
+    local: SegmentationModel, embedder: SpeakerEmbedder, cuts: Sequence[Cut], options: DecisionOptions
 ) -> DiarizationScore:
     """Errors of the whole pipeline in each recording."""
     settings, protocol = options.settings(), options.protocol()
@@ -153,7 +155,7 @@ def recording_score(
 
 def threshold_scores(
     local: SegmentationModel,
-    embedder: EmbeddingModel,
+    embedder: SpeakerEmbedder,
     cuts: Sequence[Cut],
     settings: DiarizationSettings,
     thresholds: Sequence[float],
