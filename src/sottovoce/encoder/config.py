@@ -62,6 +62,8 @@ class EncoderConfig(CheckedConfig):
         depthwise_kernel, causal_convolution, convolution_norm: kernel size of the Conformer's convolution module, whether
             it is causal, and its norm (``batch`` or ``layer``).
         final_norm: a LayerNorm after the last layer.
+        s3prl_states: hidden states as s3prl gives them to the networks on an encoder: the last one is after the final norm,
+            and the last frame of an utterance is repeated until every hop that has begun has one.
         activation: activation of feed-forward and convolution modules: ``gelu``, ``relu`` or ``swish``.
         layer_eps, norm_eps: epsilon of the norms inside the layers, and of those outside them.
         dropout, attention_dropout, activation_dropout, projection_dropout, convolution_dropout, layerdrop: probabilities.
@@ -114,6 +116,7 @@ class EncoderConfig(CheckedConfig):
         causal_convolution: bool = False,
         convolution_norm: str = "layer",
         final_norm: bool = False,
+        s3prl_states: bool = False,
         activation: str = "gelu",
         layer_eps: float = 1e-5,
         norm_eps: float = 1e-5,
@@ -180,6 +183,7 @@ class EncoderConfig(CheckedConfig):
         self.causal_convolution = causal_convolution
         self.convolution_norm = convolution_norm
         self.final_norm = final_norm
+        self.s3prl_states = s3prl_states
         self.activation = activation
         self.layer_eps = layer_eps
         self.norm_eps = norm_eps

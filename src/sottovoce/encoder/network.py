@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from ..errors import AudioError
 from ..quantities import SAMPLE_RATE, Seconds
 from .build import front_end, layer_options, positional_convolution, residual_stream, shared_position
-from .checks.inputs import input_batch, refuse_unknown
+from .checks.inputs import InputBatch, input_batch, refuse_unknown
 from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
 from .frontend.waveform_frontend import FilterbankFrontEnd
 from .layers.attention import AttentionContext
 from .layers.frame_masks import frame_mask
+from .layers.hop_frames import hop_count, one_frame_each_hop
 from .layers.layer_builder import build_layer
 from .layers.low_rank import use_factors
 from .layers.positions import AttentionSpan
@@ -141,8 +142,22 @@ class EncoderNetwork(SingleDeviceModule):
         )
         if frames is None:
             frames = torch.full((x.shape[0],), T, device=x.device)
+        if self.config.s3prl_states and batch.waveform is not None:
+            states, last, frames = self._as_s3prl(states, last, frames, batch)
         kept = None if output_hidden_states is False else states
         return as_requested(EncoderOutput(last, kept, frames), self.config, return_dict)
+
+    def _as_s3prl(
+        self, states: tuple[Tensor, ...], last: Tensor | None, frames: Tensor, batch: InputBatch
+    ) -> tuple[tuple[Tensor, ...], Tensor | None, Tensor]:
+        """States, output and numbers of frames as s3prl has them, see ``s3prl_states`` in `EncoderConfig`."""
+        assert batch.waveform is not None
+        B, S = batch.waveform.shape
+        hop = self.config.samples_per_frame
+        count = hop_count(S, hop)
+        states = one_frame_each_hop(states if last is None else (*states[:-1], last), frames, count)
+        lengths = torch.full((B,), S, device=frames.device) if batch.lengths is None else batch.lengths
+        return states, None if last is None else states[-1], hop_count(lengths, hop)
 
     def frame_features(self, waveform: Tensor, lengths: Tensor | None = None, *, layer: int = -1) -> FrameFeatures:
         """A hidden state of ``waveform[B, S]`` or ``[S]``, for a network that is built on it. Gradients reach the waveform.

@@ -6,6 +6,9 @@
 `aasist_names`  the names of their tensors
 `wedefense`     detectors of WeDefense
 `wedefense_back_ends`   their back ends as heads of ours
+`espnet`        speaker models of ESPnet-SPK
+`espnet_heads`  their encoders, poolings and projectors as heads of ours
+`s3prl_upstream`   encoders from s3prl inside such models
 `w2v_bert_sv`   speaker models of w2v-BERT-2.0_SV
 `lora`          LoRA merged into the layers that it changes
 `foreign_yaml`  configs of other programs

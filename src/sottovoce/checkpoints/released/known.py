@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import aasist, w2v_bert_sv, wedefense
+from . import aasist, espnet, w2v_bert_sv, wedefense
 from .whole_model import WholeModel
 
 
@@ -30,7 +30,7 @@ class ReleasedFormat(Protocol):
         """What a file is and lacks, if these are the names of tensors of this system; ``None`` for others."""
 
 
-RELEASED: tuple[ReleasedFormat, ...] = (aasist, wedefense, w2v_bert_sv)
+RELEASED: tuple[ReleasedFormat, ...] = (aasist, wedefense, espnet, w2v_bert_sv)
 
 
 def released_format(path: Path) -> ReleasedFormat | None:

@@ -52,6 +52,7 @@ FLAGS = (
     "positional_norm",
     "causal_convolution",
     "final_norm",
+    "s3prl_states",
 )
 PROBABILITIES = (
     "dropout",

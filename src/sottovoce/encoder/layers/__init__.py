@@ -9,6 +9,7 @@
 `positional_convolution`  the convolution that adds positions before the first layer
 `low_rank`                a linear map as the product of two narrow ones
 `frame_masks`             masks of the valid frames of a batch
+`hop_frames`              one frame for every hop of samples, as s3prl has it
 `norms`                   normalization over time
 `activations`             the activations by name
 `convolution`             strided convolutions of the front end
