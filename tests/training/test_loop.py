@@ -88,7 +88,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(tmp_path):
 def test_a_head_that_nothing_trains_stays_what_it_is(tmp_path):
     """Its running statistics, too."""
     torch.manual_seed(0)
-    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    head = {"kind": "ecapa_tdnn", "channels": 8, "scale": 2, "bottleneck": 4, "wide": 8, "size": 6}
     model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
     model.head.requires_grad_(False)
     before = {name: each.clone() for name, each in model.head.state_dict().items()}
@@ -216,7 +216,7 @@ class Weights(StepCallback):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_half_precision_leaves_out_a_step_whose_loss_is_infinite(tmp_path, accumulate):
     torch.manual_seed(0)
-    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    head = {"kind": "ecapa_tdnn", "channels": 8, "scale": 2, "bottleneck": 4, "wide": 8, "size": 6}
     model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
     weights, watch = Weights(), Watch()
     given = setup([Infinite([2])], callbacks=[weights, watch], accumulate=accumulate, clip=AutoClip)
@@ -231,11 +231,11 @@ def test_half_precision_leaves_out_a_step_whose_loss_is_infinite(tmp_path, accum
 def test_activations_that_overflow_leave_no_trace(tmp_path):
     """Running statistics of a batch norm would stay infinite for good."""
     torch.manual_seed(0)
-    head = {"kind": "x_vector", "channels": 8, "wide": 8, "size": 6}
+    head = {"kind": "ecapa_tdnn", "channels": 8, "scale": 2, "bottleneck": 4, "wide": 8, "size": 6}
     model = TaskModel(TaskConfig(encoder=tiny_model().config.encoder, head=head, scoring="cosine"))
     term = Infinite([])
     loud = lambda module, _, out: out * (torch.inf if term.step == 1 else 1.0)  # noqa: E731
-    model.head.trunk.blocks[0].conv.register_forward_hook(loud)
+    model.head.trunk.entry.conv.register_forward_hook(loud)
     with pytest.warns(UserWarning, match="1 of 4"):
         fit(model, setup([term]), HALF, tmp_path)
     assert all(torch.isfinite(buffer).all() for buffer in model.head.buffers())

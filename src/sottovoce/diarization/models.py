@@ -91,14 +91,17 @@ class _Embeddings:
         fitted = self.model.scoring.map is not None or bool(self.model.scoring.mean.any())
         return finite_output(self.model.scoring.centered(pooled) if fitted else pooled, self.model)
 
+    def hidden_states(self, waves: Tensor) -> tuple[Tensor, ...]:
+        """The hidden states of ``waves[B, S]``."""
+        return self.model.encoder(waves.to(self.model.device)).hidden_states
+
     def encoded(self, waves: Tensor) -> Tensor:
         """Frames ``[B, T, F]`` of ``waves[B, S]``.
 
         Raises:
             InferenceError: the output has NaN or infinite values.
         """
-        frames = self.model.head.frames(self.model.encoder(waves.to(self.model.device)).hidden_states)
-        return finite_output(frames, self.model)
+        return finite_output(self.model.head.frames(self.hidden_states(waves)), self.model)
 
     def whole(self, wave: Tensor) -> Tensor:
         """The embedding ``[E]`` of all of ``wave[S]``."""
@@ -110,8 +113,11 @@ class EmbeddingModel(_Embeddings):
     """A verification model in two steps: frames are encoded once and pooled under any mask."""
 
     def frames(self, waves: Tensor) -> Tensor:
-        """Frames ``[B, T, F]`` of ``waves[B, S]``, 20 ms apart."""
-        return self.encoded(waves)
+        """Frames ``[B, T, F]`` of ``waves[B, S]``, 20 ms apart. Where a head has fewer, they are repeated."""
+        states = self.hidden_states(waves)
+        frames = finite_output(self.model.head.frames(states), self.model)
+        T, own = states[-1].shape[1], frames.shape[1]
+        return frames if own == T else frames[:, torch.arange(T, device=frames.device) * own // T]
 
     def pool(self, frames: Tensor, masks: Tensor) -> Tensor:
         """Embeddings ``[K, E]`` of ``frames[T, F]`` under ``masks[K, T]``."""

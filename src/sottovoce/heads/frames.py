@@ -14,6 +14,24 @@ from torch.nn import functional as F
 from ..encoder.layers.norms import at_least_float32
 from ..encoder.layers.safe_convolution import Conv1d
 from ..encoder.units import MacTerm, Timing
+from ..errors import AudioError
+
+
+def check_frames(frames: Tensor, least: int) -> None:
+    """Check that no utterance is too short for layers that lose frames.
+
+    Args:
+        frames: ``[B]`` frames of each utterance.
+        least: number of frames that they need.
+
+    Raises:
+        AudioError: an utterance has fewer.
+    """
+    if frames.is_meta or torch.compiler.is_compiling():
+        return
+    shortest, at = (int(x) for x in frames.min(0))
+    if shortest < least:
+        raise AudioError(f"utterance {at} has {shortest} frames; the time-delay layers need at least {least}")
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -63,19 +81,32 @@ def set_count(module: nn.Module, count: Callable[[Timing], float]) -> None:
 
 
 class TimeConv(PerFrame, Conv1d):
-    """Convolution over time that keeps the number of frames; utterances are padded with zeros on both sides.
+    """Convolution over time; utterances are padded with zeros on both sides.
 
     Args:
         inputs, outputs: number of channels.
         kernel: number of taps, odd.
         dilation: frames from one tap to the next.
+        padding: zeros on each side; by default as many as keep the number of frames.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, bias: bool = True):
-        super().__init__(inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel // 2), bias=bias)
+    count: FrameCount = staticmethod(as_many)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        *,
+        dilation: int = 1,
+        bias: bool = True,
+        padding: int | None = None,
+    ):
+        zeros = dilation * (kernel // 2) if padding is None else padding
+        super().__init__(inputs, outputs, kernel, dilation=dilation, padding=zeros, bias=bias)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, inputs, T] -> [B, outputs, T]``."""
+        """``[B, inputs, T] -> [B, outputs, T']``."""
         return super().forward(zero_padding(x, mask) if self.kernel_size[0] > 1 else x)
 
     def macs(self) -> list[MacTerm]:
@@ -95,16 +126,22 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
 
 
 class ConvBlock(nn.Module):
-    """Convolution over time, ReLU, batch norm: the building block of time-delay networks."""
+    """Convolution over time, ReLU, batch norm: the building block of time-delay networks.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1):
+    Args:
+        inputs, outputs, kernel, dilation, padding: see `TimeConv`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, padding: int | None = None):
         super().__init__()
-        self.conv = TimeConv(inputs, outputs, kernel, dilation=dilation)
+        self.conv = TimeConv(inputs, outputs, kernel, dilation=dilation, padding=padding)
+        self.lost = dilation * (kernel - 1) - 2 * self.conv.padding[0]
         self.norm = MaskedBatchNorm1d(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, inputs, T] -> [B, outputs, T]``."""
-        return self.norm(F.relu(self.conv(x, mask)), mask)
+        """``[B, inputs, T] -> [B, outputs, T']``."""
+        left = mask if mask is None else mask[:, self.lost :]
+        return self.norm(F.relu(self.conv(x, mask)), left)
 
 
 class VectorNorm(nn.BatchNorm1d):

@@ -75,7 +75,7 @@ class LayerSum(LayerAggregation):
 
     def reader(self, *weights: str) -> list[Unit]:
         # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.
-        return [self.stream.part(reads=weights)]
+        return [self.stream.part(reads=weights)] if weights else []
 
 
 class LastLayer(LayerSum):

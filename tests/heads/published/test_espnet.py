@@ -1,6 +1,6 @@
 """Speaker embedders against outputs of ESPnet-SPK's own classes.
 
-espnet 202412 (PyPI), espnet2/spk: encoder, pooling and projector behind a softmax-weighted sum of 3 states, as s3prl's
+espnet 202412 on PyPI, espnet2/spk: encoder, pooling and projector behind a softmax-weighted sum of 3 states, as s3prl's
 Featurizer makes it, from which the mean over the utterance is subtracted (``utterance_mvn`` with ``norm_vars: false``).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -64,3 +65,91 @@ def test_ecapa_tdnn():
         [-0.077079007, 0.099321549, -0.54875711, 0.737992291, 0.707892775, -0.458413612, 0.447163151],
     ]
     check_head(fill_by_public_names(head, ECAPA, CONTEXT), hidden_states(3, 2, 19, 10), golden)
+
+
+X_VECTOR = [
+    (r"fusion\.weights", "weights"),
+    (r"trunk\.blocks\.(\d)\.conv\.(\w+)", r"encoder.layers.[3*\1].\2"),
+    (r"trunk\.blocks\.(\d)\.norm\.(\w+)", r"encoder.layers.[3*\1+2].\2"),
+    (r"embed\.(\w+)", r"projector.fc1.\1"),
+    (r"project\.(\w+)", r"projector.fc2.\1"),
+]
+
+
+def test_x_vector():
+    head = head_of("x_vector", 10, channels=9, wide=11, size=7)
+    golden = [
+        [0.23476815, 0.220744259, -0.172589433, 0.030689038, -0.347988582, 0.184340876, 0.163157912],
+        [0.207719224, 0.236701723, -0.175227374, 0.042528479, -0.421254748, 0.202954242, 0.182363719],
+    ]
+    check_head(fill_by_public_names(head, X_VECTOR), hidden_states(3, 2, 19, 10), golden)
+
+
+FRONT, THEIR_FRONT = r"trunk\.fronts\.(\d)\.", r"encoder.frt_block[\1+1]."
+SKA = [
+    *RES2,
+    *POOLING,
+    (r"out_norm\.(\w+)", r"projector.bn2.\1"),
+    (r"trunk\.enter\.(\w+)", r"encoder.frt_conv1.\1"),
+    (r"trunk\.enter_norm\.(\w+)", r"encoder.frt_bn1.\1"),
+    (r"trunk\.leave\.(\w+)", r"encoder.frt_conv2.\1"),
+    (r"trunk\.leave_norm\.(\w+)", r"encoder.frt_bn2.\1"),
+    (r"trunk\.entry\.conv\.(\w+)", r"encoder.conv1.\1"),
+    (r"trunk\.entry\.norm\.(\w+)", r"encoder.bn1.\1"),
+    (FRONT + r"enter\.(\w+)", THEIR_FRONT + r"conv1.\2"),
+    (FRONT + r"enter_norm\.(\w+)", THEIR_FRONT + r"bn1.\2"),
+    *(
+        (FRONT + rf"for_{ours}\.(\d)\.{part}\.(\w+)", THEIR_FRONT + rf"sk{theirs}wse.convs.\2.{name}.\3")
+        for ours, theirs in (("bins", "f"), ("maps", "c"))
+        for part, name in (("conv", "conv"), ("norm", "bn"))
+    ),
+    (FRONT + r"select_bins\.squeeze\.(\w+)", THEIR_FRONT + r"skfwse.fc.\2"),
+    (FRONT + r"select_maps\.squeeze\.(\w+)", THEIR_FRONT + r"skcwse.fc.\2"),
+    (BLOCK + r"groups\.(\d)\.(\d)\.conv\.(\w+)", THEIRS + r"skconvs.\2.\3.conv.\4"),
+    (BLOCK + r"groups\.(\d)\.(\d)\.norm\.(\w+)", THEIRS + r"skconvs.\2.\3.bn.\4"),
+    (BLOCK + r"select\.squeeze\.(\w+)", THEIRS + r"skse.fc.\2"),
+]
+
+
+def both_kernels(theirs: str, size: int) -> dict[str, Callable[[Draw], Tensor]]:
+    """Theirs has one map for each kernel; ours has all in one tensor."""
+    return {
+        "weight": lambda draw: torch.cat([draw(f"{theirs}.fcs.{k}.weight", size, 16) for k in (0, 1)]),
+        "bias": lambda draw: torch.cat([draw(f"{theirs}.fcs.{k}.bias", size) for k in (0, 1)]),
+    }
+
+
+CHOICES = {
+    **{f"trunk.blocks.{i}.select": (f"encoder.layer{i + 1}.skse", 4) for i in range(3)},
+    **{f"trunk.fronts.{i}.select_bins": (f"encoder.frt_block{i + 1}.skfwse", 6) for i in range(2)},
+    **{f"trunk.fronts.{i}.select_maps": (f"encoder.frt_block{i + 1}.skcwse", 4) for i in range(2)},
+}
+
+
+@pytest.mark.parametrize(
+    ("frames", "golden"),
+    [
+        (
+            19,
+            [
+                [0.145146888, 0.164707041, -0.370639173, -0.01133484, 1.028131962, -0.480707525, -0.009544685],
+                [0.179534588, 0.180106823, -0.362562281, -0.004971064, 1.064826207, -0.473768431, 0.03697868],
+            ],
+        ),
+        (
+            18,
+            [
+                [0.156629537, 0.17507525, -0.372664845, -0.054122327, 1.052949089, -0.464572672, 0.016502401],
+                [0.157630523, 0.162592393, -0.374790348, -0.022810624, 0.990383897, -0.467290866, 0.006949597],
+            ],
+        ),
+    ],
+)
+def test_ska_tdnn(frames, golden):
+    head = head_of("ska_tdnn", 12, maps=4, channels=12, scale=3, wide=11, size=7)
+    choices = {
+        f"{ours}.choose.{part}": made
+        for ours, (theirs, size) in CHOICES.items()
+        for part, made in both_kernels(theirs, size).items()
+    }
+    check_head(fill_by_public_names(head, SKA, {**CONTEXT, **choices}), hidden_states(3, 2, frames, 12), golden)

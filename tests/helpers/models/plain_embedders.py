@@ -94,8 +94,8 @@ def pool(p: Weights, x: Tensor, kind: str) -> Tensor:
 
 
 def x_vector(p: Weights, x: Tensor) -> Tensor:
-    for i, dilation in enumerate((1, 2, 3, 1, 1)):
-        x = block(p, f"blocks.{i}", x, dilation)
+    for i, (dilation, lost) in enumerate(((1, 0), (2, 1), (3, 2), (1, 0), (1, 0))):
+        x = block(p, f"blocks.{i}", x, dilation)[:, lost : x.shape[1] - lost]
     return x
 
 
@@ -193,15 +193,16 @@ def mfa_conformer(p: Weights, x: Tensor) -> Tensor:
 
 
 def ska_tdnn(p: Weights, x: Tensor) -> Tensor:
-    def conv2d(name: str, y: Tensor, stride: int = 1) -> Tensor:
+    def conv2d(name: str, y: Tensor, stride: tuple[int, int] = (1, 1)) -> Tensor:
         weight = p[f"{name}.weight"]
-        return F.conv2d(y[None], weight, p.get(f"{name}.bias"), (stride, 1), weight.shape[2] // 2)[0]
+        return F.conv2d(y[None], weight, p.get(f"{name}.bias"), stride, weight.shape[2] // 2)[0]
 
     def chosen(name: str, parts: list[Tensor], summary: Tensor) -> list[Tensor]:
         scores = linear(p, f"{name}.choose", linear(p, f"{name}.squeeze", summary).relu()).view(len(parts), -1)
         return list(scores.exp() / scores.exp().sum(0))
 
-    y = batch_norm(p, "enter_norm", conv2d("enter", linear(p, "bins", x)[None], 2).relu())
+    x = linear(p, "bins", x) if "bins.weight" in p else x
+    y = batch_norm(p, "enter_norm", conv2d("enter", x[None], (2, 1)).relu())
     for f in ("fronts.0", "fronts.1"):
         z = batch_norm(p, f"{f}.enter_norm", conv2d(f"{f}.enter", y).relu())
         parts = [batch_norm(p, f"{f}.for_bins.{k}.norm", conv2d(f"{f}.for_bins.{k}.conv", z).relu()) for k in (0, 1)]
@@ -211,7 +212,7 @@ def ska_tdnn(p: Weights, x: Tensor) -> Tensor:
         weights = chosen(f"{f}.select_maps", parts, sum(parts).mean((1, 2)))
         z = sum(part * weight[:, None, None] for part, weight in zip(parts, weights, strict=True))
         y = (y + z).relu()
-    y = batch_norm(p, "leave_norm", conv2d("leave", y, 2).relu())
+    y = batch_norm(p, "leave_norm", conv2d("leave", y, (2, 2)).relu())
     x = block(p, "entry", y.reshape(-1, y.shape[-1]))
 
     def res2_selected(name: str, x: Tensor, dilation: int) -> Tensor:
@@ -256,4 +257,6 @@ def embedding(kind: str, p: Weights, states: list[Tensor], fusion: str, pooling:
     frames = TRUNKS[kind](below("trunk."), fuse(below("fusion."), states, fusion))
     vector = pool(below("pooling."), frames, pooling)
     vector = linear(p, "embed", batch_norm(p, "norm", vector) if "norm.weight" in p else vector)
+    if "project.weight" in p:
+        vector = linear(p, "project", vector.relu())
     return batch_norm(p, "out_norm", vector) if "out_norm.weight" in p else vector

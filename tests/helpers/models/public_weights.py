@@ -24,7 +24,7 @@ def fill_by_public_names(
 
     Args:
         head: the head of ours.
-        names: regular expressions for whole names of ours, and the other project's name, in which ``[1+2]`` is 3.
+        names: regular expressions for whole names of ours, and the other project's name, in which ``[3*1+2]`` is 5.
         parts: names of ours that hold a tensor of another shape, or a part of one: how it is made from those of the other
             project.
         seed: see `lively`.
@@ -36,7 +36,11 @@ def fill_by_public_names(
     def public(name: str) -> str:
         found = [re.sub(ours, theirs, name) for ours, theirs in names if re.fullmatch(ours, name)]
         assert len(found) == 1, f"{name} has the names {found} there"
-        return re.sub(r"\[(\d+)\+(\d+)\]", lambda sum_of: str(int(sum_of[1]) + int(sum_of[2])), found[0])
+        return re.sub(r"\[(?:(\d)\*)?(\d)(?:\+(\d))?\]", computed, found[0])
+
+    def computed(index: re.Match[str]) -> str:
+        times, number, more = (int(part or default) for part, default in zip(index.groups(), (1, 0, 0), strict=True))
+        return str(times * number + more)
 
     with torch.no_grad():
         for name, tensor in head.state_dict().items():

@@ -13,7 +13,8 @@ from ...encoder.layers.norms import at_least_float32
 from ...encoder.layers.safe_convolution import Conv1d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
-from ...errors import AudioError, CheckpointError
+from ...errors import CheckpointError
+from ..frames import check_frames
 from ..head import Embedder
 from ..layer_sum_head import LayerCombination, LayerSumHead
 from ..options import EmbeddingSize, OptionValues, Widths
@@ -84,7 +85,7 @@ class PlainXVector(LayerSumHead, Embedder):
         """
         x = self.projector(self.fused(hidden_states))
         frames = torch.full(x.shape[:1], x.shape[1], device=x.device) if lengths is None else lengths
-        self._check_length(frames)
+        check_frames(frames, self.lost[-1] + 2)
         x = x.transpose(1, 2)
         for layer in self.delays:
             x = layer(x).relu()
@@ -97,15 +98,6 @@ class PlainXVector(LayerSumHead, Embedder):
 
     def logits(self, output: Tensor) -> Tensor:
         return self.classifier(output)
-
-    def _check_length(self, frames: Tensor) -> None:
-        if frames.is_meta or torch.compiler.is_compiling():
-            return
-        shortest, at = (int(x) for x in frames.min(0))
-        if shortest < self.lost[-1] + 2:
-            raise AudioError(
-                f"utterance {at} has {shortest} frames; the time-delay layers need at least {self.lost[-1] + 2}"
-            )
 
     def units(self) -> list[Unit]:
         # Gates of the residual stream act where it is written, so a weight that reads it only loses columns.

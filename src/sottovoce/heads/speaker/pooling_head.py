@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from ...encoder.layers.convolution import Count
 from ...encoder.layers.frame_masks import mask_if_padded
-from ...encoder.units import MacTerm, Unit
-from ..frames import VectorNorm
+from ...encoder.units import MacTerm, Timing, Unit
+from ..frames import VectorNorm, all_frames, set_count
 from ..head import Embedder
 from ..layer_aggregation import LayerAggregation
 from ..options import Choice
@@ -21,11 +22,15 @@ class PoolingHead(Embedder):
 
     @abstractmethod
     def frames(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """Frames ``[B, T, F]`` to pool, from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Frames ``[B, T', F]`` to pool, from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
             ValueError: the number of hidden states is not the one that the head was built for.
         """
+
+    def pooled_frames(self, frames: Count) -> Count:
+        """How many of them there are for ``frames`` frames of the hidden states (a number, or a tensor of numbers)."""
+        return frames
 
     @abstractmethod
     def pool(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -41,11 +46,12 @@ class PoolingHead(Embedder):
             ValueError: the number of hidden states is not the one that the head was built for.
         """
         frames = self.frames(hidden_states, lengths)
-        return self.pool(frames, mask_if_padded(lengths, frames.shape[1]))
+        left = None if lengths is None else self.pooled_frames(lengths)
+        return self.pool(frames, mask_if_padded(left, frames.shape[1]))
 
 
 class FrameEncoder(nn.Module, ABC):
-    """The frame-level network of a speaker embedder: ``[B, inputs, T] -> [B, width, T]``. It keeps the number of frames."""
+    """The frame-level network of a speaker embedder: ``[B, inputs, T] -> [B, width, T']``."""
 
     width: int
     """Number of output channels."""
@@ -53,9 +59,16 @@ class FrameEncoder(nn.Module, ABC):
     reads: tuple[str, ...]
     """Names of the weights whose dimension 1 reads the input."""
 
+    count: Callable[[Timing], float] = staticmethod(all_frames)
+    """Number of output frames, for counting multiplications."""
+
     @abstractmethod
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[B, width, T]``; ``mask[B, T]`` is True on frames that are not padding."""
+        """``[B, width, T']``; ``mask[B, T]`` is True on frames that are not padding."""
+
+    def output_frames(self, frames: Count) -> Count:
+        """``T'`` for ``T`` frames (a number, or a tensor of numbers); by default as many."""
+        return frames
 
     def initialize(self) -> None:
         """Initialize bare parameters, see `Head.initialize`."""
@@ -65,7 +78,7 @@ class SpeakerEmbedder(PoolingHead):
     """Layer aggregation, trunk, pooling and a linear map: the structure of all published speaker embedders here::
 
         hidden states ─▶ fusion ─▶ trunk ─▶ pooling ─▶ norm ─▶ embed ─▶ [B, size]
-        [L+1, B, T, D]   [B, C, T]  [B, C', T]  [B, P]
+        [L+1, B, T, D]   [B, C, T]  [B, C', T'] [B, P]
 
     Args:
         layers: number of hidden states, ``L + 1``.
@@ -93,6 +106,7 @@ class SpeakerEmbedder(PoolingHead):
         self.fusion = fusion
         self.trunk = trunk
         self.pooling = build_pooling(trunk.width, pooled)
+        set_count(self.pooling, trunk.count)
         self.norm = VectorNorm(self.pooling.size) if norm else None
         self.embed = nn.Linear(self.pooling.size, size)
         self.out_norm = VectorNorm(size) if out_norm else None
@@ -118,6 +132,9 @@ class SpeakerEmbedder(PoolingHead):
         pooled = self.pooling(frames, mask)
         embedding = self.embed(pooled if self.norm is None else self.norm(pooled))
         return embedding if self.out_norm is None else self.out_norm(embedding)
+
+    def pooled_frames(self, frames: Count) -> Count:
+        return self.trunk.output_frames(frames)
 
     def units(self) -> list[Unit]:
         return self.fusion.reader(*(f"trunk.{weight}" for weight in self.trunk.reads))

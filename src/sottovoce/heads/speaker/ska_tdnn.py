@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...encoder.checks.values import WIDTH
-from ...encoder.stream import ResidualStream
+from ...encoder.layers.convolution import Count
+from ...encoder.stream import IndexTensor, ResidualStream
 from ...encoder.units import MacTerm
-from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time
-from ..layer_aggregation import AggregationChoice, build_layer_aggregation
+from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time, set_count
+from ..layer_aggregation import AggregationChoice, LayerSum, build_layer_aggregation
 from ..options import Between, EmbeddingSize, Width
 from ..spoofing.spectral_maps import Map, MapConv, MaskedBatchNorm2d
+from .maps.map_block import MapSize
 from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
 from .res2 import GroupedChannels, Groups, cascade_groups, check_groups
@@ -28,12 +30,15 @@ KERNELS = (5, 7)
 class SKATDNN(SpeakerEmbedder):
     """Two-dimensional convolutions over bins and time, then three Res2 blocks over time, both with selective kernels.
 
-    The published network takes 80 mel bins every 10 ms and halves the frame rate in its front part. Here a linear map makes
-    the bins from the hidden states, and the frame rate is unchanged.
+    This is ESPnet-SPK's ``SkaTdnnEncoder`` with its ``ChnAttnStatPooling`` and ``SkaTdnnProjector``: the front part takes the
+    channels of the hidden states for the bins of a spectrum. A pruned channel is a bin of zeros, so the front part stays as
+    wide as the unpruned encoder.
 
     Args:
         stream, layers: the residual stream and the number of hidden states of the encoder, see `Head`.
-        bins: Outputs of the linear map before the front part, which halves their number twice.
+        bins: Outputs of a linear map before the front part, which halves the number of bins twice. Without one (``null``), as
+            in ESPnet, all channels are bins, and the layer after the front part is ``maps`` · channels / 4 wide.
+        stride: Frames that the front part makes one of.
         maps: Feature maps of the front part.
         channels: Channels of the blocks over time.
         scale: Groups of channels inside a block.
@@ -54,7 +59,8 @@ class SKATDNN(SpeakerEmbedder):
         stream: ResidualStream,
         layers: int,
         *,
-        bins: Annotated[int, Between(4, WIDTH)] = 80,
+        bins: Annotated[int, Between(4, WIDTH)] | None = None,
+        stride: Annotated[int, Between(1, 2)] = 2,
         maps: Width = 128,
         channels: GroupedChannels = 1024,
         scale: Groups = 8,
@@ -66,40 +72,87 @@ class SKATDNN(SpeakerEmbedder):
     ):
         check_groups({"channels": channels, "scale": scale})
         into = build_layer_aggregation(stream, layers, fusion)
-        trunk = SKATDNNEncoder(into.width, bins, maps, channels, scale, bottleneck, wide)
+        spectrum = ChannelsAsBins(stream) if bins is None and isinstance(into, LayerSum) else None
+        width = into.width if spectrum is None else stream.original
+        trunk = SKATDNNEncoder(width, bins, maps, stride, channels, scale, bottleneck, wide, spectrum)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
 
 
-class SKATDNNEncoder(FrameEncoder):
-    """The frame-level layers: the input of a block over time is the sum of all outputs before it."""
+class ChannelsAsBins(nn.Module):
+    """``[B, C, T] -> [B, original C, T]``: every channel of the stream at its original place, and zeros for pruned ones.
 
-    reads = ("bins.weight",)
+    Args:
+        stream: the residual stream.
+    """
 
-    def __init__(self, inputs: int, bins: int, maps: int, channels: int, scale: int, bottleneck: int, wide: int):
+    def __init__(self, stream: ResidualStream):
         super().__init__()
-        self.width = wide
-        half, quarter = -(-bins // 2), -(-bins // 4)
-        self.bins = TimeConv(inputs, bins)
-        self.enter = MapConv(1, maps, 3, half, stride=2)
+        self.original, self.whole = stream.original, stream.whole
+        self.ids = IndexTensor(stream.ids)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.whole:
+            return x
+        return x.new_zeros(len(x), self.original, x.shape[2]).index_copy(1, self.ids(x.device), x)
+
+
+class SKATDNNEncoder(FrameEncoder):
+    """The frame-level layers: the input of a block over time is the sum of all outputs before it.
+
+    Args:
+        inputs: channels of the input.
+        bins, maps, stride, channels, scale, bottleneck, wide: see `SKATDNN`.
+        spectrum: puts the channels where they are bins.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        bins: int | None,
+        maps: int,
+        stride: int,
+        channels: int,
+        scale: int,
+        bottleneck: int,
+        wide: int,
+        spectrum: ChannelsAsBins | None,
+    ):
+        super().__init__()
+        self.width, self.stride = wide, stride
+        self.spectrum = spectrum
+        self.bins = None if bins is None else TimeConv(inputs, bins)
+        self.reads = () if bins is None else ("bins.weight",)
+        rows = inputs if bins is None else bins
+        half, quarter = -(-rows // 2), -(-rows // 4)
+        self.enter = MapConv(1, maps, 3, half, stride=(2, 1))
         self.enter_norm = MaskedBatchNorm2d(maps)
         self.fronts = nn.ModuleList(SpectralBlock(maps, half) for _ in range(2))
-        self.leave = MapConv(maps, maps, 3, quarter, stride=2)
+        self.leave = MapConv(maps, maps, 3, quarter, stride=(2, stride))
         self.leave_norm = MaskedBatchNorm2d(maps)
         self.entry = ConvBlock(maps * quarter, channels, 5)
         self.blocks = nn.ModuleList(SKABlock(channels, dilation, scale, bottleneck) for dilation in DILATIONS)
         self.aggregate = TimeConv(len(DILATIONS) * channels, wide)
+        self.count = MapSize(1, stride)
+        for slower in (self.entry, self.blocks, self.aggregate):
+            set_count(slower, self.count)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        y = self.enter_norm(F.relu(self.enter(self.bins(x)[:, None], mask)), mask)
+        x = x if self.spectrum is None else self.spectrum(x)
+        x = x if self.bins is None else self.bins(x)
+        y = self.enter_norm(F.relu(self.enter(x[:, None], mask)), mask)
         for front in self.fronts:
             y = front(y, mask)
-        y = self.leave_norm(F.relu(self.leave(y, mask)), mask)
-        x = self.entry(y.flatten(1, 2), mask)
+        y = F.relu(self.leave(y, mask))
+        mask = None if mask is None else mask[:, :: self.stride]
+        x = self.entry(self.leave_norm(y, mask).flatten(1, 2), mask)
         out = []
         for block in self.blocks:
             out.append(block(x, mask))
             x = x + out[-1]
         return F.relu(self.aggregate(torch.cat(out, dim=1)))
+
+    def output_frames(self, frames: Count) -> Count:
+        return -(-frames // self.stride)
 
 
 class SelectiveKernel(nn.Module):

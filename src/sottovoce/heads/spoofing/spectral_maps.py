@@ -11,24 +11,26 @@ from ...encoder.units import MacTerm
 
 
 class MapConv(Conv2d):
-    """Convolution over bins and time that keeps the number of frames.
+    """Convolution over bins and time.
 
     Args:
         inputs, outputs: number of maps.
         kernel: number of taps in both directions, odd.
         bins: number of bins of the output.
-        stride: stride over bins.
+        stride: stride over bins and time.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, bins: int, *, stride: int = 1, bias: bool = True):
-        super().__init__(inputs, outputs, kernel, stride=(stride, 1), padding=kernel // 2, bias=bias)
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, bins: int, *, stride: tuple[int, int] = (1, 1), bias: bool = True
+    ):
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias)
         self.bins = bins
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x if mask is None else x.masked_fill(~mask[:, None, None], 0.0))
 
     def macs(self) -> list[MacTerm]:
-        return [MacTerm(lambda timing: self.bins * timing.frames, "weight")]
+        return [MacTerm(lambda timing: self.bins * -(-timing.frames // self.stride[1]), "weight")]
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ....encoder.layers.frame_masks import frame_mask, mask_if_padded
+from ....encoder.layers.convolution import Count
+from ....encoder.layers.frame_masks import mask_if_padded
 from ....encoder.stream import ResidualStream
 from ....errors import CheckpointError
 from ..pooling_head import PoolingHead
@@ -47,14 +48,5 @@ class MapEmbedder(PoolingHead):
         x = hidden_states[-1]
         return self.through_map(x.transpose(1, 2), mask_if_padded(lengths, x.shape[1]))
 
-    def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """Embeddings ``[B, size]`` from the one hidden state ``[B, T, F]`` and ``lengths[B]`` in frames.
-
-        Raises:
-            ValueError: there are several hidden states.
-        """
-        frames = self.frames(hidden_states, lengths)
-        if mask_if_padded(lengths, hidden_states[-1].shape[1]) is None:
-            return self.pool(frames)
-        assert lengths is not None  # something is padded
-        return self.pool(frames, frame_mask((lengths + self.reduction - 1) // self.reduction, frames.shape[1]))
+    def pooled_frames(self, frames: Count) -> Count:
+        return -(-frames // self.reduction)
