@@ -8,6 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from sottovoce.encoder.stream import ResidualStream, one_channel_each
 from sottovoce.errors import CheckpointError
 from sottovoce.heads.embedders import EMBEDDERS, build
 from sottovoce.heads.options import Between, Width, check_options
@@ -81,12 +82,15 @@ def test_bounds_and_checks_of_the_constructor_hold_in_recipes_and_in_configs(wri
 @pytest.mark.parametrize("kind", EMBEDDERS)
 def test_every_head_can_be_chosen_with_its_defaults(kind):
     config = chosen_config(EmbedderChoice.model_validate({kind: {"width": 8} if kind == "pooled" else {}}))
-    encoder = tiny_encoder()
+    stream, layers = tiny_encoder().stream, 3
+    if kind in ("sinc_aasist", "sinc_rawnet3", "resnet"):  # on a waveform, or on a filterbank
+        width = 80 if kind == "resnet" else 1
+        stream, layers = ResidualStream(tuple(range(width)), width, one_channel_each(width), fixed=True), 1
     with torch.device("meta"):
-        head = build(EMBEDDERS, json.loads(json.dumps(config)), encoder.stream, 3)
+        head = build(EMBEDDERS, json.loads(json.dumps(config)), stream, layers)
         assert type(head) is EMBEDDERS[kind] and head.size == config.get("size", head.size)
         plain = {"kind": kind, "width": 8} if kind == "pooled" else {"kind": kind}
-        default = build(EMBEDDERS, plain, encoder.stream, 3)
+        default = build(EMBEDDERS, plain, stream, layers)
     assert [p.shape for p in head.parameters()] == [p.shape for p in default.parameters()]
 
 

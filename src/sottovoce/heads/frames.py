@@ -90,8 +90,6 @@ class TimeConv(PerFrame, Conv1d):
         padding: zeros on each side; by default as many as keep the number of frames.
     """
 
-    count: FrameCount = staticmethod(as_many)
-
     def __init__(
         self,
         inputs: int,
