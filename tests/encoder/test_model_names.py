@@ -88,7 +88,7 @@ def test_names_of_the_hub(here, name):
 
 
 def test_the_hub_is_asked_once_and_not_for_long(here, silent, monkeypatch):
-    monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    monkeypatch.setattr(hub, "HUB_TIMEOUT", 0.5)
     began = time.monotonic()
     for loads in (SpeechEncoder.from_pretrained, TaskModel.from_pretrained, load, load_pretrained):
         with pytest.raises(CheckpointError, match="someone/model: no such .* not in the hub's cache, and the hub "):
@@ -105,7 +105,7 @@ def test_a_hub_that_says_not_to_be_asked(here, silent, monkeypatch):
 
 def test_a_cached_model_loads_without_the_hub(here, silent, models, monkeypatch):
     """As the hub's cache lays it out."""
-    monkeypatch.setattr(hub, "PATIENCE", 0.5)
+    monkeypatch.setattr(hub, "HUB_TIMEOUT", 0.5)
     place = here / "cache/models--someone--small"
     (place / "refs").mkdir(parents=True)
     (place / "refs/main").write_text("0" * 40)

@@ -212,7 +212,7 @@ def _rule(hint: Any) -> Rule:
         if bounds is not None:
             return bounds.rule(base)
         if NotEmpty() in marks:
-            return several(_rule(typing.get_args(base)[0]), least=1, most=1024)
+            return several(_rule(typing.get_args(base)[0]), minimum=1, maximum=1024)
         return _rule(base)
     if kind is Literal:
         return one_of(*inner)
@@ -222,5 +222,5 @@ def _rule(hint: Any) -> Rule:
     if hint in TABLES or kind in TABLES:
         return TABLE
     if kind in LISTS:
-        return several(_rule(inner[0]), most=1024)
+        return several(_rule(inner[0]), maximum=1024)
     raise TypeError(f"no rule for options of the type {hint}")  # a new annotation without a rule

@@ -22,7 +22,7 @@ RULES = {
     "scoring": one_of(None, "cosine", "llr"),
     "scoring_options": or_none(TABLE),
     "task": TEXT,
-    "labels": or_none(several(TEXT, most=2**20)),
+    "labels": or_none(several(TEXT, maximum=2**20)),
     "spelling": or_none(TEXTS),
     "aliases": or_none(TEXTS),
 }

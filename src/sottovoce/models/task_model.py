@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from ..encoder.loading.format_registry import foreign_formats
 from ..encoder.loading.model_files import Files
 from ..encoder.loading.pretrained import StrictLoading, write_processor
+from ..encoder.loading.uninitialized import without_memory
 from ..encoder.model import SpeechEncoder
 from ..errors import CheckpointError
 from ..heads.registry import HEADS
@@ -72,7 +73,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[TaskConfig, Mapping[str, Tensor], list[str]]:
         fields, weights, notes = foreign_formats(name).load_task(name, files)
         config = TaskConfig(**fields)
-        with torch.device("meta"):
+        with without_memory():
             size = cls(config).head.size
         # Stock weights hold no scoring, so it starts unfitted.
         scoring = build_scoring(config.scoring, size, config.scoring_options)
@@ -93,7 +94,7 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
         """
         super().save_pretrained(directory, portable=portable, **kwargs)
         if self.config.transcribes:
-            tokenizer = LabelTokenizer.of(self.config.labels or (), self.config.spelling, self.config.aliases)
+            tokenizer = LabelTokenizer.from_labels(self.config.labels or (), self.config.spelling, self.config.aliases)
             write_processor(tokenizer, Path(directory), portable=portable)
 
     def auto_classes(self) -> dict[str, type]:

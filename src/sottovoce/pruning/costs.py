@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..encoder.loading.uninitialized import without_memory
 from ..encoder.units import Factored, collect
 from ..quantities import Macs, Params, Seconds
 from ..text.plain_tables import text_table
@@ -80,7 +81,7 @@ def reference_network(model: Any, reference: str = "original") -> Any:
     shape = getattr(model, "original_shape", None)
     if reference != "original" or shape is None or shape == model.shape:
         return model
-    with torch.device("meta"):
+    with without_memory():
         return model.shrunk(shape)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from ..checkpoints.published_configs import published_config, published_encoders
 from ..data.corpora.cuts import read_cuts
 from ..encoder.config import EncoderConfig
+from ..encoder.loading.uninitialized import without_memory
 from ..encoder.model import SpeechEncoder
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
@@ -160,7 +160,7 @@ class _Networks:
     def _network(self, name: str) -> SpeechEncoder:
         """The encoder of a stage or of a published checkpoint, without memory for its weights."""
         path = self.run.model(name)
-        with torch.device("meta"):
+        with without_memory():
             if path.exists():
                 return TaskModel(TaskConfig.from_pretrained(path)).encoder
             config = published_config(name) if name in published_encoders() else EncoderConfig.from_pretrained(name)

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from ...errors import CheckpointError
 from ...text.suggestions import did_you_mean
 from .values import (
@@ -92,13 +90,17 @@ RULES: dict[str, Rule] = {
     "origin": or_none(TABLE),
 }
 
-DTYPES = {
-    str(each).removeprefix("torch."): each for each in (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-}
-"""The dtypes that weights may have, by name."""
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+"""The dtypes of torch that weights may have, by name, so that commands which only read configs do without torch."""
+
+
+def dtype_name(value: object) -> str:
+    """The name of a dtype: ``float32`` of ``torch.float32``."""
+    return str(value).removeprefix("torch.")
+
 
 COMMON: dict[str, Rule] = {
-    "dtype": or_none(Rule(f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES or value in DTYPES.values())),
+    "dtype": or_none(Rule(f"one of {', '.join(DTYPES)}", lambda value: dtype_name(value) in DTYPES)),
     "return_dict": or_none(FLAG),
     "output_hidden_states": or_none(FLAG),
     "output_attentions": one_of(None, False),
@@ -146,11 +148,11 @@ BLOCKS = {
 """Kind of layer -> its blocks."""
 
 
-def ids(most: int) -> Rule:
+def ids(maximum: int) -> Rule:
     """Kept ids, as a list or as the text of ranges (``0-5,8``), which `ids_as_lists` reads."""
-    listed = several(whole(0, most - 1), 0, most)
+    listed = several(whole(0, maximum - 1), 0, maximum)
     return Rule(
-        f"ids from 0 to {most - 1}, none twice, such as '0-5,8'",
+        f"ids from 0 to {maximum - 1}, none twice, such as '0-5,8'",
         lambda value: isinstance(value, str) or (listed.holds(value) and len(set(value)) == len(value)),
     )
 

@@ -42,8 +42,8 @@ def check_finite(tensors: Mapping[str, Tensor], name: str, unknown: Iterable[str
 
 
 def _is_finite(tensor: Tensor) -> Tensor:
-    least, most = torch.aminmax(tensor.detach())  # NaN if there is one
-    return torch.isfinite(least) & torch.isfinite(most)
+    minimum, maximum = torch.aminmax(tensor.detach())  # NaN if there is one
+    return torch.isfinite(minimum) & torch.isfinite(maximum)
 
 
 def unknown_yet(model: nn.Module) -> list[str]:

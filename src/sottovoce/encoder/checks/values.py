@@ -54,14 +54,14 @@ def one_of(*choices: object) -> Rule:
     return Rule(words, lambda value: any(value is each or _same(value, each) for each in choices), "can be")
 
 
-def several(rule: Rule, least: int = 0, most: int = WIDTH) -> Rule:
-    """A list of ``least`` to ``most`` values, each of which follows ``rule``."""
+def several(rule: Rule, minimum: int = 0, maximum: int = WIDTH) -> Rule:
+    """A list of ``minimum`` to ``maximum`` values, each of which follows ``rule``."""
 
     def holds(value: Any) -> bool:
         listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-        return listed and least <= len(value) <= most and all(map(rule.holds, value))
+        return listed and minimum <= len(value) <= maximum and all(map(rule.holds, value))
 
-    return Rule(f"a list of {least} to {most}, each {rule.wants}", holds)
+    return Rule(f"a list of {minimum} to {maximum}, each {rule.wants}", holds)
 
 
 def or_none(rule: Rule) -> Rule:

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import CheckpointError
 from ...text.one_line import reason
 
-PATIENCE = 5.0
+HUB_TIMEOUT = 5.0
 """Seconds to wait for an answer of the hub."""
 
 
@@ -33,7 +33,7 @@ def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
     if why is not None:
         return _cached(name, filename, options, why)
     try:
-        return Path(hf_hub_download(name, filename, etag_timeout=PATIENCE, **options))
+        return Path(hf_hub_download(name, filename, etag_timeout=HUB_TIMEOUT, **options))
     except LocalEntryNotFoundError:  # the connection was lost after the hub had answered
         return _cached(name, filename, options, "the hub cannot be reached")
     except EntryNotFoundError:
@@ -66,7 +66,7 @@ def _reason_not_to_ask(constants: Any, options: dict[str, Any]) -> str | None:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE forbids to ask the hub"
     if not _answers(constants.ENDPOINT):
-        return f"the hub cannot be reached ({constants.ENDPOINT}; asked for {PATIENCE:g} s at most)"
+        return f"the hub cannot be reached ({constants.ENDPOINT}; asked for {HUB_TIMEOUT:g} s at most)"
     return None
 
 
@@ -79,12 +79,12 @@ def _answers(endpoint: str) -> bool:
         from huggingface_hub.utils import get_session
 
         try:
-            get_session().head(endpoint, timeout=PATIENCE)
+            get_session().head(endpoint, timeout=HUB_TIMEOUT)
         except Exception:  # the HTTP library may raise any exception: the hub is out of reach
             return
         answered.set()
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(PATIENCE)
+    asking.join(HUB_TIMEOUT)
     return answered.is_set()

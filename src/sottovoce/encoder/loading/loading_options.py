@@ -10,7 +10,7 @@ import torch
 
 from ...errors import CheckpointError
 from ...text.suggestions import did_you_mean
-from ..checks.config_rules import DTYPES
+from ..checks.config_rules import DTYPES, dtype_name
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 """Options that say where files are."""
@@ -127,7 +127,6 @@ def _shortened(hint: str) -> str:
 def _dtype(given: object) -> torch.dtype | str | None:
     if given is None or given == "auto":
         return None if given is None else "auto"
-    found = DTYPES.get(given.removeprefix("torch.")) if isinstance(given, str) else given
-    if not isinstance(found, torch.dtype) or found not in DTYPES.values():
+    if not isinstance(given, str | torch.dtype) or (name := dtype_name(given)) not in DTYPES:
         raise CheckpointError(f"dtype is {given!r}, which weights cannot have; {did_you_mean(str(given), DTYPES)}")
-    return found
+    return getattr(torch, name)

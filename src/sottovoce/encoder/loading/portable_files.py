@@ -23,7 +23,7 @@ RELATIVE = re.compile(r"^(\s*from )\.+(?:\w+\.)*(\w+)( import )", re.MULTILINE)
 ABSOLUTE = re.compile(r"^(\s*from )sottovoce\.(?:\w+\.)*(\w+)( import )", re.MULTILINE)
 """``from sottovoce.folder.x import``: how a file of another package imports one of ours."""
 
-PORTABLE_ROOMS = ("encoder", "heads", "models")
+PORTABLE_PACKAGES = ("encoder", "heads", "models")
 INSTALLED = {*sys.stdlib_module_names, "torch", "transformers"}
 """Modules that can be imported wherever a portable directory is loaded."""
 
@@ -88,7 +88,7 @@ def _imported(name: str, added: type, file: Path) -> list[Path]:
                     f"line {node.lineno} imports {module}; what is shipped imports only the standard library, torch,"
                     " transformers, and names of sottovoce's modules (from sottovoce.heads.frames import TimeConv)",
                 )
-            if len(inner) > 1 and inner[0] not in PORTABLE_ROOMS:
+            if len(inner) > 1 and inner[0] not in PORTABLE_PACKAGES:
                 raise _not_portable(name, added, f"line {node.lineno} imports {module}, which is not shipped")
             found.append(ours)
     return found

@@ -25,16 +25,16 @@ from ..checks.finite import check_finite, unknown_yet
 from .loading_options import split_options
 from .model_files import Directory, Files, is_file, locate, model_type, read_json
 from .portable_files import portable_code
-from .uninitialized import Uninitialized
+from .uninitialized import without_memory
 from .weight_files import read_safetensors, read_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Wav2Vec2FeatureExtractor
 
 
-def listed(names: list[str], most: int = 5) -> str:
-    """Names in a line: the first ``most`` of them, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def listed(names: list[str], limit: int = 5) -> str:
+    """Names in a line: the first ``limit`` of them, and how many more there are."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def mismatch_error(name: str, missing: list[str], surplus: list[str], misshapen: list[str]) -> CheckpointError | None:
@@ -74,7 +74,7 @@ def check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], nam
 
 def blueprint(kind: type[nn.Module], config: PreTrainedConfig) -> dict[str, Tensor]:
     """Names and shapes of the tensors of a model, without memory for their values."""
-    with torch.device("meta"), Uninitialized():
+    with without_memory():
         return kind(config).state_dict()
 
 

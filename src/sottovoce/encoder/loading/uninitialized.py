@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -24,3 +26,10 @@ class Uninitialized(TorchFunctionMode):
         if function in (Tensor.normal_, Tensor.uniform_):  # some functions of torch.nn.init call only these
             return args[0]
         return function(*args, **kwargs)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build modules on the device ``meta``: they have shapes, names and costs, but no memory for their values."""
+    with torch.device("meta"), Uninitialized():
+        yield

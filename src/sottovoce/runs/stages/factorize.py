@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from ...data.batches.batches import Batch
+from ...encoder.loading.uninitialized import without_memory
 from ...errors import PlanError, RecipeError
 from ...models.task_model import TaskModel
 from ...pruning.budget import Budget
@@ -58,7 +59,7 @@ class Factorize(StageOptions):
 
     def after(self, before: NetworkForecast, budget: Budget | None) -> NetworkForecast:
         fitting = [variant for variant in before.variants if not list(self.check(variant))]
-        with torch.device("meta"):
+        with without_memory():
             factored = tuple(
                 variant.shrunk(factored_shape(variant, self.paths(variant), self.ranks)) for variant in fitting
             )
