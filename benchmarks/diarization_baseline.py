@@ -10,7 +10,7 @@ what is loud; at random means that each two seconds of speech go to one of as ma
 from __future__ import annotations
 
 import numpy as np
-from diarization_data import COLUMNS, TestData, parser, read_data, told
+from diarization_data import COLUMNS, TestData, parser, read_data, score_cells
 from rich.console import Console
 from rich.table import Table
 
@@ -68,7 +68,7 @@ def main() -> None:
                 scores = [data.scores(each) for each in systems]
                 rows |= {(of, "recordings"): [each[of] for each in scores] for of in scores[0]}
                 for (of, what), found in rows.items():
-                    table.add_row(of, name, how, what, *told(median(found), data.cuts))
+                    table.add_row(of, name, how, what, *score_cells(median(found), data.cuts))
     Console(width=140).print(table)
     print(f"random: the median of {SEEDS} draws; in windows as many speakers as the recording has")
 

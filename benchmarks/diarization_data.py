@@ -87,7 +87,7 @@ def _references(root: Path, name: str, cuts: list[Cut]) -> References:
     return found
 
 
-def told(score: DiarizationScore, cuts: Sequence[Cut]) -> list[str]:
+def score_cells(score: DiarizationScore, cuts: Sequence[Cut]) -> list[str]:
     """DER with its interval over recordings, miss, false alarm, confusion: per cent."""
     numbers = numbers_of(score, [cut.id for cut in cuts], 1000)
     low, high = (100 * numbers["der_interval"][end] for end in ("low", "high"))

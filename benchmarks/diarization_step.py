@@ -12,7 +12,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from diarization_data import COLUMNS, parser, read_data, told
+from diarization_data import COLUMNS, parser, read_data, score_cells
 from rich.console import Console
 from rich.table import Table
 
@@ -50,7 +50,7 @@ def main() -> None:
                 found = {name: run(partial(lambda wave: [wave], wave)) for name, wave in waves.items()}
                 spent = (time.process_time() - began) / seconds
                 (score,) = data.scores(found).values()
-                table.add_row(f"{step:g} s", name, *told(score, data.cuts), f"{spent:.4f}")
+                table.add_row(f"{step:g} s", name, *score_cells(score, data.cuts), f"{spent:.4f}")
     Console(width=140).print(table)
 
 

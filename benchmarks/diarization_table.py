@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from diarization_data import COLUMNS, parser, read_data, told
+from diarization_data import COLUMNS, parser, read_data, score_cells
 from rich.console import Console
 from rich.table import Table
 
@@ -49,7 +49,7 @@ def diarized(
         audio = partial(lambda cut: [load_cut(cut).numpy()], cut)
         decided = segment(audio, local, local.powerset, settings)
         heard = embed_speakers(audio, embedder, decided, settings)
-        known = SpeakerCount.of(len({turn.speaker for turn in cut.supervisions}))
+        known = SpeakerCount.from_bounds(len({turn.speaker for turn in cut.supervisions}))
         for number, count in zip(found, (SpeakerCount(), known), strict=True):
             found[number][cut.id] = reconstruct(decided, heard, settings, count)
     return found
@@ -92,10 +92,10 @@ def main() -> None:
             of = cost(local.model.encoder, 8.0)
             size = (f"{of.params / 1e3:.0f} k", f"{of.macs / 1e9:.2f} G")
             windows = local_score(local.model, each.cuts, DecisionOptions())
-            table.add_row(each.name, name, *size, "windows of 8 s", *told(windows, each.cuts))
+            table.add_row(each.name, name, *size, "windows of 8 s", *score_cells(windows, each.cuts))
             for known, system in diarized(each.cuts, local, embedder, settings).items():
                 for reference, score in each.scores(system).items():
-                    table.add_row(reference, name, *size, f"recordings{known}", *told(score, each.cuts))
+                    table.add_row(reference, name, *size, f"recordings{known}", *score_cells(score, each.cuts))
     console.print(table)
     console.print(f"torch {torch.__version__}, step {STEP:g} s, AHC; the head is not in params and MACs (8 s)")
 

@@ -49,7 +49,7 @@ def main() -> None:
     usual = {kind: Counter(filler_of(each, kind) for each in meanings).most_common(1)[0][0] for kind in kinds}
     intents = dict(Counter(tuple(each.intents.items()) for each in meanings).most_common(1)[0][0])
     guess = Semantics(intents, tuple((kind, filler) for kind, filler in usual.items() if filler != NONE))
-    labels = SLUClasses.of(meanings, task.intents, kinds).labels
+    labels = SLUClasses.from_semantics(meanings, task.intents, kinds).labels
     numbers = task.score(dev, {cut.id: guess for cut in dev}, labels)
     answers = ", ".join(f"{question} {answer}" for question, answer in {**intents, **usual}.items() if answer != NONE)
     print(f"majority of {len(meanings)} ({answers}): {task.summary(numbers)}")

@@ -4,8 +4,8 @@
     ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 python benchmarks/low_precision.py
 
 Inputs are rounded to the low precision, so only the computing is compared, with float64. The error of a tensor is the
-norm of the difference over the norm of what is right; told is the largest of the output and of all gradients. Torch's own
-convolutions stand beside ours: processors with AMX get some of them wrong, and no network of ours runs them.
+norm of the difference over the norm of what is right; the largest error of the output and all gradients is printed.
+Torch's own convolutions stand beside ours: processors with AMX get some of them wrong, and no network of ours runs them.
 """
 
 from __future__ import annotations
@@ -189,9 +189,9 @@ def isa() -> str:
     """The instruction set that oneDNN takes, in its own words."""
     code = "import torch; torch.conv1d(torch.zeros(4, 64, 999), torch.zeros(64, 64, 3))"
     environ = {**os.environ, "ONEDNN_VERBOSE": "1"}
-    told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True).stdout
-    found = re.search(r"isa:([^\n,]+)", told)
-    return found.group(1) if found else f"not told (torch: {torch.backends.cpu.get_cpu_capability()})"
+    printed = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True).stdout
+    found = re.search(r"isa:([^\n,]+)", printed)
+    return found.group(1) if found else f"unknown (torch: {torch.backends.cpu.get_cpu_capability()})"
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def main() -> None:
             rates.append(f"{100 * found['wer']:.1f} [{low:.1f}, {high:.1f}]")
         alone, whole = cost(model.encoder, options.seconds), cost(model, options.seconds)
         counts = (human(alone.params), human(whole.params), human(whole.macs))
-        table.add_row(name, *rates, *counts, str(Spread.of(times[name])))
+        table.add_row(name, *rates, *counts, str(Spread.from_values(times[name])))
     Console(width=140).print(table)
 
 

@@ -84,7 +84,7 @@ def main() -> None:
     )
     print(f"denormals {'flushed' if flushed else 'kept'} for both; loss and gradients differ by {max(apart):.1e}")
     for name in runs:
-        print(f"{name:8} {Spread.of(times[name])} ms, {memory[name] / 1e6:.0f} MB")
+        print(f"{name:8} {Spread.from_values(times[name])} ms, {memory[name] / 1e6:.0f} MB")
     print(f"chunked / plain: time {median(ratios):.2f}, memory {memory['chunked'] / memory['plain']:.2f}")
 
 

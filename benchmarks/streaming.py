@@ -5,7 +5,7 @@
 
 Each utterance is heard as a stream, in pieces of 0.1 s; the last row hears it as a whole, every frame seeing all others.
 Latency is algorithmic (a sound at the beginning of a chunk waits for its end, and for the window of its last frame);
-`told after` is measured on the stream: how long after its end a word is told, apart from computing, median and 95th
+`latency of words` is measured on the stream: how long after its end a word is given out, apart from computing, median and 95th
 percentile. The real-time factor is seconds of computing for a second of audio, one utterance at a time.
 """
 
@@ -37,7 +37,7 @@ RATE, PIECE = 16_000, 1_600
 
 @dataclass
 class Heard:
-    """What a model made of all utterances: texts by id, seconds of computing, and how late each word was told."""
+    """What a model made of all utterances: texts by id, seconds of computing, and how late each word was given out."""
 
     texts: dict[str, str]
     spent: float
@@ -90,7 +90,15 @@ def main() -> None:
     speakers = {cut.id: str(cut.supervisions[0].speaker) for cut in cuts}
     seconds = sum(cut.duration for cut in cuts)
     table = Table(title=f"{len(cuts)} utterances, {seconds:.0f} s, {recognizer.name}, {given.threads} thread(s)")
-    for name in ("chunk", "looks back", "WER % [95 %]", "CER %", "latency ms", "told after ms", "real-time factor"):
+    for name in (
+        "chunk",
+        "looks back",
+        "WER % [95 %]",
+        "CER %",
+        "latency ms",
+        "latency of words ms",
+        "real-time factor",
+    ):
         table.add_column(name, justify="right")
     for size in [*given.chunks, None]:
         if size is None:

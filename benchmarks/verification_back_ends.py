@@ -79,7 +79,9 @@ def main() -> None:
     tests = {name: corpora.test_set(where) for name, where in recipe.data.test.items()}
     for stage in options.stages:
         model = TaskModel.from_pretrained(str(options.run / "models" / stage)).eval()
-        mean_of = embed_all(model, [train[k] for k in evenly_spaced(len(train), recipe.task.options.mean_of)])
+        mean_utterances = embed_all(
+            model, [train[k] for k in evenly_spaced(len(train), recipe.task.options.mean_utterances)]
+        )
         known = embed_all(model, by_speaker)
         heard = {name: Heard(model, test) for name, test in tests.items()}
         table = Table(title=f"{stage}: EER % [95 % by speaker]")
@@ -87,7 +89,7 @@ def main() -> None:
             table.add_column(column, justify="left" if column == "scores" else "right")
         for way in ways:
             scoring = CosineScoring(model.head.size, **way.config(len(set(speakers))))
-            scoring.fit_mean(mean_of)
+            scoring.fit_mean(mean_utterances)
             way.fit(scoring, known, speakers)
             kind = "" if way.back_end is None else f"{way.back_end.kind}: "
             table.add_row(

@@ -38,7 +38,7 @@ def milliseconds(models: dict[str, TaskModel]) -> dict[str, Spread]:
     wave = torch.randn(1, round(SECONDS * 16000), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(), threads(2):
         times = alternate({name: partial(model, wave) for name, model in models.items()}, repeats=15)
-    return {name: Spread.of(each) for name, each in times.items()}
+    return {name: Spread.from_values(each) for name, each in times.items()}
 
 
 def difference(task: Verification, one: TaskModel, other: TaskModel, cuts: list, trials: Trials) -> str:

@@ -52,7 +52,7 @@ def test_random_outputs_are_decoded_as_by_the_stock_tokenizer(case, tmp_path):
     found, stock = found_in(tmp_path, tokens, options, outputs)
     assert len(set(found.labels)) == outputs and sorted(found.order) == list(range(outputs))
     vocabulary = Vocabulary(found.labels, found.spelling, found.aliases)
-    ours = LabelTokenizer.of(found.labels, found.spelling, found.aliases)
+    ours = LabelTokenizer.from_labels(found.labels, found.spelling, found.aliases)
     ours.save_pretrained(tmp_path / "ours")
     again = LabelTokenizer.from_pretrained(tmp_path / "ours")
     greedy, beam = CTCDecoder(vocabulary), CTCDecoder(vocabulary, beam=1)
@@ -83,7 +83,7 @@ def test_tokens_that_were_added_later(tmp_path):
 
 def test_a_delimiter_that_only_the_settings_name_is_put_behind_the_special_tokens(tmp_path):
     found, _ = found_in(tmp_path, ["<pad>", *"AB"], {"word_delimiter_token": "|", "pad_token": "<pad>"}, 9)
-    ours = LabelTokenizer.of(found.labels, found.spelling, found.aliases)
+    ours = LabelTokenizer.from_labels(found.labels, found.spelling, found.aliases)
     stock = tf.Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
     for theirs in range(9):
         frames = [1, theirs, 2]

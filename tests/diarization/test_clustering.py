@@ -43,24 +43,24 @@ def test_the_number_of_speakers_is_found(speakers):
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4, 6])
 def test_a_known_number_is_kept(wanted):
     embeddings, _ = voices(4, 20)
-    assert cluster_ahc(embeddings, count=SpeakerCount.of(wanted)).max() + 1 == wanted
+    assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(wanted)).max() + 1 == wanted
 
 
 def test_bounds():
     embeddings, who = voices(4, 20)
-    assert cluster_ahc(embeddings, count=SpeakerCount.of(most=3)).max() + 1 == 3
-    assert cluster_ahc(embeddings, count=SpeakerCount.of(least=5)).max() + 1 == 5
-    assert same(cluster_ahc(embeddings, count=SpeakerCount.of(least=2, most=6)), who)
+    assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(maximum=3)).max() + 1 == 3
+    assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(minimum=5)).max() + 1 == 5
+    assert same(cluster_ahc(embeddings, count=SpeakerCount.from_bounds(minimum=2, maximum=6)), who)
     for wrong in ({"known": 2, "most": 3}, {"least": 3, "most": 2}, {"known": 0}):
         with pytest.raises(DataError, match="speakers: "):
-            SpeakerCount.of(**wrong)
+            SpeakerCount.from_bounds(**wrong)
 
 
 def test_more_speakers_than_embeddings():
     embeddings, _ = voices(3, 1)
-    assert cluster_ahc(embeddings, count=SpeakerCount.of(7)).tolist() == [0, 1, 2]
+    assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(7)).tolist() == [0, 1, 2]
     assert cluster_ahc(embeddings[:1]).tolist() == [0]
-    assert cluster_ahc(embeddings[:1], count=SpeakerCount.of(2)).tolist() == [0]
+    assert cluster_ahc(embeddings[:1], count=SpeakerCount.from_bounds(2)).tolist() == [0]
 
 
 def test_crumbs_join_the_nearest_speaker():

@@ -57,14 +57,14 @@ def test_vbx_finds_the_same():
     plda = PLDA.fit(everybody + 0.1 * generator.normal(size=everybody.shape), who)
     turns = run(case, median=1, ahc=AHCOptions(threshold=0.4), vbx=VBxOptions(), plda=plda)
     assert der(case, turns) < 0.01
-    turns = run(case, SpeakerCount.of(2), median=1, ahc=AHCOptions(threshold=0.4), vbx=VBxOptions(), plda=plda)
+    turns = run(case, SpeakerCount.from_bounds(2), median=1, ahc=AHCOptions(threshold=0.4), vbx=VBxOptions(), plda=plda)
     assert len({turn.speaker for turn in turns}) == 2
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 4, 5])
 def test_known_speakers(wanted):
     case = known(speakers=4, seed=2)
-    turns = run(case, SpeakerCount.of(wanted), median=1)
+    turns = run(case, SpeakerCount.from_bounds(wanted), median=1)
     assert len({turn.speaker for turn in turns}) == wanted
     # No speech is lost, whoever it is given to.
     speech = score_diarization({"x": case.turns}, {"x": turns}).miss
@@ -73,7 +73,7 @@ def test_known_speakers(wanted):
 
 def test_least_and_most_speakers():
     case = known(speakers=4, seed=2)
-    for count, expected in ((SpeakerCount(most=3), 3), (SpeakerCount(least=5), 5), (SpeakerCount(2, 6), 4)):
+    for count, expected in ((SpeakerCount(maximum=3), 3), (SpeakerCount(minimum=5), 5), (SpeakerCount(2, 6), 4)):
         assert len({turn.speaker for turn in run(case, count)}) == expected
 
 
@@ -83,7 +83,7 @@ def window_of_four():
     return Known([Turn(*turn) for turn in turns], 7.0, 4)
 
 
-@pytest.mark.parametrize("count", [SpeakerCount.of, lambda n: SpeakerCount(most=n)])
+@pytest.mark.parametrize("count", [SpeakerCount.from_bounds, lambda n: SpeakerCount(maximum=n)])
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4])
 def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, count):
     case = window_of_four()
@@ -96,11 +96,11 @@ def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, cou
 
 
 @pytest.mark.parametrize("embedder", [False, True])
-@pytest.mark.parametrize("count", [SpeakerCount.of(9), SpeakerCount(least=5)])
+@pytest.mark.parametrize("count", [SpeakerCount.from_bounds(9), SpeakerCount(minimum=5)])
 def test_fewer_voices_than_speakers_asked_for_are_told(embedder, count):
     case = window_of_four()
     arguments = (case.audio, case.local, case if embedder else None)
-    expected = rf"^meeting: (at least )?{count.least} speakers were asked for and 4 found, because .* only 4 voices"
+    expected = rf"^meeting: (at least )?{count.minimum} speakers were asked for and 4 found, because .* only 4 voices"
     with pytest.warns(SpeakerCountWarning, match=expected):
         turns = diarize(*arguments, count=count, name="meeting")
     assert len({turn.speaker for turn in turns}) == 4
@@ -110,12 +110,12 @@ def test_fewer_voices_than_speakers_asked_for_are_told(embedder, count):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("exclusive", [False, True])
-@pytest.mark.parametrize("count", [SpeakerCount.of(20), SpeakerCount(least=30), SpeakerCount(least=4)])
+@pytest.mark.parametrize("count", [SpeakerCount.from_bounds(20), SpeakerCount(minimum=30), SpeakerCount(minimum=4)])
 def test_as_many_speakers_as_asked_for_where_there_are_as_many_voices(count, exclusive):
     """Also when most windows outvote most of them: windows overlap, and 32 voices are those of two people."""
     case = known(20.0, 2, noise=3.0)
     turns = run(case, count, step=0.8, exclusive=exclusive)
-    assert len({turn.speaker for turn in turns}) == count.least
+    assert len({turn.speaker for turn in turns}) == count.minimum
     assert score_diarization({"x": case.turns}, {"x": turns}).miss < (0.2 if exclusive else 0.05)
     ends = np.array([(turn.start, turn.end) for turn in turns])
     assert not exclusive or (ends[1:, 0] >= ends[:-1, 1]).all()
@@ -124,7 +124,7 @@ def test_as_many_speakers_as_asked_for_where_there_are_as_many_voices(count, exc
 def test_nobody_where_somebody_was_asked_for():
     case = Known([], 5.0, 2)
     with pytest.warns(SpeakerCountWarning, match="1 speaker was asked for and 0 found"):
-        assert run(case, SpeakerCount.of(1)) == []
+        assert run(case, SpeakerCount.from_bounds(1)) == []
 
 
 def test_exclusive_output_never_overlaps():
@@ -170,7 +170,7 @@ def test_nobody_speaks():
 
 def test_shorter_than_a_window():
     case = Known([(0.2, 1.0, "s0"), (1.2, 1.9, "s1")], 2.0, 2)
-    assert der(case, run(case, SpeakerCount.of(2), median=1)) < 0.02
+    assert der(case, run(case, SpeakerCount.from_bounds(2), median=1)) < 0.02
     alone = diarize(case.audio, case.local, None, settings=DiarizationSettings(median=1))
     assert der(case, alone) < 0.02
     with pytest.raises(DataError, match="windows need an embedding model"):

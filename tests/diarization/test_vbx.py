@@ -11,7 +11,7 @@ from sottovoce.diarization.ahc import cut_dendrogram, dendrogram, two_gaussian_t
 from sottovoce.diarization.plda import PLDA
 from sottovoce.diarization.vbx import VBxOptions, _chain, cluster_vbx, initial_responsibilities
 from sottovoce.errors import DataError
-from sottovoce.metrics.diarization import Protocol, score_diarization
+from sottovoce.metrics.diarization import ScoringProtocol, score_diarization
 
 
 def kaldi_vectors(path):
@@ -86,7 +86,7 @@ def test_the_published_output(case):
         assert names.setdefault(ours[2], theirs[2]) == theirs[2]
     assert len(set(names.values())) == len(names)
     reference = read_rttm(folder / "ref.rttm")
-    score = score_diarization(reference, {"ES2005a": system}, None, Protocol(collar=0.25, skip_overlap=True))
+    score = score_diarization(reference, {"ES2005a": system}, None, ScoringProtocol(collar=0.25, skip_overlap=True))
     assert f"{100 * score.der:.2f} {100 * score.jer:.2f}" == "7.06 29.99"
 
 

@@ -92,7 +92,7 @@ MASKS = {
     "left": ([[0, 0, 1, 1], [1, 1, 1, 1]], "utterance 0 is padded on the left .its first 4000 samples"),
     "both": ([[1, 1, 1, 1], [0, 1, 1, 0]], "utterance 1 is padded on the left"),
     "hole": ([[1, 1, 1, 1], [1, 0, 1, 1]], r"utterance 1 has a hole \(masked at 2000"),
-    "empty": ([[1, 1, 1, 0], [0, 0, 0, 0]], "utterance 1 is padding altogether"),
+    "empty": ([[1, 1, 1, 0], [0, 0, 0, 0]], "utterance 1 is all padding"),
     "numbers": ([[1, 1, 1, 1], [1, 2, 1, 1]], "utterance 1 has values other than 0 and 1"),
     "short": ([[1, 1], [1, 1]], r"attention_mask is \(2, 4000\), and the batch \(2, 8000\)"),
 }

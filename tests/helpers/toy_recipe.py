@@ -32,7 +32,9 @@ def toy(folder: Path, **changes: Any) -> dict[str, Any]:
                 "dropout": 0.1,
             }
         },
-        "task": {"verification": {"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}, "mean_of": 4, "draws": 3}},
+        "task": {
+            "verification": {"head": {"mhfa": {"width": 6, "heads": 3, "size": 10}}, "mean_utterances": 4, "draws": 3}
+        },
         "data": {
             "corpora": {"toy": {"cuts": {split: str(folder / f"{split}.jsonl.gz") for split in ("train", "test")}}},
             "train": ["toy/train"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sottovoce.data.corpora.rttm import read_rttm, read_uem
 from sottovoce.errors import DataError
-from sottovoce.metrics.diarization import Protocol, score_diarization
+from sottovoce.metrics.diarization import ScoringProtocol, score_diarization
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def test_published_rates_to_the_last_digit(known, name, der, jer):
     case, reference, system = known[name]
     assert float(der) == case["der_percent"] and (jer is None or float(jer) == case["jer_percent"])
     score = score_diarization(
-        reference, system, protocol=Protocol(collar=case["collar"], skip_overlap=case["skip_overlap"])
+        reference, system, protocol=ScoringProtocol(collar=case["collar"], skip_overlap=case["skip_overlap"])
     )
     assert printed(score.der, len(der.split(".")[1])) == der
     assert printed(score.der, 4) == f"{case['reproduced_with_pyannote_metrics']:.4f}"
@@ -45,7 +45,7 @@ def test_published_rates_to_the_last_digit(known, name, der, jer):
 def test_sctk_finds_no_errors(data, number):
     stem = data / f"refs/der/sctk_sd/sd_test{number}"
     files = read_rttm(f"{stem}.ref.rttm"), read_rttm(f"{stem}.sys.rttm"), read_uem(f"{stem}.uem")
-    score = score_diarization(*files, Protocol(skip_overlap=True))
+    score = score_diarization(*files, ScoringProtocol(skip_overlap=True))
     assert score.der == score.jer == 0
     # md-eval's own tests of how far its zones of NON-LEX reach, up to turns and words
     (scored,) = re.findall(r"SCORED SPEAKER TIME = *([\d.]+) secs", Path(f"{stem}.output.saved").read_text())[:1]
@@ -81,17 +81,19 @@ def test_a_case_by_hand():
 
 def test_the_collar_is_on_each_side():
     reference, system = {"m": [(10, 20, "a")]}, {"m": [(9.8, 20.6, "1")]}
-    one, two = (score_diarization(reference, system, protocol=Protocol(collar=c)).files[0] for c in (0.25, 0.5))
+    one, two = (score_diarization(reference, system, protocol=ScoringProtocol(collar=c)).files[0] for c in (0.25, 0.5))
     assert (one.speech, one.false_alarm, one.miss) == pytest.approx((9.5, 0.35, 0))
     assert (two.speech, two.false_alarm, two.miss) == pytest.approx((9.0, 0.1, 0))
     touching = {"m": [(0, 5, "a"), (5, 10, "a")]}  # touching turns keep their boundary, overlapping ones do not
-    assert score_diarization(touching, touching, protocol=Protocol(collar=0.25)).speech == pytest.approx(9)
+    assert score_diarization(touching, touching, protocol=ScoringProtocol(collar=0.25)).speech == pytest.approx(9)
     overlapping = {"m": [(0, 6, "a"), (4, 10, "a")]}
-    assert score_diarization(overlapping, overlapping, protocol=Protocol(collar=0.25)).speech == pytest.approx(9.5)
+    assert score_diarization(overlapping, overlapping, protocol=ScoringProtocol(collar=0.25)).speech == pytest.approx(
+        9.5
+    )
 
 
 def test_overlap_and_regions():
-    alone = score_diarization(REFERENCE, SYSTEM, protocol=Protocol(skip_overlap=True)).files[0]
+    alone = score_diarization(REFERENCE, SYSTEM, protocol=ScoringProtocol(skip_overlap=True)).files[0]
     assert (alone.speech, alone.miss, alone.false_alarm, alone.confusion) == pytest.approx((12, 0, 2, 2))
     uem = {"m": [(0, 7), (13, 15)]}
     inside = score_diarization({"m": REFERENCE["m"]}, {"m": SYSTEM["m"]}, uem).files[0]
@@ -111,7 +113,7 @@ def test_speakers_are_paired_on_all_time_as_in_md_eval():
     # With 4 s taken out by the overlap, 1 fits b better; md-eval pairs before it takes anything out.
     reference = {"m": [(0, 6, "a"), (2, 6, "c"), (6, 9, "b")]}
     system = {"m": [(0, 9, "1")]}
-    score = score_diarization(reference, system, protocol=Protocol(skip_overlap=True))
+    score = score_diarization(reference, system, protocol=ScoringProtocol(skip_overlap=True))
     assert score.files[0].mapping == {"1": "a"} and score.files[0].confusion == pytest.approx(3)
 
 
@@ -178,7 +180,7 @@ def test_every_quarter_second_counted_one_by_one(drawn, collar, skip_overlap):
         heard.append(s)
     assume(any(said))
     best = max(sum(shared.get(pair, 0) for pair in zip("abc", order, strict=True)) for order in permutations("123"))
-    got = score_diarization({"m": reference}, {"m": system}, uem, Protocol(collar / 4, skip_overlap)).files[0]
+    got = score_diarization({"m": reference}, {"m": system}, uem, ScoringProtocol(collar / 4, skip_overlap)).files[0]
     assert sum(shared.get((r, s), 0) for s, r in got.mapping.items()) == best
     of = {r: s for s, r in got.mapping.items()}
     quarter = [
@@ -218,7 +220,7 @@ def test_interval_over_recordings():
         (REFERENCE, {"x": []}, None, "1 recordings of the system are not in the reference: x"),
         (REFERENCE, SYSTEM, {"m": [(0, 1)]}, "1 recordings of the system are not in the UEM: n"),
         (REFERENCE, {}, {"m": [(0, 1)]}, "1 recordings of the reference are not in the UEM: n"),
-        ({"m": [(0, float("nan"), "a")]}, {}, None, "m, reference: from 0 to nan s is no stretch of time"),
+        ({"m": [(0, float("nan"), "a")]}, {}, None, "m, reference: from 0 to nan s is not a valid interval"),
         (REFERENCE, {"m": [(3, 2, "1")]}, None, "m, system: from 3 to 2 s"),
         ({"m": REFERENCE["m"]}, {}, {"m": [(2, 2)]}, "m, UEM: from 2 to 2 s"),
         ({"m": []}, {"m": [(0, 1, "1")]}, None, "no reference speech is scored in 1 recordings"),
@@ -233,14 +235,16 @@ def test_what_cannot_be_scored_is_refused(reference, system, uem, message):
 def test_protocols_out_of_range():
     for wrong in ({"collar": -0.25}, {"collar": 250}, {"frame": 0}):
         with pytest.raises(DataError, match="diarization: "):
-            Protocol(**wrong)
+            ScoringProtocol(**wrong)
 
 
 def scored_by_md_eval(tmp_path, reference, **protocol):
     """Score two speakers whom the system takes for one, 0 to 40 s; what is behind both is scored too."""
     (tmp_path / "ref.rttm").write_text("\n".join(f"{line} <NA> <NA>" for line in reference))
     system = {"m": [(0.0, 40.0, "s")]}
-    return score_diarization(read_rttm(tmp_path / "ref.rttm"), system, {"m": [(0, 50)]}, Protocol(**protocol)).files[0]
+    return score_diarization(
+        read_rttm(tmp_path / "ref.rttm"), system, {"m": [(0, 50)]}, ScoringProtocol(**protocol)
+    ).files[0]
 
 
 ANNA, BEN = "SPEAKER m 1 0 10 <NA> <NA> anna", "SPEAKER m 1 20 10 <NA> <NA> ben"

@@ -123,7 +123,7 @@ def test_long_audio_in_chunks_is_cut_at_frames(tmp_path):
 @pytest.mark.parametrize("pieces", [False, True])
 def test_the_tokenizer_is_the_vocabulary(pieces):
     labels = pieces_of(SENTENCES, 14) if pieces else ["<blank>", " ", *"abcdty"]
-    ours, theirs = Vocabulary(labels), LabelTokenizer.of(labels)
+    ours, theirs = Vocabulary(labels), LabelTokenizer.from_labels(labels)
     assert len(theirs) == len(labels) and theirs.pad_token_id == 0
     for text in SENTENCES:
         assert theirs(text)["input_ids"] == ours.encode(text)
@@ -297,5 +297,5 @@ def test_nothing_in_a_directory_is_of_this_machine(tmp_path):
 
 
 def test_tokens_of_another_vocabulary_are_the_blank():
-    tokenizer = LabelTokenizer.of(["<blank>", " ", "a"])
+    tokenizer = LabelTokenizer.from_labels(["<blank>", " ", "a"])
     assert tokenizer("a z")["input_ids"] == [2, 1, 0]

@@ -30,7 +30,7 @@ def test_progress_is_told_of_every_round():
 
 
 def test_spread_is_median_and_extremes():
-    assert Spread.of([5.0, 1.0, 2.0, 100.0]) == Spread(3.5, 1.0, 100.0)
+    assert Spread.from_values([5.0, 1.0, 2.0, 100.0]) == Spread(3.5, 1.0, 100.0)
 
 
 def test_threads_are_put_back():

@@ -26,25 +26,25 @@ NAMES = {
     [
         ({}, []),
         ({"layers.0.attention.heads": 1, "layers.0.feed_forward.units": 8, "positional.taps.0": 0}, []),
-        ({"layers.2.attention.heads": 0}, ["all heads of layer 2 go"]),
+        ({"layers.2.attention.heads": 0}, ["all heads of layer 2 are removed"]),
         (
             {"layers.0.attention.heads": 0, "layers.3.attention.heads": 0, "layers.1.feed_forward.units": 0},
-            ["all heads of layers 0 and 3 go", "all FFN units of layer 1 go"],
+            ["all heads of layers 0 and 3 are removed", "all FFN units of layer 1 are removed"],
         ),
-        ({f"layers.{k}.attention.heads": 0 for k in range(4)}, ["all heads of all 4 layers go"]),
+        ({f"layers.{k}.attention.heads": 0 for k in range(4)}, ["all heads of all 4 layers are removed"]),
         (
             {"layers.1.feed_forward": 0, "layers.2.feed_forward": 0, "layers.2.attention": 0},
-            ["the whole attention of layer 2 goes", "the whole feed forward of layers 1 and 2 goes"],
+            ["the whole attention of layer 2 is removed", "the whole feed forward of layers 1 and 2 is removed"],
         ),
         (
             {"layers.0.attention": 0} | {f"layers.{k}.attention.heads": 0 for k in (1, 2, 3)},
             [
-                "the whole attention of layer 0 goes",
-                "all heads of layers 1, 2 and 3 go",
-                "all heads of all 4 layers go",
+                "the whole attention of layer 0 is removed",
+                "all heads of layers 1, 2 and 3 are removed",
+                "all heads of all 4 layers are removed",
             ],
         ),
-        ({"positional.groups": 0}, ["all groups of the positional convolution go"]),
+        ({"positional.groups": 0}, ["all groups of the positional convolution are removed"]),
     ],
 )
 def test_what_goes_altogether(widths, told):
@@ -72,7 +72,10 @@ def test_a_plan_says_so_and_what_it_names_keeps_it():
     assert lines == [f"plan: {part.line()}" for part in made.removed_parts()] and all(
         "\n" not in line for line in lines
     )
-    assert "all heads of all 2 layers go; floors {head: 1}, protect [layers.0.attention] or a larger budget" in lines[0]
+    assert (
+        "all heads of all 2 layers are removed; floors {head: 1}, protect [layers.0.attention] or a larger budget"
+        in lines[0]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         kept = plan(

@@ -53,7 +53,7 @@ def test_every_number_has_bounds_and_is_finite(model):
         ("compute.threads=100000000000000000000", "compute.threads: input should be less than"),
         ("data.crop=1.0e+300", r"data.crop: 1e\+300 s; a length is more than 0 and at most 3600 s"),
         ("data.crop=-1", "data.crop: -1 s; a length is more than 0"),
-        ("data.crop=[3, 2]", "data.crop: a range rises"),
+        ("data.crop=[3, 2]", "data.crop: the first length, 3, is more than the second"),
         ("data.workers=5000", "data.workers: input should be less than"),
         ("stage.prune.steps=1000000000000000000", "stages.1..prune.steps: input should be less than"),
         ("stage.prune.lr.encoder=.nan", "stages.1..prune.lr.encoder: input should be a finite number"),

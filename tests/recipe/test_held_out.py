@@ -154,8 +154,11 @@ def _same(a, b):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"hold_out": 1}, "data.hold_out: of 1 speaker there are no trials"),
-        ({"hold_out": 2, "dev": True}, "data.hold_out: data.dev brings development trials; leave one of the two out"),
+        ({"hold_out": 1}, "data.hold_out: trials need at least 2 speakers"),
+        (
+            {"hold_out": 2, "dev": True},
+            "data.hold_out: data.dev has development trials already; leave one of the two out",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, changes, message):

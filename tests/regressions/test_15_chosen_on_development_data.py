@@ -20,7 +20,7 @@ def test_choosing_needs_development_data_that_is_not_tested_on(tmp_path):
     with pytest.raises(RecipeError, match="no data.dev"):
         read_recipe(write(data, tmp_path / "a.yaml"))
     data["data"]["dev"] = data["data"]["test"]["bands"]
-    with pytest.raises(RecipeError, match="cannot be what they are tested on"):
+    with pytest.raises(RecipeError, match="is the same as data.dev, by which models are chosen"):
         read_recipe(write(data, tmp_path / "b.yaml"))
     data["data"]["test"] = {}
     read_recipe(write(data, tmp_path / "c.yaml"))

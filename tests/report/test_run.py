@@ -48,21 +48,21 @@ def text_of(page: str) -> str:
 
 
 def test_the_result_is_compared_with_the_dense_model_it_came_from(run):
-    story = read_report_data(run, setting=QUICK)
-    assert (story.slim, story.dense) == ("by_hand", "fine_tune")
-    assert [stage.name for stage in story.stages] == ["fine_tune", "prune", "distill", "by_hand"]
+    report = read_report_data(run, setting=QUICK)
+    assert (report.slim, report.dense) == ("by_hand", "fine_tune")
+    assert [stage.name for stage in report.stages] == ["fine_tune", "prune", "distill", "by_hand"]
     models = [TaskModel.from_pretrained(str(RunDirectory(run).model(name))) for name in ("by_hand", "fine_tune")]
-    assert [r.params for r in story.speed.results] == [sum(p.numel() for p in m.parameters()) for m in models]
+    assert [r.params for r in report.speed.results] == [sum(p.numel() for p in m.parameters()) for m in models]
     files = [(RunDirectory(run).model(name) / "model.safetensors").stat().st_size for name in ("by_hand", "fine_tune")]
-    assert [r.file_bytes for r in story.speed.results] == files
+    assert [r.file_bytes for r in report.speed.results] == files
 
 
 def test_misses_against_false_alarms_of_dense_and_slim(run, page):
-    story = read_report_data(run, setting=QUICK)
+    report = read_report_data(run, setting=QUICK)
     # The last stage was not evaluated, so the picture has the dense model alone.
-    assert list(story.trade_offs["bands"]) == ["fine_tune"]
+    assert list(report.trade_offs["bands"]) == ["fine_tune"]
     saved = json.loads((run / "stages" / "fine_tune.json").read_text())["test"]["bands"]["det"]
-    assert story.trade_offs["bands"]["fine_tune"].miss.tolist() == saved["miss"]
+    assert report.trade_offs["bands"]["fine_tune"].miss.tolist() == saved["miss"]
     png = (run / "figures" / "det-bands.png").read_bytes()
     assert png[:4] == b"\x89PNG" and base64.b64encode(png).decode() in page
 

@@ -215,7 +215,7 @@ def teachers(tmp_path_factory):
         ("others", "its outputs are 3 labels, '-' among them|its outputs are 3 labels, 'y' among them, the student's"),
         ("spoofing", "it is a model for spoofing, the student for recognition; take a teacher for the same task"),
         ("transducer", "its head has kind 'transducer', the student's would have 'ctc'"),
-        ("start", "the head of start has not been trained, so its logits say nothing; fine-tune before"),
+        ("start", "the head of start has not been trained, so its logits are random; fine-tune it first"),
     ],
 )
 def test_teachers_are_refused_before_anything_is_trained(corpus, teachers, tmp_path, teacher, told):

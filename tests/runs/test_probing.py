@@ -41,7 +41,7 @@ def place(tmp_path_factory):
     encoder.save_pretrained(place / "deaf")
     data = toy(place)
     data["name"] = "bands"
-    data["task"] = {"verification": {"head": POOLED, "loss": {"margin": 0.0}, "mean_of": 4, "draws": 20}}
+    data["task"] = {"verification": {"head": POOLED, "loss": {"margin": 0.0}, "mean_utterances": 4, "draws": 20}}
     data["data"] |= {"augment": [], "batch": 12}
     rates = {"encoder": 1e-2, "head": 1e-2}  # that of the encoder moves nothing
     data["stages"] = [{"fine_tune": {"name": "probe", "steps": 3, "freeze": True, "lr": rates}}]
@@ -150,7 +150,7 @@ def test_models_and_recipes_that_do_not_fit(place, tmp_path):
         probe([tmp_path / "slow"], tmp_path / "runs", ["probe-diarization"], console=quiet())
     with pytest.raises(CheckpointError, match="no such file"):
         probe([place / "bare", "/nowhere/at/all"], tmp_path / "runs", [place / "bands.yaml"], console=quiet())
-    with pytest.raises(RecipeError, match="two of the recipes have one name"):
+    with pytest.raises(RecipeError, match="two of the recipes have the same name"):
         probe([place / "bare"], tmp_path / "runs", [place / "bands.yaml"] * 2, console=quiet())
     with pytest.raises(RecipeError, match="did you mean 'batch'"):
         probe([place / "bare"], tmp_path / "runs", [place / "bands.yaml"], changes=["data.btach=3"], console=quiet())

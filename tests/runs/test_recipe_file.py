@@ -74,7 +74,7 @@ def test_what_chooses_cannot_be_what_tests(base, tmp_path):
     data = copy.deepcopy(base)
     data["data"]["dev"] = data["data"]["test"]["bands"]
     assert problems(data, tmp_path) == [
-        "data.test.bands: is also data.dev; what models are chosen by cannot be what they are tested on"
+        "data.test.bands: is the same as data.dev, by which models are chosen; take another test set"
     ]
 
 

@@ -247,7 +247,7 @@ def test_windows_share_no_time(corpus):
 
 def test_options_are_checked(corpus):
     path = recipe(corpus, median=4)
-    with pytest.raises(RecipeError, match="the median of 4 frames has no middle; take 5"):
+    with pytest.raises(RecipeError, match="the length of the median filter must be odd, not 4 frames; take 5"):
         read_recipe(path)
     for head, text in (({"speakers": 2, "at_once": 3}, "cannot speak at once"), ({"width": 10}, "do not divide")):
         with pytest.raises(ValueError, match=text):

@@ -148,7 +148,7 @@ def test_options_that_make_no_sense_together():
         ({"intents": [], "slots": []}, "at least one"),
         ({"intents": ["a"], "slots": ["a"]}, "names must be different"),
         ({"slots": ["a=b"]}, "a=b.: names must be different and without '='"),
-        ({"head": {"ctc": {}}, "loss": {"smoothing": 0.1}}, "loss.smoothing: is for questions"),
+        ({"head": {"ctc": {}}, "loss": {"smoothing": 0.1}}, "loss.smoothing is an option of heads that classify"),
         ({"head": {"ctc": {}}, "loss": {"ctc": 0.1}}, "loss.ctc and warmup are for the head transducer"),
         ({"head": SMALL_HEAD, "loss": {"warmup": 5}}, "loss.ctc and warmup are for the head transducer"),
         ({"head": {"ctc": {}, "mhfa": {}}}, "give exactly one of mhfa, pooled, .*, ctc"),

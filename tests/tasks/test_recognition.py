@@ -82,7 +82,7 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path):
 
 
 def test_pieces_go_through_the_loop_and_stay_the_same(corpus, tmp_path):
-    plain = tone_recipe(corpus, pieces=12, beam=4)
+    plain = tone_recipe(corpus, subwords=12, beam=4)
     plain["stages"] = [
         {"fine_tune": {"steps": 2}},
         # Other data must not change what an output stands for.
@@ -114,7 +114,7 @@ def test_the_vocabulary_is_that_of_the_training_texts():
     assert task.labels(cuts) == [BLANK, " ", "'", "d", "n", "o", "p", "s", "t", "u"]
     with pytest.warns(UserWarning, match="transcripts have p s t u"):
         assert Recognition(lower=False, alphabet="DUon").labels(cuts) == [BLANK, " ", "D", "U", "n", "o"]
-    pieces = Recognition(pieces=15).labels(cuts)
+    pieces = Recognition(subwords=15).labels(cuts)
     assert len(pieces) == 15 and pieces[0] == BLANK and MARK in pieces
     assert task.config(tone_encoder(), cuts).labels == task.labels(cuts)
 

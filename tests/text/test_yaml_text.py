@@ -49,7 +49,7 @@ def test_plain_yaml_is_what_pyyaml_says():
         ("x: !instead\n  a: 1\n  a: 2", "line 3: the key 'a' is there already, in line 2"),
         ("x: [!same {a: 1, a: 2}]", "the key 'a' is there already"),
         ("x: !also [{a: 1,\n a: 2}]", "line 2: the key 'a' is there already, in line 1"),
-        ("? [a, b]\n: 1", "a key is a word"),
+        ("? [a, b]\n: 1", "a key must be a word"),
         ("x: !!python/object/apply:os.system [true]", "could not determine a constructor"),
         ('x: !!int ""', "."),
         ("x: =", "."),

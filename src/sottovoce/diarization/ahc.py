@@ -151,8 +151,8 @@ def two_gaussian_threshold(similarities: Floats, rounds: int = 20) -> float:
 
 def _clustered(unit: Floats, options: AHCOptions, count: SpeakerCount) -> Ints:
     N = len(unit)
-    if count.least >= N:  # also for a single embedding, which has no distances
-        return np.arange(N) if count.least > 1 else np.zeros(N, np.int64)
+    if count.minimum >= N:  # also for a single embedding, which has no distances
+        return np.arange(N) if count.minimum > 1 else np.zeros(N, np.int64)
     tree = dendrogram(unit, options.linkage)
     at_threshold = int(np.searchsorted(tree[:, 2], options.threshold, side="right"))
     for smallest in (max(1, min(options.smallest, round(0.1 * N))), 1):

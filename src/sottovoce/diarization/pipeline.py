@@ -86,11 +86,14 @@ class DiarizationSettings:
     def __post_init__(self) -> None:
         if not 0.025 <= self.window < math.inf or not 0 < self.step <= self.window or self.batch < 1:
             raise DataError(
-                f"diarization: a step of {self.step:g} s and windows of {self.window:g} s do not make sense; the step is"
-                " no longer than the window"
+                f"diarization: a step of {self.step:g} s and windows of {self.window:g} s do not fit; take a step"
+                " longer than 0 s and not longer than the window"
             )
         if self.median < 1 or self.median % 2 == 0 or min(self.alone, self.clean) < 0:
-            raise DataError(f"diarization: a median of {self.median} frames; it must be odd")
+            raise DataError(
+                f"diarization: the length of the median filter must be odd, not {self.median} frames;"
+                f" take {self.median + 1}"
+            )
         if self.vbx is not None and self.plda is None:
             raise DataError("diarization: VBx needs a PLDA of the embedding model; take AHC where there is none")
 
@@ -261,17 +264,17 @@ def reconstruct(
     """
     count = count or SpeakerCount()
     activity = segmentation.activity
-    if embeddings is None and count.most is not None:
-        activity = most_active(activity, count.most)
+    if embeddings is None and count.maximum is not None:
+        activity = most_active(activity, count.maximum)
     active = activity.any(1)
     if not active.any():
         return []
-    at_once = 1 if settings.exclusive else activity.shape[2] if count.most is None else count.most
+    at_once = 1 if settings.exclusive else activity.shape[2] if count.maximum is None else count.maximum
     counts = speaker_counts(activity, segmentation.starts, segmentation.frames).clip(max=at_once)
     clusters = np.where(active, np.arange(active.shape[1]), -1)
     if embeddings is not None:
         clusters = cluster_speakers(embeddings, settings, count)
-    spoken = stitch_windows(activity, segmentation.starts, clusters, counts, count.least)
+    spoken = stitch_windows(activity, segmentation.starts, clusters, counts, count.minimum)
     # Clusters without a frame are dropped; the others are numbered in the order of appearance.
     present = np.flatnonzero(spoken.any(0))
     present = present[np.argsort(spoken[:, present].argmax(0), kind="stable")]
@@ -284,12 +287,12 @@ def cluster_speakers(
 ) -> NDArray[np.int64]:
     """The cluster of each local speaker ``[W, K]``; -1 for a local speaker that does not speak."""
     clear = embeddings.clear
-    if clear.sum() < max(count.least, 2):
+    if clear.sum() < max(count.minimum, 2):
         clear = embeddings.active
     vectors = embeddings.vectors[clear].astype(np.float64)
     labels, centers = _clustered(vectors, settings, count)
     found = assign(embeddings.vectors, embeddings.active, centers)
-    if len(np.unique(found[embeddings.active])) < min(count.least, int(labels.max()) + 1):
+    if len(np.unique(found[embeddings.active])) < min(count.minimum, int(labels.max()) + 1):
         # The assignment left clusters empty, as embeddings are nearly equal: keep the clusters of the clustering.
         found[clear] = labels
     return found
@@ -302,7 +305,7 @@ def _clustered(
 
     With VBx, a cluster is a speaker with a responsibility, and its center the mean of all embeddings under that.
     """
-    labels = settings.ahc(vectors, SpeakerCount(count.least) if settings.vbx is not None else count)
+    labels = settings.ahc(vectors, SpeakerCount(count.minimum) if settings.vbx is not None else count)
     if settings.vbx is not None and settings.plda is not None:
         start = initial_responsibilities(labels, settings.vbx.smoothing)
         found = cluster_vbx(settings.plda.project(vectors), settings.plda.phi, start, settings.vbx)

@@ -114,19 +114,19 @@ def frames_in_order(
     yield F.pad(held, (0, 0, 0, lacking))  # or more: negative padding removes them
 
 
-def embedding_masks(activity: Flags, least: int) -> tuple[Flags, NDArray[np.int64]]:
+def embedding_masks(activity: Flags, min_frames: int) -> tuple[Flags, NDArray[np.int64]]:
     """The frames from which each local speaker is embedded.
 
     Args:
         activity: ``[W, T, K]`` whether each local speaker speaks.
-        least: number of frames without overlap that are enough; a speaker with fewer is embedded from all of its frames.
+        min_frames: number of frames without overlap that are enough; a speaker with fewer is embedded from all of its frames.
 
     Returns:
         Masks ``[W, T, K]``, and the number of frames ``[W, K]`` in which each speaks alone.
     """
     alone = activity & (activity.sum(2, keepdims=True) == 1)
     count = alone.sum(1)
-    return np.where((count >= least)[:, None], alone, activity), count
+    return np.where((count >= min_frames)[:, None], alone, activity), count
 
 
 def frames_of_windows(pieces: Iterable[Tensor], starts: NDArray[np.int64], length: int) -> Iterator[Tensor]:

@@ -35,15 +35,15 @@ def speaker_counts(activity: Flags, starts: Ints, frames: int) -> Ints:
     return np.rint(total / np.maximum(windows, 1)).astype(np.int64)
 
 
-def most_active(activity: Flags, most: int) -> Flags:
-    """``activity[W, T, K]`` of the ``most`` local speakers that speak longest; the activity of the others is set to zero."""
+def most_active(activity: Flags, speakers: int) -> Flags:
+    """``activity[W, T, K]`` of the ``speakers`` local speakers that speak longest; that of the others is set to zero."""
     order = np.argsort(-activity.sum((0, 1)), kind="stable")
     kept = np.zeros(activity.shape[2], np.bool_)
-    kept[order[:most]] = True
+    kept[order[:speakers]] = True
     return activity & kept
 
 
-def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, least: int = 1) -> Flags:
+def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, min_clusters: int = 1) -> Flags:
     """Activity ``[frames, C]`` of clusters: in each frame, the ``counts`` clusters that are active in the most windows.
 
     Args:
@@ -51,7 +51,7 @@ def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, 
         starts: ``[W]`` first frame of each window.
         clusters: ``[W, K]`` cluster of each local speaker, -1 for none.
         counts: ``[frames]`` number of active speakers.
-        least: minimum number of clusters that get a frame, see `keep_outvoted_clusters`.
+        min_clusters: minimum number of clusters that get a frame, see `keep_outvoted_clusters`.
     """
     frames, C = len(counts), int(clusters.max(initial=-1)) + 1
     votes = np.zeros((frames, C), np.float32)
@@ -64,12 +64,12 @@ def stitch_windows(activity: Flags, starts: Ints, clusters: Ints, counts: Ints, 
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(C)[None], axis=1)
     spoken = (rank < counts[:, None]) & (votes > 0)
-    keep_outvoted_clusters(spoken, votes, least)
+    keep_outvoted_clusters(spoken, votes, min_clusters)
     return spoken
 
 
-def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int) -> None:
-    """Give frames to clusters that are outvoted everywhere, until at least ``least`` clusters have a frame.
+def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], min_clusters: int) -> None:
+    """Give frames to clusters that are outvoted everywhere, until at least ``min_clusters`` clusters have a frame.
 
     A cluster gets the frames in which it lacks the fewest votes. There it replaces the active cluster with the fewest votes, if
     any cluster is active. No cluster loses more than half of its frames. Clusters with the most votes come first.
@@ -77,12 +77,12 @@ def keep_outvoted_clusters(spoken: Flags, votes: NDArray[np.float32], least: int
     Args:
         spoken: ``[frames, C]`` activity of the clusters; changed in place.
         votes: ``[frames, C]`` number of windows in which each cluster is active.
-        least: minimum number of clusters that should have a frame.
+        min_clusters: minimum number of clusters that should have a frame.
     """
     before = spoken.sum(0)
     length = before.copy()
     for cluster in np.argsort(-votes.sum(0), kind="stable").tolist():
-        if (length > 0).sum() >= least:
+        if (length > 0).sum() >= min_clusters:
             return
         if length[cluster]:
             continue

@@ -8,13 +8,13 @@ from pathlib import Path
 from ..data.audio.file_search import find_files
 from ..data.corpora.rttm import Region, Rttm, read_rttm, read_uem, warn_skipped_records
 from ..errors import DataError
-from ..metrics.diarization import DiarizationScore, Protocol, score_diarization
+from ..metrics.diarization import DiarizationScore, ScoringProtocol, score_diarization
 
 _log = logging.getLogger(__name__)
 
 
 def der(
-    reference: str | Path, system: str | Path, uem: str | Path | None = None, *, protocol: Protocol | None = None
+    reference: str | Path, system: str | Path, uem: str | Path | None = None, *, protocol: ScoringProtocol | None = None
 ) -> DiarizationScore:
     """Diarization and Jaccard error rate of a system's turns against a reference.
 
@@ -35,7 +35,7 @@ def der(
         _log.warning("%s: its NOSCORE and NON-LEX zones are scored; only those of the reference are left out", system)
     for name in {file.stem for file in _files(system, ".rttm")} & set(expected if regions is None else regions):
         found.setdefault(name, [])
-    return score_diarization(expected, found, regions, protocol or Protocol())
+    return score_diarization(expected, found, regions, protocol or ScoringProtocol())
 
 
 def _turns(source: str | Path) -> Rttm:

@@ -26,7 +26,7 @@ Regions = Iterable[tuple[Seconds, Seconds]]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ScoringProtocol:
     """The options of scoring.
 
     Attributes:
@@ -109,7 +109,7 @@ class DiarizationScore:
     """
 
     files: tuple[FileErrors, ...]
-    protocol: Protocol
+    protocol: ScoringProtocol
     uem: bool
     missing: tuple[str, ...] = ()
 
@@ -186,7 +186,7 @@ def score_diarization(
     reference: Mapping[str, Turns],
     system: Mapping[str, Turns],
     uem: Mapping[str, Regions] | None = None,
-    protocol: Protocol | None = None,
+    protocol: ScoringProtocol | None = None,
     zones: Mapping[str, Zones] | None = None,
 ) -> DiarizationScore:
     """Score a diarization against a reference.
@@ -215,7 +215,7 @@ def score_diarization(
         DataError: there are no recordings; ``system``, or with ``uem`` also ``reference``, has recordings that are not
             scored; turns or regions end before they start, or are not finite; or the scored time has no reference speech.
     """
-    protocol = protocol or Protocol()
+    protocol = protocol or ScoringProtocol()
     scored = sorted(reference if uem is None else uem)
     if not scored:
         raise DataError("diarization: no recordings to score")
@@ -243,7 +243,7 @@ def score_diarization(
 
 
 def _score(
-    name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: Protocol, zones: Zones
+    name: str, reference: Turns, system: Turns, regions: Regions | None, protocol: ScoringProtocol, zones: Zones
 ) -> FileErrors:
     reference_turns = list(reference)
     ref, ref_names = to_ticks(reference_turns, f"{name}, reference")

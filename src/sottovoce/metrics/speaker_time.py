@@ -34,7 +34,10 @@ def to_ticks(turns: Turns, what: str) -> tuple[Ints, list[str]]:
     wrong = np.flatnonzero(~fits)
     if len(wrong):
         start, end = times[wrong[0]]
-        raise DataError(f"diarization: {what}: from {start:g} to {end:g} s is no stretch of time")
+        raise DataError(
+            f"diarization: {what}: from {start:g} to {end:g} s is not a valid interval;"
+            " it must start at 0 or later and end after its start"
+        )
     whose = np.array([number[speaker] for _, _, speaker in listed], np.int64).reshape(-1, 1)
     return np.concatenate([np.rint(times * TICKS).astype(np.int64), whose], axis=1), names
 

@@ -22,7 +22,7 @@ class LabelTokenizer(PreTrainedTokenizerFast):
     """The separator of words that the pipeline reads."""
 
     @classmethod
-    def of(
+    def from_labels(
         cls,
         labels: Sequence[str],
         spelling: Mapping[str, str] | None = None,

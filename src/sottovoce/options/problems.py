@@ -78,14 +78,14 @@ def _problem(error: ErrorDetails, model: type[BaseModel], spelling: Callable[[st
     return path, f"{message} (got {short_repr(error['input'])})"
 
 
-def short_repr(value: object, most: int = 80) -> str:
+def short_repr(value: object, limit: int = 80) -> str:
     """The ``repr`` of a value; only its beginning if it is long."""
-    return shortened(repr(value), most)
+    return shortened(repr(value), limit)
 
 
-def shortened(text: str, most: int) -> str:
+def shortened(text: str, limit: int) -> str:
     """A text, or only its beginning if it is long."""
-    return text if len(text) <= most else f"{text[:most]}..."
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def _is_tag(step: int | str) -> bool:

@@ -162,9 +162,9 @@ def measure(
             file_bytes=subject.file_bytes,
             memory_bytes=None if peak is None else peak + held_bytes(subject.module),
             times=times[name],
-            milliseconds=Spread.of(times[name]),
-            real_time_factor=Spread.of(times[name]).median / 1e3 / (settings.seconds * settings.batch),
-            speedup=Spread.of([b / t for b, t in zip(base, times[name], strict=True)]),
+            milliseconds=Spread.from_values(times[name]),
+            real_time_factor=Spread.from_values(times[name]).median / 1e3 / (settings.seconds * settings.batch),
+            speedup=Spread.from_values([b / t for b, t in zip(base, times[name], strict=True)]),
             note=subject.note,
         )
         for name, subject, peak in zip(names, subjects, peaks, strict=True)

@@ -31,7 +31,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: list[float]) -> Spread:
+    def from_values(cls, values: list[float]) -> Spread:
         """The spread of at least one value."""
         return cls(median(values), min(values), max(values))
 

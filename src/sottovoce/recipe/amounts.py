@@ -29,7 +29,9 @@ def _one_length(crop: Any) -> Any:
 
 def _rises(crop: tuple[float, float]) -> tuple[float, float]:
     if crop[0] > crop[1]:
-        raise ValueError(f"a range rises, and {crop[0]:g} is more than {crop[1]:g}; write [{crop[1]:g}, {crop[0]:g}]")
+        raise ValueError(
+            f"the first length, {crop[0]:g}, is more than the second, {crop[1]:g}; write [{crop[1]:g}, {crop[0]:g}]"
+        )
     return crop
 
 

@@ -139,12 +139,12 @@ class DataOptions(Options):
             if "@" in each.cuts:
                 yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
-                yield f"{path}: is also data.dev; what models are chosen by cannot be what they are tested on"
-            yield from self._trials_problems(each, path, told=made_by is not None)
+                yield f"{path}: is the same as data.dev, by which models are chosen; take another test set"
+            yield from self._trials_problems(each, path, reported=made_by is not None)
         if self.hold_out and self.dev is not None:
-            yield "data.hold_out: data.dev brings development trials; leave one of the two out"
+            yield "data.hold_out: data.dev has development trials already; leave one of the two out"
         if self.hold_out == 1:
-            yield "data.hold_out: of 1 speaker there are no trials; hold out 2 or more, or 0"
+            yield "data.hold_out: trials need at least 2 speakers, not 1; hold out 2 or more, or 0"
 
     def _absent_beside(self, corpus: str) -> list[str]:
         """Files with the trials over a corpus that do not exist."""
@@ -154,19 +154,19 @@ class DataOptions(Options):
         ]
         return [file for file in files if not Path(file).is_file()]
 
-    def _trials_problems(self, test: TestSet, path: str, *, told: bool) -> Iterator[str]:
-        """What is wrong with the trials of a test set; files that are missing only if they have not been ``told`` of."""
+    def _trials_problems(self, test: TestSet, path: str, *, reported: bool) -> Iterator[str]:
+        """What is wrong with the trials of a test set; files that are missing unless they are ``reported`` already."""
         beside = {name: file for name in ("key", "enroll") if (file := getattr(test, name)) is not None}
         for name, file in beside.items():
             if test.trials is None or test.trials in self.corpora:
                 yield f"{path}.{name}: belongs to a trials file; give one, or leave it out"
-            elif not Path(file).is_file() and not told:
+            elif not Path(file).is_file() and not reported:
                 yield f"{path}.{name}: {file} is no file"
         if test.trials is None:
             return
         path += ".trials"
         if (known := self.corpora.get(test.trials)) is None:
-            if not Path(test.trials).is_file() and not told:
+            if not Path(test.trials).is_file() and not reported:
                 yield f"{path}: {test.trials} is neither a file nor a synthesized corpus"
             return
         over = known.options.trials() if isinstance(known.options, SynthesisOptions) else []

@@ -62,9 +62,9 @@ class DistillationOptions(Options):
     def _something_is_imitated(self) -> DistillationOptions:
         if self.layers == []:
             if self.logits is None:
-                raise ValueError("layers: an empty list and no logits: nothing is imitated; give one of the two")
+                raise ValueError("layers is empty and there are no logits, so nothing is imitated; give one of the two")
             if self.projections:
-                raise ValueError("projections stand behind hidden states; with layers: [] leave them out")
+                raise ValueError("projections apply to hidden states, and layers is empty; leave projections out")
         return self
 
     def chosen(self, layers: int) -> list[int]:

@@ -20,7 +20,7 @@ from ..training.randomness import seed_of
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-SHARE, MOST, LEAST = 0.1, 100, 2
+SHARE, MAXIMUM, MINIMUM = 0.1, 100, 2
 """Default number of held-out speakers: a tenth of the training speakers, from 2 to 100."""
 
 UTTERANCES, PAIRS = 20, 40
@@ -36,14 +36,14 @@ class HeldOut:
 
     Args:
         speakers: names of the speakers.
-        of: number of training speakers, including the held-out ones.
+        training_speakers: number of training speakers, including the held-out ones.
         cuts: utterances of the trials.
         trials: trials over these utterances.
         across: whether all target trials pair different sessions.
     """
 
     speakers: frozenset[str]
-    of: int
+    training_speakers: int
     cuts: Sequence[Cut]
     trials: Trials
     across: bool
@@ -51,7 +51,8 @@ class HeldOut:
     def __str__(self) -> str:
         targets = int(self.trials.targets.sum())
         return (
-            f"no development trials are given, so {len(self.speakers)} of {self.of} training speakers are held out:"
+            f"no development trials are given, so {len(self.speakers)} of {self.training_speakers} training speakers"
+            " are held out:"
             f" {targets:,} trials of one speaker{' across sessions' * self.across} and"
             f" {len(self.trials) - targets:,} of two set the threshold"
         )
@@ -94,8 +95,8 @@ def hold_out(
             f"data.hold_out: {count} of {len(of)} training speakers cannot be spared for development trials, since"
             f" {len(several)} have several utterances and {keep} have to be left; hold out at most {spare}"
         )
-    wanted = min(max(LEAST, round(SHARE * len(of))), MOST, spare) if count is None else count
-    if wanted < LEAST:
+    wanted = min(max(MINIMUM, round(SHARE * len(of))), MAXIMUM, spare) if count is None else count
+    if wanted < MINIMUM:
         return None
     return _paired({name: _spread(of[name], generator) for name in sorted(several[:wanted])}, len(of), generator)
 

@@ -44,7 +44,7 @@ class NetworkForecast:
     limited_by: str = ""
 
     @classmethod
-    def of(cls, model: TaskModel) -> NetworkForecast:
+    def from_model(cls, model: TaskModel) -> NetworkForecast:
         """The forecast before all stages."""
         return cls(model, (model,))
 

@@ -60,11 +60,11 @@ class Tile:
     label: str
 
 
-def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
+def html(report: ReportData, pictures: Mapping[str, bytes]) -> str:
     """The page of a run as HTML text.
 
     Args:
-        story: the contents of the report.
+        report: the contents of the report.
         pictures: the bytes of each PNG by its name, embedded for papers and slides. ``curves`` is also shown in place of
             the interactive plots where scripts are disabled.
     """
@@ -72,15 +72,15 @@ def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
     pages = Environment(
         loader=loader, autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True
     )
-    axes = plots.plots_of_run(story)
+    axes = plots.plots_of_run(report)
     script, divs = plots.interactive_plots(axes) if axes else ("", [])
     return pages.get_template("page.html.j2").render(
-        story=story,
-        tiles=tiles(story),
-        dense_and_slim=dense_and_slim(story),
-        at_size=side_by_side(story.speed_at_size) if story.speed_at_size is not None else None,
-        by_stage=by_stage(story),
-        layer_picture=layers_svg(story.rows) if story.rows else "",
+        report=report,
+        tiles=tiles(report),
+        dense_and_slim=dense_and_slim(report),
+        at_size=side_by_side(report.speed_at_size) if report.speed_at_size is not None else None,
+        by_stage=by_stage(report),
+        layer_picture=layers_svg(report.rows) if report.rows else "",
         plots=divs,
         script=script,
         library=plots.browser_code() if axes else "",
@@ -89,18 +89,18 @@ def html(story: ReportData, pictures: Mapping[str, bytes]) -> str:
     )
 
 
-def dense_and_slim(story: ReportData) -> SideBySide | None:
+def dense_and_slim(report: ReportData) -> SideBySide | None:
     """A table that compares the slim and the dense model of a run: cost, speed and scores."""
-    if story.speed is None:
+    if report.speed is None:
         return None
-    table = side_by_side(story.speed)
-    names = [r.name for r in story.speed.results]
-    of_encoder = [stage.params for name in names if (stage := story.stage(name)) is not None]
+    table = side_by_side(report.speed)
+    names = [r.name for r in report.speed.results]
+    of_encoder = [stage.params for name in names if (stage := report.stage(name)) is not None]
     rows = [
         Line("Parameters of the encoder", [Cell(human(p)) for p in of_encoder], _less(of_encoder)),
         replace(table.rows[0], name="Parameters with the head"),
         *table.rows[1:],
-        *(_score(metric, names) for metric in story.metrics),
+        *(_score(metric, names) for metric in report.metrics),
     ]
     if len(names) == 1:
         return replace(table, rows=rows)
@@ -108,25 +108,25 @@ def dense_and_slim(story: ReportData) -> SideBySide | None:
     return replace(table, rows=rows, columns=columns, ratio_heading="slim against dense")
 
 
-def by_stage(story: ReportData) -> SideBySide | None:
+def by_stage(report: ReportData) -> SideBySide | None:
     """A table with one row for each stage: cost, scores and minutes. ``None`` if there are fewer than two stages."""
-    if len(story.stages) < 2:
+    if len(report.stages) < 2:
         return None
-    first = story.stages[0]
-    columns = ["encoder", f"MACs at {first.seconds:g} s", *(m.name for m in story.metrics), "minutes"]
+    first = report.stages[0]
+    columns = ["encoder", f"MACs at {first.seconds:g} s", *(m.name for m in report.metrics), "minutes"]
     rows = [
         Line(
             stage.name,
             [
                 Cell(human(stage.params), "" if stage.params == first.params else percent(stage.params / first.params)),
                 Cell(human(stage.macs)),
-                *(_estimate(m, m.of[stage.name]) if stage.name in m.of else Cell("–") for m in story.metrics),
+                *(_estimate(m, m.of[stage.name]) if stage.name in m.of else Cell("–") for m in report.metrics),
                 Cell("–" if stage.minutes is None else f"{stage.minutes:.1f}"),
             ],
         )
-        for stage in story.stages
+        for stage in report.stages
     ]
-    return SideBySide(columns, rows, caption="; ".join(dict.fromkeys(m.protocol for m in story.metrics)))
+    return SideBySide(columns, rows, caption="; ".join(dict.fromkeys(m.protocol for m in report.metrics)))
 
 
 def side_by_side(benchmark: Benchmark) -> SideBySide:
@@ -174,20 +174,20 @@ def _estimate(metric: Metric, estimate: Estimate) -> Cell:
     return Cell(f"{scale * estimate.value:.{digits}f}{sign}", interval)
 
 
-def tiles(story: ReportData) -> list[Tile]:
+def tiles(report: ReportData) -> list[Tile]:
     """The result of the run in up to four numbers, for the top of the page; none if nothing was pruned or measured."""
-    slim, dense = story.stage(story.slim), story.stage(story.dense)
-    if slim is None or dense is None or slim is dense or story.speed is None:
+    slim, dense = report.stage(report.slim), report.stage(report.dense)
+    if slim is None or dense is None or slim is dense or report.speed is None:
         return []
     share, gone = share_removed(slim.params, dense.params)
     macs, fewer = ratio_and_word(dense.macs / slim.macs, FEWER)
-    speed, faster = ratio_and_word(story.speed.results[0].speedup.median, FASTER)
+    speed, faster = ratio_and_word(report.speed.results[0].speedup.median, FASTER)
     found = [
         Tile(share, f"of the encoder's {human(dense.params)} parameters {gone}"),
         Tile(macs, f"{fewer} multiply-accumulates in the encoder, at {slim.seconds:g} s"),
         Tile(speed, f"{faster}, measured"),
     ]
-    for metric in story.metrics[:1]:
+    for metric in report.metrics[:1]:
         if {slim.name, dense.name} <= metric.of.keys():
             now, then = (_estimate(metric, metric.of[s.name]).text for s in (slim, dense))
             found.append(Tile(now, f"{metric.name}, {then} before pruning"))

@@ -53,14 +53,14 @@ def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, a
     Raises:
         RecipeError: the directory is no run, or nothing in it is finished.
     """
-    story = read_report_data(run, setting=setting or BenchmarkSettings(), at_size=at_size)
+    report = read_report_data(run, setting=setting or BenchmarkSettings(), at_size=at_size)
     path = Path(run) / "report.html"
-    pictures = {"curves": plots_picture(plots_of_run(story)), "layers": layers_png(story.rows)}
-    pictures |= {f"det {test}": det_picture(curves) for test, curves in story.trade_offs.items()}
+    pictures = {"curves": plots_picture(plots_of_run(report)), "layers": layers_png(report.rows)}
+    pictures |= {f"det {test}": det_picture(curves) for test, curves in report.trade_offs.items()}
     for name, png in pictures.items():
         file = re.sub(r"[^\w.]+", "-", name)  # the name of a test set may contain any character
         write_bytes(Path(run) / "figures" / f"{file}.png", png)
-    write_text(path, html(story, pictures))
+    write_text(path, html(report, pictures))
     return path
 
 

@@ -116,7 +116,7 @@ def _hold_out(recipe: Recipe, corpora: Corpora, console: Console) -> None:
     task = recipe.task.options
     if not task.scored_on_trials or recipe.data.dev is not None or recipe.data.hold_out == 0:
         return
-    found = corpora.hold_out(recipe.seed, task.least_speakers)
+    found = corpora.hold_out(recipe.seed, task.min_speakers)
     none = "no development trials are given, and too few training speakers can be held out for some: no model has a threshold"
     console.print(f"{recipe.name}: {found or none}", highlight=False, markup=False)
 

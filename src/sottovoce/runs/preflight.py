@@ -54,7 +54,7 @@ def evaluation_problems(recipe: Recipe, corpora: Corpora) -> Iterator[str]:
 def _stage_problems(recipe: Recipe, model: TaskModel) -> Iterator[str]:
     """What the stages find wrong with the forecasts of the networks that they start from."""
     budget = recipe.budget.build() if recipe.budget is not None else None
-    forecasts, points = {START: NetworkForecast.of(model)}, starting_points(recipe.resolved())
+    forecasts, points = {START: NetworkForecast.from_model(model)}, starting_points(recipe.resolved())
     for k, (name, entry) in enumerate(zip(recipe.names(), recipe.stages, strict=True)):
         options, path = entry.options, f"stages[{k}].{entry.kind}"
         before = forecasts[points[name]]
@@ -88,7 +88,7 @@ def _logits_problems(recipe: Recipe, distillation: DistillationOptions, model: T
     try:
         if name in (START, *recipe.names()):
             if not _head_is_trained(recipe, name):
-                yield f"teacher: the head of {name} has not been trained, so its logits say nothing; fine-tune before"
+                yield f"teacher: the head of {name} has not been trained, so its logits are random; fine-tune it first"
             teacher = model
         else:
             teacher = load_teacher(name)

@@ -114,7 +114,7 @@ def probe(
             _check(recipe, model, encoder.config)
         work.append((model, cost(encoder, 1.0), read_all))
     if len(names := [recipe.name for recipe in work[0][2]]) > len(set(names)):
-        raise RecipeError(f"probe: two of the recipes have one name ({', '.join(sorted(names))}); give them two")
+        raise RecipeError(f"probe: two of the recipes have the same name ({', '.join(sorted(names))}); rename one")
     found = []
     for number, (model, price, recipes_of_it) in enumerate(work, 1):
         place = folder / f"{number}-{re.sub(r'[^A-Za-z0-9_.]+', '-', name_of(model))}"

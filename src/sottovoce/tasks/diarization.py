@@ -58,7 +58,7 @@ class Diarization(Options):
     metric: ClassVar[str] = "der"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
-    least_speakers: ClassVar[int] = 0
+    min_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
     head: PowersetOptions = PowersetOptions.model_validate({})

@@ -43,14 +43,14 @@ class Intent(Options):
         slots: types of slots to fill, or ``all`` that the training data has. A field with the name of the type takes
             precedence over the list of slots.
         split: field by which results are broken down, such as the microphone in SLURP. Recordings may lack it.
-        together: field whose values group recordings in the bootstrap if they have no speakers, such as the sentence.
+        group_by: field whose values group recordings in the bootstrap if they have no speakers, such as the sentence.
         draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "exact_match"
     better: ClassVar[Literal["lower", "higher"]] = "higher"
     scored_on_trials: ClassVar[bool] = False
-    least_speakers: ClassVar[int] = 0
+    min_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
     head: IntentHead = IntentHead.model_validate({"pooled": {"width": 256, "fusion": {"sum": {}}}})
@@ -58,7 +58,7 @@ class Intent(Options):
     intents: list[str] = ["intent"]
     slots: list[str] | Literal["all"] = []
     split: str = "microphone"
-    together: str = "slurp_id"
+    group_by: str = "slurp_id"
     draws: int = Field(1000, ge=1, le=100_000)
 
     @model_validator(mode="after")
@@ -163,7 +163,7 @@ class Intent(Options):
         return results
 
     def _drawn_with(self, cut: Cut) -> str:
-        return cut_speaker(cut) or cut_field(cut, self.together) or cut.id
+        return cut_speaker(cut) or cut_field(cut, self.group_by) or cut.id
 
     def _rates(self, name: str, rate: Fraction) -> dict[str, object]:
         interval = rate.interval(draws=self.draws)

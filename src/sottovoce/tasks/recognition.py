@@ -1,4 +1,4 @@
-"""Speech recognition by CTC or a transducer over characters or pieces of words."""
+"""Speech recognition by CTC or a transducer over characters or subwords."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ if TYPE_CHECKING:
 
 
 class Recognition(Options):
-    """CTC or a transducer over characters or pieces of words, scored by WER with confidence intervals over speakers.
+    """CTC or a transducer over characters or subwords, scored by WER with confidence intervals over speakers.
 
     Args:
         head: ``ctc`` or ``transducer``.
         loss: options of the loss, see `RecognitionLoss`.
-        pieces: size of a vocabulary of byte-pair pieces, including the blank; ``None`` for characters.
+        subwords: size of a vocabulary of byte-pair subwords, including the blank; ``None`` for characters.
         alphabet: characters that are kept, besides the space, in transcripts and in both texts that are scored.
         lower: whether transcripts are converted to lower case.
         beam: width of the beam search in evaluations; ``None`` for a greedy search.
-        worst: number of alignments in the results, those with most errors.
+        alignments: number of alignments in the results, those with most errors.
         draws: number of bootstrap draws for confidence intervals.
     """
 
     metric: ClassVar[str] = "wer"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
-    least_speakers: ClassVar[int] = 0
+    min_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = True
 
     head: RecognitionHead = RecognitionHead.model_validate({"ctc": {}})
     loss: RecognitionLoss = RecognitionLoss()
-    pieces: int | None = Field(None, ge=3)
+    subwords: int | None = Field(None, ge=3)
     alphabet: str = ALPHABET
     lower: bool = True
     beam: int | None = Field(None, ge=1, le=WIDEST)
-    worst: int = Field(5, ge=0)
+    alignments: int = Field(5, ge=0)
     draws: int = Field(1000, ge=1, le=100_000)
 
     @field_validator("alphabet")
     @classmethod
     def _has_letters(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("an alphabet has letters")
+            raise ValueError("the alphabet is empty or blank; list the letters that transcripts may have")
         return value
 
     @model_validator(mode="after")
@@ -83,12 +83,12 @@ class Recognition(Options):
         """The vocabulary of the training transcripts, the blank first.
 
         Raises:
-            DataError: a cut whose transcript is missing or empty after normalization, or fewer pieces than characters.
+            DataError: a cut whose transcript is missing or empty after normalization, or fewer subwords than characters.
         """
         normalizer = self.normalizer()
         texts = [transcript(cut, normalizer) for cut in cuts]
         warn_lost_characters(cuts, self.alphabet, lower=self.lower)
-        return characters_of(texts) if self.pieces is None else pieces_of(texts, self.pieces)
+        return characters_of(texts) if self.subwords is None else pieces_of(texts, self.subwords)
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str]) -> Tokens:
         normalizer, vocabulary = self.normalizer(), Vocabulary(labels)
@@ -143,7 +143,7 @@ class Recognition(Options):
             "insertions": words.insertions,
             "normalizer": normalizer.name,
             "search": recognizer.name,
-            "worst": [str(each) for each in words.worst(self.worst) if each.errors],
+            "worst": [str(each) for each in words.worst(self.alignments) if each.errors],
         }
         for name, score in (("wer", words), ("cer", letters)):
             results |= self._rate(name, score, speakers if by_speaker else None)

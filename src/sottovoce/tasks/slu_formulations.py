@@ -59,7 +59,9 @@ class IntentLoss(Options):
         """Raises: ValueError: options of the loss that do not apply to the head."""
         if head.kind in SEQUENCE_SECTIONS:
             if self.smoothing:
-                raise ValueError(f"smoothing: is for questions; the {head.kind} head has none")
+                raise ValueError(
+                    f"smoothing is an option of heads that classify utterances; leave it out with {head.kind}"
+                )
             self.sequence.check(head)
         elif self.ctc is not None or self.warmup:
             raise ValueError("ctc and warmup are for the head transducer; with questions leave them out")
@@ -100,7 +102,7 @@ class ClassFormulation:
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
         types = sorted({kind for each in meanings for kind, _ in each.slots}) if self.slots == "all" else self.slots
-        questions = SLUClasses.of(meanings, self.intents, types)
+        questions = SLUClasses.from_semantics(meanings, self.intents, types)
         if all(len(answers) < 2 for answers in questions.classes.values()):
             classes = ", ".join(questions.labels[:5])
             raise DataError(
@@ -138,7 +140,7 @@ class SequenceFormulation:
         self.chosen = chosen
 
     def labels(self, meanings: Sequence[Semantics]) -> list[str]:
-        return SemanticVocabulary.of(meanings).labels
+        return SemanticVocabulary.from_semantics(meanings).labels
 
     def targets(self, cuts: Sequence[Cut], labels: Sequence[str], read: ReadSemantics) -> Tokens:
         vocabulary = SemanticVocabulary(labels)

@@ -80,7 +80,7 @@ class Spoofing(Options):
     metric: ClassVar[str] = "min_dcf"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     scored_on_trials: ClassVar[bool] = False
-    least_speakers: ClassVar[int] = 0
+    min_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
     head: EmbedderChoice = EmbedderChoice.model_validate({"mhfa": {"heads": 32}})

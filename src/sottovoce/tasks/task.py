@@ -90,7 +90,7 @@ class Task(Protocol):
     scored_on_trials: bool
     """Whether test data must have trials."""
 
-    least_speakers: int
+    min_speakers: int
     """Minimum number of training speakers for a task that is scored on trials; others can be held out for development."""
 
     whole_utterances: bool

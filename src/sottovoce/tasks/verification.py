@@ -52,7 +52,7 @@ class Verification(Options):
         loss: options of the loss.
         scoring: how trials are scored, see `Scoring`.
         cost: priors and costs of minDCF and actDCF.
-        mean_of: maximum number of training utterances for the mean embedding that scoring subtracts.
+        mean_utterances: maximum number of training utterances for the mean embedding that scoring subtracts.
         draws: number of bootstrap draws for confidence intervals.
     """
 
@@ -65,11 +65,11 @@ class Verification(Options):
     loss: SpeakerLoss = SpeakerLoss()
     scoring: Scoring = Scoring()
     cost: DetectionCost = DetectionCost()
-    mean_of: int = Field(500, ge=2)
+    mean_utterances: int = Field(500, ge=2)
     draws: int = Field(1000, ge=1, le=100_000)
 
     @property
-    def least_speakers(self) -> int:
+    def min_speakers(self) -> int:
         """Minimum number of training speakers."""
         return max(2, self.scoring.as_norm.top if self.scoring.as_norm is not None else 0)
 
@@ -114,7 +114,7 @@ class Verification(Options):
 
     def calibrate(self, model: TaskNetwork, train: Sequence[Cut]) -> None:
         """Fit the scoring: the mean, on utterances spread evenly over the training data, then back-end and cohort."""
-        chosen = [train[k] for k in evenly_spaced(len(train), self.mean_of)]
+        chosen = [train[k] for k in evenly_spaced(len(train), self.mean_utterances)]
         if self.scoring.center:
             model.scoring.fit_mean(embed_all(model, chosen).to(model.device))
         else:
@@ -228,14 +228,14 @@ def equal_error_threshold(scores: NDArray[np.float64], targets: NDArray[np.bool_
     return float(order[np.abs(misses - alarms).argmin()])
 
 
-def evenly_spaced(count: int, most: int) -> list[int]:
-    """At most ``most`` evenly spaced indices below ``count``."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+def evenly_spaced(count: int, maximum: int) -> list[int]:
+    """At most ``maximum`` evenly spaced indices below ``count``."""
+    return np.unique(np.linspace(0, count - 1, min(maximum, count)).round().astype(int)).tolist()
 
 
-def evenly_spaced_by_speaker(cuts: Sequence[Cut], most: int) -> list[Cut]:
-    """At most ``most`` utterances of each speaker, evenly spaced."""
+def evenly_spaced_by_speaker(cuts: Sequence[Cut], maximum: int) -> list[Cut]:
+    """At most ``maximum`` utterances of each speaker, evenly spaced."""
     of: dict[str, list[Cut]] = {}
     for cut in cuts:
         of.setdefault(str(cut_speaker(cut)), []).append(cut)
-    return [own[k] for own in of.values() for k in evenly_spaced(len(own), most)]
+    return [own[k] for own in of.values() for k in evenly_spaced(len(own), maximum)]

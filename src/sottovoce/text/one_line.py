@@ -62,12 +62,12 @@ def unreadable(path: object) -> CheckpointError:
     return CheckpointError(f"{path}: is there and may not be read (permission denied); have its owner change that")
 
 
-def reason(error: BaseException, most: int = 160) -> str:
-    """An exception in a few words on one line, at most ``most`` characters."""
+def reason(error: BaseException, limit: int = 160) -> str:
+    """An exception in a few words on one line, at most ``limit`` characters."""
     text = " ".join(str(error).split())
     text = (
         text
         if isinstance(error, OSError | SafetensorError) and text
         else f"{type(error).__name__}: {text}".rstrip(": ")
     )
-    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " ..."
+    return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " ..."

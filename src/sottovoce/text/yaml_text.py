@@ -81,7 +81,7 @@ def _refuse_repeated_keys(loader: Loader, node: yaml.MappingNode) -> None:
     lines: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _fault("a key is a word, not a section", key.start_mark)
+            raise _fault("a key must be a word, not a list or a section", key.start_mark)
         word = key.value if key.tag in _NO_VALUES else str(loader.construct_object(key))
         line = key.start_mark.line + 1
         if word in lines:

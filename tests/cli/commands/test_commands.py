@@ -45,7 +45,7 @@ def test_prune_says_what_goes_altogether_and_its_options_keep_it(sottovoce, mode
     said = sottovoce("prune", models / "ours", *budget, "-o", tmp_path / "none")
     lines = [line for line in said.out.splitlines() if "would keep some" in line]
     assert said.code == 0 and "floors" not in said.out + said.err, said
-    told = f"all heads of all {layers} layers go; --floor head=1, --protect layers.0.attention or a larger --budget"
+    told = f"all heads of all {layers} layers are removed; --floor head=1, --protect layers.0.attention or a larger --budget"
     assert any(line.startswith(told) for line in lines) and len(lines) == 2, said.out
     half = ("--budget", "params=80%", "--kinds", "head,ffn", "--round-to", "1")
     kept = sottovoce("prune", models / "ours", *half, "--floor", "head=1", "--floor", "ffn=2", "-o", tmp_path / "some")

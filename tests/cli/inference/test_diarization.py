@@ -87,7 +87,7 @@ def test_more_speakers_than_voices_are_told_or_an_error(sottovoce, place, option
         (("local", "absent.wav"), "absent.wav: no such file"),
         (("absent", "a short.wav"), "absent"),
         (("local", "a short.wav", "--speakers", "2", "--max-speakers", "3"), "the known number or bounds, not both"),
-        (("local", "a short.wav", "--min-speakers", "3", "--max-speakers", "2"), "leaves no number"),
+        (("local", "a short.wav", "--min-speakers", "3", "--max-speakers", "2"), "no number is at least 3"),
         (("local", "a short.wav", "--step", "9"), "the step is no longer than the window"),
         (("local", "a short.wav", "--channel", "1"), "has no channel 1"),
         (("local", "a short.wav", "--plda", "absent"), "absent: no PLDA can be read"),

@@ -70,7 +70,7 @@ def test_nothing_but_headers_is_read(indexed, monkeypatch):
     read = []
     original = Member.read
     monkeypatch.setattr(Member, "read", lambda self: read.append(self) or original(self))
-    shapes = [Member.of(cut.recording.sources[0].source).shape() for cut in indexed[1]]
+    shapes = [Member.from_source(cut.recording.sources[0].source).shape() for cut in indexed[1]]
     assert not read
     assert shapes == [(cut.recording.num_samples, 16_000, 1) for cut in indexed[0]]
 
@@ -79,8 +79,8 @@ def test_faults(indexed, tmp_path):
     tar = tmp_path / "shar/recording.000001.tar"
     whole = tar.read_bytes()
     cut = indexed[1][6]
-    member = Member.of(cut.recording.sources[0].source)
-    assert member.tar == tar and Member.of(str(member)) == member
+    member = Member.from_source(cut.recording.sources[0].source)
+    assert member.tar == tar and Member.from_source(str(member)) == member
     tar.write_bytes(whole[: member.offset] + bytes(member.size) + whole[member.offset + member.size :])
     with pytest.raises(AudioError, match="cut s2-1: cannot be decoded"):
         load_cut(cut)
@@ -95,7 +95,7 @@ def test_faults(indexed, tmp_path):
     with pytest.raises(AudioError, match="No such file"):
         load_cut(cut)
     with pytest.raises(AudioError, match="no file in a tar"):
-        Member.of("recording.000000.tar")
+        Member.from_source("recording.000000.tar")
 
 
 def test_a_recording_that_is_not_as_listed(indexed, tmp_path):

@@ -13,7 +13,7 @@ CANCEL = Semantics({"intent": "cancel"}, (("drink", "latte"),))
 
 
 def test_questions_are_those_of_training():
-    questions = SLUClasses.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
+    questions = SLUClasses.from_semantics([ORDER, CANCEL], ["intent"], ["drink", "size"])
     assert questions.labels == [
         "intent=cancel", "intent=order", "slot:drink=iced mocha", "slot:drink=latte", "slot:size=large", "slot:size=none",
     ]  # fmt: skip
@@ -22,7 +22,7 @@ def test_questions_are_those_of_training():
 
 
 def test_each_question_has_a_softmax_of_its_own():
-    questions = SLUClasses.of([ORDER, CANCEL], ["intent"], ["drink", "size"])
+    questions = SLUClasses.from_semantics([ORDER, CANCEL], ["intent"], ["drink", "size"])
     output = torch.tensor([[0.0, 2.0, 5.0, 4.0, -1.0, 1.0], [3.0, 1.0, -2.0, 0.0, 8.0, 7.0]])
     first, second = questions.understand(output)
     assert first.semantics == Semantics({"intent": "order"}, (("drink", "iced mocha"),))
@@ -37,7 +37,7 @@ def test_questions_that_are_none():
             SLUClasses(labels)
     twice = Semantics({"intent": "order"}, (("drink", "latte"), ("drink", "tea")))
     with pytest.raises(DataError, match="slot drink is filled with 'latte' and 'tea' in one utterance"):
-        SLUClasses.of([twice], ["intent"], ["drink"])
+        SLUClasses.from_semantics([twice], ["intent"], ["drink"])
 
 
 def frames(vocabulary, *said, certain=6.0):
@@ -49,7 +49,7 @@ def frames(vocabulary, *said, certain=6.0):
 
 
 def test_a_meaning_survives_being_spelled():
-    vocabulary = SemanticVocabulary.of([ORDER, CANCEL])
+    vocabulary = SemanticVocabulary.from_semantics([ORDER, CANCEL])
     for meaning in (ORDER, CANCEL, Semantics({"intent": "order"})):
         said = [part for number in vocabulary.encode(meaning) for part in (vocabulary.labels[number], None)]
         (found,) = vocabulary.understand(frames(vocabulary, *said)[None], torch.tensor([len(said)]))
@@ -61,7 +61,7 @@ def test_a_meaning_survives_being_spelled():
 
 
 def test_what_a_best_path_may_say_besides():
-    vocabulary = SemanticVocabulary.of([ORDER, CANCEL])
+    vocabulary = SemanticVocabulary.from_semantics([ORDER, CANCEL])
     # Letters before any slot; an intent twice, the second surer; frames behind the end.
     said = ["l", "intent=order", None, "slot:drink", "t", "t", None, "e", "a", "a", "intent=cancel", "slot:size"]
     logits = frames(vocabulary, *said)

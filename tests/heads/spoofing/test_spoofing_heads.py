@@ -136,11 +136,11 @@ def test_it_learns_from_every_parameter(kind):
 def test_what_the_head_on_the_waveform_refuses():
     found = model("sinc_aasist")
     least = 3**4 + 8
-    assert found.head.embedding.least_samples == least and found(torch.randn(1, least)).output.isfinite().all()
+    assert found.head.embedding.min_samples == least and found(torch.randn(1, least)).output.isfinite().all()
     with pytest.raises(AudioError, match=f"an utterance of {least - 1} samples; this network needs at least {least}"):
         found(torch.randn(2, 200), torch.tensor([200, least - 1]))
     for changes, message in (
-        ({"taps": 8}, "filters of 8 taps have no middle"),
+        ({"taps": 8}, "the number of filter taps must be odd, not 8; take 9"),
         ({"masked": 8}, "8 of 7 filters cannot be masked"),
         ({"ratios": [0.5]}, "1 ratios; there are three poolings"),
     ):

@@ -25,7 +25,7 @@ def test_normal_scores_make_a_straight_line():
 
 def test_few_points_of_a_long_curve_that_lie_on_it():
     scores, targets = normal_scores()
-    curve, all_points = det(scores, targets, most=50), operating_points(scores, targets)
+    curve, all_points = det(scores, targets, max_points=50), operating_points(scores, targets)
     assert 25 < len(curve.miss) <= 50
     known = set(zip(all_points.miss, all_points.false_alarm, strict=True))
     assert set(zip(curve.miss, curve.false_alarm, strict=True)) <= known

@@ -85,7 +85,7 @@ def diarize(
     from sottovoce.report.pictures.speaker_timeline import check_picture_path, draw_timeline
 
     # All options are checked before the model is loaded.
-    count = SpeakerCount.of(speakers, min_speakers, max_speakers)
+    count = SpeakerCount.from_bounds(speakers, min_speakers, max_speakers)
     settings = replace(_settings(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop), exclusive=exclusive)
     picture = None if picture is None else check_writable(check_picture_path(picture))
     folder = Path(out) if out is not None and (out.endswith("/") or Path(out).is_dir()) else None
@@ -246,9 +246,9 @@ def der(
     """Diarization and Jaccard error rate of each recording and of all, with an interval over recordings."""
     from sottovoce.cli.terminal import console, print_json
     from sottovoce.inference.diarization_scoring import der as library
-    from sottovoce.metrics.diarization import Protocol
+    from sottovoce.metrics.diarization import ScoringProtocol
 
-    score = library(reference, system, uem, protocol=Protocol(collar=collar, skip_overlap=skip_overlap))
+    score = library(reference, system, uem, protocol=ScoringProtocol(collar=collar, skip_overlap=skip_overlap))
     interval = score.interval(draws=draws) if len(score.files) > 1 else None
     if as_json:
         rates = {name: getattr(score, name) for name in ("der", "miss", "false_alarm", "confusion", "jer", "speech")}

@@ -79,7 +79,8 @@ class StepBatches(Dataset[Batch]):
             raise DataError("batches: there are no cuts")
         if batch_size < 1 or not 0 <= rank < world or seed < 0:
             raise DataError(
-                f"batches: batch_size {batch_size}, rank {rank} of {world} and seed {seed} do not make sense"
+                f"batches: batch_size {batch_size}, rank {rank} of {world} and seed {seed} are out of range;"
+                f" batch_size and world are 1 or more, rank is less than world, seed is 0 or more"
             )
         self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
         self.crop = _crop_range(crop)
@@ -249,7 +250,9 @@ def _crop_range(crop: float | tuple[float, float] | None) -> tuple[int, int] | N
     low, high = crop if isinstance(crop, tuple | list) else (crop, crop)
     samples = round(low * SAMPLE_RATE), round(high * SAMPLE_RATE)
     if samples[0] < FRAME_LENGTH or samples[1] < samples[0]:
-        raise DataError(f"batches: cannot crop to {low} .. {high} s; the least is 0.025 s, and the range must rise")
+        raise DataError(
+            f"batches: cannot crop to {low} .. {high} s; give lengths of 0.025 s or more, the shorter one first"
+        )
     if low != high and -(-samples[0] // _QUANTUM) > samples[1] // _QUANTUM:
         raise DataError(
             f"batches: crops are drawn in steps of 0.1 s, and {low} .. {high} s holds none; give one length"

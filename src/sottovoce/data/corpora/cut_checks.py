@@ -48,7 +48,7 @@ def _audio_faults(cut: Cut) -> list[str]:
                 faults.append(f"its audio is a {source.type}; only files are read")
             elif source.type == SHAR:
                 try:
-                    Member.of(source.source)
+                    Member.from_source(source.source)
                 except AudioError as error:
                     faults.append(str(error))
         channels = [part.channel] if isinstance(part.channel, int) else list(part.channel)

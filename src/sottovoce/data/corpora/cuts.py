@@ -286,7 +286,7 @@ def load_cut(cut: Cut) -> Tensor:
         whole = cut.start == 0 and cut.duration == recording.duration
         stretch = {} if whole else {"start": cut.start, "duration": cut.duration}
         if source.type == SHAR:
-            return decode_audio(Member.of(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
+            return decode_audio(Member.from_source(source.source).read(), f"cut {cut.id}", channel=channel, **stretch)
         return read_audio(source.source, channel=channel, **stretch)
     cut = load_into_memory(cut)
     try:

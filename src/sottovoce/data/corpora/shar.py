@@ -52,7 +52,7 @@ class Member:
         return f"{self.tar}#{self.offset}+{self.size}"
 
     @classmethod
-    def of(cls, source: str) -> Member:
+    def from_source(cls, source: str) -> Member:
         """Parse a source: the text that ``str`` gives for a `Member`.
 
         Raises:
@@ -138,7 +138,9 @@ def load_into_memory(cut: Cut) -> Cut:
     if not in_shar(cut):
         return cut
     sources = [
-        fastcopy(source, type="memory", source=Member.of(source.source).read()) if source.type == SHAR else source
+        fastcopy(source, type="memory", source=Member.from_source(source.source).read())
+        if source.type == SHAR
+        else source
         for source in _sources(cut)
     ]
     return fastcopy(cut, recording=fastcopy(cut.recording, sources=sources))

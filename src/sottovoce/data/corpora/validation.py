@@ -167,7 +167,7 @@ def _finished_cut_faults(row: CorpusRow, cut: Cut, headers: Mapping[Path, AudioH
             continue
         for source in recording.sources:
             if source.type == SHAR and not own_faults:
-                faults += _member_faults(recording, Member.of(source.source), f"{row.where}: {cut.id}")
+                faults += _member_faults(recording, Member.from_source(source.source), f"{row.where}: {cut.id}")
             if source.type != "file":
                 continue
             header = headers.get(Path(source.source)) or _header(Path(source.source))

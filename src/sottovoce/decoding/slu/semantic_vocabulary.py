@@ -38,7 +38,7 @@ class SemanticVocabulary:
                 raise DataError(f"intents: the label {label!r} is neither field=intent, {SLOT}type nor a character")
 
     @classmethod
-    def of(cls, meanings: Iterable[Semantics]) -> SemanticVocabulary:
+    def from_semantics(cls, meanings: Iterable[Semantics]) -> SemanticVocabulary:
         """The vocabulary of all intents, slots and characters in ``meanings``."""
         meanings = list(meanings)
         intents = {f"{name}={what}" for each in meanings for name, what in each.intents.items()}

@@ -46,7 +46,7 @@ class SLUClasses:
             raise DataError("intents: there are no labels, so there is nothing to be understood")
 
     @classmethod
-    def of(cls, meanings: Iterable[Semantics], intents: Sequence[str], slots: Sequence[str]) -> SLUClasses:
+    def from_semantics(cls, meanings: Iterable[Semantics], intents: Sequence[str], slots: Sequence[str]) -> SLUClasses:
         """The classes of these intent fields and slots that occur in ``meanings``, in alphabetical order."""
         meanings = list(meanings)
         classes = {name: sorted({each.intents[name] for each in meanings}) for name in intents}

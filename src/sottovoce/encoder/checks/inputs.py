@@ -83,7 +83,7 @@ def _either(**named: Tensor | None) -> Tensor | None:
     """
     (one, first), (other, second) = named.items()
     if first is not None and second is not None:
-        raise AudioError(f"{one} and {other} are given, which say the same; leave one out")
+        raise AudioError(f"{one} and {other} are given, and both say which samples are valid; leave one out")
     return second if first is None else first
 
 

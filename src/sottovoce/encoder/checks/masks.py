@@ -47,7 +47,7 @@ def _fault(mask: Tensor, at: int, what: str) -> str:
     if bool((row != inside).any()):
         return f"attention_mask: utterance {at} has values other than 0 and 1"
     if not bool(inside.any()):
-        return f"attention_mask: utterance {at} is padding altogether; leave it out of the batch"
+        return f"attention_mask: utterance {at} is all padding (its mask has no 1); leave it out of the batch"
     if first:
         return (
             f"attention_mask: utterance {at} is padded on the left (its first {first} {what} are masked); pad on the right"

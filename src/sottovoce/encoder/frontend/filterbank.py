@@ -59,7 +59,7 @@ class Filterbank(nn.Module):
     @property
     def min_samples(self) -> int:
         """The least number of samples that makes a frame."""
-        return self.analysis.least + HOP * (self.stacked - 1)
+        return self.analysis.min_samples + HOP * (self.stacked - 1)
 
     @property
     def macs(self) -> int:

@@ -37,7 +37,7 @@ class KaldiAnalysis:
     window: str = "povey"
     gain: float = LOUDEST
     floor: float = 1.192092955078125e-07
-    least = WINDOW
+    min_samples = WINDOW
 
     def frames(self, samples: int) -> int:
         """Number of windows of an utterance of ``samples`` samples."""
@@ -73,20 +73,20 @@ class CenteredAnalysis:
     """
 
     gain: float = 1.0
-    least = FFT // 2 + 1
+    min_samples = FFT // 2 + 1
 
     def frames(self, samples: int) -> int:
         """Number of windows of an utterance of ``samples`` samples; 0 where it is too short to be mirrored."""
-        return samples // HOP + 1 if samples >= self.least else 0
+        return samples // HOP + 1 if samples >= self.min_samples else 0
 
     def counts(self, lengths: Tensor) -> Tensor:
         """`frames` of ``lengths[B]``."""
-        return torch.where(lengths >= self.least, lengths // HOP + 1, 0)
+        return torch.where(lengths >= self.min_samples, lengths // HOP + 1, 0)
 
     def levels(self, waveform: Tensor, lengths: Tensor, bins: int, scale: str) -> Tensor:
         """Log levels ``[B, W, bins]`` of ``waveform[B, S]``, mirrored at ``lengths[B]``."""
         S = waveform.shape[1]
-        if self.least > S:
+        if self.min_samples > S:
             return waveform.new_zeros(waveform.shape[0], 0, bins)
         before = torch.cat(
             [waveform[:, 1:2], waveform[:, :-1]], dim=1

@@ -290,13 +290,13 @@ class FilterbankFrontEnd(nn.Module):
         return self.projection(features.to(next(tensors).dtype))
 
 
-def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:
+def check_lengths(waveform: Tensor, lengths: Tensor | None, min_samples: int) -> None:
     """Refuse a batch that cannot be encoded.
 
     Args:
         waveform: ``[B, S]`` floats.
         lengths: ``[B]`` valid samples; ``None``: all.
-        least: the least number of samples of an utterance.
+        min_samples: the least number of samples of an utterance.
 
     Raises:
         AudioError: another shape or dtype, lengths that do not fit the batch, or an utterance that is too short.
@@ -313,7 +313,8 @@ def check_lengths(waveform: Tensor, lengths: Tensor | None, least: int) -> None:
             shortest, at = (int(x) for x in lengths.min(0))
             if int(lengths.max()) > waveform.shape[1]:
                 raise AudioError(f"a length of {int(lengths.max())} samples, but the batch has {waveform.shape[1]}")
-    if shortest < least:
+    if shortest < min_samples:
         raise AudioError(
-            f"utterance {at} has {shortest} samples; the encoder needs at least {least} ({least / 16:g} ms at 16 kHz)"
+            f"utterance {at} has {shortest} samples; the encoder needs at least {min_samples}"
+            f" ({min_samples / 16:g} ms at 16 kHz)"
         )

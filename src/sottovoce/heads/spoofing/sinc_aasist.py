@@ -107,7 +107,9 @@ class SincAASIST(Embedder):
             CheckpointError: they are not.
         """
         if options["taps"] % 2 == 0:
-            raise CheckpointError(f"filters of {options['taps']} taps have no middle; take an odd number")
+            raise CheckpointError(
+                f"the number of filter taps must be odd, not {options['taps']}; take {options['taps'] + 1}"
+            )
         if options["masked"] > options["filters"]:
             raise CheckpointError(f"{options['masked']} of {options['filters']} filters cannot be masked; take fewer")
         if len(options["ratios"]) != 3:
@@ -118,7 +120,7 @@ class SincAASIST(Embedder):
         return self.graphs.size
 
     @property
-    def least_samples(self) -> int:
+    def min_samples(self) -> int:
         """The least number of samples that makes a temporal node."""
         return POOL ** (1 + len(self.map.blocks)) + self.taps - 1
 

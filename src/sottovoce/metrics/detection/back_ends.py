@@ -63,9 +63,11 @@ def lda(embeddings: ArrayLike, speakers: Sequence[str], dimensions: int, *, ridg
         DataError: as `scatter` and `wccn`, or there are too many dimensions.
     """
     within, between = scatter(embeddings, speakers, ridge)
-    most = min(len(within), len(set(speakers)) - 1)
-    if not 1 <= dimensions <= most:
-        raise DataError(f"back-end: LDA of {len(set(speakers))} speakers has 1 to {most} dimensions, not {dimensions}")
+    largest = min(len(within), len(set(speakers)) - 1)
+    if not 1 <= dimensions <= largest:
+        raise DataError(
+            f"back-end: LDA of {len(set(speakers))} speakers has 1 to {largest} dimensions, not {dimensions}"
+        )
     try:
         import scipy.linalg  # slow to import, and rarely needed
 

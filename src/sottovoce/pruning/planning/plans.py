@@ -306,7 +306,7 @@ def choose(
         raise PlanError("scores: ranked by the cost they save, scores must not be negative")
     check_feasible(costs, constraints, possible, asked.protected, scores)
     exact = budget.constraints(slimmed, reference)
-    widths = select(possible, costs, constraints, per_cost=scores.per_cost, finally_=exact)
+    widths = select(possible, costs, constraints, per_cost=scores.per_cost, final_constraints=exact)
     gone = {n for n, width in widths.items() if costs.declarations.units[n].contains and width == 0}
     keep = {}
     for each in possible:

@@ -30,7 +30,7 @@ class RemovedPart:
     path: str
 
     def __str__(self) -> str:
-        return f"{self.what} of {self.where} {'go' if self.what.startswith('all') else 'goes'}"
+        return f"{self.what} of {self.where} {'are' if self.what.startswith('all') else 'is'} removed"
 
     def line(self) -> str:
         """One line that also says what would keep the part."""

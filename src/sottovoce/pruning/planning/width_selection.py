@@ -189,17 +189,17 @@ def select(
     constraints: Sequence[Constraint],
     *,
     per_cost: float,
-    finally_: Sequence[Constraint] | None = None,
+    final_constraints: Sequence[Constraint] | None = None,
 ) -> dict[str, int]:
     """The width of every unit that may be narrowed, under constraints that can be met.
 
     Args:
         choices, costs, constraints, per_cost: see `WidthSelection`.
-        finally_: the same constraints with a measure that is never larger, for step 2: it leaves more room to fill.
+        final_constraints: the same constraints with a measure that is never larger, for step 2: it leaves more room to fill.
     """
     selection = WidthSelection(choices, costs, constraints, per_cost=per_cost)
     selection.remove()
-    selection.constraints = list(constraints if finally_ is None else finally_)
+    selection.constraints = list(constraints if final_constraints is None else final_constraints)
     selection.fill()
     widths = selection.widths()
     return {c.unit.name: int(widths[p]) for c, p in zip(selection.choices, selection.place, strict=True)}

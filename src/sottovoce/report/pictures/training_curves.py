@@ -37,18 +37,18 @@ class Plot:
     percent: bool = False
 
 
-def plots_of_run(story: ReportData) -> list[Plot]:
+def plots_of_run(report: ReportData) -> list[Plot]:
     """The plots of a run: sparsity, losses, accuracy, development scores, multipliers and time, as far as they are logged."""
-    losses = [c for c in story.curve("loss") if c.name not in ("loss", "loss/budget")]
-    accuracy = [c for c in story.curves if c.name.endswith("/accuracy")]
-    order = list(dict.fromkeys(c.stage for c in story.curves))
+    losses = [c for c in report.curve("loss") if c.name not in ("loss", "loss/budget")]
+    accuracy = [c for c in report.curves if c.name.endswith("/accuracy")]
+    order = list(dict.fromkeys(c.stage for c in report.curves))
     found = [
-        Plot("Sparsity against its target", story.curve("sparsity"), order, story.curve("target"), percent=True),
+        Plot("Sparsity against its target", report.curve("sparsity"), order, report.curve("target"), percent=True),
         *(Plot(f"Loss: {name}", [c for c in losses if c.name == f"loss/{name}"], order) for name in _names(losses)),
         Plot("Training accuracy", accuracy, order, percent=True),
-        *(Plot(f"On development data: {n}", story.curve(f"dev/{n}"), order) for n in _names(story.curve("dev"))),
-        Plot("Multipliers", [*story.curve("l1"), *story.curve("l2")], order),
-        Plot("Milliseconds a step", story.curve("ms_per_step"), order),
+        *(Plot(f"On development data: {n}", report.curve(f"dev/{n}"), order) for n in _names(report.curve("dev"))),
+        Plot("Multipliers", [*report.curve("l1"), *report.curve("l2")], order),
+        Plot("Milliseconds a step", report.curve("ms_per_step"), order),
     ]
     return [p for p in found if any(len(c.steps) > 1 for c in p.curves)]
 

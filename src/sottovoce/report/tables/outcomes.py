@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from ...profiling.benchmark import Benchmark
 
 
-def outcome_table(story: ReportData) -> RenderableType:
+def outcome_table(report: ReportData) -> RenderableType:
     """The dense and the slim model of a run, and how they compare."""
-    table = Table(title=story.title, title_justify="left", header_style="bold", pad_edge=False)
+    table = Table(title=report.title, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("")
     for column in ("dense", "slim", ""):
         table.add_column(column, justify="right")
-    if story.speed is not None and len(story.speed.results) > 1:
-        slim, dense = story.stage(story.slim), story.stage(story.dense)
+    if report.speed is not None and len(report.speed.results) > 1:
+        slim, dense = report.stage(report.slim), report.stage(report.dense)
         if slim is not None and dense is not None:
             fewer = comparison(dense.params, slim.params)
             table.add_row("parameters of the encoder", human(dense.params), human(slim.params), fewer)
-        _add(table, story.speed, "parameters with the head")
-        for metric in story.metrics:
-            show = [estimate_text(metric.of.get(name), metric.is_rate) for name in (story.dense, story.slim)]
+        _add(table, report.speed, "parameters with the head")
+        for metric in report.metrics:
+            show = [estimate_text(metric.of.get(name), metric.is_rate) for name in (report.dense, report.slim)]
             table.add_row(metric.name, *show, "")
-    if story.speed_at_size is not None:
+    if report.speed_at_size is not None:
         table.add_section()
         table.add_row("[bold]at real size, random weights: speed only[/bold]", "", "", "")
-        table.add_row("network", story.speed_at_size.results[-1].name, story.speed_at_size.results[0].name, "")
-        _add(table, story.speed_at_size, "parameters")
-    notes = [m.protocol for m in story.metrics[:1]] + [conditions(b) for b in (story.speed,) if b is not None]
+        table.add_row("network", report.speed_at_size.results[-1].name, report.speed_at_size.results[0].name, "")
+        _add(table, report.speed_at_size, "parameters")
+    notes = [m.protocol for m in report.metrics[:1]] + [conditions(b) for b in (report.speed,) if b is not None]
     return Group(table, Text("\n".join(notes), style="dim"))
 
 

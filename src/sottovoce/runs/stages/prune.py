@@ -70,7 +70,10 @@ class Prune(SlimmingOptions, TrainingStageOptions):
     @model_validator(mode="after")
     def _learns_something(self) -> Prune:
         if self.distillation is None and self.task == 0:
-            raise ValueError("without distillation and with task: 0 there is nothing to learn")
+            raise ValueError(
+                "there is no distillation and the weight of the task loss is 0, so nothing is trained;"
+                " give one of the two"
+            )
         return self
 
     @property

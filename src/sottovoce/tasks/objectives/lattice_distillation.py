@@ -95,17 +95,17 @@ def lattice_divergence(
                 for each in (student, teacher)
             )
             with torch.no_grad():
-                told = collapsed(aim, following, blank, temperature)
-            arguments = (told, following, blank, temperature, *part)
+                target = collapsed(aim, following, blank, temperature)
+            arguments = (target, following, blank, temperature, *part)
             parts.append(checkpoint(_distance, *arguments, use_reentrant=False, preserve_rng_state=False))
         nodes += frames * (labels + 1)
     return temperature**2 * torch.stack(parts).sum() / nodes
 
 
-def _distance(told: Tensor, following: Tensor, blank: int, temperature: float, *part: Tensor) -> Tensor:
-    """Divergence from the teacher's log-probabilities ``told[t, U + 1, 3]``, summed over the nodes of a part of a lattice."""
-    each = told.exp() * (told - collapsed(Joint(*part), following, blank, temperature))
-    return each.masked_fill(told == _NEVER, 0.0).sum()
+def _distance(target: Tensor, following: Tensor, blank: int, temperature: float, *part: Tensor) -> Tensor:
+    """Divergence from the teacher's log-probabilities ``target[t, U + 1, 3]``, summed over the nodes of a part of a lattice."""
+    each = target.exp() * (target - collapsed(Joint(*part), following, blank, temperature))
+    return each.masked_fill(target == _NEVER, 0.0).sum()
 
 
 def collapsed(joint: Joint, following: Tensor, blank: int, temperature: float = 1.0) -> Tensor:

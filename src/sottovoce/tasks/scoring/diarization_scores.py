@@ -19,7 +19,7 @@ from ...diarization.plda_files import read_plda
 from ...diarization.stitching import turns_from_frames
 from ...diarization.vbx import VBxOptions
 from ...diarization.windows import Wave
-from ...metrics.diarization import DiarizationScore, Protocol, score_diarization
+from ...metrics.diarization import DiarizationScore, ScoringProtocol, score_diarization
 from ...metrics.ratio_intervals import bootstrap_ratio
 from ...models.loading import load
 from ...models.task_network import TaskNetwork
@@ -73,13 +73,13 @@ class DecisionOptions(Options):
     @classmethod
     def _odd(cls, median: int) -> int:
         if median % 2 == 0:
-            raise ValueError(f"the median of {median} frames has no middle; take {median + 1}")
+            raise ValueError(f"the length of the median filter must be odd, not {median} frames; take {median + 1}")
         return median
 
     @model_validator(mode="after")
     def _speakers(self) -> DecisionOptions:
         if self.plda is not None and self.embedding is None:
-            raise ValueError("plda: it is of a speaker model; give that as embedding")
+            raise ValueError("plda: a PLDA belongs to a speaker model, and none is given; name the model as embedding")
         return self
 
     def settings(self) -> DiarizationSettings:
@@ -112,8 +112,8 @@ class DecisionOptions(Options):
             plda.check(embedder.size)
         return embedder
 
-    def protocol(self) -> Protocol:
-        return Protocol(collar=self.collar, skip_overlap=self.skip_overlap)
+    def protocol(self) -> ScoringProtocol:
+        return ScoringProtocol(collar=self.collar, skip_overlap=self.skip_overlap)
 
 
 def local_score(model: TaskNetwork, cuts: Sequence[Cut], options: DecisionOptions) -> DiarizationScore:
@@ -159,7 +159,7 @@ def threshold_scores(
     cuts: Sequence[Cut],
     settings: DiarizationSettings,
     thresholds: Sequence[float],
-    protocol: Protocol | None = None,
+    protocol: ScoringProtocol | None = None,
 ) -> dict[float, DiarizationScore]:
     """Errors of the whole pipeline at each clustering threshold. The networks run once.
 

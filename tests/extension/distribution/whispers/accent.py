@@ -42,7 +42,7 @@ class AccentIdentification(Options):
     metric: ClassVar[str] = "accuracy"
     better: ClassVar[Literal["lower", "higher"]] = "higher"
     scored_on_trials: ClassVar[bool] = False
-    least_speakers: ClassVar[int] = 0
+    min_speakers: ClassVar[int] = 0
     whole_utterances: ClassVar[bool] = False
 
     head: EmbedderChoice = EmbedderChoice(lobed_pooling={})
