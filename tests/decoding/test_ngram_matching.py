@@ -58,6 +58,7 @@ def quiet():
 
 @pytest.mark.parametrize("unknown", ["<unk>", "<UNK>", "[UNK]"])
 def test_unknown_words_by_any_name_and_the_back_off_after_them(quiet, unknown):
+    """Only one spelling of the unknown word was known, and the back-off after an unknown word was lost."""
     words = {"ab": -1.0, "b": -2.0, unknown: -3.0}
     bigrams = {("ab", "b"): -0.2, (unknown, "ab"): -0.3, ("ab", unknown): -0.9}
     model = ngram(words, bigrams, {("ab",): -0.4, (unknown,): -0.6, ("<s>",): -0.1})
@@ -69,6 +70,7 @@ def test_unknown_words_by_any_name_and_the_back_off_after_them(quiet, unknown):
 @pytest.mark.parametrize("mark", ["|", "<space>", "\u2581", "_"])
 @pytest.mark.parametrize("begins", [False, True])
 def test_characters_with_a_mark_of_their_own(quiet, mark, begins):
+    """The word mark of a character model was taken for a word, so the model had no effect."""
     bigrams = {("a", mark): -0.2, (mark, "b"): -0.3, ("b", "a"): -0.7} | ({("<s>", mark): -0.6} if begins else {})
     model = ngram({"a": -1.0, "b": -1.2, mark: -0.8}, bigrams, {("a",): -0.4, (mark,): -0.5, ("<s>",): -0.2})
 
@@ -120,6 +122,7 @@ def test_case_counts_where_both_sides_have_both(quiet):
 
 
 def test_characters_in_the_other_case():
+    """A model in capitals was ignored by labels in lower case: every word was unknown to it."""
     model = ngram({"A": -1.0, "B": -1.2, "|": -0.8}, {("A", "|"): -0.2, ("|", "B"): -0.3})
     with pytest.warns(LanguageModelWarning, match="upper case and the labels in lower case"):
         searched(
@@ -143,6 +146,7 @@ LETTERS = ["<blank>", " ", "a", "b", "c", "<unk>"]
 
 
 def test_words_that_cannot_be_spelled_are_counted():
+    """A model whose words the labels cannot spell was used without a warning."""
     some = ngram({"ab": -1.0, "cab": -1.0, "dad": -1.0, "a1": -1.0, "<UNK>": -1.0})
     with pytest.warns(LanguageModelWarning, match=r"of its 4 words only 2 can be spelled .* \(not 'a1', 'dad'\)$"):
         match_language_model(some, LETTERS)

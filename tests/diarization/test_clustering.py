@@ -51,7 +51,7 @@ def test_bounds():
     assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(maximum=3)).max() + 1 == 3
     assert cluster_ahc(embeddings, count=SpeakerCount.from_bounds(minimum=5)).max() + 1 == 5
     assert same(cluster_ahc(embeddings, count=SpeakerCount.from_bounds(minimum=2, maximum=6)), who)
-    for wrong in ({"known": 2, "most": 3}, {"least": 3, "most": 2}, {"known": 0}):
+    for wrong in ({"known": 2, "maximum": 3}, {"minimum": 3, "maximum": 2}, {"known": 0}):
         with pytest.raises(DataError, match="speakers: "):
             SpeakerCount.from_bounds(**wrong)
 

@@ -63,6 +63,7 @@ def test_vbx_finds_the_same():
 
 @pytest.mark.parametrize("wanted", [1, 2, 4, 5])
 def test_known_speakers(wanted):
+    """A known number of speakers was not kept: 9 were asked for and 8 found."""
     case = known(speakers=4, seed=2)
     turns = run(case, SpeakerCount.from_bounds(wanted), median=1)
     assert len({turn.speaker for turn in turns}) == wanted
@@ -86,6 +87,7 @@ def window_of_four():
 @pytest.mark.parametrize("count", [SpeakerCount.from_bounds, lambda n: SpeakerCount(maximum=n)])
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4])
 def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, count):
+    """Without an embedding model the number of speakers was ignored: 1 was asked for and 4 were found."""
     case = window_of_four()
     turns = diarize(
         case.audio, case.local, None, settings=DiarizationSettings(median=1), count=count(wanted), strict=True
@@ -98,6 +100,7 @@ def test_without_an_embedding_model_those_who_speak_longest_are_kept(wanted, cou
 @pytest.mark.parametrize("embedder", [False, True])
 @pytest.mark.parametrize("count", [SpeakerCount.from_bounds(9), SpeakerCount(minimum=5)])
 def test_fewer_voices_than_speakers_asked_for_are_told(embedder, count):
+    """At least 50 speakers were asked for and 22 found, without a word."""
     case = window_of_four()
     arguments = (case.audio, case.local, case if embedder else None)
     expected = rf"^meeting: (at least )?{count.minimum} speakers were asked for and 4 found, because .* only 4 voices"

@@ -45,6 +45,7 @@ def loaded(kind, place, **options):
     ],
 )
 def test_unknown_arguments_are_type_errors(make, given, told):
+    """`SpeechEncoder.forward` swallowed any keyword: ``lenghts=`` gave states that were off by 4.6."""
     with pytest.raises(TypeError, match=told):
         make()(speech(), **given)
 
@@ -62,6 +63,7 @@ def test_what_stock_code_passes_along_is_taken(make):
 
 @pytest.mark.parametrize("make", [tiny_encoder, tiny_model])
 def test_tuples_and_outputs_without_hidden_states(make):
+    """``return_dict=False`` gave a tuple that nothing could read, and ``output_hidden_states=False`` gave None."""
     model = make()
     whole = model(speech())
     assert model(speech(), output_hidden_states=False).hidden_states is None
@@ -101,6 +103,7 @@ MASKS = {
 @pytest.mark.parametrize("make", [tiny_encoder, tiny_model])
 @pytest.mark.parametrize("kind", MASKS)
 def test_masks_are_of_padding_on_the_right_or_refused(make, kind):
+    """Masks of padding on the left were read as if the padding were on the right: states were off by 5.3."""
     quarters, told = MASKS[kind]
     mask = torch.tensor(quarters).repeat_interleave(2000, 1)
     for each in (mask, mask.float()) if kind == "numbers" else (mask, mask.bool()):
@@ -127,6 +130,7 @@ WAYS = [(SpeechEncoder, "encoder"), (TaskModel, "task"), (SpeechEncoder, "stock"
 
 @pytest.mark.parametrize(("kind", "place"), WAYS)
 def test_options_of_from_pretrained_work_or_are_refused(kind, place, places):
+    """`from_pretrained` ignored ``device_map``, ``attn_implementation``, ``layerdrop=`` and every unknown option."""
     source = places / place
     changed = loaded(kind, source, layerdrop=0.25)
     config = changed.config if kind is SpeechEncoder else changed.config.encoder
@@ -160,6 +164,7 @@ def test_options_of_from_pretrained_work_or_are_refused(kind, place, places):
 
 @pytest.mark.parametrize(("kind", "place"), WAYS)
 def test_dtypes(kind, place, places):
+    """``from_pretrained(dtype="bfloat16")`` failed on a directory of a stock class."""
     source = places / place
     whole = loaded(kind, source).state_dict()
     assert all(each.dtype is torch.float32 for each in whole.values() if each.is_floating_point())
@@ -197,6 +202,7 @@ def test_auto_classes_refuse_the_same(places):
 
 
 def test_a_task_model_is_loaded_from_its_weights_file(places, tmp_path):
+    """`TaskModel.from_pretrained` of a weights file failed, although its config stands beside it."""
     ours = TaskModel.from_pretrained(places / "task")
     again = TaskModel.from_pretrained(places / "task" / "model.safetensors")
     assert torch.equal(ours(speech()).output, again(speech()).output)

@@ -58,6 +58,9 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_evaluation_that_fails_leaves_training_as_it_was(way, tmp_path, monkeypatch):
+    """After an exception in an evaluation the network stayed in evaluation mode, so that training went on without
+    dropout.
+    """
     monkeypatch.setattr("sottovoce.tasks.intent.slu_interpreter", lambda model: None)
     model = spoilt(tiny_model()).train()
     model.encoder.layers[0].eval()

@@ -13,6 +13,9 @@ from sottovoce.pruning.slimming import carry_out, compare
 
 @pytest.mark.parametrize("family", ["wavlm_base", "wavlm_large"])
 def test_kept_statistics_are_what_makes_gated_and_slim_equal(family, monkeypatch):
+    """LayerNorms behind removed channels took statistics over all channels, and the slim network over the kept ones:
+    it was 4-55 % off. With the cure undone here, the fault comes back.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES[family](), seed=1)).eval()
     units = collect(encoder).units
     keep = {n: list(range(0, u.size, 2)) for n, u in units.items() if u.kind == "conv"}

@@ -32,6 +32,7 @@ def cosine(encoder, start):
 
 
 def test_every_gate_is_nearly_open_at_the_start(encoder):
+    """Gates that started at log_alpha 0 made the first network 10 % sparse, and its features far from the teacher's."""
     gates = Gates(encoder, ["conv", "head", "ffn", "attention_block", "ffn_block"])
     gates.detach()
     assert all(p.min() > 0.998 for p in gates.open_probability().values())
@@ -43,6 +44,7 @@ def test_every_gate_is_nearly_open_at_the_start(encoder):
 
 
 def test_the_ramp_starts_at_what_is_measured(encoder):
+    """The ramp of the target started at 0 even where the network was already pruned, and so asked for it to grow."""
     small = slim(encoder, Plan.to_shape(encoder, {"ffn": [1] * len(encoder.layers)}))
     gates = Gates(small)
     gates.detach()

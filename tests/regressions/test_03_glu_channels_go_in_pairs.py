@@ -12,6 +12,9 @@ from sottovoce.pruning.slimming import slim
 
 
 def test_both_halves_of_a_channel_stay_together():
+    """The kept rows of a gated linear unit were each index twice instead of i and i + C, and its convolution was
+    counted C wide instead of 2C.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wav2vec2_bert"](), seed=1)).eval()
     name, kept = "layers.1.convolution.channels", [1, 2, 7, 11]
     sizes = {n: u.size for n, u in collect(encoder).units.items()}

@@ -10,6 +10,9 @@ from sottovoce.pruning.slimming import slim
 
 
 def test_the_bias_outlives_the_first_attention():
+    """The table of relative positions belonged to the attention of layer 0: removing that attention took the bias from
+    all layers.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     small = slim(encoder, Plan({"layers.0.attention": [], "layers.1.attention.heads": [1, 3]}, sizes))
@@ -23,6 +26,7 @@ def test_the_bias_outlives_the_first_attention():
 
 
 def test_only_kept_heads_compute_a_gate():
+    """Bias and gate were computed for all heads of the original layer, also for those that had been removed."""
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     small = slim(encoder, Plan({"layers.1.attention.heads": [1, 3]}, sizes))

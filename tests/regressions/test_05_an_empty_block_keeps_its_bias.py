@@ -10,6 +10,9 @@ from sottovoce.pruning.slimming import slim_and_verify
 
 
 def test_zero_width_keeps_the_bias_and_removal_does_not():
+    """A block without heads or units was left out of the slim network, although the gated one still added its output
+    bias.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_large"](), seed=1)).eval()
     sizes = {n: u.size for n, u in collect(encoder).units.items()}
     empty, error = slim_and_verify(

@@ -15,6 +15,9 @@ def sizes(model):
 
 
 def test_indices_are_of_the_current_network_and_ids_of_the_original():
+    """A second round of pruning took indices of the first network for those of the second, and broke on blocks of
+    width zero.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     first = {"layers.0.attention.heads": [1, 3], "layers.1.attention.heads": [], "layers.2.feed_forward": []}
     once, _ = slim_and_verify(encoder, Plan(first, sizes(encoder)))
@@ -26,6 +29,9 @@ def test_indices_are_of_the_current_network_and_ids_of_the_original():
 
 
 def test_a_fraction_means_the_network_before_any_pruning():
+    """In a second round, a budget as a fraction was taken of the network that was already pruned, so the result was
+    too small.
+    """
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     whole = cost(encoder).params
     model = encoder

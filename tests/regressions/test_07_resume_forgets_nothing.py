@@ -9,6 +9,9 @@ from toy_recipe import toy, write
 
 
 def test_everything_that_shapes_the_run_is_in_the_training_state(tmp_path, monkeypatch):
+    """The state from which a run is resumed lacked multipliers, ramp or moments of the optimizer, so a resumed run
+    ended elsewhere.
+    """
     states = []
 
     def keep(path):

@@ -20,6 +20,9 @@ def forward(model, gates, seed):
 
 
 def test_all_passes_of_a_step_see_one_draw_and_steps_differ():
+    """Two forward passes of one step drew gates of their own, so that the penalty was of another network than the
+    loss.
+    """
     model = tiny_model()
     gates = Gates(model.encoder, start=2.0)
     first, second = forward(model, gates, gate_seed(0, "prune", 7))
@@ -48,5 +51,6 @@ def test_recomputed_activations_see_the_same_draw():
 
 @pytest.mark.parametrize("option", [{"average": 2}, {"keep": "best"}])
 def test_a_stage_with_gates_can_not_be_averaged(option):
+    """Weights of several checkpoints were averaged while their gates kept different structures."""
     with pytest.raises(ValidationError):
         Prune.model_validate({"steps": 10, **option})

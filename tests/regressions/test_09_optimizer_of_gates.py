@@ -73,6 +73,9 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_
 
 
 def test_gates_have_no_weight_decay_and_no_schedule(tmp_path):
+    """Weight decay pulled gates to log_alpha 0, and the schedule of the weights lowered their learning rate to
+    nothing.
+    """
     watch = trained(tmp_path)
     for name in ("gates", "multipliers"):
         assert {g[name]["lr"] for g in watch.groups} == {0.05}
@@ -83,6 +86,7 @@ def test_gates_have_no_weight_decay_and_no_schedule(tmp_path):
 
 
 def test_clipping_leaves_gates_and_multipliers_alone(tmp_path):
+    """Gates and multipliers were clipped together with the weights, whose large gradients then stopped them."""
     watch = trained(tmp_path)
     weights = [sum(v**2 for n, v in g.items() if n not in ("gates", "multipliers")) ** 0.5 for g in watch.gradients]
     assert max(weights) <= 1.01e-4
@@ -91,6 +95,7 @@ def test_clipping_leaves_gates_and_multipliers_alone(tmp_path):
 
 
 def test_scaling_the_gradients_of_the_encoder_leaves_gates_alone(tmp_path):
+    """A factor on the gradients of the encoder (feature_grad_mult) scaled those of its gates too, and starved them."""
     plain, scaled = (trained(tmp_path / f"{f}", steps=1, clip=1e9, encoder_gradient=f) for f in (1.0, 0.1))
     before, after = plain.gradients[0], scaled.gradients[0]
     assert after["gates"] == before["gates"] > 0 and after["multipliers"] == before["multipliers"]
@@ -98,6 +103,7 @@ def test_scaling_the_gradients_of_the_encoder_leaves_gates_alone(tmp_path):
 
 
 def test_l1_takes_the_sign_it_needs(tmp_path):
+    """The multiplier l1 was clamped to values from 0 up: it has the wrong sign while too little has been removed."""
     watch = trained(tmp_path)
     assert watch.l1[-1] < 0  # too little is gone: the penalty must reward sparsity
     lagrangian = Lagrangian(*_exceeded(), steps=1)

@@ -8,6 +8,9 @@ from sottovoce.encoder.model import SpeechEncoder
 
 
 def test_every_adapter_gets_a_gradient():
+    """The stock attention reads the weights of its projections past their modules, so LoRA adapters on them had no
+    gradient.
+    """
     peft = pytest.importorskip("peft")
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1))
     adapted = peft.get_peft_model(encoder, peft.LoraConfig(r=4, target_modules=["q", "v"], init_lora_weights=False))
@@ -19,6 +22,7 @@ def test_every_adapter_gets_a_gradient():
 
 @pytest.mark.filterwarnings("ignore")
 def test_dynamic_int8_runs():
+    """For the same reason dynamic int8 quantization, which replaces the modules, crashed."""
     encoder = SpeechEncoder.from_transformers(randomize(FAMILIES["wavlm_base"](), seed=1)).eval()
     wave, lengths = speech(8000, 6000)
     with torch.no_grad():

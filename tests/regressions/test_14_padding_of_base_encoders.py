@@ -7,6 +7,9 @@ from sottovoce.encoder.model import SpeechEncoder
 
 
 def test_padding_changes_the_stock_class_but_not_ours():
+    """GroupNorm over time took padding into its statistics, so the output for an utterance depended on the length of
+    the batch.
+    """
     stock = randomize(FAMILIES["wavlm_base"](), seed=1).eval()
     ours = SpeechEncoder.from_transformers(stock).eval()
     wave, lengths = speech(16000, 7000)

@@ -15,6 +15,7 @@ from toy_recipe import toy, write
 
 
 def test_choosing_needs_development_data_that_is_not_tested_on(tmp_path):
+    """Early stopping and averaging chose weights by the training set, or by the set that is reported."""
     data = toy(tmp_path)
     data["stages"] = [{"fine_tune": {"steps": 2, "evaluate_every": 1, "keep": "best"}}]
     with pytest.raises(RecipeError, match="no data.dev"):
@@ -27,6 +28,7 @@ def test_choosing_needs_development_data_that_is_not_tested_on(tmp_path):
 
 
 def test_a_score_is_of_all_trials_and_not_a_mean_over_batches(tmp_path, monkeypatch):
+    """Validation errors were averaged over batches, so they depended on the batch size."""
     folder = write_corpus(tmp_path)
     cuts, trials = list(read_cuts(folder / "test.jsonl.gz")), read_trials(folder / "trials.txt")
     model, task, scores = tiny_model(), Verification(draws=2), []

@@ -38,6 +38,7 @@ def held(tmp_path):
 
 
 def test_the_second_is_told_whose_it_is(held, tmp_path):
+    """Two runs in one directory wrote over each other's files."""
     child, ours = held
     recipe = read_recipe(write(toy(tmp_path, stages=[{"fine_tune": {"steps": 1}}]), tmp_path / "recipe.yaml"))
     with pytest.raises(RecipeError) as caught:
@@ -54,6 +55,7 @@ def test_the_second_is_told_whose_it_is(held, tmp_path):
 
 
 def test_a_killed_one_holds_nothing(held, tmp_path):
+    """A lock that a killed run left behind would keep the run from being resumed."""
     child, _ = held
     os.kill(child.pid, signal.SIGKILL)
     child.join()

@@ -36,6 +36,7 @@ NAN, INF = math.nan, math.inf
 )
 @pytest.mark.parametrize("indent", [None, 2])
 def test_what_is_no_number_is_null_and_says_why(data, written, indent):
+    """``--json`` printed ``Infinity`` and ``NaN``, which are no JSON and which other parsers refuse."""
     assert strictly(plain_json.dumps(data, indent=indent)) == written
 
 

@@ -58,6 +58,9 @@ def test_plain_yaml_is_what_pyyaml_says():
     ],
 )
 def test_what_no_real_file_says_is_one_line(text, told):
+    """Aliases that multiply (billion laughs), endless nesting and repeated keys took all memory, or the second key
+    won.
+    """
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ValueError, match=told) as caught:
         recipe_value(text)
@@ -66,6 +69,7 @@ def test_what_no_real_file_says_is_one_line(text, told):
 
 
 def test_only_small_regular_text_files_are_read(tmp_path):
+    """``extends: /dev/zero`` was read without an end."""
     os.mkfifo(tmp_path / "pipe")
     with open(tmp_path / "large", "wb") as file:
         file.truncate(2**30)

@@ -74,6 +74,7 @@ def test_whole_files_are_whole(tmp_path, container, codec):
 
 @pytest.mark.parametrize(("container", "codec"), KINDS)
 def test_files_that_are_cut_off(tmp_path, container, codec):
+    """Cut-off AIFF, AU, W64, RF64 and SPHERE files passed as whole ones."""
     content = encoded(container, codec)
     path = put(tmp_path, content[: len(content) * 2 // 3])
     if container in ("IRCAM", "PAF", "PVF", "XI"):  # which never say how long they are
@@ -123,6 +124,7 @@ SIZES = [0, 0x7FFFF000, 0x7FFFFFFF, 0x7FFFFFDB, 0x80000000, 2**32 - 37, 0xFFFFFF
 @pytest.mark.parametrize("riff", [None, 0, 0xFFFFFFFF, 36])
 @pytest.mark.parametrize("form", ["PCM_16", "ULAW", "GSM610"])
 def test_wav_from_a_pipe_is_whole(tmp_path, size, riff, form):
+    """WAV from pipes, whose headers say a length of 0, 0x7FFFF000 or 2^32 - 1, was refused although it was whole."""
     assert lengths(put(tmp_path, wav_from_a_pipe(size, form=form, riff=riff))) == {decodable(encoded("WAV", form))}
 
 
@@ -164,6 +166,7 @@ def test_sphere_without_its_number_of_samples(tmp_path):
 @pytest.mark.parametrize("codec", ["PCM_S8", "PCM_16", "PCM_24"])
 @pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125)])
 def test_flac_of_unknown_length(tmp_path, codec, behind):
+    """FLAC whose header gives no length crashed with `array is too big`."""
     whole = encoded("FLAC", codec)
     path = put(tmp_path, flac_from_a_pipe(whole) + behind)
     assert lengths(path) == {SAMPLES}
@@ -223,6 +226,7 @@ def test_a_voc_of_many_blocks(tmp_path):
 
 
 def test_mp3_files_that_were_joined(tmp_path):
+    """Of MP3 files that were joined, only a part was decoded, without a word."""
     one, other = encoded("MP3", "MPEG_LAYER_III"), encoded("MP3", "MPEG_LAYER_III", samples=10_000)
     path = put(tmp_path, one + other + b"TAG" + bytes(125))
     assert lengths(path) == {SAMPLES + 10_000}
@@ -237,6 +241,7 @@ def test_mp3_files_that_were_joined(tmp_path):
 
 @pytest.mark.parametrize("codec", ["VORBIS", "OPUS"])
 def test_chained_ogg_streams(tmp_path, codec):
+    """Chained Ogg streams ended after the first one, without a word."""
     one, other = encoded("OGG", codec), encoded("OGG", codec, samples=10_000)
     path = put(tmp_path, one + other + one)
     assert lengths(path) == {2 * SAMPLES + 10_000}
@@ -318,6 +323,9 @@ def corpus_of(tmp_path, content):
 
 @pytest.mark.parametrize(("container", "codec"), UNSEEKABLE)
 def test_what_cannot_be_seeked_agrees_everywhere(tmp_path, container, codec):
+    """GSM 6.10, G.721, G.723 and NMS ADPCM passed the import and failed in training, where files are read from the
+    middle.
+    """
     content = encoded(container, codec)
     made = import_corpus(corpus_of(tmp_path, content), tmp_path / "cuts", layout="folder")
     cuts = list(read_cuts(made["all"]))
@@ -334,6 +342,7 @@ def test_what_cannot_be_seeked_agrees_everywhere(tmp_path, container, codec):
 
 @pytest.mark.parametrize("container", ["WAV", "AIFF", "AU", "W64", "RF64", "NIST", "CAF", "FLAC", "MP3"])
 def test_import_check_and_reading_refuse_the_same(tmp_path, container):
+    """Import, check and training each had a rule of their own for which files are whole."""
     content = encoded(container, soundfile.default_subtype(container))
     corpus = corpus_of(tmp_path, content)
     made = import_corpus(corpus, tmp_path / "cuts", layout="folder")

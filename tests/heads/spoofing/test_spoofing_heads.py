@@ -135,10 +135,12 @@ def test_it_learns_from_every_parameter(kind):
 
 def test_what_the_head_on_the_waveform_refuses():
     found = model("sinc_aasist")
-    least = 3**4 + 8
-    assert found.head.embedding.min_samples == least and found(torch.randn(1, least)).output.isfinite().all()
-    with pytest.raises(AudioError, match=f"an utterance of {least - 1} samples; this network needs at least {least}"):
-        found(torch.randn(2, 200), torch.tensor([200, least - 1]))
+    minimum = 3**4 + 8
+    assert found.head.embedding.min_samples == minimum and found(torch.randn(1, minimum)).output.isfinite().all()
+    with pytest.raises(
+        AudioError, match=f"an utterance of {minimum - 1} samples; this network needs at least {minimum}"
+    ):
+        found(torch.randn(2, 200), torch.tensor([200, minimum - 1]))
     for changes, message in (
         ({"taps": 8}, "the number of filter taps must be odd, not 8; take 9"),
         ({"masked": 8}, "8 of 7 filters cannot be masked"),

@@ -17,13 +17,13 @@ class Deviation:
     The variance is 0 for a single frame, where the gradient of its root is infinite; toolkits avoid that differently.
 
     Args:
-        least, most: bounds of the variance.
+        least, maximum: bounds of the variance.
         added: what is added to the variance.
         unbiased: whether the variance is unbiased: for ``n`` frames of equal weight, the sum is divided by ``n - 1``.
     """
 
-    least: float = 0.0
-    most: float | None = None
+    minimum: float = 0.0
+    maximum: float | None = None
     added: float = 0.0
     unbiased: bool = False
 
@@ -31,7 +31,7 @@ class Deviation:
         """``[B, C]`` from the biased variance ``[B, C]`` under ``weights[B, T, 1 | C]``, which sum to 1."""
         if self.unbiased:  # the squares of n equal weights sum to 1 / n
             variance = variance / (1 - weights.square().sum(1)).clamp(min=1e-6)
-        return (variance + self.added).clamp(self.least, self.most).sqrt()
+        return (variance + self.added).clamp(self.minimum, self.maximum).sqrt()
 
 
 def statistics(x: Tensor, weights: Tensor, deviation: Deviation) -> Tensor:

@@ -43,7 +43,7 @@ class Mean(Pooling):
 class Statistics(Pooling):
     """Mean and standard deviation of each channel (Snyder et al. 2018), as ESPnet's ``StatsPooling`` has them."""
 
-    deviation: ClassVar[Deviation] = Deviation(least=1e-20, unbiased=True)
+    deviation: ClassVar[Deviation] = Deviation(minimum=1e-20, unbiased=True)
 
     def __init__(self, channels: int):
         super().__init__()
@@ -75,7 +75,7 @@ class Attentive(Pooling):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         weights = attention_weights(self.score(torch.tanh(self.hidden(x))), mask)
-        return statistics(x, weights, Deviation(least=1e-4))
+        return statistics(x, weights, Deviation(minimum=1e-4))
 
     def macs(self) -> list[MacTerm]:
         return [MacTerm(self.count, f"{name}.weight") for name in ("hidden", "score")]
@@ -92,10 +92,10 @@ class ChannelAttentive(Pooling):
         context: Whether the attention also sees the mean and standard deviation of the whole utterance.
     """
 
-    seen: ClassVar[Deviation] = Deviation(least=1e-4, most=1e4, unbiased=True)
+    seen: ClassVar[Deviation] = Deviation(minimum=1e-4, maximum=1e4, unbiased=True)
     """The deviation that the attention sees."""
 
-    pooled: ClassVar[Deviation] = Deviation(least=1e-4, most=1e4)
+    pooled: ClassVar[Deviation] = Deviation(minimum=1e-4, maximum=1e4)
     """The deviation that is pooled."""
 
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = True):
@@ -134,7 +134,7 @@ class ASP(ChannelAttentive):
         channels, bottleneck, context: see `ChannelAttentive`.
     """
 
-    pooled = Deviation(least=1e-5)
+    pooled = Deviation(minimum=1e-5)
 
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = False):
         super().__init__(channels, bottleneck=bottleneck, context=context)
@@ -148,7 +148,7 @@ class ASTP(ChannelAttentive):
     """
 
     seen = Deviation(added=1e-7, unbiased=True)
-    pooled = Deviation(least=1e-7)
+    pooled = Deviation(minimum=1e-7)
 
     def __init__(self, channels: int, *, bottleneck: Width = 128, context: bool = False):
         super().__init__(channels, bottleneck=bottleneck, context=context)

@@ -180,6 +180,9 @@ def texts(folder, **options):
 
 
 def test_quotes_of_a_tab_separated_table_are_text(data, tmp_path):
+    """A quote in a cell of a tab-separated table joined its row with the following ones, and their utterances were
+    lost.
+    """
     made = import_corpus(data.parent / "cases/tsv", tmp_path / "out")
     cuts = list(read_cuts(made["all"]))
     assert [cut.supervisions[0].text for cut in cuts] == [
@@ -189,6 +192,7 @@ def test_quotes_of_a_tab_separated_table_are_text(data, tmp_path):
 
 
 def test_a_row_of_another_width_is_told_with_its_line(folder):
+    """A row with too few or too many cells was read as if it were whole."""
     (folder / "manifest.tsv").write_text('path\ttext\naudio/m1.wav\t"a\n\naudio/m2.wav\tb"\tc\naudio/m2.wav\n')
     first, second = faults_of(folder)
     assert "line 4: 3 columns, the header has 2; cells quoted as in CSV need quotes csv" in first
@@ -248,6 +252,7 @@ def test_unknown_quotes_are_refused(folder):
 
 @pytest.mark.parametrize(("name", "count"), [("barista619", 484), ("lsm40", 32)])
 def test_corpora_whose_json_is_quoted_are_read_either_way(data, name, count):
+    """JSON in cells that are quoted as CSV does was refused, or lost its quotes."""
     faults = []
     as_text, as_csv = (LAYOUTS["table"](data / name, faults, quotes=quotes) for quotes in (None, "csv"))
     assert not faults and len(as_text) == count and as_text == as_csv
@@ -256,6 +261,7 @@ def test_corpora_whose_json_is_quoted_are_read_either_way(data, name, count):
 
 @pytest.mark.parametrize("layout", ["table", "rttm", "nemo"])
 def test_what_a_reference_leaves_out_is_not_scored(folder, layout, caplog):
+    """NOSCORE and NON-LEX records of a reference were passed over without a word."""
     noscore = "NOSCORE m1 1 0.25 0.5 <NA> <NA> <NA> <NA> <NA>\n"
     (folder / "m1.rttm").write_text(TURNS + noscore + "NON-LEX m1 1 1.25 0.125 <NA> laugh <NA> <NA> <NA>\n")
     write(folder, ["path", "rttm"], ["audio/m1.wav", "m1.rttm"])
