@@ -38,7 +38,9 @@ def plda(model: Model, data: str | Path | Iterable[Cut], *, seconds: Seconds = 2
         DataError: stretches that are too short, a cut without a speaker, or too few speakers; see `PLDA.fit`.
     """
     if seconds < _SHORTEST:
-        raise DataError(f"plda: stretches of --seconds {seconds:g} are too short to embed; take {_SHORTEST:g} s or more")
+        raise DataError(
+            f"plda: stretches of --seconds {seconds:g} are too short to embed; take {_SHORTEST:g} s or more"
+        )
     embedder = embedding_model(task_model(model, "verification"))
     cuts = read_cuts(data) if isinstance(data, str | Path) else data
     embeddings = list(_embeddings(embedder, cuts, round(seconds * SAMPLE_RATE)))

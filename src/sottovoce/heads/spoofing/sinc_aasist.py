@@ -137,7 +137,7 @@ class SincAASIST(Embedder):
         """
         self._check(hidden_states)
         wave = hidden_states[0].to(self.norm.weight.dtype).transpose(1, 2)
-        check_long_enough(lengths, wave.shape[2], self.least_samples)
+        check_long_enough(lengths, wave.shape[2], self.min_samples)
         mask = self._mask(lengths, wave.shape[2])
         x = conv1d(wave, self._filters().to(wave)[:, None]).abs()  # [B, filters, S - taps + 1]
         x = F.max_pool2d(x[:, None], POOL)

@@ -93,7 +93,7 @@ class SincRawNet3(Embedder):
         return self.embed.out_features
 
     @property
-    def least_samples(self) -> int:
+    def min_samples(self) -> int:
         """The least number of samples that makes a frame to pool."""
         return (POOLS[0] * POOLS[1] - 1) * self.filterbank.stride + self.filterbank.taps
 
@@ -106,7 +106,7 @@ class SincRawNet3(Embedder):
         """
         self._check(hidden_states)
         wave = hidden_states[0][..., 0]
-        check_long_enough(lengths, wave.shape[1], self.least_samples)
+        check_long_enough(lengths, wave.shape[1], self.min_samples)
         frames, mask = self.trunk.reduced(*self.filterbank(wave, lengths))
         return self.embed(self.norm(self.pooling(frames.transpose(1, 2), mask)))
 
