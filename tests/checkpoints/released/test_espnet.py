@@ -21,52 +21,16 @@ from public_files import (
     filled,
     golden_wave,
     linear,
-    norm,
 )  # fmt: skip
+from public_wavlm import REAL, TINY, wavlm
 from sottovoce import SpeechEncoder, load
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
 
-CONVOLUTIONS = ((12, 10), (16, 3), (9, 3), (16, 3), (14, 3), (12, 2), (18, 2))
-TINY = {"convolutions": CONVOLUTIONS, "width": 32, "layers": 3, "heads": 4, "units": 48}
-REAL = {
-    "convolutions": ((512, 10), *[(512, 3)] * 4, *[(512, 2)] * 2),
-    "width": 1024,
-    "layers": 24,
-    "heads": 16,
-    "units": 4096,
-}
 ECAPA = {"inputs": 32, "channels": 12, "scale": 3, "wide": 11, "size": 7}
 REAL_ECAPA = {"inputs": 1024, "channels": 1024, "scale": 8, "wide": 1536, "size": 192}
-
-
-def wavlm(size: dict, large: bool) -> Layout:
-    """The state dict of s3prl's WavLM."""
-    width, heads, convolutions = size["width"], size["heads"], size["convolutions"]
-    found: Layout = {"mask_emb": (width,)}
-    for i, (channels, kernel) in enumerate(convolutions):
-        before = convolutions[i - 1][0] if i else 1
-        at = f"feature_extractor.conv_layers.{i}"
-        found |= convolution(f"{at}.0", before, channels, kernel, bias=False)
-        if large or i == 0:
-            found |= norm(f"{at}.2{'.1' * large}", channels)
-    found |= linear("post_extract_proj", convolutions[-1][0], width) | norm("layer_norm", convolutions[-1][0])
-    found["encoder.pos_conv.0.bias"] = (width,)
-    found["encoder.pos_conv.0.weight_g"] = (1, 1, 128)
-    found["encoder.pos_conv.0.weight_v"] = (width, width // 16, 128)
-    for i in range(size["layers"]):
-        at = f"encoder.layers.{i}"
-        found[f"{at}.self_attn.grep_a"] = (1, heads, 1, 1)
-        if i == 0:
-            found[f"{at}.self_attn.relative_attention_bias.weight"] = (320, heads)
-        for part in ("k", "v", "q", "out"):
-            found |= linear(f"{at}.self_attn.{part}_proj", width, width)
-        found |= linear(f"{at}.self_attn.grep_linear", width // heads, 8)
-        found |= norm(f"{at}.self_attn_layer_norm", width) | norm(f"{at}.final_layer_norm", width)
-        found |= linear(f"{at}.fc1", width, size["units"]) | linear(f"{at}.fc2", size["units"], width)
-    return found | norm("encoder.layer_norm", width)
 
 
 def ecapa(size: dict) -> Layout:

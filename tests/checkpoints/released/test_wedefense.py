@@ -25,6 +25,7 @@ from public_files import (
     linear,
     norm,
 )  # fmt: skip
+from public_wavlm import TINY, wavlm
 from sottovoce import SpeechEncoder, load
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
@@ -299,3 +300,81 @@ def test_real_size(tmp_path):
     torch.save(cheap(tensors), tmp_path / "avg_model.pt")
     model = load(tmp_path, "spoofing")
     assert torch.isfinite(model(golden_wave(16000)[None]).output).all()
+
+
+def aasist(width: int, size: int) -> Layout:
+    """The state dict of SSL_BACKEND_aasist."""
+    found: Layout = {"pos_S": (1, 42, 64), "master1": (1, 1, 64), "master2": (1, 1, 64)}
+    found |= linear("LL", width, 128) | batch_norm("first_bn", 1) | batch_norm("first_bn1", 64)
+    for i, (before, channels) in enumerate(((1, 32), (32, 32), (32, 64), *[(64, 64)] * 3)):
+        at = f"encoder.{i}.0"
+        found |= convolution(f"{at}.conv1", before, channels, 2, 3) | batch_norm(f"{at}.bn2", channels)
+        found |= convolution(f"{at}.conv2", channels, channels, 2, 3)
+        if before != channels:
+            found |= convolution(f"{at}.conv_downsample", before, channels, 1, 3)
+    found |= convolution("attention.0", 64, 128, 1, 1) | batch_norm("attention.2", 128)
+    found |= convolution("attention.3", 128, 64, 1, 1)
+    for at in ("GAT_layer_S", "GAT_layer_T"):
+        found |= {f"{at}.att_weight": (64, 1)} | batch_norm(f"{at}.bn", 64)
+        found |= {
+            k: v
+            for part in ("att_proj", "proj_with_att", "proj_without_att")
+            for k, v in linear(f"{at}.{part}", 64, 64).items()
+        }
+    for branch in "12":
+        for place, inputs in (("1", 64), ("2", 32)):
+            at = f"HtrgGAT_layer_ST{branch}{place}"
+            found |= {f"{at}.att_weight{pair}": (32, 1) for pair in ("11", "22", "12", "M")} | batch_norm(
+                f"{at}.bn", 32
+            )
+            found |= linear(f"{at}.proj_type1", inputs, inputs) | linear(f"{at}.proj_type2", inputs, inputs)
+            for part in ("att_proj", "proj_with_att", "proj_without_att"):
+                found |= linear(f"{at}.{part}", inputs, 32) | linear(f"{at}.{part}M", inputs, 32)
+    for pool, nodes in (("S", 64), ("T", 64), ("hS1", 32), ("hT1", 32), ("hS2", 32), ("hT2", 32)):
+        found |= linear(f"pool_{pool}.proj", nodes, 1)
+    return found | linear("out_layer", 160, size) | {"frontend.featurizer.weights": (4,)}
+
+
+def with_s3prl(kind: str, large: bool) -> Layout:
+    """The state dict of a model on an encoder from s3prl."""
+    front = below("frontend.upstream.upstream.model.", wavlm(TINY, large))
+    if kind == "MHFA":
+        return front | {name: shape for name, shape in layout(SHAPE).items() if not name.startswith("frontend.")}
+    return front | aasist(32, 6) | batch_norm("projection.trans.0", 6) | linear("projection.trans.2", 6, 2)
+
+
+S3PRL = {
+    ("MHFA", True): (
+        1127052047,
+        (-1.4808856, -1.0341121, -1.2344029, -0.5749494, -0.2967917),
+        (-0.0135281, -0.0572721),
+    ),
+    ("MHFA", False): (3081504206, (-1.2338246, -0.428688, -0.9310569, 0.3304373, -0.6042444), (0.1794783, -0.4142213)),
+    ("aasist", True): (
+        3287194753,
+        (0.2371224, 0.8724639, 2.0494766, 2.9988751, -0.599926, 2.6817129),
+        (1.2788227, 2.5036612),
+    ),
+    ("aasist", False): (
+        1716374008,
+        (0.4451906, 0.5375884, 2.2472482, 1.7998471, 0.6032233, 1.3414776),
+        (1.5852294, 0.5708169),
+    ),
+}
+"""Back end, Large or Base -> digest, golden embedding and logits of `S3prlFrontend`, `SSL_BACKEND_...` and the projection."""
+
+
+@pytest.mark.parametrize("kind, large", S3PRL)
+def test_models_on_an_encoder_from_s3prl(kind, large, tmp_path):
+    public, embedding, logits = S3PRL[kind, large]
+    tensors = with_s3prl(kind, large)
+    assert digest(tensors) == public
+    data = SETTINGS["dataset_args"] | {"frontend": "s3prl"}
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump(SETTINGS | {"model": f"SSL_BACKEND_{kind}", "dataset_args": data})
+    )
+    torch.save(filled(tensors), tmp_path / "avg_model.pt")
+    model = load(tmp_path, "spoofing")
+    wave = golden_wave(9300)
+    assert close(model.embed(wave).detach(), embedding)
+    assert close(model(wave[None]).output[0].detach(), logits[::-1])

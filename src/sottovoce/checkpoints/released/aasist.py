@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -150,6 +150,26 @@ def converted(config: TaskConfig, tensors: Mapping[str, Tensor], name: str) -> d
         CheckpointError: tensors that are missing, left over or misshapen.
     """
     wanted = {k: v for k, v in blueprint(TaskNetwork, config).items() if k.startswith("head.")}
+    return gathered(wanted, tensors, theirs_of, name)
+
+
+def gathered(
+    wanted: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+    theirs_of: Callable[[str], tuple[str, ...]],
+    name: str,
+) -> dict[str, Tensor]:
+    """Our weights, each of one or several of their tensors.
+
+    Args:
+        wanted: names and shapes of ours.
+        tensors: their tensors by name.
+        theirs_of: name of ours -> names of theirs whose values, one after another, are its values.
+        name: name of the file, for messages.
+
+    Raises:
+        CheckpointError: see `converted`.
+    """
     weights: dict[str, Tensor] = {}
     missing, misshapen, used = [], [], set()
     for ours, like in wanted.items():

@@ -20,13 +20,14 @@ from ..formats.tensors import read_torch_tensors
 from ..origins import license
 from .espnet_heads import HEADS
 from .foreign_yaml import tagged_yaml
-from .s3prl_upstream import PREFIX, upstream_of
+from .s3prl_upstream import upstream_of
 from .whole_model import WholeModel
 
 CONFIG, META = "config.yaml", "meta.yaml"
 PARTS = ("encoder", "pooling", "projector")
 FILES = f"ESPnet-SPK (.pth with its {CONFIG})"
 BEST = "valid.eer.best.pth"
+FRONT = "frontend.upstream."
 TRAINED_WITH = "loss."
 """The classes of the training speakers, which embeddings do not need."""
 
@@ -112,9 +113,10 @@ def load(path: Path) -> WholeModel:
         raise CheckpointError(
             f"{config}: the frontend is {settings.get('frontend')}; the one that can be read is s3prl"
         )
-    encoder, weights, notes = upstream_of(tensors, name)
+    front = {key.removeprefix(FRONT): tensor for key, tensor in tensors.items() if key.startswith(FRONT)}
+    encoder, weights, notes = upstream_of(front, name)
     encoder.origin = {"name": file.name, "license": license(Directory(file.parent))}
-    outside = {key: tensor for key, tensor in tensors.items() if not key.startswith((PREFIX, TRAINED_WITH))}
+    outside = {key: tensor for key, tensor in tensors.items() if not key.startswith((FRONT, TRAINED_WITH))}
     fields: dict[str, object] = {
         "encoder": encoder,
         "head": head.options(outside, name)

@@ -15,7 +15,8 @@ from sottovoce.errors import CheckpointError
 from ..formats import original_wavlm
 from ..formats.stock import Loaded
 
-PREFIX = "frontend.upstream.upstream.model."
+INSIDE = "upstream.model."
+PREFIX = f"frontend.upstream.{INSIDE}"
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 """Of the convolutions of every published encoder."""
 
@@ -24,14 +25,14 @@ def upstream_of(tensors: Mapping[str, Tensor], name: str) -> Loaded:
     """Our config, weights and notes of the encoder.
 
     Args:
-        tensors: all tensors of the model.
+        tensors: the tensors of the model under ``frontend.upstream``.
         name: name of the file, for messages.
 
     Raises:
         CheckpointError: there is no such encoder, it is of another kind than WavLM, or its tensors do not fit together.
     """
-    inside = {key.removeprefix(PREFIX): tensor for key, tensor in tensors.items() if key.startswith(PREFIX)}
-    if not inside:
+    inside = {key.removeprefix(INSIDE): tensor for key, tensor in tensors.items() if key.startswith(INSIDE)}
+    if len(inside) < len(tensors) or not inside:
         raise CheckpointError(
             f"{name}: no {PREFIX[:-1]} in it; the models that can be read have an encoder from s3prl there"
         )

@@ -19,12 +19,12 @@ from sottovoce.models.llr_scoring import CLASSES
 from sottovoce.models.task_config import TaskConfig
 from sottovoce.models.task_network import TaskNetwork
 
-from ..families.key_map import renamed
 from ..formats import dphubert_diarizen
 from ..formats.stock import Loaded
 from ..formats.tensors import read_torch_tensors
 from ..origins import license
 from .foreign_yaml import tagged_yaml
+from .s3prl_upstream import upstream_of
 from .wedefense_back_ends import back_end_of
 from .whole_model import WholeModel
 
@@ -127,7 +127,7 @@ def load(path: Path) -> WholeModel:
     }
     expected = blueprint(TaskNetwork, TaskConfig(**fields))
     expected = {key: tensor for key, tensor in expected.items() if key.startswith("head.")}
-    head, _ = renamed(expected, back_end.prepared(_sorted(outside, name)), back_end.names, name)
+    head = back_end.weights(expected, _sorted(outside, name), name)
     return WholeModel(fields, {f"encoder.{key}": tensor for key, tensor in weights.items()} | head, notes)
 
 
@@ -158,8 +158,12 @@ def _encoder(settings: Mapping[str, object], tensors: Mapping[str, Tensor], file
     """
     data = settings.get("dataset_args")
     frontend = data.get("frontend") if isinstance(data, Mapping) else None
+    if frontend == "s3prl":
+        return upstream_of(tensors, str(file))
     if frontend != "huggingface":
-        raise CheckpointError(f"{file}: its front end is {frontend!r}; those that can be read are huggingface")
+        raise CheckpointError(
+            f"{file}: its front end is {frontend!r}; those that can be read are huggingface and s3prl"
+        )
     places = [Directory(file.parent), Directory(file.parent.parent)]
     shape = next((found for place in places if (found := read_json(place, PRUNED)) is not None), None)
     if shape is None:

@@ -11,7 +11,11 @@ from torch import Tensor
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.errors import CheckpointError
 
-from ..families.key_map import KeyMap, KeyRule
+from ..families.key_map import KeyMap, KeyRule, renamed
+from .aasist import gathered
+from .aasist_names import their_names
+
+Tensors = Mapping[str, Tensor]
 
 PROJECTION = (KeyRule("projection.trans.0.*", "head.norm.*"), KeyRule("projection.trans.2.*", "head.*"))
 
@@ -23,13 +27,11 @@ class BackEnd:
     Args:
         options: the options of our classifier that it decides, from its tensors, the config of the encoder, and the name of
             the file for messages.
-        names: names of its tensors in ours.
-        prepared: its tensors with what ours lacks folded into them.
+        weights: our weights of the head, from their names and shapes, its tensors, and the name of the file.
     """
 
-    options: Callable[[Mapping[str, Tensor], EncoderConfig, str], dict[str, object]]
-    names: KeyMap
-    prepared: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    options: Callable[[Tensors, EncoderConfig, str], dict[str, object]]
+    weights: Callable[[Tensors, Tensors, str], dict[str, Tensor]]
 
 
 def back_end_of(settings: Mapping[str, object], config: Path) -> BackEnd:
@@ -49,7 +51,7 @@ def back_end_of(settings: Mapping[str, object], config: Path) -> BackEnd:
     return BACK_ENDS[str(model)]
 
 
-def _mhfa(tensors: Mapping[str, Tensor], encoder: EncoderConfig, name: str) -> dict[str, object]:
+def _mhfa(tensors: Tensors, encoder: EncoderConfig, name: str) -> dict[str, object]:
     for key in ("weights_k", "cmp_linear_k.weight", "att_head.weight", "pooling_fc.weight"):
         if key not in tensors:
             raise CheckpointError(f"{name}: no {key} in it, which its back end has; copy it again from its source")
@@ -67,13 +69,14 @@ def _mhfa(tensors: Mapping[str, Tensor], encoder: EncoderConfig, name: str) -> d
     return {"embedding": embedding}
 
 
-def _centered(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _mhfa_weights(expected: Tensors, tensors: Tensors, name: str) -> dict[str, Tensor]:
     """With the mean over the channels of a frame, which they subtract before the back end, subtracted by the linear maps.
 
     They take it over dimension 1 of ``[B, D, T, L]`` (dataset_utils.py: apply_cmvn), and weights of layers sum to 1.
     """
     maps = ("cmp_linear_k.weight", "cmp_linear_v.weight")
-    return tensors | {key: tensors[key] - tensors[key].mean(1, keepdim=True) for key in maps}
+    centered = {key: tensors[key] - tensors[key].mean(1, keepdim=True) for key in maps}
+    return renamed(expected, {**tensors, **centered}, MHFA, name)[0]
 
 
 MHFA = KeyMap(
@@ -88,5 +91,50 @@ MHFA = KeyMap(
     )
 )
 
-BACK_ENDS = {"SSL_BACKEND_MHFA": BackEnd(_mhfa, MHFA, _centered)}
+AASIST_BLOCKS = 6
+AASIST_MODULES = {
+    "fusion": "frontend.featurizer",
+    "project": "LL",
+    "norm": "first_bn",
+    "map_norm": "first_bn1",
+    "places.0": "attention.0",
+    "places_norm": "attention.2",
+    "places.1": "attention.3",
+    "output": "out_layer",
+}
+"""Modules of our head outside its graphs and residual blocks -> theirs."""
+
+
+def _aasist(tensors: Tensors, encoder: EncoderConfig, name: str) -> dict[str, object]:
+    blocks = [f"encoder.{i}.0.conv1.weight" for i in range(AASIST_BLOCKS)]
+    for key in ("LL.weight", "out_layer.weight", "frontend.featurizer.weights", *blocks):
+        if key not in tensors:
+            raise CheckpointError(f"{name}: no {key} in it, which its back end has; copy it again from its source")
+    embedding = {
+        "kind": "aasist",
+        "bands": tensors["LL.weight"].shape[0],
+        "channels": [tensors[key].shape[0] for key in blocks],
+        "width": tensors["out_layer.weight"].shape[1] // 5,
+        "size": tensors["out_layer.weight"].shape[0],
+        "fusion": {"kind": "sum", "normalize": "mean"},
+    }
+    return {"embedding": embedding}
+
+
+def _aasist_weights(expected: Tensors, tensors: Tensors, name: str) -> dict[str, Tensor]:
+    return gathered(expected, tensors, _aasist_names, name)
+
+
+def _aasist_names(ours: str) -> tuple[str, ...]:
+    """The names of their tensors that a tensor of our model holds, one after another."""
+    inside = ours.removeprefix("head.")
+    if inside.startswith("embedding."):
+        return their_names(inside.removeprefix("embedding."), AASIST_BLOCKS, AASIST_MODULES)
+    return (inside.replace("norm.", "projection.trans.0.") if "norm." in inside else f"projection.trans.2.{inside}",)
+
+
+BACK_ENDS = {
+    "SSL_BACKEND_MHFA": BackEnd(_mhfa, _mhfa_weights),
+    "SSL_BACKEND_aasist": BackEnd(_aasist, _aasist_weights),
+}
 """Name in ``config.yaml`` -> its reader."""

@@ -16,7 +16,7 @@ from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ..head import Embedder
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
-from ..options import Between, Width, Widths
+from ..options import Between, EmbeddingSize, Width, Widths
 from .map_pooling import POOL, pooled_columns, pooled_map
 from .residual_map import Residual, ResidualMap
 from .spectral_maps import MaskedBatchNorm2d
@@ -54,6 +54,7 @@ class AASIST(Embedder):
         channels: Channels of each residual convolution; the last is also the width of nodes.
         width: Width of nodes after stack attention; the embedding has five times as many entries.
         fusion: How the hidden states become one sequence of frames, see `layer_aggregation`; the paper takes the ``last``.
+        size: Dimension of the embedding, if a linear map follows the readout of the graphs (WeDefense); ``None`` for none.
         residual: Residual blocks as ``coded`` by the authors, or as ``drawn`` in their paper.
         shape: widths that remain after pruning; ``None`` for an unpruned head.
     """
@@ -67,6 +68,7 @@ class AASIST(Embedder):
         channels: Widths = (32, 32, 64, 64, 64, 64),
         width: Width = 32,
         fusion: AggregationChoice = PLAIN_SUM,
+        size: EmbeddingSize | None = None,
         residual: Residual = "coded",
         shape: Shape | None = None,
     ):
@@ -84,11 +86,12 @@ class AASIST(Embedder):
         self.places = nn.ModuleList([Conv2d(inner, 2 * inner, 1), Conv2d(2 * inner, inner, 1)])
         self.places_norm = MaskedBatchNorm2d(2 * inner)
         self.graphs = StackGraphs(inner, width, spectral=rows, temporal=columns, ratios=RATIOS)
+        self.output = None if size is None else nn.Linear(self.graphs.size, size)
         self.initialize()
 
     @property
     def size(self) -> int:
-        return self.graphs.size
+        return self.graphs.size if self.output is None else self.output.out_features
 
     @property
     def reads_encoder_output(self) -> bool:
@@ -100,7 +103,7 @@ class AASIST(Embedder):
         self.graphs.initialize()
 
     def forward(self, hidden_states: Sequence[Tensor], lengths: Tensor | None = None) -> Tensor:
-        """Embeddings ``[B, 5 * width]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
+        """Embeddings ``[B, size]`` from ``L + 1`` hidden states ``[B, T, D]`` and ``lengths[B]`` in frames.
 
         Raises:
             ValueError: the number of hidden states is not the one that the head was built for.
@@ -114,7 +117,8 @@ class AASIST(Embedder):
         over_time = places if mask is None else places.masked_fill(~mask[:, None, None], float("-inf"))
         spectral = (x * over_time.softmax(-1)).sum(-1).transpose(1, 2)
         temporal = (x * places.softmax(-2)).sum(-2).transpose(1, 2)
-        return self.graphs(spectral, temporal, mask)
+        read = self.graphs(spectral, temporal, mask)
+        return read if self.output is None else self.output(read)
 
     def units(self) -> list[Unit]:
         return self.fusion.reader("project.weight")
@@ -128,6 +132,7 @@ class AASIST(Embedder):
         return [
             MacTerm(lambda timing: timing.frames, "project.weight"),
             *(MacTerm(places, f"places.{i}.weight") for i in range(2)),
+            *([] if self.output is None else [MacTerm(lambda timing: 1, "output.weight")]),
         ]
 
 
