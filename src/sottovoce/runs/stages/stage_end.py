@@ -31,7 +31,8 @@ def finish(at: StageContext, recipe: Recipe, product: StageResult, *, evaluate: 
     at.task.calibrate(model, at.train_cuts())
     if evaluate:
         results |= _evaluations(at, model)
-    results["cost"] = cost(model.encoder, at.seconds).to_dict()
+    counted = model.encoder if any(p.numel() for p in model.encoder.parameters()) else model  # it may have no layers
+    results["cost"] = cost(counted, at.seconds).to_dict()
     results["params_with_head"] = sum(p.numel() for p in model.parameters())
     with whole_directory(at.run.model(at.name)) as partial:
         model.save_pretrained(partial)
