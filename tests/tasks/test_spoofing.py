@@ -14,6 +14,7 @@ from sottovoce.errors import DataError, RecipeError
 from sottovoce.metrics.detection.log_likelihood_ratio_cost import cllr, min_cllr
 from sottovoce.metrics.detection.spoofing import nearest_eer, spoof_min_dcf
 from sottovoce.models.task_model import TaskModel
+from sottovoce.report.run_report import write_report
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.tasks.spoofing import Spoofing, SpoofLoss, SpoofObjective
@@ -98,6 +99,31 @@ def test_the_loop_trains_prunes_and_scores_it(corpus, tmp_path, head, kind):
     # On dev itself the calibration is as good as an affine one can be.
     assert numbers["dev"]["calibration"]["slope"] != 1.0
     assert min_cllr(llrs, kinds) <= cllr(llrs, kinds) + 1e-9
+
+
+@pytest.mark.slow
+def test_a_network_without_an_encoder_runs_through(corpus, tmp_path):
+    """AASIST on the waveform: trained, pruned inside its residual map, reported; costs are those of the whole."""
+    plain = yaml.safe_load(recipe(corpus).read_text())
+    plain["encoder"] = {"config": {"front_end": "samples", "fixed_samples": 6000}}
+    head = {"sinc_aasist": {"filters": 10, "taps": 9, "channels": [16, 16], "width": 4}}
+    plain["task"] = {"spoofing": {"head": head, "draws": 5, "score": "bonafide"}}
+    plain["budget"] = {"params": "80%"}
+    rates = {"encoder": 1e-3, "head": 1e-3}
+    plain["stages"] = [
+        {"fine_tune": {"steps": 3, "lr": rates}},
+        {"prune": {"steps": 3, "kinds": ["map"], "scope": "model", "task": 1.0, "lr": rates, "ramp": {"steps": 2}}},
+    ]
+    path = corpus / "sinc.yaml"
+    path.write_text(yaml.safe_dump(plain))
+    compress(read_recipe(path), run=tmp_path / "run")
+    costs = [
+        json.loads((tmp_path / "run" / "stages" / f"{s}.json").read_text())["cost"] for s in ("fine_tune", "prune")
+    ]
+    model = TaskModel.from_pretrained(str(tmp_path / "run" / "models" / "prune"))
+    assert costs[1]["params"] == sum(p.numel() for p in model.parameters()) <= 0.8 * costs[0]["params"]
+    assert model.config.scoring_options == {"score": "bonafide"} and model.scoring.calibrated
+    assert write_report(tmp_path / "run").is_file()
 
 
 def test_one_class_loss_is_the_papers():

@@ -7,6 +7,7 @@
 `layer_aggregation`   how all hidden states become one sequence of frames: the last, a weighted sum, adapters
 `layer_sum_head`      base class of the heads that read one such sequence
 `classifier`, `mean_classifier`   classification of utterances
+`on_waveform`         what heads share that read the waveform itself
 `frames`, `conformer` building blocks: operations on padded frames, and Conformer layers
 `speaker/`            embeddings of speakers
 `spoofing/`           embeddings for anti-spoofing
