@@ -155,7 +155,7 @@ def test_what_it_refuses():
         found(torch.randn(1, 474))
     for changes, message in (
         ({"filters": 7}, "7 filters make no pairs"),
-        ({"taps": 250}, "filters of 250 taps have no middle"),
+        ({"taps": 250}, "the number of filter taps must be odd, not 250"),
         ({"channels": 13}, "13 channels do not make 3 equal groups"),
     ):
         with pytest.raises(CheckpointError, match=message):

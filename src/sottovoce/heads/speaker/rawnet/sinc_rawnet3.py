@@ -86,7 +86,7 @@ class SincRawNet3(Embedder):
         if options["filters"] % 2:
             raise CheckpointError(f"{options['filters']} filters make no pairs; take an even number")
         if options["taps"] % 2 == 0:
-            raise CheckpointError(f"filters of {options['taps']} taps have no middle; take an odd number")
+            raise CheckpointError(f"the number of filter taps must be odd, not {options['taps']}")
 
     @property
     def size(self) -> int:
