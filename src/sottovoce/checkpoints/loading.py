@@ -23,7 +23,7 @@ from .formats import dphubert_diarizen, original_wavlm, stock, task_heads
 from .formats.preprocessor import normalization
 from .formats.stock import Loaded
 from .formats.tensors import READERS, only_tensors, read_torch
-from .origins import origin
+from .origins import license_notes, origin
 from .released.known import released_files, released_format, released_hint
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
         if (released := released_format(path)) is not None:
             whole = released.load(path)
             weights = {k.removeprefix("encoder."): v for k, v in whole.weights.items() if k.startswith("encoder.")}
-            return whole.fields["encoder"], weights, whole.notes
+            config = whole.fields["encoder"]
+            return config, weights, whole.notes + license_notes(config.origin)
         return load_file(path) if is_file(path) else load_model(files or locate(path, options))
 
 
@@ -145,7 +146,8 @@ def load_task(
     path, weights = Path(name), None
     with one_line_errors(str(name)):
         if (released := released_format(path)) is not None:
-            return released.load(path)
+            whole = released.load(path)
+            return whole._replace(notes=whole.notes + license_notes(whole.fields["encoder"].origin))
         if is_file(path):
             content = _content(path)
             if _file_format(content) is not None:

@@ -27,16 +27,40 @@ MIT = "Permission is hereby granted, free of charge, to any person obtaining a c
 """The sentence with which the MIT license begins."""
 
 
+NON_COMMERCIAL = "Attribution-NonCommercial 4.0"
+"""A part of the name of CC BY-NC 4.0."""
+
+NOT_FOR_PROFIT = "nc"
+"""The part of the name of a Creative Commons license that forbids commercial use."""
+
+
 def license(files: Files) -> str | None:
-    """The license in the card (``README.md``) of a checkpoint, or ``mit`` if the license beside it (``LICENSE``) is that;
-    ``None`` where neither says one."""
+    """The license in the card (``README.md``) of a checkpoint, or the one whose text is beside it (``MODEL_LICENSE`` or
+    ``LICENSE``), if that is MIT or CC BY-NC 4.0; ``None`` where nothing says one."""
     return _of_card(files) or _of_text(files)
 
 
+def license_notes(origin: Origin | None) -> list[str]:
+    """What the user should read about the license of a checkpoint; nothing where it allows any use or is not known."""
+    license = (origin or {}).get("license")
+    if license is None or NOT_FOR_PROFIT not in license.lower().split("-"):
+        return []
+    return [
+        f"{(origin or {}).get('name')}: its license is {license}, which forbids commercial use; models that are made from"
+        " it inherit that"
+    ]
+
+
 def _of_text(files: Files) -> str | None:
-    if (path := files.find("LICENSE")) is None:
-        return None
-    return "mit" if MIT in path.read_text(encoding="utf-8", errors="replace") else None
+    for name in ("MODEL_LICENSE", "LICENSE"):
+        if (path := files.find(name)) is None:
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if NON_COMMERCIAL in text:
+            return "cc-by-nc-4.0"
+        if MIT in text:
+            return "mit"
+    return None
 
 
 def _of_card(files: Files) -> str | None:

@@ -8,6 +8,7 @@ plda, transform.h5                 VBx's own, in Kaldi's binary format; needs h5
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -18,8 +19,7 @@ from scipy.linalg import eigh
 
 from ..errors import DataError
 from ..text.one_line import DAMAGE, reason
-from .plda import PLDA
-from .xvector_transform import XVectorTransform
+from .plda import PLDA, XVectorTransform
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def _arrays(path: Path, names: tuple[str, ...]) -> list[Floats]:
             return _named(content, names, path)
     except DataError:
         raise
-    except DAMAGE as error:
+    except (*DAMAGE, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged ({reason(error)}); copy it again from its source") from None
 
 

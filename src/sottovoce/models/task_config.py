@@ -25,6 +25,7 @@ RULES = {
     "labels": or_none(several(TEXT, maximum=2**20)),
     "spelling": or_none(TEXTS),
     "aliases": or_none(TEXTS),
+    "pipeline_settings": or_none(TABLE),
 }
 
 
@@ -48,6 +49,7 @@ class TaskConfig(CheckedConfig):
             ``classifier`` they are ``question=answer``, and the answers to one question follow each other.
         spelling: text of labels that differs from their names, see `sottovoce.models.spelling`.
         aliases: labels that are the same token as another, see `sottovoce.models.spelling`.
+        pipeline_settings: what a released diarization model was tuned with, see `sottovoce.diarization.tuned_settings`.
 
     Raises:
         CheckpointError: a name that is unknown, a value of another type, an unknown head, a number of outputs that is not
@@ -55,7 +57,7 @@ class TaskConfig(CheckedConfig):
     """
 
     model_type = "sottovoce_task"
-    optional = ("spelling", "aliases")
+    optional = ("spelling", "aliases", "pipeline_settings")
     sub_configs = {"encoder": EncoderConfig}
 
     def __init__(
@@ -68,6 +70,7 @@ class TaskConfig(CheckedConfig):
         labels: Sequence[str] | None = None,
         spelling: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
+        pipeline_settings: Mapping[str, object] | None = None,
         **kwargs: Any,
     ):
         check({name: value for name, value in locals().items() if name in RULES}, RULES)
@@ -83,6 +86,7 @@ class TaskConfig(CheckedConfig):
         self.labels = list(labels) if labels is not None else None
         self.spelling = dict(spelling) if spelling else None
         self.aliases = dict(aliases) if aliases else None
+        self.pipeline_settings = dict(pipeline_settings) if pipeline_settings else None
         if not isinstance(self.head.get("kind"), str) or self.head["kind"] not in HEADS:
             raise CheckpointError(f"config: the head is {short(self.head.get('kind'))}; it can be {', '.join(HEADS)}")
         outputs = self.head.get("outputs")

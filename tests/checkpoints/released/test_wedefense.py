@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from pruned_wavlm_layout import encoder
 from public_files import (
     Layout,
     batch_norm,
@@ -23,7 +24,6 @@ from public_files import (
     filled,
     golden_wave,
     linear,
-    norm,
 )  # fmt: skip
 from public_wavlm import TINY, wavlm
 from sottovoce import SpeechEncoder, load
@@ -86,43 +86,6 @@ SETTINGS = {
 EMBEDDING = (-0.0510147, -0.4620332, -0.1694467, -0.7554344, 0.4284614)
 LOGITS = (0.139791, 0.382105)
 """Of bonafide and spoof: labels are sorted."""
-
-
-def encoder(shape: dict) -> Layout:
-    """The state dict of their wavlm_model."""
-    convs, width = shape["extractor_conv_layer_config"], shape["encoder_embed_dim"]
-    total = shape["encoder_total_num_heads"][0]
-    found: Layout = {"feature_extractor.dummy_weight": (convs[-1][0],)}
-    for i, (channels, kernel, _) in enumerate(convs):
-        before = convs[i - 1][0] if i else 1
-        found |= convolution(
-            f"feature_extractor.conv_layers.{i}.conv", before, channels, kernel, bias=shape["extractor_conv_bias"]
-        )
-        if i == 0 or shape["extractor_mode"] == "layer_norm":
-            found |= norm(f"feature_extractor.conv_layers.{i}.layer_norm", channels)
-    found |= norm("encoder.feature_projection.layer_norm", convs[-1][0])
-    found |= linear("encoder.feature_projection.projection", convs[-1][0], width)
-    positional = "encoder.transformer.pos_conv_embed.conv"
-    taps = shape["encoder_pos_conv_kernel"]
-    found[f"{positional}.bias"] = (width,)
-    found[f"{positional}.parametrizations.weight.original0"] = (1, 1, taps)
-    found[f"{positional}.parametrizations.weight.original1"] = (width, width // shape["encoder_pos_conv_groups"], taps)
-    found |= norm("encoder.transformer.layer_norm", width)
-    for i, heads in enumerate(shape["encoder_remaining_heads"]):
-        at, inner = f"encoder.transformer.layers.{i}", len(heads) * (width // total)
-        found |= norm(f"{at}.layer_norm", width) | norm(f"{at}.final_layer_norm", width)
-        if shape["encoder_use_attention"][i]:
-            found[f"{at}.attention.gru_rel_pos_const"] = (1, total, 1, 1)
-            for part in ("k", "v", "q"):
-                found |= linear(f"{at}.attention.{part}_proj", width, inner)
-            found |= linear(f"{at}.attention.out_proj", inner, width)
-            found |= linear(f"{at}.attention.gru_rel_pos_linear", width // total, 8)
-            if i == 0:
-                found[f"{at}.attention.rel_attn_embed.weight"] = (shape["encoder_num_buckets"], total)
-        units = shape["encoder_ff_interm_features"][i]
-        found |= linear(f"{at}.feed_forward.intermediate_dense", width, units)
-        found |= linear(f"{at}.feed_forward.output_dense", units, width)
-    return found
 
 
 def layout(shape: dict, compressed: int = 6, heads: int = 4, size: int = 5) -> Layout:

@@ -16,6 +16,8 @@ from sottovoce.encoder.loading.weight_files import SAFETENSORS, check_content
 from sottovoce.errors import CheckpointError
 from sottovoce.text.one_line import one_line_errors
 
+from .pickle_stand_ins import inert_classes
+
 
 def only_tensors(content: object, name: str) -> dict[str, Tensor]:
     """``content``, if it is a dictionary of tensors.
@@ -53,7 +55,8 @@ def read_torch(path: Path) -> Any:
     with one_line_errors(str(path)):
         _check_inflation(path)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with inert_classes():
+                return torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
                 raise CheckpointError(
@@ -72,7 +75,8 @@ def peeked(path: Path, suffixes: Sequence[str]) -> object:
     if path.suffix not in suffixes or not path.is_file() or not zipfile.is_zipfile(path):
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with inert_classes():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # whoever reads the file says what is wrong with it; the unpickler may raise any exception
         return None
 

@@ -12,4 +12,7 @@
 `w2v_bert_sv`   speaker models of w2v-BERT-2.0_SV
 `lora`          LoRA merged into the layers that it changes
 `foreign_yaml`  configs of other programs
+`diarizen`      diarization models of DiariZen
+`diarizen_encoders`     the widths of their encoders
+`speakers/`     speaker models on a filterbank: wespeaker's, and pyannote's packages of them
 """

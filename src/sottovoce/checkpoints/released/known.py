@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import aasist, espnet, w2v_bert_sv, wedefense
+from . import aasist, diarizen, espnet, w2v_bert_sv, wedefense
+from .speakers import pyannote_resnet, wespeaker
 from .whole_model import WholeModel
 
 
@@ -30,7 +31,15 @@ class ReleasedFormat(Protocol):
         """What a file is and lacks, if these are the names of tensors of this system; ``None`` for others."""
 
 
-RELEASED: tuple[ReleasedFormat, ...] = (aasist, wedefense, espnet, w2v_bert_sv)
+RELEASED: tuple[ReleasedFormat, ...] = (
+    aasist,
+    wedefense,
+    espnet,
+    w2v_bert_sv,
+    diarizen,
+    pyannote_resnet,
+    wespeaker,
+)
 
 
 def released_format(path: Path) -> ReleasedFormat | None:

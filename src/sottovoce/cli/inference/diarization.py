@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,17 +21,30 @@ from .recordings import (
 
 if TYPE_CHECKING:
     from sottovoce.data.corpora.rttm import Turn
-    from sottovoce.diarization.pipeline import DiarizationSettings
+    from sottovoce.diarization.tuned_settings import Changes
     from sottovoce.inference.inputs import Recording
 
 
 Linkage = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Distance of clusters: average (cosine, of their voices) or centroid (Euclidean, of their means)."
+        help="Distance of clusters: average (cosine, of their voices) or centroid (Euclidean, of their means); default: as"
+        " the model was tuned, else average."
     ),
 ]
-PldaFile = Annotated[Path | None, typer.Option(help="PLDA of the speaker model: cluster by VBx.")]
+PldaFile = Annotated[
+    Path | None, typer.Option(help="PLDA of the speaker model, a file or a released folder: cluster by VBx.")
+]
+Window = Annotated[
+    float | None, typer.Option(help="Length of a window in seconds; default: as the model was tuned, else 8.")
+]
+Step = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds from one window to the next; half the step takes twice the time. Default: as the model was tuned, else"
+        " 0.8."
+    ),
+]
 Fa = Annotated[float | None, typer.Option(help="Of VBx, scale of the evidence; default: 0.07.")]
 Fb = Annotated[float | None, typer.Option(help="Of VBx, scale of the prior on voices; default: 0.8.")]
 Loop = Annotated[float | None, typer.Option(help="Of VBx, how surely a speaker goes on; default: 0.")]
@@ -51,14 +63,16 @@ def diarize(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if fewer speakers are found than requested; nothing is written then.")
     ] = False,
-    window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 8.0,
-    step: Annotated[
-        float, typer.Option(help="Seconds from one window to the next; half the step takes twice the time.")
-    ] = 0.8,
+    window: Window = None,
+    step: Step = None,
     threshold: Annotated[
-        float, typer.Option(help="Distance of embeddings above which they are of different speakers.")
-    ] = 0.7,
-    linkage: Linkage = "average",
+        float | None,
+        typer.Option(
+            help="Distance of embeddings above which they are of different speakers; default: as the model was tuned, else"
+            " 0.7."
+        ),
+    ] = None,
+    linkage: Linkage = None,
     plda: PldaFile = None,
     fa: Fa = None,
     fb: Fb = None,
@@ -77,6 +91,7 @@ def diarize(
     from sottovoce.cli.terminal import count_of
     from sottovoce.data.corpora.rttm import rttm_lines, write_rttm
     from sottovoce.diarization.speaker_count import SpeakerCount
+    from sottovoce.diarization.tuned_settings import model_settings
     from sottovoce.errors import DataError
     from sottovoce.files import check_writable
     from sottovoce.inference.diarization import diarize as library
@@ -85,8 +100,9 @@ def diarize(
     from sottovoce.report.pictures.speaker_timeline import check_picture_path, draw_timeline
 
     # All options are checked before the model is loaded.
-    count = SpeakerCount.from_bounds(speakers, min_speakers, max_speakers)
-    settings = replace(_settings(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop), exclusive=exclusive)
+    bounds = (speakers, min_speakers, max_speakers)
+    count = None if bounds == (None, None, None) else SpeakerCount.from_bounds(*bounds)
+    changes = _changes(window, step, linkage, threshold, plda, fa=fa, fb=fb, loop=loop, exclusive=exclusive)
     picture = None if picture is None else check_writable(check_picture_path(picture))
     folder = Path(out) if out is not None and (out.endswith("/") or Path(out).is_dir()) else None
     if folder is not None and as_json:
@@ -94,11 +110,13 @@ def diarize(
     if folder is not None:
         check_writable(folder / "any.rttm")
 
+    longest = window if window is not None or Path(model, "config.toml").is_file() else 8.0
+
     def check(item: Recording) -> None:
         seconds = item.seconds()
-        if embedding is None and seconds > window:
+        if embedding is None and longest is not None and seconds > longest:
             raise DataError(
-                f"{item.name}: {seconds:.1f} s is more than a window of {window:g} s; give --embedding, a speaker model,"
+                f"{item.name}: {seconds:.1f} s is more than a window of {longest:g} s; give --embedding, a speaker model,"
                 " which matches speakers across windows"
             )
 
@@ -109,6 +127,7 @@ def diarize(
 
     def load() -> Callable[[Recording, ShowProgress], list[Turn]]:
         network = load_network(model, task="diarization")
+        settings = model_settings(network, changes)
         speaker_model = None if embedding is None else load_network(embedding, task="verification")
 
         def process(item: Recording, show_progress: ShowProgress) -> list[Turn]:
@@ -155,30 +174,35 @@ def diarize(
     )
 
 
-def _settings(
-    window: float, step: float, linkage: str, threshold: float, plda: Path | None, **vbx: float | None
-) -> DiarizationSettings:
-    """The settings of the diarization pipeline, from the options of the command.
+def _changes(
+    window: float | None,
+    step: float | None,
+    linkage: str | None,
+    threshold: float | None,
+    plda: Path | None,
+    *,
+    exclusive: bool = False,
+    **vbx: float | None,
+) -> Changes:
+    """The options of the command that change the settings of the model, checked before it is loaded.
 
     Raises:
-        DataError: a constant of VBx is given without a PLDA, or the PLDA cannot be read.
+        DataError: a value is out of its range, a constant of VBx is given without a PLDA, or the PLDA cannot be read.
     """
     from sottovoce.diarization.ahc import AHCOptions
     from sottovoce.diarization.pipeline import DiarizationSettings
-    from sottovoce.diarization.plda import PLDA
+    from sottovoce.diarization.plda_files import read_plda
+    from sottovoce.diarization.tuned_settings import Changes
     from sottovoce.diarization.vbx import VBxOptions
-    from sottovoce.errors import DataError
 
     constants: dict[str, Any] = {name: value for name, value in vbx.items() if value is not None}
-    if constants and plda is None:
-        raise DataError(f"--{next(iter(constants))} is an option of VBx, which needs --plda; sottovoce plda makes one")
-    return DiarizationSettings(
-        window=window,
-        step=step,
-        ahc=AHCOptions(threshold, linkage),
-        vbx=None if plda is None else VBxOptions(**constants),
-        plda=None if plda is None else PLDA.load(plda),
-    )
+    AHCOptions(0.7 if threshold is None else threshold, linkage or "average")
+    VBxOptions(**constants)
+    if window is not None or step is not None:
+        DiarizationSettings(window=window or max(8.0, step or 0), step=step or min(0.8, window or 8.0))
+    if plda is not None:
+        read_plda(plda)
+    return Changes(window, step, threshold, linkage, plda, exclusive=exclusive, **constants)
 
 
 def tune(
@@ -187,9 +211,9 @@ def tune(
         Path, typer.Argument(help="Lhotse cuts (.jsonl.gz) of recordings with turns; never your test data.")
     ],
     embedding: Annotated[str, typer.Option(help="The speaker model, which matches speakers across windows.")],
-    step: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 0.8,
-    window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 8.0,
-    linkage: Linkage = "average",
+    step: Step = None,
+    window: Window = None,
+    linkage: Linkage = None,
     plda: PldaFile = None,
     fa: Fa = None,
     fb: Fb = None,
@@ -198,12 +222,15 @@ def tune(
 ) -> None:
     """Find the --threshold of diarize with the lowest error rate on whole recordings."""
     from sottovoce.cli.terminal import busy, console, print_json
+    from sottovoce.diarization.tuned_settings import model_settings
     from sottovoce.inference.diarization_tuning import tune as library
+    from sottovoce.models.loading import load as load_network
     from sottovoce.report.tables.thresholds import threshold_table
 
-    settings = _settings(window, step, linkage, 0.7, plda, fa=fa, fb=fb, loop=loop)
+    changes = _changes(window, step, linkage, None, plda, fa=fa, fb=fb, loop=loop)
     with busy("processing recordings"):
-        tuning = library(model, data, embedding, settings=settings)
+        network = load_network(model, task="diarization")
+        tuning = library(network, data, embedding, settings=model_settings(network, changes))
     best, scores = tuning.threshold, tuning.scores
     if as_json:
         print_json({"threshold": best, "der": {f"{each:g}": score.der for each, score in scores.items()}})

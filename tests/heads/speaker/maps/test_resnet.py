@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from random_plans import random_plan
 from seeded_weights import lively
-from sottovoce.checkpoints.released.wespeaker_names import resnet_names
+from sottovoce.checkpoints.released.speakers.wespeaker_names import resnet_names
 from sottovoce.encoder.build import residual_stream
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.frontend.without_layers import filterbank_config

@@ -1,0 +1,98 @@
+"""The networks of wespeaker that can be read, as heads of ours: names of classes, options, names of tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from sottovoce.heads.speaker.maps.resnet import BLOCKS
+
+from ...families.key_map import KeyMap
+from .wespeaker_names import ecapa_names, resnet_names
+
+Options = Mapping[str, object]
+
+
+def _unchanged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return dict(tensors)
+
+
+@dataclass(frozen=True)
+class SpeakerHead:
+    """A kind of network.
+
+    Args:
+        model: pattern of the names of its classes.
+        marks: tensors by which a state dict is known to be of this kind.
+        options: kind and options of our head, from the name of the class and its arguments.
+        names: the names of its tensors.
+        prepared: the tensors as the names are for.
+    """
+
+    model: str
+    marks: frozenset[str]
+    options: Callable[[str, Options], dict[str, Any]]
+    names: Callable[[], KeyMap]
+    prepared: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = _unchanged
+
+
+def _resnet(model: str, options: Options) -> dict[str, Any]:
+    return {
+        "kind": "resnet",
+        "depth": model.removeprefix("ResNet"),
+        "channels": options.get("m_channels", 32),
+        "size": options["embed_dim"],
+        "pooling": str(options.get("pooling_func", "TSTP")).lower(),
+        "two_layers": options.get("two_emb_layer", False),
+    }
+
+
+def _ecapa(model: str, options: Options) -> dict[str, Any]:
+    channels = int(model.rpartition("_c")[2])
+    return {
+        "kind": "wespeaker_ecapa",
+        "channels": channels,
+        "size": options["embed_dim"],
+        "out_norm": options.get("emb_bn", False),
+        "fusion": {"kind": "last", "normalize": "none"},
+        "pooling": {"kind": "astp", "context": "GLOB" in model},
+    }
+
+
+def _split_context(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The first map of attention in two: theirs reads frame, mean and deviation in one tensor, if it sees the context."""
+    found = dict(tensors)
+    weight, out = found.get("pool.linear1.weight"), found.get("pool.linear2.weight")
+    if weight is not None and out is not None and weight.dim() == 3 and weight.shape[1] == 3 * out.shape[0]:
+        channels = out.shape[0]
+        found["pool.linear1.weight"] = weight[:, :channels]
+        found["pool.linear1.context"] = weight[:, channels:]
+    return found
+
+
+HEADS = (
+    SpeakerHead(
+        rf"ResNet({'|'.join(BLOCKS)})",
+        frozenset({"conv1.weight", "layer4.0.conv1.weight", "seg_1.weight"}),
+        _resnet,
+        resnet_names,
+        _split_context,
+    ),
+    SpeakerHead(
+        r"ECAPA_TDNN(_GLOB)?_c(512|1024)",
+        frozenset({"layer2.se_res2block.0.conv.weight", "pool.linear1.weight", "linear.weight"}),
+        _ecapa,
+        ecapa_names,
+        _split_context,
+    ),
+)
+"""Every kind."""
+
+
+def head_named(model: object) -> SpeakerHead | None:
+    """The kind of network that a class is of; ``None`` for any other."""
+    return next((each for each in HEADS if re.fullmatch(each.model, str(model))), None)

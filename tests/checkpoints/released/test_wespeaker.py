@@ -1,0 +1,125 @@
+"""Speaker models of wespeaker (wenet-e2e/wespeaker dfa7419) and pyannote's package of them (pyannote-audio b749285c).
+
+Golden outputs: their classes on `lively` weights of seed 0, on the filterbank of kaldi-native-fbank 1.23 (hamming, 16 bins,
+samples * 32768, dither 0), minus its mean, of `golden_wave(8000)`.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+
+from public_files import below, cheap, close, digest, golden_wave
+from sottovoce import load
+from sottovoce.diarization.models import embedding_model
+from sottovoce.errors import CheckpointError
+from sottovoce.models.loading import load_pretrained
+from wespeaker_files import ecapa, resnet, write_pyannote, write_wespeaker
+
+RESNET = [-0.071375, 0.142877, -0.606131, -0.021561, -0.925516, -0.171066]
+ECAPA = [-0.754935, -0.365938, 0.177481, -0.234924, -0.127496, -0.682283]
+PYANNOTE = [0.300427, 0.981009, 0.141214, -4.144137, 0.078893, 1.966313]
+MASKED = [0.22761, 0.07251, 0.319726, -3.991609, 0.191278, 3.000065]
+
+
+def embedding(model) -> torch.Tensor:
+    with torch.no_grad():
+        return model(golden_wave(8000)[None]).output[0]
+
+
+@pytest.mark.parametrize("file", ["", "avg_model.pt"])
+def test_resnet(tmp_path, file):
+    layout = resnet("18", 16, 6)
+    assert digest(layout) == 1402058309
+    model = load(write_wespeaker(tmp_path, "ResNet18", layout, 16, 6, pooling_func="TSTP", two_emb_layer=False) / file)
+    assert (model.config.task, model.config.encoder.origin["name"]) == ("verification", tmp_path.name)
+    assert close(embedding(model), RESNET, 1e-4)
+
+
+def test_ecapa(tmp_path):
+    layout = ecapa(512, 16, 6, context=True, norm=True)
+    assert digest(layout) == 1844259345
+    model = load(write_wespeaker(tmp_path, "ECAPA_TDNN_GLOB_c512", layout, 16, 6, pooling_func="ASTP", emb_bn=True))
+    assert close(embedding(model), ECAPA, 1e-4)
+
+
+def test_the_package_of_pyannote_with_and_without_a_mask(tmp_path):
+    layout = resnet("34", 16, 256)
+    assert digest(below("resnet.", layout)) == 1686072144
+    model = load(write_pyannote(tmp_path, layout, 16))
+    assert close(embedding(model)[:6], PYANNOTE, 1e-4)
+    masks = torch.zeros(1, 24, dtype=torch.bool)
+    masks[0, 5:15] = True
+    assert close(embedding_model(model).embed(golden_wave(8000), masks)[0, :6], MASKED, 1e-4)
+
+
+def test_a_saved_copy_is_the_same_and_is_ours(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    write_pyannote(tmp_path / "theirs", resnet("34", 16, 256), 16)
+    load_pretrained(tmp_path / "theirs").save_pretrained(tmp_path / "ours")
+    assert close(embedding(load(tmp_path / "ours"))[:6], PYANNOTE, 1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layout", "number", "model"),
+    [
+        (resnet("34", 80, 256), 1085717526, "ResNet34"),
+        (resnet("152", 80, 256), 3314987847, "ResNet152"),
+        (resnet("221", 80, 256), 433737697, "ResNet221"),
+        (resnet("293", 80, 256), 665379369, "ResNet293"),
+        (ecapa(512, 80, 192, context=False, norm=False), 1915187730, "ECAPA_TDNN_c512"),
+        (ecapa(1024, 80, 192, context=True, norm=False), 3200939993, "ECAPA_TDNN_GLOB_c1024"),
+    ],
+)
+def test_real_sizes(tmp_path, layout, number, model):
+    assert digest(layout) == number
+    write_wespeaker(tmp_path, model, {}, 80, 256 if "ResNet" in model else 192)
+    torch.save(cheap(layout), tmp_path / "avg_model.pt")
+    assert embedding(load(tmp_path)).isfinite().all()
+
+
+@pytest.mark.slow
+def test_real_size_of_pyannote(tmp_path):
+    assert digest(below("resnet.", resnet("34", 80, 256))) == 3061095636
+    assert embedding(load(write_pyannote(tmp_path, resnet("34", 80, 256), 80))).isfinite().all()
+
+
+def refusal(place) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        load(place)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_bad_input_is_one_line(tmp_path):
+    folder = write_wespeaker(tmp_path, "ResNet18", resnet("18", 16, 6), 16, 6, pooling_func="TSTP")
+    file, config = folder / "avg_model.pt", folder / "config.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("embed_dim: 6", "embed_dim: 7"))
+    assert "seg_1.weight (6, 1024) instead of (7, 1024)" in refusal(folder)
+    config.write_text(text.replace("TSTP", "MQMHASTP"))
+    assert "pooling_func is 'MQMHASTP'" in refusal(folder)
+    config.write_text(text.replace("resample_rate: 16000", "resample_rate: 8000"))
+    assert "resample_rate is 8000" in refusal(folder)
+    config.unlink()
+    assert "tensors of a wespeaker model without the config.yaml" in refusal(file)
+    config.write_text(text)
+    file.unlink()
+    assert "config.yaml without weights" in refusal(folder)
+
+
+def test_another_version_of_pyannote_is_refused(tmp_path):
+    write_pyannote(tmp_path, resnet("34", 16, 256), 16, kind="XVectorSincNet")
+    assert "pyannote's class 'XVectorSincNet'" in refusal(tmp_path)
+    write_pyannote(tmp_path, {"seg_2.bias": (6,)}, 16)
+    assert "no resnet.seg_1.weight among its tensors" in refusal(tmp_path)
+    write_pyannote(tmp_path, resnet("34", 16, 256), 16, window_type="povey")
+    assert "window_type is 'povey'" in refusal(tmp_path)
+
+
+def test_a_pickled_class_that_is_not_known_is_refused_by_name(tmp_path):
+    write_pyannote(tmp_path, resnet("34", 16, 256), 16, odd=warnings.WarningMessage("a", UserWarning, "b", 1))
+    assert "warnings.WarningMessage" in refusal(tmp_path / "pytorch_model.bin")
