@@ -12,7 +12,7 @@ from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import FixedClipping
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import schedule
+from sottovoce.training.schedules import cosine
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, TaskTerm
 from tiny_models import tiny_model
@@ -61,7 +61,7 @@ def trained(tmp_path, *, steps=6, ramp=3, lr=0.05, clip=1e-4, keep=0.5, encoder_
             1e-3,
             1e-3,
             0.5,
-            schedule(steps, warmup=3),
+            cosine(steps, warmup=3),
             encoder_gradient=encoder_gradient,
             clip=partial(FixedClipping, clip),
             callbacks=[watch],

@@ -158,7 +158,7 @@ def test_diarizen():
         assert recipe.data.crop == (8, 8) and len(recipe.task.options.powerset.sets) == 11
         assert list(by_name) == ["fine_tune", "prune", "distill", "again"]
         task, prune, distill = by_name["fine_tune"], by_name["prune"], by_name["distill"]
-        assert (task.lr.encoder, task.lr.head, task.decay, task.average) == (2e-5, 1e-3, "constant", 5)
+        assert (task.lr.encoder, task.lr.head, task.decay.kind, task.average) == (2e-5, 1e-3, "constant", 5)
         assert (task.clip.percentile, task.clip.history) == (90, 1000)
         assert (prune.lr.encoder, prune.gates.lr, prune.kinds) == (2e-4, 2e-2, ["conv", "head", "ffn"])
         assert prune.steps / prune.ramp.steps == 6 and prune.steps / distill.steps == 1.5  # 30, 5 and 20 epochs
@@ -181,12 +181,12 @@ def test_hj_pruning_has_three_constraints_and_no_teacher():
 
 def test_dphubert():
     prune, distill = stages("dphubert").values()
-    assert (prune.steps, prune.warmup, prune.decay, prune.ramp.steps) == (50_000, 15_000, "linear", 5_000)
+    assert (prune.steps, prune.warmup, prune.decay.kind, prune.ramp.steps) == (50_000, 15_000, "linear", 5_000)
     assert (prune.lr.encoder, prune.gates.lr, distill.steps, distill.lr.encoder) == (2e-4, 2e-2, 25_000, 1e-4)
     assert prune.distillation.projections == distill.distillation.projections == [[0], [4, 8, 12]]
     assert full("dphubert").budget.params == "25%" and prune.task_weight == 0
     assert full("dphubert").encoder.source == "facebook/hubert-base-ls960" and len(full("dphubert").data.train) == 3
-    assert prune.distillation.layers == distill.distillation.layers == [0, 4, 8, 12] and distill.decay == "linear"
+    assert prune.distillation.layers == distill.distillation.layers == [0, 4, 8, 12] and distill.decay.kind == "linear"
     assert prune.distillation.teacher == distill.distillation.teacher == "start"
 
 
@@ -212,7 +212,7 @@ def test_hybrid():
         head = recipe.task.options.head.options
         assert (head.width, head.heads, head.size, recipe.budget.params) == (128, heads, 256, kept)
         assert prune.lr.encoder == pytest.approx(0.05 * prune.lr.head) and prune.lr.head == 5e-4
-        assert prune.lr.head * prune.final == pytest.approx(5e-5) and prune.gates.lr == 5e-2
+        assert prune.lr.head * prune.decay.options.final == pytest.approx(5e-5) and prune.gates.lr == 5e-2
         assert set(prune.kinds) == {"conv", "head", "ffn", "attention_block", "ffn_block"}
         assert prune.ramp.steps == prune.steps and prune.distillation is None
         assert [effect.options.probability for effect in recipe.data.augment] == [0.8, 0.8]
@@ -248,7 +248,7 @@ def test_w2vbert():
     head, loss = recipe.task.options.head.options, recipe.task.options.loss
     assert (head.size, head.fusion.options.width, loss.margin, loss.scale) == (256, 128, 0.2, 32)
     assert prune.lr.encoder == 2e-4 and prune.gates.lr == 2e-2 and distill.steps == prune.steps
-    assert (joint.lr.encoder, joint.lr.encoder * joint.final) == (1e-5, 5e-6)
+    assert (joint.lr.encoder, joint.lr.encoder * joint.decay.options.final) == (1e-5, 5e-6)
     assert (margin.crop, margin.loss, margin.augment) == ((5, 6), {"margin": 0.5}, [])
     assert (prune.start, prune.distillation.teacher, prune.crop, prune.ramp.steps) == ("joint", "joint", (4, 4), 10_000)
     assert prune.distillation.layers == list(range(25)) and distill.distillation == prune.distillation

@@ -16,7 +16,15 @@ from toy_recipe import toy, write
 def straight(tmp_path_factory):
     """A recipe, and the directory of a run that was never interrupted."""
     folder = tmp_path_factory.mktemp("straight")
-    recipe = write(toy(folder), folder / "toy.yaml")
+    data = toy(folder)
+    data["data"] |= {"dev": data["data"]["test"]["bands"], "test": {}}
+    tune, prune, _, recover = (next(iter(stage.values())) for stage in data["stages"])
+    tune |= {"optimizer": "adam", "decay": {"restarts": {"cycle": 2, "peak": 0.5, "final": 0.1}}}
+    prune |= {"evaluate_every": 2, "selected_by": "loss", "keep": "best", "average": 2}
+    # Its rates are 0 after the first step, so that the third evaluation ends it.
+    recover |= {"steps": 6, "evaluate_every": 1, "selected_by": "loss", "keep": "best", "patience": 2}
+    recover |= {"decay": {"cosine": {"steps": 1}}}
+    recipe = write(data, folder / "toy.yaml")
     assert run(recipe, folder / "run")
     return recipe, folder / "run"
 
@@ -37,10 +45,9 @@ def same(a, b):
     assert plans[0] == plans[1]
     results = [{p.name: json.loads(p.read_text()) | {"seconds": 0} for p in (d / "stages").iterdir()} for d in (a, b)]
     assert results[0] == results[1]
-    logs = [[row | {"ms_per_step": 0} for row in RunDirectory(d).history()] for d in (a, b)]
-    common = {(row["stage"], row["step"]): row for row in logs[0]}
-    assert common.keys() == {(row["stage"], row["step"]) for row in logs[1]}
-    assert all(common[row["stage"], row["step"]] == row for row in logs[1])
+    rows = [[row | {"ms_per_step": 0} for row in RunDirectory(d).history()] for d in (a, b)]
+    logs = [sorted(json.dumps(row, sort_keys=True) for row in each) for each in rows]
+    assert logs[0] == logs[1]
 
 
 def test_killed_again_and_again_it_ends_in_the_same_weights(straight, tmp_path):
@@ -64,6 +71,13 @@ def test_killed_at_any_moment(straight, tmp_path):
     while not run(recipe, tmp_path / "run", after=chance.uniform(0.3, patience)):
         patience *= 1.3
     same(expected, tmp_path / "run")
+
+
+def test_patience_and_the_choice_of_weights_took_place(straight):
+    """So that the runs above were stopped and continued with both of them at work."""
+    _, run_directory = straight
+    recover, prune = (RunDirectory(run_directory).finished(name) for name in ("recover", "prune"))
+    assert list(recover["evaluated"]) == ["1", "2", "3"] and len(prune["weights_of_steps"]) == 2
 
 
 def test_a_finished_run_is_not_touched(straight):

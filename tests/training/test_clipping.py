@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from sottovoce.recipe.training_stage_options import TrainingStageOptions
+from sottovoce.recipe.training.training_stage_options import TrainingStageOptions
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import schedule
+from sottovoce.training.schedules import cosine
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import TaskTerm
 from tiny_models import tiny_model
@@ -88,7 +88,7 @@ def trained(folder, clip, off=None, **changes):
         encoder_lr=1e-3,
         head_lr=1e-2,
         weight_decay=0.1,
-        rate=schedule(8),
+        rate=cosine(8),
         clip=clip,
         checkpoint_every=1,
         callbacks=[Power(off)] if off else [],
@@ -156,11 +156,54 @@ def test_clipping_sees_the_scaled_gradients_of_the_encoder(tmp_path, accumulate)
     assert seen[1.0] == [pytest.approx(float(np.hypot(whole, used[1.0].rest[0])), rel=1e-5)] and seen[1.0] != seen[0.1]
 
 
+def test_each_module_is_clipped_by_itself(tmp_path):
+    """As w2v-BERT-2.0_SV does it: the norm of the model, and that of the weights of its loss."""
+    seen, used = {}, Used()
+    for by in ("all", "module"):
+        options = TrainingStageOptions(steps=1, clip={"norm": 1e-3, "by": by})
+        clip = partial(Heard, seen.setdefault(by, []))
+        trained(tmp_path / by, clip, steps=1, clip_by=options.clipped_by())
+    (whole,), (model, objective) = seen["all"], seen["module"]
+    assert whole == pytest.approx(float(np.hypot(model, objective)), rel=1e-5) and 0 < objective < whole
+    clip = TrainingStageOptions(steps=1, clip={"norm": 1e-3, "by": "module"})
+    trained(tmp_path / "used", clip.clipping(), steps=1, clip_by=clip.clipped_by(), callbacks=[used])
+    assert float(np.hypot(used.encoder[0], used.rest[0])) == pytest.approx(1e-3 * 2**0.5, rel=1e-4)
+
+
 def test_gradients_are_scaled_without_clipping_too(tmp_path):
     used = [Used(), Used()]
     for watch, factor in zip(used, (1.0, 4.0), strict=True):
         trained(tmp_path / str(factor), None, steps=1, encoder_gradient=factor, callbacks=[watch])
     assert used[1].encoder == [pytest.approx(4 * used[0].encoder[0], rel=1e-5)]
+
+
+class Gradients(StepCallback):
+    """The gradients that the optimizer has used, by name."""
+
+    def on_step(self, trainer, module, step):
+        self.of = {name: p.grad.clone() for name, p in module.model.named_parameters() if p.grad is not None}
+
+
+def test_gradients_of_the_front_end_have_a_factor(tmp_path):
+    """They are those that a scaled gradient at the output of the convolutions gives, as `GradMultiply` of DiariZen does."""
+    plain, scaled = Gradients(), Gradients()
+    trained(tmp_path / "plain", None, steps=1, callbacks=[plain])
+    trained(tmp_path / "scaled", None, steps=1, callbacks=[scaled], front_end_gradient=0.1)
+
+    torch.manual_seed(0)
+    model, batch = tiny_model().train(), Noise()[0]
+    objective = SpeakerObjective(model.head.size, list("abc"), SpeakerLoss())
+    last = model.encoder.frontend.conv[-1]
+    last.register_forward_hook(
+        lambda module, given, output: output.register_hook(lambda gradient: 0.1 * gradient) and None
+    )
+    objective.of(model(batch["waveform"], batch["lengths"]), batch)[0].backward()
+    convolutions = {name for name in plain.of if ".frontend.conv." in f".{name}"}
+    assert len(convolutions) >= 7 and len(convolutions) < len(plain.of)
+    for name, weight in model.named_parameters():
+        factor = 0.1 if name in convolutions else 1.0
+        assert torch.allclose(scaled.of[name], factor * plain.of[name], rtol=1e-5, atol=1e-9), name
+        assert (scaled.of[name] - weight.grad).norm() <= 1e-4 * weight.grad.norm() + 1e-7, name
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])

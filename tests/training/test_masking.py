@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sottovoce.recipe.augmentation import effects, masks
+from sottovoce.recipe.training.augmentation import effects, masks
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
 from sottovoce.training.masking import FrequencyMask, TimeMask, masked

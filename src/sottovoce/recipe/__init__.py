@@ -3,11 +3,10 @@
 `data_section`            the data section, and the corpora of a run
 `corpus_options`          one corpus: synthesized, imported, given as manifests, or made from another
 `held_out`                development trials over held-out training speakers
-`augmentation`            effects on training audio, masks on features
 `encoder_options`         the encoder section: a checkpoint, or the widths of a new network
 `budget_options`          the budget section
 `stage_options`           options and methods that all stages share
-`training_stage_options`  options that all training stages share
+`training/`               options of stages that train: schedules, clipping, selection of weights, augmentation
 `distillation_options`    the distillation section of a stage
 `shrinking_options`       options that all stages share that make a network smaller
 `network_forecast`        what is known about the network between two stages before anything is trained

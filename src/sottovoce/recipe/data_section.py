@@ -32,7 +32,6 @@ from ..options import Options
 from ..tasks.task import EvaluationData
 from ..text.suggestions import did_you_mean
 from .amounts import MOST_UTTERANCES, Crop, FileName
-from .augmentation import Augmentation
 from .corpus_options import (
     CorpusOptions,
     CorpusSource,
@@ -43,6 +42,7 @@ from .corpus_options import (
     SynthesisOptions,
 )
 from .held_out import HeldOut, hold_out
+from .training.augmentation import Augmentation
 
 if TYPE_CHECKING:
     from lhotse import SupervisionSegment

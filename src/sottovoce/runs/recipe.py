@@ -19,7 +19,7 @@ from ..recipe.encoder_options import EncoderOptions
 from ..recipe.packaged import known_recipes
 from ..recipe.stage_names import START
 from ..recipe.stage_options import StageOptions
-from ..recipe.training_stage_options import TrainingStageOptions
+from ..recipe.training.training_stage_options import TrainingStageOptions
 from ..tasks.registry import TASKS
 from ..tasks.task import Task
 from ..text.suggestions import did_you_mean

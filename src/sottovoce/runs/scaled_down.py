@@ -129,7 +129,7 @@ def dry_run(data: Plain, folder: Path) -> Plain:
             options["batch"] = 1
         if options.get("crop"):
             options["crop"] = _longest(options["crop"])
-        for key in ("evaluate_every", "keep", "average"):
+        for key in ("evaluate_every", "selected_by", "keep", "average", "patience"):
             options.pop(key, None)
     return data
 

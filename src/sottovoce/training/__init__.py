@@ -3,9 +3,12 @@
 `loop`              `fit`: the training loop, which resumes exactly; `TrainingSetup`: its settings for a stage
 `terms`             the terms of a loss: the task's, distillation, the budget of gates
 `clipping`          gradients clipped at a fixed norm, or at a percentile of recent norms
+`front_end_gradient`  the convolutions whose gradients can have a factor of their own
 `loss_scaling`      steps that are skipped in half precision
+`optimizers`        AdamW, Adam
 `schedules`         learning rates by step
-`selection`         which weights training ends with, chosen on development data
+`selection`         when training ends and which weights it ends with, chosen on development data
+`development_loss`  the loss of a stage on development data
 `checkpoints`       training states on disk
 `adapters`          low-rank adapters (LoRA), attached and merged
 `masking`           masks on an encoder's features while it trains

@@ -34,7 +34,7 @@ _NAME = re.compile(r"step-(\d+)\.ckpt")
 
 
 class Checkpoints(StepCallback):
-    """Saves the training state at regular optimizer steps and after the last one.
+    """Saves the training state at regular optimizer steps, after the last one, and where training ends early.
 
     It must be last in the list of callbacks, so that the state includes what the others have counted at a step.
 
@@ -49,7 +49,7 @@ class Checkpoints(StepCallback):
         self.directory, self.every, self.last = directory, every, last
 
     def on_step(self, trainer: Trainer, module: LightningModule, step: int) -> None:
-        if step % self.every and step != self.last:
+        if step % self.every and step != self.last and not trainer.should_stop:
             return
         path = self.directory / f"step-{step:08d}.ckpt"
         older = states(self.directory)

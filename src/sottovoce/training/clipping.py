@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+ClippedBy = Literal["all", "module"]
+"""What has one norm: ``all`` trained weights, or each ``module``: the model, the task's loss, the projections."""
 
 
 class Clipping(nn.Module, ABC):

@@ -22,10 +22,13 @@ from ..data.batches.batches import Batch, BatchLoader
 from ..errors import TrainingError
 from ..models.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
-from .clipping import Clipping
+from .clipping import ClippedBy, Clipping
+from .front_end_gradient import front_end_weights
 from .loss_scaling import SkippedSteps
+from .optimizers import OPTIMIZERS, OptimizerName
 from .randomness import begin_step
-from .terms import Term, Values, weight_groups, weighted_sum
+from .schedules import Rate
+from .terms import Decayed, Term, Values, weight_groups, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,16 @@ class TrainingSetup:
         batches: (rank, world size) -> the batches of that process in order, ``accumulate`` of them for each step.
         terms: terms of the loss.
         encoder_lr, head_lr, weight_decay: peak learning rates of encoder and head, and the weight decay of both.
+        decays: whether only matrices have weight decay, or vectors (norms, biases) as well.
+        optimizer: name of the optimizer.
         rate: step -> factor of these learning rates.
         encoder_gradient: factor of the gradients of the encoder's weights, not of its gates, before any clipping.
+        front_end_gradient: another factor for the convolutions of the front end.
         accumulate: number of batches whose gradients are accumulated for one step.
         clip: makes the gradient clipping of the weights; ``None`` for no clipping. Gates and multipliers are never
             clipped, because their updates should not depend on the gradients of the weights.
+        clip_by: whether all weights are clipped together, or those of the model, of the task's loss and of the
+            projections each by themselves.
         checkpoint_every: steps between training states on disk.
         recompute: whether activations of layers are recomputed in the backward pass to save memory.
     """
@@ -69,10 +77,14 @@ class TrainingSetup:
     encoder_lr: float
     head_lr: float
     weight_decay: float
-    rate: Callable[[int], float]
+    rate: Rate
+    decays: Decayed = "matrices"
+    optimizer: OptimizerName = "adamw"
     encoder_gradient: float = 1.0
+    front_end_gradient: float = 1.0
     accumulate: int = 1
     clip: Callable[[], Clipping] | None = None
+    clip_by: ClippedBy = "all"
     checkpoint_every: int = 100
     recompute: bool = False
     callbacks: Sequence[Callback] = field(default_factory=tuple)
@@ -123,11 +135,15 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         setup = self._setup
         groups = weight_groups(
-            self.model, encoder_lr=setup.encoder_lr, head_lr=setup.head_lr, weight_decay=setup.weight_decay
+            self.model,
+            encoder_lr=setup.encoder_lr,
+            head_lr=setup.head_lr,
+            weight_decay=setup.weight_decay,
+            decays=setup.decays,
         )
         groups += [group for term in setup.terms for group in term.groups()]
         groups = [{"scheduled": True, **group} for group in groups if group["params"]]
-        optimizer = torch.optim.AdamW(groups, lr=0.0)
+        optimizer = OPTIMIZERS[setup.optimizer](groups, lr=0.0)
         factors = [setup.rate if group["scheduled"] else _one for group in groups]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -146,12 +162,22 @@ class TrainingModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: object, **__: object) -> None:
         # In mixed precision this is called after unscaling.
-        if (factor := self._setup.encoder_gradient) != 1:
-            for weight in self.model.encoder.parameters():
+        setup, encoder = self._setup, self.model.encoder
+        for factor, weights in (
+            (setup.encoder_gradient, list(encoder.parameters())),
+            (setup.front_end_gradient, front_end_weights(encoder)),
+        ):
+            for weight in weights if factor != 1 else ():
                 if weight.grad is not None:
                     weight.grad.mul_(factor)
         if self.clipping is not None:
-            self.clipping([p for group in optimizer.param_groups if group["scheduled"] for p in group["params"]])
+            parts: dict[str, list[Tensor]] = {}
+            for group in optimizer.param_groups:
+                if group["scheduled"]:
+                    part = group["module"] if setup.clip_by == "module" else "all"
+                    parts.setdefault(part, []).extend(group["params"])
+            for each in parts.values():
+                self.clipping(each)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         # Lightning calls this after it has restored the step.

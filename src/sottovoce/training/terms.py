@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from ..tasks.task import Objective
 from .randomness import gate_seed
 
 Values = dict[str, Tensor]
+
+Decayed = Literal["matrices", "all"]
+"""Which weights of the model have weight decay: ``matrices``, or ``all``, with norms and biases."""
 
 
 class Term(nn.Module, ABC):
@@ -150,19 +153,22 @@ class BudgetTerm(Term):
 
 
 def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:
-    return {"name": name, "params": [p for p in module.parameters() if p.requires_grad], **options}
+    return {"name": name, "module": name, "params": [p for p in module.parameters() if p.requires_grad], **options}
 
 
-def weight_groups(model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Optimizer groups of the model: for encoder and head one with weight decay (matrices) and one without (vectors)."""
+def weight_groups(
+    model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float, decays: Decayed = "matrices"
+) -> list[dict[str, Any]]:
+    """Optimizer groups of the model: for encoder and head one of matrices, which have weight decay, and one of vectors."""
     groups = []
     for name, module, lr in (("encoder", model.encoder, encoder_lr), ("head", model.head, head_lr)):
         parameters = [p for p in module.parameters() if p.requires_grad and p.numel()]
         for suffix, chosen, decay in (
             ("", [p for p in parameters if p.dim() > 1], weight_decay),
-            (" vectors", [p for p in parameters if p.dim() <= 1], 0.0),
+            (" vectors", [p for p in parameters if p.dim() <= 1], weight_decay if decays == "all" else 0.0),
         ):
-            groups.append({"name": name + suffix, "params": chosen, "lr": lr, "weight_decay": decay})
+            group = {"name": name + suffix, "module": "model", "params": chosen, "lr": lr, "weight_decay": decay}
+            groups.append(group)
     return groups
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from sottovoce.data.batches.codecs import CODECS, Coding
 from sottovoce.errors import DataError
-from sottovoce.recipe.augmentation import Augmentation, effects
+from sottovoce.recipe.training.augmentation import Augmentation, effects
 
 NAMES = pytest.mark.parametrize("name", CODECS)
 

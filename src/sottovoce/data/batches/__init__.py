@@ -2,6 +2,7 @@
 
 Modules:
     batches: `StepBatches` for training, `EvaluationBatches`, and their `BatchLoader`.
+    windows: `WindowBatches`: all windows of all utterances, with labels.
     samplers: the order of the utterances.
     targets: the labels of a batch: classes, SLU classes, token sequences.
     speaker_activity: the targets of diarization.

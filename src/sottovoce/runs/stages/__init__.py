@@ -14,6 +14,7 @@ What they share:
     context           the inputs of a stage: earlier models, data, the budget.
     terms             the terms of the loss.
     training          the training loop with the stage's options.
+    checkpoint_selection   evaluations while a stage trains, by which its weights are chosen.
     plan_execution    a plan carried out, proved and written.
     stage_end         the end of a stage: evaluation, the model and its card on disk.
 """

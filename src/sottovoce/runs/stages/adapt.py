@@ -9,14 +9,14 @@ from pydantic import Field
 from ...errors import TrainingError
 from ...models.task_model import TaskModel
 from ...options.bounds import WIDEST
-from ...recipe.training_stage_options import CheckpointSelectionOptions
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from ...training.adapters import attach_adapters, merge_adapters, targeted
 from .context import StageContext, StageResult
 from .terms import task_term
 from .training import train
 
 
-class Adapt(CheckpointSelectionOptions):
+class Adapt(TrainingStageOptions):
     """LoRA: the task's loss, through low-rank adapters on chosen linear maps of the frozen encoder.
 
     The stage ends with a plain model, the adapters merged into the weights.
@@ -37,6 +37,7 @@ class Adapt(CheckpointSelectionOptions):
         return True
 
     def check(self, model: TaskModel) -> Iterator[str]:
+        yield from super().check(model)
         try:
             targeted(model.encoder, self.targets)
         except TrainingError as error:

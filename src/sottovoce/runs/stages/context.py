@@ -20,11 +20,11 @@ from ...errors import CheckpointError, RecipeError
 from ...models.loading import load_pretrained
 from ...models.task_model import TaskModel
 from ...pruning.budget import Budget
-from ...recipe.augmentation import Augmentation, effects
 from ...recipe.data_section import Corpora
 from ...recipe.shrinking_options import SlimmingOptions
 from ...recipe.stage_options import StageOptions
-from ...recipe.training_stage_options import TrainingStageOptions
+from ...recipe.training.augmentation import Augmentation, effects
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from ...tasks.task import Objective, Task
 from ...training.loop import Compute
 from ...training.randomness import seed_of

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from ...models.task_model import TaskModel
 from ...recipe.distillation_options import DistillationOptions
-from ...recipe.training_stage_options import CheckpointSelectionOptions
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from .context import StageContext, StageResult
 from .terms import distillation_term, task_term
 from .training import train
 
 
-class Distill(CheckpointSelectionOptions):
+class Distill(TrainingStageOptions):
     """Distillation, with or without the task's loss.
 
     Args:
@@ -41,7 +41,8 @@ class Distill(CheckpointSelectionOptions):
         return self.distillation.problems(before)
 
     def check(self, model: TaskModel) -> Iterator[str]:
-        return self.distillation.check(model)
+        yield from super().check(model)
+        yield from self.distillation.check(model)
 
     def run(self, at: StageContext) -> StageResult:
         model = at.start_model(self)

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from ...recipe.data_section import DataOptions
 from ...recipe.stage_options import StageWork
-from ...recipe.training_stage_options import CheckpointSelectionOptions
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from .context import StageContext, StageResult
 from .terms import task_term
 from .training import train
 
 
-class FineTune(CheckpointSelectionOptions):
+class FineTune(TrainingStageOptions):
     """Task loss alone; the network keeps its shape.
 
     Args:

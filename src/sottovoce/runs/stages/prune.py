@@ -15,7 +15,7 @@ from ...pruning.pruner import Pruner
 from ...recipe.amounts import MOST_STEPS
 from ...recipe.distillation_options import DistillationOptions
 from ...recipe.shrinking_options import SlimmingOptions
-from ...recipe.training_stage_options import TrainingStageOptions
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from ...training.terms import BudgetTerm, Term
 from .context import StageContext, StageResult
 from .plan_execution import carry_out_plan
@@ -103,6 +103,7 @@ class Prune(SlimmingOptions, TrainingStageOptions):
             yield f"ramp.steps: {self.ramp.steps} is more than the stage's {self.steps} steps; the budget is never reached"
 
     def check(self, model: TaskModel) -> Iterator[str]:
+        yield from super().check(model)
         if self.distillation is not None:
             yield from self.distillation.check(model)
         yield from self.unit_problems(model)
@@ -129,7 +130,7 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         if task is not None:
             terms.append(task)
         model.head.requires_grad_(self.trains_head)
-        train(at, self, model, terms)
+        chosen = train(at, self, model, terms, gates, settled=self.ramp_steps)
         reached = pruner.sparsity()
         if any(reached[each.name] < each.sparsity / 2 for each in pruner.constraints):
             at.report("the steps were too few to close the gates; what is removed is chosen by their scores")
@@ -144,4 +145,4 @@ class Prune(SlimmingOptions, TrainingStageOptions):
         frozen = pruner.finish(choose(part, budget, gates.scores(), **self.rounding()))
         small, proof = carry_out_plan(at, model, part, frozen)
         objective = task.objective if task else at.start_objective(self, model)
-        return StageResult(small, objective, results | proof)
+        return StageResult(small, objective, results | chosen | proof)

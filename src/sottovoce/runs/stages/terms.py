@@ -6,7 +6,7 @@ from ...distillation.features import FeatureDistillation
 from ...distillation.logits import LogitsDistillation
 from ...models.task_model import TaskModel
 from ...recipe.distillation_options import DistillationOptions
-from ...recipe.training_stage_options import TrainingStageOptions
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from ...training.terms import DistillationTerm, TaskTerm
 from ..teachers import check_teacher, load_teacher
 from .context import StageContext

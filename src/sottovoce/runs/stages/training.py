@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import RecipeError
 from ...models.task_model import TaskModel
-from ...recipe.augmentation import masks
-from ...recipe.training_stage_options import CheckpointSelectionOptions, TrainingStageOptions
+from ...pruning.gating.gates import Gates
+from ...recipe.training.augmentation import masks
+from ...recipe.training.training_stage_options import TrainingStageOptions
 from ...training.loop import TrainingSetup, fit
 from ...training.masking import masked
 from ...training.progress import ProgressBar
 from ...training.random_chunks import RandomChunks
-from ...training.schedules import schedule
-from ...training.selection import CheckpointSelection
 from ...training.terms import DistillationTerm, Term
 from ..metrics_log import MetricsLog
+from .checkpoint_selection import checkpoint_selection
 from .context import StageContext
 
 
-def train(at: StageContext, options: TrainingStageOptions, model: TaskModel, terms: Sequence[Term]) -> dict[str, Any]:
+def train(
+    at: StageContext,
+    options: TrainingStageOptions,
+    model: TaskModel,
+    terms: Sequence[Term],
+    gates: Gates | None = None,
+    settled: int = 0,
+) -> dict[str, Any]:
     """Train a model in place, and choose its weights where the stage evaluates on development data.
 
     Args:
@@ -28,13 +34,15 @@ def train(at: StageContext, options: TrainingStageOptions, model: TaskModel, ter
         options: options of the stage.
         model: the network.
         terms: terms of the loss.
+        gates: gates that are averaged with the weights of the network to which they are attached.
+        settled: step after which evaluations count for the patience of the stage.
 
     Returns:
         what is recorded of it, as plain data.
     """
     labels: Sequence[str] = next((term.labels for term in terms if term.labels), ())
     log = MetricsLog(at.run, at.name, options.log_every)
-    selection = _selection(at, options, log)
+    selection = checkpoint_selection(at, options, terms, log, gates, settled)
     setup = TrainingSetup(
         name=at.name,
         seed=at.seed,
@@ -44,10 +52,14 @@ def train(at: StageContext, options: TrainingStageOptions, model: TaskModel, ter
         encoder_lr=options.lr.encoder,
         head_lr=options.lr.head,
         weight_decay=options.weight_decay,
-        rate=schedule(options.steps, warmup=options.warmup, decay=options.decay, final=options.final),
+        rate=options.rate(),
+        decays=options.decays,
+        optimizer=options.optimizer,
         encoder_gradient=options.encoder_gradient,
+        front_end_gradient=options.front_end_gradient,
         accumulate=options.accumulate,
         clip=options.clipping(),
+        clip_by=options.clipped_by(),
         checkpoint_every=options.checkpoint_every,
         recompute=options.recompute,
         callbacks=[
@@ -62,8 +74,10 @@ def train(at: StageContext, options: TrainingStageOptions, model: TaskModel, ter
     model.cpu()
     if selection is None:
         return {}
-    assert isinstance(options, CheckpointSelectionOptions)
     steps = selection.finish(model, options.keep, options.average)
+    ended = selection.evaluated[-1][0]
+    if ended < options.steps:
+        at.report(f"ended at step {ended} of {options.steps}: no better evaluation in {options.patience} in a row")
     return {"weights_of_steps": steps, "evaluated": dict(selection.evaluated)}
 
 
@@ -74,27 +88,3 @@ def _random_chunks(at: StageContext, model: TaskModel, terms: Sequence[Term]) ->
     teachers = [term.teacher for term in terms if isinstance(term, DistillationTerm)]
     streaming = [each for each in teachers if each.config.chunk_frames is not None]
     return [RandomChunks(model.encoder, *streaming, seed=at.seed, stage=at.name)]
-
-
-def _selection(at: StageContext, options: TrainingStageOptions, log: MetricsLog) -> CheckpointSelection | None:
-    """What evaluates on development data; ``None`` for a stage that does not."""
-    if not isinstance(options, CheckpointSelectionOptions) or not options.evaluate_every:
-        return None
-    development = at.corpora.dev_set()
-    if development is None:
-        raise RecipeError(f"stage {at.name}: evaluate_every: there is no data.dev to evaluate on")
-    train_cuts = at.train_cuts()
-
-    def evaluate(model: TaskModel) -> dict[str, Any]:
-        at.task.calibrate(model, train_cuts)
-        return at.task.evaluate(model, development)
-
-    return CheckpointSelection(
-        evaluate,
-        at.task.metric,
-        lower=at.task.better == "lower",
-        every=options.evaluate_every,
-        last=options.steps,
-        directory=at.run.checkpoints(at.name),
-        write_metrics=log.write,
-    )

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from ..data.audio.channels import Channel as HeardChannel
-from ..data.batches.augment import (
+from ...data.audio.channels import Channel as HeardChannel
+from ...data.batches.augment import (
     Babble,
     Channel,
     ColoredNoise,
@@ -20,11 +20,11 @@ from ..data.batches.augment import (
     Reverberation,
     SimulatedRooms,
 )
-from ..data.batches.codecs import CODECS, Coding
-from ..data.batches.rawboost import PARALLEL, RawBoost
-from ..errors import RecipeError
-from ..options import OneOf, Options, one_of
-from ..training.masking import FrequencyMask, Mask, TimeMask
+from ...data.batches.codecs import CODECS, Coding
+from ...data.batches.rawboost import PARALLEL, RawBoost
+from ...errors import RecipeError
+from ...options import OneOf, Options, one_of
+from ...training.masking import FrequencyMask, Mask, TimeMask
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Hertz = Annotated[float, Field(ge=0, le=8_000)]
