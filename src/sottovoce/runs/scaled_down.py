@@ -286,7 +286,11 @@ def _invented(effect: Any) -> Any:
     """An effect with synthetic signals in place of recordings from files."""
     if not isinstance(effect, dict):
         return effect
-    return {kind: {k: v for k, v in (options or {}).items() if k != "files"} for kind, options in effect.items()}
+    without = ("files", "kinds", "drawn")
+    made = {kind: {k: v for k, v in (options or {}).items() if k not in without} for kind, options in effect.items()}
+    if "one_of" in made:
+        made["one_of"]["effects"] = [_invented(each) for each in made["one_of"].get("effects", ())]
+    return made
 
 
 def _stages(data: Plain) -> list[Plain]:

@@ -5,9 +5,10 @@ import pytest
 import soundfile
 
 from sottovoce.data.audio.acoustics import power
-from sottovoce.data.batches import augment as au
 from sottovoce.data.batches.codecs import Coding
+from sottovoce.data.batches.noise import Babble, ColoredNoise, Noise, RecordedNoise
 from sottovoce.data.batches.rawboost import RawBoost
+from sottovoce.data.batches.rooms import Channel, RecordedRooms, Reverberation, SimulatedRooms
 from sottovoce.errors import AudioError, DataError
 
 
@@ -24,12 +25,12 @@ def recordings(tmp_path_factory):
 
 def effects(recordings):
     return {
-        "invented rooms": au.Reverberation(au.SimulatedRooms(), 0.5),
-        "recorded rooms": au.Reverberation(au.RecordedRooms(recordings[:1]), 0.5),
-        "colored noise": au.Noise(au.ColoredNoise(), 0.5),
-        "recorded noise": au.Noise(au.RecordedNoise(recordings), 0.5),
-        "babble": au.Babble(0.5, talkers=(1, 9)),
-        "channel": au.Channel(0.5),
+        "invented rooms": Reverberation(SimulatedRooms(), 0.5),
+        "recorded rooms": Reverberation(RecordedRooms(recordings[:1]), 0.5),
+        "colored noise": Noise(ColoredNoise(), 0.5),
+        "recorded noise": Noise(RecordedNoise(recordings), 0.5),
+        "babble": Babble(0.5, talkers=(1, 9)),
+        "channel": Channel(0.5),
         "codec": Coding(0.5),
         "rawboost": RawBoost(0.5, algorithm=4),
     }
@@ -79,7 +80,7 @@ def test_noise_stays_within_its_range(name, recordings):
 
 
 def test_a_channel_lets_through_what_it_should():
-    telephone = au.Channel(1.0, depth=(0.0, 0.0), low=(300.0, 300.0), high=(3_400.0, 3_400.0))
+    telephone = Channel(1.0, depth=(0.0, 0.0), low=(300.0, 300.0), high=(3_400.0, 3_400.0))
     white = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
     (heard,) = telephone([white], np.random.default_rng(1))
     spectrum = np.abs(np.fft.rfft(heard)) ** 2
@@ -89,7 +90,7 @@ def test_a_channel_lets_through_what_it_should():
     assert power(heard) == pytest.approx(power(white), rel=1e-3)
     half = len(inside) // 2
     assert inside[:half].mean() == pytest.approx(inside[half:].mean(), rel=0.1)  # flat, as no depth was asked for
-    deep = au.Channel(1.0, depth=(12.0, 12.0), low=(0.0, 0.0), high=(8_000.0, 8_000.0))
+    deep = Channel(1.0, depth=(12.0, 12.0), low=(0.0, 0.0), high=(8_000.0, 8_000.0))
     levels = []
     for seed in range(20):
         spectrum = np.abs(np.fft.rfft(deep([white], np.random.default_rng(seed))[0])) ** 2
@@ -99,16 +100,16 @@ def test_a_channel_lets_through_what_it_should():
 
 def test_babble_needs_others():
     wave = batch(1)
-    assert np.array_equal(au.Babble(1.0)(wave, np.random.default_rng(0))[0], wave[0])
+    assert np.array_equal(Babble(1.0)(wave, np.random.default_rng(0))[0], wave[0])
     two = batch(2)
-    noise = au.Babble(1.0)(two, np.random.default_rng(0))[0] - two[0]
+    noise = Babble(1.0)(two, np.random.default_rng(0))[0] - two[0]
     repeated = np.resize(two[1], 6_050)
     similarity = np.correlate(repeated, noise, "valid") / np.sqrt(power(two[1]) * power(noise)) / len(noise)
     assert similarity.max() > 0.95  # it is the other one, from somewhere
 
 
 def test_recordings_are_checked_at_once(recordings, tmp_path):
-    for source in (au.RecordedNoise, au.RecordedRooms):
+    for source in (RecordedNoise, RecordedRooms):
         with pytest.raises(DataError, match="no files"):
             source([])
         with pytest.raises(AudioError, match="no such file"):
@@ -116,7 +117,7 @@ def test_recordings_are_checked_at_once(recordings, tmp_path):
 
 
 def test_recorded_noise_comes_from_all_over_the_files(recordings):
-    source = au.RecordedNoise(recordings[1:2])
+    source = RecordedNoise(recordings[1:2])
     whole = soundfile.read(recordings[1], dtype="float32")[0]
     starts = []
     for seed in range(30):

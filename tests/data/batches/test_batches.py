@@ -11,8 +11,9 @@ import torch
 
 from sottovoce.data.audio.acoustics import crop
 from sottovoce.data.audio.reading import SilenceWarning
-from sottovoce.data.batches.augment import Babble, ColoredNoise, Noise, Reverberation, SimulatedRooms
 from sottovoce.data.batches.batches import BatchLoader, EvaluationBatches, StepBatches, collate
+from sottovoce.data.batches.noise import Babble, ColoredNoise, Noise
+from sottovoce.data.batches.rooms import Reverberation, SimulatedRooms
 from sottovoce.data.batches.samplers import Bucketed
 from sottovoce.data.batches.targets import Classes, Targets
 from sottovoce.data.corpora.cuts import load_cut, make_cut, seekable_samples

@@ -6,7 +6,7 @@ Modules:
     samplers: the order of the utterances.
     targets: the labels of a batch: classes, SLU classes, token sequences.
     speaker_activity: the targets of diarization.
-    augment, rawboost, codecs: data augmentation.
+    effects: what all data augmentation has in common; noise, rooms, rawboost, codecs: the effects.
     cache: `AudioCache`: all decoded audio of a corpus in memory.
     unlabeled_speech: `speech_batches`: batches from a folder of audio.
 """

@@ -21,8 +21,8 @@ from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, crop_start, wrapped_stretch
 from ..audio.frames import FRAME_LENGTH
 from ..corpora.cuts import load_cut, load_stretch, seekable_samples
-from .augment import Effect
 from .cache import audio_cache
+from .effects import Effect
 from .samplers import Balanced, Bucketed, Shuffled
 from .targets import Targets
 

@@ -14,6 +14,7 @@ from ...errors import DataError
 from ...quantities import SAMPLE_RATE
 from ...text.suggestions import did_you_mean
 from ..audio.acoustics import Wave
+from .effects import Effect
 
 PEAK = np.float32(0.75)
 """Waveforms are scaled to this peak (1 is full scale) before coding, so that they neither clip nor lose precision."""
@@ -69,7 +70,7 @@ CODECS = {
 """Codecs by name; ``narrow`` is resampling to the telephone band without a codec."""
 
 
-class Coding:
+class Coding(Effect):
     """Codes waveforms, each by a random codec.
 
     Args:
@@ -93,10 +94,6 @@ class Coding:
                     f"codecs: libsndfile {version} has no {name}; update soundfile, or leave this codec out"
                 )
 
-    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
-        chosen = generator.random(len(waves)) < self.probability
+    def apply(self, waves: Sequence[Wave], place: int, generator: np.random.Generator) -> Wave:
         names = list(self.codecs)
-        return [
-            self.codecs[names[int(generator.integers(len(names)))]](w, generator) if c else w
-            for w, c in zip(waves, chosen, strict=True)
-        ]
+        return self.codecs[names[int(generator.integers(len(names)))]](waves[place], generator)

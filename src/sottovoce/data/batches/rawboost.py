@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, mix
+from .effects import Effect
 
 Range: TypeAlias = tuple[float, float]
 Part: TypeAlias = Callable[[Wave, np.random.Generator], Wave]
@@ -110,7 +111,7 @@ PARALLEL = 8
 
 
 @dataclass(frozen=True)
-class RawBoost:
+class RawBoost(Effect):
     """Applies one of the paper's eight algorithms.
 
     Args:
@@ -130,11 +131,8 @@ class RawBoost:
         if self.algorithm not in {*PARTS, PARALLEL}:
             raise DataError(f"rawboost: algorithm {self.algorithm}; there are 1 to {PARALLEL}")
 
-    def __call__(self, waves: Sequence[Wave], generator: np.random.Generator) -> list[Wave]:
-        chosen = generator.random(len(waves)) < self.probability
-        return [self._one(wave, generator) if c else wave for wave, c in zip(waves, chosen, strict=True)]
-
-    def _one(self, wave: Wave, generator: np.random.Generator) -> Wave:
+    def apply(self, waves: Sequence[Wave], place: int, generator: np.random.Generator) -> Wave:
+        wave = waves[place]
         if self.algorithm == PARALLEL:
             return _unclipped(convolutive(wave, generator) + impulsive(wave, generator))
         for part in PARTS[self.algorithm]:

@@ -5,4 +5,5 @@
 `clip_options`            gradient clipping
 `selection_options`       when a stage ends, and which weights it ends with
 `augmentation`            effects on training audio, masks on features
+`noise_options`           additive noise
 """

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from glob import glob
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...data.audio.channels import Channel as HeardChannel
-from ...data.batches.augment import (
-    Babble,
-    Channel,
-    ColoredNoise,
-    Effect,
-    Noise,
-    RecordedNoise,
-    RecordedRooms,
-    Reverberation,
-    SimulatedRooms,
-)
 from ...data.batches.codecs import CODECS, Coding
+from ...data.batches.effects import Effect, OneEffect
+from ...data.batches.noise import Babble
 from ...data.batches.rawboost import PARALLEL, RawBoost
-from ...errors import RecipeError
+from ...data.batches.rooms import Channel, RecordedRooms, Reverberation, SimulatedRooms
 from ...options import OneOf, Options, one_of
 from ...training.masking import FrequencyMask, Mask, TimeMask
+from .noise_options import NoiseOptions, Probability, found_files
 
-Probability = Annotated[float, Field(ge=0, le=1)]
 Hertz = Annotated[float, Field(ge=0, le=8_000)]
 Talkers = Annotated[int, Field(ge=1, le=1_000)]
 
@@ -39,7 +29,7 @@ class ReverberationOptions(Options):
     channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
 
     def build(self) -> Effect:
-        rooms = SimulatedRooms() if self.files is None else RecordedRooms(_found(self.files), self.channel)
+        rooms = SimulatedRooms() if self.files is None else RecordedRooms(found_files(self.files), self.channel)
         return Reverberation(rooms, self.probability)
 
 
@@ -53,19 +43,6 @@ class ChannelOptions(Options):
 
     def build(self) -> Effect:
         return Channel(self.probability, self.depth, self.low, self.high)
-
-
-class NoiseOptions(Options):
-    """Additive noise: recorded (a pattern of files), or synthetic."""
-
-    probability: Probability = 0.5
-    snr: tuple[float, float] = (5.0, 20.0)
-    files: str | None = None
-    channel: HeardChannel | None = Field(None, description="of files with several, from 0; mix for the mean of all")
-
-    def build(self) -> Effect:
-        source = ColoredNoise() if self.files is None else RecordedNoise(_found(self.files), self.channel)
-        return Noise(source, self.probability, self.snr)
 
 
 class BabbleOptions(Options):
@@ -127,22 +104,47 @@ class RawBoostOptions(Options):
 EffectOptions: TypeAlias = (
     ReverberationOptions | ChannelOptions | NoiseOptions | BabbleOptions | CodecOptions | RawBoostOptions
 )
+EFFECTS: dict[str, type] = {
+    "reverberation": ReverberationOptions,
+    "channel": ChannelOptions,
+    "noise": NoiseOptions,
+    "babble": BabbleOptions,
+    "codec": CodecOptions,
+    "rawboost": RawBoostOptions,
+}
 
 
-@one_of(
-    {
-        "reverberation": ReverberationOptions,
-        "channel": ChannelOptions,
-        "noise": NoiseOptions,
-        "babble": BabbleOptions,
-        "time_mask": TimeMaskOptions,
-        "frequency_mask": FrequencyMaskOptions,
-        "codec": CodecOptions,
-        "rawboost": RawBoostOptions,
-    }
-)
-class Augmentation(OneOf[EffectOptions | MaskOptions]):
-    """One effect on the training audio, or one mask."""
+@one_of(EFFECTS)
+class SingleEffect(OneOf[EffectOptions]):
+    """One effect on the training audio."""
+
+
+class OneEffectOptions(Options):
+    """One of several effects for each utterance, each as likely as the others, or none; see `OneEffect`.
+
+    Args:
+        probability: probability of any of them.
+        effects: the effects, without probabilities of their own.
+    """
+
+    probability: Probability = 1.0
+    effects: list[SingleEffect] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _one_probability(self) -> OneEffectOptions:
+        for k, each in enumerate(self.effects):
+            options = each.options
+            if options.probability != type(options).model_fields["probability"].default:
+                raise ValueError(f"effects[{k}].{each.kind}.probability: the choice has the probability; leave it out")
+        return self
+
+    def build(self) -> Effect:
+        return OneEffect([each.options.build() for each in self.effects], self.probability)
+
+
+@one_of({**EFFECTS, "one_of": OneEffectOptions, "time_mask": TimeMaskOptions, "frequency_mask": FrequencyMaskOptions})
+class Augmentation(OneOf[EffectOptions | OneEffectOptions | MaskOptions]):
+    """One effect on the training audio, one out of several, or one mask."""
 
 
 def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
@@ -153,9 +155,3 @@ def effects(chosen: Sequence[Augmentation]) -> list[Effect]:
 def masks(chosen: Sequence[Augmentation]) -> list[Mask]:
     """The masks in a section, in order."""
     return [each.options.build() for each in chosen if isinstance(each.options, MaskOptions)]
-
-
-def _found(pattern: str) -> list[str]:
-    if not (files := sorted(glob(pattern, recursive=True))):
-        raise RecipeError(f"data.augment: no file matches {pattern!r}")
-    return files
