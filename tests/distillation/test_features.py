@@ -9,6 +9,7 @@ from sottovoce.encoder.layers.frame_masks import frame_mask
 from sottovoce.errors import DistillationError
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim
+from sottovoce.recipe.distillation_options import DistillationOptions
 from tiny_models import speech, tiny_encoder
 
 
@@ -124,6 +125,36 @@ def test_groups_of_layers_share_one_projection():
     out = student(x, lengths)
     _, parts = features(out.hidden_states, out.lengths, x, lengths)
     assert parts["layer_0"] < -0.99 and parts["layer_1"] > 0.99 and parts["layer_2"] > 0.99
+
+
+def test_the_state_before_the_positional_convolution_can_be_imitated():
+    """DPHuBERT's state 0. The hidden states are the same ones with and without it."""
+    teacher, student = tiny_encoder(), tiny_encoder(seed=1).train()
+    layers, groups = ["projected", 2], [["projected"], [2]]
+    features = FeatureDistillation(teacher, student, layers, projections=groups)
+    x, lengths = speech(), torch.tensor([8000, 5000])
+    out = student(x, lengths)
+    assert len(out.hidden_states) == 3 and not torch.equal(out.projected, out.hidden_states[0])
+    projected, _ = student.frontend(x, lengths)
+    valid = frame_mask(out.lengths, projected.shape[1])
+    assert torch.equal(out.projected[valid], projected[valid]) and not out.projected[~valid].any()
+    total, parts = features(out.hidden_states, out.lengths, x, lengths, projected=out.projected)
+    told = teacher(x, lengths)
+    wanted = [
+        feature_distance(s, t, valid).item()
+        for s, t in ((out.projected, told.projected), (out.hidden_states[2], told.hidden_states[2]))
+    ]
+    assert [parts["layer_projected"].item(), parts["layer_2"].item()] == pytest.approx(wanted, rel=1e-5)
+    assert total.item() == pytest.approx(sum(wanted) / 2, rel=1e-5)
+
+    alone = FeatureDistillation(teacher, student, ["projected"])
+    alone(out.hidden_states, out.lengths, x, lengths, projected=out.projected)[0].backward()
+    assert all(p.grad is not None for p in student.frontend.projection.parameters())
+    assert all(p.grad is None for part in (student.positional, student.layers) for p in part.parameters())
+    options = DistillationOptions(teacher="start", layers=layers, projections=groups)
+    assert options.chosen(2) == layers
+    with pytest.raises(ValueError, match="projected"):
+        DistillationOptions(teacher="start", layers=["first"])
 
 
 @pytest.mark.parametrize("groups", [[[0], [1]], [[0, 1], [1, 2]], [[0, 1, 2, 3]]])

@@ -47,7 +47,7 @@ NAMES = {
     "Product": "StageResult",
     "PhaseOptions": "TrainingStageOptions",
     "phase_options": "training_stage_options",
-    "ChosenOptions": "CheckpointSelectionOptions",
+    "ChosenOptions": "SelectionOptions",
     "start_checks": "preflight",
     "start_problems": "preflight_problems",
     "lineage": "provenance",

@@ -17,6 +17,12 @@ from .residual import kept_channels
 Reduction = Literal["mean", "sum"]
 """How the distances of several hidden states become one: their mean, or their sum."""
 
+PROJECTED = "projected"
+"""Name of the state before the positional convolution: the output of the front end. It is state 0 of DPHuBERT."""
+
+Layer = int | Literal["projected"]
+"""A state: a hidden state by its index, or `PROJECTED`."""
+
 
 class FeatureDistillation(nn.Module):
     """L1 distance minus cosine between chosen hidden states of student and frozen teacher, a mean over the states.
@@ -27,7 +33,8 @@ class FeatureDistillation(nn.Module):
     Args:
         teacher: the encoder to imitate; it is put into evaluation mode and frozen.
         student: the encoder that learns; only its shape is read here.
-        layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last.
+        layers: indices of hidden states: 0 is the input of the first layer, ``L`` the output of the last; and ``projected``,
+            which comes before the positional convolution.
         projections: ``True`` puts a linear map, at first the identity, behind each chosen hidden state of the student.
             Groups of layers, such as ``[[0], [4, 8, 12]]`` of DPHuBERT, share one map each.
         l1, cosine: weights of the L1 distance and of the cosine.
@@ -45,9 +52,9 @@ class FeatureDistillation(nn.Module):
         self,
         teacher: EncoderNetwork,
         student: EncoderNetwork,
-        layers: Sequence[int],
+        layers: Sequence[Layer],
         *,
-        projections: bool | Sequence[Sequence[int]] = False,
+        projections: bool | Sequence[Sequence[Layer]] = False,
         l1: float = 1.0,
         cosine: float = 1.0,
         reduction: Reduction = "mean",
@@ -76,11 +83,13 @@ class FeatureDistillation(nn.Module):
     def targets(self, waveform: Tensor, lengths: Tensor | None) -> list[Tensor]:
         """The teacher's chosen hidden states ``[B, T, D_student]``, detached."""
         self.teacher.to(waveform.device)
-        return self.chosen(self.teacher(waveform, lengths, upto=max(self.layers)).hidden_states)
+        last = max((layer for layer in self.layers if isinstance(layer, int)), default=0)
+        output = self.teacher(waveform, lengths, upto=last)
+        return self.chosen(output.hidden_states, output.projected)
 
-    def chosen(self, states: Sequence[Tensor]) -> list[Tensor]:
+    def chosen(self, states: Sequence[Tensor], projected: Tensor | None = None) -> list[Tensor]:
         """Select the chosen layers and the channels of the student from the teacher's hidden states ``[B, T, D]``."""
-        chosen = [states[layer] for layer in self.layers]
+        chosen = [_state(layer, states, projected) for layer in self.layers]
         return chosen if self.channels is None else [state[..., self.channels] for state in chosen]
 
     def forward(
@@ -89,6 +98,8 @@ class FeatureDistillation(nn.Module):
         frames: Tensor | None,
         waveform: Tensor,
         lengths: Tensor | None = None,
+        *,
+        projected: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean or summed distance, and the distance in each layer by name.
 
@@ -97,23 +108,36 @@ class FeatureDistillation(nn.Module):
             frames: ``[B]`` valid frames of each utterance; ``None``: all.
             waveform: ``[B, S]`` input of the student at 16 kHz.
             lengths: ``[B]`` valid samples of each utterance; ``None``: all.
+            projected: ``[B, T, D]`` of the student, if this is among the layers.
         """
-        return self.distance(hidden_states, frames, self.targets(waveform, lengths))
+        return self.distance(hidden_states, frames, self.targets(waveform, lengths), projected=projected)
 
     def distance(
-        self, hidden_states: Sequence[Tensor], frames: Tensor | None, targets: Sequence[Tensor]
+        self,
+        hidden_states: Sequence[Tensor],
+        frames: Tensor | None,
+        targets: Sequence[Tensor],
+        *,
+        projected: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """`forward` with the hidden states of the teacher from `targets`, so that the teacher need not run."""
         mask = None if frames is None else frame_mask(frames, hidden_states[0].shape[1])
         parts: dict[str, Tensor] = {}
         for layer, target in zip(self.layers, targets, strict=True):
-            state = hidden_states[layer]
+            state = _state(layer, hidden_states, projected)
             if self.projections is not None:
                 state = self.projections[self._map_of[layer]](state)
             parts[f"layer_{layer}"] = feature_distance(state, target, mask, l1=self.l1, cosine=self.cosine)
         distances = torch.stack(list(parts.values()))
         total = distances.mean() if self.reduction == "mean" else distances.sum()
         return total, {name: part.detach() for name, part in parts.items()}
+
+
+def _state(layer: Layer, states: Sequence[Tensor], projected: Tensor | None) -> Tensor:
+    if isinstance(layer, int):
+        return states[layer]
+    assert projected is not None  # an encoder returns it with its hidden states
+    return projected
 
 
 def identity(width: int) -> nn.Linear:
@@ -146,9 +170,9 @@ def _check_frames(of_teacher: int, of_student: int) -> None:
         )
 
 
-def check_groups(groups: Sequence[Sequence[int]], layers: Sequence[int]) -> None:
+def check_groups(groups: Sequence[Sequence[Layer]], layers: Sequence[Layer]) -> None:
     """Raise `DistillationError` unless every layer is in exactly one group, or there are no groups."""
-    if groups and sorted(layer for group in groups for layer in group) != sorted(layers):
+    if groups and sorted((layer for group in groups for layer in group), key=str) != sorted(layers, key=str):
         raise DistillationError(
             f"distillation: the projections are for the layers {[list(group) for group in groups]}, but {list(layers)} are"
             " imitated; every layer belongs in one group"
@@ -169,12 +193,12 @@ def _check_sizes(teacher: EncoderNetwork, student: EncoderNetwork) -> None:
         )
 
 
-def check_layers(layers: Sequence[int], count: int) -> None:
+def check_layers(layers: Sequence[Layer], count: int) -> None:
     """Raise `DistillationError` unless a network of ``count`` layers has all of these hidden states, each named once."""
     if not layers:
         raise DistillationError("distillation: no layers are chosen; name hidden states such as [0, 4, 8, 12]")
     for layer in layers:
-        if not 0 <= layer <= count:
+        if isinstance(layer, int) and not 0 <= layer <= count:
             raise DistillationError(f"distillation: hidden state {layer} is chosen, but the network has 0..{count}")
     if len(set(layers)) < len(layers):
         raise DistillationError(f"distillation: a layer is chosen twice in {list(layers)}")

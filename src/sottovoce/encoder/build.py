@@ -73,7 +73,7 @@ def front_end(config: EncoderConfig, stream: ResidualStream) -> WaveformFrontEnd
         bias=config.conv_bias,
         norm=config.conv_norm,
         act="gelu",
-        normalize=config.normalize,
+        normalize=config.normalize_eps if config.normalize else None,
         projection=projection,
         scale=config.channel_scale,
     )

@@ -41,7 +41,8 @@ class EncoderConfig(CheckedConfig):
         feature_norm: statistics that normalize the bins: of the ``utterance`` for each bin, its ``level`` over all bins
             together, the ``mean`` alone for each bin, ``running`` over the last 10 s for each bin, for a stream; or
             ``none``.
-        normalize: bring each waveform to zero mean and unit variance first.
+        normalize, normalize_eps: bring each waveform to zero mean and unit variance first, with this epsilon added to the
+            variance: 1e-7 in stock feature extractors, 1e-5 in the pruned networks of DPHuBERT, DiariZen and WeDefense.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalizes the first
             one over time, ``layer`` each one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate
@@ -95,6 +96,7 @@ class EncoderConfig(CheckedConfig):
         stacked_windows: int = 2,
         feature_norm: str = "utterance",
         normalize: bool = False,
+        normalize_eps: float = 1e-7,
         conv_kernel: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
         conv_stride: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
         conv_bias: bool = False,
@@ -162,6 +164,7 @@ class EncoderConfig(CheckedConfig):
         self.stacked_windows = stacked_windows
         self.feature_norm = feature_norm
         self.normalize = normalize
+        self.normalize_eps = normalize_eps
         self.conv_kernel = list(conv_kernel)
         self.conv_stride = list(conv_stride)
         self.conv_bias = conv_bias

@@ -134,6 +134,7 @@ class EncoderNetwork(SingleDeviceModule):
         if frames is not None and (frames.is_meta or bool((frames < T).any())):
             mask = frame_mask(frames, T)
             x = x.masked_fill(~mask[..., None], 0.0)
+        projected = x
         if self.positional is not None:
             x = x + self.positional(x, mask)
         window = None if self.chunks is None else self.chunks.mask(T, x.device)
@@ -144,8 +145,9 @@ class EncoderNetwork(SingleDeviceModule):
             frames = torch.full((x.shape[0],), T, device=x.device)
         if self.config.s3prl_states and batch.waveform is not None:
             states, last, frames = self._as_s3prl(states, last, frames, batch)
-        kept = None if output_hidden_states is False else states
-        return as_requested(EncoderOutput(last, kept, frames), self.config, return_dict)
+        if output_hidden_states is False:
+            return as_requested(EncoderOutput(last, None, frames), self.config, return_dict)
+        return as_requested(EncoderOutput(last, states, frames, projected), self.config, return_dict)
 
     def _as_s3prl(
         self, states: tuple[Tensor, ...], last: Tensor | None, frames: Tensor, batch: InputBatch

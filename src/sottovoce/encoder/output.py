@@ -21,11 +21,14 @@ class EncoderOutput(ModelOutput):
         hidden_states: ``L + 1`` tensors ``[B, T, D]``: the input of the first layer, then the output of each. With pre-norm
             layers ``hidden_states[-1]`` is *before* the final norm, as in the stock classes.
         lengths: ``[B]`` valid frames of each utterance; frames after them are meaningless.
+        projected: ``[B, T, D]``: the output of the front end, before the positional convolution and the norm that the first
+            hidden state is behind. Not for a chunk of a stream.
     """
 
     last_hidden_state: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     lengths: Tensor | None = None
+    projected: Tensor | None = None
 
 
 class FrameFeatures(NamedTuple):

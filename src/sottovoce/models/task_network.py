@@ -42,6 +42,7 @@ class TaskOutput(ModelOutput):
             those of an intent model are of its first question (`TaskConfig.answers`).
         embeddings: the output of a head that makes embeddings, under the name by which stock code reads it.
         output_lengths: ``[B]`` valid frames of an output that has frames.
+        projected: ``[B, T, D]`` output of the encoder's front end, see `EncoderOutput`.
     """
 
     loss: Tensor | None = None
@@ -51,6 +52,7 @@ class TaskOutput(ModelOutput):
     logits: Tensor | None = None
     embeddings: Tensor | None = None
     output_lengths: Tensor | None = None
+    projected: Tensor | None = None
 
 
 class TaskNetwork(SingleDeviceModule):
@@ -126,6 +128,7 @@ class TaskNetwork(SingleDeviceModule):
             logits=logits,
             embeddings=output if isinstance(self.head, Embedder) else None,
             output_lengths=ends,
+            projected=None if output_hidden_states is False else encoded.projected,
         )
         return as_requested(result, self.config, return_dict)
 

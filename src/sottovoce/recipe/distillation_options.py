@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
 from ..checkpoints.origins import name_of
-from ..distillation.features import Reduction, check_groups, default_layers
+from ..distillation.features import Layer, Reduction, check_groups, default_layers
 from ..errors import DistillationError
 from ..options import Options
 from ..text.suggestions import did_you_mean
@@ -38,7 +38,8 @@ class DistillationOptions(Options):
 
     Args:
         teacher: an earlier stage, ``start`` (the model before all stages), or a directory or hub id.
-        layers: indices of the hidden states; default: four, evenly spaced; an empty list for none.
+        layers: indices of the hidden states; default: four, evenly spaced; an empty list for none. ``projected`` is the
+            state before the positional convolution, which DPHuBERT calls 0.
         logits: distillation of the outputs of a teacher with the same kind of head and labels, which also trains the
             head, see `LogitsOptions`; ``null`` for none.
         projections: linear maps after the student's states, initialized to the identity: one for each state, or one for
@@ -50,9 +51,9 @@ class DistillationOptions(Options):
     """
 
     teacher: str
-    layers: list[int] | None = None
+    layers: list[Layer] | None = None
     logits: LogitsOptions | None = None
-    projections: bool | list[list[int]] = False
+    projections: bool | list[list[Layer]] = False
     l1: float = Field(1.0, ge=0)
     cosine: float = Field(1.0, ge=0)
     reduction: Reduction = "mean"
@@ -67,7 +68,7 @@ class DistillationOptions(Options):
                 raise ValueError("projections apply to hidden states, and layers is empty; leave projections out")
         return self
 
-    def chosen(self, layers: int) -> list[int]:
+    def chosen(self, layers: int) -> Sequence[Layer]:
         """The indices of the hidden states to distill, for a network with this number of layers."""
         return default_layers(layers) if self.layers is None else self.layers
 
@@ -91,7 +92,7 @@ class DistillationOptions(Options):
         """What is wrong with the layers for a model."""
         layers = model.config.encoder.num_hidden_layers
         for k, layer in enumerate(self.layers or ()):
-            if not 0 <= layer <= layers:
+            if isinstance(layer, int) and not 0 <= layer <= layers:
                 yield f"distillation.layers[{k}]: the network has the hidden states 0..{layers}, not {layer}"
             if layer in (self.layers or ())[:k]:
                 yield f"distillation.layers[{k}]: {layer} is there already; name each hidden state once"

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..checkpoints.published_configs import TINY_LAYERS, published_config, published_encoders
-from ..distillation.features import check_layers
+from ..distillation.features import Layer, check_layers
 from ..encoder.checks.config_rules import WITHOUT_LAYERS
 from ..encoder.config import EncoderConfig
 from ..encoder.model import SpeechEncoder
@@ -154,9 +154,10 @@ def _layers(encoder: Plain) -> tuple[int, int]:
     return _layers(encoder_of_run(source))
 
 
-def _fewer(chosen: list[int], layers: int, left: int) -> list[int]:
-    """Indices of hidden states for a network with ``layers`` layers, mapped to one with ``left`` layers."""
-    return sorted({round(k * left / layers) for k in chosen})
+def _fewer(chosen: list[Layer], layers: int, left: int) -> list[Layer]:
+    """Hidden states of a network with ``layers`` layers, mapped to one with ``left`` layers."""
+    named: list[Layer] = [layer for layer in chosen if not isinstance(layer, int)]
+    return named + sorted({round(layer * left / layers) for layer in chosen if isinstance(layer, int)})
 
 
 def _smaller(encoder: Plain, folder: Path) -> Plain:

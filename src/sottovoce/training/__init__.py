@@ -2,11 +2,7 @@
 
 `loop`              `fit`: the training loop, which resumes exactly; `TrainingSetup`: its settings for a stage
 `terms`             the terms of a loss: the task's, distillation, the budget of gates
-`clipping`          gradients clipped at a fixed norm, or at a percentile of recent norms
-`front_end_gradient`  the convolutions whose gradients can have a factor of their own
-`loss_scaling`      steps that are skipped in half precision
-`optimizers`        AdamW, Adam
-`schedules`         learning rates by step
+`optimization/`     learning rates, the optimizer, and what happens to gradients before its step
 `selection`         when training ends and which weights it ends with, chosen on development data
 `development_loss`  the loss of a stage on development data
 `checkpoints`       training states on disk

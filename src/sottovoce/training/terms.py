@@ -112,14 +112,18 @@ class DistillationTerm(Term):
         assert output.hidden_states is not None
         if self.logits is None:
             assert self.features is not None
-            return self.features(output.hidden_states, output.lengths, batch["waveform"], batch["lengths"])
+            return self.features(
+                output.hidden_states, output.lengths, batch["waveform"], batch["lengths"], projected=output.projected
+            )
         of_teacher = self.logits.teacher_output(batch)
         logits = self.logits(output, of_teacher, batch)
         total, values = self.logits.weight * logits, {"logits": logits.detach()}
         if self.features is not None:
             assert of_teacher.hidden_states is not None
-            targets = self.features.chosen(of_teacher.hidden_states)
-            features, parts = self.features.distance(output.hidden_states, output.lengths, targets)
+            targets = self.features.chosen(of_teacher.hidden_states, of_teacher.projected)
+            features, parts = self.features.distance(
+                output.hidden_states, output.lengths, targets, projected=output.projected
+            )
             total, values = total + features, values | parts
         return total, values
 

@@ -70,7 +70,8 @@ def test_one_of_several_or_none():
     effect = OneEffect([Plus(1), Plus(2)], 2 / 3)
     waves = [np.full(3, k, dtype=np.float32) for k in range(3000)]
     counts = Counter(
-        float(after[0] - before[0]) for before, after in zip(waves, effect(waves, np.random.default_rng(0)))
+        float(after[0] - before[0])
+        for before, after in zip(waves, effect(waves, np.random.default_rng(0)), strict=True)
     )
     assert set(counts) == {0.0, 1.0, 2.0} and all(count == pytest.approx(1000, abs=90) for count in counts.values())
 

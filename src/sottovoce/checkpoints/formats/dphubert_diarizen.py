@@ -125,6 +125,7 @@ def _encoder_config(c: Mapping[str, Any]) -> EncoderConfig:
         shape=shape,
         original_shape=_original(shape, total, head_dim),
         normalize=bool(c["normalize_waveform"]),
+        normalize_eps=1e-5,  # theirs is `torch.nn.functional.layer_norm` over the samples
         conv_kernel=[kernel for _, kernel, _ in convs],
         conv_stride=[stride for _, _, stride in convs],
         conv_bias=c["extractor_conv_bias"],

@@ -80,6 +80,7 @@ RULES: dict[str, Rule] = {
     "right_positions": whole(0, WIDTH),
     "rotary_base": number(1, 1e12),
     "depthwise_kernel": whole(1, TAPS),
+    "normalize_eps": POSITIVE,
     "layer_eps": POSITIVE,
     "norm_eps": POSITIVE,
     "initializer_range": number(0, 1e6),

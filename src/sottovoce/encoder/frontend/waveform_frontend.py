@@ -102,7 +102,7 @@ class WaveformFrontEnd(nn.Module):
         bias: whether the convolutions have a bias.
         norm: ``group`` normalizes the output of the first convolution over time; ``layer`` that of each one over channels.
         act: name of the activation.
-        normalize: whether each utterance is brought to zero mean and unit variance first.
+        normalize: epsilon with which each utterance is brought to zero mean and unit variance first; ``None``: it is not.
         projection: the map into the residual stream.
         scale: whether each channel of the last convolution is multiplied by a constant, see `EncoderConfig.channel_scale`.
     """
@@ -119,7 +119,7 @@ class WaveformFrontEnd(nn.Module):
         bias: bool,
         norm: str,
         act: str,
-        normalize: bool,
+        normalize: float | None,
         projection: Projection,
         scale: bool = False,
     ):
@@ -159,8 +159,8 @@ class WaveformFrontEnd(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """``[B, S], [B] -> [B, T, D], [B]``: the stream and the valid frames; without lengths, all are valid."""
         check_lengths(waveform, lengths, self.min_samples)
-        if self.normalize:
-            waveform = normalize_waveform(waveform, lengths)
+        if self.normalize is not None:
+            waveform = normalize_waveform(waveform, lengths, self.normalize)
         x = waveform[..., None].to(self.conv[0].conv.weight.dtype)
         first, folded = self.conv[0], None
         if isinstance(first.norm, TimeNorm):

@@ -57,12 +57,18 @@ class TimeNorm(nn.Module):
         return (wide * scale).to(windows.dtype), bias.to(windows.dtype)
 
 
-def normalize_waveform(waveform: Tensor, lengths: Tensor | None) -> Tensor:
-    """Zero mean and unit variance of each utterance ``[B, S]``; padding becomes 0 (as stock feature extractors do)."""
+def normalize_waveform(waveform: Tensor, lengths: Tensor | None, eps: float) -> Tensor:
+    """Zero mean and unit variance of each utterance ``[B, S]``; padding becomes 0 (as stock feature extractors do).
+
+    Args:
+        waveform: ``[B, S]``.
+        lengths: ``[B]`` valid samples; ``None``: all.
+        eps: added to the variance. Of speech at -50 dB the variance is 1e-5.
+    """
     if lengths is None:
         variance, mean = torch.var_mean(waveform, dim=1, correction=0, keepdim=True)
-        return (waveform - mean) * torch.rsqrt(variance + 1e-7)
+        return (waveform - mean) * torch.rsqrt(variance + eps)
     mask, count = frame_mask(lengths, waveform.shape[1]), lengths[:, None]
     mean = (waveform * mask).sum(1, keepdim=True) / count
     centered = (waveform - mean) * mask
-    return centered * torch.rsqrt(centered.square().sum(1, keepdim=True) / count + 1e-7)
+    return centered * torch.rsqrt(centered.square().sum(1, keepdim=True) / count + eps)

@@ -18,7 +18,7 @@ from ..metrics_log import MetricsLog
 from .context import StageContext
 
 
-def checkpoint_selection(
+def selection_during(
     at: StageContext,
     options: TrainingStageOptions,
     terms: Sequence[Term],

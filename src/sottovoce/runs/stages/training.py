@@ -15,7 +15,7 @@ from ...training.progress import ProgressBar
 from ...training.random_chunks import RandomChunks
 from ...training.terms import DistillationTerm, Term
 from ..metrics_log import MetricsLog
-from .checkpoint_selection import checkpoint_selection
+from .checkpoint_selection import selection_during
 from .context import StageContext
 
 
@@ -42,7 +42,7 @@ def train(
     """
     labels: Sequence[str] = next((term.labels for term in terms if term.labels), ())
     log = MetricsLog(at.run, at.name, options.log_every)
-    selection = checkpoint_selection(at, options, terms, log, gates, settled)
+    selection = selection_during(at, options, terms, log, gates, settled)
     setup = TrainingSetup(
         name=at.name,
         seed=at.seed,
