@@ -10,9 +10,9 @@ from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.gating.lagrangian import Lagrangian, gate_learning_rate
 from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
-from sottovoce.training.clipping import FixedClipping
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import cosine
+from sottovoce.training.optimization.clipping import FixedClipping
+from sottovoce.training.optimization.schedules import cosine
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, TaskTerm
 from tiny_models import tiny_model

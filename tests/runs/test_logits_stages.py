@@ -22,7 +22,7 @@ from sottovoce.tasks.intent import Intent
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.spoofing import Spoofing
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import constant
+from sottovoce.training.optimization.schedules import constant
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import DistillationTerm
 from tiny_models import randomized, speech, tiny_config, tiny_encoder

@@ -15,9 +15,9 @@ from sottovoce.pruning.budget import Budget
 from sottovoce.pruning.pruner import Pruner
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
 from sottovoce.training.checkpoints import StraightToDisk
-from sottovoce.training.clipping import AutoClip
 from sottovoce.training.loop import Compute, TrainingModule, TrainingSetup, fit
-from sottovoce.training.schedules import cosine
+from sottovoce.training.optimization.clipping import AutoClip
+from sottovoce.training.optimization.schedules import cosine
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import BudgetTerm, DistillationTerm, TaskTerm, Term
 from tiny_models import HEAD, tiny_model

@@ -22,12 +22,12 @@ from ..data.batches.batches import Batch, BatchLoader
 from ..errors import TrainingError
 from ..models.task_model import TaskModel
 from .checkpoints import Checkpoints, StraightToDisk, newest
-from .clipping import ClippedBy, Clipping
-from .front_end_gradient import front_end_weights
-from .loss_scaling import SkippedSteps
-from .optimizers import OPTIMIZERS, OptimizerName
+from .optimization.clipping import ClippedBy, Clipping
+from .optimization.front_end_gradient import front_end_weights
+from .optimization.loss_scaling import SkippedSteps
+from .optimization.optimizers import OPTIMIZERS, OptimizerName
+from .optimization.schedules import Rate
 from .randomness import begin_step
-from .schedules import Rate
 from .terms import Decayed, Term, Values, weight_groups, weighted_sum
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from sottovoce.recipe.training.training_stage_options import TrainingStageOptions
 from sottovoce.tasks.objectives.speaker_loss import SpeakerLoss, SpeakerObjective
-from sottovoce.training.clipping import AutoClip, FixedClipping
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import cosine
+from sottovoce.training.optimization.clipping import AutoClip, FixedClipping
+from sottovoce.training.optimization.schedules import cosine
 from sottovoce.training.steps import StepCallback
 from sottovoce.training.terms import TaskTerm
 from tiny_models import tiny_model

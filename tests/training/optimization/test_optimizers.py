@@ -5,7 +5,7 @@ import torch
 
 from sottovoce.recipe.training.training_stage_options import TrainingStageOptions
 from sottovoce.training.loop import Compute, TrainingSetup, fit
-from sottovoce.training.schedules import constant
+from sottovoce.training.optimization.schedules import constant
 from sottovoce.training.terms import Term
 from tiny_models import tiny_model
 

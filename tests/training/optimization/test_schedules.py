@@ -3,7 +3,7 @@
 import pytest
 
 from sottovoce.recipe.training.training_stage_options import TrainingStageOptions
-from sottovoce.training import schedules
+from sottovoce.training.optimization import schedules
 
 GOLDEN = {
     "constant": (

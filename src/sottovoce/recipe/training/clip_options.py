@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ...options import Options
-from ...training.clipping import AutoClip, ClippedBy, Clipping, FixedClipping
+from ...training.optimization.clipping import AutoClip, ClippedBy, Clipping, FixedClipping
 
 
 class FixedClipOptions(Options):
@@ -25,7 +25,7 @@ class FixedClipOptions(Options):
 
 
 class AutoClipOptions(Options):
-    """Gradients are clipped at a percentile of the last norms; see `sottovoce.training.clipping.AutoClip`."""
+    """Gradients are clipped at a percentile of the last norms; see `sottovoce.training.optimization.clipping.AutoClip`."""
 
     percentile: float = Field(90.0, gt=0, le=100)
     history: int = Field(1000, ge=1, description="norms that are remembered")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from ...options import OneOf, Options, one_of
-from ...training.schedules import Rate, constant, cosine, exponential, linear, restarts, stairs
+from ...training.optimization.schedules import Rate, constant, cosine, exponential, linear, restarts, stairs
 from ..amounts import MOST_STEPS
 
 
 class DecayOptions(Options):
-    """Options of one kind of decay, see `sottovoce.training.schedules`."""
+    """Options of one kind of decay, see `sottovoce.training.optimization.schedules`."""
 
     def rate(self, steps: int, warmup: int) -> Rate:
         """The factor of the peak rates at each step.

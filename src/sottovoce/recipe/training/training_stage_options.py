@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from ...models.task_model import TaskModel
 from ...options import Options
-from ...training.clipping import ClippedBy, Clipping
-from ...training.front_end_gradient import front_end_weights
-from ...training.optimizers import OptimizerName
-from ...training.schedules import Rate
+from ...training.optimization.clipping import ClippedBy, Clipping
+from ...training.optimization.front_end_gradient import front_end_weights
+from ...training.optimization.optimizers import OptimizerName
+from ...training.optimization.schedules import Rate
 from ...training.terms import Decayed
 from ..amounts import MOST_STEPS, MOST_UTTERANCES, Crop
 from ..data_section import DataOptions

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import TrainingError
+from ...errors import TrainingError
 
 LEAST_SCALE = 1e-4
 """Below this scale the loss itself is at fault. From the initial 2^16 that takes 30 skipped steps in a row."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..encoder.frontend.waveform_frontend import WaveformFrontEnd
-from ..encoder.network import EncoderNetwork
+from ...encoder.frontend.waveform_frontend import WaveformFrontEnd
+from ...encoder.network import EncoderNetwork
 
 
 def front_end_weights(encoder: EncoderNetwork) -> list[nn.Parameter]:
