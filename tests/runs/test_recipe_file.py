@@ -42,7 +42,7 @@ def test_all_problems_are_told_together(base, tmp_path):
         "(0.2, 20%) or an amount (20M, 1.1G)",
         "stages[1].prune.stpes: unknown; did you mean 'steps'?",
         "stages[2].distill.distillation.layres: unknown; did you mean 'layers'?",
-        "stages[3].fine_tune: keep: best and average need evaluations on data.dev; set evaluate_every",
+        "stages[3].fine_tune: keep, average and patience need evaluations on data.dev; set evaluate_every",
     ]
 
 

@@ -39,7 +39,5 @@ class SelectionOptions(Options):
     @model_validator(mode="after")
     def _chosen_from_something(self) -> SelectionOptions:
         if not self.evaluate_every and (self.keep != "last" or self.average > 1 or self.patience is not None):
-            raise ValueError(
-                "keep, average and patience need evaluations on data.dev; set evaluate_every to steps between them"
-            )
+            raise ValueError("keep, average and patience need evaluations on data.dev; set evaluate_every")
         return self
