@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from alignments import enumerated_losses
 from sottovoce import Budget, Gates, cost, plan
 from sottovoce.decoding.vocabulary import BLANK
 from sottovoce.encoder.layers.low_rank import LowRankLinear
@@ -18,7 +19,6 @@ from sottovoce.pruning.importance import magnitude
 from sottovoce.pruning.low_rank import chosen_linears, factorize, multiplied_back
 from sottovoce.pruning.planning.plans import Plan
 from sottovoce.pruning.slimming import slim_and_verify
-from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.tasks.objectives.transducer_objective import transducer_loss
 from tiny_models import randomized, speech, tiny_config
 
@@ -112,7 +112,7 @@ def test_the_joiner_is_gated_where_the_loss_multiplies_by_it_itself():
         model.head.joiner.predictor(model.head.predictor(labels))[:, None],
     )
     gates.detach()
-    assert torch.isclose(gated, rnnt_loss_from_logits(logits, labels, *lengths), rtol=1e-9)
+    assert torch.isclose(gated, enumerated_losses(logits, labels, *lengths).mean(), rtol=1e-9)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import torch
 import yaml
 from torch.nn import functional as F
 
+from alignments import enumerated_losses
 from sottovoce.data.corpora.cuts import load_cut, make_cut, read_cuts
 from sottovoce.decoding.transducer import transducer_greedy
 from sottovoce.decoding.vocabulary import BLANK
@@ -18,7 +19,6 @@ from sottovoce.pruning.importance import activation
 from sottovoce.pruning.low_rank import factorize
 from sottovoce.runs.compression import compress
 from sottovoce.runs.recipe_file import read_recipe
-from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.tasks.objectives.transducer_objective import TransducerObjective
 from sottovoce.tasks.recognition import Recognition
 from sottovoce.tasks.recognition_heads import RecognitionLoss
@@ -137,7 +137,7 @@ def parts(head, x, batch):
     logits = head.joiner(head.project(x)[:, :, None], states[:, None])
     arguments = (batch["tokens"], batch["frames"], batch["token_lengths"])
     transducer = torch.stack([
-        rnnt_loss_from_logits(logits[b : b + 1], *(a[b : b + 1] for a in arguments)) for b in range(2)
+        enumerated_losses(logits[b : b + 1], *(a[b : b + 1] for a in arguments)).mean() for b in range(2)
     ])  # fmt: skip
     if head.ctc is None:
         return transducer, None

@@ -62,6 +62,11 @@ class StageOptions(Options):
         return False
 
     @property
+    def changes_encoder(self) -> bool:
+        """Whether the stage changes the structure or the weights of the encoder."""
+        return True
+
+    @property
     def evaluates_during_training(self) -> bool:
         """Whether the stage evaluates on development data while it trains."""
         return False

@@ -30,7 +30,6 @@ from . import scaled_down
 from .compression import compress
 from .recipe import Recipe
 from .recipe_file import read_recipe
-from .stages.fine_tune import FineTune
 
 PROBES = {task: f"probe-{task}" for task in TASKS}
 """Task -> the recipe of its probe that comes with sottovoce."""
@@ -145,7 +144,7 @@ def _of(data: dict[str, Any], model: str, steps: int | None, seed: int | None) -
 def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
     """Raises: RecipeError: more than a head is trained, nothing is tested, or the encoder's frames do not fit."""
     for name, entry in zip(recipe.names(), recipe.stages, strict=True):
-        if not (isinstance(entry.options, FineTune) and entry.options.freeze):
+        if entry.options.changes_encoder:
             raise RecipeError(
                 f"probe: the stage {name} of {recipe.name} trains the encoder; take fine_tune: {{freeze: true}}"
             )

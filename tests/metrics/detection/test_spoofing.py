@@ -14,7 +14,6 @@ from sottovoce.metrics.detection.spoofing import (
     THRESHOLD,
     breakdown,
     nearest_eer,
-    score_spoofing,
     spoof_act_dcf,
     spoof_min_dcf,
 )
@@ -59,10 +58,6 @@ def test_a_case_by_hand():
     assert pytest.approx(-0.642, abs=5e-4) == THRESHOLD
     assert spoof_act_dcf([THRESHOLD, THRESHOLD - 1e-9], [1, 0]) == 0  # the threshold itself is accepted
     assert spoof_act_dcf([5, THRESHOLD], [1, 0]) == 1
-    assert str(score_spoofing(scores, bonafide)).endswith(
-        "EER (nearest point) 22.50 %; ASVspoof 5 track 1: pi_spoof 0.05, C_miss 1, C_fa 10, threshold -0.642;"
-        " 4 bona fide, 5 spoofed"
-    )
 
 
 def test_the_first_of_two_equally_close_points_counts():
@@ -200,7 +195,7 @@ def test_breakdown_by_attack_and_codec():
         breakdown(nearest_eer, scores[kept], bonafide[kept], codecs=c[kept].tolist())
 
 
-@pytest.mark.parametrize("metric", [*TRACK_1, score_spoofing, lambda s, b: min_t_dcf(s, b, ASV, form="2021")])
+@pytest.mark.parametrize("metric", [*TRACK_1, lambda s, b: min_t_dcf(s, b, ASV, form="2021")])
 @pytest.mark.parametrize(
     ("scores", "bonafide", "message"),
     [

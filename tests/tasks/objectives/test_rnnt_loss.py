@@ -1,13 +1,12 @@
-import itertools
 import math
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from alignments import enumerated_losses
 from sottovoce.errors import DataError
 from sottovoce.profiling.memory import peak_bytes
-from sottovoce.tasks.objectives.rnnt_from_logits import rnnt_loss_from_logits
 from sottovoce.tasks.objectives.rnnt_kernel import rnnt_loss
 
 B, T, U, V, J = 3, 6, 4, 5, 3
@@ -25,24 +24,11 @@ def joined(encoder, predictor, weight, bias):
     return F.linear((encoder[:, :, None] + predictor[:, None]).tanh(), weight, bias)
 
 
-def enumerated(logits, targets, lengths, target_lengths, blank=0):
-    """Losses from a list of all alignments: in which frame each label is said."""
-    losses = []
-    for table, labels, frames, said in zip(logits.log_softmax(-1), targets, lengths, target_lengths, strict=True):
-        alignments = []
-        for when in itertools.combinations_with_replacement(range(int(frames)), int(said)):
-            terms = [table[t, u, labels[u]] for u, t in enumerate(when)]
-            terms += [table[t, sum(w <= t for w in when), blank] for t in range(int(frames))]
-            alignments.append(torch.stack(terms).sum())
-        losses.append(-torch.stack(alignments).logsumexp(0))
-    return torch.stack(losses)
-
-
 @pytest.mark.parametrize("cells", [1, 4, 11, 30, 1000])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_equals_the_sum_over_all_alignments(cells, reduction):
     inputs, targets = problem()
-    right = enumerated(joined(*inputs), targets, LENGTHS, TARGET_LENGTHS)
+    right = enumerated_losses(joined(*inputs), targets, LENGTHS, TARGET_LENGTHS)
     got = rnnt_loss(*inputs, targets, LENGTHS, TARGET_LENGTHS, reduction=reduction, cells=cells)
     right = {"mean": right.mean(), "sum": right.sum(), "none": right}[reduction]
     assert (got - right).abs().max() < 1e-12
@@ -55,7 +41,7 @@ def test_equals_the_sum_over_all_alignments(cells, reduction):
 def test_the_blank_may_be_any_output():
     inputs, targets = problem()
     targets = targets - 1  # 0 .. V - 2
-    right = enumerated(joined(*inputs), targets, LENGTHS, TARGET_LENGTHS, blank=V - 1)
+    right = enumerated_losses(joined(*inputs), targets, LENGTHS, TARGET_LENGTHS, blank=V - 1)
     got = rnnt_loss(*inputs, targets, LENGTHS, TARGET_LENGTHS, blank=V - 1, reduction="none", cells=7)
     assert (got - right).abs().max() < 1e-12
 
@@ -67,17 +53,6 @@ def test_gradients_by_differences():
         return rnnt_loss(*inputs, targets, LENGTHS, TARGET_LENGTHS, reduction="none", cells=5)
 
     assert torch.autograd.gradcheck(losses, inputs)
-
-
-def test_from_logits():
-    inputs, targets = problem()
-    logits = joined(*inputs).detach().requires_grad_()
-    right = enumerated(logits, targets, LENGTHS, TARGET_LENGTHS)
-    got = rnnt_loss_from_logits(logits, targets, LENGTHS, TARGET_LENGTHS, reduction="none")
-    assert (got - right).abs().max() < 1e-12
-    weights = torch.tensor([2.0, -1.0, 0.5])
-    a, b = (torch.autograd.grad((x * weights).sum(), logits)[0] for x in (got, right))
-    assert (a - b).abs().max() < 1e-12
 
 
 def test_what_is_beyond_the_lengths_changes_nothing():
@@ -171,8 +146,6 @@ def test_faults_are_named(change, message):
     blank = given.pop("blank")
     with pytest.raises(DataError, match=message):
         rnnt_loss(*inputs, *given.values(), blank=blank)
-    with pytest.raises(DataError, match=message):
-        rnnt_loss_from_logits(joined(*inputs), *given.values(), blank=blank)
 
 
 def test_memory_does_not_grow_with_all_logits():

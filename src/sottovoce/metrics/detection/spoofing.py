@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError
 from .detection_cost import min_dcf
-from .log_likelihood_ratio_cost import cllr
 from .roc import OperatingPoints, check_scores, operating_points, weighted_counts
 
 P_SPOOF = 0.05
@@ -74,53 +73,6 @@ def spoof_act_dcf(llrs: ArrayLike, bonafide: ArrayLike, weights: ArrayLike | Non
     false_alarm = np.average(llrs[~bonafide] >= THRESHOLD, weights=weights[~bonafide])
     of_miss, of_false_alarm = C_MISS * (1 - P_SPOOF), C_FALSE_ALARM * P_SPOOF
     return float((of_miss * miss + of_false_alarm * false_alarm) / min(of_miss, of_false_alarm))
-
-
-@dataclass(frozen=True)
-class SpoofingScore:
-    """The four metrics of ASVspoof 5 track 1.
-
-    Attributes:
-        min_dcf: the primary metric, which needs no calibration.
-        act_dcf, cllr: metrics of the scores as log-likelihood ratios.
-        eer: `nearest_eer`.
-        bonafide, spoofed: number of recordings of each kind.
-    """
-
-    min_dcf: float
-    act_dcf: float
-    cllr: float
-    eer: float
-    bonafide: int
-    spoofed: int
-
-    def __str__(self) -> str:
-        return (
-            f"minDCF {self.min_dcf:.4f}, actDCF {self.act_dcf:.4f}, Cllr {self.cllr:.4f} bits, EER (nearest point)"
-            f" {100 * self.eer:.2f} %; ASVspoof 5 track 1: pi_spoof {P_SPOOF}, C_miss {C_MISS:g}, C_fa"
-            f" {C_FALSE_ALARM:g}, threshold {THRESHOLD:.3f}; {self.bonafide} bona fide, {self.spoofed} spoofed"
-        )
-
-
-def score_spoofing(llrs: ArrayLike, bonafide: ArrayLike) -> SpoofingScore:
-    """Score a countermeasure as ASVspoof 5 track 1 does.
-
-    Args:
-        llrs: ``[N]`` calibrated scores, higher means more likely bona fide.
-        bonafide: ``[N]``, true or 1 for bona fide recordings.
-
-    Raises:
-        DataError: a score is not finite, or one of the two kinds is absent.
-    """
-    kinds = np.asarray(bonafide)
-    return SpoofingScore(
-        min_dcf=spoof_min_dcf(llrs, kinds),
-        act_dcf=spoof_act_dcf(llrs, kinds),
-        cllr=cllr(llrs, kinds),
-        eer=nearest_eer(llrs, kinds),
-        bonafide=int((kinds == 1).sum()),
-        spoofed=int((kinds == 0).sum()),
-    )
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,6 @@ class GateHooks:
         return hook
 
 
-def attached_to(model: nn.Module) -> GateHooks | None:
-    """The hooks that are attached to ``model``, if there are any."""
-    return _ATTACHED.get(model)
-
-
 def kept_layer_norm(norm: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
     """LayerNorm of ``x [..., C]`` as if it had only the channels with ``kept [C] == 1``; the others become 0."""
     wide = at_least_float32(x)

@@ -127,12 +127,6 @@ class Gates(nn.Module):
         self._attach([self._all_units[n] for n in self._frozen])
         return frozen
 
-    def thaw(self) -> None:
-        """Undo `freeze`: the network is multiplied by sampled or deterministic gates again."""
-        self.detach()
-        self._frozen = None
-        self._attach()
-
     def detach(self) -> None:
         """Take all hooks off the network, which is then as it was before."""
         for handle in self._handles:

@@ -28,6 +28,10 @@ class FineTune(TrainingStageOptions):
     def trains_head(self) -> bool:
         return True
 
+    @property
+    def changes_encoder(self) -> bool:
+        return not self.freeze
+
     def work(self, data: DataOptions) -> StageWork:
         work = super().work(data)
         return replace(work, passes=1.0) if self.freeze else work

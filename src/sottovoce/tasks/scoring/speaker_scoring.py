@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ...data.audio.segments import Segments
 from ...errors import DataError
+from ...heads.options import options_of
 from ...metrics.detection.asnorm import CohortStatistics, as_norm, cohort_means, cohort_statistics
 from ...metrics.detection.back_ends import lda, wccn
 from ...metrics.detection.calibration import Calibration, fit_calibration
@@ -68,7 +69,11 @@ class BackEnd(OneOf[WCCNOptions | LDAOptions]):
 class ASNormOptions(Options):
     """Adaptive s-norm against the means of the training speakers, see `sottovoce.metrics.detection.asnorm`."""
 
-    top: int = Field(300, ge=2, description="cohort speakers that count for an utterance, the most similar ones")
+    top: int = Field(
+        options_of(CosineScoring)["top"].default,
+        ge=2,
+        description="cohort speakers that count for an utterance, the most similar ones",
+    )
 
 
 Measure = Literal["duration", "magnitude", "cohort"]
