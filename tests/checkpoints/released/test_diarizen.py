@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from pruned_wavlm_layout import encoder
@@ -18,7 +19,9 @@ from sottovoce import load
 from sottovoce.checkpoints.released.diarizen_encoders import ENCODERS
 from sottovoce.diarization.tuned_settings import Changes, model_settings
 from sottovoce.errors import CheckpointError, DataError
+from sottovoce.inference.diarization import diarize
 from sottovoce.models.loading import load_pretrained
+from wespeaker_files import resnet, write_pyannote
 
 SHAPE = dict(ENCODERS["wavlm_base"]()) | {
     "extractor_conv_layer_config": [(4, 10, 5), (5, 3, 2), (4, 3, 2), (3, 3, 2), (4, 3, 2), (5, 2, 2), (6, 2, 2)],
@@ -214,3 +217,19 @@ def test_a_plda_that_is_missing_or_does_not_fit_is_one_line(hub):
     write_plda(hub / "plda", inside=4)
     (hub / "kept.npz").rename(hub / "plda" / "xvec_transform.npz")
     assert "lda is (256, 5), and (256, 4) fits" in refusal(hub, DataError)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_recording_is_diarized_with_the_models_as_released(hub, tmp_path):
+    """Two windows and a bit, embedded window by window and clustered by VBx; the speaker model is in pyannote's package."""
+    write_plda(hub / "plda")
+    voices = tmp_path / "voices"
+    voices.mkdir()
+    write_pyannote(voices, resnet("34", 16, 256), 16)
+    soundfile.write(tmp_path / "talk.wav", golden_wave(16000 * 20).numpy(), 16000)
+    turns = diarize(hub, tmp_path / "talk.wav", voices)
+    assert turns and all(0 <= turn.start < turn.end <= 20 for turn in turns)
+    write_plda(hub / "plda", embedding=192)
+    with pytest.raises(DataError, match="the PLDA is of embeddings of 192 numbers, and those of the speaker model have 256"):
+        diarize(hub, tmp_path / "talk.wav", voices)
