@@ -39,14 +39,51 @@ def ecapa(size: dict) -> Layout:
     found = convolution("encoder.conv", size["inputs"], channels, 5) | batch_norm("encoder.bn", channels)
     for i in (1, 2, 3):
         at, part = f"encoder.layer{i}", channels // scale
-        for place in (1, 3):
-            found |= convolution(f"{at}.conv{place}", channels, channels, 1) | batch_norm(f"{at}.bn{place}", channels)
+        found |= res2_ends(at, channels)
         for group in range(scale - 1):
             found |= convolution(f"{at}.convs.{group}", part, part, 3) | batch_norm(f"{at}.bns.{group}", part)
-        found |= convolution(f"{at}.se.se.1", channels, 128, 1) | batch_norm(f"{at}.se.se.3", 128)
-        found |= convolution(f"{at}.se.se.4", 128, channels, 1)
     found |= convolution("encoder.layer4", 3 * channels, wide, 1)
     return found | attentive(wide) | projector(2 * wide, size["size"])
+
+
+def selected(at: str, channels: int, units: int, *kernels: tuple[int, ...]) -> Layout:
+    """Convolutions with kernels of several sizes, and the maps that weight them; ``units`` are weighted."""
+    found = linear(f"{at}.fc", units, 16)
+    for k, kernel in enumerate(kernels):
+        found |= convolution(f"{at}.convs.{k}.conv", channels, channels, *kernel)
+        found |= batch_norm(f"{at}.convs.{k}.bn", channels) | linear(f"{at}.fcs.{k}", 16, units)
+    return found
+
+
+def ska(inputs: int = 32, maps: int = 4, channels: int = 12, scale: int = 3, wide: int = 11, size: int = 7) -> Layout:
+    """The state dict of SkaTdnnEncoder, ChnAttnStatPooling and SkaTdnnProjector."""
+    found: Layout = {}
+    for i, before in ((1, 1), (2, maps)):
+        found |= convolution(f"encoder.frt_conv{i}", before, maps, 3, 3) | batch_norm(f"encoder.frt_bn{i}", maps)
+        at = f"encoder.frt_block{i}"
+        found |= convolution(f"{at}.conv1", maps, maps, 3, 3, bias=False) | batch_norm(f"{at}.bn1", maps)
+        found |= selected(f"{at}.skfwse", maps, inputs // 2, (5, 5), (7, 7))
+        found |= selected(f"{at}.skcwse", maps, maps, (5, 5), (7, 7))
+    found |= convolution("encoder.conv1", maps * inputs // 4, channels, 5) | batch_norm("encoder.bn1", channels)
+    for i in (1, 2, 3):
+        at, part = f"encoder.layer{i}", channels // scale
+        found |= res2_ends(at, channels) | linear(f"{at}.skse.fc", part, 16)
+        for group in range(scale - 1):
+            for k, kernel in enumerate((5, 7)):
+                found |= convolution(f"{at}.skconvs.{group}.{k}.conv", part, part, kernel)
+                found |= batch_norm(f"{at}.skconvs.{group}.{k}.bn", part)
+        found |= linear(f"{at}.skse.fcs.0", 16, part) | linear(f"{at}.skse.fcs.1", 16, part)
+    found |= convolution("encoder.layer4", 3 * channels, wide, 1)
+    return found | attentive(wide) | projector(2 * wide, size) | batch_norm("projector.bn2", size)
+
+
+def res2_ends(at: str, channels: int) -> Layout:
+    """What is in front of the groups of a Res2 block, and behind them."""
+    found: Layout = {}
+    for place in (1, 3):
+        found |= convolution(f"{at}.conv{place}", channels, channels, 1) | batch_norm(f"{at}.bn{place}", channels)
+    found |= convolution(f"{at}.se.se.1", channels, 128, 1) | batch_norm(f"{at}.se.se.3", 128)
+    return found | convolution(f"{at}.se.se.4", 128, channels, 1)
 
 
 def attentive(wide: int) -> Layout:
@@ -60,11 +97,11 @@ def projector(inputs: int, size: int) -> Layout:
     return batch_norm("projector.bn", inputs) | linear("projector.fc", inputs, size)
 
 
-def layout(large: bool = True, size: dict = TINY, head: dict = ECAPA) -> Layout:
+def layout(large: bool = True, size: dict = TINY, head: Layout | None = None) -> Layout:
     """The state dict of an ESPnetSpeakerModel without its loss."""
     front = below("frontend.upstream.upstream.model.", wavlm(size, large))
     front["frontend.featurizer.weights"] = (size["layers"] + 1,)
-    return front | ecapa(head)
+    return front | (ecapa(ECAPA) if head is None else head)
 
 
 SETTINGS = {
@@ -114,9 +151,23 @@ def test_the_embedding_is_that_of_the_public_class(large, samples, tmp_path):
     assert close(model.embed(golden_wave(samples)).detach(), GOLDEN[large, samples])
 
 
+SKA = {
+    9200: (0.2147417, 0.0527254, -0.2592268, 0.0668481, 0.8781648, -0.3328361, 0.0610685),
+    9300: (0.1997995, 0.0737031, -0.2279994, 0.0501692, 0.8752523, -0.3778561, 0.101877),
+}
+
+
+@pytest.mark.parametrize("samples", SKA)
+def test_ska_tdnn(samples, tmp_path):
+    tensors = layout(head=ska())
+    assert digest(tensors) == 120070551
+    place = write(tmp_path / "exp", filled(tensors), SETTINGS | {"encoder": "ska_tdnn", "projector": "ska_tdnn"})
+    assert close(load(place, "verification").embed(golden_wave(samples)).detach(), SKA[samples])
+
+
 @pytest.mark.slow
 def test_real_size(tmp_path):
-    tensors = layout(True, REAL, REAL_ECAPA)
+    tensors = layout(True, REAL, ecapa(REAL_ECAPA))
     assert digest(tensors) == 114305547
     model = load(write(tmp_path / "exp", cheap(tensors)), "verification")
     assert torch.isfinite(model.embed(golden_wave(16000))).all()

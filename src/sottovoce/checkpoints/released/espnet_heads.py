@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from sottovoce.errors import CheckpointError
@@ -84,10 +85,16 @@ RAWNET3_PROJECTOR = (KeyRule("projector.bn.*", "head.norm.*"), KeyRule("projecto
 
 def _ecapa_block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
     return (
-        KeyRule(f"{theirs}.conv1.*", f"{ours}.enter.conv.*"),
-        KeyRule(f"{theirs}.bn1.*", f"{ours}.enter.norm.*"),
+        *_res2_block(theirs, ours),
         KeyRule(f"{theirs}.convs.{{i}}.*", f"{ours}.groups.{{i}}.conv.*"),
         KeyRule(f"{theirs}.bns.{{i}}.*", f"{ours}.groups.{{i}}.norm.*"),
+    )
+
+
+def _res2_block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
+    return (
+        KeyRule(f"{theirs}.conv1.*", f"{ours}.enter.conv.*"),
+        KeyRule(f"{theirs}.bn1.*", f"{ours}.enter.norm.*"),
         KeyRule(f"{theirs}.conv3.*", f"{ours}.leave.conv.*"),
         KeyRule(f"{theirs}.bn3.*", f"{ours}.leave.norm.*"),
         pointwise(f"{theirs}.se.se.1.weight", f"{ours}.squeeze_excitation.squeeze.weight"),
@@ -124,7 +131,77 @@ def _ecapa(tensors: Tensors, name: str) -> dict[str, object]:
     }
 
 
+def _ska_block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
+    kernels = (
+        KeyRule(f"{theirs}.skconvs.{{i}}.{k}.{part}.*", f"{ours}.groups.{{i}}.{k}.{name}.*")
+        for k in (0, 1)
+        for part, name in (("conv", "conv"), ("bn", "norm"))
+    )
+    return (*_res2_block(theirs, ours), *kernels, *_choice(f"{theirs}.skse", f"{ours}.select"))
+
+
+def _choice(theirs: str, ours: str) -> tuple[KeyRule, ...]:
+    return KeyRule(f"{theirs}.fc.*", f"{ours}.squeeze.*"), KeyRule(f"{theirs}{JOINED}.*", f"{ours}.choose.*")
+
+
+def _ska_front(theirs: str, ours: str) -> tuple[KeyRule, ...]:
+    found = [KeyRule(f"{theirs}.conv1.*", f"{ours}.enter.*"), KeyRule(f"{theirs}.bn1.*", f"{ours}.enter_norm.*")]
+    for short, name in (("f", "bins"), ("c", "maps")):
+        at = f"{theirs}.sk{short}wse"
+        found.append(KeyRule(f"{at}.convs.{{i}}.conv.*", f"{ours}.for_{name}.{{i}}.conv.*"))
+        found.append(KeyRule(f"{at}.convs.{{i}}.bn.*", f"{ours}.for_{name}.{{i}}.norm.*"))
+        found += _choice(at, f"{ours}.select_{name}")
+    return tuple(found)
+
+
+JOINED = ".fcs.0 and 1"
+"""Their maps to the weights of two kernels, in one tensor as ours has them."""
+
+SKA = KeyMap(
+    (
+        SUM,
+        KeyRule("encoder.frt_conv1.*", "head.trunk.enter.*"),
+        KeyRule("encoder.frt_bn1.*", "head.trunk.enter_norm.*"),
+        KeyRule("encoder.frt_conv2.*", "head.trunk.leave.*"),
+        KeyRule("encoder.frt_bn2.*", "head.trunk.leave_norm.*"),
+        *(rule for i in range(2) for rule in _ska_front(f"encoder.frt_block{i + 1}", f"head.trunk.fronts.{i}")),
+        KeyRule("encoder.conv1.*", "head.trunk.entry.conv.*"),
+        KeyRule("encoder.bn1.*", "head.trunk.entry.norm.*"),
+        *(rule for i in range(3) for rule in _ska_block(f"encoder.layer{i + 1}", f"head.trunk.blocks.{i}")),
+        KeyRule("encoder.layer4.*", "head.trunk.aggregate.*"),
+        *CHANNEL_ATTENTIVE,
+        *RAWNET3_PROJECTOR,
+        KeyRule("projector.bn2.*", "head.out_norm.*"),
+    )
+)
+
+
+def _ska(tensors: Tensors, name: str) -> dict[str, object]:
+    groups = sum(bool(re.fullmatch(r"encoder\.layer1\.skconvs\.\d+\.0\.conv\.weight", key)) for key in tensors)
+    return {
+        "kind": "ska_tdnn",
+        "maps": size_of(tensors, "encoder.frt_conv1.weight", name),
+        "channels": size_of(tensors, "encoder.conv1.weight", name),
+        "scale": groups + 1,
+        "bottleneck": size_of(tensors, "encoder.layer1.se.se.1.weight", name),
+        "wide": size_of(tensors, "encoder.layer4.weight", name),
+        "size": size_of(tensors, "projector.fc.weight", name),
+        "pooling": channel_attentive(tensors, name),
+    }
+
+
+def _joined(tensors: Tensors, name: str) -> dict[str, Tensor]:
+    """As `split_attention`, with the maps to the weights of two kernels in one tensor each."""
+    found = split_attention(tensors, name)
+    for key in [key for key in found if ".fcs.0." in key]:
+        other = key.replace(".fcs.0.", ".fcs.1.")
+        if other in found and found[other].shape == found[key].shape:
+            found[key.replace(".fcs.0.", f"{JOINED}.")] = torch.cat([found.pop(key), found.pop(other)])
+    return found
+
+
 HEADS: Mapping[tuple[str, ...], PublishedHead] = {
     ("ecapa_tdnn", "chn_attn_stat", "rawnet3"): PublishedHead(_ecapa, ECAPA, split_attention),
+    ("ska_tdnn", "chn_attn_stat", "ska_tdnn"): PublishedHead(_ska, SKA, _joined),
 }
 """Encoder, pooling and projector in ``config.yaml`` -> their reader."""
