@@ -6,7 +6,10 @@ the encoder, pooling and projector of the configuration, on `lively` weights of 
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -24,6 +27,7 @@ from public_files import (
 )  # fmt: skip
 from public_wavlm import REAL, TINY, wavlm
 from sottovoce import SpeechEncoder, load
+from sottovoce.cli import main
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
 from sottovoce.pruning.planning.plans import Plan
@@ -252,3 +256,20 @@ def test_a_config_without_weights_and_weights_without_a_config(tmp_path):
         load(place)
     with pytest.raises(CheckpointError, match="damaged .*copy it again from its source"):
         load(place / "1epoch.pth")
+
+
+def test_embed_and_verify_take_it(tmp_path, capsys):
+    place = write(tmp_path / "exp", filled(layout()))
+    for row in (0, 1):
+        soundfile.write(tmp_path / f"{row}.wav", golden_wave(9200, row).numpy(), 16000, subtype="FLOAT")
+    for arguments in (
+        ["embed", str(place), str(tmp_path / "1.wav"), "--json"],
+        ["verify", str(place), str(tmp_path / "1.wav"), str(tmp_path / "0.wav"), "--json"],
+    ):
+        with pytest.raises(SystemExit) as leaving:
+            main(arguments)
+        assert not leaving.value.code
+    embedded, verified = map(json.loads, capsys.readouterr().out.splitlines())
+    assert close(torch.tensor(embedded["embedding"]), GOLDEN[True, 9200])
+    both = [load(place).embed(golden_wave(9200, row)).detach() for row in (1, 0)]
+    assert verified["score"] == pytest.approx(torch.cosine_similarity(*both, dim=0).item(), abs=1e-5)

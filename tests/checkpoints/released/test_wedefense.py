@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -27,6 +28,7 @@ from public_files import (
 )  # fmt: skip
 from public_wavlm import TINY, wavlm
 from sottovoce import SpeechEncoder, load
+from sottovoce.cli import main
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
 
@@ -341,3 +343,11 @@ def test_models_on_an_encoder_from_s3prl(kind, large, tmp_path):
     wave = golden_wave(9300)
     assert close(model.embed(wave).detach(), embedding)
     assert close(model(wave[None]).output[0].detach(), logits[::-1])
+
+
+def test_detect_takes_it(pruned, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", golden_wave(9200).numpy(), 16000, subtype="FLOAT")
+    with pytest.raises(SystemExit) as leaving:
+        main(["detect", str(pruned), str(tmp_path / "a.wav"), "--json"])
+    assert not leaving.value.code
+    assert json.loads(capsys.readouterr().out)["score"] == pytest.approx(LOGITS[0] - LOGITS[1], abs=1e-5)

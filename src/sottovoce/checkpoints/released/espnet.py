@@ -115,7 +115,7 @@ def load(path: Path) -> WholeModel:
         )
     front = {key.removeprefix(FRONT): tensor for key, tensor in tensors.items() if key.startswith(FRONT)}
     encoder, weights, notes = upstream_of(front, name)
-    encoder.origin = {"name": file.name, "license": license(Directory(file.parent))}
+    encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}
     outside = {key: tensor for key, tensor in tensors.items() if not key.startswith((FRONT, TRAINED_WITH))}
     fields: dict[str, object] = {
         "encoder": encoder,

@@ -112,7 +112,7 @@ def load(path: Path) -> WholeModel:
     inside = {key.removeprefix(FRONT): tensor for key, tensor in tensors.items() if key.startswith(FRONT)}
     outside = {key: tensor for key, tensor in tensors.items() if not key.startswith(FRONT)}
     encoder, weights, notes = _encoder(settings, inside, file)
-    encoder.origin = {"name": file.name, "license": license(Directory(file.parent))}
+    encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}
     fields = {
         "encoder": encoder,
         "head": {
