@@ -36,7 +36,7 @@ class FileFormat(Protocol):
     KEYS: frozenset[str]
     """The keys at the top level of such a file."""
 
-    def load(self, content: Mapping[str, Any], name: str) -> Loaded:
+    def load(self, content: Mapping[str, object], name: str) -> Loaded:
         """Our config and weights of a file's content, and notes.
 
         Raises:
@@ -47,7 +47,7 @@ class FileFormat(Protocol):
 FILE_FORMATS: tuple[FileFormat, ...] = (original_wavlm, dphubert_diarizen)
 
 
-def load(name: str | os.PathLike[str], files: Files | None = None, **options: Any) -> Loaded:
+def load(name: str | os.PathLike[str], files: Files | None = None, **options: object) -> Loaded:
     """Read a checkpoint of any format.
 
     Args:
@@ -68,8 +68,7 @@ def load(name: str | os.PathLike[str], files: Files | None = None, **options: An
         if (released := released_format(path)) is not None:
             whole = released.load(path)
             weights = {k.removeprefix("encoder."): v for k, v in whole.weights.items() if k.startswith("encoder.")}
-            config = whole.fields["encoder"]
-            return config, weights, whole.notes + license_notes(config.origin)
+            return whole.encoder, weights, whole.notes + license_notes(whole.encoder.origin)
         return load_file(path) if is_file(path) else load_model(files or locate(path, options))
 
 
@@ -114,7 +113,7 @@ def _directory_of(path: Path, content: Mapping[str, Any]) -> Directory:
     )
 
 
-def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded:
+def load_model(files: Files, weights: Mapping[str, Tensor] | None = None) -> Loaded:
     """Read a directory or hub repository with a ``config.json`` (see `load`)."""
     fields = _config(files)
     if model_type(fields) == EncoderConfig.model_type:
@@ -127,8 +126,8 @@ def load_model(files: Files, weights: Mapping[str, Any] | None = None) -> Loaded
 
 
 def load_task(
-    name: str | os.PathLike[str], files: Files | None = None, **options: Any
-) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
+    name: str | os.PathLike[str], files: Files | None = None, **options: object
+) -> tuple[dict[str, object], dict[str, Tensor], list[str]]:
     """Read a checkpoint in another format with its head.
 
     Args:
@@ -147,7 +146,7 @@ def load_task(
     with one_line_errors(str(name)):
         if (released := released_format(path)) is not None:
             whole = released.load(path)
-            return whole._replace(notes=whole.notes + license_notes(whole.fields["encoder"].origin))
+            return whole._replace(notes=whole.notes + license_notes(whole.encoder.origin))
         if is_file(path):
             content = _content(path)
             if _file_format(content) is not None:
@@ -173,7 +172,7 @@ def _load_task(
     return {"encoder": config, **head.fields}, ours, found.notes + more
 
 
-def has_task(name: str | os.PathLike[str], fields: Mapping[str, Any]) -> bool:
+def has_task(name: str | os.PathLike[str], fields: Mapping[str, object]) -> bool:
     """Whether `load_task` can read a model with its head: a released one, or a stock class with a head that is known.
 
     Args:

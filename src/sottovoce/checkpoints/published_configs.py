@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.errors import CheckpointError
 from sottovoce.text.suggestions import did_you_mean
@@ -42,7 +44,8 @@ def published_config(source: str, *, tiny: bool = False) -> EncoderConfig:
     if source not in known:
         raise CheckpointError(f"{source}: the sizes of this encoder are not known; {did_you_mean(source, known)}")
     family = known[source]
-    stock = family.config_class(**family.published[source])
+    sizes: Any = family.published[source]
+    stock = family.config_class(**sizes)
     if tiny:
         for key, value in {**_TINY, **_TINY_PARTS}.items():
             if hasattr(stock, key):

@@ -37,7 +37,7 @@ class CompressCommand(TyperCommand):
         super().format_help(*arguments)
 
 
-def usable_names(registry: Registry[Any]) -> list[str]:
+def usable_names(registry: Registry) -> list[str]:
     """The names of a registry. There is a warning for each that cannot be used, because its package is broken."""
     return [name for name, _ in registry.usable()]
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -22,12 +21,12 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(width=140)
 
 
-def print_json(data: Any) -> None:
+def print_json(data: object) -> None:
     """Print plain data as JSON on standard output; see `json_text`."""
     sys.stdout.write(json_text(data, indent=2) + "\n")
 
 
-def json_text(data: Any, out: Path | None = None, *, indent: int | None = None) -> str:
+def json_text(data: object, out: Path | None = None, *, indent: int | None = None) -> str:
     """Plain data as JSON (see `sottovoce.text.plain_json`) that its destination can encode.
 
     Args:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .hypothesis import Hypothesis
-from .language_model import LanguageModel, State
+from .language_model import LanguageModel
 
-Floats = NDArray[np.floating[Any]]
-FrameChain = Any
+Floats = NDArray[np.floating]
+FrameChain: TypeAlias = "tuple[FrameChain, int] | None"
 """The frames of the labels of a prefix as a linked list ``(frames of the labels before, frame of the last label)``, or
 ``None`` if there are no labels. Prefixes with a common beginning share its list."""
 
@@ -90,7 +91,7 @@ class CTCPrefixBeamSearch:
         """
         tree, beams = self._tree, self._beams
         ranking = beams.totals() + np.array([tree.extras[node] for node in beams.nodes.tolist()])
-        best: dict[tuple[int, State], int] = {}
+        best: dict[tuple[int, Hashable], int] = {}
         for k in np.argsort(-ranking).tolist():
             node = int(beams.nodes[k])
             if ranking[k] > ranking.max() - PRUNING_MARGIN:
@@ -111,11 +112,11 @@ class _Prefixes:
         self.language, self.weight, self.bonus = language, weight, bonus
         self.parents, self.last = [-1], [-1]
         self.extras = [0.0]
-        self.states: list[State] = [None if language is None else language.start()]
+        self.states: list[Hashable] = [None if language is None else language.start()]
         self._children: dict[tuple[int, int], int] = {}
-        self._steps: dict[tuple[State, int], tuple[State, float]] = {}
+        self._steps: dict[tuple[Hashable, int], tuple[Hashable, float]] = {}
 
-    def _step(self, state: State, token: int) -> tuple[State, float]:
+    def _step(self, state: Hashable, token: int) -> tuple[Hashable, float]:
         if self.language is None:
             return None, self.bonus
         found = self._steps.get((state, token))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 from .ngram import BEGIN, END, NGram
 
-State = Any
-"""The state of a language model after a prefix: hashable, and equal for prefixes with the same future scores."""
+State = TypeVar("State", bound=Hashable)
+"""The state of a language model after a prefix; equal for prefixes with the same future scores."""
 
 BOUNDARIES = " \u2581"
 """Characters at which a word ends: the blank of a character vocabulary, and SentencePiece's mark."""
 
 
-class LanguageModel(Protocol):
+class LanguageModel(Protocol[State]):
     """Scores a prefix as it grows. Scores are natural log-probabilities."""
 
     def start(self) -> State:
@@ -25,6 +25,10 @@ class LanguageModel(Protocol):
 
     def finish(self, state: State) -> float:
         """The score of the end of the utterance."""
+
+
+TokenState: TypeAlias = tuple[tuple[str, ...], bool]
+"""The last labels, and whether one has been scored."""
 
 
 class TokenModel:
@@ -39,10 +43,10 @@ class TokenModel:
     def __init__(self, ngram: NGram, tokens: Sequence[Sequence[str]], skipped: str | None = None):
         self.ngram, self.tokens, self.skipped = ngram, tokens, skipped
 
-    def start(self) -> State:
+    def start(self) -> TokenState:
         return self.ngram.context((BEGIN,)), False
 
-    def step(self, state: State, token: int) -> tuple[State, float]:
+    def step(self, state: TokenState, token: int) -> tuple[TokenState, float]:
         context, begun = state
         added = 0.0
         for word in self.tokens[token]:
@@ -51,8 +55,12 @@ class TokenModel:
                 context, begun = self.ngram.context((*context, word)), True
         return (context, begun), added
 
-    def finish(self, state: State) -> float:
+    def finish(self, state: TokenState) -> float:
         return self.ngram.score(state[0], END)
+
+
+WordState: TypeAlias = tuple[tuple[str, ...], str]
+"""The last words, and the beginning of the next one."""
 
 
 class WordModel:
@@ -68,10 +76,10 @@ class WordModel:
         self.ngram, self.vocabulary = ngram, vocabulary
         self._known = known or (lambda word: word)
 
-    def start(self) -> State:
+    def start(self) -> WordState:
         return self.ngram.context((BEGIN,)), ""
 
-    def step(self, state: State, token: int) -> tuple[State, float]:
+    def step(self, state: WordState, token: int) -> tuple[WordState, float]:
         context, word = state
         added = 0.0
         for character in self.vocabulary[token]:
@@ -83,7 +91,7 @@ class WordModel:
                 context, word = self.ngram.context((*context, known_word)), ""
         return (context, word), added
 
-    def finish(self, state: State) -> float:
+    def finish(self, state: WordState) -> float:
         context, word = state
         if not word:
             return self.ngram.score(context, END)

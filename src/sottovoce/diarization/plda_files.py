@@ -124,11 +124,11 @@ def _kaldi(path: Path) -> list[Floats]:
 def _kaldi_array(file: BinaryIO) -> Floats:
     """The next vector (``FV``, ``DV``) or matrix (``FM``, ``DM``)."""
     kind = file.read(3)
-    types = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
+    types = {b"F": "<f4", b"D": "<f8"}
     if kind[:1] not in types or kind[1:] not in (b"V ", b"M "):
         raise ValueError(f"{kind!r} where a vector or matrix should begin")
     shape = [struct.unpack("<xi", file.read(5))[0] for _ in range(1 if kind[1:2] == b"V" else 2)]
-    count, kept = int(np.prod(shape)), types[kind[:1]]
+    count, kept = int(np.prod(shape)), np.dtype(types[kind[:1]])
     if min(shape) < 0 or count > 2**27:
         raise ValueError(f"a size of {shape}")
     content = file.read(count * kept.itemsize)

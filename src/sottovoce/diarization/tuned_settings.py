@@ -63,9 +63,9 @@ def model_settings(model: TaskNetwork, changes: Changes | None = None) -> Diariz
     if plda is not None and isinstance(size := brought.get("dimensions"), int):
         plda = plda.first(size)
     return DiarizationSettings(
-        **own,  # type: ignore[arg-type]
-        ahc=AHCOptions(**ahc),  # type: ignore[arg-type]
-        vbx=None if plda is None else VBxOptions(**vbx),  # type: ignore[arg-type]
+        **own,
+        ahc=AHCOptions(**ahc),
+        vbx=None if plda is None else VBxOptions(**vbx),
         plda=plda,
     )
 

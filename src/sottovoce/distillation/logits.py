@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..encoder.layers.frame_masks import frame_mask
+from ..models.batch import Batch
 from ..models.task_network import TaskNetwork, TaskOutput
 from .losses import masked_mean
 
@@ -25,7 +25,7 @@ class DistillationLoss(ABC):
     labels: Sequence[str] = ()
 
     @abstractmethod
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         """The loss as a scalar in at least float32; 0 for equal outputs.
 
         Args:
@@ -45,7 +45,7 @@ class ClassDistillationLoss(DistillationLoss):
     def __init__(self, temperature: float = 1.0, sizes: Sequence[int] | None = None):
         self.temperature, self.sizes = temperature, sizes
 
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         sizes = list(self.sizes or [output.shape[-1]])
         classifiers = zip(output.split(sizes, -1), target.split(sizes, -1), strict=True)
         return torch.stack([divergence(*pair, self.temperature).mean() for pair in classifiers]).mean()
@@ -63,7 +63,7 @@ class FrameDistillationLoss(DistillationLoss):
     def __init__(self, temperature: float = 1.0):
         self.temperature = temperature
 
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         mask = frame_mask(batch["frames"], output.shape[1])
         return masked_mean(divergence(output, target, self.temperature), mask)
 
@@ -71,7 +71,7 @@ class FrameDistillationLoss(DistillationLoss):
 class EmbeddingDistillationLoss(DistillationLoss):
     """For embeddings ``[B, E]``: one minus the cosine, averaged over utterances."""
 
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         return (1 - F.cosine_similarity(output.float(), target.float(), dim=-1)).mean()
 
 
@@ -88,7 +88,7 @@ class ScoreDistillationLoss(DistillationLoss):
     def __init__(self, temperature: float, scale: float, middle: float):
         self.temperature, self.scale, self.middle = temperature, scale, middle
 
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         ours, theirs = (F.pad(self.scale * (each.float() - self.middle), (1, 0)) for each in (output, target))
         return divergence(ours, theirs, self.temperature).mean()
 
@@ -127,12 +127,16 @@ class LogitsDistillation:
         self.distillation_loss, self.weight = distillation_loss, weight
 
     @torch.no_grad()
-    def teacher_output(self, batch: Mapping[str, Any]) -> TaskOutput:
+    def teacher_output(self, batch: Batch) -> TaskOutput:
         """The hidden states and the output of the teacher for a batch, detached."""
         self.teacher.to(batch["waveform"].device)
         return self.teacher(batch["waveform"], batch["lengths"])
 
-    def __call__(self, output: TaskOutput, target: TaskOutput, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: TaskOutput, target: TaskOutput, batch: Batch) -> Tensor:
         """The unweighted distance of the student's ``output`` from the teacher's, ``target``."""
         assert output.output is not None and target.output is not None
-        return self.distillation_loss(output.output, target.output, {**batch, "frames": output.output_lengths})
+        return self.distillation_loss(
+            output.output,
+            target.output,
+            batch if output.output_lengths is None else {**batch, "frames": output.output_lengths},
+        )

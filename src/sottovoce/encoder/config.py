@@ -20,9 +20,7 @@ from .checks.config_rules import (
 from .checks.values import check, short
 from .frontend.mel_analysis import HOP
 from .streaming.chunks import Chunks
-
-Shape = dict[str, Any]
-"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a removed block."""
+from .units import Shape
 
 
 class EncoderConfig(CheckedConfig):
@@ -133,7 +131,7 @@ class EncoderConfig(CheckedConfig):
         left_chunks: int = 4,
         training_chunks: Sequence[int] | None = None,
         full_context: float = 0.0,
-        stock: dict[str, Any] | None = None,
+        stock: dict[str, object] | None = None,
         origin: dict[str, str | None] | None = None,
         **kwargs: Any,
     ):
@@ -238,7 +236,7 @@ class EncoderConfig(CheckedConfig):
         fields = {**self.to_dict(), "shape": shape, "original_shape": ids_as_ranges(self.original_shape)}
         return type(self).from_dict(fields)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         fields = super().to_dict()
         fields["shape"] = ids_as_ranges(self.shape)
         if self.original_shape == self.shape:
@@ -302,28 +300,34 @@ def uniform_shape(
 ID_LISTS = ("heads", "groups", "residual")
 
 
-def ids_as_ranges(shape: Any, key: str = "") -> Any:
+def ids_as_ranges(shape: Shape) -> Shape:
     """``shape`` with its lists of ids as ranges (``"0-767"``), which people can read."""
-    if isinstance(shape, dict):
-        return {k: ids_as_ranges(v, k) for k, v in shape.items()}
-    if isinstance(shape, list):
-        return _ranges(shape) if key in ID_LISTS else [ids_as_ranges(v) for v in shape]
-    return shape
+    return {key: _with_ranges(part, key) for key, part in shape.items()}
 
 
-def ids_as_lists(shape: Any, key: str = "") -> Any:
+def _with_ranges(part: Any, key: str) -> Any:
+    if isinstance(part, dict):
+        return ids_as_ranges(part)
+    if isinstance(part, list):
+        return _ranges(part) if key in ID_LISTS else [_with_ranges(each, "") for each in part]
+    return part
+
+
+def ids_as_lists(shape: Shape) -> Shape:
     """The inverse of `ids_as_ranges`; a copy.
 
     Raises:
         CheckpointError: a list of ids that cannot be read.
     """
-    if isinstance(shape, dict):
-        return {k: ids_as_lists(v, k) for k, v in shape.items()}
-    if isinstance(shape, list):
-        return [ids_as_lists(v) for v in shape]
-    if isinstance(shape, str) and key in ID_LISTS:
-        return _ids(shape, key)
-    return shape
+    return {key: _with_lists(part, key) for key, part in shape.items()}
+
+
+def _with_lists(part: Any, key: str) -> Any:
+    if isinstance(part, dict):
+        return ids_as_lists(part)
+    if isinstance(part, list):
+        return [_with_lists(each, "") for each in part]
+    return _ids(part, key) if isinstance(part, str) and key in ID_LISTS else part
 
 
 def _ids(text: str, key: str) -> list[int]:

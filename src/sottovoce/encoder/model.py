@@ -23,7 +23,7 @@ from .network import ARGUMENTS, EncoderNetwork
 __all__ = ["ARGUMENTS", "SpeechEncoder"]
 
 
-class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):  # type: ignore[misc]
+class SpeechEncoder(StrictLoading, EncoderNetwork, PreTrainedModel):
     """A speech encoder of any family and any shape: 16 kHz waveform in, hidden states out.
 
         encoder = SpeechEncoder.from_pretrained("microsoft/wavlm-base-plus")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from .build import front_end, layer_options, positional_convolution, residual_st
 from .checks.inputs import InputBatch, input_batch, refuse_unknown
 from .config import EncoderConfig, Shape
 from .frontend.downsampling import Downsampling
+from .frontend.samples import SampleFrontEnd
 from .frontend.waveform_frontend import FilterbankFrontEnd
 from .layers.attention import AttentionContext
 from .layers.frame_masks import frame_mask
@@ -99,8 +100,8 @@ class EncoderNetwork(SingleDeviceModule):
         attention_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **unknown: Any,
-    ) -> EncoderOutput | tuple[Any, ...]:
+        **unknown: object,
+    ) -> EncoderOutput | tuple[object, ...]:
         """Encode a batch.
 
         Args:
@@ -191,6 +192,7 @@ class EncoderNetwork(SingleDeviceModule):
             waveform: ``[B, S]``: the samples of the chunk's frames, up to the end of the window of the last frame.
             state: the state after the earlier chunks; it is updated.
         """
+        assert not isinstance(self.frontend, SampleFrontEnd), "an encoder without layers has no stream"
         x = self.frontend.forward_chunk(waveform, state.stats)
         x = x if self.downsampling is None else self.downsampling(x)
         B, T, _ = x.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 from transformers import PreTrainedConfig
@@ -43,7 +43,7 @@ class FrameFeatures(NamedTuple):
     lengths: Tensor
 
 
-def as_requested(output: Output, config: PreTrainedConfig, return_dict: bool | None) -> Output | tuple[Any, ...]:
+def as_requested(output: Output, config: PreTrainedConfig, return_dict: bool | None) -> Output | tuple[object, ...]:
     """The output itself, or a tuple if ``return_dict`` is false; where it is ``None``, the config decides."""
     wanted = config.return_dict if return_dict is None else return_dict
     return output if wanted or wanted is None else output.to_tuple()

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -318,14 +318,22 @@ def _merge(key: str, parts: list[Unit]) -> Unit:
 # The shape: plain nested data whose leaves are widths (int), lists of ids, or None for a removed block.
 
 
-def get_width(shape: Any, name: str) -> Any:
-    """The entry of ``shape`` at the dotted path ``name``."""
+Shape: TypeAlias = dict[str, Any]  # any: its depth differs from part to part, and code indexes it without asking
+"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a removed block."""
+
+
+def width_at(shape: Shape, name: str) -> int:
+    """The width in ``shape`` at the dotted path ``name``."""
+    return _entry(shape, name)
+
+
+def _entry(shape: Any, name: str) -> Any:
     for key in name.split("."):
         shape = shape[int(key) if isinstance(shape, list) else key]
     return shape
 
 
-def shrink(shape: Any, units: dict[str, Unit], keep: dict[str, list[int]]) -> Any:
+def shrink(shape: Shape, units: dict[str, Unit], keep: dict[str, list[int]]) -> Shape:
     """A copy of ``shape`` in which each unit of ``keep`` has only the listed elements.
 
     A width becomes smaller by the removed rows, a list of ids loses them, a removed block becomes ``None``.
@@ -335,7 +343,7 @@ def shrink(shape: Any, units: dict[str, Unit], keep: dict[str, list[int]]) -> An
     for name in sorted(keep, key=lambda n: -n.count(".")):
         unit, kept = units[name], keep[name]
         *parents, last = name.split(".")
-        holder = get_width(shape, ".".join(parents)) if parents else shape
+        holder = _entry(shape, ".".join(parents)) if parents else shape
         key: Any = int(last) if isinstance(holder, list) else last
         old = holder[key]
         if isinstance(old, dict):

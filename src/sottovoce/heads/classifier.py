@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +42,7 @@ class Classifier(Head):
         layers: int,
         *,
         classes: int = 2,
-        embedding: Mapping[str, Any],
+        embedding: Mapping[str, object],
         angular: bool = False,
         activated: bool = False,
         shape: Shape | None = None,
@@ -51,9 +50,10 @@ class Classifier(Head):
         super().__init__()
         self.layers = layers
         left = {"shape": shape["embedding"]} if shape else {}
-        self.embedding = build(EMBEDDERS, {**embedding, **left}, stream, layers)
-        if not isinstance(self.embedding, Embedder):
+        built = build(EMBEDDERS, {**embedding, **left}, stream, layers)
+        if not isinstance(built, Embedder):
             raise CheckpointError(f"config: head {embedding['kind']} makes no embedding that could be classified")
+        self.embedding = built
         self.shape, self.original_shape = (
             {"embedding": s} for s in (self.embedding.shape, self.embedding.original_shape)
         )

@@ -51,7 +51,7 @@ EMBEDDERS: Registry[type[Head]] = Registry("head", GROUP, OUR_EMBEDDERS)
 
 
 def build(
-    kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, Any], stream: ResidualStream, layers: int
+    kinds: Mapping[str, Callable[..., Head]], options: Mapping[str, object], stream: ResidualStream, layers: int
 ) -> Head:
     """The head that ``options`` describe: ``{"kind": "mhfa", "width": 128, ...}``.
 
@@ -67,7 +67,7 @@ def build(
     kind = str(options.get("kind"))
     if kind not in kinds:
         raise CheckpointError(f"config: the head is {kind!r}; it can be {', '.join(kinds)}")
-    own = {key: value for key, value in options.items() if key != "kind"}
+    own: dict[str, Any] = {key: value for key, value in options.items() if key != "kind"}
     shape = own.pop("shape", None) or {}
     if "shape" in signature(kinds[kind]).parameters:
         own["shape"] = shape or None

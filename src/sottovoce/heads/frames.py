@@ -133,7 +133,7 @@ class ConvBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, dilation: int = 1, padding: int | None = None):
         super().__init__()
         self.conv = TimeConv(inputs, outputs, kernel, dilation=dilation, padding=padding)
-        self.lost = dilation * (kernel - 1) - 2 * self.conv.padding[0]
+        self.lost = 0 if padding is None else dilation * (kernel - 1) - 2 * padding
         self.norm = MaskedBatchNorm1d(outputs)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

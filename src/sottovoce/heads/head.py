@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from ..encoder.config import Shape
+from ..encoder.layers.convolution import Count
 
 
 class Head(nn.Module, ABC):
@@ -70,7 +71,7 @@ class Head(nn.Module, ABC):
         """What Transformers calls logits: by default the output of the head itself."""
         return output
 
-    def output_lengths(self, lengths: Any) -> Any:
+    def output_lengths(self, lengths: Count) -> Count:
         """Frames of the output for ``lengths`` frames of the hidden states."""
         return lengths
 

@@ -16,16 +16,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, signature
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 from ..encoder.checks.values import FLAG, TABLE, TEXT, WIDTH, Rule, number, one_of, several, short, whole
 from ..errors import CheckpointError
 from ..text.suggestions import did_you_mean
 
-OptionValues: TypeAlias = Mapping[str, Any]
+OptionValues: TypeAlias = Mapping[str, object]
 """Options by name, as configs hold them: plain data."""
 
-Choice: TypeAlias = str | Mapping[str, Any]
+Choice: TypeAlias = str | Mapping[str, object]
 """One of several kinds, as configs write it: its name, or ``{"kind": name, ...}`` with its options."""
 
 
@@ -50,7 +50,11 @@ class Between:
         if not self.open:
             return number(self.low, self.high)
         inside = number(self.low, self.high).holds
-        return Rule(f"a number from {self.low:g} to less than {self.high:g}", lambda x: inside(x) and x < self.high)
+
+        def holds(value: Any) -> bool:
+            return inside(value) and value < self.high
+
+        return Rule(f"a number from {self.low:g} to less than {self.high:g}", holds)
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,11 @@ class NotEmpty:
     """Annotation of an option: a list with at least one entry."""
 
 
+Kind = TypeVar("Kind")
+
+
 @dataclass(frozen=True, eq=False)
-class KindsOf:
+class KindsOf(Generic[Kind]):
     """Annotation of a `Choice`: the kinds that can be chosen.
 
     Args:
@@ -68,7 +75,7 @@ class KindsOf:
     """
 
     noun: str
-    builders: Mapping[str, Callable[..., Any]]
+    builders: Mapping[str, Callable[..., Kind]]
 
 
 Width: TypeAlias = Annotated[int, Between(1, WIDTH)]
@@ -94,15 +101,15 @@ Stride: TypeAlias = Annotated[int, Between(1, 64)]
 MOST = 2**20
 """Upper bound of numbers without bounds of their own, far above any real value."""
 
-SIMPLE: dict[Any, Rule] = {
+SIMPLE: dict[object, Rule] = {
     bool: FLAG,
     int: whole(0, MOST),
     float: number(-1e6, 1e6),
     str: TEXT,
     type(None): one_of(None),
 }
-TABLES: tuple[Any, ...] = (dict, Mapping)
-LISTS: tuple[Any, ...] = (list, tuple, Sequence)
+TABLES: tuple[object, ...] = (dict, Mapping)
+LISTS: tuple[object, ...] = (list, tuple, Sequence)
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,8 @@ class Option:
         default: its default; `inspect.Parameter.empty` for a required argument.
     """
 
-    annotation: Any
-    default: Any
+    annotation: object
+    default: object
 
     @property
     def needed(self) -> bool:
@@ -128,7 +135,7 @@ class Option:
 
 
 @cache
-def options_of(builder: Callable[..., Any]) -> dict[str, Option]:
+def options_of(builder: Callable[..., object]) -> dict[str, Option]:
     """The options of a class by name, in the order of its constructor."""
     hints = typing.get_type_hints(getattr(builder, "__init__", builder), include_extras=True)
     return {
@@ -138,7 +145,7 @@ def options_of(builder: Callable[..., Any]) -> dict[str, Option]:
     }
 
 
-def check_options(builder: Callable[..., Any], options: OptionValues, what: str) -> None:
+def check_options(builder: Callable[..., object], options: OptionValues, what: str) -> None:
     """Check options against the keyword arguments of a class, their annotations, and each other.
 
     After this check, a ``TypeError`` from the constructor is a bug of the class and is reported as one.
@@ -166,7 +173,7 @@ def check_options(builder: Callable[..., Any], options: OptionValues, what: str)
         raise CheckpointError(f"config: {what}: {error}") from None
 
 
-def check_together(builder: Callable[..., Any], options: OptionValues) -> None:
+def check_together(builder: Callable[..., object], options: OptionValues) -> None:
     """Call the method ``check`` of a class, if it has one, with all of its options.
 
     Raises:
@@ -176,14 +183,14 @@ def check_together(builder: Callable[..., Any], options: OptionValues) -> None:
         check(options)
 
 
-def split_choice(chosen: Choice) -> tuple[str, dict[str, Any]]:
+def split_choice(chosen: Choice) -> tuple[str, dict[str, object]]:
     """Kind and options of a choice."""
     if isinstance(chosen, str):
         return chosen, {}
     return str(chosen.get("kind")), {key: value for key, value in chosen.items() if key != "kind"}
 
 
-def build_choice(kinds: KindsOf, chosen: Choice, *arguments: Any) -> Any:
+def build_choice(kinds: KindsOf[Kind], chosen: Choice, *arguments: object) -> Kind:
     """An instance of the kind that a config chooses.
 
     Args:

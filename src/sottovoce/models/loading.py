@@ -39,7 +39,7 @@ COMMANDS = {
 }
 """Task -> the command that runs its models."""
 
-CLASSES: dict[str, tuple[Any, type[EncoderNetwork] | type[TaskNetwork]]] = {
+CLASSES: dict[str, tuple[type[EncoderConfig] | type[TaskConfig], type[EncoderNetwork] | type[TaskNetwork]]] = {
     EncoderConfig.model_type: (EncoderConfig, EncoderNetwork),
     TaskConfig.model_type: (TaskConfig, TaskNetwork),
 }

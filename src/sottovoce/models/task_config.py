@@ -14,6 +14,7 @@ from ..errors import CheckpointError
 from ..heads.framewise.frame_head import FrameHead
 from ..heads.options import OptionValues
 from ..heads.registry import HEADS
+from ..text.plain_data import table_in
 from .llr_scoring import CLASSES
 from .spelling import check_spelling
 
@@ -122,19 +123,19 @@ class TaskConfig(CheckedConfig):
         return (*cls.field_names(), *EncoderConfig.field_names())
 
     @classmethod
-    def changed(cls, fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    def changed(cls, fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
         own = {name: value for name, value in changes.items() if name in cls.field_names()}
         of_encoder = {name: value for name, value in changes.items() if name not in own}
         merged = {**fields, **own}
         if of_encoder:
-            encoder = merged["encoder"]
+            encoder: Any = merged["encoder"]
             merged["encoder"] = {**(encoder if isinstance(encoder, Mapping) else encoder.to_dict()), **of_encoder}
         return merged
 
     @classmethod
-    def from_file(cls, fields: Mapping[str, Any], name: str) -> TaskConfig:
+    def from_file(cls, fields: Mapping[str, object], name: str) -> TaskConfig:
         config = super().from_file(fields, name)
-        EncoderConfig.from_file(fields["encoder"], f"{name}: encoder")
+        EncoderConfig.from_file(table_in(fields, "encoder"), f"{name}: encoder")
         return config
 
     @property

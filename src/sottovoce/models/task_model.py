@@ -72,7 +72,8 @@ class TaskModel(StrictLoading, TaskNetwork, PreTrainedModel):
     @classmethod
     def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[TaskConfig, Mapping[str, Tensor], list[str]]:
         fields, weights, notes = foreign_formats(name).load_task(name, files)
-        config = TaskConfig(**fields)
+        given: dict[str, Any] = fields
+        config = TaskConfig(**given)
         with without_memory():
             size = cls(config).head.size
         # Stock weights hold no scoring, so it starts unfitted.

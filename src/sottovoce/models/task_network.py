@@ -86,7 +86,7 @@ class TaskNetwork(SingleDeviceModule):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> TaskOutput | tuple[object, ...]:
         """Encode ``waveform[B, S]`` (16 kHz, ``lengths[B]`` valid samples) and apply the head.
 
@@ -206,4 +206,5 @@ def build_scoring(kind: str | None, size: int, options: OptionValues) -> nn.Modu
     if kind is None:
         return None
     check_options(CosineScoring if kind == "cosine" else LLRScoring, options, f"scoring {kind}")
-    return CosineScoring(size, **options) if kind == "cosine" else LLRScoring(**options)
+    checked: dict[str, Any] = dict(options)
+    return CosineScoring(size, **checked) if kind == "cosine" else LLRScoring(**checked)

@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def check_options(
-    model: type[Model], given: Mapping[str, Any], name: str, *, spelling: Callable[[str], str] = str
+    model: type[Model], given: Mapping[str, object], name: str, *, spelling: Callable[[str], str] = str
 ) -> Model:
     """The options of ``model``, with defaults where ``given`` has none.
 

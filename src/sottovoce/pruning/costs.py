@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from ..text.plain_tables import text_table
 from .polynomial import Polynomial, add, entries, product, slices
 
 OTHER = "other"
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class PartCost(NamedTuple):
@@ -55,14 +58,16 @@ class Cost:
             rows.append([name, human(part.params), shares[0], human(part.macs), shares[1]])
         return text_table(rows, right={1, 2, 3, 4})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         parts = {name: {"params": p.params, "macs": p.macs} for name, p in self.parts.items()}
         return {"params": self.params, "macs": self.macs, "seconds": self.seconds, "parts": parts}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Cost:
-        parts = {name: PartCost(int(p["params"]), int(p["macs"])) for name, p in data["parts"].items()}
-        return cls(int(data["params"]), int(data["macs"]), float(data["seconds"]), parts)
+    def from_dict(cls, data: object) -> Cost:
+        """The inverse of `to_dict`; a ``TypeError`` or the like for other data."""
+        read: Any = data
+        parts = {name: PartCost(int(p["params"]), int(p["macs"])) for name, p in read["parts"].items()}
+        return cls(int(read["params"]), int(read["macs"]), float(read["seconds"]), parts)
 
 
 def cost(model: nn.Module, seconds: Seconds = 1.0) -> Cost:
@@ -70,7 +75,7 @@ def cost(model: nn.Module, seconds: Seconds = 1.0) -> Cost:
     return CostModel(model, seconds).cost()
 
 
-def reference_network(model: Any, reference: str = "original") -> Any:
+def reference_network(model: Network, reference: str = "original") -> Network:
     """The network that fractions of a budget refer to.
 
     Args:
@@ -78,11 +83,12 @@ def reference_network(model: Any, reference: str = "original") -> Any:
         reference: ``original``, the network before any pruning (built from ``model.original_shape`` without memory for
             weights; a model without that attribute is its own original), or ``current``, the network as it is.
     """
+    pruned: Any = model
     shape = getattr(model, "original_shape", None)
-    if reference != "original" or shape is None or shape == model.shape:
+    if reference != "original" or shape is None or shape == pruned.shape:
         return model
     with without_memory():
-        return model.shrunk(shape)
+        return pruned.shrunk(shape)
 
 
 def reference_cost(model: nn.Module, seconds: Seconds = 1.0, reference: str = "original") -> Cost:
@@ -108,7 +114,7 @@ class CostModel:
             are kept, not only on how many.
     """
 
-    def __init__(self, model: Any, seconds: Seconds = 1.0):
+    def __init__(self, model: nn.Module, seconds: Seconds = 1.0):
         self.seconds = seconds
         self.declarations = declared = collect(model)
         self.names = tuple(declared.units)
@@ -120,7 +126,8 @@ class CostModel:
 
         self.shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         params = {name: self._numel(name) for name in self.shapes}
-        self.timing = timing = model.timing(seconds)
+        own: Any = model
+        self.timing = timing = own.timing(seconds)
         by_part: dict[str, tuple[Polynomial, Polynomial]] = {}
         for name, polynomial in params.items():
             add(by_part.setdefault(self._part(name), ({}, {}))[0], polynomial)
@@ -175,7 +182,7 @@ class CostModel:
         """Widths ``[U]`` of the network as it is."""
         return self.sizes.clone()
 
-    def widths(self, kept: Mapping[str, Any] | Tensor | None = None) -> Tensor:
+    def widths(self, kept: Mapping[str, float | Tensor] | Tensor | None = None) -> Tensor:
         """Widths ``[U]`` with those of ``kept`` replaced; a width may be a number or a scalar tensor."""
         if isinstance(kept, Tensor):
             return kept
@@ -185,7 +192,7 @@ class CostModel:
             widths = torch.where(place, torch.as_tensor(width, dtype=widths.dtype), widths)
         return widths
 
-    def by_part(self, widths: Tensor | Mapping[str, Any]) -> Tensor:
+    def by_part(self, widths: Tensor | Mapping[str, float | Tensor]) -> Tensor:
         """``[..., U]`` -> ``[..., P, 2]``: parameters and MACs of each of ``parts``. Differentiable in the widths."""
         widths = self.widths(widths)
         sizes, coefficients, factors = self._on(widths)
@@ -195,7 +202,7 @@ class CostModel:
             products = products * fractions[..., factor]
         return (products @ coefficients.flatten(0, 1).t()).unflatten(-1, (len(self._compiled), 2))
 
-    def evaluate(self, widths: Tensor | Mapping[str, Any], part: str | None = None) -> tuple[Tensor, Tensor]:
+    def evaluate(self, widths: Tensor | Mapping[str, float | Tensor], part: str | None = None) -> tuple[Tensor, Tensor]:
         """Parameters and MACs for (expected) widths.
 
         Args:
@@ -210,7 +217,7 @@ class CostModel:
         total = by_part.sum(-2) if part is None else by_part[..., self.parts.index(part), :]
         return total[..., 0], total[..., 1]
 
-    def cost(self, kept: Mapping[str, Any] | Tensor | None = None) -> Cost:
+    def cost(self, kept: Mapping[str, float | Tensor] | Tensor | None = None) -> Cost:
         """Exact cost at whole-number widths; by default, of the network as it is."""
         by_part = self.by_part(self.widths(kept).double()).round().long().tolist()
         parts = {name: PartCost(*pair) for name, pair in zip(self.parts, by_part, strict=True)}
@@ -234,7 +241,7 @@ class CheapestForm(CostModel):
     must meet; it is no polynomial.
     """
 
-    def __init__(self, model: Any, seconds: Seconds = 1.0):
+    def __init__(self, model: nn.Module, seconds: Seconds = 1.0):
         self._factored = [path for path, module in model.named_modules() if isinstance(module, Factored)]
         super().__init__(model, seconds)
 
@@ -255,7 +262,7 @@ class CheapestForm(CostModel):
         self.parts = tuple(self._compiled[p] for p in self._real)
         self._times = torch.tensor([[1.0, t] for t in times], dtype=torch.float64).view(-1, 2)
 
-    def by_part(self, widths: Tensor | Mapping[str, Any]) -> Tensor:
+    def by_part(self, widths: Tensor | Mapping[str, float | Tensor]) -> Tensor:
         counted = super().by_part(widths)
         saved = counted[..., self._rows, :1].clamp(min=0) * self._times.to(counted)
         owner = torch.tensor([self.parts.index(part) for part in self._home], dtype=torch.long, device=saved.device)

@@ -12,10 +12,11 @@ have a common scale.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from transformers.utils import ModelOutput
 
 from ..encoder.evaluation_mode import evaluating
 from ..encoder.unit_kinds import GATED
@@ -24,8 +25,7 @@ from ..errors import PlanError
 from .gating.gate_hooks import GateHooks
 from .planning.scores import Scores, relative
 
-Forward = Callable[[nn.Module, Any], Any]
-"""Runs a network on one batch."""
+Batch = TypeVar("Batch")
 
 
 def magnitude(model: nn.Module, kinds: Iterable[str] = GATED) -> Scores:
@@ -52,7 +52,11 @@ def magnitude(model: nn.Module, kinds: Iterable[str] = GATED) -> Scores:
 
 
 def activation(
-    model: nn.Module, batches: Iterable[Any], kinds: Iterable[str] = GATED, *, forward: Forward | None = None
+    model: nn.Module,
+    batches: Iterable[Batch],
+    kinds: Iterable[str] = GATED,
+    *,
+    forward: Callable[[nn.Module, Batch], object] | None = None,
 ) -> Scores:
     """Mean energy of an element's activation times the squared norm of the weights that read it, relative within its unit.
 
@@ -101,8 +105,8 @@ def activation(
 
 def taylor(
     model: nn.Module,
-    loss: Callable[[Any, Any], Tensor],
-    batches: Iterable[Any],
+    loss: Callable[[nn.Module, Batch], Tensor],
+    batches: Iterable[Batch],
     kinds: Iterable[str] = GATED,
 ) -> Scores:
     """First-order estimate of how much the loss changes when an element is removed: ``|d loss / d gate|`` at an open gate.
@@ -182,11 +186,13 @@ def _gathered(values: Tensor, index: Tensor) -> Tensor:
     return padded[index.cpu()].sum(1)
 
 
-def run(model: nn.Module, batch: Any) -> Any:
+def run(model: nn.Module, batch: object) -> ModelOutput:
     """Run a network on waveforms. Other inputs that its head needs are those of `Head.probe`, so that all parts run."""
     device = next(model.parameters()).device
     if isinstance(batch, Tensor):
         return model(batch.to(device))
+    if not isinstance(batch, Mapping):
+        raise TypeError(f"a batch is a waveform or a dictionary, not {type(batch).__name__}; give another `forward`")
     lengths, waveform = batch.get("lengths"), batch["waveform"].to(device)
     probe = getattr(getattr(model, "head", None), "probe", None)
     further = {} if probe is None else {name: each.to(device) for name, each in probe(len(waveform)).items()}

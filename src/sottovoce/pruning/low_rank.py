@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..encoder.config import Shape
 from ..encoder.layers.low_rank import LowRankLinear, factored_paths, pays
 from ..errors import PlanError
+from .importance import Batch
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -154,7 +155,10 @@ def factors(weight: Tensor, moment: Tensor | None = None) -> tuple[Tensor, Tenso
 
 @torch.no_grad()
 def input_moments(
-    model: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], Any], linears: Iterable[str] = LINEARS
+    model: nn.Module,
+    batches: Iterable[Batch],
+    forward: Callable[[nn.Module, Batch], object],
+    linears: Iterable[str] = LINEARS,
 ) -> dict[str, Tensor]:
     """Second moments ``[n, n]`` of the inputs of linear maps, for `factorize`.
 

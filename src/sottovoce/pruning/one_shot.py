@@ -41,7 +41,7 @@ def prune(
     *,
     shape: Mapping[str, Sequence[int] | int] | None = None,
     method: Method = "magnitude",
-    batches: Iterable[Mapping[str, Tensor]] = (),
+    batches: Iterable[object] = (),
     kinds: Iterable[str] = GATED,
     round_to: int | Mapping[str, int] | None = None,
     protect: Iterable[str] = (),
@@ -75,7 +75,7 @@ def prune(
     return Pruned(small, chosen, equality)
 
 
-def _scores(model: nn.Module, method: str, batches: Iterable[Any], kinds: Iterable[str]) -> Scores:
+def _scores(model: nn.Module, method: str, batches: Iterable[object], kinds: Iterable[str]) -> Scores:
     if method not in METHODS:
         raise PlanError(f"method {method!r} is unknown; {did_you_mean(str(method), METHODS)}")
     if method == "magnitude":
@@ -85,14 +85,14 @@ def _scores(model: nn.Module, method: str, batches: Iterable[Any], kinds: Iterab
     return taylor(model, sensitivity, batches, kinds)
 
 
-def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+def sensitivity(model: nn.Module, batch: object) -> Tensor:
     """A loss for Taylor scores without labels: hidden states and output of the head, normalized, projected on random signs.
 
     Averaged over the signs, the gradient of such a projection with respect to a gate has the norm of the change that the
     gate causes. (Distillation from the network itself cannot be used, because its gradient is zero there.)
     """
     device = next(model.parameters()).device
-    output = run(model, batch)
+    output: Any = run(model, batch)
     signs = torch.Generator().manual_seed(0)
     total = torch.zeros((), device=device)
     parts = [(state, output.lengths) for state in output.hidden_states]
@@ -105,7 +105,7 @@ def sensitivity(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     return total
 
 
-def read_shape(path: str | Path) -> dict[str, Any]:
+def read_shape(path: str | Path) -> dict[str, list[int] | int]:
     """Widths for `Plan.to_shape` from a YAML or JSON file: ``conv: [90, 161, ...]``, ``layers.3.attention.heads: 4``.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -75,7 +74,7 @@ class Pruner(nn.Module):
         """The network that is pruned."""
         return self.gates.model
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[dict[str, object]]:
         """Optimizer groups of gates and multipliers, without weight decay. A scheduler must not change their learning rates."""
         gates = {"name": "gates", "params": [self.gates.log_alpha], "lr": self.lr, "weight_decay": 0.0}
         return [gates, self.lagrangian.group(self.multiplier_lr)]

@@ -153,7 +153,7 @@ def _bookkeeping(name: str) -> bool:
 
 
 @torch.no_grad()
-def compare(model: nn.Module, small: nn.Module, plan: Plan, probe: dict[str, Any]) -> Equality:
+def compare(model: nn.Module, small: nn.Module, plan: Plan, probe: dict[str, object]) -> Equality:
     """Run the network, gated by the frozen plan, and the slim one on the same input, in evaluation mode.
 
     Where the residual width differs, the kept dimensions are compared. ``model`` must have no gates attached.

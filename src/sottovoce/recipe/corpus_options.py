@@ -74,17 +74,17 @@ class VariantOptions(Options):
     """A section in which one key decides which further keys exist. Their defaults are filled in like all others."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Any]
+    __pydantic_extra__: dict[str, object]
 
     @classmethod
-    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+    def further(cls, section: Mapping[str, object]) -> type[BaseModel] | None:
         """The pydantic model of the further keys; ``None`` if the deciding key is wrong."""
         raise NotImplementedError
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """The further keys."""
-        return dict(self.__pydantic_extra__)
+        return dict(self.__pydantic_extra__ or {})
 
     @model_validator(mode="before")
     @classmethod
@@ -117,7 +117,7 @@ class SynthesisOptions(VariantOptions):
     folder: str | None = Field(None, description="where it is made or found; default: inside the run")
 
     @classmethod
-    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+    def further(cls, section: Mapping[str, object]) -> type[BaseModel] | None:
         return SYNTHESES.get(str(section.get("task", "verification")))
 
     def splits(self) -> list[str] | None:
@@ -154,7 +154,7 @@ class ImportOptions(VariantOptions):
     only: dict[str, str] = Field({}, description="leave out utterances whose fields say something else")
 
     @classmethod
-    def further(cls, section: Mapping[str, Any]) -> type[BaseModel] | None:
+    def further(cls, section: Mapping[str, object]) -> type[BaseModel] | None:
         layout = LAYOUTS.get(str(section.get("layout", "table")))
         return None if layout is None else options_model(layout)
 
@@ -180,6 +180,7 @@ class ImportOptions(VariantOptions):
         return _absent(found)
 
     def prepare(self, folder: Path, progress: Progress | None, read: ReadManifest) -> PreparedCorpus:
+        further: dict[str, Any] = self.options
         splits = import_corpus(
             self.path,
             folder,
@@ -187,7 +188,7 @@ class ImportOptions(VariantOptions):
             split=self.split,
             channel=self.channel,
             skip_faulty=self.skip_faulty,
-            **self.options,
+            **further,
         )
         return PreparedCorpus(splits)
 

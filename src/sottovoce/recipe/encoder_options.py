@@ -7,6 +7,7 @@ import types
 import typing
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
@@ -18,7 +19,7 @@ from ..encoder.frontend.without_layers import NO_LAYERS, PLAIN
 from ..encoder.layers.conformer_convolution import ConvolutionModule
 from ..encoder.model import SpeechEncoder
 from ..encoder.streaming.encoder_stream import check_streamable
-from ..errors import RecipeError, TrainingError
+from ..errors import DataError, RecipeError, TrainingError
 from ..models.loading import is_own_task_model, is_task_model, load_pretrained
 from ..models.task_config import TaskConfig
 from ..models.task_model import TaskModel
@@ -87,7 +88,8 @@ class _Consistent(Options):
             return data
         if (front := data.get("front_end")) in WITHOUT_LAYERS:
             data = {**NO_LAYERS, **PLAIN[front], **data}
-            data = {"hidden_size": width_without_layers({**_WIDTHS, **data}), **data}
+            with suppress(DataError):  # a width that is no number is told with all other problems
+                data = {"hidden_size": width_without_layers({**_WIDTHS, **data}), **data}
         width, heads = (data.get(name, _SHAPE[name].default) for name in ("hidden_size", "heads"))
         if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width <= WIDEST:
             data = {"attention_heads": heads, "head_dim": width // heads, **data}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import torch
 from pydantic import Field
@@ -24,6 +24,14 @@ from ..text.suggestions import did_you_mean
 from .budget_options import BudgetOptions
 from .network_forecast import NetworkForecast, Quantity
 from .stage_options import StageOptions
+
+
+class Rounding(TypedDict):
+    """Keyword arguments of `choose` for the rounding of widths."""
+
+    round_to: int | dict[str, int] | None
+    protect: list[str]
+    floors: dict[str, int]
 
 
 class SlimmingOptions(StageOptions):
@@ -50,7 +58,7 @@ class SlimmingOptions(StageOptions):
         """The part of a model that shrinks: its encoder, or all of it."""
         return model if self.scope == "model" else model.encoder
 
-    def rounding(self) -> dict[str, Any]:
+    def rounding(self) -> Rounding:
         """Keyword arguments of `choose` for the rounding of widths."""
         return {"round_to": self.round_to, "protect": self.protect, "floors": self.floors}
 
@@ -88,7 +96,9 @@ class SlimmingOptions(StageOptions):
         left = self._shrunk(before)
         declared = collect(part)
         sizes = {name: unit.size for name, unit in declared.units.items() if left.may_have_shrunk(name, unit.kind)}
-        rounding: dict[str, Any] = {"round_to": 1} if before.shrunk else self.rounding()
+        rounding = self.rounding()
+        if before.shrunk:
+            rounding = {"round_to": 1, "protect": [], "floors": {}}
         try:
             resolve_rules(declared, **self.rounding())
             choose(part, budget, Scores({name: torch.zeros(size) for name, size in sizes.items()}), **rounding)
@@ -145,7 +155,7 @@ class SlimmingOptions(StageOptions):
 
     # --- what the model card says of it ---
 
-    def card_options(self, budget: BudgetOptions | None) -> dict[str, Any]:
+    def card_options(self, budget: BudgetOptions | None) -> dict[str, object]:
         options = super().card_options(budget)
         if self.budget is None and budget is not None:
             options["budget"] = budget.model_dump(mode="json")

@@ -9,17 +9,17 @@ START = "start"
 """Name of the model before all stages."""
 
 
-def stage_name(kind: str, options: Mapping[str, Any]) -> str:
+def stage_name(kind: str, options: Mapping[str, object]) -> str:
     """The name by which other stages, files and ``--set`` refer to a stage.
 
     Args:
         kind: kind of the stage, such as ``prune``.
         options: options of the stage, as plain data.
     """
-    return options.get("name") or kind
+    return str(options.get("name") or kind)
 
 
-def starting_points(recipe: Mapping[str, Any]) -> dict[str, str]:
+def starting_points(recipe: Mapping[str, object]) -> dict[str, str]:
     """For each stage the name of the one that it starts from, in the order of the recipe.
 
     Args:

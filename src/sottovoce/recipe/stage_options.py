@@ -124,7 +124,7 @@ class StageOptions(Options):
 
     # --- what the model card says of it ---
 
-    def card_options(self, budget: BudgetOptions | None) -> dict[str, Any]:
+    def card_options(self, budget: BudgetOptions | None) -> dict[str, object]:
         """The options for the model card as plain data, without those that are empty.
 
         Args:

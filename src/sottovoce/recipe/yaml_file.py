@@ -16,15 +16,15 @@ from ..text.yaml_text import Loader, read_text, yaml_value
 from .packaged import find_recipe
 
 
-class Instead(dict[str, Any]):
+class Instead(dict[str, object]):
     """A section that replaces the same section of the extended recipe: ``head: !instead {x_vector: {}}``."""
 
 
-class Also(list[Any]):
+class Also(list[object]):
     """A list that is appended to the same list of the extended recipe: ``differs: !also [...]``."""
 
 
-class Same(dict[str, Any]):
+class Same(dict[str, object]):
     """A stage of the extended recipe with changes: ``- prune: !same {kinds: [rank]}``."""
 
 
@@ -59,7 +59,7 @@ def recipe_value(text: str) -> object:
     return yaml_value(text, _Loader)
 
 
-def plain_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
+def plain_recipe(path: str | os.PathLike[str]) -> dict[str, object]:
     """A recipe as plain data, merged with what it extends and unchecked. Unset environment variables are not replaced.
 
     Raises:
@@ -80,7 +80,7 @@ def chain(path: Path) -> list[Path]:
     return [*dict.fromkeys(each for each, _ in _written(path))]
 
 
-def loaded(path: Path) -> dict[str, Any]:
+def loaded(path: Path) -> dict[str, object]:
     """A recipe merged into what it extends.
 
     Raises:
@@ -138,7 +138,7 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """``base`` with ``changes``: mappings are merged unless written ``!instead``, lists go on if written ``!also``, a stage
     that is written ``!same`` is merged into the one of its name, or else of its kind; all else is replaced.
 
@@ -180,7 +180,7 @@ def _stage(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
     return kind, {} if options is None else options
 
 
-def expanded(data: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+def expanded(data: Mapping[str, object], problems: list[str]) -> dict[str, object]:
     """A recipe with environment variables filled in.
 
     Args:

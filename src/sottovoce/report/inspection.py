@@ -41,7 +41,7 @@ class Inspection:
     original: Cost
     layers: tuple[Layer, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self) | {"total": self.total.to_dict(), "original": self.original.to_dict()}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from sottovoce.encoder.config import ID_LISTS
 from sottovoce.encoder.unit_kinds import KINDS, label_at
 
+from ..encoder.config import Shape
+
 HEAD = "head"
 """The part of the shape of a task model that belongs to its head."""
 
@@ -55,7 +57,7 @@ class LayerRow:
     widths: tuple[Width, ...]
 
 
-def layer_widths(shape: dict[str, Any], original: dict[str, Any]) -> list[LayerRow]:
+def layer_widths(shape: Shape, original: Shape) -> list[LayerRow]:
     """The layers of a network, from its input to its output.
 
     Args:

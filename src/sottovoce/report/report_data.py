@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sottovoce.quantities import Seconds
 from sottovoce.report.layer_rows import LayerRow
@@ -112,7 +112,7 @@ class ReportData:
     curves: Sequence[Curve] = ()
     trade_offs: Mapping[str, Mapping[str, DET]] = field(default_factory=dict)
     tolerance: float = 0.0
-    environment: dict[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
 
     def curve(self, prefix: str) -> list[Curve]:

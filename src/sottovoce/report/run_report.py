@@ -36,6 +36,8 @@ from sottovoce.tasks.registry import TASKS
 from sottovoce.tasks.scoring.cost_options import NAMES, named_cost
 from sottovoce.tasks.task import Task
 
+from ..text.plain_data import number_in, table_in, whole_in
+
 
 def write_report(run: str | Path, *, setting: BenchmarkSettings | None = None, at_size: str | None = None) -> Path:
     """Write ``report.html`` and ``figures/`` into a run's directory.
@@ -88,7 +90,7 @@ def read_report_data(run: str | Path, *, setting: BenchmarkSettings, at_size: st
         stages=stages,
         dense=dense,
         slim=slim,
-        metrics=_metrics(next(iter(recipe["task"])), directory, stages),
+        metrics=_metrics(next(iter(table_in(recipe, "task"))), directory, stages),
         rows=layer_widths(encoder.shape, encoder.original_shape),
         curves=_curves(directory),
         trade_offs=_trade_offs(directory, list(dict.fromkeys([dense, slim]))),
@@ -102,16 +104,21 @@ def _stage(directory: RunDirectory, name: str) -> Stage | None:
     results = directory.finished(name)
     if results is None:
         return None
-    cost = results["cost"]
     return Stage(
         name,
-        params=cost["params"],
-        params_with_head=results["params_with_head"],
-        macs=cost["macs"],
-        seconds=cost["seconds"],
-        minutes=results["seconds"] / 60,
-        equality=results.get("equality"),
+        params=whole_in(results, "cost", "params"),
+        params_with_head=whole_in(results, "params_with_head"),
+        macs=whole_in(results, "cost", "macs"),
+        seconds=number_in(results, "cost", "seconds"),
+        minutes=number_in(results, "seconds") / 60,
+        equality=number_in(results, "equality") if results.get("equality") is not None else None,
     )
+
+
+def _tests(directory: RunDirectory, stage: str) -> dict[str, dict[str, Any]]:
+    """The numbers of a stage on each test set."""
+    found: Any = directory.finished(stage) or {}
+    return found.get("test") or {}
 
 
 def _compared(finished: Sequence[str], chain: dict[str, str], directory: RunDirectory) -> tuple[str, str]:
@@ -133,7 +140,7 @@ def _slimmed_since(name: str, chain: dict[str, str], directory: RunDirectory) ->
 
 def _summary(recipe: dict[str, Any], slim: str, dense: str) -> str:
     kinds = [next(k for k, v in entry.items() if v is not None).replace("_", "-") for entry in recipe["stages"]]
-    task = next(iter(recipe["task"]))
+    task = next(iter(table_in(recipe, "task")))
     against = f" The model after “{slim}” is compared with the one after “{dense}”." if slim != dense else ""
     return f"{task.capitalize()}: {', '.join(kinds)}.{against}"
 
@@ -145,7 +152,7 @@ def _metrics(task: str, directory: RunDirectory, stages: Sequence[Stage]) -> lis
     protocols: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     for stage in stages:
-        for test, numbers in ((directory.finished(stage.name) or {}).get("test") or {}).items():
+        for test, numbers in _tests(directory, stage.name).items():
             for key in known.keys() & numbers.keys():
                 if numbers[key] is None:  # the score was not finite; the results of the stage give the reason
                     continue
@@ -171,7 +178,7 @@ def _trade_offs(directory: RunDirectory, stages: Sequence[str]) -> dict[str, dic
     """The DET curve of each of these stages on every test set, where there are any."""
     found: dict[str, dict[str, DET]] = defaultdict(dict)
     for stage in stages:
-        for test, numbers in ((directory.finished(stage) or {}).get("test") or {}).items():
+        for test, numbers in _tests(directory, stage).items():
             if curve := numbers.get("det"):
                 found[test][stage] = DET(np.array(curve["miss"]), np.array(curve["false_alarm"]))
     return dict(found)
@@ -183,8 +190,8 @@ def _curves(directory: RunDirectory) -> list[Curve]:
     for row in directory.history():
         for name, value in row.items():
             if name not in ("stage", "step") and isinstance(value, int | float):
-                steps[row["stage"], name].append(row["step"])
-                values[row["stage"], name].append(value)
+                steps[str(row["stage"]), name].append(whole_in(row, "step"))
+                values[str(row["stage"]), name].append(value)
     return [Curve(stage, name, steps[stage, name], values[stage, name]) for stage, name in steps]
 
 

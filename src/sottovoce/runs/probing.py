@@ -26,6 +26,7 @@ from ..models.model_card import Score, scores_of
 from ..pruning.costs import Cost, cost
 from ..quantities import SAMPLE_RATE
 from ..tasks.registry import TASKS
+from ..text.plain_data import PlainData, table_in
 from . import scaled_down
 from .compression import compress
 from .recipe import Recipe
@@ -52,7 +53,7 @@ class ProbeResult:
     cost: Cost
     scores: Mapping[tuple[str, str], Score]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain data."""
         found = [
             {"probe": probe, "test": test, "metric": score.metric, "value": score.value}
@@ -120,8 +121,8 @@ def probe(
         scores: dict[tuple[str, str], Score] = {}
         for recipe in recipes_of_it:
             numbers = _carried_out(recipe, place / recipe.name, console)
-            for test, each in numbers.items():
-                scores[recipe.name, test] = scores_of(test, each, recipe.task.options.metric)[0]
+            for test in numbers:
+                scores[recipe.name, test] = scores_of(test, table_in(numbers, test), recipe.task.options.metric)[0]
         found.append(ProbeResult(model, price, scores))
     return found
 
@@ -158,11 +159,11 @@ def _check(recipe: Recipe, model: str, encoder: EncoderConfig) -> None:
         )
 
 
-def _carried_out(recipe: Recipe, place: Path, console: Console | None) -> dict[str, Any]:
+def _carried_out(recipe: Recipe, place: Path, console: Console | None) -> PlainData:
     """The results of a probe's tests."""
     run = compress(recipe, place, console=console)
     # Each saved model has another copy of the encoder.
     shutil.rmtree(run.path / "models", ignore_errors=True)
     results = run.finished(recipe.names()[-1])
     assert results is not None
-    return results["test"]
+    return table_in(results, "test")

@@ -145,7 +145,7 @@ class Recipe(Options):
         stages = [entry.options for entry in self.stages]
         return [each for stage in stages if isinstance(stage, TrainingStageOptions) for each in stage.train or ()]
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, object]:
         """Plain data with every default filled in, that reads back as this recipe."""
         return self.model_dump(mode="json", by_alias=True)
 
@@ -206,7 +206,7 @@ class Recipe(Options):
         yield from stage.problems(before=before, has_budget=self.budget is not None)
 
 
-def recipe_problems(data: Mapping[str, Any]) -> list[str]:
+def recipe_problems(data: Mapping[str, object]) -> list[str]:
     """All faults of a recipe that can be found before anything is made, one line for each.
 
     Args:

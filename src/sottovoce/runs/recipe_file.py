@@ -17,7 +17,7 @@ from ..recipe.yaml_file import expanded, loaded, merged, recipe_value
 from ..text.suggestions import did_you_mean
 from .recipe import Recipe, recipe_problems
 
-Scale = Callable[[dict[str, Any]], dict[str, Any]]
+Scale = Callable[[dict[str, object]], dict[str, object]]
 """Turns a recipe into another, as plain data."""
 
 
@@ -50,7 +50,7 @@ def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = (), scale
     return checked_recipe(data, str(path), problems)
 
 
-def checked_recipe(data: Mapping[str, Any], name: str, problems: Sequence[str] = ()) -> Recipe:
+def checked_recipe(data: Mapping[str, object], name: str, problems: Sequence[str] = ()) -> Recipe:
     """A recipe from plain data, checked for all faults that can be found before anything is made.
 
     Args:

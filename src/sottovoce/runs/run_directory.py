@@ -21,7 +21,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -117,7 +116,7 @@ class RunDirectory:
 
     # --- the recipe ---
 
-    def record_recipe(self, recipe: Mapping[str, Any]) -> None:
+    def record_recipe(self, recipe: Mapping[str, object]) -> None:
         """Write the resolved recipe, or check that the run was begun with the same one.
 
         Before the first model is written, another recipe replaces the recorded one.
@@ -141,7 +140,7 @@ class RunDirectory:
                 "Take back the changes to go on with it, or choose another --run directory."
             )
 
-    def recorded_recipe(self) -> dict[str, Any]:
+    def recorded_recipe(self) -> dict[str, object]:
         """The recipe that the run was begun with.
 
         Raises:
@@ -166,7 +165,7 @@ class RunDirectory:
 
     # --- stages ---
 
-    def finished(self, stage: str) -> dict[str, Any] | None:
+    def finished(self, stage: str) -> dict[str, object] | None:
         """The results of a stage, or ``None`` while it is not finished."""
         path = self.marker(stage)
         try:
@@ -174,7 +173,7 @@ class RunDirectory:
         except ValueError:
             raise CheckpointError(f"{path}: damaged; remove it, and the stage runs again") from None
 
-    def finish(self, stage: str, results: Mapping[str, Any]) -> None:
+    def finish(self, stage: str, results: Mapping[str, object]) -> None:
         """Mark a stage as finished. Nothing of it is written afterwards."""
         write_json(self.marker(stage), dict(results))
 
@@ -184,7 +183,7 @@ class RunDirectory:
 
     # --- metrics ---
 
-    def log(self, stage: str, step: int, values: Mapping[str, Any]) -> None:
+    def log(self, stage: str, step: int, values: Mapping[str, object]) -> None:
         """Append one line to ``metrics.jsonl``; a value that is not finite is null there, with the reason beside it."""
         with path_in_errors(self.metrics), open(self.metrics, "a", encoding="utf-8") as file:
             file.write(plain_json.dumps({"stage": stage, "step": step, **values}) + "\n")
@@ -203,7 +202,7 @@ class RunDirectory:
                 kept.append(line + "\n")
         write_text(self.metrics, "".join(kept))
 
-    def history(self, stage: str | None = None) -> list[dict[str, Any]]:
+    def history(self, stage: str | None = None) -> list[dict[str, object]]:
         """The logged lines, in order; of one stage if named."""
         if not self.metrics.exists():
             return []

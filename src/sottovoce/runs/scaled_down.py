@@ -26,16 +26,17 @@ from ..models.loading import load_pretrained
 from ..recipe.encoder_options import EncoderOptions, new_config
 from ..recipe.packaged import known_recipes
 from ..recipe.yaml_file import merged, plain_recipe
+from ..text.plain_data import table_in
 from ..text.suggestions import did_you_mean
 
-Plain = dict[str, Any]
+_Plain = dict[str, Any]
 
 TOY_STEPS = 4
 
 COHORT = 2
 """Number of cohort speakers that AS-norm uses for each utterance; a smoke test has few speakers."""
 
-_SPEECH: dict[str, Plain] = {
+_SPEECH: dict[str, _Plain] = {
     "verification": {"speakers_train": 4, "speakers_dev": 3, "speakers_test": 3, "utterances": 4},
     "spoofing": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 3},
     "recognition": {"speakers_train": 3, "speakers_dev": 2, "speakers_test": 2, "utterances": 4},
@@ -51,10 +52,10 @@ _SPEECH: dict[str, Plain] = {
     },
 }
 
-_LESS: dict[str, Plain] = {task: {"speakers_train": 2, "utterances": 3} for task in ("verification", "spoofing")}
+_LESS: dict[str, _Plain] = {task: {"speakers_train": 2, "utterances": 3} for task in ("verification", "spoofing")}
 """Less speech for networks of real size, because these tasks embed all training speech at the end of a stage."""
 
-_TINY_CONFIG: Plain = {
+_TINY_CONFIG: _Plain = {
     "hidden_size": 32,
     "layers": TINY_LAYERS,
     "heads": 4,
@@ -66,17 +67,17 @@ _TINY_CONFIG: Plain = {
 }
 
 
-def smoke_test(data: Plain, folder: Path) -> Plain:
+def smoke_test(recipe: dict[str, object], folder: Path) -> dict[str, object]:
     """The recipe as a smoke test, which takes seconds on any machine.
 
     A section ``smoke_test`` of the recipe, if there is one, is merged in; it reduces whatever else must be smaller, such as
     a head or a vocabulary.
 
     Args:
-        data: the recipe as plain data.
+        recipe: the recipe as plain data.
         folder: where stand-ins for published encoders are written.
     """
-    data = copy.deepcopy(data)
+    data: _Plain = copy.deepcopy(recipe)
     own = data.pop("smoke_test", {})
     if not isinstance(own, dict):
         raise RecipeError(
@@ -107,14 +108,14 @@ def smoke_test(data: Plain, folder: Path) -> Plain:
     return merged(data, own)
 
 
-def dry_run(data: Plain, folder: Path) -> Plain:
+def dry_run(recipe: dict[str, object], folder: Path) -> dict[str, object]:
     """A recipe with its real models, precision and recomputation, and one step of one utterance in every stage.
 
     Args:
-        data: the recipe as plain data.
+        recipe: the recipe as plain data.
         folder: where stand-ins for published encoders are written.
     """
-    data = copy.deepcopy(data)
+    data: _Plain = copy.deepcopy(recipe)
     data.pop("smoke_test", None)
     if source := data["encoder"].get("from"):
         data["encoder"] = _from(data["encoder"], stood_in(source, folder, tiny=False))
@@ -134,15 +135,15 @@ def dry_run(data: Plain, folder: Path) -> Plain:
     return data
 
 
-def _taught(options: Plain, folder: Path, *, tiny: bool) -> Plain:
+def _taught(options: _Plain, folder: Path, *, tiny: bool) -> _Plain:
     """The distillation section of a stage, with a stand-in for a teacher that is a published encoder."""
-    distillation: Plain = options.get("distillation") or {}
+    distillation: _Plain = options.get("distillation") or {}
     if (teacher := distillation.get("teacher")) in published_encoders():
         distillation["teacher"] = stood_in(teacher, folder, tiny=tiny)
     return distillation
 
 
-def _layers(encoder: Plain) -> tuple[int, int]:
+def _layers(encoder: _Plain) -> tuple[int, int]:
     """The number of layers of a recipe's encoder, at full size and in a smoke test."""
     if not (source := encoder.get("from")):
         config = encoder.get("config") or {}
@@ -160,7 +161,7 @@ def _fewer(chosen: list[Layer], layers: int, left: int) -> list[Layer]:
     return named + sorted({round(layer * left / layers) for layer in chosen if isinstance(layer, int)})
 
 
-def _smaller(encoder: Plain, folder: Path) -> Plain:
+def _smaller(encoder: _Plain, folder: Path) -> _Plain:
     if encoder.get("from"):
         return _from(encoder, stood_in(encoder["from"], folder, tiny=True))
     config = dict(encoder["config"])
@@ -178,7 +179,7 @@ def _smaller(encoder: Plain, folder: Path) -> Plain:
     return {**encoder, "config": config}
 
 
-def _from(encoder: Plain, source: str) -> Plain:
+def _from(encoder: _Plain, source: str) -> _Plain:
     """The section of an encoder that starts from a stand-in, which has no head to keep."""
     if source == encoder["from"]:
         return encoder
@@ -221,7 +222,7 @@ def _config(source: str, folder: Path, *, tiny: bool) -> EncoderConfig:
     return config
 
 
-def encoder_of_run(source: str) -> Plain:
+def encoder_of_run(source: str) -> dict[str, object]:
     """The encoder section of the recipe whose run made a model, of a name such as ``runs/demo/models/fine_tune``.
 
     Raises:
@@ -234,16 +235,16 @@ def encoder_of_run(source: str) -> Plain:
             f"with sottovoce (runs/NAME/models/STAGE), so nothing can stand for it; "
             f"{did_you_mean(source, published_encoders())}"
         )
-    return plain_recipe(path)["encoder"]
+    return dict(table_in(plain_recipe(path), "encoder"))
 
 
-def _speech(data: Plain) -> Plain:
+def _speech(data: _Plain) -> _Plain:
     """The options of synthetic speech for the recipe's task."""
     task = next(iter(data["task"]))
     return {"task": task, **_SPEECH[task]}
 
 
-def _synthetic(data: Plain, speech: Plain, *, batch: int, crop: float) -> None:
+def _synthetic(data: _Plain, speech: _Plain, *, batch: int, crop: float) -> None:
     """Synthetic speech in place of the recipe's corpora."""
     task = speech["task"]
     section = data["data"]
@@ -276,7 +277,7 @@ def _references(train: list[str]) -> list[str]:
     return [f"synthetic/train@{speed}" if speed else "synthetic/train" for speed in speeds]
 
 
-def _own_data(data: Plain, options: Plain) -> None:
+def _own_data(data: _Plain, options: _Plain) -> None:
     if options.get("train"):
         options["train"] = _references(options["train"])
     if options.get("augment"):
@@ -294,14 +295,14 @@ def _invented(effect: Any) -> Any:
     return made
 
 
-def _stages(data: Plain) -> list[Plain]:
+def _stages(data: _Plain) -> list[_Plain]:
     """The options of every stage, which can be changed in place."""
     stages = [entry if isinstance(entry, dict) else {entry: {}} for entry in data["stages"]]
     data["stages"] = [{kind: options or {} for kind, options in entry.items()} for entry in stages]
     return [options for entry in data["stages"] for options in entry.values()]
 
 
-def _few_steps(options: Plain, steps: int) -> None:
+def _few_steps(options: _Plain, steps: int) -> None:
     if "steps" not in options:
         return
     options["steps"] = steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import TypeAlias
 
 from ..errors import DataError
@@ -32,6 +33,17 @@ def number_in(data: PlainData, *path: str) -> float:
         DataError: there is something else, or nothing.
     """
     found = table_in(data, *path[:-1]).get(path[-1])
-    if not isinstance(found, int | float) or isinstance(found, bool):
+    if not isinstance(found, Real) or isinstance(found, bool):
         raise DataError(f"{'.'.join(path)}: a number is needed here, not {found!r:.80}")
+    return int(found) if isinstance(found, Integral) else float(found)
+
+
+def whole_in(data: PlainData, *path: str) -> int:
+    """The whole number at a path of keys.
+
+    Raises:
+        DataError: there is something else, or nothing.
+    """
+    if not isinstance(found := number_in(data, *path), int):
+        raise DataError(f"{'.'.join(path)}: a whole number is needed here, not {found!r:.80}")
     return found

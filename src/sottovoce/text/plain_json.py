@@ -18,7 +18,7 @@ REASON = "_reason"
 """Ending of the key that says why a value is null: ``der_reason`` for ``der``."""
 
 
-def dumps(data: Any, *, indent: int | None = None, escaped: bool = False) -> str:
+def dumps(data: object, *, indent: int | None = None, escaped: bool = False) -> str:
     """Plain data as JSON text (RFC 8259), without a line break at the end.
 
     Args:
@@ -35,7 +35,7 @@ def dumps(data: Any, *, indent: int | None = None, escaped: bool = False) -> str
         return json.dumps(finite(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
 
 
-def finite(data: Any) -> Any:
+def finite(data: object) -> object:
     """A copy of plain data in which every NaN and every infinity is ``None``.
 
     The nearest mapping around it gets a key with the ending ``_reason`` that says why; an existing reason is kept.

@@ -36,7 +36,7 @@ class Loader(yaml.SafeLoader):
         self._sizes: dict[int, tuple[int, int]] = {}
         self._made = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
         anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent) and anchor in self._begun:
@@ -93,7 +93,7 @@ def _fault(what: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.composer.ComposerError(None, None, what, mark)
 
 
-def yaml_value(source: str, loader: type[Loader] = Loader) -> Any:
+def yaml_value(source: str, loader: type[Loader] = Loader) -> object:
     """The value of a YAML text.
 
     Args:

@@ -19,11 +19,11 @@ from .steps import StepCallback
 class StraightToDisk(TorchCheckpointIO):
     """Writes a training state directly to disk. Lightning first builds it in memory, which takes three times the model."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, object], path: str | Path, storage_options: object = None) -> None:
         with path_in_errors(Path(path)), open(path, "wb") as file:
             torch.save(checkpoint, file)
 
-    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, object]:
         try:
             return super().load_checkpoint(path, *args, **kwargs)
         except (RuntimeError, EOFError, UnpicklingError):  # what `torch.load` raises on a damaged file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,8 +36,8 @@ class DevelopmentLoss:
         count = 0
         with evaluating(model, *self.terms):
             for index in range(len(self.batches)):
-                batch = self.batches[index]
-                batch = {name: each.to(device) if isinstance(each, Tensor) else each for name, each in batch.items()}
+                found = self.batches[index].items()
+                batch: Any = {name: each.to(device) if isinstance(each, Tensor) else each for name, each in found}
                 size = len(batch["ids"])
                 _, values = weighted_sum(self.terms, model, batch, model(batch["waveform"], batch["lengths"]))
                 count += size

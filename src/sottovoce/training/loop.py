@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.amp import GradScaler
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -132,7 +133,7 @@ class TrainingModule(LightningModule):
         self.logged = logged
         return loss
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         setup = self._setup
         groups = weight_groups(
             self.model,

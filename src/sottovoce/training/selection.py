@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..encoder.evaluation_mode import evaluating
 from ..errors import TrainingError
 from ..files import write_tensors
+from ..models.task_model import TaskModel
 from .steps import StepCallback
 
 Keep = Literal["last", "best", "up_to_best", "around_best", "after_peak"]
@@ -31,7 +32,7 @@ Keep = Literal["last", "best", "up_to_best", "around_best", "after_peak"]
 With one checkpoint, the middle three are the same.
 """
 
-Evaluate = Callable[[Any], Mapping[str, Any]]
+Evaluate = Callable[[TaskModel], Mapping[str, object]]
 
 
 class CheckpointSelection(StepCallback):
@@ -106,10 +107,10 @@ class CheckpointSelection(StepCallback):
     def path(self, step: int) -> Path:
         return self.directory / f"weights-{step:08d}.safetensors"
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         return {"evaluated": [list(each) for each in self.evaluated]}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Sequence[tuple[int, float]]]) -> None:
         self.evaluated = [(int(step), float(value)) for step, value in state["evaluated"]]
 
     def chosen(self, keep: Keep, average: int) -> list[int]:

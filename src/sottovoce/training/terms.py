@@ -48,7 +48,7 @@ class Term(nn.Module, ABC):
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         """The unweighted loss, and values to log."""
 
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, object]]:
         """Optimizer groups. The key ``scheduled`` says whether the learning-rate schedule of the weights applies."""
         return []
 
@@ -73,7 +73,7 @@ class TaskTerm(Term):
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         return self.objective.of(output, batch)
 
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, object]]:
         return [_group("objective", self.objective, lr=self._lr, weight_decay=self._weight_decay)]
 
 
@@ -127,7 +127,7 @@ class DistillationTerm(Term):
             total, values = total + features, values | parts
         return total, values
 
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, object]]:
         if self.features is None:
             return []
         return [_group("projections", self.features, lr=self._lr, weight_decay=0.0)]
@@ -152,7 +152,7 @@ class BudgetTerm(Term):
     def loss(self, model: TaskModel, batch: Batch, output: TaskOutput) -> tuple[Tensor, Values]:
         return self.pruner.penalty()
 
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, object]]:
         return [group | {"scheduled": False} for group in self.pruner.parameter_groups()]
 
 
@@ -162,7 +162,7 @@ def _group(name: str, module: nn.Module, **options: Any) -> dict[str, Any]:
 
 def weight_groups(
     model: TaskModel, *, encoder_lr: float, head_lr: float, weight_decay: float, decays: Decayed = "matrices"
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Optimizer groups of the model: for encoder and head one of matrices, which have weight decay, and one of vectors."""
     groups = []
     for name, module, lr in (("encoder", model.encoder, encoder_lr), ("head", model.head, head_lr)):

@@ -231,5 +231,7 @@ def test_a_recording_is_diarized_with_the_models_as_released(hub, tmp_path):
     turns = diarize(hub, tmp_path / "talk.wav", voices)
     assert turns and all(0 <= turn.start < turn.end <= 20 for turn in turns)
     write_plda(hub / "plda", embedding=192)
-    with pytest.raises(DataError, match="the PLDA is of embeddings of 192 numbers, and those of the speaker model have 256"):
+    with pytest.raises(
+        DataError, match="the PLDA is of embeddings of 192 numbers, and those of the speaker model have 256"
+    ):
         diarize(hub, tmp_path / "talk.wav", voices)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig, Shape, uniform_shape
 
@@ -19,7 +21,7 @@ RENAMED = {
     "initializer_range": "initializer_range",
 }
 CONVOLUTIONS = {"conv_kernel": "conv_kernel", "conv_stride": "conv_stride", "conv_bias": "conv_bias"}
-SUPPORTED: dict[str, tuple[Any, ...]] = {
+SUPPORTED: dict[str, tuple[object, ...]] = {
     "add_adapter": (False,),
     "adapter_attn_dim": (None,),
     "feat_extract_activation": ("gelu",),
@@ -31,18 +33,28 @@ LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16
 """Fields of the stock config of a published encoder of the size Large, see `Family.published`."""
 
 
-def shape(stock: Any, **parts: Any) -> Shape:
+def shape(
+    stock: PreTrainedConfig,
+    *,
+    conv_channels: Sequence[int] | None,
+    positional_groups: int | None,
+    positional_taps: Sequence[int] = (128,),
+    convolution: int | None = None,
+) -> Shape:
     """Our shape of a stock config with the given convolutions and positions, see `uniform_shape`."""
     return uniform_shape(
         hidden_size=stock.hidden_size,
         layers=stock.num_hidden_layers,
         heads=stock.num_attention_heads,
         ffn=stock.intermediate_size,
-        **parts,
+        conv_channels=conv_channels,
+        positional_groups=positional_groups,
+        positional_taps=positional_taps,
+        convolution=convolution,
     )
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     """`Family.fields` that all families have."""
     return {
         "head_dim": stock.hidden_size // stock.num_attention_heads,
@@ -52,7 +64,7 @@ def fields(stock: Any) -> dict[str, Any]:
     }
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     """`Family.sizes` that all families have."""
     widths = uniform(config)
     return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig, Shape
 
@@ -17,15 +19,15 @@ RENAMED = common.RENAMED | {
 SUPPORTED = common.SUPPORTED | {"use_intermediate_ffn_before_adapter": (False,)}
 
 
-def shape(stock: Any, conv_channels: Any) -> Shape:
+def shape(stock: PreTrainedConfig, conv_channels: Sequence[int] | None) -> Shape:
     return common.shape(stock, conv_channels=conv_channels, positional_groups=None, convolution=stock.hidden_size)
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     return common.fields(stock) | {"layer": "conformer", "position": stock.position_embeddings_type or "none"}
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     return common.sizes(config) | {
         "position_embeddings_type": None if config.position == "none" else config.position,
     }

@@ -1,6 +1,6 @@
 """data2vec-audio (Baevski et al. 2022): five small positional convolutions, each with a norm; always post-norm."""
 
-from typing import Any
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig, Shape
 
@@ -12,7 +12,7 @@ from .uniform_shapes import uniform
 POSITIONAL = (KeyRule("encoder.pos_conv_embed.layers.{i}.conv.*", "positional.layers.{i}.*"),)
 
 
-def shape(stock: Any) -> Shape:
+def shape(stock: PreTrainedConfig) -> Shape:
     return common.shape(
         stock,
         conv_channels=stock.conv_dim,
@@ -21,7 +21,7 @@ def shape(stock: Any) -> Shape:
     )
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     return common.fields(stock) | {
         "front_end": "waveform",
         "conv_norm": "layer",
@@ -32,7 +32,7 @@ def fields(stock: Any) -> dict[str, Any]:
     }
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     widths = uniform(config)
     return common.sizes(config) | {
         "conv_dim": widths.conv_channels,

@@ -41,15 +41,15 @@ class Family:
     name: str
     config: str
     model: str
-    shape: Callable[[Any], Shape]
+    shape: Callable[[PreTrainedConfig], Shape]
     table: Callable[[EncoderConfig], KeyMap]
     renamed: Mapping[str, str]
-    fields: Callable[[Any], dict[str, Any]]
-    sizes: Callable[[EncoderConfig], dict[str, Any]]
-    supported: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    normalized: Callable[[Any], bool] = lambda stock: True
+    fields: Callable[[PreTrainedConfig], dict[str, object]]
+    sizes: Callable[[EncoderConfig], dict[str, object]]
+    supported: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    normalized: Callable[[PreTrainedConfig], bool] = lambda stock: True
     filterbank: bool = False
-    published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    published: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def config_class(self) -> type[PreTrainedConfig]:
@@ -81,10 +81,10 @@ class Family:
             if (value := getattr(stock, key, allowed[0])) not in allowed:
                 choices = " or ".join(repr(a) for a in allowed)
                 raise CheckpointError(f"{name}: {key}={value!r} of {self.model_type} is not supported, only {choices}")
-        renamed = {ours: getattr(stock, theirs) for theirs, ours in self.renamed.items()}
+        renamed: dict[str, Any] = {ours: getattr(stock, theirs) for theirs, ours in self.renamed.items()}
         try:
             config = EncoderConfig(
-                family=self.name, shape=self.shape(stock), normalize=normalize, **renamed, **self.fields(stock)
+                family=self.name, shape=self.shape(stock), normalize=normalize, **(renamed | self.fields(stock))
             )
         except (TypeError, ValueError, ZeroDivisionError) as error:
             # Stock configs accept values of any type, so the arithmetic on them may fail.
@@ -97,7 +97,7 @@ class Family:
 
     def stock_config(self, config: EncoderConfig) -> PreTrainedConfig:
         """The stock config of our ``config``. What ours lacks is taken from the stock config that it was read from, if any."""
-        fields = dict(config.stock or {}) if config.family == self.name else {}
+        fields: dict[str, Any] = dict(config.stock or {}) if config.family == self.name else {}
         fields |= {theirs: getattr(config, ours) for theirs, ours in self.renamed.items()}
         return self.config_class(**(fields | self.sizes(config)))
 

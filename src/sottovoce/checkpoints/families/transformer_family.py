@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from transformers import PreTrainedConfig
+
 from sottovoce.encoder.config import EncoderConfig, Shape
 
 from . import common
@@ -16,7 +18,7 @@ LARGE = {**common.LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": T
 SUPPORTED = common.SUPPORTED | {"conv_pos_batch_norm": (False,)}
 
 
-def shape(stock: Any) -> Shape:
+def shape(stock: PreTrainedConfig) -> Shape:
     """Our shape of a stock config with one positional convolution."""
     return common.shape(
         stock,
@@ -26,7 +28,7 @@ def shape(stock: Any) -> Shape:
     )
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     """See `Family`."""
     return common.fields(stock) | {
         "front_end": "waveform",
@@ -37,7 +39,7 @@ def fields(stock: Any) -> dict[str, Any]:
     }
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     """See `Family`."""
     widths = uniform(config)
     return common.sizes(config) | {
@@ -80,7 +82,7 @@ def table(config: EncoderConfig) -> KeyMap:
     return KeyMap((*FRONT_END, *PROJECTION, *POSITIONAL, norm(config), *LAYER), common.UNUSED)
 
 
-def transformer(name: str, *, config: str, model: str, **changes: Any) -> Family:
+def transformer(name: str, *, config: str, model: str, **changes: object) -> Family:
     """A Transformer family.
 
     Args:

@@ -1,6 +1,6 @@
 """w2v-BERT 2.0 (Seamless Communication 2023): mel filterbank, causal Conformer layers with relative keys."""
 
-from typing import Any
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
 
@@ -12,7 +12,7 @@ from .transformer_family import PROJECTION
 NORMS = (KeyRule("encoder.layers.{i}.conv_module.depthwise_layer_norm.*", "layers.{i}.convolution.norm.*"),)
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     return conformer.fields(stock) | {
         "front_end": "filterbank",
         "final_norm": False,
@@ -23,7 +23,7 @@ def fields(stock: Any) -> dict[str, Any]:
     }
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     return conformer.sizes(config) | {
         "left_max_position_embeddings": config.left_positions,
         "right_max_position_embeddings": config.right_positions,

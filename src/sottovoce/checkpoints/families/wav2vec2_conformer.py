@@ -3,7 +3,7 @@
 Its checkpoints hold a positional convolution that the model never computes; it is left out.
 """
 
-from typing import Any
+from transformers import PreTrainedConfig
 
 from sottovoce.encoder.config import EncoderConfig
 
@@ -20,7 +20,7 @@ NORMS = (
 UNUSED = (*common.UNUSED, "encoder.pos_conv_embed.**", "encoder.embed_positions.**")
 
 
-def fields(stock: Any) -> dict[str, Any]:
+def fields(stock: PreTrainedConfig) -> dict[str, object]:
     return conformer.fields(stock) | {
         "front_end": "waveform",
         "conv_norm": stock.feat_extract_norm,
@@ -31,7 +31,7 @@ def fields(stock: Any) -> dict[str, Any]:
     }
 
 
-def sizes(config: EncoderConfig) -> dict[str, Any]:
+def sizes(config: EncoderConfig) -> dict[str, object]:
     return conformer.sizes(config) | {
         "conv_dim": uniform(config).conv_channels,
         "feat_extract_norm": config.conv_norm,

@@ -33,7 +33,7 @@ TABLE = "encoder.transformer.layers.0.attention.rel_attn_embed.weight"
 SCALE = "feature_extractor.dummy_weight"
 
 
-def load(content: Mapping[str, Any], name: str) -> Loaded:
+def load(content: Mapping[str, object], name: str) -> Loaded:
     """Our config, weights and notes of a file's content.
 
     Args:
@@ -68,7 +68,7 @@ def _keep_heads(config: EncoderConfig, tensors: dict[str, Tensor], name: str) ->
             tensors[key] = tensors[key].flatten()[layer["attention"]["heads"]]
 
 
-def encoder_config(fields: Any, name: str) -> EncoderConfig:
+def encoder_config(fields: object, name: str) -> EncoderConfig:
     """Our config for the config in such a file.
 
     Args:
@@ -79,7 +79,7 @@ def encoder_config(fields: Any, name: str) -> EncoderConfig:
         CheckpointError: entries that are missing, wrong, or contradict one another.
     """
     try:
-        return _encoder_config(fields)
+        return _encoder_config(dict(fields))  # type: ignore[call-overload]  # what is no mapping raises an error below
     except KeyError as error:
         raise CheckpointError(f"{name}: its config has no {error.args[0]}") from None
     except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:

@@ -19,7 +19,7 @@ from .tensors import only_tensors
 from .weight_norm import fold
 
 # The defaults of the original class.
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, object] = {
     "extractor_mode": "default",
     "encoder_layers": 12,
     "encoder_embed_dim": 768,
@@ -47,7 +47,7 @@ KEYS = frozenset({"cfg", "model"})
 MODES = {"default": "group", "layer_norm": "layer"}
 
 
-def load(content: Mapping[str, Any], name: str) -> Loaded:
+def load(content: Mapping[str, object], name: str) -> Loaded:
     """Our config, weights and notes of a file's content.
 
     Args:
@@ -125,7 +125,7 @@ MOST = 100
 """Most convolutions that `conv_layers` reads."""
 
 
-def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
+def conv_layers(text: object, name: str) -> list[tuple[int, int, int]]:
     """Channels, kernel and stride of each convolution, from the Python expression in which fairseq writes them.
 
     Only lists of numbers, ``+`` and ``* number`` are read; nothing is evaluated.
@@ -141,7 +141,7 @@ def conv_layers(text: Any, name: str) -> list[tuple[int, int, int]]:
         CheckpointError: the text is anything else.
     """
     try:
-        layers = _value(ast.parse(text, mode="eval").body) if isinstance(text, str) else text
+        layers: Any = _value(ast.parse(text, mode="eval").body) if isinstance(text, str) else text
         if layers and all(len(layer) == 3 and all(isinstance(n, int) for n in layer) for layer in layers):
             return [tuple(layer) for layer in layers]
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):

@@ -49,4 +49,4 @@ class Inert(dict[object, object]):
 
 def inert_classes() -> AbstractContextManager[None]:
     """While it lasts, ``torch.load(weights_only=True)`` reads objects of these classes as `Inert` ones."""
-    return safe_globals([(Inert, name) for name in KNOWN])  # type: ignore[no-any-return]
+    return safe_globals([(Inert, name) for name in KNOWN])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import PreTrainedConfig
 
 from sottovoce.encoder.loading.model_files import Files, read_json
@@ -22,7 +24,7 @@ def normalization(files: Files, family: Family, stock: PreTrainedConfig) -> tupl
     Raises:
         CheckpointError: the checkpoint needs another sampling rate or other features.
     """
-    settings = read_json(files, "preprocessor_config.json")
+    settings: Any = read_json(files, "preprocessor_config.json")
     if settings is None and (processor := read_json(files, "processor_config.json")) is not None:
         settings = processor.get("feature_extractor")
     default = family.normalized(stock)

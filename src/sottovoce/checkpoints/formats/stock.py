@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from transformers import PreTrainedConfig
@@ -42,7 +42,7 @@ HEADS = (
 """Names of modules of stock heads, which are left out if the encoder beside them has no prefix."""
 
 
-def stock_config(family: Family, fields: dict[str, Any], name: str) -> PreTrainedConfig:
+def stock_config(family: Family, fields: dict[str, object], name: str) -> PreTrainedConfig:
     """The stock config of a ``config.json``.
 
     Args:

@@ -30,12 +30,12 @@ class Converted:
         used: names of the stock tensors that were used.
     """
 
-    fields: dict[str, Any]
+    fields: Mapping[str, object]
     weights: dict[str, Tensor]
     used: set[str]
 
 
-def head_class(family: Family, fields: Mapping[str, Any]) -> str | None:
+def head_class(family: Family, fields: Mapping[str, object]) -> str | None:
     """The entry of `HEADS` that a ``config.json`` names, such as ``ForCTC``; ``None`` for another head or none.
 
     Args:
@@ -43,11 +43,16 @@ def head_class(family: Family, fields: Mapping[str, Any]) -> str | None:
         fields: content of the file.
     """
     stem = family.model.removesuffix("Model")
-    for name in fields.get("architectures") or ():
-        suffix = str(name).removeprefix(stem)
+    for name in _architectures(fields):
+        suffix = name.removeprefix(stem)
         if suffix in HEADS and suffix != name:
             return suffix
     return None
+
+
+def _architectures(fields: Mapping[str, object]) -> list[str]:
+    names = fields.get("architectures")
+    return [str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
 def convert_head(kind: str, config: PreTrainedConfig, tensors: Tensors, files: Files) -> Converted:
@@ -124,7 +129,7 @@ def _xvector(config: Any, tensors: Tensors, files: Files) -> Converted:
     return Converted(fields, found.weights, found.used)
 
 
-HEADS: dict[str, Callable[[Any, Tensors, Files], Converted]] = {
+HEADS: dict[str, Callable[[object, Tensors, Files], Converted]] = {
     "ForCTC": _ctc,
     "ForSequenceClassification": _utterances,
     "ForXVector": _xvector,
@@ -183,9 +188,9 @@ def _renamed(
     return Converted({}, {ours: tensors[theirs] for theirs, (ours, _) in wanted.items()}, set(wanted))
 
 
-def refusal(name: str, fields: Mapping[str, Any]) -> CheckpointError:
+def refusal(name: str, fields: Mapping[str, object]) -> CheckpointError:
     """The error for a checkpoint whose head is not known."""
-    what = ", ".join(fields.get("architectures") or ()) or "its config.json names no class, so it"
+    what = ", ".join(_architectures(fields)) or "its config.json names no class, so it"
     return CheckpointError(
         f"{name}: {what} has no head that can be kept (known are {', '.join(HEADS)}); SpeechEncoder.from_pretrained"
         " takes the encoder alone"

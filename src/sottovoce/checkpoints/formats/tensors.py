@@ -7,7 +7,6 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,7 +44,7 @@ def _what(value: object) -> str:
     return f"{value.layout} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
 
 
-def read_torch(path: Path) -> Any:
+def read_torch(path: Path) -> object:
     """The content of a file that ``torch.save`` wrote: tensors, containers, strings and numbers.
 
     Raises:

@@ -11,7 +11,7 @@ from sottovoce.encoder.loading.model_files import Files, read_json
 from sottovoce.errors import CheckpointError
 from sottovoce.models.spelling import MARK
 
-Settings = Mapping[str, Any]
+Settings = Mapping[str, object]
 
 BLANK = "<blank>"
 """Our name of label 0, see `sottovoce.decoding.vocabulary`."""
@@ -53,7 +53,7 @@ def read_vocabulary(files: Files, outputs: int) -> StockVocabulary:
     Raises:
         CheckpointError: there is no vocabulary, it is of another kind, or none of the outputs is the blank.
     """
-    vocabulary = read_json(files, "vocab.json")
+    vocabulary: Any = read_json(files, "vocab.json")
     if vocabulary is None:
         raise CheckpointError(
             f"{files.name}: no vocab.json, so the meaning of its {outputs} outputs is unknown; copy it (and"

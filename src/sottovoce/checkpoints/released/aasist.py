@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,7 +67,7 @@ def load(path: Path) -> WholeModel:
     """
     files = Directory(path.parent)
     conf = path.with_suffix(CONF)
-    fields = task_fields(read_json(files, conf.name) or {}, conf)
+    fields: dict[str, Any] = task_fields(read_json(files, conf.name) or {}, conf)
     fields["encoder"].origin = {"name": path.name, "license": license(files)}
     tensors = read_torch_tensors(path)
     return WholeModel(fields, converted(TaskConfig(**fields), tensors, str(path)), [])
@@ -95,7 +96,7 @@ def task_fields(content: Mapping[str, object], conf: Path) -> dict[str, object]:
         raise CheckpointError(
             f"{conf}: gat_dims begins with {width}, and filts ends with {channels[-1]}; both must agree"
         )
-    ratios = model.get("pool_ratios")
+    ratios: Any = model.get("pool_ratios")
     if not several(PROBABILITY, 3, 4).holds(ratios):
         raise CheckpointError(f"{conf}: pool_ratios is {short(ratios)}; it must be three or four shares of the nodes")
     head = {
@@ -116,7 +117,7 @@ def task_fields(content: Mapping[str, object], conf: Path) -> dict[str, object]:
     }
 
 
-def _channels(filts: object, conf: Path) -> tuple[int, list[int]]:
+def _channels(filts: Any, conf: Path) -> tuple[int, list[int]]:
     """Number of filters, and channels of all residual blocks.
 
     Raises:
@@ -171,7 +172,7 @@ def gathered(
         CheckpointError: see `converted`.
     """
     weights: dict[str, Tensor] = {}
-    missing, misshapen, used = [], [], set()
+    missing, misshapen, used = [], [], set[str]()
     for ours, like in wanted.items():
         theirs = theirs_of(ours)
         used.update(theirs)

@@ -197,7 +197,7 @@ CLUSTERING = {
 }
 
 
-def pipeline_settings(settings: Mapping[str, Any], config: Path) -> dict[str, Any]:
+def pipeline_settings(settings: Mapping[str, object], config: Path) -> dict[str, object]:
     """The settings of the diarization pipeline, under our names.
 
     Raises:
@@ -212,7 +212,7 @@ def pipeline_settings(settings: Mapping[str, Any], config: Path) -> dict[str, An
     check({k: v for k, v in clustering.items() if k in CLUSTERING}, CLUSTERING, f"{config}: clustering.args")
     window = float(inference.get("seg_duration", 16))
     vbx = METHODS[clustering.get("method", "VBxClustering")] == "vbx"
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "window": window,
         "step": round(window * float(inference.get("segmentation_step", 0.1)), 6),
         "median": 11 if inference.get("apply_median_filtering", True) else 1,

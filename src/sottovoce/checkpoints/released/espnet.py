@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sottovoce.encoder.loading.model_files import Directory, is_file
 from sottovoce.encoder.loading.pretrained import blueprint
@@ -117,7 +118,7 @@ def load(path: Path) -> WholeModel:
     encoder, weights, notes = upstream_of(front, name)
     encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}
     outside = {key: tensor for key, tensor in tensors.items() if not key.startswith((FRONT, TRAINED_WITH))}
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "encoder": encoder,
         "head": head.options(outside, name)
         | {"fusion": {"kind": "sum", "normalize": _normalization(settings, config)}},

@@ -27,7 +27,7 @@ def _plain(loader: _Untagged, suffix: str, node: yaml.Node) -> Any:
 _Untagged.add_multi_constructor("", _plain)
 
 
-def tagged_yaml(path: Path) -> dict[str, Any]:
+def tagged_yaml(path: Path) -> dict[str, object]:
     """The content of a config of another program.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from transformers import Wav2Vec2BertConfig
@@ -65,7 +66,8 @@ def load(path: Path) -> WholeModel:
             missing, left over or misshapen.
     """
     name = str(path)
-    tensors = only_tensors(read_torch(path)[MODULES][MODEL], name)
+    content: Any = read_torch(path)
+    tensors = only_tensors(content[MODULES][MODEL], name)
     if any(key.startswith("student_front.") or ".hard_concrete" in key for key in tensors):
         raise CheckpointError(
             f"{name}: a checkpoint from the middle of pruning (teacher and student, or gates); cut it with their"
@@ -81,7 +83,7 @@ def load(path: Path) -> WholeModel:
         )
     encoder = encoder_config(inside, name)
     encoder.origin = {"name": path.name, "license": license(Directory(path.parent)) or LICENSE}
-    fields = {
+    fields: dict[str, Any] = {
         "encoder": encoder,
         "head": head_options(outside, encoder, name),
         "scoring": "cosine",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -113,7 +114,7 @@ def load(path: Path) -> WholeModel:
     outside = {key: tensor for key, tensor in tensors.items() if not key.startswith(FRONT)}
     encoder, weights, notes = _encoder(settings, inside, file)
     encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}
-    fields = {
+    fields: dict[str, Any] = {
         "encoder": encoder,
         "head": {
             "kind": "classifier",

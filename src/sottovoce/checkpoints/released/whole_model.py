@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
+
+from sottovoce.encoder.config import EncoderConfig
 
 
 class WholeModel(NamedTuple):
@@ -16,6 +18,13 @@ class WholeModel(NamedTuple):
         notes: what the user should read.
     """
 
-    fields: dict[str, Any]
+    fields: dict[str, object]
     weights: dict[str, Tensor]
     notes: list[str]
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """The config of the encoder."""
+        config = self.fields["encoder"]
+        assert isinstance(config, EncoderConfig)
+        return config

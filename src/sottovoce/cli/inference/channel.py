@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -23,9 +23,15 @@ def parse_channel(text: str) -> Channel:
     raise typer.BadParameter(f"{text!r} is neither a channel, counted from 0, nor 'mix', the mean of all")
 
 
-ChannelOption = Annotated[
-    Any,  # Channel | None, a type that typer does not support; the parser converts it
-    typer.Option(
-        "--channel", parser=parse_channel, metavar="N|mix", help="Channel of files with several, from 0; mix: the mean."
-    ),
-]
+if TYPE_CHECKING:
+    ChannelOption: TypeAlias = Channel | None
+else:  # a type that typer does not support; the parser converts it
+    ChannelOption = Annotated[
+        object,
+        typer.Option(
+            "--channel",
+            parser=parse_channel,
+            metavar="N|mix",
+            help="Channel of files with several, from 0; mix: the mean.",
+        ),
+    ]

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from .channel import ChannelOption
 
 if TYPE_CHECKING:
-    from sottovoce.inference.batch import Batch
+    from sottovoce.data.audio.channels import Channel as AudioChannel
+    from sottovoce.inference.batch import Batch, Named
     from sottovoce.inference.inputs import Recording
     from sottovoce.models.task_network import TaskNetwork
 
@@ -43,7 +44,7 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write into this f
 SOME_FAULTY = 1
 """Exit code when recordings were skipped."""
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound="Named")
 Result = TypeVar("Result")
 Write = Callable[[str], None]
 ShowProgress = Callable[[str], None]
@@ -55,7 +56,7 @@ class CommonOptions:
     """The arguments and options that all of these commands have."""
 
     recordings: Sequence[str]
-    channel: Any = None
+    channel: AudioChannel | None = None
     skip_faulty: bool = False
     as_json: bool = False
     out: Path | None = None
@@ -83,7 +84,7 @@ class CommonOptions:
         return recordings(self.recordings, channel=self.channel)
 
 
-def check_recordings(items: Sequence[Any], check: Callable[[Any], object], options: CommonOptions) -> Batch[Any]:
+def check_recordings(items: Sequence[Item], check: Callable[[Item], object], options: CommonOptions) -> Batch[Item]:
     """Check the headers of all recordings and, with ``--skip-faulty``, leave out the faulty ones; see `Batch`."""
     from sottovoce.cli.terminal import busy
     from sottovoce.inference.batch import Batch
@@ -96,8 +97,8 @@ def check_recordings(items: Sequence[Any], check: Callable[[Any], object], optio
 
 
 def run_batch(
-    batch: Batch[Any], process: Callable[[Any, ShowProgress], Result], *, shown: bool = True
-) -> Iterator[tuple[Any, Result]]:
+    batch: Batch[Item], process: Callable[[Item, ShowProgress], Result], *, shown: bool = True
+) -> Iterator[tuple[Item, Result]]:
     """Yield each recording with its result, and show the progress on standard error if that is a terminal.
 
     Args:
@@ -111,7 +112,7 @@ def run_batch(
     count, number = len(batch.items), 0
     status = Console(stderr=True).status("")
 
-    def work(item: Any) -> Result:
+    def work(item: Item) -> Result:
         nonlocal number
         number += 1
         place = f"{number}/{count} {item.name}"
@@ -140,15 +141,15 @@ def output(out: Path | None) -> Iterator[Write]:
 
 def run_on_recordings(
     options: CommonOptions,
-    load: Callable[[], Callable[[Any, ShowProgress], Result]],
-    lines: Callable[[Any, Result], Sequence[str]],
-    data: Callable[[Any, Result], dict[str, Any]],
+    load: Callable[[], Callable[[Recording, ShowProgress], Result]],
+    lines: Callable[[Recording, Result], Sequence[str]],
+    data: Callable[[Recording, Result], dict[str, object]],
     *,
-    check: Callable[[Any], object],
-    check_all: Callable[[Sequence[Any]], None] | None = None,
+    check: Callable[[Recording], object],
+    check_all: Callable[[Sequence[Recording]], None] | None = None,
     columns: str,
     shown: bool = True,
-    save: Callable[[list[tuple[Any, Result]]], None] | None = None,
+    save: Callable[[list[tuple[Recording, Result]]], None] | None = None,
 ) -> None:
     """Run a model on every recording and print the results.
 
@@ -193,7 +194,7 @@ def run_on_recordings(
 
 def on_each(
     model: str, task: str, function: Callable[[TaskNetwork, Recording], Result]
-) -> Callable[[], Callable[[Any, ShowProgress], Result]]:
+) -> Callable[[], Callable[[Recording, ShowProgress], Result]]:
     """The argument ``load`` of `run_on_recordings` for a library function that takes a model and a recording.
 
     Args:
@@ -202,7 +203,7 @@ def on_each(
         function: computes the result.
     """
 
-    def loaded() -> Callable[[Any, ShowProgress], Result]:
+    def loaded() -> Callable[[Recording, ShowProgress], Result]:
         from sottovoce.models.loading import load
 
         network = load(model, task)
@@ -217,7 +218,7 @@ def print_columns(columns: str) -> None:
         typer.echo(f"columns: {columns}", err=True)
 
 
-def print_summary(batch: Batch[Any], count: int, out: Path | None) -> None:
+def print_summary(batch: Batch[Item], count: int, out: Path | None) -> None:
     """Print where the results are and which recordings were skipped.
 
     Raises:
@@ -243,7 +244,7 @@ def exit_with_faults(faults: Sequence[str], what: str) -> NoReturn:
     raise typer.Exit(SOME_FAULTY)
 
 
-def _share(batch: Batch[Any], count: int) -> str:
+def _share(batch: Batch[Item], count: int) -> str:
     return f"{len(batch.faults)} of {count} recordings"
 
 

@@ -10,13 +10,14 @@ Loaders have no state to restore, so a run that was killed and resumed ends in t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ...errors import DataError, SottovoceError
+from ...models.batch import Batch
 from ...quantities import SAMPLE_RATE
 from ..audio.acoustics import Wave, crop_start, wrapped_stretch
 from ..audio.frames import FRAME_LENGTH
@@ -28,9 +29,6 @@ from .targets import Targets
 
 if TYPE_CHECKING:
     from lhotse.cut import Cut
-
-Batch: TypeAlias = dict[str, Any]
-"""``waveform`` [B, S] float32; ``lengths`` [B] int64 samples; ``ids`` list; and the entries of `Targets`."""
 
 _QUANTUM = SAMPLE_RATE // 10
 """Random crop lengths are multiples of this number of samples, so that encoders see few different lengths."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import DataError
+from ...models.batch import Batch
 from ...quantities import SAMPLE_RATE
 from ..audio.frames import FRAME_LENGTH, FRAME_STEP, frame_count
 from ..corpora.rttm import Turn
@@ -72,5 +73,5 @@ class SpeakerActivity(Targets):
         most = active.sum(0).argsort(descending=True, stable=True)[: self.speakers]
         return active[:, most]
 
-    def collate(self, found: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate(self, found: Sequence[Tensor]) -> Batch:
         return {"activity": pad_sequence(list(found), batch_first=True)}

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import DataError
+from ...models.batch import Batch
 from ...quantities import SAMPLE_RATE
 from ..corpora.cuts import cut_speaker
 
@@ -31,7 +32,7 @@ class Targets(ABC):
         """
 
     @abstractmethod
-    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate(self, labels: Sequence[Tensor]) -> Batch:
         """The entries of a batch, from the labels of its utterances."""
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
@@ -80,7 +81,7 @@ class Classes(Targets):
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
         return torch.tensor(self._class[cut.id])
 
-    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate(self, labels: Sequence[Tensor]) -> Batch:
         return {"labels": torch.stack(list(labels))}
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
@@ -120,7 +121,7 @@ class SLUTargets(Targets):
     def of(self, cut: Cut, start: int, samples: int) -> Tensor:
         return torch.tensor(self._classes[cut.id])
 
-    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate(self, labels: Sequence[Tensor]) -> Batch:
         return {"labels": torch.stack(list(labels))}
 
     def groups(self, cuts: Sequence[Cut]) -> list[int]:
@@ -155,6 +156,6 @@ class Tokens(Targets):
             )
         return self._tokens[cut.id]
 
-    def collate(self, labels: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate(self, labels: Sequence[Tensor]) -> Batch:
         lengths = torch.tensor([len(each) for each in labels])
         return {"tokens": pad_sequence(list(labels), batch_first=True), "token_lengths": lengths}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,12 +30,12 @@ class RecordingRecord(_Record):
     """The fields of a Lhotse ``Recording``."""
 
     id: str
-    sources: list[dict[str, Any]]
+    sources: list[dict[str, object]]
     sampling_rate: int
     num_samples: int
     duration: Seconds
     channel_ids: list[int] | None = None
-    transforms: list[dict[str, Any]] | None = None
+    transforms: list[dict[str, object]] | None = None
 
 
 class SupervisionRecord(_Record):
@@ -50,8 +50,8 @@ class SupervisionRecord(_Record):
     language: str | None = None
     speaker: str | None = None
     gender: str | None = None
-    custom: dict[str, Any] | None = None
-    alignment: dict[str, Any] | None = None
+    custom: dict[str, object] | None = None
+    alignment: dict[str, object] | None = None
 
     @property
     def end(self) -> Seconds:
@@ -69,7 +69,7 @@ class CutRecord(_Record):
     channel: int | list[int]
     recording: RecordingRecord
     supervisions: list[SupervisionRecord] = []
-    custom: dict[str, Any] | None = None
+    custom: dict[str, object] | None = None
 
 
 def read_cut_records(path: str | Path) -> Sequence[CutRecord | Cut]:

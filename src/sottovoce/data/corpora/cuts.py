@@ -7,7 +7,7 @@ import importlib.util
 import io
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +47,13 @@ def make_cut(
     speaker: str | None = None,
     text: str | None = None,
     gender: str | None = None,
-    custom: dict[str, object] | None = None,
+    custom: Mapping[str, object] | None = None,
     stretch: tuple[float, float] | None = None,
     channel: Channel = 0,
     channels: int = 1,
     recording: str | None = None,
     segments: Iterable[tuple[float, float, str | None, str | None]] | None = None,
-    cut_custom: dict[str, object] | None = None,
+    cut_custom: Mapping[str, object] | None = None,
 ) -> Cut:
     """A cut of one channel of a file or of a stretch of it, with one supervision over the whole cut, or several.
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import DataError
 from ...files import unwritable
@@ -56,7 +56,7 @@ def import_corpus(
     split: str | None = None,
     channel: Channel | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **options: Any,
+    **options: object,
 ) -> dict[str, Path]:
     """Check a corpus and write ``<out>/<split>.jsonl.gz``.
 

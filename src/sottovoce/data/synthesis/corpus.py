@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...errors import DataError
 from ...files import unwritable, write_json
@@ -93,7 +92,7 @@ def synthesis_of(task: str, options: Mapping[str, object], *, spelling: Callable
 
 
 def synthesize(
-    out: str | Path, *, task: str = "verification", progress: Progress | None = None, **options: Any
+    out: str | Path, *, task: str = "verification", progress: Progress | None = None, **options: object
 ) -> SyntheticCorpus:
     """Make the synthetic corpus of a task, or reuse it if it exists.
 

@@ -65,4 +65,4 @@ class SpoofingSynthesis(UtteranceSynthesis):
 
     def process(self, planned: PlannedUtterance, wave: Wave) -> Wave:
         attack = planned.prompt.custom.get("attack")
-        return wave if attack is None else resynthesize(wave, attack, np.random.default_rng([*planned.key, 5]))
+        return wave if attack is None else resynthesize(wave, str(attack), np.random.default_rng([*planned.key, 5]))

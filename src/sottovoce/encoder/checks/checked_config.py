@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from transformers import PreTrainedConfig
 
@@ -43,7 +43,7 @@ class CheckedConfig(PreTrainedConfig):
         return tuple(each.name for each in every if each.kind is not each.VAR_KEYWORD)
 
     @classmethod
-    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+    def from_dict(cls, config_dict: dict[str, object], **kwargs: Any) -> Self:
         """As in Transformers, but fields that keywords change are checked as if they were in ``config_dict``."""
         changes = {name: kwargs.pop(name) for name in cls.changeable() if name in kwargs}
         if kwargs.get("attn_implementation") not in (None, "sdpa"):
@@ -56,7 +56,7 @@ class CheckedConfig(PreTrainedConfig):
         if not kwargs.get("return_unused_kwargs"):
             return made
         config, unused = made
-        return config, {**unused, **kept}
+        return config, {**unused, **kept}  # type: ignore[return-value]  # as in Transformers
 
     @classmethod
     def changeable(cls) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ class CheckedConfig(PreTrainedConfig):
         return cls.field_names()
 
     @classmethod
-    def changed(cls, fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    def changed(cls, fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
         """The fields of a config with some of them changed."""
         return {**fields, **changes}
 
     @classmethod
-    def from_file(cls, fields: Mapping[str, Any], name: str) -> Any:
+    def from_file(cls, fields: Mapping[str, object], name: str) -> Self:
         """The config in a ``config.json``.
 
         Args:

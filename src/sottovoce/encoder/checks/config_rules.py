@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import CheckpointError
+from ...text.plain_data import whole_in
 from ...text.suggestions import did_you_mean
+from ..units import Shape
 from .values import (
     ANYTHING,
     FLAG,
@@ -152,10 +154,11 @@ BLOCKS = {
 def ids(maximum: int) -> Rule:
     """Kept ids, as a list or as the text of ranges (``0-5,8``), which `ids_as_lists` reads."""
     listed = several(whole(0, maximum - 1), 0, maximum)
-    return Rule(
-        f"ids from 0 to {maximum - 1}, none twice, such as '0-5,8'",
-        lambda value: isinstance(value, str) or (listed.holds(value) and len(set(value)) == len(value)),
-    )
+
+    def holds(value: Any) -> bool:
+        return isinstance(value, str) or (listed.holds(value) and len(set(value)) == len(value))
+
+    return Rule(f"ids from 0 to {maximum - 1}, none twice, such as '0-5,8'", holds)
 
 
 WIDTH_RULES = {
@@ -169,7 +172,7 @@ OF_BLOCK = {"attention": "heads", "convolution": "channels"}
 """Block -> name of its width; in all other blocks it is ``units``."""
 
 
-def check_shape(shape: Any, layer: str, convolutions: int | None, where: str) -> None:
+def check_shape(shape: object, layer: str, convolutions: int | None, where: str) -> None:
     """Check a shape before a network is built from it.
 
     Args:
@@ -231,7 +234,7 @@ def _is_factored(value: Any, depth: int = 6) -> bool:
     )
 
 
-def check_against_original(shape: Any, original: Any) -> None:
+def check_against_original(shape: Shape, original: Shape) -> None:
     """Check a shape against the one before pruning.
 
     Raises:
@@ -261,12 +264,14 @@ WITHOUT_LAYERS = ("samples", "features")
 """Front ends of encoders without layers."""
 
 
-def width_without_layers(fields: Mapping[str, Any]) -> int:
+def width_without_layers(fields: Mapping[str, object]) -> int:
     """The width of the frames of an encoder without layers, from the fields of its config."""
-    return 1 if fields["front_end"] == "samples" else fields["filterbank_bins"] * fields["stacked_windows"]
+    if fields["front_end"] == "samples":
+        return 1
+    return whole_in(fields, "filterbank_bins") * whole_in(fields, "stacked_windows")
 
 
-def check_without_layers(shape: Any, fields: Mapping[str, Any]) -> None:
+def check_without_layers(shape: Shape, fields: Mapping[str, object]) -> None:
     """Check the config of an encoder without layers.
 
     Args:
@@ -276,7 +281,7 @@ def check_without_layers(shape: Any, fields: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: it has a part that such an encoder lacks, or another width than its front end.
     """
-    front = fields["front_end"]
+    front = str(fields["front_end"])
     wanted = {"layer": "pre_norm", "position": "none", "downsampling": 1, "final_norm": False}
     found = {name: fields[name] for name in wanted}
     wanted |= {"layers": [], "positional": None, "residual": list(range(width_without_layers(fields)))}

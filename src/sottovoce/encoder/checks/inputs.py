@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from ...errors import AudioError
 from ...text.suggestions import did_you_mean
 from .masks import lengths_of
 
-FIXED_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+FIXED_ARGUMENTS: dict[str, tuple[object, ...]] = {
     "output_attentions": (None, False),
     "input_ids": (None,),
     "inputs_embeds": (None,),
@@ -87,7 +87,7 @@ def _either(**named: Tensor | None) -> Tensor | None:
     return second if first is None else first
 
 
-def refuse_unknown(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:
+def refuse_unknown(given: Mapping[str, object], known: Iterable[str], name: str) -> None:
     """Refuse arguments of a forward pass that would have no effect.
 
     Args:

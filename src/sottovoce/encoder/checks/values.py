@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...errors import CheckpointError
 from ...text.suggestions import did_you_mean
@@ -31,7 +31,7 @@ class Rule:
     """
 
     wants: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[object], bool]
     verb: str = "must be"
 
 
@@ -83,7 +83,7 @@ PROBABILITY = number(0, 1)
 POSITIVE = number(math.ulp(0.0), 1e30)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -91,7 +91,7 @@ def _same(value: Any, choice: Any) -> bool:
     return type(value) is type(choice) and bool(value == choice)
 
 
-def check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str = "config") -> None:
+def check(values: Mapping[str, object], rules: Mapping[str, Rule], where: str = "config") -> None:
     """Check values against the rules of their names.
 
     Args:

@@ -58,10 +58,9 @@ class KaldiAnalysis:
         return _times(_power(x * self._window(x)), filters).clamp(min=self.floor).log()
 
     def _window(self, like: Tensor) -> Tensor:
-        symmetric = {"periodic": False, "dtype": like.dtype, "device": like.device}
         if self.window == "hamming":
-            return torch.hamming_window(WINDOW, **symmetric)
-        return torch.hann_window(WINDOW, **symmetric).pow(0.85)
+            return torch.hamming_window(WINDOW, periodic=False, dtype=like.dtype, device=like.device)
+        return torch.hann_window(WINDOW, periodic=False, dtype=like.dtype, device=like.device).pow(0.85)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ Everything that works on an encoder and a head then works on it too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..config import EncoderConfig, uniform_shape
 
-NO_LAYERS: dict[str, Any] = {
+NO_LAYERS: Mapping[str, object] = {
     "layers": 0,
     "heads": 0,
     "ffn": 0,
@@ -19,8 +20,8 @@ NO_LAYERS: dict[str, Any] = {
 }
 """Arguments of `uniform_shape` for an encoder without layers, besides its width."""
 
-_PLAIN: dict[str, Any] = {"layer": "pre_norm", "position": "none"}
-PLAIN: dict[str, dict[str, Any]] = {
+_PLAIN: Mapping[str, object] = {"layer": "pre_norm", "position": "none"}
+PLAIN: Mapping[str, Mapping[str, object]] = {
     "samples": {"family": "waveform", "front_end": "samples", **_PLAIN},
     "features": {
         "family": "filterbank",
@@ -43,8 +44,7 @@ def waveform_config(fixed_samples: int | None = None) -> EncoderConfig:
     Raises:
         CheckpointError: a number of samples that is out of range.
     """
-    shape = uniform_shape(hidden_size=1, **NO_LAYERS)
-    return EncoderConfig(shape=shape, fixed_samples=fixed_samples, **PLAIN["samples"])
+    return _config(1, {**PLAIN["samples"], "fixed_samples": fixed_samples})
 
 
 def filterbank_config(toolkit: str = "wespeaker", bins: int = 80, norm: str = "mean") -> EncoderConfig:
@@ -58,6 +58,10 @@ def filterbank_config(toolkit: str = "wespeaker", bins: int = 80, norm: str = "m
     Raises:
         CheckpointError: an unknown name, or a number that is out of range.
     """
-    shape = uniform_shape(hidden_size=bins, **NO_LAYERS)
-    fields = PLAIN["features"] | {"filterbank": toolkit, "filterbank_bins": bins, "feature_norm": norm}
-    return EncoderConfig(shape=shape, **fields)
+    own = {"filterbank": toolkit, "filterbank_bins": bins, "feature_norm": norm}
+    return _config(bins, {**PLAIN["features"], **own})
+
+
+def _config(width: int, fields: dict[str, Any]) -> EncoderConfig:
+    widths: dict[str, Any] = dict(NO_LAYERS)
+    return EncoderConfig(shape=uniform_shape(hidden_size=width, **widths), **fields)

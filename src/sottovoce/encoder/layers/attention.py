@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ class AttentionContext:
         window: ``[T, K]``, True where a query may attend to a key; ``None``: everywhere.
     """
 
-    position: Any = None
+    position: Tensor | None = None
     valid: Tensor | None = None
     window: Tensor | None = None
 

@@ -77,10 +77,10 @@ class PreNormLayer(RecomputedLayer):
 class ConformerLayer(RecomputedLayer):
     """Half feed-forward, attention, convolution, half feed-forward, norm (Gulati et al. 2020)."""
 
-    feed_forward1_norm: Any
-    attention_norm: Any
-    convolution_norm: Any
-    feed_forward2_norm: Any
+    feed_forward1_norm: nn.LayerNorm | None
+    attention_norm: nn.LayerNorm | None
+    convolution_norm: nn.LayerNorm | None
+    feed_forward2_norm: nn.LayerNorm | None
 
     def __init__(
         self,
@@ -105,13 +105,13 @@ class ConformerLayer(RecomputedLayer):
 
     def forward(self, x: Tensor, context: AttentionContext = ALL, cache: LayerCache | None = None) -> Tensor:
         """``[B, T, D] -> [B, T, D]``."""
-        if self.feed_forward1 is not None:
+        if self.feed_forward1 is not None and self.feed_forward1_norm is not None:
             x = x + 0.5 * self.feed_forward1(self.feed_forward1_norm(x))
-        if self.attention is not None:
+        if self.attention is not None and self.attention_norm is not None:
             x = x + self.attention(self.attention_norm(x), context, cache)
-        if self.convolution is not None:
+        if self.convolution is not None and self.convolution_norm is not None:
             x = x + self.convolution(self.convolution_norm(x), context.valid, cache)
-        if self.feed_forward2 is not None:
+        if self.feed_forward2 is not None and self.feed_forward2_norm is not None:
             x = x + 0.5 * self.feed_forward2(self.feed_forward2_norm(x))
         return self.final_norm(x)
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .convolution import Count
 
-def hop_count(samples: int | Tensor, hop: int) -> int | Tensor:
+
+def hop_count(samples: Count, hop: int) -> Count:
     """The number of hops of ``hop`` samples that have begun."""
     return (samples + hop - 1) // hop
 

@@ -68,7 +68,7 @@ def pays(inputs: int, outputs: int, ranks: int) -> bool:
     return ranks * (inputs + outputs) < inputs * outputs
 
 
-def factored_paths(shape: Any, path: str = "") -> dict[str, int]:
+def factored_paths(shape: object, path: str = "") -> dict[str, int]:
     """Module path -> ranks of every linear map that is factorized in a shape.
 
     >>> factored_paths({"layers": [{"feed_forward": {"units": 8, "up": {"ranks": 3}}}]})

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,15 +46,15 @@ class NoPosition(nn.Module):
     backwards = False
     """Whether the columns of the bias are for the keys in reverse order, in which attention must then take them."""
 
-    def prepare(self, span: AttentionSpan, like: Tensor) -> Any:
+    def prepare(self, span: AttentionSpan, like: Tensor) -> Tensor | None:
         """What the layers need, on the device and in the dtype of ``like``."""
         return None
 
-    def rotate(self, x: Tensor, context: Any) -> Tensor:
+    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
         """``[B, T, D] -> [B, T, D]``: the input of queries and keys."""
         return x
 
-    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor | None]:
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Queries ``[B, H, T, d]``, and what is added to the scores: ``[B | 1, H, T, K]``, or ``None``."""
         return q, None
 
@@ -121,7 +120,8 @@ class GatedRelativeBias(NoPosition):
         self.gate = HeadGate(head_dim, 8)
         self.constant = nn.Parameter(torch.ones(len(self.heads)))
 
-    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert context is not None
         B, T, _ = x.shape
         if not self.stream.whole:
             full = x.new_zeros(B, T, self.stream.original)
@@ -167,7 +167,8 @@ class RelativeKey(NoPosition):
         self.distance = nn.Embedding(positions, head_dim)
         self.head_dim = head_dim
 
-    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert context is not None
         by_distance = (q * self.head_dim**-0.5) @ self.distance.weight.t()  # [B, H, T, P]
         return q, by_distance.gather(3, context.expand(*q.shape[:2], *context.shape))
 
@@ -206,7 +207,8 @@ class Rotary(NoPosition):
         half = head_dim // 2
         self.partner = IndexTensor(place[c + half if c % head_dim < half else c - half] for c in stream.ids)
 
-    def rotate(self, x: Tensor, context: Any) -> Tensor:
+    def rotate(self, x: Tensor, context: Tensor | None) -> Tensor:
+        assert context is not None
         cosine, sine = context
         return x * cosine + x[..., self.partner(x.device)] * sine
 
@@ -238,7 +240,8 @@ class RelativePosition(NoPosition):
         self.content = nn.Parameter(torch.zeros(heads, head_dim))
         self.position = nn.Parameter(torch.zeros(heads, head_dim))
 
-    def bias(self, x: Tensor, q: Tensor, context: Any) -> tuple[Tensor, Tensor]:
+    def bias(self, x: Tensor, q: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert context is not None
         T = q.shape[2]
         keys = self.project(context).view(-1, self.heads, self.head_dim).permute(1, 2, 0)  # [H, d, T + K - 1]
         by_distance = ((q + self.position[:, None]) * self.head_dim**-0.5) @ keys  # [B, H, T, T + K - 1]

@@ -32,9 +32,9 @@ def low_precision(x: Tensor) -> torch.dtype | None:
     return dtype if dtype in LOW_PRECISION else None
 
 
-def conv1d(x: Tensor, weight: Tensor, bias: Tensor | None = None, **how: Any) -> Tensor:
+def conv1d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, groups: int = 1, stride: int = 1) -> Tensor:
     """`torch.nn.functional.conv1d`, correct in every precision."""
-    return _convolve(F.conv1d, x, weight, bias, **how)
+    return _convolve(F.conv1d, x, weight, bias, groups=groups, stride=stride)
 
 
 class Conv1d(nn.Conv1d):
@@ -44,7 +44,7 @@ class Conv1d(nn.Conv1d):
         """``[B, I, T] -> [B, O, T']``."""
         if self._is_linear and low_precision(x) is not None:
             return F.linear(x.transpose(1, 2), self.weight[..., 0], self.bias).transpose(1, 2)
-        return conv1d(x, self.weight, self.bias, **_settings(self))
+        return _convolve(F.conv1d, x, self.weight, self.bias, **_settings(self))
 
     @property
     def _is_linear(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import CheckpointError
 from .provider import Provider
@@ -32,14 +32,14 @@ class ForeignFormats(Protocol):
 
     def load_task(
         self, name: str | os.PathLike[str], files: Files | None = None
-    ) -> tuple[dict[str, Any], dict[str, Tensor], list[str]]:
+    ) -> tuple[dict[str, object], dict[str, Tensor], list[str]]:
         """Read an encoder with its head: the fields of its `TaskConfig`, its weights by name, and notes.
 
         Raises:
             CheckpointError: as `load`; or the head is unknown, or its tokenizer is missing or does not fit.
         """
 
-    def has_task(self, name: str | os.PathLike[str], fields: Mapping[str, Any]) -> bool:
+    def has_task(self, name: str | os.PathLike[str], fields: Mapping[str, object]) -> bool:
         """Whether `load_task` reads the head of a model, whose ``config.json`` holds ``fields`` (empty: it has none)."""
 
     def from_transformers(

@@ -14,7 +14,7 @@ HUB_TIMEOUT = 5.0
 """Seconds to wait for an answer of the hub."""
 
 
-def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
+def download(name: str, filename: str, options: dict[str, object]) -> Path | None:
     """A file of a repository, from the hub or its cache; ``None`` where there is no such file.
 
     Args:
@@ -33,7 +33,8 @@ def download(name: str, filename: str, options: dict[str, Any]) -> Path | None:
     if why is not None:
         return _cached(name, filename, options, why)
     try:
-        return Path(hf_hub_download(name, filename, etag_timeout=HUB_TIMEOUT, **options))
+        own: Any = options
+        return Path(hf_hub_download(name, filename, etag_timeout=HUB_TIMEOUT, **own))
     except LocalEntryNotFoundError:  # the connection was lost after the hub had answered
         return _cached(name, filename, options, "the hub cannot be reached")
     except EntryNotFoundError:

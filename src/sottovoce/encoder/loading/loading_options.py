@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -28,7 +27,7 @@ PLACEMENT_OPTIONS = (
 )
 """Options that say where weights go and in what form, which are passed on to Transformers."""
 
-FIXED_OPTIONS: dict[str, tuple[Any, ...]] = {
+FIXED_OPTIONS: dict[str, tuple[object, ...]] = {
     "attn_implementation": (None, "sdpa"),
     "output_attentions": (None, False),
     "output_hidden_states": (None, True),
@@ -71,14 +70,14 @@ class LoadingOptions:
         report: whether the caller asks for the loading info too.
     """
 
-    hub: dict[str, Any]
-    changes: dict[str, Any]
-    placing: dict[str, Any]
+    hub: dict[str, object]
+    changes: dict[str, object]
+    placing: dict[str, object]
     dtype: torch.dtype | str | None
     report: bool
 
 
-def split_options(name: str, fields: Iterable[str], given: Mapping[str, Any]) -> LoadingOptions:
+def split_options(name: str, fields: Iterable[str], given: Mapping[str, object]) -> LoadingOptions:
     """The options of ``from_pretrained``, checked and sorted.
 
     Args:

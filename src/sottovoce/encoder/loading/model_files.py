@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...errors import CheckpointError
 from ...text.one_line import reason, unreadable
@@ -94,13 +94,13 @@ class Hub:
     """
 
     name: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, object] = field(default_factory=dict)
 
     def find(self, filename: str) -> Path | None:
         return download(self.name, filename, self.options)
 
 
-def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
+def locate(name: str | Path, options: Mapping[str, object] | None = None) -> Files:
     """The files of a directory or hub id.
 
     Raises:
@@ -114,13 +114,13 @@ def locate(name: str | Path, options: dict[str, Any] | None = None) -> Files:
     except (OSError, ValueError):
         mode = 0
     if stat.S_ISDIR(mode):
-        return Directory(path / (options.get("subfolder") or ""))
+        return Directory(path / str(options.get("subfolder") or ""))
     if mode:
         raise CheckpointError(f"{name}: is a file, not a directory of a model")
     return Hub(hub_id(str(name)), options)
 
 
-def read_json(files: Files, filename: str) -> dict[str, Any] | None:
+def read_json(files: Files, filename: str) -> dict[str, object] | None:
     """The content of a JSON file; ``None`` where there is no such file.
 
     Raises:
@@ -143,7 +143,7 @@ def read_json(files: Files, filename: str) -> dict[str, Any] | None:
     return content
 
 
-def model_type(fields: Mapping[str, Any] | None) -> str | None:
+def model_type(fields: Mapping[str, object] | None) -> str | None:
     """The ``model_type`` in the content of a ``config.json``; ``None`` where it has none."""
     found = (fields or {}).get("model_type")
     return found if isinstance(found, str) else None

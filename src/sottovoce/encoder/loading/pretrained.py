@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from safetensors.torch import save_file
@@ -29,7 +29,10 @@ from .uninitialized import without_memory
 from .weight_files import read_safetensors, read_weights
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel as _Base
     from transformers import PreTrainedTokenizerBase, Wav2Vec2FeatureExtractor
+else:
+    _Base = object  # `StrictLoading` is a mixin, whose classes inherit `PreTrainedModel` themselves
 
 
 def listed(names: list[str], limit: int = 5) -> str:
@@ -78,7 +81,7 @@ def blueprint(kind: type[nn.Module], config: PreTrainedConfig) -> dict[str, Tens
         return kind(config).state_dict()
 
 
-def files_of(name: str | os.PathLike[str], hub: dict[str, Any]) -> Files:
+def files_of(name: str | os.PathLike[str], hub: dict[str, object]) -> Files:
     """The files of a model: a directory, a repository of the hub, or the directory around a weights file."""
     path = Path(name)
     return Directory(path.parent) if is_file(path) else locate(path, hub)
@@ -102,10 +105,10 @@ def without_report() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-class StrictLoading:
+class StrictLoading(_Base):
     """Mixin for a `PreTrainedModel`: strict ``from_pretrained``, and ``save_pretrained(portable=True)``."""
 
-    def load_strictly(self: Any, weights: Mapping[str, Tensor], name: str) -> None:
+    def load_strictly(self, weights: Mapping[str, Tensor], name: str) -> None:
         """Copy ``weights`` into this module.
 
         Raises:
@@ -116,41 +119,45 @@ class StrictLoading:
         check_finite(self.state_dict(), name, unknown_yet(self))
 
     @classmethod
-    def from_pretrained(
-        cls: Any,
+    def from_pretrained(  # type: ignore[override]  # the name of the first parameter
+        cls,
         name: str | os.PathLike[str],
         *,
         config: CheckedConfig | str | os.PathLike[str] | None = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Self:
         """See the subclasses. `convert` reads other formats. Config and weights are checked here; Transformers then puts
         the weights where its options say."""
-        options = split_options(cls.__name__, cls.config_class.changeable(), kwargs)
+        config_class: Any = cls.config_class
+        options = split_options(cls.__name__, config_class.changeable(), kwargs)
         files = files_of(name, options.hub)
         source = files if config is None else cls._config_source(config, options.hub)
         with one_line_errors(str(name)):
             found = cls._config(source)
             if found is not None:
-                weights, dtype = cls._weights(name, files), options.dtype or "auto"
+                weights: Mapping[str, Tensor] = cls._weights(name, files)
+                dtype = options.dtype or "auto"
             else:
                 found, weights, notes = cls.convert(name, files)
                 for note in notes:
                     warnings.warn(note, stacklevel=4)
                 dtype = options.dtype or torch.float32
             if options.changes:
-                found = cls.config_class.from_dict(found.to_dict(), **options.changes)
+                found = config_class.from_dict(found.to_dict(), **options.changes)
             check_fit(blueprint(cls, found), weights, str(name))
         with one_line_errors(str(name), "cannot be loaded so", "change the options of from_pretrained"):
             with without_report():
-                model, info = super().from_pretrained(  # type: ignore[misc]
-                    None, config=found, state_dict=weights, dtype=dtype, output_loading_info=True, **options.placing
-                )
+                settings: Any = {"dtype": dtype, "output_loading_info": True, **options.placing}
+                loaded: Any = super().from_pretrained(None, config=found, state_dict=weights, **settings)
+                model, info = loaded
             check_finite(model.state_dict(), str(name), unknown_yet(model))
         model.name_or_path = model.config.name_or_path = str(name)
-        return (model, info) if options.report else model
+        return loaded if options.report else model
 
     @classmethod
-    def convert(cls, name: str | os.PathLike[str], files: Files) -> tuple[Any, Mapping[str, Tensor], list[str]]:
+    def convert(
+        cls, name: str | os.PathLike[str], files: Files
+    ) -> tuple[CheckedConfig, Mapping[str, Tensor], list[str]]:
         """Config, weights and notes for the user of a checkpoint in another format.
 
         Args:
@@ -190,7 +197,9 @@ class StrictLoading:
         path = Path(name)
         return read_safetensors(path) if path.suffix == ".safetensors" and is_file(path) else read_weights(files)
 
-    def save_pretrained(self: Any, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any) -> None:
+    def save_pretrained(  # type: ignore[override]  # the name of the first parameter
+        self, directory: str | os.PathLike[str], *, portable: bool = False, **kwargs: Any
+    ) -> None:
         """Write ``config.json``, ``model.safetensors`` and a feature extractor for stock code.
 
         Args:
@@ -202,7 +211,7 @@ class StrictLoading:
         """
         code = portable_files(self) if portable else {}
         with without_report():
-            super().save_pretrained(directory, **kwargs)  # type: ignore[misc]
+            super().save_pretrained(directory, **kwargs)
         if not self.state_dict():  # Transformers writes no file for an encoder that has no weights
             save_file({}, Path(directory) / "model.safetensors")
         for weights in Path(directory).glob("*.safetensors"):
@@ -244,7 +253,7 @@ def write_processor(tokenizer: PreTrainedTokenizerBase, directory: Path, *, port
         _amend(directory / "tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, name]}})
 
 
-def portable_files(model: Any) -> dict[str, str]:
+def portable_files(model: StrictLoading) -> dict[str, str]:
     """The files of code beside the weights of a portable copy, name -> text.
 
     Raises:
@@ -253,7 +262,7 @@ def portable_files(model: Any) -> dict[str, str]:
     return portable_code([type(model.config), *model.auto_classes().values()], model.added_classes())
 
 
-def write_code(model: Any, code: Mapping[str, str], directory: Path) -> None:
+def write_code(model: StrictLoading, code: Mapping[str, str], directory: Path) -> None:
     """Write the modeling code beside the weights and say in ``config.json`` which classes to load (``auto_map``)."""
     for name, text in code.items():
         (directory / name).write_text(text, encoding="utf-8")

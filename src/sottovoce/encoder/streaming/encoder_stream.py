@@ -20,6 +20,7 @@ from ...errors import AudioError, StreamingError
 from ...quantities import SAMPLE_RATE, Seconds
 from ..config import EncoderConfig
 from ..frontend.mel_analysis import CENTERED
+from ..frontend.samples import SampleFrontEnd
 from ..frontend.waveform_frontend import FilterbankFrontEnd, WaveformFrontEnd, check_lengths
 from ..output import EncoderOutput
 from ..stream import ResidualStream
@@ -34,7 +35,7 @@ class StreamableEncoder(Protocol):
     chunks: Chunks | None
     training: bool
     layers: nn.ModuleList
-    frontend: WaveformFrontEnd | FilterbankFrontEnd
+    frontend: WaveformFrontEnd | FilterbankFrontEnd | SampleFrontEnd
     stream: ResidualStream
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 
 from ...encoder.frontend.downsampling import Downsampling
+from ...encoder.layers.convolution import Count
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing
 from ..layer_sum_head import LayerCombination, LayerSumHead
@@ -38,7 +38,7 @@ class FrameHead(LayerSumHead):
         x = super().fused(hidden_states)
         return x if self.downsampling is None else self.downsampling(x, lengths)
 
-    def output_lengths(self, lengths: Any) -> Any:
+    def output_lengths(self, lengths: Count) -> Count:
         """Frames of the output for ``lengths`` frames of the hidden states (a number, or a tensor of numbers)."""
         return lengths if self.downsampling is None else self.downsampling.frames(lengths)
 

@@ -15,6 +15,7 @@ from ...encoder.layers.frame_masks import frame_mask
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing, Unit
 from ...errors import CheckpointError
+from ...text.plain_data import whole_in
 from ..conformer import conformers, whole_layer
 from ..layer_sum_head import LayerSumHead
 from ..options import Between, Count, Dropout, OptionValues, Width
@@ -88,10 +89,11 @@ class PowersetHead(LayerSumHead):
         Raises:
             CheckpointError: they do not.
         """
-        if options["at_once"] > options["speakers"]:
-            raise CheckpointError(f"{options['at_once']} of {options['speakers']} speakers cannot speak at once")
-        if options["width"] % options["heads"]:
-            raise CheckpointError(f"{options['heads']} heads do not divide a width of {options['width']}")
+        at_once, speakers, width, heads = (whole_in(options, n) for n in ("at_once", "speakers", "width", "heads"))
+        if at_once > speakers:
+            raise CheckpointError(f"{at_once} of {speakers} speakers cannot speak at once")
+        if width % heads:
+            raise CheckpointError(f"{heads} heads do not divide a width of {width}")
 
     @property
     def size(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from ...encoder.stream import ResidualStream
@@ -55,7 +57,8 @@ class DirectPooling(SpeakerEmbedder):
         Raises:
             CheckpointError: there is none.
         """
-        kind, _ = split_choice(options["fusion"])
+        fusion = options["fusion"]
+        kind, _ = split_choice(fusion if isinstance(fusion, Mapping) else str(fusion))
         builder = AGGREGATIONS.builders.get(kind)
         if options["width"] is None and isinstance(builder, type) and issubclass(builder, LayerSum):
             raise CheckpointError(f"behind the fusion {kind} give a width; its channels are the encoder's own")

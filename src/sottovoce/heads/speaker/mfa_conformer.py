@@ -11,6 +11,7 @@ from ...encoder.layers.positions import AttentionSpan, RelativePosition, Sinusoi
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
 from ...errors import CheckpointError
+from ...text.plain_data import whole_in
 from ..conformer import conformers, whole_layer
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import Blocks, Count, Dropout, EmbeddingSize, OptionValues, Width
@@ -71,7 +72,7 @@ class MFAConformer(SpeakerEmbedder):
         Raises:
             CheckpointError: it does not.
         """
-        width, heads = options["width"], options["heads"]
+        width, heads = whole_in(options, "width"), whole_in(options, "heads")
         if width % (2 * heads):
             raise CheckpointError(
                 f"a width of {width} is not an even number for each of {heads} heads; take a multiple of {2 * heads}"

@@ -67,7 +67,9 @@ class PlainXVector(LayerSumHead, Embedder):
         Raises:
             CheckpointError: lists of different lengths.
         """
-        channels, kernels, dilations = (len(options[name]) for name in ("channels", "kernels", "dilations"))
+        channels, kernels, dilations = (
+            len(each) for name in ("channels", "kernels", "dilations") if isinstance(each := options[name], Sequence)
+        )
         if not channels == kernels == dilations:
             raise CheckpointError(
                 f"{channels} channels, {kernels} kernels and {dilations} dilations; give each layer one of each"

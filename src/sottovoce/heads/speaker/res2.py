@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...encoder.checks.values import WIDTH
 from ...errors import CheckpointError
+from ...text.plain_data import whole_in
 from ..options import Between, OptionValues
 
 GroupedChannels: TypeAlias = Annotated[int, Between(2, WIDTH)]
@@ -22,7 +23,7 @@ def check_groups(options: OptionValues) -> None:
     Raises:
         CheckpointError: they do not.
     """
-    channels, scale = options["channels"], options["scale"]
+    channels, scale = whole_in(options, "channels"), whole_in(options, "scale")
     if channels % scale:
         raise CheckpointError(f"{channels} channels do not make {scale} equal groups; change channels or scale")
 

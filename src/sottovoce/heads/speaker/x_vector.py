@@ -68,12 +68,13 @@ class TimeDelay(FrameEncoder):
         super().__init__()
         self.width = wide
         widths = [inputs, *[channels] * (len(CONTEXT) - 1), wide]
-        self.blocks = nn.ModuleList(
+        blocks = [
             ConvBlock(widths[i], widths[i + 1], kernel, dilation=dilation, padding=padding)
             for i, (kernel, dilation, padding) in enumerate(CONTEXT)
-        )
+        ]
+        self.blocks = nn.ModuleList(blocks)
         self.lost = 0
-        for block in self.blocks:
+        for block in blocks:
             self.lost += block.lost
             set_count(block, Without(self.lost))
         self.count = Without(self.lost)

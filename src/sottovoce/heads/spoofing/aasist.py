@@ -18,7 +18,7 @@ from ..head import Embedder
 from ..layer_aggregation import AggregationChoice, build_layer_aggregation
 from ..options import Between, EmbeddingSize, Width, Widths
 from .map_pooling import POOL, pooled_columns, pooled_map
-from .residual_map import Residual, ResidualMap
+from .residual_map import InputNorm, Residual, ResidualMap
 from .spectral_maps import MaskedBatchNorm2d
 from .stack_graphs import StackGraphs
 
@@ -80,7 +80,7 @@ class AASIST(Embedder):
         rows, inner = bands // POOL, channels[-1]
         self.original_shape = {"map": {"inner": list(channels)}}
         self.shape = shape or self.original_shape
-        norm = "none" if residual == "coded" else "applied"
+        norm: InputNorm = "none" if residual == "coded" else "applied"
         self.map = ResidualMap(channels, self.shape["map"]["inner"], rows=rows, columns=columns, norm=norm)
         self.map_norm = MaskedBatchNorm2d(inner)
         self.places = nn.ModuleList([Conv2d(inner, 2 * inner, 1), Conv2d(2 * inner, inner, 1)])

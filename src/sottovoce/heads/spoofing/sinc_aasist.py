@@ -16,6 +16,7 @@ from ...encoder.layers.safe_convolution import conv1d
 from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm, Timing
 from ...errors import CheckpointError
+from ...text.plain_data import whole_in
 from ..head import Embedder
 from ..on_waveform import check_long_enough, check_reads_waveform
 from ..options import Between, OptionValues, Width, Widths
@@ -106,14 +107,13 @@ class SincAASIST(Embedder):
         Raises:
             CheckpointError: they are not.
         """
-        if options["taps"] % 2 == 0:
-            raise CheckpointError(
-                f"the number of filter taps must be odd, not {options['taps']}; take {options['taps'] + 1}"
-            )
-        if options["masked"] > options["filters"]:
-            raise CheckpointError(f"{options['masked']} of {options['filters']} filters cannot be masked; take fewer")
-        if len(options["ratios"]) != 3:
-            raise CheckpointError(f"{len(options['ratios'])} ratios; there are three poolings, so give three")
+        taps, masked, filters = (whole_in(options, name) for name in ("taps", "masked", "filters"))
+        if taps % 2 == 0:
+            raise CheckpointError(f"the number of filter taps must be odd, not {taps}; take {taps + 1}")
+        if masked > filters:
+            raise CheckpointError(f"{masked} of {filters} filters cannot be masked; take fewer")
+        if isinstance(ratios := options["ratios"], Sequence) and len(ratios) != 3:
+            raise CheckpointError(f"{len(ratios)} ratios; there are three poolings, so give three")
 
     @property
     def size(self) -> int:

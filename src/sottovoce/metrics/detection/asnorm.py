@@ -69,7 +69,8 @@ def cohort_statistics(embeddings: ArrayLike, cohort: ArrayLike, *, top: int = 30
             ``top`` scores of an embedding are the same.
     """
     values, cohort_unit = np.asarray(embeddings, np.float64), _unit(cohort, "cohort")
-    unit = _unit(values.reshape(-1, values.shape[-1]) if values.ndim == 3 else values, "trials").reshape(values.shape)
+    rows = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else values
+    unit: Floats = _unit(rows, "trials").reshape(values.shape)
     if unit.shape[-1] != cohort_unit.shape[1]:
         raise DataError(f"as-norm: embeddings are {unit.shape[-1]} wide, those of the cohort {cohort_unit.shape[1]}")
     if not 2 <= top <= len(cohort_unit):

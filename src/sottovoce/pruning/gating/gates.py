@@ -158,10 +158,10 @@ class Gates(nn.Module):
         parts = zip(self.gated.items(), flat.split(self.sizes), strict=True)
         return {name: _inner_first(part) if unit.ordered else part for (name, unit), part in parts}
 
-    def get_extra_state(self) -> dict[str, Any]:
+    def get_extra_state(self) -> dict[str, dict[str, int]]:
         return {"sizes": {n: u.size for n, u in self.gated.items()}}
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: dict[str, dict[str, int]]) -> None:
         own = self.get_extra_state()
         if state != own:
             wrong = sorted({*state["sizes"].items()} ^ {*own["sizes"].items()})

@@ -7,7 +7,6 @@ penalty = l1 (s - t) + l2 (s - t)²    minimized in the gates, maximized in the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +76,7 @@ class Lagrangian(nn.Module):
             values |= {f"l1/{each.name}": self.l1[k].detach().clone(), f"l2/{each.name}": self.l2[k].detach().clone()}
         return loss, values
 
-    def group(self, lr: float) -> dict[str, Any]:
+    def group(self, lr: float) -> dict[str, object]:
         """Optimizer group of the multipliers: gradient *ascent*, without weight decay."""
         return {"name": "multipliers", "params": [self.l1, self.l2], "lr": lr, "weight_decay": 0.0, "maximize": True}
 

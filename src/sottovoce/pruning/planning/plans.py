@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...encoder.unit_kinds import noun_of
-from ...encoder.units import Unit, collect, get_width
+from ...encoder.units import Unit, collect, width_at
 from ...errors import DataError, PlanError
 from ...files import write_text
 from ...quantities import Seconds
@@ -166,7 +166,7 @@ class Plan:
 
     # --- in and out ---
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain data for JSON."""
         data: dict[str, Any] = {"format": FORMAT, "keep": self.keep, "values": self.values, "sizes": self.sizes}
         data |= {"taps": self.taps} if self.taps else {}
@@ -176,27 +176,28 @@ class Plan:
         return data
 
     @classmethod
-    def from_dict(cls, data: Any) -> Plan:
+    def from_dict(cls, data: object) -> Plan:
         """The inverse of `to_dict`.
 
         Raises:
             PlanError: the data is not a plan.
         """
+        read: Any = data
         try:
-            if data["format"] != FORMAT:
-                raise PlanError(f"plan: format {data['format']!r} is not known; this version reads {FORMAT}")
+            if read["format"] != FORMAT:
+                raise PlanError(f"plan: format {read['format']!r} is not known; this version reads {FORMAT}")
             surplus = sorted(
-                data.keys() - {"format", "keep", "values", "sizes", "taps", "before", "after", "reference"}
+                read.keys() - {"format", "keep", "values", "sizes", "taps", "before", "after", "reference"}
             )
             if surplus:
                 raise PlanError(f"plan: unknown key {surplus[0]!r}")
-            costs = {n: Cost.from_dict(data[n]) for n in ("before", "after", "reference") if n in data}
+            costs = {n: Cost.from_dict(read[n]) for n in ("before", "after", "reference") if n in read}
             return cls(
-                {str(name): [_index(i) for i in kept] for name, kept in data["keep"].items()},
-                {str(name): _index(size) for name, size in data["sizes"].items()},
-                {str(name): [float(v) for v in values] for name, values in data.get("values", {}).items()},
+                {str(name): [_index(i) for i in kept] for name, kept in read["keep"].items()},
+                {str(name): _index(size) for name, size in read["sizes"].items()},
+                {str(name): [float(v) for v in values] for name, values in read.get("values", {}).items()},
                 **costs,
-                taps={str(name): _index(kernel) for name, kernel in data.get("taps", {}).items()},
+                taps={str(name): _index(kernel) for name, kernel in read.get("taps", {}).items()},
             )
         except PlanError:
             raise
@@ -325,7 +326,7 @@ def _made(model: nn.Module, costs: CostModel, keep: dict[str, list[int]], refere
     units = costs.declarations.units
     sizes = {name: unit.size for name, unit in units.items()}
     shape: Any = getattr(model, "shape", None)
-    taps = {name: get_width(shape, name) for name, unit in units.items() if unit.kind == "positional_tap" and shape}
+    taps = {name: width_at(shape, name) for name, unit in units.items() if unit.kind == "positional_tap" and shape}
     after = costs.cost({name: len(kept) for name, kept in keep.items()})
     return Plan(keep, sizes, before=costs.cost(), after=after, reference=reference, taps=taps)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -72,7 +72,7 @@ class TrainingStageOptions(SelectionOptions, StageOptions):
     crop: Crop | None = None
     train: list[str] | None = Field(None, min_length=1)
     augment: list[Augmentation] | None = None
-    loss: dict[str, Any] = {}
+    loss: dict[str, object] = {}
     recompute: bool = False
     checkpoint_every: int = Field(100, ge=1, le=MOST_STEPS)
     log_every: int = Field(10, ge=1, le=MOST_STEPS)

@@ -28,7 +28,7 @@ def recipes_table() -> Group:
     published.add_column("system", overflow="fold", ratio=3)
     published.add_column("published result", overflow="fold", ratio=5)
     for name, path in known_recipes().items():
-        data = plain_recipe(path)
+        data: dict[str, Any] = plain_recipe(path)
         about = data.get("about")
         size = PARAMETERS.get(data["encoder"].get("from"))
         row = (name, next(iter(data["task"])), _encoder(data["encoder"], size), _budgets(data, size))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...encoder.model import SpeechEncoder
 from ...models.task_model import TaskModel
 from ...pruning.planning.plans import Plan
@@ -13,7 +11,7 @@ from .context import StageContext
 
 def carry_out_plan(
     at: StageContext, model: TaskModel, part: SpeechEncoder | TaskModel, plan: Plan
-) -> tuple[TaskModel, dict[str, Any]]:
+) -> tuple[TaskModel, dict[str, object]]:
     """Slim a model, prove that it computes what the gated one does, and write the plan.
 
     Args:

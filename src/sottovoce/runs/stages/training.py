@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...models.task_model import TaskModel
 from ...pruning.gating.gates import Gates
@@ -26,7 +25,7 @@ def train(
     terms: Sequence[Term],
     gates: Gates | None = None,
     settled: int = 0,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train a model in place, and choose its weights where the stage evaluates on development data.
 
     Args:

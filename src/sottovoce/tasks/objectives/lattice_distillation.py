@@ -10,8 +10,7 @@ The logits are computed for some thousand nodes at a time and recomputed for the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...distillation.logits import DistillationLoss
 from ...heads.sequence.transducer import Joint, Transducer
+from ...models.batch import Batch
 from .rnnt_kernel import CELLS, CELLS_ELSEWHERE
 from .rnnt_lattice import check_targets
 
@@ -39,7 +39,7 @@ class LatticeDistillationLoss(DistillationLoss):
         self.student, self.teacher, self.labels = student, teacher, list(labels)
         self.temperature = temperature
 
-    def __call__(self, output: Tensor, target: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    def __call__(self, output: Tensor, target: Tensor, batch: Batch) -> Tensor:
         tokens, counts = batch["tokens"], batch["token_lengths"]
         with torch.no_grad():
             aim = self.teacher.joint(target, tokens, counts)

@@ -5,7 +5,6 @@ become infinite. A step with infinite gradients is skipped, the scale is halved,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +37,7 @@ class SkippedSteps(nn.Module):
         norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
         self._statistics += [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
 
-    def watch(self, scaler: GradScaler, step: Callable[[], Any]) -> None:
+    def watch(self, scaler: GradScaler, step: Callable[[], object]) -> None:
         """Call ``step``. If it was skipped, count it and restore the running statistics.
 
         Raises:

@@ -70,7 +70,7 @@ def load(path: Path) -> WholeModel:
         CheckpointError: another class of pyannote's, settings that are not supported, or tensors that do not fit.
     """
     file = _file(path)
-    content = read_torch(file)
+    content: Any = read_torch(file)
     depth = _depth(content, file)
     settings = content.get("hyper_parameters")
     settings = settings if isinstance(settings, Mapping) else {}

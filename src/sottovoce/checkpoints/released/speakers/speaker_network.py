@@ -17,7 +17,7 @@ from ..whole_model import WholeModel
 
 
 def speaker_model(
-    encoder: EncoderConfig, head: dict[str, Any], names: KeyMap, tensors: Mapping[str, Tensor], name: str
+    encoder: EncoderConfig, head: Mapping[str, object], names: KeyMap, tensors: Mapping[str, Tensor], name: str
 ) -> WholeModel:
     """A verification model on an encoder without weights.
 
@@ -31,7 +31,7 @@ def speaker_model(
     Raises:
         CheckpointError: tensors that are missing, left over, misshapen or not finite.
     """
-    fields = {"encoder": encoder, "head": head, "scoring": "cosine", "task": "verification"}
+    fields: dict[str, Any] = {"encoder": encoder, "head": head, "scoring": "cosine", "task": "verification"}
     expected = blueprint(TaskNetwork, TaskConfig(**fields))
     expected = {key: tensor for key, tensor in expected.items() if key.startswith("head.")}
     weights, _ = renamed(expected, tensors, names, name)

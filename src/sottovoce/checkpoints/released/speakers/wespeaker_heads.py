@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -35,12 +34,12 @@ class SpeakerHead:
 
     model: str
     marks: frozenset[str]
-    options: Callable[[str, Options], dict[str, Any]]
+    options: Callable[[str, Options], dict[str, object]]
     names: Callable[[], KeyMap]
     prepared: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = _unchanged
 
 
-def _resnet(model: str, options: Options) -> dict[str, Any]:
+def _resnet(model: str, options: Options) -> dict[str, object]:
     return {
         "kind": "resnet",
         "depth": model.removeprefix("ResNet"),
@@ -51,7 +50,7 @@ def _resnet(model: str, options: Options) -> dict[str, Any]:
     }
 
 
-def _ecapa(model: str, options: Options) -> dict[str, Any]:
+def _ecapa(model: str, options: Options) -> dict[str, object]:
     channels = int(model.rpartition("_c")[2])
     return {
         "kind": "wespeaker_ecapa",

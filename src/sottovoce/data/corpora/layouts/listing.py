@@ -7,14 +7,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ....errors import DataError
 from ....text.text_files import lines
 from ...audio.file_search import find_files
 from ...audio.suffixes import AUDIO
 
-JsonObject: TypeAlias = dict[str, Any]
+JsonObject: TypeAlias = dict[str, object]
 """A parsed JSON object."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ....quantities import Seconds
 
@@ -69,7 +69,7 @@ class CorpusRow:
     text: str | None = None
     gender: str | None = None
     duration: Seconds | None = None
-    custom: dict[str, Any] = field(default_factory=dict)
+    custom: Mapping[str, object] = field(default_factory=dict)
     recording: str | None = None
     start: Seconds | None = None
     end: Seconds | None = None

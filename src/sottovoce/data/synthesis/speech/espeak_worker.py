@@ -46,7 +46,7 @@ class Library:
             self._pieces.append(ctypes.string_at(samples, 2 * count))
         return 0
 
-    def say(self, request: dict[str, Any]) -> bytes:
+    def say(self, request: dict[str, object]) -> bytes:
         """16-bit samples of a request, the fields of an `Utterance`.
 
         Raises:
@@ -58,7 +58,7 @@ class Library:
         for name, number in _PARAMETERS.items():
             if self._library.espeak_SetParameter(number, request[name], 0) != 0:
                 raise RuntimeError(f"espeak-ng refuses the {name} {request[name]}")
-        text = request["text"].encode()
+        text = str(request["text"]).encode()
         if self._library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None) != 0:
             raise RuntimeError("espeak-ng refuses the text")
         return b"".join(self._pieces)

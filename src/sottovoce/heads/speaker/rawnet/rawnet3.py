@@ -95,7 +95,7 @@ class RawNet3Encoder(FrameEncoder):
     ):
         super().__init__()
         self.width, self.pools = wide, pools
-        counts = [count, Fewer(count, pools[0]), Fewer(count, pools[0] * pools[1])]
+        counts: list[FrameCount] = [count, Fewer(count, pools[0]), Fewer(count, pools[0] * pools[1])]
         self.blocks = nn.ModuleList()
         for i, dilation in enumerate(DILATIONS):
             widths = (inputs if i == 0 else channels), channels

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ....encoder.stream import ResidualStream
 from ....encoder.units import MacTerm
 from ....errors import CheckpointError
+from ....text.plain_data import whole_in
 from ...frames import set_count
 from ...head import Embedder
 from ...on_waveform import check_long_enough, check_reads_waveform
@@ -83,10 +84,11 @@ class SincRawNet3(Embedder):
             CheckpointError: they do not.
         """
         check_groups(options)
-        if options["filters"] % 2:
-            raise CheckpointError(f"{options['filters']} filters make no pairs; take an even number")
-        if options["taps"] % 2 == 0:
-            raise CheckpointError(f"the number of filter taps must be odd, not {options['taps']}")
+        filters, taps = whole_in(options, "filters"), whole_in(options, "taps")
+        if filters % 2:
+            raise CheckpointError(f"{filters} filters make no pairs; take an even number")
+        if taps % 2 == 0:
+            raise CheckpointError(f"the number of filter taps must be odd, not {taps}")
 
     @property
     def size(self) -> int:
