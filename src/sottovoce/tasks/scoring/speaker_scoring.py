@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -66,14 +66,13 @@ class BackEnd(OneOf[WCCNOptions | LDAOptions]):
     """The back-end."""
 
 
+_TOP: Any = options_of(CosineScoring)["top"].default
+
+
 class ASNormOptions(Options):
     """Adaptive s-norm against the means of the training speakers, see `sottovoce.metrics.detection.asnorm`."""
 
-    top: int = Field(
-        options_of(CosineScoring)["top"].default,
-        ge=2,
-        description="cohort speakers that count for an utterance, the most similar ones",
-    )
+    top: int = Field(_TOP, ge=2, description="cohort speakers that count for an utterance, the most similar ones")
 
 
 Measure = Literal["duration", "magnitude", "cohort"]
