@@ -167,7 +167,7 @@ def test_whole_recordings_by_vbx(corpus, tmp_path):
         with pytest.raises(RecipeError, match=text):
             compress(read_recipe(recipe(corpus, steps=1, **wrong)), run=tmp_path / text)
         assert not list((tmp_path / text / "models").glob("*"))
-    with pytest.raises(RecipeError, match="plda: it is of a speaker model; give that as embedding"):
+    with pytest.raises(RecipeError, match="plda: a PLDA belongs to a speaker model"):
         read_recipe(recipe(corpus, plda="x.safetensors"))
 
 

@@ -14,6 +14,7 @@ from .head import Embedder, Head
 from .options import check_options
 from .speaker.direct_pooling import DirectPooling
 from .speaker.ecapa_tdnn import ECAPA, WespeakerECAPA
+from .speaker.maps.cam_plus_plus import CAMPlusPlus
 from .speaker.maps.resnet import ResNet
 from .speaker.mfa_conformer import MFAConformer
 from .speaker.mhfa import MHFA
@@ -41,6 +42,7 @@ OUR_EMBEDDERS: dict[str, type[Embedder]] = {
     "ska_tdnn": SKATDNN,
     "plain_xvector": PlainXVector,
     "resnet": ResNet,
+    "cam_plus_plus": CAMPlusPlus,
     "aasist": AASIST,
     "sinc_aasist": SincAASIST,
     "sls": SLS,

@@ -16,10 +16,11 @@ from sottovoce import load
 from sottovoce.diarization.models import embedding_model
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
-from wespeaker_files import ecapa, resnet, write_pyannote, write_wespeaker
+from wespeaker_files import cam, ecapa, resnet, write_pyannote, write_wespeaker
 
 RESNET = [-0.071375, 0.142877, -0.606131, -0.021561, -0.925516, -0.171066]
 ECAPA = [-0.754935, -0.365938, 0.177481, -0.234924, -0.127496, -0.682283]
+CAM = [0.48453, 0.054186, -0.08347, -0.043678, -0.0494, -0.164118]
 PYANNOTE = [0.300427, 0.981009, 0.141214, -4.144137, 0.078893, 1.966313]
 MASKED = [0.22761, 0.07251, 0.319726, -3.991609, 0.191278, 3.000065]
 
@@ -43,6 +44,12 @@ def test_ecapa(tmp_path):
     assert digest(layout) == 1844259345
     model = load(write_wespeaker(tmp_path, "ECAPA_TDNN_GLOB_c512", layout, 16, 6, pooling_func="ASTP", emb_bn=True))
     assert close(embedding(model), ECAPA, 1e-4)
+
+
+def test_cam(tmp_path):
+    layout = cam(16, 6)
+    assert digest(layout) == 2717802881
+    assert close(embedding(load(write_wespeaker(tmp_path, "CAMPPlus", layout, 16, 6, pooling_func="TSTP"))), CAM, 1e-4)
 
 
 def test_the_package_of_pyannote_with_and_without_a_mask(tmp_path):
@@ -70,13 +77,14 @@ def test_a_saved_copy_is_the_same_and_is_ours(tmp_path):
         (resnet("152", 80, 256), 3314987847, "ResNet152"),
         (resnet("221", 80, 256), 433737697, "ResNet221"),
         (resnet("293", 80, 256), 665379369, "ResNet293"),
+        (cam(80, 512), 2211937975, "CAMPPlus"),
         (ecapa(512, 80, 192, context=False, norm=False), 1915187730, "ECAPA_TDNN_c512"),
         (ecapa(1024, 80, 192, context=True, norm=False), 3200939993, "ECAPA_TDNN_GLOB_c1024"),
     ],
 )
 def test_real_sizes(tmp_path, layout, number, model):
     assert digest(layout) == number
-    write_wespeaker(tmp_path, model, {}, 80, 256 if "ResNet" in model else 192)
+    write_wespeaker(tmp_path, model, {}, 80, {"R": 256, "E": 192, "C": 512}[model[0]])
     torch.save(cheap(layout), tmp_path / "avg_model.pt")
     assert embedding(load(tmp_path)).isfinite().all()
 

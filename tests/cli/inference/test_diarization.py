@@ -23,7 +23,7 @@ def place(tmp_path):
     options = {"speakers": 3, "width": 12, "blocks": 1, "inner": 24, "heads": 2, "kernel": 7}
     local = TaskModel(Diarization(head=options).config(tiny_model().config.encoder))
     randomized(local)
-    local.head.output.bias.data[0] = -3.0  # somebody speaks
+    local.head.output.bias.data[0], local.head.output.bias.data[4] = -3.0, 3.0  # somebody speaks, and two at once
     local.save_pretrained(tmp_path / "local")
     tiny_model().save_pretrained(tmp_path / "speaker")
     generator = np.random.default_rng(0)
@@ -88,9 +88,9 @@ def test_more_speakers_than_voices_are_told_or_an_error(sottovoce, place, option
         (("absent", "a short.wav"), "absent"),
         (("local", "a short.wav", "--speakers", "2", "--max-speakers", "3"), "the known number or bounds, not both"),
         (("local", "a short.wav", "--min-speakers", "3", "--max-speakers", "2"), "no number is at least 3"),
-        (("local", "a short.wav", "--step", "9"), "the step is no longer than the window"),
+        (("local", "a short.wav", "--step", "9"), "not longer than the window"),
         (("local", "a short.wav", "--channel", "1"), "has no channel 1"),
-        (("local", "a short.wav", "--plda", "absent"), "absent: no PLDA can be read"),
+        (("local", "a short.wav", "--plda", "absent"), "absent: no PLDA there"),
         (("local", "a short.wav", "--picture", "long.wav/out.png"), "out.png: cannot be written"),
         (("local", "a short.wav", "--picture", "out.bmp"), "out.bmp: pictures are written as .png, .svg or .pdf"),
     ],

@@ -115,3 +115,35 @@ def write_pyannote(
     with patch.dict(sys.modules, parents | {module: known}):
         torch.save(content, folder / "pytorch_model.bin")
     return folder
+
+
+def cam(bins: int, size: int) -> Layout:
+    """The state dict of ``CAMPPlus``; the last batch norm has no weight."""
+    found = convolution("head.conv1", 1, 32, 3, 3, bias=False) | batch_norm("head.bn1", 32)
+    for stage in (1, 2):
+        for place in (0, 1):
+            at = f"head.layer{stage}.{place}"
+            for n in (1, 2):
+                found |= convolution(f"{at}.conv{n}", 32, 32, 3, 3, bias=False) | batch_norm(f"{at}.bn{n}", 32)
+            if not place:
+                found |= convolution(f"{at}.shortcut.0", 32, 32, 1, 1, bias=False) | batch_norm(f"{at}.shortcut.1", 32)
+    found |= convolution("head.conv2", 32, 32, 3, 3, bias=False) | batch_norm("head.bn2", 32)
+    found |= convolution("xvector.tdnn.linear", 32 * (bins // 8), 128, 5, bias=False)
+    found |= batch_norm("xvector.tdnn.nonlinear.batchnorm", 128)
+    width = 128
+    for block, layers in enumerate((12, 24, 16), 1):
+        for place in range(1, layers + 1):
+            at = f"xvector.block{block}.tdnnd{place}"
+            found |= batch_norm(f"{at}.nonlinear1.batchnorm", width) | batch_norm(f"{at}.nonlinear2.batchnorm", 128)
+            found |= convolution(f"{at}.linear1", width, 128, 1, bias=False)
+            found |= convolution(f"{at}.cam_layer.linear_local", 128, 32, 3, bias=False)
+            found |= convolution(f"{at}.cam_layer.linear1", 128, 64, 1)
+            found |= convolution(f"{at}.cam_layer.linear2", 64, 32, 1)
+            width += 32
+        found |= batch_norm(f"xvector.transit{block}.nonlinear.batchnorm", width)
+        found |= convolution(f"xvector.transit{block}.linear", width, width // 2, 1, bias=False)
+        width //= 2
+    found |= batch_norm("xvector.out_nonlinear.batchnorm", width)
+    found |= convolution("xvector.dense.linear", 2 * width, size, 1, bias=False)
+    last = batch_norm("xvector.dense.nonlinear.batchnorm", size)
+    return found | {name: shape for name, shape in last.items() if not name.endswith(("weight", "bias"))}

@@ -11,6 +11,7 @@ from torch import Tensor
 from sottovoce.heads.speaker.maps.resnet import BLOCKS
 
 from ...families.key_map import KeyMap
+from .cam_names import cam_names, from_zero
 from .wespeaker_names import ecapa_names, resnet_names
 
 Options = Mapping[str, object]
@@ -73,6 +74,13 @@ def _split_context(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def _cam(model: str, options: Options) -> dict[str, object]:
+    found = {"growth": "growth_rate", "bottleneck": "bn_size", "channels": "init_channels"}
+    given = {ours: options[theirs] for ours, theirs in found.items() if theirs in options}
+    pooling = str(options.get("pooling_func", "TSTP")).lower()
+    return {"kind": "cam_plus_plus", "size": options["embed_dim"], "pooling": pooling, **given}
+
+
 HEADS = (
     SpeakerHead(
         rf"ResNet({'|'.join(BLOCKS)})",
@@ -87,6 +95,13 @@ HEADS = (
         _ecapa,
         ecapa_names,
         _split_context,
+    ),
+    SpeakerHead(
+        "CAMPPlus",
+        frozenset({"head.conv1.weight", "xvector.tdnn.linear.weight"}),
+        _cam,
+        cam_names,
+        from_zero,
     ),
 )
 """Every kind."""

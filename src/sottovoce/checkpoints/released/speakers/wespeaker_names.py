@@ -17,7 +17,7 @@ _POOLING = (
 """Of ASTP; the part of its first map that reads the context has a name of its own here."""
 
 
-def _block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
+def residual_block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
     """The rows of a residual block."""
     convolutions = [
         row
@@ -36,7 +36,7 @@ def _block(theirs: str, ours: str) -> tuple[KeyRule, ...]:
 
 def resnet_names() -> KeyMap:
     """The names of ``resnet.py``."""
-    stages = (_block(f"layer{stage + 1}.{{i}}", f"head.map.stages.{stage}.{{i}}") for stage in range(4))
+    stages = (residual_block(f"layer{stage + 1}.{{i}}", f"head.map.stages.{stage}.{{i}}") for stage in range(4))
     rows = (
         KeyRule("conv1.weight", "head.map.first.conv.weight"),
         KeyRule("bn1.*", "head.map.first.norm.*"),
