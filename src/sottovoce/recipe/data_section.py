@@ -57,16 +57,21 @@ class TestSet(Options):
     """Utterances, and the trials over them if the task is scored on trials.
 
     Args:
-        cuts: ``corpus/split``.
+        cuts: ``corpus/split``, or several.
         trials: a trials file, or the name of a synthesized corpus, which has trials of its own.
         key: a file with the labels of the trials, if the trials file has none; see `read_trials`.
         enroll: a file that names the utterance of each enrollment; see `read_trials`.
     """
 
-    cuts: str
+    cuts: str | list[str]
     trials: str | None = None
     key: str | None = None
     enroll: str | None = None
+
+    @property
+    def references(self) -> list[str]:
+        """All of ``cuts``, as a list."""
+        return [self.cuts] if isinstance(self.cuts, str) else self.cuts
 
 
 class DataOptions(Options):
@@ -106,7 +111,7 @@ class DataOptions(Options):
         """The corpora that ``train``, ``dev``, ``test`` and further ``references`` name, manifests only with these splits."""
         sets = [*self.test.values(), *([self.dev] if self.dev else [])]
         found: dict[str, set[str]] = {each.trials: set() for each in sets if each.trials in self.corpora}
-        for reference in [*self.train, *references, *(each.cuts for each in sets)]:
+        for reference in [*self.train, *references, *(cuts for each in sets for cuts in each.references)]:
             name, split, _ = _parts(reference)
             found.setdefault(name, set()).add(split)
         of = {name: corpus.options for name, corpus in self.corpora.items() if name in found}
@@ -135,9 +140,10 @@ class DataOptions(Options):
             yield from self.reference_problems(reference, f"data.train[{k}]")
         sets = {f"data.test.{name}": each for name, each in self.test.items()}
         for path, each in (({"data.dev": self.dev} if self.dev else {}) | sets).items():
-            yield from self.reference_problems(each.cuts, f"{path}.cuts")
-            if "@" in each.cuts:
-                yield f"{path}.cuts: test data is played as it is; leave @{each.cuts.partition('@')[2]} out"
+            for cuts in each.references:
+                yield from self.reference_problems(cuts, f"{path}.cuts")
+                if "@" in cuts:
+                    yield f"{path}.cuts: test data is played as it is; leave @{cuts.partition('@')[2]} out"
             if self.dev is not None and path != "data.dev" and each == self.dev:
                 yield f"{path}: is the same as data.dev, by which models are chosen; take another test set"
             yield from self._trials_problems(each, path, reported=made_by is not None)
@@ -148,7 +154,7 @@ class DataOptions(Options):
 
     def _absent_beside(self, corpus: str) -> list[str]:
         """Files with the trials over a corpus that do not exist."""
-        sets = [each for each in (*self.test.values(), self.dev) if each and _parts(each.cuts)[0] == corpus]
+        sets = [each for each in (*self.test.values(), self.dev) if each and _parts(each.references[0])[0] == corpus]
         files = [
             file for each in sets for file in (each.trials, each.key, each.enroll) if file and file not in self.corpora
         ]
@@ -170,10 +176,12 @@ class DataOptions(Options):
                 yield f"{path}: {test.trials} is neither a file nor a synthesized corpus"
             return
         over = known.options.trials() if isinstance(known.options, SynthesisOptions) else []
+        places = [f"{test.trials}/{split}" for split in over]
         if not over:
             yield f"{path}: the corpus {test.trials} brings no trials; give a trials file"
-        elif test.cuts not in (places := [f"{test.trials}/{split}" for split in over]):
-            yield f"{path}: the corpus {test.trials} brings trials over {' and '.join(places)}, not over {test.cuts}"
+        elif len(test.references) > 1 or test.references[0] not in places:
+            given = " and ".join(test.references)
+            yield f"{path}: the corpus {test.trials} brings trials over {' and '.join(places)}, not over {given}"
 
     def reference_problems(self, reference: str, path: str) -> Iterator[str]:
         """What is wrong with a ``corpus/split@speed`` reference."""
@@ -236,7 +244,7 @@ class Corpora:
         self._prepared: dict[str, PreparedCorpus] = {}
         self._manifests: dict[Path, Sequence[Cut]] = {}
         self._references: dict[str, list[tuple[str | None, Cut]]] = {}
-        self._test_sets: dict[TestSet, EvaluationData] = {}
+        self._test_sets: dict[str, EvaluationData] = {}
 
     def prepare(self, progress: Callable[[str], Progress | None] | None = None) -> None:
         """Make and import all corpora now, instead of when they are first needed.
@@ -337,10 +345,11 @@ class Corpora:
 
     def test_set(self, options: TestSet) -> EvaluationData:
         """The utterances of a test set, and its trials if there are any."""
-        if options not in self._test_sets:
+        key = options.model_dump_json()
+        if key not in self._test_sets:
             trials = options.trials
             if trials in self.options.corpora:
-                trials = str(self._corpus(trials).trials[_parts(options.cuts)[1]])
+                trials = str(self._corpus(trials).trials[_parts(options.references[0])[1]])
             over = None if trials is None else read_trials(trials, key=options.key, enroll=options.enroll)
-            self._test_sets[options] = EvaluationData(self.cuts(options.cuts), over)
-        return self._test_sets[options]
+            self._test_sets[key] = EvaluationData(self.cuts(*options.references), over)
+        return self._test_sets[key]

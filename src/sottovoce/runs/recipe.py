@@ -69,6 +69,7 @@ class About(Options):
     Args:
         system: the authors' name of the system.
         paper: arXiv numbers.
+        code: public repositories, ``owner/name@commit``, and the files in them that constants are from.
         published: the authors' result, and the data that it was measured on.
         prepare: commands that make the corpora that the recipe needs.
         differs: constants on which the published code and the paper disagree, with the choice that was made, and constants
@@ -77,6 +78,7 @@ class About(Options):
 
     system: str
     paper: list[str] = Field(min_length=1)
+    code: list[str] = []
     published: str
     prepare: list[str] = []
     differs: list[str] = []
@@ -201,7 +203,8 @@ class Recipe(Options):
                 yield from (f"loss.{line}" for line in problems_of(error, loss))
             except ValueError as error:
                 yield f"loss: {error}"
-        if stage.evaluates_during_training and self.data.dev is None:
+        held_out = self.task.options.scored_on_trials and self.data.hold_out != 0
+        if stage.evaluates_during_training and self.data.dev is None and not held_out:
             yield "evaluate_every: there is no data.dev to evaluate on"
         yield from stage.problems(before=before, has_budget=self.budget is not None)
 

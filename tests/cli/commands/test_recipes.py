@@ -43,7 +43,7 @@ def test_a_recipe_is_checked(sottovoce, tmp_path, monkeypatch):
     )
     said = sottovoce("recipes", "check", tmp_path / "mine.yaml", "--gpu", "H100")
     assert said.code == 0, said.err
-    assert "one step of every stage was taken" in said.out and "42,655" in said.out and "H100: about" in said.out
+    assert "one step of every stage was taken" in said.out and "170,625" in said.out and "H100: about" in said.out
     assert sorted(each.name for each in tmp_path.iterdir()) == ["mine.yaml"]
 
 
@@ -58,3 +58,12 @@ def test_toy_scale(sottovoce, tmp_path, monkeypatch):
     said = sottovoce("compress", "hybrid-spoofing", "--smoke-test", "--no-report", "--run", tmp_path / "runs" / "mine")
     assert said.code == 0, said.err
     assert sorted(each.name for each in (tmp_path / "runs").iterdir()) == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["diarizen-base", "hj-macs"])
+def test_recipes_show_marks_what_it_shows(sottovoce, name):
+    plain, marked = sottovoce("recipes", "show", name), sottovoce("recipes", "show", name, "--marks")
+    assert plain.code == marked.code == 0
+    assert known_recipes()[name].read_text().strip() in plain.out and "about.differs says why" not in plain.out
+    assert "about.differs says why" in marked.out
+    assert any(line.startswith(("PC ", "P  ")) for line in marked.out.splitlines())

@@ -22,13 +22,33 @@ def listed(context: typer.Context) -> None:
 
 
 @recipes.command()
-def show(name: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")]) -> None:
-    """Print a recipe as it is written, after those that it extends."""
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    marks: Annotated[
+        bool | None,
+        typer.Option(
+            "--marks/--plain",
+            help="Mark in the margin whether a constant is from the authors' paper or code, or ours. Default: in a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Print a recipe as it is written, after those that it extends; in a terminal with the source of each constant."""
+    from sottovoce.cli.terminal import console
     from sottovoce.recipe.packaged import find_recipe
     from sottovoce.recipe.yaml_file import chain
+    from sottovoce.report.tables.recipe_sources import LEGEND, marked_recipe
 
+    screen = console()
+    marked = screen.is_terminal if marks is None else marks
     for path in chain(find_recipe(name)):
-        typer.echo(f"# {path.name}\n\n{path.read_text(encoding='utf-8').rstrip()}\n")
+        text = path.read_text(encoding="utf-8").rstrip()
+        if not marked:
+            typer.echo(f"# {path.name}\n\n{text}\n")
+            continue
+        screen.print(f"# {path.name}\n", style="bold", markup=False, highlight=False)
+        screen.print(marked_recipe(text), soft_wrap=True)
+    if marked:
+        screen.print(LEGEND, soft_wrap=True)
 
 
 @recipes.command()

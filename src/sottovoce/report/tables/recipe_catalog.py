@@ -16,6 +16,7 @@ PARAMETERS = {
     "facebook/w2v-bert-2.0": 580_492_096,
     "facebook/wav2vec2-base": 94_370_816,
     "facebook/wav2vec2-conformer-rel-pos-large": 610_168_320,
+    "microsoft/wavlm-base": 94_381_040,
     "microsoft/wavlm-base-plus": 94_381_040,
     "microsoft/wavlm-large": 315_451_968,
 }
