@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sottovoce.encoder.checks.values import PROBABILITY, one_of, several, short, whole
+from sottovoce.encoder.checks.values import PROBABILITY, Rule, one_of, several, short, whole
 from sottovoce.encoder.frontend.without_layers import waveform_config
 from sottovoce.encoder.loading.model_files import Directory, read_json
 from sottovoce.encoder.loading.pretrained import blueprint, mismatch_error
@@ -32,13 +32,31 @@ BLOCKS = 6
 """Number of residual blocks; the last width in ``filts`` is that of three of them."""
 
 _COUNT = whole(1, 2**12)
-_NUMBERS = several(whole(1, 2**16), 2, 2)
+_PAIR = several(whole(1, 2**16), 2, 2)
+
+
+def _follow_each_other(filts: Any) -> bool:
+    """Whether it is ``[filters, [1, a], [a, b], [b, c], [c, c]]``."""
+    if not isinstance(filts, list) or len(filts) != 5 or not _COUNT.holds(filts[0]):
+        return False
+    pairs = filts[1:]
+    if not all(map(_PAIR.holds, pairs)):
+        return False
+    return [pair[0] for pair in pairs] == [1, *(pair[1] for pair in pairs[:-1])] and pairs[-1][0] == pairs[-1][1]
+
+
 _SIZES = {
     "nb_samp": whole(1, 2**30),
     "first_conv": whole(1, 4094),
-    "gat_dims": _NUMBERS,
+    "filts": Rule(
+        "[70, [1, 32], [32, 32], [32, 64], [64, 64]] or other widths that follow each other", _follow_each_other
+    ),
+    "gat_dims": _PAIR,
+    "pool_ratios": several(PROBABILITY, 3, 4),
     "temperatures": one_of([TEMPERATURES[0]] * 2 + [TEMPERATURES[1]] * 2),
 }
+"""Entries of ``model_config``, and what they can be."""
+
 _MARK = frozenset({"pos_S", "master1", "HtrgGAT_layer_ST11.att_weight11"})
 """Tensors by which a state dict is known to be of this class."""
 
@@ -90,22 +108,21 @@ def task_fields(content: Mapping[str, object], conf: Path) -> dict[str, object]:
     for name, rule in _SIZES.items():
         if not rule.holds(model.get(name)):
             raise CheckpointError(f"{conf}: {name} is {short(model.get(name))}; it {rule.verb} {rule.wants}")
-    filters, channels = _channels(model.get("filts"), conf)
+    filters, *pairs = model["filts"]
+    widths = [pair[1] for pair in pairs]
+    channels = widths + widths[-1:] * (BLOCKS - len(widths))
     width, embedding = model["gat_dims"]
     if width != channels[-1]:
         raise CheckpointError(
             f"{conf}: gat_dims begins with {width}, and filts ends with {channels[-1]}; both must agree"
         )
-    ratios: Any = model.get("pool_ratios")
-    if not several(PROBABILITY, 3, 4).holds(ratios):
-        raise CheckpointError(f"{conf}: pool_ratios is {short(ratios)}; it must be three or four shares of the nodes")
     head = {
         "kind": "sinc_aasist",
         "filters": filters,
         "taps": model["first_conv"] + 1 - model["first_conv"] % 2,  # theirs adds one tap to an even number
         "channels": channels,
         "width": embedding,
-        "ratios": list(ratios[:3]),  # the fourth is never used
+        "ratios": model["pool_ratios"][:3],  # the fourth is never used
     }
     return {
         "encoder": waveform_config(model["nb_samp"]),
@@ -115,28 +132,6 @@ def task_fields(content: Mapping[str, object], conf: Path) -> dict[str, object]:
         "task": "spoofing",
         "labels": list(CLASSES),
     }
-
-
-def _channels(filts: Any, conf: Path) -> tuple[int, list[int]]:
-    """Number of filters, and channels of all residual blocks.
-
-    Raises:
-        CheckpointError: something else than ``[filters, [1, a], [a, b], [b, c], [c, d]]``.
-    """
-    fits = (
-        isinstance(filts, list) and len(filts) == 5 and _COUNT.holds(filts[0]) and all(map(_NUMBERS.holds, filts[1:]))
-    )
-    if (
-        not fits
-        or [pair[0] for pair in filts[1:]] != [1, *(pair[1] for pair in filts[1:-1])]
-        or filts[-1][0] != filts[-1][1]
-    ):
-        raise CheckpointError(
-            f"{conf}: filts is {short(filts)}; it must be [70, [1, 32], [32, 32], [32, 64], [64, 64]] or other widths that"
-            " follow each other"
-        )
-    widths = [pair[1] for pair in filts[1:]]
-    return filts[0], widths + widths[-1:] * (BLOCKS - len(widths))
 
 
 def converted(config: TaskConfig, tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -172,7 +167,9 @@ def gathered(
         CheckpointError: see `converted`.
     """
     weights: dict[str, Tensor] = {}
-    missing, misshapen, used = [], [], set[str]()
+    missing: list[str] = []
+    misshapen: list[str] = []
+    used: set[str] = set()
     for ours, like in wanted.items():
         theirs = theirs_of(ours)
         used.update(theirs)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..units import Timing
+from .feature_norm import RunningStats
 from .waveform_frontend import check_lengths
 
 
@@ -28,6 +29,10 @@ class SampleFrontEnd(nn.Module):
         """The number of frames for an utterance of ``samples`` samples."""
         frames = samples if self.fixed is None else self.fixed
         return Timing(samples, frames, (frames,))
+
+    def forward_chunk(self, waveform: Tensor, stats: RunningStats) -> Tensor:
+        """``[B, S] -> [B, S, 1]`` for samples from the middle of an utterance."""
+        return waveform[..., None]
 
     def forward(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """``[B, S], [B] -> [B, T, 1], [B]``: the stream and the valid frames; without lengths, all are valid."""
