@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from families import speech
-from seeded_weights import seeded_state
 from sottovoce.checkpoints import load
 from sottovoce.encoder.model import SpeechEncoder
 from sottovoce.errors import CheckpointError
@@ -221,37 +220,39 @@ def test_the_same_network(wavlm, large, tmp_path):
 
 QUIET = {
     False: {
-        0: [0.086283, 0.072574, -0.127316, 0.109251],
-        1: [-0.093252, 0.180989, -0.179383, 0.03916],
-        2: [-0.028248, 0.28538, -0.29087, -0.108261],
-        3: [-0.093807, 0.303731, -0.219785, -0.255831],
-        4: [-0.256104, 0.250467, -0.153139, -0.395592],
+        0: [0.80885, 1.072572, 0.928366, -0.95123],
+        1: [2.775067, 0.797555, -0.03724, -1.605667],
+        2: [2.23582, 1.698409, -0.306328, -1.010431],
+        3: [1.505208, 1.129596, 0.609666, -1.11279],
+        4: [1.052097, 1.579293, 0.879778, -2.005269],
     },
     True: {
-        0: [0.086283, 0.072574, -0.127316, 0.109251],
-        1: [-0.093255, 0.180984, -0.179374, 0.039169],
-        2: [-0.028251, 0.285376, -0.29086, -0.108252],
-        3: [-0.093813, 0.303724, -0.219769, -0.255821],
-        4: [-0.256111, 0.250461, -0.153122, -0.395585],
+        0: [0.80885, 1.072572, 0.928366, -0.95123],
+        1: [1.397648, 2.768939, 0.744415, -1.977843],
+        2: [1.820653, 2.978591, 1.705612, -1.243779],
+        3: [0.782466, 0.966885, 1.249936, -1.226436],
+        4: [-0.175747, 2.870993, 3.941531, 0.387579],
     },
 }
 """`extract_features(x)[k][1, 3, :4]` of pyf98/DPHuBERT at c18093f (wav2vec2/model.py: `wav2vec2_model`, `wavlm_model`) with the
-settings below and `seeded_state(..., 12)`. Its state 0 is the output of the front end, before the positional convolution."""
+settings below and the weights of `random_state(config, 12)`. Its state 0 is the output of the front end, before the
+positional convolution."""
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("wavlm", [False, True])
 def test_quiet_speech_is_normalized_as_in_the_public_class(wavlm, tmp_path):
-    """At -50 dB the variance is 1e-5, as large as the epsilon of the public class; stock feature extractors have 1e-7."""
+    """At -50 dB the variance is 1e-5, as large as the epsilon of the public class; with the 1e-7 of stock
+    feature extractors, every state is 12 % off."""
     config = settings(wavlm, True, normalize_waveform=True)
-    state = seeded_state(random_state(config).items(), 12)
+    state = random_state(config, 12)
     encoder = SpeechEncoder.from_pretrained(write(tmp_path / "pruned.pth", config, state))
     assert encoder.config.normalize_eps == 1e-5
     x = 10 ** (-50 / 20) * torch.randn(2, 4000, generator=torch.Generator().manual_seed(5))
     output = encoder(x)
     states = [output.projected, *output.hidden_states[1:]]
     for k, golden in QUIET[wavlm].items():
-        assert states[k][1, 3, :4].tolist() == pytest.approx(golden, abs=2e-6), k
+        assert states[k][1, 3, :4].tolist() == pytest.approx(golden, abs=2e-5), k
     padded = encoder(torch.cat([x, torch.ones(2, 500)], 1), torch.tensor([4000, 4000]))
     assert torch.allclose(padded.projected[:, :12], output.projected, atol=1e-5)
 
