@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from random_plans import random_plan
 from seeded_weights import lively
-from sottovoce.checkpoints.released.speakers.cam_names import cam_names
+from sottovoce.checkpoints.released.speakers.campplus_names import cam_names
 from sottovoce.encoder.build import residual_stream
 from sottovoce.encoder.frontend.without_layers import filterbank_config
 from sottovoce.encoder.units import collect

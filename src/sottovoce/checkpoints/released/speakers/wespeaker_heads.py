@@ -11,7 +11,7 @@ from torch import Tensor
 from sottovoce.heads.speaker.maps.resnet import BLOCKS
 
 from ...families.key_map import KeyMap
-from .cam_names import cam_names, from_zero
+from .campplus_names import cam_names, from_zero
 from .wespeaker_names import ecapa_names, resnet_names
 
 Options = Mapping[str, object]
