@@ -29,7 +29,7 @@ HEAD_OPTIONS = {
     "ecapa_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
     "wespeaker_ecapa": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
     "rawnet3": {"channels": 12, "scale": 3, "wide": 10, "size": 7},
-    "mfa_conformer": {"width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 17, "size": 7},
+    "mfa_conformer": {"width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 17, "size": 7, "entry": "linear"},
     "ska_tdnn": {"channels": 12, "scale": 3, "wide": 10, "size": 7, "bins": 10, "maps": 4},
     "plain_xvector": {"channels": [8, 8, 8, 8, 12], "size": 7},
     "aasist": {"bands": 13, "channels": [3, 4, 4], "width": 5},

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, TypeAlias
 
 import torch
@@ -188,6 +189,14 @@ class Factored(nn.Module):
     """
 
 
+class Retimed(nn.Module):
+    """A module whose parts see another number of frames than the hidden states have. They count as if these were all."""
+
+    def retimed(self, timing: Timing) -> Timing:
+        """The timing of its parts."""
+        raise NotImplementedError
+
+
 class Gateable(nn.Identity):
     """A named point in a forward pass where a gate can be attached from outside. It computes nothing."""
 
@@ -236,6 +245,7 @@ def collect(model: nn.Module) -> Declarations:
     shared: dict[str, list[Unit]] = {}
     macs: list[MacTerm] = []
     factored = {path for path, module in model.named_modules() if isinstance(module, Factored)}
+    slower = {path: module for path, module in model.named_modules() if isinstance(module, Retimed)}
     for path, module in model.named_modules():
         if callable(declare := getattr(module, "units", None)):
             for unit in declare():
@@ -249,7 +259,9 @@ def collect(model: nn.Module) -> Declarations:
                 else:
                     units[unit.name] = unit
         if callable(declare := getattr(module, "macs", None)):
+            around = [each.retimed for prefix, each in slower.items() if inside(path, prefix)]
             for each in declare():
+                each = replace(each, times=_at(each.times, around)) if around else each
                 unit_name = join(path, each.unit) if each.unit is not None else None
                 for parameter in _multiplied(each.parameter, path, factored):
                     macs.append(replace(each, parameter=parameter, unit=unit_name, path=path))
@@ -261,6 +273,11 @@ def collect(model: nn.Module) -> Declarations:
         for prefix in unit.contains:
             coverage[prefix] = (*coverage.get(prefix, ()), unit.name)
     return Declarations(units, tuple(macs), coverage)
+
+
+def _at(times: Callable[[Timing], float], around: list[Callable[[Timing], Timing]]) -> Callable[[Timing], float]:
+    """``times`` inside modules that change the timing, the outermost first."""
+    return lambda timing: times(reduce(lambda inner, retimed: retimed(inner), around, timing))
 
 
 def _multiplied(parameter: str | None, path: str, factored: set[str]) -> list[str | None]:

@@ -30,6 +30,7 @@ def conformers(
     kernel: int,
     dropout: float,
     position: Callable[[int], NoPosition] = lambda heads: NoPosition(),
+    eps: float = 1e-5,
 ) -> nn.ModuleList:
     """Conformer layers with batch norm and biases in their convolution modules, as DiariZen and ESPnet have them.
 
@@ -42,6 +43,7 @@ def conformers(
         kernel: taps of the convolution.
         dropout: dropout probability inside the layers.
         position: number of attention heads -> the positional part of one layer's attention.
+        eps: epsilon of the LayerNorms.
     """
     stream = ResidualStream(tuple(range(width)), width, one_channel_each(width), fixed=True)
     options = LayerOptions(
@@ -49,7 +51,7 @@ def conformers(
         head_dim=head_dim,
         position=lambda heads: position(len(heads)),
         act="swish",
-        eps=1e-5,
+        eps=eps,
         dropout=dropout,
         inner_dropout=dropout,
         attention_dropout=dropout,

@@ -153,3 +153,66 @@ def test_ska_tdnn(frames, golden):
         for part, made in both_kernels(theirs, size).items()
     }
     check_head(fill_by_public_names(head, SKA, {**CONTEXT, **choices}), hidden_states(3, 2, frames, 12), golden)
+
+
+LAYER, THEIR_LAYER = r"trunk\.blocks\.(\d)\.", r"encoder.encoders.\1."
+MFA = [
+    *POOLING,
+    (r"fusion\.weights", "weights"),
+    (r"trunk\.entry\.halve\.(\w+)", r"encoder.embed.conv.0.\1"),
+    (r"trunk\.entry\.conv\.(\w+)", r"encoder.embed.conv.2.\1"),
+    (r"trunk\.entry\.out\.(\w+)", r"encoder.embed.out.0.\1"),
+    (r"trunk\.norm\.(\w+)", r"encoder.ln.\1"),
+    *(
+        (LAYER + rf"{ours}\.{part}\.(\w+)", THEIR_LAYER + rf"{theirs}.{name}.\2")
+        for ours, theirs in (("feed_forward1", "feed_forward_macaron"), ("feed_forward2", "feed_forward"))
+        for part, name in (("up", "w_1"), ("down", "w_2"))
+    ),
+    *(
+        (LAYER + rf"attention\.{name}\.(\w+)", THEIR_LAYER + rf"self_attn.linear_{name}.\2")
+        for name in ("q", "k", "v", "out")
+    ),
+    (LAYER + r"attention\.position\.project\.(\w+)", THEIR_LAYER + r"self_attn.linear_pos.\2"),
+    (LAYER + r"attention\.position\.content", THEIR_LAYER + r"self_attn.pos_bias_u"),
+    (LAYER + r"attention\.position\.position", THEIR_LAYER + r"self_attn.pos_bias_v"),
+    (LAYER + r"convolution\.expand\.(\w+)", THEIR_LAYER + r"conv_module.pointwise_conv1.\2"),
+    (LAYER + r"convolution\.depthwise\.(\w+)", THEIR_LAYER + r"conv_module.depthwise_conv.\2"),
+    (LAYER + r"convolution\.norm\.(\w+)", THEIR_LAYER + r"conv_module.norm.\2"),
+    (LAYER + r"convolution\.project\.(\w+)", THEIR_LAYER + r"conv_module.pointwise_conv2.\2"),
+    *(
+        (LAYER + rf"{ours}_norm\.(\w+)", THEIR_LAYER + rf"norm_{theirs}.\2")
+        for ours, theirs in (
+            *(("feed_forward1", "ff_macaron"), ("attention", "mha"), ("convolution", "conv")),
+            *(("feed_forward2", "ff"), ("final", "final")),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("frames", "golden"),
+    [
+        (
+            19,
+            [
+                [-0.08592002, 0.487689129, 1.370034415, -1.764640031, -0.044543593, -0.704901602, 0.405638613],
+                [0.25130338, 0.012685609, 1.553227687, -1.627174109, -0.084346396, -0.690499497, 0.687941253],
+            ],
+        ),
+        (
+            18,
+            [
+                [0.050427946, 0.624940921, 1.293397199, -1.884835403, -0.327698699, -0.764931617, 0.509120345],
+                [0.143638047, 0.545907766, 1.408746201, -1.778604284, -0.125243518, -0.669616233, 0.511811079],
+            ],
+        ),
+    ],
+)
+def test_mfa_conformer(frames, golden):
+    """With ``input_layer: conv2d2``, ``macaron_style``, ``rel_pos_type: latest`` and 5 taps."""
+    head = head_of("mfa_conformer", 14, width=8, blocks=2, inner=12, heads=2, kernel=5, size=7)
+    parts = {
+        "pooling.hidden.weight": lambda draw: draw("pooling.attention.0.weight", 128, 48, 1)[:, :16],
+        "pooling.context.weight": lambda draw: draw("pooling.attention.0.weight", 128, 48, 1)[:, 16:],
+    }
+    check_head(fill_by_public_names(head, MFA, parts), hidden_states(3, 2, frames, 14), golden)

@@ -38,6 +38,10 @@ TINY = {
         **{"width": 8, "blocks": 2, "inner": 12, "heads": 2, "kernel": 5, "size": 7},
         **{"fusion": "sum", "pooling": {"kind": "attentive", "bottleneck": 5}},
     },
+    "mfa_conformer linear": {
+        **{"width": 8, "blocks": 1, "inner": 12, "heads": 2, "kernel": 5, "size": 7, "entry": "linear"},
+        **{"fusion": "last", "pooling": "mean"},
+    },
     "ska_tdnn": {**RES2, "maps": 4, "bottleneck": 4, "fusion": "linear", "pooling": ATTENTIVE},
     "ska_tdnn mapped": {**RES2, "bins": 10, "maps": 4, "bottleneck": 4, "fusion": "sum", "pooling": ATTENTIVE},
     "pooled": {"size": 7, "fusion": {"kind": "adapters", "width": 5}, "pooling": {"kind": "asp", "bottleneck": 5}},
@@ -115,8 +119,8 @@ def test_frames_once_pooled_under_many_masks(name):
         alone = model.head.pool(frames[None, mask])[0]
         assert (vector - alone).abs().max() < 1e-5
     repeated = model.head.pooled_frames(len(frames)) < len(frames)  # some frames more often than others
-    difference = (together[1] - model(speech(1)).output[0]).abs().max()
-    assert difference < (5e-2 if repeated else 1e-5)
+    once = model(speech(1)).output[0]
+    assert (together[1] - once).abs().max() < (0.1 * once.abs().max() if repeated else 1e-5)
 
 
 @pytest.mark.parametrize("norm", [MaskedBatchNorm1d, MaskedBatchNorm2d])

@@ -142,7 +142,13 @@ def rawnet3(p: Weights, x: Tensor) -> Tensor:
 
 def mfa_conformer(p: Weights, x: Tensor) -> Tensor:
     """Transformer-XL attention by its definition: every pair of frames meets the sinusoid of its distance."""
-    x = linear(p, "entry", x).t()
+    if "entry.out.weight" in p:
+        y = F.conv2d(x.t()[None], p["entry.halve.weight"], p["entry.halve.bias"], stride=2).relu()
+        y = F.conv2d(y, p["entry.conv.weight"], p["entry.conv.bias"]).relu()  # [D, T, bins]
+        x = linear(p, "entry.out", torch.stack([y[:, t].flatten() for t in range(y.shape[1])], 1)).t()
+        x = x * x.shape[1] ** 0.5
+    else:
+        x = linear(p, "entry", x).t()
     T, D = x.shape
     blocks = 1 + max(int(name.split(".")[1]) for name in p if name.startswith("blocks."))
     heads = p["blocks.0.attention.position.content"].shape[0]
@@ -150,7 +156,7 @@ def mfa_conformer(p: Weights, x: Tensor) -> Tensor:
     outputs = []
 
     def layer_norm(name: str, y: Tensor) -> Tensor:
-        return F.layer_norm(y, y.shape[-1:], p[f"{name}.weight"], p[f"{name}.bias"])
+        return F.layer_norm(y, y.shape[-1:], p[f"{name}.weight"], p[f"{name}.bias"], 1e-12)
 
     def rows(name: str, y: Tensor) -> Tensor:
         return linear(p, name, y.t()).t()

@@ -6,5 +6,6 @@
 `plain_xvector`            the head of the stock ``...ForXVector`` classes
 `pooling_head`, `pooling`  base classes: a frame-level network, and a pooling of its frames into one vector
 `frame_statistics`         weighted mean and deviation of frames
+`channels_as_bins`         the channels of the stream as the bins of a spectrum
 `res2`                     the cascade of channel groups in Res2 blocks
 """

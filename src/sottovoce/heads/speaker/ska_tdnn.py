@@ -12,12 +12,13 @@ from torch.nn import functional as F
 
 from ...encoder.checks.values import WIDTH
 from ...encoder.layers.convolution import Count
-from ...encoder.stream import IndexTensor, ResidualStream
+from ...encoder.stream import ResidualStream
 from ...encoder.units import MacTerm
 from ..frames import ConvBlock, SqueezeExcitation, TimeConv, mean_over_time, set_count
 from ..layer_aggregation import AggregationChoice, LayerSum, build_layer_aggregation
 from ..options import Between, EmbeddingSize, Width
 from ..spoofing.spectral_maps import Map, MapConv, MaskedBatchNorm2d
+from .channels_as_bins import ChannelsAsBins
 from .maps.map_block import MapSize
 from .pooling import PoolingChoice
 from .pooling_head import FrameEncoder, SpeakerEmbedder
@@ -76,24 +77,6 @@ class SKATDNN(SpeakerEmbedder):
         width = into.width if spectrum is None else stream.original
         trunk = SKATDNNEncoder(width, bins, maps, stride, channels, scale, bottleneck, wide, spectrum)
         super().__init__(layers, fusion=into, trunk=trunk, pooled=pooling, size=size, out_norm=True)
-
-
-class ChannelsAsBins(nn.Module):
-    """``[B, C, T] -> [B, original C, T]``: every channel of the stream at its original place, and zeros for pruned ones.
-
-    Args:
-        stream: the residual stream.
-    """
-
-    def __init__(self, stream: ResidualStream):
-        super().__init__()
-        self.original, self.whole = stream.original, stream.whole
-        self.ids = IndexTensor(stream.ids)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.whole:
-            return x
-        return x.new_zeros(len(x), self.original, x.shape[2]).index_copy(1, self.ids(x.device), x)
 
 
 class SKATDNNEncoder(FrameEncoder):
