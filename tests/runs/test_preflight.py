@@ -98,7 +98,17 @@ def test_branches_from_one_stage_have_budgets_of_their_own(tmp_path):
     assert (tmp_path / "run" / "models" / "other").exists()
 
 
-CONFORMER = {"mfa_conformer": {"width": 16, "blocks": 1, "inner": 24, "heads": 2, "size": 10, "pooling": "mean"}}
+CONFORMER = {
+    "mfa_conformer": {
+        "width": 16,
+        "blocks": 1,
+        "inner": 24,
+        "heads": 2,
+        "size": 10,
+        "entry": "linear",
+        "pooling": "mean",
+    }
+}
 FIRST = {"name": "first", "kinds": ["conv", "ffn"], "round_to": 1}
 
 

@@ -20,7 +20,7 @@ A module that multiplies declares how often in a method ``macs()``. Pruning need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeAlias
@@ -275,7 +275,7 @@ def collect(model: nn.Module) -> Declarations:
     return Declarations(units, tuple(macs), coverage)
 
 
-def _at(times: Callable[[Timing], float], around: list[Callable[[Timing], Timing]]) -> Callable[[Timing], float]:
+def _at(times: Callable[[Timing], float], around: Sequence[Callable[[Timing], Timing]]) -> Callable[[Timing], float]:
     """``times`` inside modules that change the timing, the outermost first."""
     return lambda timing: times(reduce(lambda inner, retimed: retimed(inner), around, timing))
 
