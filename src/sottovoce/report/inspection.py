@@ -34,12 +34,14 @@ class Inspection:
         total: the cost of the network as it is.
         original: the cost of the network before any pruning.
         layers: from input to output; their costs add up to the total.
+        license: of the checkpoint that the weights come from, where it is known.
     """
 
     name: str
     total: Cost
     original: Cost
     layers: tuple[Layer, ...]
+    license: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self) | {"total": self.total.to_dict(), "original": self.original.to_dict()}
@@ -59,7 +61,13 @@ def inspect(model: nn.Module, seconds: Seconds = 8.0, name: str = "") -> Inspect
     # After the layers come parts without units (projection, norms, tables), then the head, then the residual width.
     rest = [Layer(each, "", (), params.get(each, 0), macs.get(each, 0.0)) for each in {**params, **macs}]
     order = sorted(layers + rest, key=_place)
-    return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order))
+    return Inspection(name, cost(model, seconds), reference_cost(model, seconds), tuple(order), _license(model))
+
+
+def _license(model: nn.Module) -> str | None:
+    config = getattr(model, "config", None)
+    origin = getattr(getattr(config, "encoder", config), "origin", None)
+    return origin.get("license") if isinstance(origin, dict) else None
 
 
 def _shapes(model: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,6 +21,7 @@ from sottovoce.diarization.tuned_settings import Changes, model_settings
 from sottovoce.errors import CheckpointError, DataError
 from sottovoce.inference.diarization import diarize
 from sottovoce.models.loading import load_pretrained
+from sottovoce.report.inspection import inspect
 from wespeaker_files import resnet, write_pyannote
 
 SHAPE = dict(ENCODERS["wavlm_base"]()) | {
@@ -156,7 +157,9 @@ def test_license_and_settings_go_with_what_is_made_from_it(hub, tmp_path):
     model.save_pretrained(tmp_path / "ours")
     again = json.loads((tmp_path / "ours" / "config.json").read_text())
     assert again["encoder"]["origin"] == {"name": hub.name, "license": "cc-by-nc-4.0"}
-    assert load(tmp_path / "ours").config.pipeline_settings["threshold"] == 0.6
+    copy = load(tmp_path / "ours")
+    assert copy.config.pipeline_settings["threshold"] == 0.6
+    assert inspect(copy).license == "cc-by-nc-4.0"
 
 
 @pytest.mark.slow

@@ -24,7 +24,10 @@ def place(tmp_path):
     local = TaskModel(Diarization(head=options).config(tiny_model().config.encoder))
     randomized(local)
     local.head.output.weight.data *= 0.3
-    local.head.output.bias.data[0], local.head.output.bias.data[4] = -3.0, 3.0  # somebody speaks, now and then two at once
+    local.head.output.bias.data[0], local.head.output.bias.data[4] = (
+        -3.0,
+        3.0,
+    )  # somebody speaks, now and then two at once
     local.save_pretrained(tmp_path / "local")
     tiny_model().save_pretrained(tmp_path / "speaker")
     generator = np.random.default_rng(0)

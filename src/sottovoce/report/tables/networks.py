@@ -28,7 +28,8 @@ def network_table(inspection: Inspection, columns: int = 100) -> RenderableType:
         columns: width of the terminal in characters, to which the bars are scaled.
     """
     total, original = inspection.total, inspection.original
-    head = Text.assemble((inspection.name or "network", "bold"), f"  {total}")
+    license = f"  license: {inspection.license}" if inspection.license else ""
+    head = Text.assemble((inspection.name or "network", "bold"), f"  {total}{license}")
     if original.params != total.params:
         kept = f"{percent(total.params / original.params)} of the parameters"
         head.append(f"\n{kept} and {percent(total.macs / original.macs)} of the MACs of the original remain", KEPT)
