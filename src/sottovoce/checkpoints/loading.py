@@ -215,6 +215,8 @@ def _stock(files: Files, fields: dict[str, Any]) -> _Stock:
 def _hint(files: Files) -> str:
     """A remedy for a missing config: the path of a file in the directory that may be a checkpoint by itself."""
     if isinstance(files, Directory):
+        if (files.path / "adapter_config.json").is_file():
+            return ", only LoRA weights (adapter_config.json): merge them into their model with peft, and give that"
         found = sorted(p.name for p in files.path.glob("*") if p.suffix in (".pt", ".pth", ".bin", ".ckpt"))
         if found:
             return f", but {', '.join(found[:3])}: give the path of the file"

@@ -212,3 +212,13 @@ def test_a_file_that_was_cut_off(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(CheckpointError, match="damaged .*copy it again from its source"):
         load(path)
+
+
+def test_a_folder_of_lora_alone(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
+    torch.save({"base_model.model.q.lora_A.weight": torch.ones(4, 8)}, tmp_path / "adapter_model.bin")
+    with pytest.raises(
+        CheckpointError, match="only LoRA weights .adapter_config.json.: merge them into their model"
+    ) as error:
+        load(tmp_path)
+    assert len(str(error.value).splitlines()) == 1
