@@ -71,9 +71,12 @@ def _released(plda: Path, transform: Path) -> PLDA:
             raise DataError(f"{plda.parent}: {name} has numbers that are not finite; copy it again from its source")
     if psi.min() <= 0:
         raise DataError(f"{plda}: psi has variances that are not positive; copy it again from its source")
-    within = np.linalg.inv(tr.T @ tr)
-    between = np.linalg.inv((tr.T / psi) @ tr)
-    phi, directions = eigh(between, within)
+    try:
+        within = np.linalg.inv(tr.T @ tr)
+        between = np.linalg.inv((tr.T / psi) @ tr)
+        phi, directions = eigh(between, within)
+    except np.linalg.LinAlgError as error:
+        raise DataError(f"{plda}: tr cannot be inverted ({error}); copy it again from its source") from None
     return PLDA(mu, directions.T[::-1], phi[::-1], XVectorTransform(mean1, lda, mean2, scaled=npz))
 
 
