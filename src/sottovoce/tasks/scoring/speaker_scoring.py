@@ -102,7 +102,7 @@ class CalibrationOptions(Options):
 
 class SegmentOptions(Options):
     """Scoring by segments: minus the mean Euclidean distance of all pairs of segments of the two utterances, see
-    `sottovoce.data.audio.segments`. clovaai/voxceleb_trainer takes 10 of 3 s, ESPnet-SPK 5 of 3 s in training and 4 of 8 s
+    `sottovoce.data.audio.segments`. clovaai/voxceleb_trainer takes 10 of 3.015 s, ESPnet-SPK 5 of 3 s in training and 4 of 8 s
     in ``decode.yaml``."""
 
     count: int = Field(5, ge=1, le=1_000)
