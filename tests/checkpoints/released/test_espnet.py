@@ -221,6 +221,16 @@ FAULTS = {
         "are resnet chn_attn_stat rawnet3; those that can be read: ecapa_tdnn",
     ),
     "another front end": (None, {"frontend": "asteroid_frontend"}, "the frontend is asteroid_frontend"),
+    "the last state": (
+        None,
+        {"frontend_conf": {"frontend_conf": {"upstream": "wavlm_large"}}},
+        "multilayer_feature of its s3prl front end is False",
+    ),
+    "normalized states": (
+        None,
+        {"frontend_conf": {"frontend_conf": {"normalize": True}, "multilayer_feature": True}},
+        "normalize of its s3prl front end is True",
+    ),
     "variance": (None, {"normalize_conf": {"norm_vars": True}}, "the one that can be read is utterance_mvn of means"),
     "no encoder": (without("frontend.upstream"), {}, "no frontend.upstream.upstream.model in it"),
     "no WavLM": (without("grep_a"), {}, "of the encoders of s3prl only WavLM can be read"),

@@ -345,6 +345,23 @@ def test_models_on_an_encoder_from_s3prl(kind, large, tmp_path):
     assert close(model(wave[None]).output[0].detach(), logits[::-1])
 
 
+@pytest.mark.parametrize(
+    "reading, told",
+    [
+        ({"multilayer_feature": False}, "multilayer_feature of its s3prl front end is False"),
+        ({"multilayer_feature": False, "layer": 2}, "layer of its s3prl front end is 2"),
+        ({"upstream_args": {"normalize": True}}, "normalize of its s3prl front end is True"),
+    ],
+)
+def test_other_states_of_s3prl_are_refused(reading, told, tmp_path):
+    data = SETTINGS["dataset_args"] | {"frontend": "s3prl", "s3prl_args": reading}
+    settings = SETTINGS | {"model": "SSL_BACKEND_aasist", "dataset_args": data}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    torch.save(filled(with_s3prl("aasist", False)), tmp_path / "avg_model.pt")
+    with pytest.raises(CheckpointError, match=told):
+        load(tmp_path)
+
+
 def test_detect_takes_it(pruned, tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", golden_wave(9200).numpy(), 16000, subtype="FLOAT")
     with pytest.raises(SystemExit) as leaving:

@@ -21,7 +21,7 @@ from ..formats.tensors import read_torch_tensors
 from ..origins import license
 from .espnet_heads import HEADS
 from .foreign_yaml import tagged_yaml
-from .s3prl_upstream import upstream_of
+from .s3prl_upstream import check_reading, upstream_of
 from .whole_model import WholeModel
 
 CONFIG, META = "config.yaml", "meta.yaml"
@@ -114,6 +114,9 @@ def load(path: Path) -> WholeModel:
         raise CheckpointError(
             f"{config}: the frontend is {settings.get('frontend')}; the one that can be read is s3prl"
         )
+    conf = settings.get("frontend_conf")
+    reading = conf if isinstance(conf, Mapping) else {}
+    check_reading(reading, reading.get("frontend_conf"), reading.get("multilayer_feature") is True, config)
     front = {key.removeprefix(FRONT): tensor for key, tensor in tensors.items() if key.startswith(FRONT)}
     encoder, weights, notes = upstream_of(front, name)
     encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}

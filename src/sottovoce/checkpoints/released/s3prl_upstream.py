@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from torch import Tensor
 
+from sottovoce.encoder.checks.values import short
 from sottovoce.errors import CheckpointError
 
 from ..formats import original_wavlm
@@ -19,6 +21,36 @@ INSIDE = "upstream.model."
 PREFIX = f"frontend.upstream.{INSIDE}"
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 """Of the convolutions of every published encoder."""
+
+
+def check_reading(front: Mapping[str, object], upstream: object, all_states: bool, config: Path) -> None:
+    """Refuse settings under which the back end reads something else than all hidden states as they are.
+
+    No tensor shows them: the weights of a sum are in the file even where the toolkit takes the last hidden state alone.
+
+    Args:
+        front: the settings of the toolkit's front end.
+        upstream: the settings of s3prl's encoder in them.
+        all_states: whether the toolkit reads all hidden states.
+        config: the file, for messages.
+
+    Raises:
+        CheckpointError: the last or one hidden state is read, or they are normalized or repeated.
+    """
+    inside = upstream if isinstance(upstream, Mapping) else {}
+    faults = {
+        "layer": None if front.get("layer", -1) == -1 else front["layer"],
+        "multilayer_feature": None if all_states else False,
+        "normalize": inside.get("normalize") or None,
+        "tile_factor": None if inside.get("tile_factor", 1) == 1 else inside["tile_factor"],
+        "extra_conf": inside.get("extra_conf") or None,
+    }
+    for name, value in faults.items():
+        if value is not None:
+            raise CheckpointError(
+                f"{config}: {name} of its s3prl front end is {short(value)}; the models that can be read take all hidden"
+                " states as they are"
+            )
 
 
 def upstream_of(tensors: Mapping[str, Tensor], name: str) -> Loaded:

@@ -25,7 +25,7 @@ from ..formats.stock import Loaded
 from ..formats.tensors import read_torch_tensors
 from ..origins import license
 from .foreign_yaml import tagged_yaml
-from .s3prl_upstream import upstream_of
+from .s3prl_upstream import check_reading, upstream_of
 from .wedefense_back_ends import back_end_of
 from .whole_model import WholeModel
 
@@ -112,7 +112,7 @@ def load(path: Path) -> WholeModel:
     back_end = back_end_of(settings, config)
     inside = {key.removeprefix(FRONT): tensor for key, tensor in tensors.items() if key.startswith(FRONT)}
     outside = {key: tensor for key, tensor in tensors.items() if not key.startswith(FRONT)}
-    encoder, weights, notes = _encoder(settings, inside, file)
+    encoder, weights, notes = _encoder(settings, inside, file, config)
     encoder.origin = {"name": file.name, "license": license(Directory(path if path.is_dir() else file.parent))}
     fields: dict[str, Any] = {
         "encoder": encoder,
@@ -151,7 +151,7 @@ def _sorted(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {**tensors, **last}
 
 
-def _encoder(settings: Mapping[str, object], tensors: Mapping[str, Tensor], file: Path) -> Loaded:
+def _encoder(settings: Mapping[str, object], tensors: Mapping[str, Tensor], file: Path, config: Path) -> Loaded:
     """Our encoder, from ``frontend.upstream``.
 
     Raises:
@@ -160,6 +160,10 @@ def _encoder(settings: Mapping[str, object], tensors: Mapping[str, Tensor], file
     data = settings.get("dataset_args")
     frontend = data.get("frontend") if isinstance(data, Mapping) else None
     if frontend == "s3prl":
+        conf = data.get("s3prl_args") if isinstance(data, Mapping) else None
+        reading = conf if isinstance(conf, Mapping) else {}
+        all_states = reading.get("layerwise_feature") is True or reading.get("multilayer_feature", True) is True
+        check_reading(reading, reading.get("upstream_args"), all_states, config)
         return upstream_of(tensors, str(file))
     if frontend != "huggingface":
         raise CheckpointError(
