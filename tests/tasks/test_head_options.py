@@ -83,12 +83,13 @@ def test_bounds_and_checks_of_the_constructor_hold_in_recipes_and_in_configs(wri
 def test_every_head_can_be_chosen_with_its_defaults(kind):
     config = chosen_config(EmbedderChoice.model_validate({kind: {"width": 8} if kind == "pooled" else {}}))
     stream, layers = tiny_encoder().stream, 3
-    if kind in ("sinc_aasist", "sinc_rawnet3", "resnet"):  # on a waveform, or on a filterbank
-        width = 80 if kind == "resnet" else 1
+    on_bins = ("resnet", "cam_plus_plus")
+    if kind in ("sinc_aasist", "sinc_rawnet3", *on_bins):  # on a waveform, or on a filterbank
+        width = 80 if kind in on_bins else 1
         stream, layers = ResidualStream(tuple(range(width)), width, one_channel_each(width), fixed=True), 1
     with torch.device("meta"):
         head = build(EMBEDDERS, json.loads(json.dumps(config)), stream, layers)
-        assert type(head) is EMBEDDERS[kind] and head.size == config.get("size", head.size)
+        assert type(head) is EMBEDDERS[kind] and head.size == (config.get("size") or head.size)
         plain = {"kind": kind, "width": 8} if kind == "pooled" else {"kind": kind}
         default = build(EMBEDDERS, plain, stream, layers)
     assert [p.shape for p in head.parameters()] == [p.shape for p in default.parameters()]
