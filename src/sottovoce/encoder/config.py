@@ -40,7 +40,8 @@ class EncoderConfig(CheckedConfig):
             together, the ``mean`` alone for each bin, ``running`` over the last 10 s for each bin, for a stream; or
             ``none``.
         normalize, normalize_eps: bring each waveform to zero mean and unit variance first, with this epsilon added to the
-            variance: 1e-7 in stock feature extractors, 1e-5 in the pruned networks of DPHuBERT, DiariZen and WeDefense.
+            variance: 1e-7 in stock feature extractors, 1e-5 in the original WavLM, s3prl, and the pruned networks of DPHuBERT,
+            DiariZen and WeDefense.
         conv_kernel, conv_stride, conv_bias, conv_norm: the convolutions of the front end; ``group`` normalizes the first
             one over time, ``layer`` each one over channels.
         channel_scale: a factor for each channel of the last convolution, before the projection's norm, where a soft gate

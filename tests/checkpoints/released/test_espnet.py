@@ -155,6 +155,16 @@ def test_the_embedding_is_that_of_the_public_class(large, samples, tmp_path):
     assert close(model.embed(golden_wave(samples)).detach(), GOLDEN[large, samples])
 
 
+def test_quiet_speech_is_normalized_as_s3prl_does(tmp_path):
+    encoder = load(write(tmp_path / "exp", filled(layout())), "verification").encoder
+    quiet = golden_wave(9300)[None] * 1e-3
+    normalized = torch.nn.functional.layer_norm(quiet, quiet.shape)
+    found = encoder(quiet).hidden_states
+    encoder.frontend.normalize = None
+    expected = encoder(normalized).hidden_states
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
+
+
 SKA = {
     9200: (0.2147417, 0.0527254, -0.2592268, 0.0668481, 0.8781648, -0.3328361, 0.0610685),
     9300: (0.1997995, 0.0737031, -0.2279994, 0.0501692, 0.8752523, -0.3778561, 0.101877),

@@ -1,7 +1,7 @@
 """Microsoft's own WavLM files (``WavLM-Base+.pt``): ``{"cfg": ..., "model": ...}`` with the names of fairseq.
 
-Where waveforms are normalized, the original adds 1e-5 to their variance; the stock classes and this encoder add 1e-7. So
-recordings quieter than about -40 dB are a little louder here.
+Where waveforms are normalized, the original and s3prl add 1e-5 to their variance, as `torch.nn.functional.layer_norm` does;
+the stock classes add 1e-7.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def encoder_config(cfg: object, name: str) -> EncoderConfig:
                 positional_taps=[c["conv_pos"]],
             ),
             normalize=bool(c["normalize"]),
+            normalize_eps=1e-5,
             conv_kernel=[kernel for _, kernel, _ in convs],
             conv_stride=[stride for _, _, stride in convs],
             conv_bias=c["conv_bias"],
