@@ -11,7 +11,7 @@ SOURCE = Path(sottovoce.__file__).parent
 TRANSFORMERS_OWN = {"__init__", "from_dict", "from_pretrained", "save_pretrained"}
 """Methods whose ``**kwargs`` Transformers prescribes."""
 
-OPEN = {"encoder/units.py": {"Shape"}}
+OPEN = {"encoder/checks/config_rules.py": {"Shape"}}
 """The aliases that hold an `Any`. A shape is nested to another depth in every part, and is checked by `check_shape`."""
 
 

@@ -42,17 +42,17 @@ def checked(tmp_path_factory):
 
 
 def test_every_stage_takes_a_step_and_is_told_at_full_scale(checked):
-    _, (frozen, joint, margin), told = checked
-    assert told == [frozen.name, joint.name, margin.name] == ["frozen", "joint", "large_margin"]
-    assert all(stage.steps > 1000 and stage.batch > 32 and stage.seconds > 0 for stage in (frozen, joint, margin))
+    _, (frozen, joint), told = checked
+    assert told == [frozen.name, joint.name] == ["frozen", "joint"]
+    assert all(stage.steps > 1000 and stage.batch > 32 and stage.seconds > 0 for stage in (frozen, joint))
     size = 4 * sum(p.numel() for p in SpeechEncoder(CONFIG).parameters())
-    assert all(stage.peak > size for stage in (frozen, joint, margin)) or sys.platform != "linux"
+    assert all(stage.peak > size for stage in (frozen, joint)) or sys.platform != "linux"
     encoder = SpeechEncoder(CONFIG)
     assert joint.params == cost(encoder).params == sum(p.numel() for p in encoder.parameters())
     # Nothing goes back through a frozen encoder; recomputation is one more pass forward.
     assert frozen.macs / frozen.batch == pytest.approx(cost(encoder, frozen.crop).macs)
     assert joint.macs / joint.batch == pytest.approx(4 * cost(encoder, joint.crop).macs)
-    assert margin.crop == margin.duration > joint.crop == joint.duration
+    assert joint.crop == joint.duration > frozen.crop == frozen.duration
 
 
 EVERY_KIND = """
@@ -60,6 +60,7 @@ extends: {published}
 name: every-kind
 encoder: !instead {{config: {config}}}
 task: {{verification: {{head: {{mhfa: {{width: 8, heads: 4, size: 16}}}}}}}}
+data: {{batch: 128}}
 budget: {{params: 80%}}
 stages:
   - adapt: {{steps: 1_000, rank: 2, targets: [attention.q], recompute: true}}

@@ -13,6 +13,7 @@ from .checks.config_rules import (
     WIDTH,
     WIDTHS,
     WITHOUT_LAYERS,
+    Shape,
     check_against_original,
     check_shape,
     check_without_layers,
@@ -20,7 +21,6 @@ from .checks.config_rules import (
 from .checks.values import check, short
 from .frontend.mel_analysis import HOP
 from .streaming.chunks import Chunks
-from .units import Shape
 
 
 class EncoderConfig(CheckedConfig):

@@ -23,10 +23,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .checks.config_rules import Shape
 
 RESIDUAL = "residual"
 """The key `Unit.shared` of the residual unit, to which every module that reads or writes the stream adds a part."""
@@ -333,10 +335,6 @@ def _merge(key: str, parts: list[Unit]) -> Unit:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The shape: plain nested data whose leaves are widths (int), lists of ids, or None for a removed block.
-
-
-Shape: TypeAlias = dict[str, Any]  # any: its depth differs from part to part, and code indexes it without asking
-"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a removed block."""
 
 
 def width_at(shape: Shape, name: str) -> int:

@@ -4,12 +4,11 @@ memory before its weights are checked."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...errors import CheckpointError
 from ...text.plain_data import whole_in
 from ...text.suggestions import did_you_mean
-from ..units import Shape
 from .values import (
     ANYTHING,
     FLAG,
@@ -27,6 +26,9 @@ from .values import (
     short,
     whole,
 )
+
+Shape: TypeAlias = dict[str, Any]  # any: its depth differs from part to part, and code indexes it without asking
+"""Nested plain data that mirrors the network: widths (int), lists of original ids, ``None`` for a removed block."""
 
 LAYERS = 512
 HEADS = 1024
