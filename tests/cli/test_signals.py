@@ -15,6 +15,8 @@ from pathlib import Path
 from sottovoce.cli import app as frame
 from sottovoce.files import whole_file
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
+
 def app(*_, **__):
     with whole_file(Path(sys.argv[1])) as partial:
         partial.write_text("half")

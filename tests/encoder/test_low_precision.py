@@ -34,6 +34,7 @@ HEAD_OPTIONS = {
     "plain_xvector": {"channels": [8, 8, 8, 8, 12], "size": 7},
     "aasist": {"bands": 13, "channels": [3, 4, 4], "width": 5},
     "resnet": {"depth": "18", "channels": 4, "size": 6},
+    "cam_plus_plus": {"growth": 4, "bottleneck": 2, "channels": 8, "size": 6},
     "sinc_rawnet3": {"filters": 8, "channels": 12, "scale": 3, "wide": 10, "size": 7},
     "sinc_aasist": {"filters": 7, "taps": 9, "channels": [3, 4, 4], "width": 5},
     "sls": {"width": 10, "size": 6},
@@ -110,7 +111,7 @@ def test_heads_run_no_low_precision_convolution(kind, dtype, autocast):
     head = {"kind": kind, **HEAD_OPTIONS[kind]}
     labels = [str(i) for i in range(head["outputs"])] if "outputs" in head else None
     encoder = waveform_config() if kind in ON_THE_WAVEFORM else tiny_config(1)
-    encoder = filterbank_config(bins=16) if kind == "resnet" else encoder
+    encoder = filterbank_config(bins=16) if kind in ("resnet", "cam_plus_plus") else encoder
     model = randomized(TaskModel(TaskConfig(encoder=encoder, head=head, labels=labels)))
     inputs = {"targets": torch.tensor([[1, 2, 3], [4, 1, 0]])} if kind == "transducer" else {}
     samples = (7200, 6500) if kind in ("plain_xvector", "x_vector") else (2600, 1900)  # whose layers lose frames
