@@ -90,6 +90,9 @@ def test_bad_files_are_one_line(tmp_path):
     write(tmp_path / "plda", p | {"tr": np.zeros_like(p["tr"])}, "npz")
     with pytest.raises(DataError, match="tr cannot be inverted"):
         read_plda(tmp_path)
+    write(tmp_path / "plda", p | {"mean1": np.float64(0)}, "npz")
+    with pytest.raises(DataError, match="mean1 is \\(\\)"):
+        read_plda(tmp_path)
     (tmp_path / "plda" / "plda.npz").write_bytes(b"PK\3\4")
     with pytest.raises(DataError, match="plda.npz: damaged"):
         read_plda(tmp_path)

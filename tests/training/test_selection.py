@@ -54,6 +54,13 @@ def test_what_could_not_be_scored_is_not_the_best(tmp_path):
     assert selection(tmp_path, [math.nan, 0.4, 0.2], lower=False).chosen("best", 1) == [20]
 
 
+@pytest.mark.parametrize("keep", ["best", "up_to_best", "around_best", "after_peak"])
+def test_what_could_not_be_scored_is_not_averaged(tmp_path, keep):
+    """Weights whose evaluation was NaN came into the mean where fewer others were there than were to be averaged."""
+    assert selection(tmp_path, [0.5, math.nan, 0.2, math.nan]).chosen(keep, 4) == [10, 30]
+    assert selection(tmp_path, [math.nan]).chosen(keep, 4) == [10]
+
+
 def test_the_history_is_part_of_the_training_state(tmp_path):
     one, other = selection(tmp_path, [0.4, 0.1]), selection(tmp_path, [])
     other.load_state_dict(one.state_dict())

@@ -58,7 +58,7 @@ def _released(plda: Path, transform: Path) -> PLDA:
     npz = plda.suffix == ".npz"
     mu, tr, psi = _arrays(plda, ("mu", "tr", "psi")) if npz else _kaldi(plda)
     mean1, mean2, lda = _arrays(transform, ("mean1", "mean2", "lda")) if npz else _h5(transform)
-    E, L = len(mean1), len(mu)
+    E, L = mean1.size, mu.size
     shapes = {"mean1": (E,), "lda": (E, L), "mean2": (L,), "mu": (L,), "tr": (L, L), "psi": (L,)}
     found = {"mean1": mean1, "lda": lda, "mean2": mean2, "mu": mu, "tr": tr, "psi": psi}
     for name, each in found.items():

@@ -139,19 +139,20 @@ def chosen_places(losses: Sequence[float], keep: Keep, average: int) -> list[int
     >>> [chosen_places(losses, keep, 2) for keep in ("last", "best", "up_to_best", "around_best", "after_peak")]
     [[3, 4], [0, 3], [0], [0, 1], [3, 4]]
     """
-    count = len(losses)
+    places = list(range(len(losses)))
     if keep == "last":
-        return list(range(count))[-average:]
+        return places[-average:]
+    # What could not be evaluated is neither the peak nor good, and stays out of the mean where anything else is there.
+    known = [place for place in places if math.isfinite(losses[place])]
     if keep in ("best", "after_peak"):
-        # What could not be evaluated is neither the peak nor good.
-        heights = [-math.inf if math.isinf(loss) else loss for loss in losses]
-        first = heights.index(max(heights)) if keep == "after_peak" else 0
-        return sorted(sorted(range(first, count), key=lambda place: losses[place])[:average])
-    best = _first_least(losses)
-    if keep == "up_to_best":
-        return list(range(max(best - average + 1, 0), best + 1))
-    first = min(max(best - (average - 1) // 2, 0), max(count - average, 0))
-    return list(range(first, count))[:average]
+        peak = max(known, key=lambda place: losses[place], default=0) if keep == "after_peak" else 0
+        chosen = sorted(sorted(places[peak:], key=lambda place: losses[place])[:average])
+    else:
+        best = _first_least(losses)
+        first = best - average + 1 if keep == "up_to_best" else min(best - (average - 1) // 2, len(losses) - average)
+        end = best + 1 if keep == "up_to_best" else max(first, 0) + average
+        chosen = places[max(first, 0) : end]
+    return [place for place in chosen if place in known] or chosen
 
 
 def _first_least(values: Sequence[float]) -> int:
