@@ -92,7 +92,9 @@ def test_any_bytes(content, tmp_path_factory):
 names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"]), min_size=1, max_size=8)
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20).map(lambda t: t.strip(" ")).filter(str.strip)
+texts = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20).map(lambda t: t.strip(" ")).filter(str.strip)
+)
 """What cells hold: blanks around a text are no part of it, and a text of blanks alone, of any kind, is refused."""
 
 
