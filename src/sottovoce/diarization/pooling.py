@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -75,20 +76,9 @@ def embed_windows(
         waves: the ``W`` windows ``[S]`` at 16 kHz.
         starts, masks, done: see `pool_windows`.
     """
-    W, T, K = masks.shape
-    found: NDArray[np.float32] | None = None
-    for w, wave in enumerate(waves):
-        if done is not None:
-            done(int(starts[w]) + T)
-        active = np.flatnonzero(masks[w].any(0))
-        if not len(active):
-            continue
-        inside = min(T, frame_count(len(wave)))
-        mask = torch.from_numpy(np.ascontiguousarray(masks[w].T[active, :inside]))
-        vectors = embedder.embed(torch.from_numpy(np.ascontiguousarray(wave)), mask).float().cpu().numpy()
-        found = np.zeros((W, K, vectors.shape[1]), np.float32) if found is None else found
-        found[w, active] = vectors
-    return np.zeros((W, K, 1), np.float32) if found is None else found
+    samples = (torch.from_numpy(np.ascontiguousarray(wave)) for wave in waves)
+    embedded = ((min(masks.shape[1], frame_count(len(wave))), partial(embedder.embed, wave)) for wave in samples)
+    return _by_window(embedded, starts, masks, done)
 
 
 def frames_in_order(
@@ -165,17 +155,28 @@ def pool_windows(
         masks: ``[W, T, K]`` frames of each local speaker.
         done: called with the number of frames that are processed so far.
     """
-    W, T, K = masks.shape
+    stretches = frames_of_windows(pieces, starts, masks.shape[1])
+    embedded = ((len(frames), partial(embedder.pool, frames.float())) for frames in stretches)
+    return _by_window(embedded, starts, masks, done)
+
+
+def _by_window(
+    windows: Iterable[tuple[int, Callable[[Tensor], Tensor]]],
+    starts: NDArray[np.int64],
+    masks: Flags,
+    done: Callable[[int], None] | None,
+) -> NDArray[np.float32]:
+    """Embeddings ``[W, K, E]`` of windows, each with its number of frames and what embeds it with masks ``[K, T]``."""
+    W, _, K = masks.shape
     found: NDArray[np.float32] | None = None
-    for w, stretch in enumerate(frames_of_windows(pieces, starts, T)):
+    for w, (frames, embed) in enumerate(windows):
         if done is not None:
-            done(int(starts[w]) + len(stretch))
+            done(int(starts[w]) + frames)
         active = np.flatnonzero(masks[w].any(0))
         if not len(active):
             continue
-        mask = torch.from_numpy(np.ascontiguousarray(masks[w].T[active, : len(stretch)]))
-        vectors = embedder.pool(stretch.float(), mask).float().cpu().numpy()
-        if found is None:
-            found = np.zeros((W, K, vectors.shape[1]), np.float32)
+        mask = torch.from_numpy(np.ascontiguousarray(masks[w].T[active, :frames]))
+        vectors = embed(mask).float().cpu().numpy()
+        found = np.zeros((W, K, vectors.shape[1]), np.float32) if found is None else found
         found[w, active] = vectors
     return np.zeros((W, K, 1), np.float32) if found is None else found

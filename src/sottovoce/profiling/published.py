@@ -12,6 +12,7 @@ import torch
 from transformers import WavLMConfig, WavLMModel
 
 from ..checkpoints import from_transformers
+from ..checkpoints.released.diarizen_encoders import ENCODERS
 from ..encoder.config import Shape
 from ..encoder.model import SpeechEncoder
 from .benchmark_settings import BenchmarkSettings
@@ -25,23 +26,20 @@ class PublishedShape:
     Args:
         source: who made it, and the paper.
         config: config of the dense network.
-        conv: channels of each convolution of the front end.
-        heads: attention heads of each layer.
-        ffn: feed-forward width of each layer.
+        encoder: its name among the encoders of DiariZen.
     """
 
     source: str
     config: WavLMConfig
-    conv: tuple[int, ...]
-    heads: tuple[int, ...]
-    ffn: tuple[int, ...]
+    encoder: str
 
     def shape(self, dense: Shape) -> Shape:
-        """The shape of the dense encoder, with these widths in place of its own."""
+        """The shape of the dense encoder, with the published widths in place of its own."""
         shape = copy.deepcopy(dense)
-        shape["frontend"]["channels"] = list(self.conv)
-        for layer, heads, units in zip(shape["layers"], self.heads, self.ffn, strict=True):
-            layer["attention"]["heads"] = list(range(heads))
+        widths = ENCODERS[self.encoder]
+        shape["frontend"]["channels"] = list(widths.channels)
+        for layer, heads, units in zip(shape["layers"], widths.heads, widths.units, strict=True):
+            layer["attention"]["heads"] = list(heads)
             layer["feed_forward"]["units"] = units
         return shape
 
@@ -50,9 +48,7 @@ PUBLISHED: dict[str, PublishedShape] = {
     "base": PublishedShape(
         source="DiariZen, 80 % of WavLM Base removed (arXiv 2506.18623)",
         config=WavLMConfig(),
-        conv=(90, 161, 173, 181, 351, 155, 137),
-        heads=(2, 3, 3, 5, 2, 1, 4, 4, 0, 0, 2, 1),
-        ffn=(666, 660, 649, 1080, 237, 299, 437, 573, 53, 80, 211, 334),
+        encoder="wavlm_base_s80_md",
     ),
     "large": PublishedShape(
         source="DiariZen, 80 % of WavLM Large removed (arXiv 2506.18623)",
@@ -64,36 +60,7 @@ PUBLISHED: dict[str, PublishedShape] = {
             feat_extract_norm="layer",
             do_stable_layer_norm=True,
         ),
-        conv=(512, 153, 224, 255, 302, 368, 211),
-        heads=(5, 3, 6, 6, 5, 5, 3, 5, 4, 0, 2, 4, 0, 3, 2, 1, 0, 0, 1, 2, 6, 9, 10, 8),
-        # fmt: off
-        ffn=(
-            1092,
-            925,
-            759,
-            646,
-            745,
-            615,
-            684,
-            958,
-            286,
-            294,
-            406,
-            377,
-            463,
-            542,
-            298,
-            236,
-            96,
-            104,
-            134,
-            211,
-            473,
-            1011,
-            1770,
-            1316,
-        ),
-        # fmt: on
+        encoder="wavlm_large_s80_md",
     ),
 }
 """Size of WavLM -> its published slim shape."""

@@ -24,7 +24,7 @@ from sottovoce.models.loading import load_pretrained
 from sottovoce.report.inspection import inspect
 from wespeaker_files import resnet, write_pyannote
 
-SHAPE = dict(ENCODERS["wavlm_base"]()) | {
+SHAPE = dict(ENCODERS["wavlm_base"].config()) | {
     "extractor_conv_layer_config": [(4, 10, 5), (5, 3, 2), (4, 3, 2), (3, 3, 2), (4, 3, 2), (5, 2, 2), (6, 2, 2)],
     "encoder_embed_dim": 16,
     "encoder_pos_conv_kernel": 8,
@@ -168,7 +168,7 @@ def test_license_and_settings_go_with_what_is_made_from_it(hub, tmp_path):
     [("wavlm_base_s80_md", 2537961994), ("wavlm_large_s80_md", 3694684257), ("wavlm_base", 3646754605)],
 )
 def test_real_sizes(tmp_path, name, number):
-    shape = dict(ENCODERS[name]())
+    shape = dict(ENCODERS[name].config())
     whole = layout(shape, 11, **REAL)
     assert digest(whole) == number
     states, width = shape["encoder_num_layers"] + 1, shape["encoder_embed_dim"]

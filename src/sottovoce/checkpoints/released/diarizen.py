@@ -163,7 +163,7 @@ def _encoder_shape(source: object, folder: Path, config: Path) -> Mapping[str, A
         CheckpointError: neither.
     """
     if (known := ENCODERS.get(str(source).lower())) is not None:
-        return known()
+        return known.config()
     place = folder / Path(str(source)).name
     if source is not None and is_file(place):
         content = read_torch(place)

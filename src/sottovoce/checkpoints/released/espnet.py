@@ -20,11 +20,11 @@ from ..families.key_map import renamed
 from ..formats.tensors import read_torch_tensors
 from ..origins import license
 from .espnet_heads import HEADS
-from .foreign_yaml import tagged_yaml
+from .foreign_yaml import CONFIG, tagged_yaml, tagged_yaml_or_nothing
 from .s3prl_upstream import check_reading, upstream_of
 from .whole_model import WholeModel
 
-CONFIG, META = "config.yaml", "meta.yaml"
+META = "meta.yaml"
 PARTS = ("encoder", "pooling", "projector")
 FILES = f"ESPnet-SPK (.pth with its {CONFIG})"
 BEST = "valid.eer.best.pth"
@@ -36,7 +36,7 @@ TRAINED_WITH = "loss."
 def claims(path: Path) -> bool:
     """Whether there is a ``config.yaml`` with an encoder, a pooling and a projector."""
     config = _config_of(path)
-    return config is not None and all(isinstance(_content(config).get(part), str) for part in PARTS)
+    return config is not None and all(isinstance(tagged_yaml_or_nothing(config).get(part), str) for part in PARTS)
 
 
 def hint(names: Mapping[str, object]) -> str | None:
@@ -46,16 +46,9 @@ def hint(names: Mapping[str, object]) -> str | None:
     return None
 
 
-def _content(config: Path) -> dict[str, object]:
-    try:
-        return tagged_yaml(config)
-    except CheckpointError:  # whoever the file belongs to says what is wrong with it
-        return {}
-
-
 def _named(folder: Path, section: str, key: str) -> Path | None:
     """A file that the ``meta.yaml`` of a folder names, if it is below the folder."""
-    files = _content(folder / META).get(section) if (folder / META).is_file() else None
+    files = tagged_yaml_or_nothing(folder / META).get(section) if (folder / META).is_file() else None
     name = files.get(key) if isinstance(files, Mapping) else None
     place = folder / str(name)
     return place if name and place.resolve().is_relative_to(folder.resolve()) and place.is_file() else None

@@ -24,12 +24,13 @@ from ..formats import dphubert_diarizen
 from ..formats.stock import Loaded
 from ..formats.tensors import read_torch_tensors
 from ..origins import license
-from .foreign_yaml import tagged_yaml
+from .foreign_yaml import CONFIG, config_of, tagged_yaml, tagged_yaml_or_nothing
 from .s3prl_upstream import check_reading, upstream_of
 from .wedefense_back_ends import back_end_of
 from .whole_model import WholeModel
 
-CONFIG, PRUNED = "config.yaml", "pruned_config.json"
+PRUNED = "pruned_config.json"
+SUFFIXES = (".pt", ".pth", ".bin")
 WEIGHTS = ("avg_model.pt", "models/avg_model.pt", "whole_pytorch_model.bin")
 """Weights that a directory is read from, the first that is there."""
 
@@ -42,8 +43,8 @@ OURS = (1, 0)
 
 def claims(path: Path) -> bool:
     """Whether there is a ``config.yaml`` of a model with one of their back ends on an encoder."""
-    config = _config_of(path)
-    return config is not None and str(_settings(config).get("model")).startswith("SSL_BACKEND_")
+    config = config_of(path, SUFFIXES)
+    return config is not None and str(tagged_yaml_or_nothing(config).get("model")).startswith("SSL_BACKEND_")
 
 
 def hint(names: Mapping[str, object]) -> str | None:
@@ -51,24 +52,6 @@ def hint(names: Mapping[str, object]) -> str | None:
     if any(name.startswith(FRONT) for name in names) and any(name.startswith("projection.") for name in names):
         return f"tensors of a WeDefense model without the {CONFIG} of its training; copy it beside the file"
     return None
-
-
-def _config_of(path: Path) -> Path | None:
-    """The config of a folder, or of a file in it or in its folder ``models``."""
-    if path.is_dir():
-        places = [path]
-    elif path.suffix in (".pt", ".pth", ".bin") and is_file(path):
-        places = [path.parent, path.parent.parent]
-    else:
-        return None
-    return next((place / CONFIG for place in places if (place / CONFIG).is_file()), None)
-
-
-def _settings(config: Path) -> dict[str, object]:
-    try:
-        return tagged_yaml(config)
-    except CheckpointError:  # whoever the file belongs to says what is wrong with it
-        return {}
 
 
 def _weights_of(path: Path) -> Path:
@@ -99,7 +82,7 @@ def load(path: Path) -> WholeModel:
     Raises:
         CheckpointError: settings that are not supported, gates that were not carried out, or tensors that do not fit.
     """
-    config = _config_of(path)
+    config = config_of(path, SUFFIXES)
     assert config is not None  # `claims` has found it
     settings, file = tagged_yaml(config), _weights_of(path)
     name = str(file)

@@ -19,12 +19,12 @@ from sottovoce.errors import CheckpointError
 
 from ...formats.tensors import read_torch_tensors
 from ...origins import license
-from ..foreign_yaml import tagged_yaml
+from ..foreign_yaml import CONFIG, config_of, tagged_yaml, tagged_yaml_or_nothing
 from ..whole_model import WholeModel
 from .speaker_network import speaker_model
 from .wespeaker_heads import HEADS, head_named
 
-CONFIG = "config.yaml"
+SUFFIXES = (".pt", ".pth")
 WEIGHTS = ("avg_model.pt", "final_model.pt", "models/avg_model.pt")
 """Weights that a directory is read from, the first that is there."""
 
@@ -33,8 +33,8 @@ FILES = f"wespeaker ({WEIGHTS[0]} with its {CONFIG})"
 
 def claims(path: Path) -> bool:
     """Whether there is a ``config.yaml`` that names one of their networks on a filterbank."""
-    config = _config_of(path)
-    return config is not None and head_named(_settings(config).get("model")) is not None
+    config = config_of(path, SUFFIXES)
+    return config is not None and head_named(tagged_yaml_or_nothing(config).get("model")) is not None
 
 
 def hint(names: Mapping[str, object]) -> str | None:
@@ -42,19 +42,6 @@ def hint(names: Mapping[str, object]) -> str | None:
     if any(head.marks <= names.keys() for head in HEADS):
         return f"tensors of a wespeaker model without the {CONFIG} of its training; copy it beside the file"
     return None
-
-
-def _config_of(path: Path) -> Path | None:
-    """The config of a folder, or of a file in it or in its folder ``models``."""
-    places = [path] if path.is_dir() else [path.parent, path.parent.parent] if path.suffix in (".pt", ".pth") else []
-    return next((place / CONFIG for place in places if is_file(place / CONFIG)), None)
-
-
-def _settings(config: Path) -> dict[str, object]:
-    try:
-        return tagged_yaml(config)
-    except CheckpointError:  # whoever the file belongs to says what is wrong with it
-        return {}
 
 
 def load(path: Path) -> WholeModel:
@@ -66,7 +53,7 @@ def load(path: Path) -> WholeModel:
     Raises:
         CheckpointError: no weights, settings that are not supported, or tensors that do not fit them.
     """
-    config = _config_of(path)
+    config = config_of(path, SUFFIXES)
     assert config is not None  # `claims` has found it
     settings = tagged_yaml(config)
     file = path if is_file(path) else next((path / each for each in WEIGHTS if is_file(path / each)), None)
