@@ -61,6 +61,8 @@ num_layer = {blocks}
 kernel_size = {kernel}
 dropout = 0.1
 chunk_size = 16
+num_channels = 8
+sample_rate = 16000
 use_posi = false
 output_activate_function = false
 selected_channel = 0
@@ -193,6 +195,10 @@ def test_bad_input_is_one_line(hub):
     assert "surplus (conformer.conformer_layer.1" in refusal(hub)
     config.write_text(text.replace("use_posi = false", "use_posi = true"))
     assert "use_posi is True" in refusal(hub)
+    config.write_text(text.replace("dropout = 0.1", "dropout = 0.1\nactivation = 'gelu'"))
+    assert "model.args: 'activation' is unknown" in refusal(hub)
+    config.write_text(text.replace("sample_rate = 16000", "sample_rate = 8000"))
+    assert "sample_rate is 8000" in refusal(hub)
     config.write_text(text.replace("exp/tiny.bin", "wavlm_base_s90_md"))
     assert "wavlm_src is 'wavlm_base_s90_md'; known are wavlm_base, wavlm_large" in refusal(hub)
     config.write_text(text.replace("model_wavlm_conformer", "model_pyannote"))

@@ -159,6 +159,29 @@ def test_lora_is_scaled_as_its_settings_say(tmp_path):
     assert not close(load(path).embed(golden_wave(9200)).detach(), golden, 0.01)
 
 
+def test_each_layer_of_lora_is_scaled_by_its_own_rank(tmp_path):
+    layers, rank, *_ = MODELS["lora"]
+    tensors = filled(layout(layers, TINY, rank))
+    at = "front.encoder.base_model.model.encoder.layers.1.self_attn.linear_q"
+    base, down, up = (tensors[f"{at}.{part}.weight"] for part in ("base_layer", "lora_A.default", "lora_B.default"))
+    tensors[f"{at}.lora_A.default.weight"], tensors[f"{at}.lora_B.default.weight"] = down[:3].clone(), up[:, :3].clone()
+    path = write(tmp_path / "model.pth", tensors)
+    with pytest.raises(CheckpointError, match=r"LoRA of ranks 3, 4 without the train.yaml"):
+        load(path)
+    (tmp_path / "train.yaml").write_text(settings(12))
+    layer = load(path).encoder.layers[1].attention
+    assert torch.allclose(layer.q.weight, base + 12 / 3 * up[:, :3] @ down[:3], atol=1e-6)
+
+
+@pytest.mark.parametrize("other", ["use_rslora: true", "rank_pattern: {linear_q: 8}", "alpha_pattern: {linear_q: 8}"])
+def test_another_kind_of_scaling_is_refused_by_name(other, tmp_path):
+    layers, rank, *_ = MODELS["lora"]
+    path = write(tmp_path / "model.pth", filled(layout(layers, TINY, rank)))
+    (tmp_path / "train.yaml").write_text(settings(8).replace("    r: 4\n", f"    r: 4\n    {other}\n"))
+    with pytest.raises(CheckpointError, match=f"train.yaml: peft_config: '{other.split(':')[0]}' is unknown"):
+        load(path)
+
+
 def test_it_verifies_prunes_and_teaches(tmp_path):
     layers, _, _, golden = MODELS["pruned"]
     path = write(tmp_path / "model.pth", filled(layout(layers, TINY)))

@@ -119,6 +119,27 @@ def test_bad_input_is_one_line(tmp_path):
     assert "config.yaml without weights" in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("model", "argument", "told"),
+    [
+        ("ResNet18", {"activation": "gelu"}, "model_args of ResNet18: 'activation' is unknown"),
+        ("ResNet18", {"emb_bn": True}, "'emb_bn' is unknown"),
+        ("ResNet18", {"pooling_func": "TSDP"}, "pooling_func is 'TSDP'; it can be TSTP, ASTP, TAP"),
+        ("ECAPA_TDNN_c512", {"pooling_func": "TSTP"}, "pooling_func is 'TSTP'; it can be ASTP"),
+        ("ECAPA_TDNN_c512", {"global_context_att": True}, "'global_context_att' is unknown"),
+        ("CAMPPlus", {"config_str": "batchnorm-prelu"}, "config_str is 'batchnorm-prelu'"),
+        ("CAMPPlus", {"growth_rate": "32"}, "growth_rate is '32'"),
+    ],
+)
+def test_an_argument_that_would_change_the_network_is_refused_by_name(tmp_path, model, argument, told):
+    assert told in refusal(write_wespeaker(tmp_path, model, {}, 16, 6, **argument))
+
+
+def test_the_mean_alone_can_be_pooled(tmp_path):
+    layout = resnet("18", 16, 6) | {"seg_1.weight": (6, 512)}
+    assert load(write_wespeaker(tmp_path, "ResNet18", layout, 16, 6, pooling_func="TAP")).head.pooling.size == 512
+
+
 def test_another_version_of_pyannote_is_refused(tmp_path):
     write_pyannote(tmp_path, resnet("34", 16, 256), 16, kind="XVectorSincNet")
     assert "pyannote's class 'XVectorSincNet'" in refusal(tmp_path)

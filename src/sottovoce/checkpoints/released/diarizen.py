@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sottovoce.encoder.checks.values import FLAG, check, number, one_of, short, whole
+from sottovoce.encoder.checks.values import ANYTHING, FLAG, check, number, one_of, short, whole
 from sottovoce.encoder.loading.model_files import Directory, is_file
 from sottovoce.encoder.loading.pretrained import blueprint
 from sottovoce.errors import CheckpointError
@@ -35,6 +35,7 @@ MODEL = "model_wavlm_conformer.Model"
 ENCODER = "wavlm_model."
 
 RULES = {
+    "wavlm_src": ANYTHING,
     "wavlm_layer_num": whole(1, 512),
     "wavlm_feat_dim": whole(1, 65536),
     "attention_in": whole(1, 65536),
@@ -48,9 +49,11 @@ RULES = {
     "max_speakers_per_chunk": whole(1, 8),
     "max_speakers_per_frame": whole(1, 8),
     "selected_channel": one_of(0),
+    "sample_rate": one_of(16000),
     "chunk_size": number(0.1, 3600),
+    "num_channels": whole(1, 1024),
 }
-"""The arguments of the class, and the values that can be read."""
+"""All arguments of the class, and the values that can be read; the last two change nothing in the model."""
 
 DEFAULTS = {
     "wavlm_layer_num": 13,
@@ -152,7 +155,7 @@ def _arguments(settings: Mapping[str, Any], config: Path) -> dict[str, Any]:
     found = _table(settings, "model", "args")
     if found is None:
         raise CheckpointError(f"{config}: has no table [model.args]")
-    check({name: value for name, value in found.items() if name in RULES}, RULES, f"{config}: model.args")
+    check(found, RULES, f"{config}: model.args")
     return DEFAULTS | dict(found)
 
 

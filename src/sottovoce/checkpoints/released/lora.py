@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
@@ -20,12 +20,12 @@ def ranks(tensors: Mapping[str, Tensor]) -> set[int]:
     return {tensor.shape[0] for name, tensor in tensors.items() if name.endswith(DOWN)}
 
 
-def merged(tensors: Mapping[str, Tensor], scaling: float, name: str) -> dict[str, Tensor]:
+def merged(tensors: Mapping[str, Tensor], scaling: Callable[[int], float], name: str) -> dict[str, Tensor]:
     """The tensors of the model alone, by the names that it has without peft.
 
     Args:
         tensors: tensors by name.
-        scaling: alpha divided by the rank.
+        scaling: alpha divided by a rank, from the rank.
         name: name of the checkpoint, for messages.
 
     Raises:
@@ -53,5 +53,5 @@ def merged(tensors: Mapping[str, Tensor], scaling: float, name: str) -> dict[str
                     f"{name}: LoRA of {layer} is {tuple(up.shape)} by {tuple(down.shape)}, and the layer"
                     f" {tuple(found[layer].shape)}"
                 )
-            found[layer] = found[layer] + scaling * (up @ down)
+            found[layer] = found[layer] + scaling(down.shape[0]) * (up @ down)
     return found

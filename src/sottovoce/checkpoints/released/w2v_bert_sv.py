@@ -7,13 +7,14 @@ tensors. Those of a pruned model are already cut, and are taken as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from transformers import Wav2Vec2BertConfig
 
+from sottovoce.encoder.checks.values import ANYTHING, check, number
 from sottovoce.encoder.config import EncoderConfig, Shape
 from sottovoce.encoder.loading.model_files import Directory
 from sottovoce.encoder.loading.pretrained import blueprint
@@ -39,6 +40,15 @@ POSITIONS = 64, 8
 
 SCALING = 2.0
 """Of LoRA in the published configuration: alpha 128, rank 64."""
+
+ALPHA = 32
+"""Alpha of their LoRA where its settings do not say it (deeplab/pretrained/audio2vector/api.py)."""
+
+LORA = {
+    "lora_alpha": number(1e-6, 1e6),
+    **{name: ANYTHING for name in ("model_type", "r", "target_modules", "lora_dropout", "bias")},
+}
+"""All arguments of their LoRA; all but alpha are seen in the tensors, or are of no use after training."""
 
 ENCODER, LAYER = "front.encoder.", r"encoder\.layers\.(\d+)\."
 
@@ -95,18 +105,28 @@ def load(path: Path) -> WholeModel:
     return WholeModel(fields, {f"encoder.{key}": tensor for key, tensor in weights.items()} | head, notes)
 
 
-def _scaling(path: Path, found: set[int], notes: list[str]) -> float:
-    """Alpha divided by the rank, from the ``train.yaml`` beside the file if there is one."""
-    if not found:
-        return SCALING
+def _scaling(path: Path, found: set[int], notes: list[str]) -> Callable[[int], float]:
+    """Alpha divided by the rank, from the rank; alpha is in the ``train.yaml`` beside the file if there is one.
+
+    Raises:
+        CheckpointError: LoRA with a setting that theirs does not have, or with several ranks without its settings.
+    """
     settings = tagged_yaml(path.with_name("train.yaml")) if path.with_name("train.yaml").is_file() else {}
     lora = settings.get("peft_config")
-    if isinstance(lora, Mapping) and isinstance(alpha := lora.get("lora_alpha"), int | float):
-        return float(alpha) / max(found)
-    notes.append(
-        f"{path}: its LoRA is scaled by {SCALING:g}, as published; the train.yaml with another scale is not beside it"
-    )
-    return SCALING
+    if found and isinstance(lora, Mapping):
+        check(lora, LORA, f"{path.with_name('train.yaml')}: peft_config")
+        alpha = float(str(lora.get("lora_alpha", ALPHA)))
+        return lambda rank: alpha / rank
+    if len(found) > 1:
+        raise CheckpointError(
+            f"{path}: LoRA of ranks {', '.join(map(str, sorted(found)))} without the train.yaml that says lora_alpha; copy"
+            " it beside the file"
+        )
+    if found:
+        notes.append(
+            f"{path}: its LoRA is scaled by {SCALING:g}, as published; the train.yaml with another scale is not beside it"
+        )
+    return lambda rank: SCALING
 
 
 def encoder_config(tensors: Mapping[str, Tensor], name: str) -> EncoderConfig:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sottovoce.encoder.checks.values import FLAG, check, one_of, short, whole
+from sottovoce.encoder.checks.values import check, short
 from sottovoce.encoder.config import EncoderConfig
 from sottovoce.encoder.frontend.without_layers import filterbank_config
 from sottovoce.encoder.loading.model_files import Directory, is_file
@@ -22,7 +22,7 @@ from ...origins import license
 from ..foreign_yaml import CONFIG, config_of, tagged_yaml, tagged_yaml_or_nothing
 from ..whole_model import WholeModel
 from .speaker_network import speaker_model
-from .wespeaker_heads import HEADS, head_named
+from .wespeaker_heads import HEADS, SIZES, SpeakerHead, head_named
 
 SUFFIXES = (".pt", ".pth")
 WEIGHTS = ("avg_model.pt", "final_model.pt", "models/avg_model.pt")
@@ -61,32 +61,24 @@ def load(path: Path) -> WholeModel:
         raise CheckpointError(f"{path}: {CONFIG} without weights; none of {', '.join(WEIGHTS)} is there")
     head = head_named(settings.get("model"))
     assert head is not None
-    options = _options(settings, config)
+    options = _options(settings, head, config)
     encoder = features(settings, options, config)
     encoder.origin = {"name": file.resolve().parent.name, "license": license(Directory(config.parent))}
     tensors: dict[str, Tensor] = head.prepared(read_torch_tensors(file))
     return speaker_model(encoder, head.options(str(settings["model"]), options), head.names(), tensors, str(file))
 
 
-def _options(settings: Mapping[str, object], config: Path) -> dict[str, object]:
+def _options(settings: Mapping[str, object], head: SpeakerHead, config: Path) -> dict[str, object]:
     """The arguments of their class.
 
     Raises:
-        CheckpointError: they are no table, or one of them is not supported.
+        CheckpointError: they are no table, or one of them is unknown, missing or not supported.
     """
     found = settings.get("model_args")
     if not isinstance(found, Mapping):
         raise CheckpointError(f"{config}: model_args is {short(found)}; it must be a table")
-    rules = {
-        "feat_dim": whole(1, 4096),
-        "embed_dim": whole(1, 65536),
-        "pooling_func": one_of("TSTP", "ASTP", "TAP", "TSDP"),
-        "two_emb_layer": FLAG,
-        "emb_bn": FLAG,
-        "m_channels": whole(1, 4096),
-    }
-    check({name: value for name, value in found.items() if name in rules}, rules, f"{config}: model_args")
-    for name in ("feat_dim", "embed_dim"):
+    check(found, {**SIZES, **head.arguments}, f"{config}: model_args of {settings['model']}")
+    for name in SIZES:
         if name not in found:
             raise CheckpointError(f"{config}: model_args has no {name}")
     return dict(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sottovoce.encoder.checks.values import FLAG, Rule, one_of, whole
 from sottovoce.heads.speaker.maps.resnet import BLOCKS
 
 from ...families.key_map import KeyMap
@@ -15,6 +16,12 @@ from .campplus_names import cam_names, from_zero
 from .wespeaker_names import ecapa_names, resnet_names
 
 Options = Mapping[str, object]
+
+POOLINGS = {"TSTP": "tstp", "ASTP": "astp", "TAP": "mean"}
+"""Their pooling -> ours."""
+
+SIZES = {"feat_dim": whole(1, 4096), "embed_dim": whole(1, 65536)}
+"""The arguments that every class needs, and their values."""
 
 
 def _unchanged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -28,6 +35,7 @@ class SpeakerHead:
     Args:
         model: pattern of the names of its classes.
         marks: tensors by which a state dict is known to be of this kind.
+        arguments: the other arguments of its classes, and the values that can be read; the classes have no more of them.
         options: kind and options of our head, from the name of the class and its arguments.
         names: the names of its tensors.
         prepared: the tensors as the names are for.
@@ -35,6 +43,7 @@ class SpeakerHead:
 
     model: str
     marks: frozenset[str]
+    arguments: Mapping[str, Rule]
     options: Callable[[str, Options], dict[str, object]]
     names: Callable[[], KeyMap]
     prepared: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = _unchanged
@@ -46,7 +55,7 @@ def _resnet(model: str, options: Options) -> dict[str, object]:
         "depth": model.removeprefix("ResNet"),
         "channels": options.get("m_channels", 32),
         "size": options["embed_dim"],
-        "pooling": str(options.get("pooling_func", "TSTP")).lower(),
+        "pooling": POOLINGS[str(options.get("pooling_func", "TSTP"))],
         "two_layers": options.get("two_emb_layer", False),
     }
 
@@ -77,7 +86,7 @@ def _split_context(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _cam(model: str, options: Options) -> dict[str, object]:
     found = {"growth": "growth_rate", "bottleneck": "bn_size", "channels": "init_channels"}
     given = {ours: options[theirs] for ours, theirs in found.items() if theirs in options}
-    pooling = str(options.get("pooling_func", "TSTP")).lower()
+    pooling = POOLINGS[str(options.get("pooling_func", "TSTP"))]
     return {"kind": "cam_plus_plus", "size": options["embed_dim"], "pooling": pooling, **given}
 
 
@@ -85,6 +94,7 @@ HEADS = (
     SpeakerHead(
         rf"ResNet({'|'.join(BLOCKS)})",
         frozenset({"conv1.weight", "layer4.0.conv1.weight", "seg_1.weight"}),
+        {"pooling_func": one_of(*POOLINGS), "two_emb_layer": FLAG, "m_channels": whole(1, 4096)},
         _resnet,
         resnet_names,
         _split_context,
@@ -92,6 +102,7 @@ HEADS = (
     SpeakerHead(
         r"ECAPA_TDNN(_GLOB)?_c(512|1024)",
         frozenset({"layer2.se_res2block.0.conv.weight", "pool.linear1.weight", "linear.weight"}),
+        {"pooling_func": one_of("ASTP"), "emb_bn": FLAG},
         _ecapa,
         ecapa_names,
         _split_context,
@@ -99,6 +110,11 @@ HEADS = (
     SpeakerHead(
         "CAMPPlus",
         frozenset({"head.conv1.weight", "xvector.tdnn.linear.weight"}),
+        {
+            "pooling_func": one_of(*POOLINGS),
+            **{name: whole(1, 4096) for name in ("growth_rate", "bn_size", "init_channels")},
+            "config_str": one_of("batchnorm-relu"),
+        },
         _cam,
         cam_names,
         from_zero,
