@@ -20,6 +20,7 @@ A module that multiplies declares how often in a method ``macs()``. Pruning need
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -191,12 +192,12 @@ class Factored(nn.Module):
     """
 
 
-class Retimed(nn.Module):
+class Retimed(nn.Module, ABC):
     """A module whose parts see another number of frames than the hidden states have. They count as if these were all."""
 
+    @abstractmethod
     def retimed(self, timing: Timing) -> Timing:
         """The timing of its parts."""
-        raise NotImplementedError
 
 
 class Gateable(nn.Identity):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from ..amounts import MOST_STEPS
 class DecayOptions(Options):
     """Options of one kind of decay, see `sottovoce.training.optimization.schedules`."""
 
+    @abstractmethod
     def rate(self, steps: int, warmup: int) -> Rate:
         """The factor of the peak rates at each step.
 
@@ -21,7 +23,6 @@ class DecayOptions(Options):
             steps: steps of the stage.
             warmup: steps until the peak.
         """
-        raise NotImplementedError
 
     def problems(self, warmup: int) -> Iterator[str]:
         """What does not go together with a warm-up of so many steps."""

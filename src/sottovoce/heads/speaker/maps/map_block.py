@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 from torch import Tensor, nn
@@ -84,7 +85,7 @@ class MapBlock(nn.Module):
         widths = [inputs, *inner, outputs]
         self.convs = nn.ModuleList()
         now = size
-        for before, after, kernel, step in zip(widths, widths[1:], kernels, strides, strict=False):
+        for (before, after), kernel, step in zip(pairwise(widths), kernels, strides, strict=True):
             self.convs.append(NormedConv(before, after, kernel, now, step))
             now = now.strided(step)
         self.size = now
