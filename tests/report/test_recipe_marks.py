@@ -48,4 +48,10 @@ def test_marks_stand_in_comments_behind_above_and_at_the_head_of_a_list():
 def test_the_margin_has_the_letters_and_the_legend_their_meaning():
     lines = marked_recipe(TEXT).plain.splitlines()
     assert lines[2] == "PC encoder: {from: a}  # paper 2305.17651; code: run.sh" and lines[0] == "   # A recipe."
-    assert [line[:2] for line in LEGEND.plain.splitlines()] == ["P ", "C ", "o "]
+    assert lines[12].startswith("P  ") and lines[13].startswith("Co ")
+    assert LEGEND.plain.splitlines() == [
+        "P  from the authors' paper",
+        "C  from their public code or configuration; about.code says where",
+        "o  ours; about.differs says why",
+        "   no constant of the system: names, places of data, and what changes time and memory only",
+    ]

@@ -105,9 +105,9 @@ def _directory_of(path: Path, content: Mapping[str, Any]) -> Directory:
         return files
     if (hint := released_hint(content)) is not None:
         raise CheckpointError(f"{path}: {hint}")
-    held = ", ".join(map(str, list(content)[:5]))
+    held = ", ".join(map(str, list(content)[:5])) + ", ..." * (len(content) > 5) or "nothing"
     raise CheckpointError(
-        f"{path}: an unknown format (it holds {held}, ...) and no config.json beside it. Known are stock "
+        f"{path}: an unknown format (it holds {held}) and no config.json beside it. Known are stock "
         "Transformers directories, original WavLM files (cfg, model), pruned ones (state_dict, config), and released models:"
         f" {released_files()}"
     )

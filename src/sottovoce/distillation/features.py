@@ -17,11 +17,9 @@ from .residual import kept_channels
 Reduction = Literal["mean", "sum"]
 """How the distances of several hidden states become one: their mean, or their sum."""
 
-PROJECTED = "projected"
-"""Name of the state before the positional convolution: the output of the front end. It is state 0 of DPHuBERT."""
-
 Layer = int | Literal["projected"]
-"""A state: a hidden state by its index, or `PROJECTED`."""
+"""A hidden state by its index; or the one before the positional convolution, the output of the front end, which is state 0 of
+DPHuBERT."""
 
 
 class FeatureDistillation(nn.Module):

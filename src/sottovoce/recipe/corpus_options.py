@@ -10,6 +10,7 @@ converse: {of: {import: {path: /data/read}}}          conversations laid out fro
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -70,16 +71,16 @@ class CorpusSource(Protocol):
         """Make the corpus inside ``folder``, unless it exists already."""
 
 
-class VariantOptions(Options):
+class VariantOptions(Options, ABC):
     """A section in which one key decides which further keys exist. Their defaults are filled in like all others."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, object]
 
     @classmethod
+    @abstractmethod
     def further(cls, section: Mapping[str, object]) -> type[BaseModel] | None:
         """The pydantic model of the further keys; ``None`` if the deciding key is wrong."""
-        raise NotImplementedError
 
     @property
     def options(self) -> dict[str, object]:

@@ -20,6 +20,13 @@ def test_what_is_extended_is_shown_first(sottovoce):
     assert said.code == 0 and order == sorted(order)
 
 
+def test_the_margin_is_explained_where_it_has_letters(sottovoce):
+    marked, own = (sottovoce("recipes", "show", name, "--marks").out for name in ("aasist", "recognition-commands"))
+    assert "\nC  from their public code" in marked and "\nC          taps: 129" in marked
+    assert "no letters: no line names a source" in own and "from their public code" not in own
+    assert "\n        taps: 129" in sottovoce("recipes", "show", "aasist", "--plain").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

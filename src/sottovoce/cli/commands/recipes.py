@@ -36,19 +36,19 @@ def show(
     from sottovoce.cli.terminal import console
     from sottovoce.recipe.packaged import find_recipe
     from sottovoce.recipe.yaml_file import chain
-    from sottovoce.report.tables.recipe_sources import LEGEND, marked_recipe
+    from sottovoce.report.tables.recipe_sources import LEGEND, UNMARKED_RECIPE, has_marks, marked_recipe
 
     screen = console()
     marked = screen.is_terminal if marks is None else marks
-    for path in chain(find_recipe(name)):
-        text = path.read_text(encoding="utf-8").rstrip()
+    texts = [(path.name, path.read_text(encoding="utf-8").rstrip()) for path in chain(find_recipe(name))]
+    for file, text in texts:
         if not marked:
-            typer.echo(f"# {path.name}\n\n{text}\n")
+            typer.echo(f"# {file}\n\n{text}\n")
             continue
-        screen.print(f"# {path.name}\n", style="bold", markup=False, highlight=False)
+        screen.print(f"# {file}\n", style="bold", markup=False, highlight=False)
         screen.print(marked_recipe(text), soft_wrap=True)
     if marked:
-        screen.print(LEGEND, soft_wrap=True)
+        screen.print(LEGEND if any(has_marks(text) for _, text in texts) else UNMARKED_RECIPE, soft_wrap=True)
 
 
 @recipes.command()

@@ -13,8 +13,20 @@ _WORDS = {
     "ours": "ours; about.differs says why",
 }
 
-LEGEND = Text("\n").join(Text(f"{MARKS[kind]:<2} {words}", style=_STYLES[kind]) for kind, words in _WORDS.items())
+_NONE = "   no constant of the system: names, places of data, and what changes time and memory only"
+
+LEGEND = Text("\n").join(
+    [*(Text(f"{MARKS[kind]:<2} {words}", style=_STYLES[kind]) for kind, words in _WORDS.items()), Text(_NONE)]
+)
 """What the letters in the margin mean."""
+
+UNMARKED_RECIPE = Text("no letters: no line names a source; the recipes of published systems do")
+"""What stands in place of the legend where no line has marks."""
+
+
+def has_marks(text: str) -> bool:
+    """Whether any line of a recipe file has marks."""
+    return any(line.marks for line in recipe_lines(text))
 
 
 def marked_recipe(text: str) -> Text:
