@@ -182,11 +182,11 @@ class GraphPool(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The nodes that are kept ``[B, K, D]``, the highest score first, and their mask ``[B, K]``."""
-        scores = self.score(self.dropout(x)).sigmoid()  # [B, N, 1]
-        ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, -1.0)
+        scores = self.score(self.dropout(x))  # [B, N, 1]; ranked in front of the sigmoid, which makes all large ones 1
+        ranked = scores[..., 0] if mask is None else scores[..., 0].masked_fill(~mask, float("-inf"))
         most = nodes_kept(x.shape[1], self.ratio)
         chosen = ranked.topk(most, dim=1).indices[..., None]
-        kept = (x * scores).gather(1, chosen.expand(-1, -1, x.shape[2]))
+        kept = (x * scores.sigmoid()).gather(1, chosen.expand(-1, -1, x.shape[2]))
         if mask is None:
             return kept, None
         counts = (mask.sum(1).double() * self.ratio).long().clamp(min=1)
