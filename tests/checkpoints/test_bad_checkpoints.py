@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 from pathlib import Path
 
@@ -182,23 +183,37 @@ def test_a_git_lfs_pointer(directory):
     refused(directory, "Git LFS pointer")
 
 
-RAN: list[str] = []
-
-
 class Malicious:
+    """An object that makes a folder where it is unpickled."""
+
+    def __init__(self, place: Path):
+        self.place = place
+
     def __reduce__(self):
-        return RAN.append, ("ran",)
+        return os.mkdir, (str(self.place),)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("zipped", [True, False])
 def test_pickled_objects_are_refused_and_not_run(zipped, directory):
-    path = directory / "pytorch_model.bin"
-    torch.save({"weight": Malicious()}, path, _use_new_zipfile_serialization=zipped)
+    path, made = directory / "pytorch_model.bin", directory / "made"
+    torch.save({"weight": Malicious(made)}, path, _use_new_zipfile_serialization=zipped)
     refused(directory, "pytorch_model.bin", "pickled objects", "refused")
-    path.write_bytes(pickle.dumps(Malicious()))
+    path.write_bytes(pickle.dumps(Malicious(made)))
     refused(directory, "pytorch_model.bin")
-    assert not RAN
+    assert not made.exists()
+    with pytest.raises(FileExistsError):  # it would have done so
+        made.mkdir()
+        torch.load(path, weights_only=False)
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.bin", "a.ckpt", "pytorch_model.bin"])
+def test_released_models_are_told_apart_without_running_anything(name, tmp_path):
+    made = tmp_path / "made"
+    content = {"state_dict": {}, "pyannote.audio": Malicious(made), "modules": {"spk_model": Malicious(made)}}
+    torch.save(content, tmp_path / name)
+    refused(tmp_path / name, "mkdir")
+    assert not made.exists()
 
 
 def test_fairseq_files_hold_pickled_settings(tmp_path):

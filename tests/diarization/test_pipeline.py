@@ -12,9 +12,16 @@ from sottovoce.data.audio.frames import FRAME_STEP, frame_count
 from sottovoce.data.corpora.rttm import Turn, read_rttm, write_rttm
 from sottovoce.diarization.ahc import AHCOptions
 from sottovoce.diarization.audio_file import AudioFile
-from sottovoce.diarization.pipeline import DiarizationSettings, diarize
+from sottovoce.diarization.pipeline import (
+    DiarizationSettings,
+    Segmentation,
+    SpeakerEmbeddings,
+    cluster_speakers,
+    diarize,
+    embed_speakers,
+)
 from sottovoce.diarization.plda import PLDA
-from sottovoce.diarization.pooling import embedding_masks, frames_in_order, pool_windows
+from sottovoce.diarization.pooling import WindowEmbedder, embedding_masks, frames_in_order, pool_windows
 from sottovoce.diarization.speaker_count import SpeakerCount, SpeakerCountWarning
 from sottovoce.diarization.stitching import smooth_activity, speaker_counts, stitch_windows, turns_from_frames
 from sottovoce.diarization.vbx import VBxOptions
@@ -335,3 +342,36 @@ def test_embeddings_are_those_of_all_frames_together(seconds, step, fewer):
     last = len(calls) - 1 - calls[::-1].index("frames")
     assert sum(call != "frames" for call in calls[last:]) <= 2 * 18 / step + 1  # none waits for the end
     assert calls.count("frames") == len(list(sliding_windows([audio], 899 * FRAME_STEP + 400, 800 * FRAME_STEP)))
+
+
+class Counts(WindowEmbedder):
+    """Embeds the number of frames under a mask."""
+
+    def embed(self, wave, masks):
+        return masks.sum(1, keepdim=True).float() + torch.zeros(len(masks), 2)
+
+
+@pytest.mark.parametrize(("alone", "clean"), [(0.2, 0.1), (0.5, 0.25), (0.0, 0.0)])
+def test_who_speaks_too_little_alone_is_embedded_from_all_and_not_clustered(alone, clean):
+    activity = np.random.default_rng(0).random((40, 99, 3)) < np.array([0.05, 0.3, 0.5])
+    samples = 99 * FRAME_STEP + 80
+    segmentation = Segmentation(activity, np.arange(40), 138, samples + 39 * FRAME_STEP, samples, FRAME_STEP)
+    settings = DiarizationSettings(alone=alone, clean=clean)
+    found = embed_speakers(lambda: iter([np.zeros(segmentation.samples, np.float32)]), Counts(), segmentation, settings)
+    for w, window in enumerate(activity):
+        for k in range(3):
+            mine = window[:, k] & ~window[:, [other for other in range(3) if other != k]].any(1)
+            used = mine.sum() if mine.sum() >= max(50 * alone, 1) else window[:, k].sum()
+            assert found.vectors[w, k, 0] == used
+            assert found.clear[w, k] == (window[:, k].any() and mine.sum() >= round(clean * 99))
+    assert found.active.all() and 0 < found.clear.sum() <= 120 and found.clear.all() == (clean == 0)
+
+
+def test_vbx_starts_as_surely_as_it_is_told():
+    """With nothing known at the start, all speakers are the same one."""
+    vectors = np.repeat(np.eye(2, 4), 20, axis=0)[:, None].astype(np.float32)
+    everybody = SpeakerEmbeddings(vectors, *(np.ones((40, 1), bool) for _ in range(2)))
+    plda = PLDA(np.zeros(4), 20 * np.eye(4), np.ones(4))
+    for smoothing, speakers in ((7.0, 2), (0.0, 1)):
+        settings = DiarizationSettings(vbx=VBxOptions(smoothing=smoothing), plda=plda)
+        assert len(np.unique(cluster_speakers(everybody, settings, SpeakerCount()))) == speakers

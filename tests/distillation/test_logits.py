@@ -80,7 +80,7 @@ def test_features_and_logits_come_of_one_pass_of_the_teacher():
     passes = []
     teacher.encoder.register_forward_hook(lambda *_: passes.append(1))
     made = student(**batch())
-    features = FeatureDistillation(teacher.encoder, student.encoder, [0, 2], l1=0.7)
+    features = FeatureDistillation(teacher.encoder, student.encoder, ["projected", 2], l1=0.7)
     alone, parts = DistillationTerm(features, weight=1.0, lr=0.0).loss(student, batch(), made)
     told = teacher(**batch()).output
     imitated = EmbeddingDistillationLoss()(made.output, told, {})

@@ -8,13 +8,14 @@ import torch
 
 import sottovoce
 from corpus import write_corpus
+from sottovoce.data.audio.segments import Segments
 from sottovoce.data.corpora.cuts import read_cuts
 from sottovoce.encoder.evaluation_mode import evaluating
 from sottovoce.errors import InferenceError
 from sottovoce.pruning.importance import activation
 from sottovoce.tasks.intent import understand
 from sottovoce.tasks.recognition import recognize
-from sottovoce.tasks.scoring.embedding import embed_all
+from sottovoce.tasks.scoring.embedding import embed_all, embed_segments
 from tiny_models import speech, tiny_model
 
 
@@ -50,6 +51,7 @@ def spoilt(model):
 
 WAYS = {
     "embeddings": lambda model, cuts: embed_all(model, cuts),
+    "segments": lambda model, cuts: embed_segments(model, cuts, Segments(2, 0.2)),
     "texts": lambda model, cuts: recognize(model, cuts, None),
     "meanings": lambda model, cuts: understand(model, cuts),
     "importance": lambda model, cuts: activation(model, [speech()], forward=lambda *_: 1 / 0),

@@ -19,7 +19,7 @@ from sottovoce.errors import RecipeError
 from sottovoce.models.task_model import TaskModel
 from sottovoce.pruning.costs import cost
 from sottovoce.runs.compression import compress
-from sottovoce.runs.stages import prune
+from sottovoce.runs.stages import prune, training
 from sottovoce.runs.stages.context import load_objective
 from toy_recipe import toy, write
 
@@ -258,3 +258,34 @@ def test_the_teacher_is_let_go_of_before_slimming(folder, tmp_path, monkeypatch)
     monkeypatch.setattr(prune, "carry_out_plan", listen)
     carry_out(data, tmp_path)
     assert alive == [[]]
+
+
+def test_every_option_of_training_reaches_the_loop(folder, tmp_path, monkeypatch):
+    """All different from their defaults; what each does there is tested in tests/training."""
+    setups = {}
+    monkeypatch.setattr(training, "fit", lambda model, setup, *others: setups.setdefault(setup.name, setup))
+    loop = {
+        "steps": 7,
+        "weight_decay": 0.2,
+        "decays": "all",
+        "optimizer": "adam",
+        "encoder_gradient": 0.3,
+        "front_end_gradient": 0.1,
+        "accumulate": 3,
+        "checkpoint_every": 5,
+        "recompute": True,
+    }
+    given = {"lr": {"encoder": 0.02, "head": 0.03}, "clip": {"norm": 0.7, "by": "module"}, "warmup": 2}
+    data = toy(folder)
+    data["data"]["test"] = {}
+    data["stages"] = [
+        {"fine_tune": {**loop, **given, "decay": {"exponential": {"final": 0.25}}, "evaluate": False}},
+        {"distill": {"steps": 1, "distillation": {"teacher": "start", "reduction": "sum", "layers": ["projected", 2]}}},
+    ]
+    carry_out(data, tmp_path)
+    setup = setups["fine_tune"]
+    assert {name: getattr(setup, name) for name in loop} == loop
+    assert (setup.encoder_lr, setup.head_lr, setup.clip_by, setup.clip().largest) == (0.02, 0.03, "module", 0.7)
+    assert [setup.rate(step) for step in (0, 1, 7)] == [0.0, pytest.approx(0.5 * 0.25 ** (1 / 7)), pytest.approx(0.25)]
+    (term,) = setups["distill"].terms
+    assert (term.features.reduction, term.features.layers) == ("sum", ("projected", 2))

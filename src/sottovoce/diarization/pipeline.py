@@ -239,7 +239,7 @@ def embed_speakers(
             progress("recognizing voices", min(frames * FRAME_STEP, segmentation.samples) / SAMPLE_RATE)
 
     second = SAMPLE_RATE / FRAME_STEP
-    masks, alone = embedding_masks(segmentation.activity, round(settings.alone * second))
+    masks, alone = embedding_masks(segmentation.activity, max(1, round(settings.alone * second)))
     if isinstance(embedder, WindowEmbedder):
         windows = sliding_windows(audio(), segmentation.window, segmentation.hop)
         vectors = embed_windows(embedder, (wave for _, wave in windows), segmentation.starts, masks, done)

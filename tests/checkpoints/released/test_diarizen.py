@@ -6,6 +6,7 @@ Golden outputs: `Model` of diarizen/models/eend/model_wavlm_conformer.py on `liv
 from __future__ import annotations
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -17,7 +18,8 @@ from pruned_wavlm_layout import encoder
 from public_files import Layout, batch_norm, below, cheap, convolution, digest, filled, golden_wave, linear, norm
 from sottovoce import load
 from sottovoce.checkpoints.released.diarizen_encoders import ENCODERS
-from sottovoce.diarization.tuned_settings import Changes, model_settings
+from sottovoce.diarization.speaker_count import SpeakerCount
+from sottovoce.diarization.tuned_settings import Changes, model_settings, speaker_bounds
 from sottovoce.errors import CheckpointError, DataError
 from sottovoce.inference.diarization import diarize
 from sottovoce.models.loading import load_pretrained
@@ -150,6 +152,55 @@ def test_its_settings_are_those_of_its_config(hub):
     assert (settings.plda.inputs, len(settings.plda.phi)) == (256, 3)
     changed = model_settings(model, Changes(window=8.0, linkage="average", threshold=0.5))
     assert (changed.window, changed.step, changed.vbx, changed.ahc.threshold) == (8.0, 1.6, None, 0.5)
+
+
+def changed(text: str, **values: str) -> str:
+    """A config with other values; those that are not there are told."""
+    for name, value in values.items():
+        text, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
+        assert count == 1, name
+    return text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_setting_that_differs_from_the_usual_one_counts(hub):
+    write_plda(hub / "plda")
+    config = hub / "config.toml"
+    text = changed(
+        config.read_text(),
+        seg_duration="10",
+        segmentation_step="0.25",
+        batch_size="6",
+        apply_median_filtering="false",
+        min_speakers="2",
+        max_speakers="5",
+        ahc_threshold="0.45",
+        Fa="0.2",
+        Fb="3.5",
+        lda_dim="4",
+        max_iters="7",
+    )
+    config.write_text(text)
+    model = load(hub)
+    settings = model_settings(model)
+    assert (settings.window, settings.step, settings.median, settings.batch) == (10.0, 2.5, 1, 6)
+    assert (settings.ahc.threshold, settings.alone) == (0.45, 0.14)
+    assert (settings.vbx.fa, settings.vbx.fb, settings.vbx.rounds, len(settings.plda.phi)) == (0.2, 3.5, 7, 4)
+    assert speaker_bounds(model) == SpeakerCount(2, 5)
+    config.write_text(changed(text, method='"AgglomerativeClustering"') + "min_cluster_size = 30\n")
+    (hub / "README.md").write_text("---\nlicense: mit\n---\n")
+    model = load(hub)
+    settings = model_settings(model)
+    assert model.config.encoder.origin["license"] == "mit"
+    assert (settings.vbx, settings.plda, settings.ahc.smallest, settings.ahc.threshold) == (None, None, 30, 0.45)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_as_many_speakers_at_once_as_its_config_says(hub):
+    config = hub / "config.toml"
+    config.write_text(config.read_text().replace("[inference.args]", "max_speakers_per_frame = 3\n[inference.args]"))
+    torch.save(filled(layout(SHAPE, 8, **TINY)), hub / "pytorch_model.bin")
+    assert load(hub)(golden_wave(8000)[None]).output.shape == (1, 24, 8)
 
 
 def test_license_and_settings_go_with_what_is_made_from_it(hub, tmp_path):

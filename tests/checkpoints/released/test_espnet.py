@@ -199,12 +199,14 @@ def test_padding_changes_nothing(tmp_path):
 
 def test_it_verifies_saves_and_teaches(tmp_path):
     place = write(tmp_path / "exp", filled(layout()))
+    (place / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n")
     model = load_pretrained(place / "valid.eer.best.pth")
     encoder = SpeechEncoder.from_pretrained(place)
     wave = golden_wave(9300)[None]
     assert all(map(torch.equal, encoder(wave).hidden_states, model(wave).hidden_states))
     small = slim(model, Plan.to_shape(model, {"ffn": [5, 0, 7], "encoder.residual": 16}))
     assert small.embed(wave).shape == (1, 7)
+    assert small.config.encoder.origin == {"name": "valid.eer.best.pth", "license": "cc-by-4.0"}
     model.save_pretrained(tmp_path / "ours")
     assert close(load(tmp_path / "ours", "verification").embed(wave[0]).detach(), GOLDEN[True, 9300])
 

@@ -193,6 +193,10 @@ def test_it_verifies_prunes_and_teaches(tmp_path):
     assert all(map(torch.equal, encoder(wave).hidden_states, model(wave).hidden_states))
     small = slim(model, Plan.to_shape(model, {"ffn": [2] * 5}))
     assert small.embed(wave).shape == (1, 6)
+    assert small.config.encoder.origin == {"name": "model.pth", "license": "cc-by-nc-sa-4.0"}
+    (tmp_path / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    with pytest.warns(UserWarning, match="model.pth: its license is cc-by-nc-4.0, which forbids commercial use"):
+        assert load(path).config.encoder.origin["license"] == "cc-by-nc-4.0"
     model.save_pretrained(tmp_path / "ours")
     assert close(load(tmp_path / "ours", "verification").embed(wave[0]).detach(), golden)
 

@@ -151,10 +151,12 @@ def test_an_unpruned_model_needs_no_shape(dense):
 
 
 def test_its_encoder_alone_starts_and_teaches(pruned):
+    (pruned.parent / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n")
     model, encoder = load(pruned, "spoofing"), SpeechEncoder.from_pretrained(pruned)
     found = encoder(golden_wave(9200)[None]).hidden_states
     assert all(map(torch.equal, found, model(golden_wave(9200)[None]).hidden_states))
-    assert load_pretrained(pruned).config.encoder.origin["name"] == "whole_pytorch_model.bin"
+    origin = {"name": "whole_pytorch_model.bin", "license": "cc-by-4.0"}
+    assert load_pretrained(pruned).config.encoder.origin == origin == encoder.config.origin
 
 
 def test_saved_and_loaded_it_is_the_same(pruned, tmp_path):

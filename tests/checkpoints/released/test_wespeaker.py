@@ -10,9 +10,11 @@ import warnings
 
 import pytest
 import torch
+import yaml
 
-from public_files import below, cheap, close, digest, golden_wave
+from public_files import batch_norm, below, cheap, close, digest, filled, golden_wave, linear
 from sottovoce import load
+from sottovoce.checkpoints.released.speakers.wespeaker_heads import head_named
 from sottovoce.diarization.models import embedding_model
 from sottovoce.errors import CheckpointError
 from sottovoce.models.loading import load_pretrained
@@ -22,6 +24,7 @@ RESNET = [-0.071375, 0.142877, -0.606131, -0.021561, -0.925516, -0.171066]
 ECAPA = [-0.754935, -0.365938, 0.177481, -0.234924, -0.127496, -0.682283]
 CAM = [0.48453, 0.054186, -0.08347, -0.043678, -0.0494, -0.164118]
 PYANNOTE = [0.300427, 0.981009, 0.141214, -4.144137, 0.078893, 1.966313]
+CARD = "---\nlicense: cc-by-4.0\n---\n"
 MASKED = [0.22761, 0.07251, 0.319726, -3.991609, 0.191278, 3.000065]
 
 
@@ -34,9 +37,30 @@ def embedding(model) -> torch.Tensor:
 def test_resnet(tmp_path, file):
     layout = resnet("18", 16, 6)
     assert digest(layout) == 1402058309
+    (tmp_path / "README.md").write_text(CARD)
     model = load(write_wespeaker(tmp_path, "ResNet18", layout, 16, 6, pooling_func="TSTP", two_emb_layer=False) / file)
-    assert (model.config.task, model.config.encoder.origin["name"]) == ("verification", tmp_path.name)
+    assert (model.config.task, model.config.encoder.origin) == (
+        "verification",
+        {"name": tmp_path.name, "license": "cc-by-4.0"},
+    )
     assert close(embedding(model), RESNET, 1e-4)
+
+
+def test_two_linear_maps_and_features_with_their_mean(tmp_path):
+    """ReLU, batch norm without weights and a second map, by hand, behind the model with one map; levels without `cmvn`."""
+    layout = resnet("18", 16, 6)
+    more = batch_norm("seg_bn_1", 6)
+    more = linear("seg_2", 6, 6) | {name: more[name] for name in more if not name.endswith(("weight", "bias"))}
+    one = load(write_wespeaker(tmp_path, "ResNet18", layout, 16, 6))
+    two = load(write_wespeaker(tmp_path, "ResNet18", layout | more, 16, 6, two_emb_layer=True))
+    of = filled(layout | more)
+    x = (embedding(one).relu() - of["seg_bn_1.running_mean"]) / (of["seg_bn_1.running_var"] + 1e-5).sqrt()
+    assert close(embedding(two), (of["seg_2.weight"] @ x + of["seg_2.bias"]).tolist())
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["dataset_args"]["cmvn"] = False
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    levels, less = (model.encoder(golden_wave(8000)[None]).last_hidden_state for model in (load(tmp_path), two))
+    assert torch.allclose(levels - levels.mean(1), less, atol=1e-4) and levels.mean(1).abs().min() > 1
 
 
 def test_ecapa(tmp_path):
@@ -52,6 +76,13 @@ def test_cam(tmp_path):
     assert close(embedding(load(write_wespeaker(tmp_path, "CAMPPlus", layout, 16, 6, pooling_func="TSTP"))), CAM, 1e-4)
 
 
+def test_the_sizes_of_cam_are_those_of_its_arguments():
+    arguments = {"embed_dim": 6, "pooling_func": "TSTP", "growth_rate": 16, "bn_size": 2, "init_channels": 64}
+    options = head_named("CAMPPlus").options("CAMPPlus", arguments)
+    expected = {"growth": 16, "bottleneck": 2, "channels": 64, "size": 6, "pooling": "tstp", "kind": "cam_plus_plus"}
+    assert options == expected
+
+
 def test_the_package_of_pyannote_with_and_without_a_mask(tmp_path):
     layout = resnet("34", 16, 256)
     assert digest(below("resnet.", layout)) == 1686072144
@@ -65,8 +96,11 @@ def test_the_package_of_pyannote_with_and_without_a_mask(tmp_path):
 def test_a_saved_copy_is_the_same_and_is_ours(tmp_path):
     (tmp_path / "theirs").mkdir()
     write_pyannote(tmp_path / "theirs", resnet("34", 16, 256), 16)
+    (tmp_path / "theirs" / "README.md").write_text(CARD)
     load_pretrained(tmp_path / "theirs").save_pretrained(tmp_path / "ours")
-    assert close(embedding(load(tmp_path / "ours"))[:6], PYANNOTE, 1e-4)
+    ours = load(tmp_path / "ours")
+    assert close(embedding(ours)[:6], PYANNOTE, 1e-4)
+    assert ours.config.encoder.origin == {"name": "theirs", "license": "cc-by-4.0"}
 
 
 @pytest.mark.slow

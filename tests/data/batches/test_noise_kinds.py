@@ -58,6 +58,16 @@ def test_several_talkers_at_once(musan):
     assert ratios({"files": pattern, "kinds": kinds}, 20) == pytest.approx([20] * 20, abs=0.01)
 
 
+def test_kinds_are_as_likely_as_asked_and_of_the_channel_that_is_named(musan):
+    kinds = {"noise": {"snr": [0, 4]}, "speech": {"snr": [14, 20]}}
+    options = {"files": musan, "kinds": kinds, "probability": 0.25, "channel": "mix"}
+    (effect,) = effects([Augmentation.model_validate({"noise": options})])
+    assert [kind.source.channel for kind in effect.kinds] == ["mix", "mix"]
+    waves = [np.full(800, 0.1, np.float32)] * 400
+    changed = sum(not np.array_equal(wet, waves[0]) for wet in effect(waves, np.random.default_rng(0)))
+    assert changed / 400 == pytest.approx(0.25, abs=0.07)
+
+
 class Plus(Effect):
     def __init__(self, amount):
         self.amount, self.probability = amount, 0.0

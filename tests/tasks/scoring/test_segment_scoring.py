@@ -14,7 +14,7 @@ from sottovoce.inference.verification import verify
 from sottovoce.metrics.detection.trials import read_trials
 from sottovoce.models.task_model import TaskModel
 from sottovoce.tasks.scoring.cost_options import DetectionCost
-from sottovoce.tasks.scoring.speaker_scoring import scored_by
+from sottovoce.tasks.scoring.speaker_scoring import calibrated_scores, scored_by
 from sottovoce.tasks.task import EvaluationData
 from sottovoce.tasks.verification import Verification
 from tiny_models import HEAD, randomized, tiny_config
@@ -129,3 +129,16 @@ def test_the_cost_is_the_smallest_over_all_thresholds_and_stands_in_the_results(
     assert json.loads(json.dumps(numbers))["detection_cost"] == {"p_target": p, "c_miss": miss, "c_fa": fa}
     name = f"minDCF(p={p:g})" if miss == fa == 1 else "minDCF(p=0.3, C_miss 10, C_fa 2)"
     assert f"{name} {numbers['min_dcf']:.3f}" in task.summary(numbers) and name in numbers["protocol"]
+
+
+def test_the_cost_of_the_decisions_at_the_priors_that_were_chosen(corpus):
+    train, test = corpus
+    p, miss, fa = 0.3, 10.0, 2.0
+    task, model = task_and_model(train, cost={"p_target": p, "c_miss": miss, "c_fa": fa}, scoring={"calibration": {}})
+    task.set_threshold(model, task.evaluate(model, test))
+    numbers = task.evaluate(model, test)
+    llrs = calibrated_scores(model.scoring, task.scored(model, test.cuts, test.trials))
+    same, accepted = test.trials.targets, llrs >= np.log(fa * (1 - p) / (miss * p))
+    cost = miss * p * (~accepted[same]).mean() + fa * (1 - p) * accepted[~same].mean()
+    assert numbers["act_dcf"] == pytest.approx(cost / min(miss * p, fa * (1 - p))) and cost > 0
+    assert f"actDCF(p=0.3, C_miss 10, C_fa 2) {numbers['act_dcf']:.3f}" in task.summary(numbers)
